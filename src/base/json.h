@@ -1,0 +1,83 @@
+/* Strict JSON (RFC 8259, I-JSON RFC 7493): reading with every fault named, and writing.
+ *
+ * Reading is declarative: a handler lists the members it knows, and everything else about the object is a fault: unknown, duplicate, missing,
+ * of a wrong type, out of range. jansson parses; it is included in json_read.c and nowhere else. */
+#pragma once
+
+#include "base/buffer.h"
+#include "base/fault.h"
+#include "base/id.h"
+#include "base/money.h"
+
+struct json_document; /* in the arena of its request; json_close gives back what the parser holds */
+struct json_value;    /* opaque; lives as long as its document */
+
+/* RESULT_INVALID with no fault added: not JSON at all (400 malformed_json). RESULT_INVALID with a fault: duplicate member (422). */
+struct result json_open(struct arena *arena, struct text text, struct faults *faults, struct json_document **ret_document) MUST_CHECK;
+void json_close(struct json_document *document); /* NULL is fine */
+const struct json_value *json_root(const struct json_document *document);
+
+enum json_kind {
+    JSON_TEXT,    /* target: struct text; min and max count characters; terminated, no NUL inside */
+    JSON_INTEGER, /* target: int64_t; min and max */
+    JSON_BOOLEAN, /* target: bool */
+    JSON_OBJECT,  /* target: const struct json_value * */
+    JSON_ARRAY,   /* target: const struct json_value *; min and max count items */
+    JSON_TIME,    /* target: int64_t, microseconds */
+    JSON_ID,      /* target: struct id */
+    JSON_CURRENCY,/* target: enum currency */
+};
+
+struct json_member {
+    const char *name;
+    enum json_kind kind;
+    void *target;
+    bool required;
+    bool nullable;    /* null counts as absent; otherwise null is a wrong_type */
+    int64_t min, max; /* both 0: no rule */
+    bool *present;    /* may be NULL; set to whether the member was there and not null */
+};
+
+/* Reads one object; faults carry the prefix ("items[3]." or ""). Targets of absent members are left as they are. */
+void json_read(const struct json_value *object, const char *prefix, const struct json_member *members, size_t count, struct faults *faults);
+/* {"amount": 1..MONEY_AMOUNT_MAX, "currency": …}, with `prefix` like "credit.". */
+void json_read_money(const struct json_value *object, const char *prefix, struct faults *faults, struct money *ret_money);
+bool json_is_object(const struct json_value *value);
+size_t json_array_count(const struct json_value *array);
+const struct json_value *json_array_item(const struct json_value *array, size_t index);
+/* Looks one up by name without rules; NULL when absent. For answers of the other service, where unknown members are fine. */
+const struct json_value *json_get(const struct json_value *object, const char *name);
+struct text json_get_text(const struct json_value *object, const char *name);                         /* empty when absent or no text */
+int64_t json_get_integer(const struct json_value *object, const char *name, int64_t when_absent);
+struct text json_dump(struct arena *arena, const struct json_value *value); /* compact, members sorted: equal values, equal bytes */
+
+/* Adds a fault with code "differs" for each member (as a path) in which two documents differ. */
+void json_differences(const struct json_value *a, const struct json_value *b, struct faults *faults);
+
+/* Writing. Commas are set by the writer; texts are escaped; money and ids are written as the contract says. */
+struct json_writer {
+    struct buffer *buffer;
+    bool comma_due;
+};
+
+void json_begin_object(struct json_writer *writer);
+void json_end_object(struct json_writer *writer);
+void json_begin_array(struct json_writer *writer);
+void json_end_array(struct json_writer *writer);
+void json_key(struct json_writer *writer, const char *name); /* a constant that needs no escaping */
+void json_put_text(struct json_writer *writer, struct text value);
+void json_put_integer(struct json_writer *writer, int64_t value);
+void json_put_decimal(struct json_writer *writer, int64_t value, int64_t divisor); /* divisor 1000: 12345 is written 12.345 */
+void json_put_boolean(struct json_writer *writer, bool value);
+void json_put_null(struct json_writer *writer);
+void json_put_id(struct json_writer *writer, struct id value);
+void json_put_time(struct json_writer *writer, int64_t time_us);
+void json_put_money(struct json_writer *writer, struct money value); /* {"amount": …, "currency": …} */
+void json_put_raw(struct json_writer *writer, struct text json);     /* already JSON */
+/* key and value at once */
+void json_text_member(struct json_writer *writer, const char *name, struct text value);
+void json_integer_member(struct json_writer *writer, const char *name, int64_t value);
+void json_boolean_member(struct json_writer *writer, const char *name, bool value);
+void json_null_member(struct json_writer *writer, const char *name);
+void json_id_member(struct json_writer *writer, const char *name, struct id value);
+void json_time_member(struct json_writer *writer, const char *name, int64_t time_us);

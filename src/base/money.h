@@ -1,0 +1,30 @@
+/* Money is an integer of the currency's smallest unit and its currency. It is a struct so that a plain + does not compile. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/result.h"
+#include "base/text.h"
+
+#define MONEY_AMOUNT_MAX INT64_C(9007199254740991) /* 2^53 - 1: exact in every JSON reader (RFC 8259, section 6) */
+
+enum currency {
+    CURRENCY_NONE = 0,
+    CURRENCY_IRT, /* Toman, no subunit */
+    CURRENCY_IRR, /* Rial; 10 IRR = 1 IRT, never converted silently */
+};
+
+struct money {
+    int64_t amount_minor; /* smallest unit; may be negative inside the ledger, 1..MONEY_AMOUNT_MAX at the API */
+    enum currency currency;
+};
+
+const char *currency_code(enum currency currency);                                     /* "IRT"; "" for none */
+struct result currency_parse(struct text code, enum currency *ret_currency) MUST_CHECK; /* RESULT_INVALID */
+
+/* RESULT_CONFLICT for two currencies, RESULT_FULL when the result leaves ±MONEY_AMOUNT_MAX. */
+struct result money_add(struct money a, struct money b, struct money *ret_sum) MUST_CHECK;
+struct result money_subtract(struct money a, struct money b, struct money *ret_difference) MUST_CHECK;
+struct result money_multiply(struct money a, int64_t factor, struct money *ret_product) MUST_CHECK;
+bool money_equal(struct money a, struct money b);

@@ -1,0 +1,49 @@
+/* One table of parameters makes the flags, the environment variables, the configuration file, --help and docs/parameters.md.
+ *
+ * Precedence: flag, environment (WALLETD_LISTEN for --listen of walletd), configuration file (`listen = …`), default. Secrets are never
+ * parameters. Unknown flags, unknown keys in the file and values out of range are errors that name the parameter and the rule. */
+#pragma once
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/text.h"
+
+enum param_kind {
+    PARAM_FLAG,    /* bool: --flag, or yes/no in file and environment */
+    PARAM_INTEGER, /* int64_t within min..max */
+    PARAM_TEXT,    /* const char * */
+    PARAM_CHOICE,  /* const char *: one of `choices`, separated by | */
+    PARAM_LIST,    /* struct param_list: may be given several times; comma-separated in file and environment */
+    PARAM_ADDRESS, /* struct param_address: ADDR:PORT, [v6]:PORT */
+};
+
+#define PARAM_LIST_MAX 16
+struct param_list {
+    const char *items[PARAM_LIST_MAX];
+    size_t count;
+};
+struct param_address {
+    char host[64];
+    uint16_t port;
+    bool is_loopback; /* 127.0.0.0/8 or ::1 */
+};
+
+struct param {
+    const char *name; /* "settle-wait" */
+    enum param_kind kind;
+    void *target;     /* of the kind's type */
+    const char *default_text; /* NULL: no default, required unless optional */
+    bool optional;
+    int64_t min, max;
+    const char *unit;    /* "ms", "bytes", "" */
+    const char *choices; /* PARAM_CHOICE */
+    const char *sentence;
+};
+
+/* `program` is "walletd". Messages go to `errors`, one line per fault. RESULT_INVALID when anything is wrong. Positional arguments are put into
+ * `positional` (at most `positional_max`). */
+struct result param_parse(const char *program, const struct param *params, size_t count, int argc, char **argv, const char **positional,
+                          size_t positional_max, size_t *ret_positional_count, FILE *errors) MUST_CHECK;
+void param_help(const char *program, const struct param *params, size_t count, FILE *out);
+void param_document(const char *program, const struct param *params, size_t count, FILE *out); /* Markdown table */

@@ -1,0 +1,19 @@
+/* Phone numbers as people type them, kept as E.164 (ITU-T E.164: + and at most 15 digits). */
+#pragma once
+
+#include "base/text.h"
+
+#define PHONE_BYTES_MAX 16 /* '+' and 15 digits */
+
+struct phone {
+    uint8_t size; /* 0 is no phone */
+    char e164[PHONE_BYTES_MAX];
+};
+
+/* Accepts +CC…, 00CC… and, for the default region (ISO 3166 alpha-2, e.g. "IR"), national numbers with the trunk prefix, in ASCII, Persian
+ * or Arabic digits with separators. Iranian numbers must be mobile numbers: +989 and nine digits. Other countries: 8 to 15 digits.
+ * RESULT_INVALID otherwise. */
+struct result phone_parse(struct text typed, const char *region, struct phone *ret_phone) MUST_CHECK;
+static inline struct text phone_text(const struct phone *phone) { return (struct text){phone->e164, phone->size}; }
+bool phone_equal(const struct phone *a, const struct phone *b);
+bool phone_region_is_known(const char *region);

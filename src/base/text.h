@@ -1,0 +1,36 @@
+/* Text as a pointer and a size: not owned, not terminated unless said so, UTF-8 unless said so. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/result.h"
+
+struct text {
+    const char *data;
+    size_t size; /* bytes */
+};
+
+#define TEXT(literal) ((struct text){(literal), sizeof(literal) - 1})
+
+struct text text_of(const char *terminated); /* NULL gives the empty text */
+bool text_equal(struct text a, struct text b);
+bool text_equal_ignoring_case(struct text a, struct text b); /* ASCII case only */
+bool text_starts_with(struct text text, struct text prefix);
+bool text_is_printable_ascii(struct text text);                /* every byte in 0x20..0x7E */
+
+/* Characters (code points) in valid UTF-8; RESULT_INVALID when it is not valid (RFC 3629). */
+struct result text_count_characters(struct text text, size_t *ret_count) MUST_CHECK;
+
+/* Decimal without sign, leading zeros allowed, whole text must match; RESULT_INVALID otherwise or above max. */
+struct result text_parse_unsigned(struct text text, uint64_t max, uint64_t *ret_value) MUST_CHECK;
+
+/* Folds what people type into ASCII: Persian (U+06F0..) and Arabic-Indic (U+0660..) digits become 0-9, and blanks, hyphens, dashes,
+ * zero-width joiners and marks, dots and brackets disappear when `drop_separators`. ASCII letters become upper case when `upper`.
+ * Other characters stay. Writes at most `capacity` bytes, no terminator; RESULT_FULL when it does not fit, RESULT_INVALID for bad UTF-8. */
+struct text_folding {
+    bool drop_separators;
+    bool upper;
+};
+struct result text_fold(struct text text, struct text_folding folding, char *buffer, size_t capacity, size_t *ret_size) MUST_CHECK;
