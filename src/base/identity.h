@@ -1,0 +1,34 @@
+/* Who asks, as proven by a verified token. A value: it is copied into the request, nothing in it is owned elsewhere. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/id.h"
+#include "base/limits.h"
+#include "base/phone.h"
+
+/* One bit each. A route names exactly one; the zero value grants nothing, so that a forgotten scope denies. */
+enum scope {
+    SCOPE_NONE = 0,
+    SCOPE_PUBLIC = 1 << 0, /* no token needed: the route says so explicitly */
+    SCOPE_USER = 1 << 1,
+    SCOPE_ADMIN = 1 << 2,
+    SCOPE_CREDITS_WRITE = 1 << 3,
+    SCOPE_FUNDS_WRITE = 1 << 4,
+};
+
+enum identity_kind { IDENTITY_NOBODY = 0, IDENTITY_USER, IDENTITY_SERVICE };
+
+struct identity {
+    enum identity_kind kind;
+    uint32_t scopes;    /* of enum scope */
+    struct id user_id;  /* users: `sub` */
+    struct id session_id; /* users: `sid` */
+    uint8_t name_size;
+    char name[LIMIT_USERNAME_BYTES]; /* users: `preferred_username`; services: `iss` */
+    struct phone phone; /* users: `phone_number`, size 0 when the account has none */
+    int64_t expires_at_us;
+};
+
+const char *scope_name(enum scope scope);  /* "credits:write" */
+uint32_t scopes_parse(struct text scopes); /* space-separated (RFC 6749, section 3.3); unknown ones are ignored */

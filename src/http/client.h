@@ -1,0 +1,37 @@
+/* HTTP client for service-to-service calls, on libcurl's multi interface: many requests in flight, one thread, keep-alive.
+ * Plain http and https; no redirects, no proxies from the environment, answers bounded by LIMIT_REPLY_BYTES. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/queue.h"
+
+struct http_client;
+
+struct http_call {
+    const char *method;       /* "GET", "POST" */
+    const char *url;          /* terminated */
+    struct text body;         /* must live until done */
+    const char *bearer;       /* token or NULL */
+    const char *idempotency_key; /* or NULL */
+    const char *traceparent;  /* or NULL */
+    const char *request_id;   /* or NULL */
+    int64_t timeout_ms;
+    void (*done)(struct http_call *call); /* on the thread that runs the client */
+    void *context;
+
+    /* the answer; body is owned by the call's memory until http_call_clear */
+    struct result outcome;    /* OK: an answer came, whatever its status; IO: refused or broken; TIMEOUT; FULL: the answer is too large */
+    int status;
+    struct text reply;
+    int64_t retry_after_ms;   /* from Retry-After; 0 when absent */
+    void *internal;
+};
+
+struct result http_client_create(struct http_client **ret_client) MUST_CHECK;
+void http_client_free(struct http_client *client); /* calls in flight end as RESULT_IO */
+struct result http_client_start(struct http_client *client, struct http_call *call) MUST_CHECK;
+/* Works on all calls, waits at most timeout_ms, or until `waker` (may be NULL) is woken; runs `done` of those that ended. */
+struct result http_client_run(struct http_client *client, struct waker *waker, int64_t timeout_ms) MUST_CHECK;
+void http_call_clear(struct http_call *call); /* frees the answer */
+/* One call, waited for, on its own: for the command line. */
+struct result http_call_wait(struct http_call *call) MUST_CHECK;

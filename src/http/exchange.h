@@ -1,0 +1,87 @@
+/* One request and its answer: the operation of DESIGN.md. It is one object from the first header byte to the last answered one.
+ *
+ *            loop                              another thread                     loop
+ *   HEAD ──▶ BODY ──▶ HANDLING ──────────────▶ AWAY ────────────▶ FINISHED ──▶ SENDING ──▶ back to the pool
+ *                        └── exchange_finish on the spot ──────────────▲
+ *
+ * Owner: exactly one thread at a time. The loop owns it in every state but AWAY; in AWAY whoever it was handed to does (store, password pool,
+ * settler, key fetcher), and gives it back with exchange_finish or exchange_continue. A client that leaves only unhooks its connection: the
+ * exchange finishes alone. Everything the request is made of lives in `arena`. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/identity.h"
+#include "base/queue.h"
+
+struct route;
+struct http_service;
+
+#define EXCHANGE_PARAMETERS_MAX 2 /* {id} and the like in one path */
+#define EXCHANGE_QUERY_MAX 16     /* more: 422 */
+#define EXCHANGE_HEADERS_MAX 12   /* of an answer */
+#define REQUEST_ID_BYTES_MAX 128  /* printable ASCII; anything else is replaced by our own */
+
+struct exchange_header {
+    const char *name; /* constant */
+    struct text value;
+};
+
+struct query_value {
+    struct text name, value; /* percent-decoded */
+};
+
+enum exchange_state { EXCHANGE_HEAD, EXCHANGE_BODY, EXCHANGE_HANDLING, EXCHANGE_AWAY, EXCHANGE_FINISHED, EXCHANGE_SENDING };
+
+struct exchange {
+    struct queue_link link; /* of whichever queue holds it now */
+    uint32_t magic;
+    enum exchange_state state;
+    struct arena arena;
+    const struct http_service *service;
+    void *self; /* the service's own root object: struct wallet, struct discount */
+    const struct route *route;
+
+    /* the request; all in the arena, header values trimmed, empty when absent */
+    struct text method, path, body;
+    struct text parameters[EXCHANGE_PARAMETERS_MAX]; /* percent-decoded, in the path's order */
+    struct query_value query[EXCHANGE_QUERY_MAX];
+    size_t query_count;
+    struct text authorization, content_type, accept, accept_encoding, idempotency_key, if_match, if_none_match, last_event_id, origin;
+    struct text request_id;  /* the client's or ours; never empty */
+    struct text traceparent; /* the client's if valid (W3C Trace Context, section 3.2), else ours */
+    char remote_address[46]; /* textual */
+    struct identity caller;
+    int64_t arrived_us;           /* wall clock, when it was fully received */
+    int64_t received_monotonic_us; /* for latency and deadlines */
+
+    /* the answer */
+    int status; /* 0 until set */
+    const char *reply_content_type;
+    struct text reply_body; /* in the arena, or static for as long as the process lives */
+    struct exchange_header reply_headers[EXCHANGE_HEADERS_MAX];
+    size_t reply_header_count;
+
+    void *operation; /* the handler's own state, in the arena: struct wallet_operation, … */
+
+    /* the loop's own */
+    void (*deliver)(struct exchange *exchange); /* set by whoever made the exchange: brings it back to its owner; any thread */
+    void (*resume)(struct exchange *exchange);  /* with exchange_continue: what to do on the loop */
+    void *owner;      /* struct loop, or a test's own */
+    void *connection; /* the loop's; NULL once the client has left */
+    size_t loop_index;
+};
+
+/* ---- for handlers ---- */
+
+/* Sets the answer; the body must live in the arena or for ever. Once per exchange. */
+void reply_set(struct exchange *exchange, int status, const char *content_type, struct text body);
+void reply_json(struct exchange *exchange, int status, struct text body);
+void reply_empty(struct exchange *exchange, int status); /* 204 */
+void reply_header(struct exchange *exchange, const char *name, struct text value);
+
+/* The answer is set: back to the loop and to the client. From any thread; the caller owns the exchange no more. */
+void exchange_finish(struct exchange *exchange);
+/* Back to the loop without an answer yet: `resume` is called there, which ends in exchange_finish or hands it away again. */
+void exchange_continue(struct exchange *exchange, void (*resume)(struct exchange *exchange));

@@ -1,0 +1,44 @@
+/* The route table: method, path, scope, body limit. Deny by default: a route without a scope does not start.
+ *
+ * Order of the checks, the same for every route: 404/405 → token 401 → scope 403 → media types 415/406 → body 413 → handler. */
+#pragma once
+
+#include "http/exchange.h"
+
+enum route_flag {
+    ROUTE_BODY_NONE = 0,      /* a body is refused: 413 */
+    ROUTE_BODY_JSON = 1 << 0, /* Content-Type must be application/json (415), a body is due (400 malformed_json when empty) */
+    ROUTE_BODY_OPTIONAL = 1 << 1, /* with ROUTE_BODY_JSON: may be empty */
+    ROUTE_CSV = 1 << 2,       /* also offers text/csv by Accept */
+    ROUTE_IDEMPOTENT = 1 << 3,/* takes Idempotency-Key; its syntax is checked before the handler */
+};
+
+struct route {
+    const char *method; /* GET answers HEAD as well */
+    const char *path;   /* "/v1/campaigns/{id}/report"; a last segment {rest*} takes all that follows */
+    enum scope scope;
+    uint32_t body_limit_bytes; /* 0: LIMIT_BODY_BYTES */
+    uint32_t arena_limit_bytes; /* 0: LIMIT_ARENA_BYTES */
+    unsigned flags;
+    const char *produces; /* NULL: application/json; the type for 406 */
+    void (*handle)(struct exchange *exchange); /* on the loop thread; must not block */
+};
+
+enum route_match { ROUTE_FOUND, ROUTE_UNKNOWN_PATH, ROUTE_WRONG_METHOD };
+
+/* A tree made of the table at start, so that matching costs the path's length, not the table's. */
+struct router;
+/* RESULT_INVALID: no scope, two routes alike, a bad path (logged). The table must outlive the router. */
+struct result router_create(const struct route *routes, size_t count, struct router **ret_router) MUST_CHECK;
+void router_free(struct router *router);
+/* Fills exchange->route and ->parameters. With ROUTE_WRONG_METHOD `ret_allow` gets the methods for Allow, e.g. "GET, HEAD, POST". */
+enum route_match router_match(const struct router *router, struct exchange *exchange, struct text *ret_allow);
+
+/* The whole way from a complete head to the handler, without sockets: the loop and the fuzzers call these.
+ * route_admit: everything that can be said before the body; false when an answer is set. route_dispatch: with the body, calls the handler. */
+enum route_admission { ROUTE_ADMITTED, ROUTE_REFUSED, ROUTE_PENDING /* away: comes back by exchange_continue */ };
+enum route_admission route_admit(struct exchange *exchange);
+void route_dispatch(struct exchange *exchange);
+
+/* True when the client prefers text/csv for a ROUTE_CSV route (RFC 9110, section 12.5.1). */
+bool route_wants_csv(const struct exchange *exchange);

@@ -1,0 +1,40 @@
+/* libmicrohttpd behind our own epoll loops: one daemon and one thread per loop, SO_REUSEPORT, nothing shared between loops.
+ *
+ * Each loop waits on MHD's epoll descriptor and on its waker, runs MHD, takes what came back (queue), answers it, and sweeps timeouts.
+ * SIGTERM: server_drain stops listening, answers every accepted request, refuses later ones on open connections with 503 shutting_down and
+ * Connection: close, and returns when all is answered or the deadline passed. Timeouts: head (10 s from its first line), body (20 s), idle
+ * keep-alive (75 s); a connection that breaks one is closed. Exchanges that wait elsewhere have no timeout here: their owner answers. */
+#pragma once
+
+#include "base/clock.h"
+#include "base/param.h"
+#include "http/route.h"
+
+struct http_service {
+    const char *name; /* "walletd": prefix of metrics */
+    void *self;
+    const struct route *routes;
+    size_t route_count;
+    const struct router *router;
+    const struct clock *clock;
+    /* Fills exchange->caller or sets a 401/403/503. May hand the exchange away (ROUTE_PENDING) and exchange_continue it later. */
+    enum route_admission (*authorize)(struct exchange *exchange);
+    const char *allowed_origins; /* CORS: comma-separated origins, or NULL: off */
+    void (*loop_started)(void *self, size_t loop_index); /* on the loop's thread, before its first request; may be NULL */
+    void (*loop_stopped)(void *self, size_t loop_index);
+};
+
+struct server_options {
+    struct param_address listen; /* port 0: the system picks one */
+    size_t loop_count;           /* 1..LIMIT_LOOPS */
+    int64_t head_timeout_ms, body_timeout_ms, idle_timeout_ms;
+    size_t connections_max; /* per loop */
+};
+
+struct server;
+/* Binds and starts the loops. RESULT_IO: the address can't be bound (logged). */
+struct result server_start(const struct http_service *service, const struct server_options *options, struct server **ret_server) MUST_CHECK;
+uint16_t server_port(const struct server *server);
+/* Returns when every accepted request is answered; RESULT_TIMEOUT after `deadline_ms`. */
+struct result server_drain(struct server *server, int64_t deadline_ms) MUST_CHECK;
+void server_free(struct server *server); /* after drain */

@@ -1,0 +1,73 @@
+/* SQLite, wrapped: sqlite3.h is included in this folder only.
+ *
+ * One writer connection per process and folder, guarded by a lock file; it alone writes and checkpoints. Readers are read-only, never
+ * checkpoint, and do not checkpoint on close (before 3.51.3 two checkpointing connections can corrupt a WAL). WAL, synchronous=FULL,
+ * foreign_keys, STRICT tables, application_id, user_version = number of the newest migration. */
+#pragma once
+
+#include "base/crypto.h"
+#include "base/id.h"
+#include "base/text.h"
+
+struct database;
+
+struct migration {
+    const char *name; /* "0001_ledger.sql" */
+    const char *sql;
+};
+
+struct database_schema {
+    uint32_t application_id;
+    const struct migration *migrations; /* number i+1 at index i */
+    size_t count;
+};
+
+enum database_mode {
+    DATABASE_CREATE, /* must not exist; makes it and runs all migrations */
+    DATABASE_WRITE,  /* must exist; takes the lock, runs missing migrations */
+    DATABASE_READ,   /* must exist, read-only, newest schema or RESULT_INVALID */
+};
+
+/* `path` is the file. RESULT_CONFLICT: exists already (CREATE), or another process holds the lock (WRITE). RESULT_NOT_FOUND, RESULT_CORRUPT,
+ * RESULT_INVALID (another application's file, or a newer schema). Each failure is logged once with its reason. */
+struct result database_open(const char *path, enum database_mode mode, const struct database_schema *schema, struct database **ret_database) MUST_CHECK;
+void database_close(struct database *database);
+
+struct result database_begin(struct database *database) MUST_CHECK;  /* BEGIN IMMEDIATE */
+struct result database_commit(struct database *database) MUST_CHECK; /* durable when OK */
+void database_rollback(struct database *database);                   /* safe when no transaction is open */
+/* A read transaction for several statements that must see one state. */
+struct result database_begin_read(struct database *database) MUST_CHECK;
+void database_end_read(struct database *database);
+/* The writer, between transactions: moves the WAL into the file when it has grown; never blocks readers. */
+void database_checkpoint(struct database *database, uint32_t wal_pages_min);
+/* PRAGMA integrity_check and foreign_key_check; RESULT_CORRUPT with the first finding in `buffer`. */
+struct result database_verify(struct database *database, char *buffer, size_t capacity) MUST_CHECK;
+/* fsync time of commits goes to this metric. */
+struct metric;
+void database_observe_commits(struct database *database, struct metric *metric);
+
+/* ---- statements: prepared once, kept with the connection; one user at a time ---- */
+struct statement {
+    struct database *database;
+    void *handle;
+};
+
+/* RESULT_INVALID when the SQL is wrong (logged): a mistake in our code. The statement lives until database_close. */
+struct result statement_prepare(struct database *database, const char *sql, struct statement *ret_statement) MUST_CHECK;
+/* Parameters are numbered from 1, columns from 0. Bound texts and blobs must live until statement_reset. */
+void statement_bind_integer(struct statement *statement, int parameter, int64_t value);
+void statement_bind_text(struct statement *statement, int parameter, struct text value);
+void statement_bind_blob(struct statement *statement, int parameter, const void *data, size_t size);
+void statement_bind_id(struct statement *statement, int parameter, struct id id);
+void statement_bind_null(struct statement *statement, int parameter);
+/* *ret_row: a row is there. Errors: FULL (disk), IO, CORRUPT, CONFLICT (a constraint). */
+struct result statement_step(struct statement *statement, bool *ret_row) MUST_CHECK;
+/* Steps once, expects no row, resets. */
+struct result statement_run(struct statement *statement) MUST_CHECK;
+void statement_reset(struct statement *statement); /* also unbinds; always after the last step */
+int64_t statement_integer(const struct statement *statement, int column);
+struct text statement_text(const struct statement *statement, int column); /* valid until the next step or reset */
+struct text statement_blob(const struct statement *statement, int column);
+struct id statement_id(const struct statement *statement, int column); /* zero for NULL */
+bool statement_is_null(const struct statement *statement, int column);
