@@ -1,7 +1,8 @@
 /* One table of parameters makes the flags, the environment variables, the configuration file, --help and docs/parameters.md.
  *
- * Precedence: flag, environment (WALLETD_LISTEN for --listen of walletd), configuration file (`listen = …`), default. Secrets are never
- * parameters. Unknown flags, unknown keys in the file and values out of range are errors that name the parameter and the rule. */
+ * Precedence: flag, environment (WALLETD_LISTEN for --listen of walletd; an empty variable counts as absent), configuration file
+ * (`listen = …`), default. Every program has `--config FILE` (WALLETD_CONFIG) besides its table. Secrets are never parameters. Unknown flags,
+ * unknown keys in the file and values out of range are errors that name the parameter and the rule. */
 #pragma once
 
 #include <stdint.h>
@@ -32,7 +33,7 @@ struct param_address {
 struct param {
     const char *name; /* "settle-wait" */
     enum param_kind kind;
-    void *target;     /* of the kind's type */
+    void *target;             /* of the kind's type */
     const char *default_text; /* NULL: no default, required unless optional */
     bool optional;
     int64_t min, max;
@@ -41,9 +42,15 @@ struct param {
     const char *sentence;
 };
 
-/* `program` is "walletd". Messages go to `errors`, one line per fault. RESULT_INVALID when anything is wrong. Positional arguments are put into
- * `positional` (at most `positional_max`). */
+#define PARAM_COUNT_MAX      64u          /* parameters of one program */
+#define PARAM_FILE_BYTES_MAX (64u * 1024) /* of a configuration file */
+
+/* `program` is "walletd"; argv[0] is skipped, as in main. Flags are `--name VALUE`, `--name=VALUE`, `--flag`; `--` ends them. Texts that
+ * targets point to live until the process ends. Messages go to `errors`, one line per fault. RESULT_INVALID when anything is wrong; targets
+ * may then be half set. Positional arguments are put into `positional` (at most `positional_max`, more are a fault). */
 struct result param_parse(const char *program, const struct param *params, size_t count, int argc, char **argv, const char **positional,
                           size_t positional_max, size_t *ret_positional_count, FILE *errors) MUST_CHECK;
-void param_help(const char *program, const struct param *params, size_t count, FILE *out);
+/* Whether --help or -h stands among the arguments before `--`: to be asked first, as nothing else counts then. */
+bool param_wants_help(int argc, char **argv);
+void param_help(const char *program, const struct param *params, size_t count, FILE *out); /* the flags; the caller prints the usage line */
 void param_document(const char *program, const struct param *params, size_t count, FILE *out); /* Markdown table */

@@ -1,0 +1,145 @@
+#include "base/metrics.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/check.h"
+
+/* The last bucket takes all that is above the largest bound. */
+#define BUCKET_OVERFLOW (METRIC_BUCKETS - 1)
+/* Quantiles use every bucket; the text shows every second one, which keeps a page of many routes within one reply. */
+#define BUCKET_STEP_SHOWN 2
+
+/* In registration order, those of one name side by side, as the format demands. Only read once the threads run. */
+static struct metric *registered;
+
+void metrics_register(struct metric *metric) {
+    CHECK(metric->name != NULL && metric->help != NULL && metric->labels != NULL);
+    struct metric **place = &registered;
+    struct metric **after_namesake = NULL;
+    for (; *place != NULL; place = &(*place)->next) {
+        CHECK(*place != metric);
+        if (strcmp((*place)->name, metric->name) != 0) continue;
+        CHECK((*place)->kind == metric->kind && strcmp((*place)->labels, metric->labels) != 0);
+        after_namesake = &(*place)->next;
+    }
+    if (after_namesake != NULL) place = after_namesake;
+    metric->next = *place;
+    *place = metric;
+}
+
+void metric_add(struct metric *metric, int64_t delta) { atomic_fetch_add_explicit(&metric->value, delta, memory_order_relaxed); }
+
+void metric_set(struct metric *metric, int64_t value) { atomic_store_explicit(&metric->value, value, memory_order_relaxed); }
+
+/* The largest value that belongs into the bucket. */
+static int64_t bucket_bound(bool is_duration, size_t index) {
+    if (!is_duration) return INT64_C(1) << index;
+    int64_t power = INT64_C(16) << (index / 2);
+    return index % 2 == 0 ? power : power * INT64_C(1414213562) / INT64_C(1000000000);
+}
+
+static size_t bucket_of(bool is_duration, int64_t value) {
+    size_t low = 0;
+    size_t high = BUCKET_OVERFLOW;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (value <= bucket_bound(is_duration, middle)) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+void metric_observe(struct metric *metric, int64_t value) {
+    CHECK(metric->kind == METRIC_HISTOGRAM);
+    if (value < 0) value = 0;
+    atomic_fetch_add_explicit(&metric->buckets[bucket_of(metric->is_duration, value)], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&metric->sum, value, memory_order_relaxed);
+}
+
+static int64_t load(const _Atomic int64_t *counter) { return atomic_load_explicit(counter, memory_order_relaxed); }
+
+int64_t metric_quantile(const struct metric *metric, double quantile) {
+    CHECK(metric->kind == METRIC_HISTOGRAM && quantile >= 0.0 && quantile <= 1.0);
+    int64_t counts[METRIC_BUCKETS];
+    int64_t total = 0;
+    for (size_t i = 0; i < METRIC_BUCKETS; i++) {
+        counts[i] = load(&metric->buckets[i]);
+        total += counts[i];
+    }
+    if (total == 0) return 0;
+    int64_t rank = (int64_t)(quantile * (double)total);
+    if ((double)rank < quantile * (double)total || rank == 0) rank++;
+    int64_t seen = 0;
+    for (size_t i = 0; i < BUCKET_OVERFLOW; i++) {
+        seen += counts[i];
+        if (seen >= rank) return bucket_bound(metric->is_duration, i);
+    }
+    return bucket_bound(metric->is_duration, BUCKET_OVERFLOW - 1);
+}
+
+static const char *kind_name(enum metric_kind kind) {
+    switch (kind) {
+    case METRIC_COUNTER: return "counter";
+    case METRIC_GAUGE: return "gauge";
+    case METRIC_HISTOGRAM: return "histogram";
+    }
+    return "untyped";
+}
+
+/* Durations are kept in microseconds and shown in seconds, the format's base unit. */
+static void write_value(struct buffer *buffer, bool is_duration, int64_t value) {
+    if (is_duration) {
+        buffer_print(buffer, "%" PRId64 ".%06" PRId64, value / 1000000, value % 1000000);
+    } else {
+        buffer_append_integer(buffer, value);
+    }
+}
+
+static void write_sample(struct buffer *buffer, const struct metric *metric, const char *suffix) {
+    bool has_labels = metric->labels[0] != '\0';
+    buffer_print(buffer, "%s%s%s%s%s ", metric->name, suffix, has_labels ? "{" : "", metric->labels, has_labels ? "}" : "");
+}
+
+static void write_bucket(struct buffer *buffer, const struct metric *metric, size_t index, int64_t cumulative) {
+    buffer_print(buffer, "%s_bucket{%s%sle=\"", metric->name, metric->labels, metric->labels[0] != '\0' ? "," : "");
+    if (index == BUCKET_OVERFLOW) {
+        buffer_append(buffer, TEXT("+Inf"));
+    } else {
+        write_value(buffer, metric->is_duration, bucket_bound(metric->is_duration, index));
+    }
+    buffer_print(buffer, "\"} %" PRId64 "\n", cumulative);
+}
+
+/* The count comes from the buckets themselves, so that +Inf and _count agree even while other threads observe. */
+static void write_histogram(struct buffer *buffer, const struct metric *metric) {
+    int64_t cumulative = 0;
+    for (size_t i = 0; i < METRIC_BUCKETS; i++) {
+        cumulative += load(&metric->buckets[i]);
+        if (i % BUCKET_STEP_SHOWN == 0 || i == BUCKET_OVERFLOW) write_bucket(buffer, metric, i, cumulative);
+    }
+    write_sample(buffer, metric, "_sum");
+    write_value(buffer, metric->is_duration, load(&metric->sum));
+    buffer_append_byte(buffer, '\n');
+    write_sample(buffer, metric, "_count");
+    buffer_print(buffer, "%" PRId64 "\n", cumulative);
+}
+
+void metrics_write(struct buffer *buffer) {
+    const char *name = "";
+    for (const struct metric *metric = registered; metric != NULL; metric = metric->next) {
+        if (strcmp(name, metric->name) != 0) {
+            name = metric->name;
+            buffer_print(buffer, "# HELP %s %s\n# TYPE %s %s\n", name, metric->help, name, kind_name(metric->kind));
+        }
+        if (metric->kind == METRIC_HISTOGRAM) {
+            write_histogram(buffer, metric);
+        } else {
+            write_sample(buffer, metric, "");
+            buffer_print(buffer, "%" PRId64 "\n", load(&metric->value));
+        }
+    }
+}
