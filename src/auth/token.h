@@ -1,0 +1,62 @@
+/* JSON Web Tokens (RFC 7519) in JWS compact form (RFC 7515), checked as RFC 8725 asks. */
+#pragma once
+
+#include "auth/keys.h"
+#include "base/identity.h"
+
+#define TOKEN_AUDIENCES_MAX 4
+#define TOKEN_CLOCK_SKEW_US INT64_C(0) /* expiry is to the letter; both services run on synchronised clocks */
+
+struct token_claims {
+    const char *issuer;
+    const char *audiences[TOKEN_AUDIENCES_MAX]; /* one: a string; several: an array (RFC 7519, section 4.1.3) */
+    size_t audience_count;
+    struct text subject;
+    struct text scope;              /* space-separated */
+    struct text preferred_username; /* left out when empty, like the next two */
+    struct text phone_number;
+    struct text session_id;
+    struct id token_id;             /* jti */
+    int64_t issued_at_us, expires_at_us; /* iat = nbf; whole seconds in the token */
+};
+
+/* Signs with the ring's newest key; header: alg, kid, typ "JWT". The text is in the arena. */
+struct result token_sign(const struct key_ring *ring, const struct token_claims *claims, struct arena *arena, struct text *ret_token) MUST_CHECK;
+
+/* Whose tokens are good for what. Filled before the threads start, then only the key sets inside change (trust_refresh). */
+struct trust;
+struct trusted_issuer {
+    const char *name;     /* the `iss` that its tokens must carry */
+    enum identity_kind kind;
+    uint32_t scopes;      /* the most that its tokens can grant */
+    const char *source;   /* file or http(s) URL of its JWKS; NULL: `ring` */
+    const struct key_ring *ring; /* our own tokens */
+    const char *cache_path; /* where a fetched JWKS is kept for the next start; NULL for files and rings */
+};
+struct result trust_create(const char *audience, const struct trusted_issuer *issuers, size_t count, struct trust **ret_trust) MUST_CHECK;
+void trust_free(struct trust *trust);
+/* Loads rings, files and kept copies. Missing ones are not an error: they are fetched when a token comes. Logs what it found. */
+void trust_load(struct trust *trust);
+/* Replaces an issuer's keys by this JWKS text; keys with unknown kty/alg/use, private members or no kid are ignored. RESULT_INVALID when no key
+ * is left: the old set stays. Any one thread at a time; readers see the old or the new set, never a mixture (old sets live until trust_free,
+ * their number is bounded by the fetch interval; a set equal to the current one is dropped). Writes cache_path atomically. */
+struct result trust_accept_jwks(struct trust *trust, size_t issuer_index, struct text jwks) MUST_CHECK;
+size_t trust_issuer_count(const struct trust *trust);
+const struct trusted_issuer *trust_issuer(const struct trust *trust, size_t index);
+bool trust_has_keys(const struct trust *trust, size_t issuer_index);
+
+enum token_verdict {
+    TOKEN_VALID,
+    TOKEN_INVALID,     /* malformed, bad signature, wrong issuer, audience, algorithm, type; claims missing */
+    TOKEN_EXPIRED,     /* signature good, exp passed */
+    TOKEN_NOT_YET_VALID,
+    TOKEN_UNKNOWN_KEY, /* well formed, from a trusted issuer (by its unverified iss), but no such kid: the keys may have to be fetched */
+};
+
+/* One per loop thread: a bounded cache of verified tokens, keyed by the BLAKE2b digest of the whole token. Expiry is checked at each call. */
+struct token_verifier;
+struct result token_verifier_create(const struct trust *trust, size_t cache_capacity, struct token_verifier **ret_verifier) MUST_CHECK;
+void token_verifier_free(struct token_verifier *verifier);
+/* `ret_identity` is filled for TOKEN_VALID; `ret_issuer_index` for TOKEN_UNKNOWN_KEY. Never reads past LIMIT_TOKEN_BYTES. */
+enum token_verdict token_verify(struct token_verifier *verifier, struct text token, int64_t now_us, struct identity *ret_identity,
+                                size_t *ret_issuer_index);

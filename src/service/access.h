@@ -1,0 +1,29 @@
+/* Access control: the bearer token of each request (RFC 6750) against the scope of its route.
+ *
+ * An unknown `kid` of a trusted issuer sends the exchange to the fetcher thread, at most one fetch per issuer in 10 s; in between the answer is
+ * 401 (keys known) or 503 keys_unavailable (never fetched yet). The fetcher gives the exchange back with exchange_continue. */
+#pragma once
+
+#include "auth/token.h"
+#include "base/clock.h"
+#include "http/route.h"
+
+struct access;
+
+struct access_options {
+    struct trust *trust;
+    const struct clock *clock;
+    size_t loop_count;
+    /* Whether a session was ended before its tokens: NULL where it can't be known. Any loop thread. */
+    bool (*is_revoked)(void *self, const struct identity *identity);
+    void *self;
+    /* Fetches a JWKS; blocking, on the fetcher thread; text in the arena. NULL: no fetching. */
+    struct result (*fetch)(const char *url, struct arena *arena, struct text *ret_jwks);
+};
+
+struct result access_create(const struct access_options *options, struct access **ret_access) MUST_CHECK;
+struct result access_start(struct access *access) MUST_CHECK; /* the fetcher thread */
+void access_stop(struct access *access);                      /* gives back what waits */
+void access_free(struct access *access);
+/* For struct http_service: the exchange's service root starts with a struct service. */
+enum route_admission access_authorize(struct exchange *exchange);

@@ -1,0 +1,41 @@
+/* Idempotency-Key: the same request again gets the first answer again (draft-ietf-httpapi-idempotency-key-header, and Stripe's practice).
+ *
+ * A record is written in the transaction of its effect. Requests are compared by a fingerprint: for each member of the body its path and a
+ * keyed hash of its value, so that differing members can be named and no secret is kept. */
+#pragma once
+
+#include "base/crypto.h"
+#include "base/identity.h"
+#include "base/json.h"
+#include "http/exchange.h"
+
+#define IDEMPOTENCY_RETENTION_US (INT64_C(8) * 24 * 3600 * 1000000) /* the contract promises 7 days */
+
+/* What a request asks: part of each service's operation. `key.size` 0: no key was sent, nothing of this applies. */
+struct idempotency_request {
+    struct text caller;      /* "user:<uuid>", "service:<name>", "public" */
+    struct text key;
+    struct text fingerprint; /* opaque text, in the arena */
+    struct hash lookup;      /* BLAKE2b of caller and key: the primary key of the table */
+};
+
+/* What is kept. */
+struct idempotency_record {
+    struct hash lookup;
+    struct text fingerprint;
+    int status; /* 0: the answer is not final yet (a claim that waits for its credit) */
+    struct text content_type, location, body;
+    struct id subject; /* what was made, for answers that become final later; zero otherwise */
+    int64_t created_at_us;
+};
+
+/* Reads the header into `ret_request` (already syntax-checked by the route); `body` may be NULL. `secret` keys the hashes. */
+void idempotency_read(struct exchange *exchange, const struct json_value *body, const uint8_t secret[CRYPTO_HASH_BYTES],
+                      struct idempotency_request *ret_request);
+bool idempotency_same_request(const struct idempotency_record *record, const struct idempotency_request *request);
+/* Whether an answer is kept: 2xx and definite refusals, never 5xx and 429; nor 401 and 403, which are about the token, and 400. */
+bool idempotency_keeps(int status);
+/* The kept answer, with Idempotent-Replayed: true. */
+void idempotency_replay(struct exchange *exchange, const struct idempotency_record *record);
+/* 422 idempotency_key_reused, which names the differing members. */
+void idempotency_refuse(struct exchange *exchange, const struct idempotency_record *record, const struct idempotency_request *request);
