@@ -11,7 +11,7 @@ struct arena_chunk;
 
 struct arena {
     struct arena_chunk *newest;
-    size_t used_bytes;  /* of all chunks */
+    size_t used_bytes;  /* of all takings */
     size_t limit_bytes; /* arena_take gives NULL beyond it */
 };
 
@@ -23,6 +23,9 @@ void *arena_take_zeroed(struct arena *arena, size_t size_bytes);
 struct text arena_copy(struct arena *arena, struct text text);
 /* printf into the arena, terminated. */
 struct text arena_print(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The last or a big taking grows in place where possible; else a new one with its content copied. NULL when the limit is reached: the old one
+ * stays as it is. On success the old pointer is dead. */
+void *arena_resize(struct arena *arena, void *data, size_t old_size_bytes, size_t new_size_bytes);
 void arena_release(struct arena *arena); /* everything; may be called on another thread than the one that took */
 
 #define ARENA_NEW(arena, type) ((type *)arena_take_zeroed((arena), sizeof(type)))

@@ -23,6 +23,11 @@ bool text_is_printable_ascii(struct text text);                /* every byte in 
 /* Characters (code points) in valid UTF-8; RESULT_INVALID when it is not valid (RFC 3629). */
 struct result text_count_characters(struct text text, size_t *ret_count) MUST_CHECK;
 
+/* The character at *offset, which moves behind it; RESULT_INVALID at the end and for bad UTF-8 (RFC 3629), and *offset stays. */
+struct result text_next_character(struct text text, size_t *offset, uint32_t *ret_character) MUST_CHECK;
+/* The longest start of the text of at most max_bytes that does not cut a character in two. */
+struct text text_cut(struct text text, size_t max_bytes);
+
 /* Decimal without sign, leading zeros allowed, whole text must match; RESULT_INVALID otherwise or above max. */
 struct result text_parse_unsigned(struct text text, uint64_t max, uint64_t *ret_value) MUST_CHECK;
 

@@ -1,0 +1,84 @@
+#include "base/id.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/crypto.h"
+
+#define COUNTER_MAX 0x0FFFu
+#define MILLISECONDS_MAX INT64_C(0xFFFFFFFFFFFF) /* 48 bits: the year 10889 */
+
+void id_source_init(struct id_source *source, void (*random)(void *, void *, uint64_t), void *context) {
+    *source = (struct id_source){.random = random, .context = context};
+}
+
+void id_source_init_system(struct id_source *source) { id_source_init(source, crypto_random_for_ids, NULL); }
+
+struct id id_make(struct id_source *source, int64_t now_us) {
+    CHECK(now_us >= 0);
+    int64_t now_ms = now_us / 1000;
+    if (now_ms > source->last_ms) {
+        source->last_ms = now_ms;
+        source->counter = 0;
+    } else if (source->counter < COUNTER_MAX) {
+        source->counter++;
+    } else { /* the clock went back or stands: borrow the next millisecond, so that the order stays */
+        source->last_ms++;
+        source->counter = 0;
+    }
+    CHECK(source->last_ms <= MILLISECONDS_MAX);
+    struct id id;
+    for (int i = 0; i < 6; i++) id.bytes[i] = (uint8_t)(source->last_ms >> (40 - 8 * i));
+    id.bytes[6] = (uint8_t)(0x70 | source->counter >> 8); /* version 7 */
+    id.bytes[7] = (uint8_t)source->counter;
+    source->random(source->context, id.bytes + 8, 8);
+    id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3F) | 0x80); /* variant 10 */
+    return id;
+}
+
+static bool is_hyphen_place(size_t index) { return index == 8 || index == 13 || index == 18 || index == 23; }
+
+static int hex_value(char byte) {
+    if (byte >= '0' && byte <= '9') return byte - '0';
+    if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
+    if (byte >= 'A' && byte <= 'F') return byte - 'A' + 10;
+    return -1;
+}
+
+struct result id_parse(struct text text, struct id *ret_id) {
+    if (text.size != ID_TEXT_BYTES) return result_error(RESULT_INVALID);
+    struct id id = {{0}};
+    size_t nibble = 0;
+    for (size_t i = 0; i < ID_TEXT_BYTES; i++) {
+        if (is_hyphen_place(i)) {
+            if (text.data[i] != '-') return result_error(RESULT_INVALID);
+            continue;
+        }
+        int value = hex_value(text.data[i]);
+        if (value < 0) return result_error(RESULT_INVALID);
+        id.bytes[nibble / 2] = (uint8_t)(id.bytes[nibble / 2] << 4 | value);
+        nibble++;
+    }
+    *ret_id = id;
+    return result_ok();
+}
+
+void id_format(struct id id, char text[ID_TEXT_BYTES]) {
+    static const char digits[] = "0123456789abcdef";
+    size_t nibble = 0;
+    for (size_t i = 0; i < ID_TEXT_BYTES; i++) {
+        if (is_hyphen_place(i)) {
+            text[i] = '-';
+            continue;
+        }
+        uint8_t byte = id.bytes[nibble / 2];
+        text[i] = digits[nibble % 2 == 0 ? byte >> 4 : byte & 0x0F];
+        nibble++;
+    }
+}
+
+bool id_equal(struct id a, struct id b) { return memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0; }
+
+int id_compare(struct id a, struct id b) { return memcmp(a.bytes, b.bytes, sizeof a.bytes); }
+
+bool id_is_zero(struct id id) { return id_equal(id, (struct id){{0}}); }

@@ -1,0 +1,134 @@
+#include "base/text.h"
+
+#include <string.h>
+
+struct text text_of(const char *terminated) {
+    if (terminated == NULL) return (struct text){"", 0};
+    return (struct text){terminated, strlen(terminated)};
+}
+
+bool text_equal(struct text a, struct text b) { return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0); }
+
+static char ascii_lower(char byte) { return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte; }
+
+bool text_equal_ignoring_case(struct text a, struct text b) {
+    if (a.size != b.size) return false;
+    for (size_t i = 0; i < a.size; i++) {
+        if (ascii_lower(a.data[i]) != ascii_lower(b.data[i])) return false;
+    }
+    return true;
+}
+
+bool text_starts_with(struct text text, struct text prefix) {
+    return text.size >= prefix.size && text_equal((struct text){text.data, prefix.size}, prefix);
+}
+
+bool text_is_printable_ascii(struct text text) {
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < 0x20 || text.data[i] > 0x7E) return false;
+    }
+    return true;
+}
+
+struct result text_next_character(struct text text, size_t *offset, uint32_t *ret_character) {
+    if (*offset >= text.size) return result_error(RESULT_INVALID);
+    const unsigned char *at = (const unsigned char *)text.data + *offset;
+    size_t left = text.size - *offset;
+    uint32_t first = at[0];
+    if (first < 0x80) {
+        *ret_character = first;
+        *offset += 1;
+        return result_ok();
+    }
+    size_t size = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+    if (first < 0xC2 || first > 0xF4 || left < size) return result_error(RESULT_INVALID);
+    uint32_t character = first & (0xFFu >> (size + 1));
+    for (size_t i = 1; i < size; i++) {
+        if ((at[i] & 0xC0) != 0x80) return result_error(RESULT_INVALID);
+        character = character << 6 | (at[i] & 0x3Fu);
+    }
+    /* Overlong forms, surrogates and beyond Unicode (RFC 3629, section 3). */
+    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+    if (character < least[size] || character > 0x10FFFF || (character >= 0xD800 && character <= 0xDFFF)) return result_error(RESULT_INVALID);
+    *ret_character = character;
+    *offset += size;
+    return result_ok();
+}
+
+struct text text_cut(struct text text, size_t max_bytes) {
+    if (text.size <= max_bytes) return text;
+    size_t size = max_bytes;
+    while (size > 0 && ((unsigned char)text.data[size] & 0xC0) == 0x80) size--;
+    return (struct text){text.data, size};
+}
+
+struct result text_count_characters(struct text text, size_t *ret_count) {
+    size_t count = 0, offset = 0;
+    while (offset < text.size) {
+        uint32_t character;
+        TRY(text_next_character(text, &offset, &character));
+        count++;
+    }
+    *ret_count = count;
+    return result_ok();
+}
+
+struct result text_parse_unsigned(struct text text, uint64_t max, uint64_t *ret_value) {
+    if (text.size == 0) return result_error(RESULT_INVALID);
+    uint64_t value = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        char byte = text.data[i];
+        if (byte < '0' || byte > '9') return result_error(RESULT_INVALID);
+        uint64_t digit = (uint64_t)(byte - '0');
+        if (__builtin_mul_overflow(value, UINT64_C(10), &value) || __builtin_add_overflow(value, digit, &value) || value > max) {
+            return result_error(RESULT_INVALID);
+        }
+    }
+    *ret_value = value;
+    return result_ok();
+}
+
+/* What keyboards and copied messages put between the parts of a number or code. */
+static bool is_separator(uint32_t character) {
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        {0x09, 0x0D},     {0x20, 0x20},     {'(', ')'},       {'-', '.'},       {'[', '['},       {']', ']'},
+        {'{', '{'},       {'}', '}'},       {0x85, 0x85},     {0xA0, 0xA0},     {0xAD, 0xAD},     {0xB7, 0xB7},
+        {0x061C, 0x061C}, {0x0640, 0x0640}, {0x06D4, 0x06D4}, {0x1680, 0x1680}, {0x2000, 0x2015}, {0x2024, 0x2024},
+        {0x2028, 0x202F}, {0x205F, 0x2060}, {0x2066, 0x2069}, {0x2212, 0x2212}, {0x3000, 0x3000}, {0xFE58, 0xFE58},
+        {0xFE63, 0xFE63}, {0xFEFF, 0xFEFF}, {0xFF0D, 0xFF0D},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0] && ranges[i].first <= character; i++) {
+        if (character <= ranges[i].last) return true;
+    }
+    return false;
+}
+
+static uint32_t fold_character(uint32_t character, bool upper) {
+    if (character >= 0x06F0 && character <= 0x06F9) return '0' + (character - 0x06F0); /* Persian */
+    if (character >= 0x0660 && character <= 0x0669) return '0' + (character - 0x0660); /* Arabic-Indic */
+    if (upper && character >= 'a' && character <= 'z') return character - ('a' - 'A');
+    return character;
+}
+
+struct result text_fold(struct text text, struct text_folding folding, char *buffer, size_t capacity, size_t *ret_size) {
+    size_t size = 0, offset = 0;
+    while (offset < text.size) {
+        size_t start = offset;
+        uint32_t character;
+        TRY(text_next_character(text, &offset, &character));
+        if (folding.drop_separators && is_separator(character)) continue;
+        uint32_t folded = fold_character(character, folding.upper);
+        size_t folded_size = folded < 0x80 ? 1 : offset - start;
+        if (capacity - size < folded_size) return result_error(RESULT_FULL);
+        if (folded < 0x80) {
+            buffer[size] = (char)folded;
+        } else {
+            memcpy(buffer + size, text.data + start, folded_size);
+        }
+        size += folded_size;
+    }
+    *ret_size = size;
+    return result_ok();
+}
