@@ -21,6 +21,7 @@
 /* Store */
 #define LIMIT_STORE_QUEUE 32768u               /* 503 overloaded */
 #define LIMIT_STORE_BATCH 1024u                /* operations in one transaction */
+#define LIMIT_STORE_BATCH_WEIGHT 4096u         /* rows' worth of work in one transaction, unless one operation alone weighs more */
 
 /* Wallet */
 #define LIMIT_CREDIT_ITEMS 1000u               /* 422 */

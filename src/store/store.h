@@ -18,7 +18,8 @@
 
 struct store_operation {
     struct queue_link link;
-    uint32_t kind; /* the service's own enum */
+    uint32_t kind;   /* the service's own enum */
+    uint32_t weight; /* about how many rows it writes: 0 counts as 1; a batch ends before LIMIT_STORE_BATCH_WEIGHT */
     /* On the store thread, after the commit (OK), or after the failure: FULL (disk), IO, CORRUPT, UNAVAILABLE (stopping). Gives the
      * operation away: the store does not touch it afterwards. */
     void (*done)(struct store_operation *operation, struct result outcome);
