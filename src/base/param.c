@@ -49,14 +49,19 @@ struct kept {
 };
 static struct kept *kept_texts;
 
-static char *keep_text(const char *text, size_t size) {
+static char *keep_room(size_t size) {
     struct kept *kept = malloc(sizeof(*kept) + size + 1);
     if (kept == NULL) return NULL;
-    if (size > 0) memcpy(kept->text, text, size);
     kept->text[size] = '\0';
     kept->next = kept_texts;
     kept_texts = kept;
     return kept->text;
+}
+
+static char *keep_text(const char *text, size_t size) {
+    char *kept = keep_room(size);
+    if (kept != NULL && size > 0) memcpy(kept, text, size);
+    return kept;
 }
 
 static void __attribute__((format(printf, 3, 4))) report(struct parser *parser, const char *place, const char *format, ...) {
@@ -171,7 +176,7 @@ static void read_variable(struct parser *parser, const struct param *param, stru
     variable_name(parser->program, param->name, variable);
     const char *value = getenv(variable);
     if (value == NULL || value[0] == '\0' || setting->origin > ORIGIN_ENVIRONMENT) return;
-    char *kept = keep_text(value, strlen(value));
+    char *kept = keep_text(value);
     if (kept == NULL) {
         report(parser, variable, "out of memory");
         return;
@@ -216,7 +221,7 @@ static char *load_file(struct parser *parser, const char *path) {
         report(parser, path, "cannot be opened: %s", strerror(errno));
         return NULL;
     }
-    char *text = keep_text("", PARAM_FILE_BYTES_MAX + 1);
+    char *text = keep_room(PARAM_FILE_BYTES_MAX + 1);
     if (text == NULL) {
         report(parser, path, "out of memory");
         return NULL;
@@ -348,7 +353,7 @@ static void print_rule(const struct param *param, FILE *out) {
 
 static void finish_param(struct parser *parser, const struct param *param, struct setting *setting) {
     if (setting->origin == ORIGIN_NONE && param->default_text != NULL) {
-        char *kept = keep_text(param->default_text, strlen(param->default_text));
+        char *kept = keep_text(param->default_text);
         CHECK(kept != NULL);
         add_values(parser, param, setting, ORIGIN_DEFAULT, "default", kept);
     }
