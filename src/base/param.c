@@ -49,19 +49,19 @@ struct kept {
 };
 static struct kept *kept_texts;
 
+/* NULL: out of memory. */
 static char *keep_room(size_t size) {
-    struct kept *kept = malloc(sizeof(*kept) + size + 1);
+    struct kept *kept = malloc(sizeof(*kept) + size);
     if (kept == NULL) return NULL;
-    kept->text[size] = '\0';
     kept->next = kept_texts;
     kept_texts = kept;
     return kept->text;
 }
 
-static char *keep_text(const char *text, size_t size) {
+static char *keep_text(const char *text) {
+    size_t size = strlen(text) + 1;
     char *kept = keep_room(size);
-    if (kept != NULL && size > 0) memcpy(kept, text, size);
-    return kept;
+    return kept == NULL ? NULL : memcpy(kept, text, size);
 }
 
 static void __attribute__((format(printf, 3, 4))) report(struct parser *parser, const char *place, const char *format, ...) {
@@ -351,9 +351,14 @@ static void print_rule(const struct param *param, FILE *out) {
     }
 }
 
+/* A flag that nobody raised is down. */
+static const char *default_text(const struct param *param) {
+    return param->default_text == NULL && param->kind == PARAM_FLAG ? "no" : param->default_text;
+}
+
 static void finish_param(struct parser *parser, const struct param *param, struct setting *setting) {
-    if (setting->origin == ORIGIN_NONE && param->default_text != NULL) {
-        char *kept = keep_text(param->default_text);
+    if (setting->origin == ORIGIN_NONE && default_text(param) != NULL) {
+        char *kept = keep_text(default_text(param));
         CHECK(kept != NULL);
         add_values(parser, param, setting, ORIGIN_DEFAULT, "default", kept);
     }
@@ -406,9 +411,9 @@ static const char *value_name(const struct param *param) {
 }
 
 static void print_default(const struct param *param, FILE *out) {
-    if (param->default_text != NULL) {
+    if (default_text(param) != NULL) {
         const char *unit = param->kind == PARAM_INTEGER && param->unit != NULL ? param->unit : "";
-        fprintf(out, "%s%s%s", param->default_text, unit[0] == '\0' ? "" : " ", unit);
+        fprintf(out, "%s%s%s", default_text(param), unit[0] == '\0' ? "" : " ", unit);
     } else {
         fputs(param->optional ? "none" : "required", out);
     }
