@@ -99,6 +99,13 @@ static void add_value(struct parser *parser, const struct param *param, struct s
     setting->values[setting->count++] = value;
 }
 
+static char *trim(char *text) {
+    while (*text == ' ' || *text == '\t') text++;
+    size_t size = strlen(text);
+    while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t' || text[size - 1] == '\r')) text[--size] = '\0';
+    return text;
+}
+
 /* Splits `values` in place at commas. */
 static void add_values(struct parser *parser, const struct param *param, struct setting *setting, enum origin origin, const char *place,
                        char *values) {
@@ -109,7 +116,7 @@ static void add_values(struct parser *parser, const struct param *param, struct 
     for (char *value = values; value != NULL;) {
         char *comma = strchr(value, ',');
         if (comma != NULL) *comma = '\0';
-        add_value(parser, param, setting, origin, place, value);
+        add_value(parser, param, setting, origin, place, trim(value));
         value = comma == NULL ? NULL : comma + 1;
     }
 }
@@ -182,13 +189,6 @@ static void read_variable(struct parser *parser, const struct param *param, stru
         return;
     }
     add_values(parser, param, setting, ORIGIN_ENVIRONMENT, variable, kept);
-}
-
-static char *trim(char *text) {
-    while (*text == ' ' || *text == '\t') text++;
-    size_t size = strlen(text);
-    while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t' || text[size - 1] == '\r')) text[--size] = '\0';
-    return text;
 }
 
 static void read_line(struct parser *parser, const char *place, char *line) {

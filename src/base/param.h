@@ -34,7 +34,7 @@ struct param {
     const char *name; /* "settle-wait" */
     enum param_kind kind;
     void *target;             /* of the kind's type */
-    const char *default_text; /* NULL: no default, required unless optional */
+    const char *default_text; /* NULL: no default, required unless optional; PARAM_FLAG: no */
     bool optional;
     int64_t min, max;
     const char *unit;    /* "ms", "bytes", "" */

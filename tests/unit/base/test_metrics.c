@@ -1,0 +1,133 @@
+/* Metrics: buckets, quantiles and the text format. Metrics live as long as the process, so each test registers its own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/metrics.h"
+
+static char page[256 * 1024];
+
+static const char *write_page(void) {
+    struct arena arena;
+    arena_init(&arena, 1024 * 1024);
+    struct buffer buffer;
+    buffer_init(&buffer, &arena, 4096);
+    metrics_write(&buffer);
+    assert_false(buffer.failed);
+    assert_true(buffer.size < sizeof(page));
+    memcpy(page, buffer.data, buffer.size);
+    page[buffer.size] = '\0';
+    arena_release(&arena);
+    return page;
+}
+
+static size_t count_of(const char *text, const char *word) {
+    size_t count = 0;
+    for (const char *at = strstr(text, word); at != NULL; at = strstr(at + 1, word)) count++;
+    return count;
+}
+
+static void assert_line(const char *text, const char *line) {
+    char whole[512];
+    snprintf(whole, sizeof(whole), "\n%s\n", line);
+    if (strstr(text, whole) == NULL) fail_msg("no line: %s", line);
+}
+
+static void groups_by_name(void **state) {
+    (void)state;
+    static struct metric ok = {.name = "t_requests_total", .help = "Requests.", .labels = "status=\"200\"", .kind = METRIC_COUNTER};
+    static struct metric depth = {.name = "t_depth", .help = "Waiting.", .labels = "", .kind = METRIC_GAUGE};
+    static struct metric bad = {.name = "t_requests_total", .help = "Requests.", .labels = "status=\"500\"", .kind = METRIC_COUNTER};
+    metrics_register(&ok);
+    metrics_register(&depth);
+    metrics_register(&bad);
+    metric_add(&ok, 2);
+    metric_add(&ok, 3);
+    metric_set(&depth, 7);
+    metric_set(&depth, -4);
+    assert_string_equal(write_page(),
+                        "# HELP t_requests_total Requests.\n# TYPE t_requests_total counter\nt_requests_total{status=\"200\"} 5\n"
+                        "t_requests_total{status=\"500\"} 0\n# HELP t_depth Waiting.\n# TYPE t_depth gauge\nt_depth -4\n");
+}
+
+static void shows_durations_in_seconds(void **state) {
+    (void)state;
+    static struct metric latency = {
+        .name = "t_latency_seconds", .help = "Latency.", .labels = "route=\"GET /\"", .kind = METRIC_HISTOGRAM, .is_duration = true};
+    metrics_register(&latency);
+    metric_observe(&latency, 16);       /* the bound belongs to the bucket */
+    metric_observe(&latency, 17);       /* one more does not */
+    metric_observe(&latency, 90000000); /* beyond the largest bound */
+    const char *text = write_page();
+    assert_line(text, "# TYPE t_latency_seconds histogram");
+    assert_line(text, "t_latency_seconds_bucket{route=\"GET /\",le=\"0.000016\"} 1");
+    assert_line(text, "t_latency_seconds_bucket{route=\"GET /\",le=\"0.000032\"} 2");
+    assert_line(text, "t_latency_seconds_bucket{route=\"GET /\",le=\"67.108864\"} 2");
+    assert_line(text, "t_latency_seconds_bucket{route=\"GET /\",le=\"+Inf\"} 3");
+    assert_line(text, "t_latency_seconds_sum{route=\"GET /\"} 90.000033");
+    assert_line(text, "t_latency_seconds_count{route=\"GET /\"} 3");
+    assert_int_equal(count_of(text, "t_latency_seconds_bucket"), 24);
+}
+
+static void shows_sizes_as_they_are(void **state) {
+    (void)state;
+    static struct metric batch = {.name = "t_batch_size", .help = "Operations.", .labels = "", .kind = METRIC_HISTOGRAM};
+    metrics_register(&batch);
+    metric_observe(&batch, 1);
+    metric_observe(&batch, 4);
+    metric_observe(&batch, 5);
+    metric_observe(&batch, -3); /* a clock that went back must not spoil the sum */
+    const char *text = write_page();
+    assert_line(text, "t_batch_size_bucket{le=\"1\"} 2");
+    assert_line(text, "t_batch_size_bucket{le=\"4\"} 3");
+    assert_line(text, "t_batch_size_bucket{le=\"16\"} 4");
+    assert_line(text, "t_batch_size_sum 10");
+    assert_line(text, "t_batch_size_count 4");
+}
+
+static void answers_quantiles(void **state) {
+    (void)state;
+    static struct metric latency = {.name = "t_q_seconds", .help = "Q.", .labels = "", .kind = METRIC_HISTOGRAM, .is_duration = true};
+    assert_int_equal(metric_quantile(&latency, 0.5), 0);
+    for (int i = 0; i < 98; i++) metric_observe(&latency, 20);
+    metric_observe(&latency, 1000);
+    metric_observe(&latency, 100000000);
+    assert_int_equal(metric_quantile(&latency, 0.0), 22); /* 16 √2, the bucket of 20 */
+    assert_int_equal(metric_quantile(&latency, 0.5), 22);
+    assert_int_equal(metric_quantile(&latency, 0.98), 22);
+    assert_int_equal(metric_quantile(&latency, 0.99), 1024);
+    assert_int_equal(metric_quantile(&latency, 1.0), 67108864); /* the largest bound there is */
+}
+
+static struct metric shared = {.name = "t_shared", .help = "Shared.", .labels = "", .kind = METRIC_HISTOGRAM};
+
+static void *observe_many(void *context) {
+    (void)context;
+    for (int i = 0; i < 10000; i++) metric_observe(&shared, 2);
+    return NULL;
+}
+
+static void counts_from_many_threads(void **state) {
+    (void)state;
+    metrics_register(&shared);
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, observe_many, NULL), 0);
+    for (size_t i = 0; i < 4; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+    const char *text = write_page();
+    assert_line(text, "t_shared_sum 80000");
+    assert_line(text, "t_shared_count 40000");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(groups_by_name),    cmocka_unit_test(shows_durations_in_seconds), cmocka_unit_test(shows_sizes_as_they_are),
+        cmocka_unit_test(answers_quantiles), cmocka_unit_test(counts_from_many_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
