@@ -11,7 +11,7 @@
 
 #include "base/check.h"
 
-#define ALIGNMENT alignof(max_align_t)
+#define ALIGNMENT        alignof(max_align_t)
 #define SPARE_CHUNKS_MAX 256u /* per thread: 2 MiB */
 
 struct arena_chunk {

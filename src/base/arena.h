@@ -28,5 +28,5 @@ struct text arena_print(struct arena *arena, const char *format, ...) __attribut
 void *arena_resize(struct arena *arena, void *data, size_t old_size_bytes, size_t new_size_bytes);
 void arena_release(struct arena *arena); /* everything; may be called on another thread than the one that took */
 
-#define ARENA_NEW(arena, type) ((type *)arena_take_zeroed((arena), sizeof(type)))
+#define ARENA_NEW(arena, type)              ((type *)arena_take_zeroed((arena), sizeof(type)))
 #define ARENA_NEW_ARRAY(arena, type, count) ((type *)arena_take_zeroed((arena), sizeof(type) * (count)))

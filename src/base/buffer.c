@@ -7,7 +7,7 @@
 #include "base/check.h"
 
 #define LEAST_CAPACITY 64u
-#define INTEGER_BYTES 21 /* "-9223372036854775808" and a terminator */
+#define INTEGER_BYTES  21 /* "-9223372036854775808" and a terminator */
 
 void buffer_init(struct buffer *buffer, struct arena *arena, size_t capacity_bytes) {
     *buffer = (struct buffer){.arena = arena, .data = arena_take(arena, capacity_bytes), .capacity = capacity_bytes};

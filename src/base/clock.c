@@ -4,11 +4,11 @@
 
 #include "base/check.h"
 
-#define SECONDS_PER_DAY INT64_C(86400)
-#define YEAR_ZERO_SECONDS INT64_C(-62167219200) /* 0000-01-01T00:00:00Z */
-#define YEAR_END_SECONDS INT64_C(253402300800)  /* 10000-01-01T00:00:00Z */
+#define SECONDS_PER_DAY    INT64_C(86400)
+#define YEAR_ZERO_SECONDS  INT64_C(-62167219200) /* 0000-01-01T00:00:00Z */
+#define YEAR_END_SECONDS   INT64_C(253402300800) /* 10000-01-01T00:00:00Z */
 #define DAYS_PER_400_YEARS 146097
-#define DAYS_TO_EPOCH 719468 /* from 0000-03-01 to 1970-01-01 */
+#define DAYS_TO_EPOCH      719468 /* from 0000-03-01 to 1970-01-01 */
 
 static int64_t read_clock_us(clockid_t which) {
     struct timespec time;
@@ -129,7 +129,9 @@ static int64_t read_number(struct reader *reader, int digits, int64_t min, int64
     return value;
 }
 
-static bool next_is(const struct reader *reader, char byte) { return reader->at < reader->text.size && reader->text.data[reader->at] == byte; }
+static bool next_is(const struct reader *reader, char byte) {
+    return reader->at < reader->text.size && reader->text.data[reader->at] == byte;
+}
 
 static int64_t read_fraction_us(struct reader *reader) {
     if (!next_is(reader, '.')) return 0;

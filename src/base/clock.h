@@ -6,7 +6,7 @@
 #include "base/text.h"
 
 #define CLOCK_TEXT_BYTES 27 /* 2026-11-22T10:00:00.123456Z */
-#define CLOCK_SECOND_US INT64_C(1000000)
+#define CLOCK_SECOND_US  INT64_C(1000000)
 
 /* Where now comes from: the system, or a simulation. */
 struct clock {

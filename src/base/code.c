@@ -5,7 +5,8 @@
 struct result code_parse(struct text typed, struct code *ret_code) {
     struct code code = {0};
     size_t size = 0;
-    struct result folded = text_fold(typed, (struct text_folding){.drop_separators = true, .upper = true}, code.canonical, sizeof code.canonical, &size);
+    struct result folded =
+        text_fold(typed, (struct text_folding){.drop_separators = true, .upper = true}, code.canonical, sizeof code.canonical, &size);
     if (!result_is_ok(folded) || size == 0) return result_error(RESULT_INVALID);
     for (size_t i = 0; i < size; i++) {
         char byte = code.canonical[i];

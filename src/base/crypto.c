@@ -12,9 +12,9 @@
 #include "base/check.h"
 
 #define STANDARD_MEMORY_BYTES (19u * 1024 * 1024)
-#define STANDARD_PASSES 2u
-#define LOW_MEMORY_BYTES 8192u
-#define LOW_PASSES 1u
+#define STANDARD_PASSES       2u
+#define LOW_MEMORY_BYTES      8192u
+#define LOW_PASSES            1u
 
 _Static_assert(CRYPTO_PASSWORD_HASH_BYTES == crypto_pwhash_STRBYTES, "a PHC string fits exactly");
 _Static_assert(CRYPTO_HASH_BYTES == crypto_generichash_BYTES && CRYPTO_HASH_BYTES == crypto_generichash_KEYBYTES, "BLAKE2b-256");
@@ -35,9 +35,13 @@ static struct hash generic_hash(struct text message, const uint8_t *key, size_t 
     return hash;
 }
 
-struct hash crypto_hash(struct text message) { return generic_hash(message, NULL, 0); }
+struct hash crypto_hash(struct text message) {
+    return generic_hash(message, NULL, 0);
+}
 
-struct hash crypto_hash_keyed(struct text message, const uint8_t key[CRYPTO_HASH_BYTES]) { return generic_hash(message, key, CRYPTO_HASH_BYTES); }
+struct hash crypto_hash_keyed(struct text message, const uint8_t key[CRYPTO_HASH_BYTES]) {
+    return generic_hash(message, key, CRYPTO_HASH_BYTES);
+}
 
 uint64_t crypto_short_hash(struct text message, const uint8_t key[16]) {
     uint64_t hash;

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-#define CRYPTO_HASH_BYTES 32
+#define CRYPTO_HASH_BYTES          32
 #define CRYPTO_PASSWORD_HASH_BYTES 128 /* terminated PHC string */
 
 struct hash {
@@ -15,13 +15,13 @@ struct hash {
 
 void crypto_init(void); /* once per process, before threads; aborts when the library cannot start */
 
-void crypto_random(void *buffer, uint64_t size_bytes);                                     /* CSPRNG */
-void crypto_random_for_ids(void *context, void *buffer, uint64_t size_bytes);              /* the same, shaped for struct id_source */
+void crypto_random(void *buffer, uint64_t size_bytes);                        /* CSPRNG */
+void crypto_random_for_ids(void *context, void *buffer, uint64_t size_bytes); /* the same, shaped for struct id_source */
 /* BLAKE2b-256 (RFC 7693). Its symbol has another name, because libsodium exports a crypto_hash too and would be given ours. */
 struct hash crypto_hash(struct text message) __asm__("base_crypto_hash");
-struct hash crypto_hash_keyed(struct text message, const uint8_t key[CRYPTO_HASH_BYTES]);  /* keyed BLAKE2b-256 */
-uint64_t crypto_short_hash(struct text message, const uint8_t key[16]);                    /* SipHash-2-4: for tables fed from outside */
-bool crypto_equal(const void *a, const void *b, uint64_t size_bytes);                      /* constant time */
+struct hash crypto_hash_keyed(struct text message, const uint8_t key[CRYPTO_HASH_BYTES]); /* keyed BLAKE2b-256 */
+uint64_t crypto_short_hash(struct text message, const uint8_t key[16]);                   /* SipHash-2-4: for tables fed from outside */
+bool crypto_equal(const void *a, const void *b, uint64_t size_bytes);                     /* constant time */
 void crypto_wipe(void *secret, uint64_t size_bytes);
 
 /* base64url without padding (RFC 4648, section 5). */

@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "base/crypto.h"
 
-#define COUNTER_MAX 0x0FFFu
+#define COUNTER_MAX      0x0FFFu
 #define MILLISECONDS_MAX INT64_C(0xFFFFFFFFFFFF) /* 48 bits: the year 10889 */
 
 void id_source_init(struct id_source *source, void (*random)(void *, void *, uint64_t), void *context) {

@@ -26,7 +26,7 @@ void id_source_init_system(struct id_source *source); /* the system's CSPRNG */
 struct id id_make(struct id_source *source, int64_t now_us);
 
 struct result id_parse(struct text text, struct id *ret_id) MUST_CHECK; /* 8-4-4-4-12 hex in any case; RESULT_INVALID */
-void id_format(struct id id, char text[ID_TEXT_BYTES]);                  /* lower case, no terminator */
+void id_format(struct id id, char text[ID_TEXT_BYTES]);                 /* lower case, no terminator */
 bool id_equal(struct id a, struct id b);
 int id_compare(struct id a, struct id b);
 bool id_is_zero(struct id id);

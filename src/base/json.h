@@ -1,7 +1,7 @@
 /* Strict JSON (RFC 8259, I-JSON RFC 7493): reading with every fault named, and writing.
  *
  * Reading is declarative: a handler lists the members it knows, and everything else about the object is a fault: unknown, duplicate, missing,
- * of a wrong type, out of range. jansson parses; it is included in json_read.c and nowhere else. */
+ * of a wrong type, out of range. jansson parses; it is included in json_parser.h, for the json_*.c files, and nowhere else. */
 #pragma once
 
 #include "base/buffer.h"
@@ -12,20 +12,21 @@
 struct json_document; /* in the arena of its request; json_close gives back what the parser holds */
 struct json_value;    /* opaque; lives as long as its document */
 
-/* RESULT_INVALID with no fault added: not JSON at all (400 malformed_json). RESULT_INVALID with a fault: duplicate member (422). */
+/* RESULT_INVALID with no fault added: not JSON at all (400 malformed_json), which includes nesting beyond 2048 levels. RESULT_INVALID with a fault:
+ * JSON, but with a duplicate member, an integer beyond int64 or a NUL in a name (422). RESULT_FULL: no memory (503). The text may go afterwards. */
 struct result json_open(struct arena *arena, struct text text, struct faults *faults, struct json_document **ret_document) MUST_CHECK;
 void json_close(struct json_document *document); /* NULL is fine */
 const struct json_value *json_root(const struct json_document *document);
 
 enum json_kind {
-    JSON_TEXT,    /* target: struct text; min and max count characters; terminated, no NUL inside */
-    JSON_INTEGER, /* target: int64_t; min and max */
-    JSON_BOOLEAN, /* target: bool */
-    JSON_OBJECT,  /* target: const struct json_value * */
-    JSON_ARRAY,   /* target: const struct json_value *; min and max count items */
-    JSON_TIME,    /* target: int64_t, microseconds */
-    JSON_ID,      /* target: struct id */
-    JSON_CURRENCY,/* target: enum currency */
+    JSON_TEXT,     /* target: struct text; min and max count characters; terminated, no NUL inside */
+    JSON_INTEGER,  /* target: int64_t; min and max */
+    JSON_BOOLEAN,  /* target: bool */
+    JSON_OBJECT,   /* target: const struct json_value * */
+    JSON_ARRAY,    /* target: const struct json_value *; min and max count items */
+    JSON_TIME,     /* target: int64_t, microseconds */
+    JSON_ID,       /* target: struct id */
+    JSON_CURRENCY, /* target: enum currency */
 };
 
 struct json_member {
@@ -35,10 +36,11 @@ struct json_member {
     bool required;
     bool nullable;    /* null counts as absent; otherwise null is a wrong_type */
     int64_t min, max; /* both 0: no rule */
-    bool *present;    /* may be NULL; set to whether the member was there and not null */
+    bool *present;    /* may be NULL; set to whether the member was there and not null, faulty or not */
 };
 
-/* Reads one object; faults carry the prefix ("items[3]." or ""). Targets of absent members are left as they are. */
+/* Reads one object; faults carry the prefix ("items[3]." or ""). Targets of absent or faulty members are left as they are. What is no object gets
+ * the fault wrong_type; NULL, an absent object, gets none: that it is absent has been told when its parent was read. */
 void json_read(const struct json_value *object, const char *prefix, const struct json_member *members, size_t count, struct faults *faults);
 /* {"amount": 1..MONEY_AMOUNT_MAX, "currency": …}, with `prefix` like "credit.". */
 void json_read_money(const struct json_value *object, const char *prefix, struct faults *faults, struct money *ret_money);
@@ -47,9 +49,11 @@ size_t json_array_count(const struct json_value *array);
 const struct json_value *json_array_item(const struct json_value *array, size_t index);
 /* Looks one up by name without rules; NULL when absent. For answers of the other service, where unknown members are fine. */
 const struct json_value *json_get(const struct json_value *object, const char *name);
-struct text json_get_text(const struct json_value *object, const char *name);                         /* empty when absent or no text */
+struct text json_get_text(const struct json_value *object, const char *name); /* empty when absent or no text */
 int64_t json_get_integer(const struct json_value *object, const char *name, int64_t when_absent);
-struct text json_dump(struct arena *arena, const struct json_value *value); /* compact, members sorted: equal values, equal bytes */
+struct text
+json_dump(struct arena *arena,
+          const struct json_value *value); /* compact, members sorted: equal values, equal bytes; data is NULL when the limit is reached */
 
 /* Adds a fault with code "differs" for each member (as a path) in which two documents differ. */
 void json_differences(const struct json_value *a, const struct json_value *b, struct faults *faults);

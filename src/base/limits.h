@@ -2,42 +2,42 @@
 #pragma once
 
 /* HTTP */
-#define LIMIT_HEADER_BYTES (16u * 1024)        /* 431 */
-#define LIMIT_BODY_BYTES (64u * 1024)          /* 413 */
-#define LIMIT_BATCH_BODY_BYTES (1024u * 1024)  /* 413, POST /v1/credits only */
-#define LIMIT_URI_BYTES 4096u                  /* 414 */
-#define LIMIT_CONNECTIONS 16384u               /* per loop; beyond it connections wait in the kernel's backlog */
-#define LIMIT_EXCHANGES 16384u                 /* requests in progress per loop: 503 overloaded */
-#define LIMIT_LOOPS 64u
-#define LIMIT_ARENA_BYTES (256u * 1024)        /* per request: 503 overloaded */
-#define LIMIT_BATCH_ARENA_BYTES (8u * 1024 * 1024)
-#define LIMIT_REPLY_BYTES (4u * 1024 * 1024)
-#define LIMIT_FAULTS 32u                       /* faults listed in one problem document */
-#define LIMIT_IDEMPOTENCY_KEY_BYTES 255u       /* 422 */
-#define LIMIT_TOKEN_BYTES 4096u                /* 401 */
-#define LIMIT_PAGE_ITEMS 200u                  /* 422 */
-#define DEFAULT_PAGE_ITEMS 50u
+#define LIMIT_HEADER_BYTES          (16u * 1024)   /* 431 */
+#define LIMIT_BODY_BYTES            (64u * 1024)   /* 413 */
+#define LIMIT_BATCH_BODY_BYTES      (1024u * 1024) /* 413, POST /v1/credits only */
+#define LIMIT_URI_BYTES             4096u          /* 414 */
+#define LIMIT_CONNECTIONS           16384u         /* per loop; beyond it connections wait in the kernel's backlog */
+#define LIMIT_EXCHANGES             16384u         /* requests in progress per loop: 503 overloaded */
+#define LIMIT_LOOPS                 64u
+#define LIMIT_ARENA_BYTES           (256u * 1024) /* per request: 503 overloaded */
+#define LIMIT_BATCH_ARENA_BYTES     (8u * 1024 * 1024)
+#define LIMIT_REPLY_BYTES           (4u * 1024 * 1024)
+#define LIMIT_FAULTS                32u   /* faults listed in one problem document */
+#define LIMIT_IDEMPOTENCY_KEY_BYTES 255u  /* 422 */
+#define LIMIT_TOKEN_BYTES           4096u /* 401 */
+#define LIMIT_PAGE_ITEMS            200u  /* 422 */
+#define DEFAULT_PAGE_ITEMS          50u
 
 /* Store */
-#define LIMIT_STORE_QUEUE 32768u               /* 503 overloaded */
-#define LIMIT_STORE_BATCH 1024u                /* operations in one transaction */
-#define LIMIT_STORE_BATCH_WEIGHT 4096u         /* rows' worth of work in one transaction, unless one operation alone weighs more */
+#define LIMIT_STORE_QUEUE        32768u /* 503 overloaded */
+#define LIMIT_STORE_BATCH        1024u  /* operations in one transaction */
+#define LIMIT_STORE_BATCH_WEIGHT 4096u  /* rows' worth of work in one transaction, unless one operation alone weighs more */
 
 /* Wallet */
-#define LIMIT_CREDIT_ITEMS 1000u               /* 422 */
-#define LIMIT_PASSWORD_QUEUE 4096u             /* 503 overloaded */
-#define LIMIT_USERNAME_BYTES 32u
-#define LIMIT_PASSWORD_CHARACTERS 128u
-#define LIMIT_REFERENCE_BYTES 128u             /* 422 */
-#define LIMIT_DESCRIPTION_CHARACTERS 255u      /* 422 */
-#define LIMIT_METADATA_BYTES 2048u             /* 422 */
+#define LIMIT_CREDIT_ITEMS           1000u /* 422 */
+#define LIMIT_PASSWORD_QUEUE         4096u /* 503 overloaded */
+#define LIMIT_USERNAME_BYTES         32u
+#define LIMIT_PASSWORD_CHARACTERS    128u
+#define LIMIT_REFERENCE_BYTES        128u  /* 422 */
+#define LIMIT_DESCRIPTION_CHARACTERS 255u  /* 422 */
+#define LIMIT_METADATA_BYTES         2048u /* 422 */
 
 /* Discount */
-#define LIMIT_CAMPAIGNS 4096u                  /* 409 too_many_campaigns */
-#define LIMIT_CAMPAIGN_PLACES 100000000u       /* 422 */
-#define LIMIT_CODE_BYTES 64u                   /* 404 code_not_found */
-#define LIMIT_SETTLE_CLAIMS 16384u             /* claims held in memory; the rest waits in the database */
+#define LIMIT_CAMPAIGNS       4096u      /* 409 too_many_campaigns */
+#define LIMIT_CAMPAIGN_PLACES 100000000u /* 422 */
+#define LIMIT_CODE_BYTES      64u        /* 404 code_not_found */
+#define LIMIT_SETTLE_CLAIMS   16384u     /* claims held in memory; the rest waits in the database */
 
 /* Auth */
-#define LIMIT_TOKEN_CACHE 16384u               /* per loop; the oldest is forgotten */
-#define LIMIT_KEYS 16u                         /* keys in one set; more are ignored with a warning */
+#define LIMIT_TOKEN_CACHE 16384u /* per loop; the oldest is forgotten */
+#define LIMIT_KEYS        16u    /* keys in one set; more are ignored with a warning */

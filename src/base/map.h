@@ -20,8 +20,8 @@ struct map {
 
 struct result map_init(struct map *map, size_t capacity) MUST_CHECK; /* RESULT_FULL: no memory */
 void map_free(struct map *map);
-void *map_get(const struct map *map, struct text key);                                  /* NULL when absent */
+void *map_get(const struct map *map, struct text key); /* NULL when absent */
 /* Keys are not copied: they must live in the value or as long as it. RESULT_FULL at capacity; replaces an existing key's value. */
 struct result map_put(struct map *map, struct text key, void *value) MUST_CHECK;
-void *map_remove(struct map *map, struct text key);                                     /* the removed value or NULL */
+void *map_remove(struct map *map, struct text key); /* the removed value or NULL */
 void map_clear(struct map *map);

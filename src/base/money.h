@@ -20,7 +20,7 @@ struct money {
     enum currency currency;
 };
 
-const char *currency_code(enum currency currency);                                     /* "IRT"; "" for none */
+const char *currency_code(enum currency currency);                                      /* "IRT"; "" for none */
 struct result currency_parse(struct text code, enum currency *ret_currency) MUST_CHECK; /* RESULT_INVALID */
 
 /* RESULT_CONFLICT for two currencies, RESULT_FULL when the result leaves ±MONEY_AMOUNT_MAX. */

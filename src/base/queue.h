@@ -33,6 +33,6 @@ struct waker {
 };
 struct result waker_init(struct waker *waker) MUST_CHECK;
 void waker_close(struct waker *waker);
-void waker_wake(struct waker *waker);                          /* any thread */
-void waker_clear(struct waker *waker);                         /* the waiting thread, before it takes */
-bool waker_wait(struct waker *waker, int64_t timeout_us);      /* the waiting thread; negative waits for ever; true when woken */
+void waker_wake(struct waker *waker);                     /* any thread */
+void waker_clear(struct waker *waker);                    /* the waiting thread, before it takes */
+bool waker_wait(struct waker *waker, int64_t timeout_us); /* the waiting thread; negative waits for ever; true when woken */

@@ -31,8 +31,8 @@ static inline _Bool result_is_ok(struct result result) { return result.code == R
 const char *result_name(struct result result);
 
 /* Returns from the calling function when the expression failed. */
-#define TRY(expression)                                                                                                                    \
-    do {                                                                                                                                   \
-        struct result try_result_ = (expression);                                                                                          \
-        if (!result_is_ok(try_result_)) return try_result_;                                                                                \
+#define TRY(expression)                                     \
+    do {                                                    \
+        struct result try_result_ = (expression);           \
+        if (!result_is_ok(try_result_)) return try_result_; \
     } while (0)

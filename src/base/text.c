@@ -49,7 +49,8 @@ struct result text_next_character(struct text text, size_t *offset, uint32_t *re
     }
     /* Overlong forms, surrogates and beyond Unicode (RFC 3629, section 3). */
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    if (character < least[size] || character > 0x10FFFF || (character >= 0xD800 && character <= 0xDFFF)) return result_error(RESULT_INVALID);
+    if (character < least[size] || character > 0x10FFFF || (character >= 0xD800 && character <= 0xDFFF))
+        return result_error(RESULT_INVALID);
     *ret_character = character;
     *offset += size;
     return result_ok();
@@ -93,11 +94,10 @@ static bool is_separator(uint32_t character) {
     static const struct {
         uint32_t first, last;
     } ranges[] = {
-        {0x09, 0x0D},     {0x20, 0x20},     {'(', ')'},       {'-', '.'},       {'[', '['},       {']', ']'},
-        {'{', '{'},       {'}', '}'},       {0x85, 0x85},     {0xA0, 0xA0},     {0xAD, 0xAD},     {0xB7, 0xB7},
-        {0x061C, 0x061C}, {0x0640, 0x0640}, {0x06D4, 0x06D4}, {0x1680, 0x1680}, {0x2000, 0x2015}, {0x2024, 0x2024},
-        {0x2028, 0x202F}, {0x205F, 0x2060}, {0x2066, 0x2069}, {0x2212, 0x2212}, {0x3000, 0x3000}, {0xFE58, 0xFE58},
-        {0xFE63, 0xFE63}, {0xFEFF, 0xFEFF}, {0xFF0D, 0xFF0D},
+        {0x09, 0x0D},     {0x20, 0x20},     {'(', ')'},       {'-', '.'},       {'[', '['},       {']', ']'},       {'{', '{'},
+        {'}', '}'},       {0x85, 0x85},     {0xA0, 0xA0},     {0xAD, 0xAD},     {0xB7, 0xB7},     {0x061C, 0x061C}, {0x0640, 0x0640},
+        {0x06D4, 0x06D4}, {0x1680, 0x1680}, {0x2000, 0x2015}, {0x2024, 0x2024}, {0x2028, 0x202F}, {0x205F, 0x2060}, {0x2066, 0x2069},
+        {0x2212, 0x2212}, {0x3000, 0x3000}, {0xFE58, 0xFE58}, {0xFE63, 0xFE63}, {0xFEFF, 0xFEFF}, {0xFF0D, 0xFF0D},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0] && ranges[i].first <= character; i++) {
         if (character <= ranges[i].last) return true;
