@@ -3,6 +3,7 @@
 /* Not <sodium.h>: it declares a crypto_hash of its own, NaCl's SHA-512. */
 #include <sodium/core.h>
 #include <sodium/crypto_generichash.h>
+#include <sodium/crypto_hash_sha256.h>
 #include <sodium/crypto_pwhash.h>
 #include <sodium/crypto_shorthash.h>
 #include <sodium/randombytes.h>
@@ -18,6 +19,7 @@
 
 _Static_assert(CRYPTO_PASSWORD_HASH_BYTES == crypto_pwhash_STRBYTES, "a PHC string fits exactly");
 _Static_assert(CRYPTO_HASH_BYTES == crypto_generichash_BYTES && CRYPTO_HASH_BYTES == crypto_generichash_KEYBYTES, "BLAKE2b-256");
+_Static_assert(CRYPTO_HASH_BYTES == crypto_hash_sha256_BYTES, "SHA-256");
 _Static_assert(crypto_shorthash_KEYBYTES == 16 && crypto_shorthash_BYTES == sizeof(uint64_t), "SipHash-2-4");
 
 void crypto_init(void) { CHECK(sodium_init() >= 0); }
@@ -41,6 +43,12 @@ struct hash crypto_hash(struct text message) {
 
 struct hash crypto_hash_keyed(struct text message, const uint8_t key[CRYPTO_HASH_BYTES]) {
     return generic_hash(message, key, CRYPTO_HASH_BYTES);
+}
+
+struct hash crypto_sha256(struct text message) {
+    struct hash hash;
+    CHECK(crypto_hash_sha256(hash.bytes, (const unsigned char *)message.data, message.size) == 0);
+    return hash;
 }
 
 uint64_t crypto_short_hash(struct text message, const uint8_t key[16]) {
