@@ -27,7 +27,9 @@ struct http_call {
     void *internal;
 };
 
-struct result http_client_create(struct http_client **ret_client) MUST_CHECK;
+/* Keeps at most connections_max connections open; calls beyond that wait in the client. Thousands of connections must cost no more than the
+ * ready ones: curl_multi_socket_action on an epoll set of our own, not poll over all. */
+struct result http_client_create(size_t connections_max, struct http_client **ret_client) MUST_CHECK;
 void http_client_free(struct http_client *client); /* calls in flight end as RESULT_IO */
 struct result http_client_start(struct http_client *client, struct http_call *call) MUST_CHECK;
 /* Works on all calls, waits at most timeout_ms, or until `waker` (may be NULL) is woken; runs `done` of those that ended. */
