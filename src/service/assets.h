@@ -9,11 +9,11 @@ struct asset {
     const char *path;         /* as in the route: "/openapi.json", "/docs/", "/docs/swagger-ui.css" */
     const char *content_type; /* with its charset where it is text */
     const unsigned char *data;
-    size_t size;              /* bytes */
-    const char *etag;         /* strong, in quotes (RFC 9110, section 8.8.3) */
+    size_t size;                    /* bytes */
+    const char *etag;               /* strong, in quotes (RFC 9110, section 8.8.3) */
     const unsigned char *data_gzip; /* the same, gzipped (RFC 1952); NULL where that saves nothing */
     size_t size_gzip;
-    const char *etag_gzip;    /* another one: each encoding is a representation of its own; NULL without data_gzip */
+    const char *etag_gzip; /* another one: each encoding is a representation of its own; NULL without data_gzip */
 };
 
 extern const struct asset wallet_assets[];     /* wallet_api_sources: /openapi.json, /openapi.yaml */

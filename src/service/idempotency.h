@@ -13,7 +13,7 @@
 
 /* What a request asks: part of each service's operation. `key.size` 0: no key was sent, nothing of this applies. */
 struct idempotency_request {
-    struct text caller;      /* "user:<uuid>", "service:<name>", "public" */
+    struct text caller; /* "user:<uuid>", "service:<name>", "public" */
     struct text key;
     struct text fingerprint; /* opaque text, in the arena */
     struct hash lookup;      /* BLAKE2b of caller and key: the primary key of the table */

@@ -1,6 +1,8 @@
 /* The frame that both services stand in: the first member of struct wallet and struct discount, and what the common routes need. */
 #pragma once
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "http/server.h"
 #include "service/access.h"
@@ -13,9 +15,8 @@ struct service {
     const struct clock *clock;
     struct access *access;
     struct store *store;
-    struct key_ring *keys;
-    struct text jwks; /* rendered once at start */
-    const struct asset *openapi_json, *openapi_yaml;
+    struct text jwks;              /* of its own key ring, rendered once at start */
+    const struct asset *documents; /* its OpenAPI documents: wallet_assets, discount_assets */
 };
 
 static inline struct service *service_of(struct exchange *exchange) { return exchange->self; }
@@ -24,36 +25,42 @@ static inline struct service *service_of(struct exchange *exchange) { return exc
 void operations_healthz(struct exchange *exchange);
 void operations_readyz(struct exchange *exchange);
 void operations_metrics(struct exchange *exchange);
-void operations_openapi_json(struct exchange *exchange);
-void operations_openapi_yaml(struct exchange *exchange);
-void operations_docs(struct exchange *exchange); /* {file*} */
+void operations_openapi(struct exchange *exchange); /* /openapi.json and /openapi.yaml */
+void operations_docs(struct exchange *exchange);    /* {file*} */
 void operations_jwks(struct exchange *exchange);
 
-#define OPERATIONS_ROUTES                                                                                                                  \
-    {.method = "GET", .path = "/healthz", .scope = SCOPE_PUBLIC, .handle = operations_healthz},                                            \
-    {.method = "GET", .path = "/readyz", .scope = SCOPE_PUBLIC, .handle = operations_readyz},                                              \
-    {.method = "GET", .path = "/metrics", .scope = SCOPE_PUBLIC, .produces = "text/plain", .handle = operations_metrics},                  \
-    {.method = "GET", .path = "/openapi.json", .scope = SCOPE_PUBLIC, .handle = operations_openapi_json},                                  \
-    {.method = "GET", .path = "/openapi.yaml", .scope = SCOPE_PUBLIC, .produces = "application/yaml", .handle = operations_openapi_yaml},  \
-    {.method = "GET", .path = "/docs", .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_docs},                                \
-    {.method = "GET", .path = "/docs/{file*}", .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_docs},                        \
-    {.method = "GET", .path = "/.well-known/jwks.json", .scope = SCOPE_PUBLIC, .handle = operations_jwks}
+#define OPERATIONS_ROUTES                                                                                                                \
+    {.method = "GET", .path = "/healthz", .scope = SCOPE_PUBLIC, .handle = operations_healthz},                                          \
+        {.method = "GET", .path = "/readyz", .scope = SCOPE_PUBLIC, .handle = operations_readyz},                                        \
+        {.method = "GET",                                                                                                                \
+         .path = "/metrics",                                                                                                             \
+         .scope = SCOPE_PUBLIC,                                                                                                          \
+         .produces = "text/plain",                                                                                                       \
+         .handle = operations_metrics,                                                                                                   \
+         .arena_limit_bytes = LIMIT_REPLY_BYTES},                                                                                        \
+        {.method = "GET", .path = "/openapi.json", .scope = SCOPE_PUBLIC, .handle = operations_openapi},                                 \
+        {.method = "GET", .path = "/openapi.yaml", .scope = SCOPE_PUBLIC, .produces = "application/yaml", .handle = operations_openapi}, \
+        {.method = "GET", .path = "/docs", .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_docs},                         \
+        {.method = "GET", .path = "/docs/{file*}", .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_docs}, {               \
+        .method = "GET", .path = "/.well-known/jwks.json", .scope = SCOPE_PUBLIC, .handle = operations_jwks                              \
+    }
 
 /* ---- lists: ?limit= and &cursor= (see page.c) ---- */
 #define PAGE_CURSOR_WORDS 2
 struct page {
-    int64_t limit;                      /* 1..LIMIT_PAGE_ITEMS */
+    int64_t limit; /* 1..LIMIT_PAGE_ITEMS */
     bool has_cursor;
-    int64_t cursor[PAGE_CURSOR_WORDS];  /* where the last page ended; meaning is the list's own */
+    int64_t cursor[PAGE_CURSOR_WORDS]; /* where the last page ended; meaning is the list's own */
 };
 /* The two members to append to a handler's query table; page_finish decodes the cursor and adds a fault when it is none of ours. */
 struct page_query {
     struct page page;
     struct text cursor_text;
 };
-#define PAGE_QUERY_MEMBERS(query)                                                                                                          \
-    {.name = "limit", .kind = QUERY_INTEGER, .target = &(query)->page.limit, .min = 1, .max = LIMIT_PAGE_ITEMS},                           \
-    {.name = "cursor", .kind = QUERY_TEXT, .target = &(query)->cursor_text, .min = 1, .max = 128}
+#define PAGE_QUERY_MEMBERS(query)                                                                                  \
+    {.name = "limit", .kind = QUERY_INTEGER, .target = &(query)->page.limit, .min = 1, .max = LIMIT_PAGE_ITEMS}, { \
+        .name = "cursor", .kind = QUERY_TEXT, .target = &(query)->cursor_text, .min = 1, .max = 128                \
+    }
 void page_begin(struct page_query *query);
 void page_finish(struct page_query *query, struct faults *faults);
 struct text page_cursor(struct arena *arena, const int64_t words[PAGE_CURSOR_WORDS]); /* opaque, base64url */
@@ -76,7 +83,7 @@ struct command {
     const struct param *params;
     size_t param_count;
     size_t positional_max;
-    const char *positional_names; /* "NAME" */
+    const char *positional_names;                      /* "NAME" */
     int (*run)(const char **positional, size_t count); /* the exit code */
 };
 /* Dispatches; --help and --version anywhere; `routes` prints the route table, `parameters` the Markdown of all parameters. Exit code 2 for a bad call. */

@@ -1,0 +1,117 @@
+/* The flash crowd: real users over real HTTP, as many at once as there are connections, who behave as good clients do: they send the same
+ * request again after 202, 503, 429 or a broken connection, and they never send it differently.
+ *
+ * One thread. A run is a list of phases; in each phase every user does one thing (register, log in, open a connection, redeem, follow a claim,
+ * read the balance), at most `connections` of them at a time. What comes back is kept with the user and checked at the end. */
+#pragma once
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/phone.h"
+#include "http/client.h"
+
+#define CROWD_TOKEN_BYTES 2048
+#define CROWD_URL_BYTES   256
+#define CROWD_BODY_BYTES  256
+#define CROWD_STATUS_MAX  600
+
+struct crowd_options {
+    const char *wallet_url, *discount_url;
+    const char *code;
+    const char *admin_name, *admin_password_file;
+    int64_t users, connections, rate_per_second; /* rate 0: all at one instant */
+    int64_t places, credit;
+    int64_t give_up_after_s; /* one phase may take so long */
+};
+
+enum user_state {
+    USER_WAITING,  /* has not redeemed yet */
+    USER_CLAIMED,  /* has a place, the credit follows */
+    USER_CREDITED, /* has a place and was told that the money is there */
+    USER_REFUSED,  /* has a definite no */
+    USER_STRANDED, /* no answer that could be understood, or none in time */
+};
+
+struct user {
+    size_t index;
+    enum user_state state;
+    struct id id;
+    char username[LIMIT_USERNAME_BYTES + 1];
+    struct phone phone;
+    char *token;                           /* malloc, terminated; NULL before the login */
+    char redemption_id[ID_TEXT_BYTES + 1]; /* empty before a place is taken */
+    int64_t position;
+    int64_t balance;      /* -1: not read */
+    int64_t credit_count; /* wallet transactions that name the redemption */
+    bool is_listed;       /* met in the list of winners */
+
+    /* the request under way */
+    struct http_call call;
+    char url[CROWD_URL_BYTES], body[CROWD_BODY_BYTES], idempotency_key[ID_TEXT_BYTES + 1];
+    int64_t due_us, sent_us;
+    unsigned attempts;
+    struct crowd *crowd;
+};
+
+struct tally {
+    uint64_t by_status[CROWD_STATUS_MAX];
+    uint64_t broken; /* no answer at all: refused, cut or timed out */
+    int64_t *latencies_us;
+    size_t latency_count, latency_capacity;
+};
+
+enum step { STEP_DONE, STEP_AGAIN, STEP_FAILED };
+
+struct phase {
+    const char *name;
+    /* Fills user->call; false when this user has nothing to do here. */
+    bool (*prepare)(struct crowd *crowd, struct user *user);
+    enum step (*conclude)(struct crowd *crowd, struct user *user);
+    bool tallied; /* answers and latencies count for the report */
+    bool paced;   /* at options.rate_per_second */
+};
+
+struct crowd {
+    const struct crowd_options *options;
+    const struct clock *clock;
+    struct http_client *client;
+    struct user *users;
+    char run[9];       /* tells this run's users from those of other runs */
+    char password[33]; /* of all users of this run; random */
+    char *admin_token;
+    char campaign_id[ID_TEXT_BYTES + 1];
+    int64_t redeemed_before; /* places that were gone before this crowd came */
+    struct tally tally;
+    int64_t fired_us, finished_us; /* of the redemptions */
+
+    /* engine.c: the phase under way */
+    const struct phase *phase;
+    struct user **heap; /* users who wait for their time, earliest first */
+    size_t heap_count, in_flight, done_count, failed_count;
+};
+
+/* engine.c */
+struct result crowd_run_phase(struct crowd *crowd,
+                              const struct phase *phase) MUST_CHECK; /* RESULT_TIMEOUT, or RESULT_UNAVAILABLE: users failed */
+void tally_answer(struct tally *tally, const struct http_call *call, int64_t latency_us);
+
+/* steps.c */
+extern const struct phase phase_register, phase_login, phase_connect, phase_redeem, phase_follow, phase_balance, phase_history;
+/* An answer as a JSON object; NULL when it is none. Close the document afterwards; the arena is the caller's. */
+const struct json_value *answer_open(struct arena *arena, const struct http_call *call, struct json_document **ret_document);
+char *keep_token(struct text token); /* malloc, terminated */
+
+/* check.c */
+struct result crowd_login_admin(struct crowd *crowd) MUST_CHECK;
+/* Finds the campaign of the code and how many places are gone. */
+struct result crowd_find_campaign(struct crowd *crowd) MUST_CHECK;
+/* Prints one line per fault; the number of faults. */
+size_t crowd_check(struct crowd *crowd, FILE *out);
+
+/* report.c */
+void crowd_print_progress(const struct crowd *crowd, bool final);
+void crowd_print_answers(struct crowd *crowd, FILE *out);

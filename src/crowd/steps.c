@@ -1,0 +1,231 @@
+/* What one user does in each phase, and what the answers mean to it. A request that is sent again is the same to the byte. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "crowd/crowd.h"
+
+#define ANSWER_ARENA_BYTES (1024u * 1024)
+
+const struct json_value *answer_open(struct arena *arena, const struct http_call *call, struct json_document **ret_document) {
+    struct faults faults;
+    faults_init(&faults, arena);
+    *ret_document = NULL;
+    if (!result_is_ok(json_open(arena, call->reply, &faults, ret_document))) return NULL;
+    const struct json_value *root = json_root(*ret_document);
+    return json_is_object(root) ? root : NULL;
+}
+
+char *keep_token(struct text token) {
+    char *kept = malloc(token.size + 1);
+    CHECK(kept != NULL);
+    memcpy(kept, token.data, token.size);
+    kept[token.size] = '\0';
+    return kept;
+}
+
+/* Whether a good client comes back with the same request: the service said "not now", or failed. */
+static bool is_passing(int status) { return status == 429 || status >= 500; }
+
+static void set_request(struct user *user, const char *method, const char *base, const char *path) {
+    snprintf(user->url, sizeof(user->url), "%s%s", base, path);
+    user->call.method = method;
+    user->call.bearer = user->token;
+}
+
+static void set_body(struct user *user) { user->call.body = text_of(user->body); }
+
+/* ---- register, log in, open a connection ---- */
+
+static bool prepare_register(struct crowd *crowd, struct user *user) {
+    set_request(user, "POST", crowd->options->wallet_url, "/v1/users");
+    user->call.idempotency_key = user->idempotency_key;
+    snprintf(user->body, sizeof(user->body), "{\"username\":\"%s\",\"password\":\"%s\",\"phone\":\"%.*s\"}", user->username,
+             crowd->password, (int)user->phone.size, user->phone.e164);
+    set_body(user);
+    return true;
+}
+
+static enum step conclude_register(struct crowd *crowd, struct user *user) {
+    (void)crowd;
+    if (is_passing(user->call.status)) return STEP_AGAIN;
+    if (user->call.status != 201) return STEP_FAILED;
+    struct arena arena;
+    arena_init(&arena, ANSWER_ARENA_BYTES);
+    struct json_document *document;
+    const struct json_value *root = answer_open(&arena, &user->call, &document);
+    bool has_id = root != NULL && result_is_ok(id_parse(json_get_text(root, "id"), &user->id));
+    json_close(document);
+    arena_release(&arena);
+    return has_id ? STEP_DONE : STEP_FAILED;
+}
+
+static bool prepare_login(struct crowd *crowd, struct user *user) {
+    set_request(user, "POST", crowd->options->wallet_url, "/v1/sessions");
+    snprintf(user->body, sizeof(user->body), "{\"username\":\"%s\",\"password\":\"%s\"}", user->username, crowd->password);
+    set_body(user);
+    return true;
+}
+
+static enum step conclude_login(struct crowd *crowd, struct user *user) {
+    (void)crowd;
+    if (is_passing(user->call.status)) return STEP_AGAIN;
+    if (user->call.status != 201) return STEP_FAILED;
+    struct arena arena;
+    arena_init(&arena, ANSWER_ARENA_BYTES);
+    struct json_document *document;
+    const struct json_value *root = answer_open(&arena, &user->call, &document);
+    struct text token = root == NULL ? (struct text){0} : json_get_text(root, "access_token");
+    if (token.size > 0) user->token = keep_token(token);
+    json_close(document);
+    arena_release(&arena);
+    return token.size > 0 ? STEP_DONE : STEP_FAILED;
+}
+
+/* So that the instant itself is spent on redemptions and not on connecting. */
+static bool prepare_connect(struct crowd *crowd, struct user *user) {
+    if (user->index >= (size_t)crowd->options->connections) return false;
+    set_request(user, "GET", crowd->options->discount_url, "/healthz");
+    return true;
+}
+
+static enum step conclude_connect(struct crowd *crowd, struct user *user) {
+    (void)crowd;
+    return is_passing(user->call.status) ? STEP_AGAIN : user->call.status == 200 ? STEP_DONE : STEP_FAILED;
+}
+
+/* ---- redeem, and follow a claim until it is paid ---- */
+
+/* As people type it: E.164, the national way, or with Persian digits. The same each time for one user. */
+static void type_phone(const struct user *user, char *typed, size_t capacity) {
+    const char *digits = user->phone.e164 + 3; /* after +98 */
+    int digit_count = user->phone.size - 3;
+    if (user->index % 3 == 0) {
+        snprintf(typed, capacity, "%.*s", (int)user->phone.size, user->phone.e164);
+    } else if (user->index % 3 == 1) {
+        snprintf(typed, capacity, "0%.3s %.3s %.*s", digits, digits + 3, digit_count - 6, digits + 6);
+    } else {
+        size_t size = (size_t)snprintf(typed, capacity, "\u06F0");
+        for (int i = 0; i < digit_count && size + 3 < capacity; i++) {
+            size += (size_t)snprintf(typed + size, capacity - size, "\xDB%c", '\xB0' + (digits[i] - '0'));
+        }
+    }
+}
+
+static bool prepare_redeem(struct crowd *crowd, struct user *user) {
+    char typed[64];
+    type_phone(user, typed, sizeof(typed));
+    set_request(user, "POST", crowd->options->discount_url, "/v1/redemptions");
+    snprintf(user->body, sizeof(user->body), "{\"code\":\"%s\",\"phone\":\"%s\"}", crowd->options->code, typed);
+    set_body(user);
+    return true;
+}
+
+/* Reads a redemption into the user: its id, position and state. STEP_FAILED when it is none, or says something else than before. */
+static enum step take_redemption(struct user *user) {
+    struct arena arena;
+    arena_init(&arena, ANSWER_ARENA_BYTES);
+    struct json_document *document;
+    const struct json_value *root = answer_open(&arena, &user->call, &document);
+    enum step step = STEP_FAILED;
+    if (root != NULL) {
+        struct text id = json_get_text(root, "id"), status = json_get_text(root, "status");
+        int64_t position = json_get_integer(root, "position", 0);
+        bool is_new = user->redemption_id[0] == '\0';
+        bool is_same = text_equal(id, text_of(user->redemption_id)) && position == user->position;
+        if (id.size == ID_TEXT_BYTES && position > 0 && (is_new || is_same)) {
+            memcpy(user->redemption_id, id.data, ID_TEXT_BYTES);
+            user->position = position;
+            user->state = text_equal(status, TEXT("credited")) ? USER_CREDITED : USER_CLAIMED;
+            step = text_equal(status, TEXT("failed")) ? STEP_FAILED : STEP_DONE;
+        }
+    }
+    json_close(document);
+    arena_release(&arena);
+    return step;
+}
+
+static enum step conclude_redeem(struct crowd *crowd, struct user *user) {
+    (void)crowd;
+    int status = user->call.status;
+    enum step step = STEP_FAILED;
+    if (is_passing(status)) return STEP_AGAIN;
+    if (status == 200 || status == 201 || status == 202) step = take_redemption(user);
+    if (status == 201 && user->state != USER_CREDITED) step = STEP_FAILED;
+    if (status == 404 || status == 409 || status == 410 || status == 422) {
+        user->state = USER_REFUSED;
+        step = STEP_DONE;
+    }
+    if (step == STEP_FAILED) user->state = USER_STRANDED;
+    return step;
+}
+
+static bool prepare_follow(struct crowd *crowd, struct user *user) {
+    if (user->state != USER_CLAIMED) return false;
+    char path[64 + ID_TEXT_BYTES];
+    snprintf(path, sizeof(path), "/v1/redemptions/%s", user->redemption_id);
+    set_request(user, "GET", crowd->options->discount_url, path);
+    return true;
+}
+
+static enum step conclude_follow(struct crowd *crowd, struct user *user) {
+    (void)crowd;
+    if (is_passing(user->call.status)) return STEP_AGAIN;
+    if (user->call.status != 200 || take_redemption(user) != STEP_DONE) {
+        user->state = USER_STRANDED;
+        return STEP_FAILED;
+    }
+    return user->state == USER_CREDITED ? STEP_DONE : STEP_AGAIN;
+}
+
+/* ---- what the wallet says afterwards ---- */
+
+static bool prepare_balance(struct crowd *crowd, struct user *user) {
+    set_request(user, "GET", crowd->options->wallet_url, "/v1/wallet");
+    return true;
+}
+
+static enum step conclude_balance(struct crowd *crowd, struct user *user) {
+    (void)crowd;
+    if (is_passing(user->call.status)) return STEP_AGAIN;
+    struct arena arena;
+    arena_init(&arena, ANSWER_ARENA_BYTES);
+    struct json_document *document;
+    const struct json_value *root = answer_open(&arena, &user->call, &document);
+    if (user->call.status == 200 && root != NULL) user->balance = json_get_integer(root, "balance", -1);
+    json_close(document);
+    arena_release(&arena);
+    return user->balance >= 0 ? STEP_DONE : STEP_FAILED;
+}
+
+static bool prepare_history(struct crowd *crowd, struct user *user) {
+    set_request(user, "GET", crowd->options->wallet_url, "/v1/wallet/transactions?limit=200");
+    return user->redemption_id[0] != '\0';
+}
+
+static enum step conclude_history(struct crowd *crowd, struct user *user) {
+    (void)crowd;
+    if (is_passing(user->call.status)) return STEP_AGAIN;
+    struct arena arena;
+    arena_init(&arena, ANSWER_ARENA_BYTES);
+    struct json_document *document;
+    const struct json_value *root = answer_open(&arena, &user->call, &document);
+    const struct json_value *data = root == NULL ? NULL : json_get(root, "data");
+    user->credit_count = 0;
+    for (size_t i = 0; data != NULL && i < json_array_count(data); i++) {
+        struct text reference = json_get_text(json_array_item(data, i), "reference");
+        if (text_equal(reference, text_of(user->redemption_id))) user->credit_count++;
+    }
+    json_close(document);
+    arena_release(&arena);
+    return data != NULL ? STEP_DONE : STEP_FAILED;
+}
+
+const struct phase phase_register = {"register", prepare_register, conclude_register, .tallied = false};
+const struct phase phase_login = {"log in", prepare_login, conclude_login, .tallied = false};
+const struct phase phase_connect = {"connect", prepare_connect, conclude_connect, .tallied = false};
+const struct phase phase_redeem = {"redeem", prepare_redeem, conclude_redeem, .tallied = true, .paced = true};
+const struct phase phase_follow = {"follow", prepare_follow, conclude_follow, .tallied = false};
+const struct phase phase_balance = {"balances", prepare_balance, conclude_balance, .tallied = false};
+const struct phase phase_history = {"history", prepare_history, conclude_history, .tallied = false};
