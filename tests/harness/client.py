@@ -1,0 +1,126 @@
+"""A client of both services that holds every answer against the OpenAPI document before a test sees it."""
+import itertools
+import secrets
+import threading
+import time
+import uuid
+
+import requests
+
+PASSWORD = "correct horse battery"
+_serial = itertools.count(secrets.randbelow(500_000_000))
+_serial_lock = threading.Lock()
+
+
+def new_phone():
+    """A number that no other test of this run uses."""
+    with _serial_lock:
+        return f"+989{next(_serial):09d}"
+
+
+def new_username():
+    return f"u-{secrets.token_hex(6)}"
+
+
+class Client:
+    """`check` gets each answer (requests.Response); the contract's validator raises when the answer breaks the document."""
+
+    def __init__(self, base_url, check=None, token=None):
+        self.base_url = base_url
+        self.check = check
+        self.token = token
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def with_token(self, token):
+        other = Client(self.base_url, self.check, token)
+        return other
+
+    def request(self, method, path, *, json=None, data=None, headers=None, token=None, key=None, timeout=60, **options):
+        sent = dict(headers or {})
+        token = token if token is not None else self.token
+        if token and "Authorization" not in sent:
+            sent["Authorization"] = f"Bearer {token}"
+        if key:
+            sent["Idempotency-Key"] = key
+        answer = self.session.request(method, self.base_url + path, json=json, data=data, headers=sent, timeout=timeout, allow_redirects=False, **options)
+        if self.check is not None:
+            self.check(answer)
+        return answer
+
+    def get(self, path, **options):
+        return self.request("GET", path, **options)
+
+    def post(self, path, json=None, **options):
+        return self.request("POST", path, json=json, **options)
+
+
+class User:
+    """A registered user, logged in."""
+
+    def __init__(self, wallet, discount=None, phone=None, with_phone=True):
+        self.username = new_username()
+        self.phone = phone or new_phone()
+        body = {"username": self.username, "password": PASSWORD}
+        if with_phone:
+            body["phone"] = self.phone
+        answer = wallet.post("/v1/users", body)
+        assert answer.status_code == 201, answer.text
+        self.id = answer.json()["id"]
+        self.login(wallet)
+        self.wallet = wallet.with_token(self.token)
+        self.discount = discount.with_token(self.token) if discount is not None else None
+
+    def login(self, wallet):
+        answer = wallet.post("/v1/sessions", {"username": self.username, "password": PASSWORD})
+        assert answer.status_code == 201, answer.text
+        self.session = answer.json()
+        self.token = self.session["access_token"]
+
+    def redeem(self, code, phone=None, **options):
+        return self.discount.post("/v1/redemptions", {"code": code, "phone": phone or self.phone}, **options)
+
+    def balance(self):
+        return self.wallet.get("/v1/wallet").json()["balance"]
+
+
+class Operator:
+    """The admin: makes campaigns and reads what they did."""
+
+    def __init__(self, wallet, discount, name, password):
+        answer = wallet.post("/v1/sessions", {"username": name, "password": password})
+        assert answer.status_code == 201, answer.text
+        self.token = answer.json()["access_token"]
+        self.wallet = wallet.with_token(self.token)
+        self.discount = discount.with_token(self.token)
+
+    def campaign(self, places=10, credit=1_000_000, **changes):
+        body = {"name": "Nowruz", "kind": "wallet_credit", "code": f"T{secrets.token_hex(5).upper()}", "credit": {"amount": credit, "currency": "IRT"},
+                "max_redemptions": places, **changes}
+        answer = self.discount.post("/v1/campaigns", {name: value for name, value in body.items() if value is not None}, key=str(uuid.uuid4()))
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def report(self, campaign_id):
+        answer = self.discount.get(f"/v1/campaigns/{campaign_id}/report")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def winners(self, campaign_id):
+        """All of them, page by page."""
+        rows, cursor = [], None
+        while True:
+            page = self.discount.get(f"/v1/campaigns/{campaign_id}/redemptions?limit=200" + (f"&cursor={cursor}" if cursor else "")).json()
+            rows += page["data"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return rows
+
+    def wait_settled(self, campaign_id, deadline_s=60):
+        end = time.monotonic() + deadline_s
+        while True:
+            report = self.report(campaign_id)
+            if report["pending"] == 0:
+                return report
+            assert time.monotonic() < end, report
+            time.sleep(0.02)

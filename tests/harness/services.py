@@ -1,0 +1,177 @@
+"""Starts, stops, kills and restarts the real binaries. Nothing here sleeps to wait: it polls for the event itself, with a deadline."""
+import json
+import os
+import pathlib
+import secrets
+import signal
+import socket
+import subprocess
+import time
+
+import requests
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("HAMYAN_BUILD", ROOT / "build")).resolve()
+DEADLINE_S = float(os.environ.get("HAMYAN_DEADLINE_S", "60"))
+CREDIT = 1_000_000
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(condition, what, deadline_s=DEADLINE_S):
+    """Polls until the condition gives something true, and returns it."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"{what} did not happen within {deadline_s} s"
+        time.sleep(0.01)
+
+
+class Service:
+    """One service with its folder and its port; the port stays the same over restarts."""
+
+    program = None
+
+    def __init__(self, base, *arguments, environment=None, wrapper=()):
+        self.base = pathlib.Path(base)
+        self.data = self.base / self.program
+        self.log = self.base / f"{self.program}.log"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.arguments = [str(argument) for argument in arguments]
+        self.environment = {**os.environ, **(environment or {})}
+        self.wrapper = list(wrapper)
+        self.process = None
+
+    def command(self, *words, **options):
+        """Runs another command of the binary to its end."""
+        return subprocess.run([BUILD / self.program, *map(str, words)], capture_output=True, text=True, timeout=DEADLINE_S, check=False, **options)
+
+    def init(self, *arguments):
+        done = self.command("init", "--data", self.data, *arguments)
+        assert done.returncode == 0, done.stderr
+        return self
+
+    def start(self, *arguments, wait=True):
+        assert self.process is None or self.process.poll() is not None, "still running"
+        serve = [*self.wrapper, BUILD / self.program, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", *self.arguments, *map(str, arguments)]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(serve, stdout=log, stderr=log, env=self.environment)
+        if wait:
+            self.wait_ready()
+        return self
+
+    def is_ready(self):
+        assert self.process.poll() is None, f"{self.program} ended with {self.process.returncode}:\n{self.tail()}"
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def wait_ready(self):
+        wait_until(self.is_ready, f"{self.program} ready")
+
+    def kill(self):
+        """As a crash does: no warning, no clean-up."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(DEADLINE_S)
+
+    def stop(self):
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(DEADLINE_S)
+
+    def end(self):
+        """At the end of a test: whatever state it is in."""
+        if self.process is not None and self.process.poll() is None:
+            assert self.stop() == 0, self.tail()
+
+    def tail(self, lines=40):
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
+
+    def events(self, name):
+        """The log lines of one event."""
+        found = []
+        for line in self.log.read_text(errors="replace").splitlines():
+            if line.startswith("{") and f'"{name}"' in line:
+                event = json.loads(line)
+                if event.get("event") == name:
+                    found.append(event)
+        return found
+
+    def rss_kib(self):
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+        raise AssertionError("no VmRSS")
+
+    def verify(self):
+        return self.command("verify", "--data", self.data)
+
+
+class Wallet(Service):
+    program = "walletd"
+
+    def __init__(self, base, *arguments, trusted=(), **options):
+        super().__init__(base, "--password-cost", "low", *arguments, **options)
+        for name, source in trusted:
+            self.arguments += ["--trust-service", f"{name}={source}"]
+
+    def add_user(self, name, password, admin=False):
+        """Only while the service is stopped: it is the one writer."""
+        words = ["user", "add", name, "--data", self.data, "--password-cost", "low"] + (["--admin"] if admin else [])
+        done = self.command(*words, input=password + "\n")
+        assert done.returncode == 0, done.stderr
+
+
+class Discount(Service):
+    program = "discountd"
+
+    def __init__(self, base, wallet_url, *arguments, **options):
+        super().__init__(base, "--wallet", wallet_url, *arguments, **options)
+        self.wallet_url = wallet_url
+
+    def reconcile(self):
+        return self.command("reconcile", "--data", self.data, "--wallet", self.wallet_url)
+
+
+class Pair:
+    """Both services, initialised and wired to each other, with an operator."""
+
+    admin_name = "admin"
+
+    def __init__(self, base, issuers=(), wallet_arguments=(), discount_arguments=(), wallet_options=None, discount_options=None):
+        base = pathlib.Path(base)
+        self.admin_password = secrets.token_urlsafe(16)
+        self.password_file = base / "admin.password"
+        self.password_file.write_text(self.admin_password + "\n")
+        self.wallet = Wallet(base, *wallet_arguments, **(wallet_options or {}))
+        self.discount = Discount(base, self.wallet.url, *discount_arguments, **(discount_options or {}))
+        self.wallet.arguments += ["--trust-service", f"discount={self.discount.url}/.well-known/jwks.json"]
+        for issuer in issuers:
+            self.wallet.arguments += ["--trust-service", f"{issuer.name}={issuer.write_jwks(base)}"]
+        self.wallet.init()
+        self.discount.init()
+        self.wallet.add_user(self.admin_name, self.admin_password, admin=True)
+
+    def start(self):
+        self.wallet.start()
+        self.discount.start()
+        return self
+
+    def end(self):
+        self.discount.end()
+        self.wallet.end()
+
+    def crowd(self, code, users=3000, connections=512, places=1000, **options):
+        """The crowd as a process of its own."""
+        flags = {"wallet": self.wallet.url, "discount": self.discount.url, "code": code, "users": users, "connections": connections, "places": places,
+                 "credit": CREDIT, "admin-name": self.admin_name, "admin-password-file": self.password_file, **options}
+        words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
+        return subprocess.Popen([BUILD / "crowd", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
