@@ -8,22 +8,22 @@
 struct http_client;
 
 struct http_call {
-    const char *method;       /* "GET", "POST" */
-    const char *url;          /* terminated */
-    struct text body;         /* must live until done */
-    const char *bearer;       /* token or NULL */
+    const char *method;          /* "GET", "POST" */
+    const char *url;             /* terminated */
+    struct text body;            /* must live until done */
+    const char *bearer;          /* token or NULL */
     const char *idempotency_key; /* or NULL */
-    const char *traceparent;  /* or NULL */
-    const char *request_id;   /* or NULL */
+    const char *traceparent;     /* or NULL */
+    const char *request_id;      /* or NULL */
     int64_t timeout_ms;
     void (*done)(struct http_call *call); /* on the thread that runs the client */
     void *context;
 
     /* the answer; body is owned by the call's memory until http_call_clear */
-    struct result outcome;    /* OK: an answer came, whatever its status; IO: refused or broken; TIMEOUT; FULL: the answer is too large */
+    struct result outcome; /* OK: an answer came, whatever its status; IO: refused or broken; TIMEOUT; FULL: the answer is too large */
     int status;
     struct text reply;
-    int64_t retry_after_ms;   /* from Retry-After; 0 when absent */
+    int64_t retry_after_ms; /* from Retry-After; 0 when absent */
     void *internal;
 };
 

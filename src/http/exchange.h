@@ -18,10 +18,11 @@
 struct route;
 struct http_service;
 
-#define EXCHANGE_PARAMETERS_MAX 2 /* {id} and the like in one path */
-#define EXCHANGE_QUERY_MAX 16     /* more: 422 */
-#define EXCHANGE_HEADERS_MAX 12   /* of an answer */
-#define REQUEST_ID_BYTES_MAX 128  /* printable ASCII; anything else is replaced by our own */
+#define EXCHANGE_PARAMETERS_MAX 2  /* {id} and the like in one path */
+#define EXCHANGE_QUERY_MAX      16 /* more: 422 */
+#define EXCHANGE_HEADERS_MAX    12 /* of an answer */
+#define EXCHANGE_LENGTH_UNKNOWN (-1)
+#define REQUEST_ID_BYTES_MAX    128 /* printable ASCII; anything else is replaced by our own */
 
 struct exchange_header {
     const char *name; /* constant */
@@ -43,17 +44,19 @@ struct exchange {
     void *self; /* the service's own root object: struct wallet, struct discount */
     const struct route *route;
 
-    /* the request; all in the arena, header values trimmed, empty when absent */
+    /* the request; all in the arena, header values trimmed, empty when absent (data is NULL only when absent) */
     struct text method, path, body;
     struct text parameters[EXCHANGE_PARAMETERS_MAX]; /* percent-decoded, in the path's order */
     struct query_value query[EXCHANGE_QUERY_MAX];
     size_t query_count;
+    size_t query_dropped;   /* beyond EXCHANGE_QUERY_MAX: a fault in query_read */
+    int64_t content_length; /* declared: 0 no body, EXCHANGE_LENGTH_UNKNOWN when chunked */
     struct text authorization, content_type, accept, accept_encoding, idempotency_key, if_match, if_none_match, last_event_id, origin;
     struct text request_id;  /* the client's or ours; never empty */
     struct text traceparent; /* the client's if valid (W3C Trace Context, section 3.2), else ours */
     char remote_address[46]; /* textual */
     struct identity caller;
-    int64_t arrived_us;           /* wall clock, when it was fully received */
+    int64_t arrived_us;            /* wall clock, when it was fully received */
     int64_t received_monotonic_us; /* for latency and deadlines */
 
     /* the answer */
@@ -68,10 +71,19 @@ struct exchange {
     /* the loop's own */
     void (*deliver)(struct exchange *exchange); /* set by whoever made the exchange: brings it back to its owner; any thread */
     void (*resume)(struct exchange *exchange);  /* with exchange_continue: what to do on the loop */
-    void *owner;      /* struct loop, or a test's own */
-    void *connection; /* the loop's; NULL once the client has left */
+    void *owner;                                /* struct loop, or a test's own */
+    void *connection;                           /* the loop's; NULL once the client has left */
     size_t loop_index;
 };
+
+#define EXCHANGE_MAGIC 0x48584348u
+
+/* ---- for whoever makes one: the loop, tests, fuzzers ---- */
+
+/* Everything zero but the service, its root object and an arena with LIMIT_ARENA_BYTES; `deliver` is the maker's to set. */
+void exchange_init(struct exchange *exchange, const struct http_service *service);
+/* Gives the arena back; the exchange itself belongs to its maker. */
+void exchange_clear(struct exchange *exchange);
 
 /* ---- for handlers ---- */
 

@@ -6,21 +6,21 @@
 #include "http/exchange.h"
 
 enum route_flag {
-    ROUTE_BODY_NONE = 0,      /* a body is refused: 413 */
-    ROUTE_BODY_JSON = 1 << 0, /* Content-Type must be application/json (415), a body is due (400 malformed_json when empty) */
+    ROUTE_BODY_NONE = 0,          /* a body is refused: 413 */
+    ROUTE_BODY_JSON = 1 << 0,     /* Content-Type must be application/json (415), a body is due (400 malformed_json when empty) */
     ROUTE_BODY_OPTIONAL = 1 << 1, /* with ROUTE_BODY_JSON: may be empty */
-    ROUTE_CSV = 1 << 2,       /* also offers text/csv by Accept */
-    ROUTE_IDEMPOTENT = 1 << 3,/* takes Idempotency-Key; its syntax is checked before the handler */
+    ROUTE_CSV = 1 << 2,           /* also offers text/csv by Accept */
+    ROUTE_IDEMPOTENT = 1 << 3,    /* takes Idempotency-Key; its syntax is checked before the handler */
 };
 
 struct route {
     const char *method; /* GET answers HEAD as well */
     const char *path;   /* "/v1/campaigns/{id}/report"; a last segment {rest*} takes all that follows */
     enum scope scope;
-    uint32_t body_limit_bytes; /* 0: LIMIT_BODY_BYTES */
+    uint32_t body_limit_bytes;  /* 0: LIMIT_BODY_BYTES */
     uint32_t arena_limit_bytes; /* 0: LIMIT_ARENA_BYTES */
     unsigned flags;
-    const char *produces; /* NULL: application/json; the type for 406 */
+    const char *produces; /* NULL: application/json; the type for 406; anything/anything as a whole (asterisks) is never refused */
     void (*handle)(struct exchange *exchange); /* on the loop thread; must not block */
 };
 
@@ -39,6 +39,13 @@ enum route_match router_match(const struct router *router, struct exchange *exch
 enum route_admission { ROUTE_ADMITTED, ROUTE_REFUSED, ROUTE_PENDING /* away: comes back by exchange_continue */ };
 enum route_admission route_admit(struct exchange *exchange);
 void route_dispatch(struct exchange *exchange);
+/* For an `authorize` that returned ROUTE_PENDING: exchange_continue(exchange, route_admit_again) has the whole admission asked once more, on
+ * the loop, now that what was missing (keys) is there. `authorize` is then called again and may answer, or wait once more. */
+void route_admit_again(struct exchange *exchange);
 
+/* Sets 413 and returns true when a body of this size is more than the route takes. For chunked bodies, while they are read. */
+bool route_refuse_body(struct exchange *exchange, uint64_t size_bytes);
+/* Whether the request's Origin is one of the service's allowed_origins (exact match). */
+bool route_allows_origin(const struct exchange *exchange);
 /* True when the client prefers text/csv for a ROUTE_CSV route (RFC 9110, section 12.5.1). */
 bool route_wants_csv(const struct exchange *exchange);

@@ -19,7 +19,7 @@ struct http_service {
     const struct clock *clock;
     /* Fills exchange->caller or sets a 401/403/503. May hand the exchange away (ROUTE_PENDING) and exchange_continue it later. */
     enum route_admission (*authorize)(struct exchange *exchange);
-    const char *allowed_origins; /* CORS: comma-separated origins, or NULL: off */
+    const char *allowed_origins;                         /* CORS: comma-separated origins, or NULL: off */
     void (*loop_started)(void *self, size_t loop_index); /* on the loop's thread, before its first request; may be NULL */
     void (*loop_stopped)(void *self, size_t loop_index);
 };
@@ -28,7 +28,8 @@ struct server_options {
     struct param_address listen; /* port 0: the system picks one */
     size_t loop_count;           /* 1..LIMIT_LOOPS */
     int64_t head_timeout_ms, body_timeout_ms, idle_timeout_ms;
-    size_t connections_max; /* per loop */
+    size_t connections_max; /* per loop; 0: LIMIT_CONNECTIONS */
+    size_t exchanges_max;   /* per loop, requests in progress before 503 overloaded; 0: LIMIT_EXCHANGES */
 };
 
 struct server;

@@ -1,0 +1,289 @@
+#include "http/request.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "http/problem.h"
+
+#define TRACEPARENT_BYTES 55 /* 00-<32>-<16>-<2> */
+
+static int hex_value(char byte) {
+    if (byte >= '0' && byte <= '9') return byte - '0';
+    if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
+    if (byte >= 'A' && byte <= 'F') return byte - 'A' + 10;
+    return -1;
+}
+
+struct result request_decode(struct arena *arena, struct text raw, bool plus_is_blank, struct text *ret_text) {
+    char *bytes = arena_take(arena, raw.size + 1);
+    if (bytes == NULL) return result_error(RESULT_FULL);
+    size_t size = 0;
+    for (size_t i = 0; i < raw.size; i++) {
+        char byte = raw.data[i];
+        if (byte == '+' && plus_is_blank) {
+            byte = ' ';
+        } else if (byte == '%') {
+            if (raw.size - i < 3) return result_error(RESULT_INVALID);
+            int high = hex_value(raw.data[i + 1]);
+            int low = hex_value(raw.data[i + 2]);
+            if (high < 0 || low < 0) return result_error(RESULT_INVALID);
+            byte = (char)(high * 16 + low);
+            i += 2;
+        }
+        if (byte == '\0') return result_error(RESULT_INVALID);
+        bytes[size++] = byte;
+    }
+    bytes[size] = '\0';
+    size_t character_count = 0;
+    *ret_text = (struct text){bytes, size};
+    return text_count_characters(*ret_text, &character_count);
+}
+
+static void set_fault(struct request_head *head, const char *fault) {
+    if (head->fault == NULL) head->fault = fault;
+}
+
+static void take_query(struct request_head *head, struct text query) {
+    struct exchange *exchange = head->exchange;
+    while (query.size > 0) {
+        const char *end = memchr(query.data, '&', query.size);
+        struct text pair = {query.data, end != NULL ? (size_t)(end - query.data) : query.size};
+        size_t step = end != NULL ? pair.size + 1 : pair.size;
+        query = (struct text){query.data + step, query.size - step};
+        if (pair.size == 0) continue;
+        if (exchange->query_count == EXCHANGE_QUERY_MAX) {
+            exchange->query_dropped++;
+            continue;
+        }
+        const char *equals = memchr(pair.data, '=', pair.size);
+        struct text name = {pair.data, equals != NULL ? (size_t)(equals - pair.data) : pair.size};
+        struct text value = {name.data + name.size, 0};
+        if (equals != NULL) value = (struct text){equals + 1, pair.size - name.size - 1};
+        struct query_value *given = &exchange->query[exchange->query_count];
+        struct result outcome = request_decode(&exchange->arena, name, true, &given->name);
+        if (result_is_ok(outcome)) outcome = request_decode(&exchange->arena, value, true, &given->value);
+        if (outcome.code == RESULT_FULL) head->out_of_memory = true;
+        if (outcome.code == RESULT_INVALID) set_fault(head, "the query has a bad percent-encoding");
+        if (!result_is_ok(outcome)) return;
+        exchange->query_count++;
+    }
+}
+
+/* absolute-form carries scheme and authority before the path (RFC 9112, section 3.2.2). */
+static struct text without_authority(struct text target) {
+    struct text scheme = text_starts_with(target, TEXT("http://")) ? TEXT("http://") : TEXT("https://");
+    if (!text_starts_with(target, scheme)) return target;
+    struct text rest = {target.data + scheme.size, target.size - scheme.size};
+    while (rest.size > 0 && rest.data[0] != '/' && rest.data[0] != '?') {
+        rest.data++;
+        rest.size--;
+    }
+    return rest;
+}
+
+void request_begin(struct request_head *head, struct exchange *exchange, struct text method, struct text target) {
+    *head = (struct request_head){.exchange = exchange, .header_bytes = method.size + target.size + 12};
+    exchange->method = arena_copy(&exchange->arena, method);
+    exchange->path = TEXT("/");
+    if (exchange->method.data == NULL) head->out_of_memory = true;
+    if (target.size > LIMIT_URI_BYTES) {
+        head->target_too_long = true;
+        return;
+    }
+    target = without_authority(target);
+    const char *mark = target.size > 0 ? memchr(target.data, '?', target.size) : NULL;
+    struct text raw_path = {target.data, mark != NULL ? (size_t)(mark - target.data) : target.size};
+    if (raw_path.size > 0) exchange->path = arena_copy(&exchange->arena, raw_path);
+    if (exchange->path.data == NULL) {
+        exchange->path = TEXT("/");
+        head->out_of_memory = true;
+    }
+    struct text decoded;
+    struct result outcome = request_decode(&exchange->arena, raw_path, false, &decoded);
+    if (outcome.code == RESULT_INVALID) set_fault(head, "the path has a bad percent-encoding");
+    if (mark != NULL) take_query(head, (struct text){mark + 1, target.size - raw_path.size - 1});
+}
+
+enum field_rule { FIELD_ONCE, FIELD_LIST, FIELD_LAST };
+
+struct field {
+    struct text name;
+    size_t offset;
+    enum field_rule rule;
+};
+
+#define FIELD(name_, member_, rule_) \
+    { TEXT(name_), offsetof(struct exchange, member_), (rule_) }
+
+/* Those that decide who asks, or what is done, may stand once only: two different readings of one request are an attack. */
+static const struct field fields[] = {
+    FIELD("Authorization", authorization, FIELD_ONCE),
+    FIELD("Content-Type", content_type, FIELD_ONCE),
+    FIELD("Accept", accept, FIELD_LIST),
+    FIELD("Accept-Encoding", accept_encoding, FIELD_LIST),
+    FIELD("Idempotency-Key", idempotency_key, FIELD_ONCE),
+    FIELD("If-Match", if_match, FIELD_LIST),
+    FIELD("If-None-Match", if_none_match, FIELD_LIST),
+    FIELD("Last-Event-ID", last_event_id, FIELD_LAST),
+    FIELD("Origin", origin, FIELD_ONCE),
+    FIELD("traceparent", traceparent, FIELD_ONCE),
+};
+
+static struct text trimmed(struct text value) {
+    while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t')) {
+        value.data++;
+        value.size--;
+    }
+    while (value.size > 0 && (value.data[value.size - 1] == ' ' || value.data[value.size - 1] == '\t')) value.size--;
+    return value;
+}
+
+static void take_field(struct request_head *head, const struct field *field, struct text value) {
+    struct arena *arena = &head->exchange->arena;
+    struct text *place = (struct text *)(void *)((char *)head->exchange + field->offset);
+    struct text copy;
+    if (place->data != NULL && field->rule == FIELD_ONCE) {
+        set_fault(head, "a header field that may stand once is repeated");
+        return;
+    }
+    if (place->data != NULL && field->rule == FIELD_LIST) {
+        copy = arena_print(arena, "%.*s, %.*s", (int)place->size, place->data, (int)value.size, value.data);
+    } else {
+        copy = arena_copy(arena, value);
+    }
+    if (copy.data == NULL) {
+        head->out_of_memory = true;
+        return;
+    }
+    *place = copy;
+}
+
+static void take_framing(struct request_head *head, struct text *place, struct text value) {
+    if (place->data != NULL) set_fault(head, "a header field that frames the body is repeated");
+    *place = value;
+}
+
+void request_add_header(struct request_head *head, struct text name, struct text value) {
+    value = trimmed(value);
+    head->header_bytes += name.size + value.size + 4;
+    if (head->header_bytes > LIMIT_HEADER_BYTES) return;
+    if (text_equal_ignoring_case(name, TEXT("Host"))) {
+        head->host_count++;
+    } else if (text_equal_ignoring_case(name, TEXT("Content-Length"))) {
+        take_framing(head, &head->content_length, value);
+    } else if (text_equal_ignoring_case(name, TEXT("Transfer-Encoding"))) {
+        take_framing(head, &head->transfer_encoding, value);
+    } else if (text_equal_ignoring_case(name, TEXT("Expect"))) {
+        head->expects_continue = text_equal_ignoring_case(value, TEXT("100-continue"));
+    } else if (text_equal_ignoring_case(name, TEXT("X-Request-Id"))) {
+        if (head->x_request_id.data == NULL) head->x_request_id = value;
+    } else {
+        for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+            if (!text_equal_ignoring_case(name, fields[i].name)) continue;
+            take_field(head, &fields[i], value);
+            return;
+        }
+    }
+}
+
+static bool is_lower_hex(struct text text) {
+    for (size_t i = 0; i < text.size; i++) {
+        char byte = text.data[i];
+        if (!((byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f'))) return false;
+    }
+    return true;
+}
+
+static bool is_all_zero(struct text text) {
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] != '0') return false;
+    }
+    return true;
+}
+
+bool request_traceparent_is_valid(struct text traceparent) {
+    if (traceparent.size < TRACEPARENT_BYTES) return false;
+    const char *data = traceparent.data;
+    struct text version = {data, 2};
+    struct text trace_id = {data + 3, 32};
+    struct text parent_id = {data + 36, 16};
+    struct text flags = {data + 53, 2};
+    if (data[2] != '-' || data[35] != '-' || data[52] != '-') return false;
+    if (!is_lower_hex(version) || !is_lower_hex(trace_id) || !is_lower_hex(parent_id) || !is_lower_hex(flags)) return false;
+    if (text_equal(version, TEXT("ff")) || is_all_zero(trace_id) || is_all_zero(parent_id)) return false;
+    if (traceparent.size == TRACEPARENT_BYTES) return true;
+    return !text_equal(version, TEXT("00")) && data[TRACEPARENT_BYTES] == '-';
+}
+
+static void print_hex(char *place, const uint8_t *bytes, size_t count) {
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < count; i++) {
+        place[2 * i] = digits[bytes[i] >> 4];
+        place[2 * i + 1] = digits[bytes[i] & 15];
+    }
+}
+
+/* Never empty: answers and logs name the request by it. */
+static void identify(struct request_head *head, struct id_source *ids, int64_t now_us) {
+    struct exchange *exchange = head->exchange;
+    struct text given = head->x_request_id;
+    if (given.size > 0 && given.size <= REQUEST_ID_BYTES_MAX && text_is_printable_ascii(given)) {
+        exchange->request_id = arena_copy(&exchange->arena, given);
+    } else {
+        char made[ID_TEXT_BYTES];
+        id_format(id_make(ids, now_us), made);
+        exchange->request_id = arena_copy(&exchange->arena, (struct text){made, sizeof(made)});
+    }
+    if (exchange->request_id.data == NULL) {
+        exchange->request_id = TEXT("-");
+        head->out_of_memory = true;
+    }
+    if (request_traceparent_is_valid(exchange->traceparent)) return;
+    uint8_t random[24];
+    ids->random(ids->context, random, sizeof(random));
+    random[0] |= 1; /* neither id may be all zero */
+    random[16] |= 1;
+    char made[TRACEPARENT_BYTES];
+    memcpy(made, "00-", 3);
+    print_hex(made + 3, random, 16);
+    made[35] = '-';
+    print_hex(made + 36, random + 16, 8);
+    memcpy(made + 52, "-00", 3);
+    exchange->traceparent = arena_copy(&exchange->arena, (struct text){made, sizeof(made)});
+}
+
+/* RFC 9112, section 6.3: a body whose length can be read in two ways is refused. */
+static void judge_framing(struct request_head *head, bool is_1_1) {
+    struct exchange *exchange = head->exchange;
+    uint64_t length = 0;
+    if (head->transfer_encoding.data != NULL) {
+        exchange->content_length = EXCHANGE_LENGTH_UNKNOWN;
+        if (head->content_length.data != NULL) set_fault(head, "Content-Length beside Transfer-Encoding");
+        if (!is_1_1) set_fault(head, "Transfer-Encoding before HTTP/1.1");
+        if (!text_equal_ignoring_case(head->transfer_encoding, TEXT("chunked"))) set_fault(head, "a Transfer-Encoding other than chunked");
+    } else if (head->content_length.data != NULL) {
+        if (!result_is_ok(text_parse_unsigned(head->content_length, INT64_MAX, &length))) set_fault(head, "an ill-formed Content-Length");
+        exchange->content_length = (int64_t)length;
+    }
+}
+
+bool request_end(struct request_head *head, bool is_1_1, struct id_source *ids, int64_t now_us) {
+    struct exchange *exchange = head->exchange;
+    judge_framing(head, is_1_1);
+    identify(head, ids, now_us);
+    if (is_1_1 ? head->host_count != 1 : head->host_count > 1) set_fault(head, "not exactly one Host");
+    if (head->header_bytes > LIMIT_HEADER_BYTES) {
+        problem_reply(exchange, &problem_headers_too_large, "the header section is limited to %u bytes", LIMIT_HEADER_BYTES);
+    } else if (head->target_too_long) {
+        problem_reply(exchange, &problem_uri_too_long, "the request target is limited to %u bytes", LIMIT_URI_BYTES);
+    } else if (head->fault != NULL) {
+        problem_reply(exchange, &problem_bad_request, "%s", head->fault);
+    } else if (head->out_of_memory) {
+        problem_reply(exchange, &problem_overloaded, NULL);
+    } else {
+        return true;
+    }
+    return false;
+}
