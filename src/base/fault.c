@@ -5,7 +5,8 @@
 
 #include "base/check.h"
 
-#define DETAIL_BYTES 256
+#define DETAIL_BYTES    255u
+#define CHARACTER_BYTES 4u
 
 void faults_init(struct faults *faults, struct arena *arena) { *faults = (struct faults){.arena = arena}; }
 
@@ -14,13 +15,13 @@ void faults_add(struct faults *faults, const char *field, const char *code, cons
         faults->dropped++;
         return;
     }
-    char printed[DETAIL_BYTES];
+    char printed[DETAIL_BYTES + CHARACTER_BYTES + 1]; /* so that the cut sees a whole character */
     va_list arguments;
     va_start(arguments, detail);
     int size = vsnprintf(printed, sizeof printed, detail, arguments);
     va_end(arguments);
     CHECK(size >= 0);
-    struct text detail_copy = arena_copy(faults->arena, text_cut(text_of(printed), sizeof printed - 1));
+    struct text detail_copy = arena_copy(faults->arena, text_cut(text_of(printed), DETAIL_BYTES));
     struct text field_copy = arena_copy(faults->arena, text_of(field));
     /* Without memory the fault still counts: a faulty input must not pass because its faults could not be told. */
     faults->items[faults->count++] = (struct fault){

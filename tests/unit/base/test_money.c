@@ -1,0 +1,67 @@
+#include "assertions.h"
+
+#include "base/money.h"
+
+static struct money irt(int64_t amount) { return (struct money){amount, CURRENCY_IRT}; }
+
+static void currencies(void **state) {
+    (void)state;
+    enum currency currency = CURRENCY_NONE;
+    assert_ok(currency_parse(TEXT("IRT"), &currency));
+    assert_int_equal(currency, CURRENCY_IRT);
+    assert_ok(currency_parse(TEXT("IRR"), &currency));
+    assert_int_equal(currency, CURRENCY_IRR);
+    static const char *const bad[] = {"", "irt", "USD", "IRT ", "IR"};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) assert_result(currency_parse(text_of(bad[i]), &currency), RESULT_INVALID);
+    assert_int_equal(currency, CURRENCY_IRR);
+    assert_string_equal(currency_code(CURRENCY_IRT), "IRT");
+    assert_string_equal(currency_code(CURRENCY_IRR), "IRR");
+    assert_string_equal(currency_code(CURRENCY_NONE), "");
+}
+
+static void arithmetic(void **state) {
+    (void)state;
+    struct money result = irt(0);
+    assert_ok(money_add(irt(2), irt(3), &result));
+    assert_true(money_equal(result, irt(5)));
+    assert_ok(money_subtract(irt(2), irt(3), &result));
+    assert_true(money_equal(result, irt(-1)));
+    assert_ok(money_multiply(irt(1000000), 1000, &result));
+    assert_true(money_equal(result, irt(1000000000)));
+    assert_false(money_equal(irt(1), (struct money){1, CURRENCY_IRR}));
+    assert_false(money_equal(irt(1), irt(2)));
+}
+
+static void currencies_do_not_mix(void **state) {
+    (void)state;
+    struct money result = irt(42);
+    assert_result(money_add(irt(1), (struct money){1, CURRENCY_IRR}, &result), RESULT_CONFLICT);
+    assert_result(money_subtract(irt(1), (struct money){1, CURRENCY_IRR}, &result), RESULT_CONFLICT);
+    assert_true(money_equal(result, irt(42)));
+}
+
+static void results_stay_in_bounds(void **state) {
+    (void)state;
+    struct money result = irt(42);
+    assert_result(money_add(irt(MONEY_AMOUNT_MAX), irt(1), &result), RESULT_FULL);
+    assert_result(money_add(irt(INT64_MAX), irt(INT64_MAX), &result), RESULT_FULL);
+    assert_result(money_subtract(irt(-MONEY_AMOUNT_MAX), irt(1), &result), RESULT_FULL);
+    assert_result(money_subtract(irt(INT64_MIN), irt(1), &result), RESULT_FULL);
+    assert_result(money_multiply(irt(MONEY_AMOUNT_MAX), 2, &result), RESULT_FULL);
+    assert_result(money_multiply(irt(MONEY_AMOUNT_MAX), INT64_MAX, &result), RESULT_FULL);
+    assert_result(money_multiply(irt(MONEY_AMOUNT_MAX), -2, &result), RESULT_FULL);
+    assert_true(money_equal(result, irt(42)));
+    assert_ok(money_add(irt(MONEY_AMOUNT_MAX - 1), irt(1), &result));
+    assert_ok(money_subtract(irt(-MONEY_AMOUNT_MAX + 1), irt(1), &result));
+    assert_true(money_equal(result, irt(-MONEY_AMOUNT_MAX)));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(currencies),
+        cmocka_unit_test(arithmetic),
+        cmocka_unit_test(currencies_do_not_mix),
+        cmocka_unit_test(results_stay_in_bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
