@@ -1,0 +1,272 @@
+"""The house rules as functions: each takes the root of a tree and returns its faults as lines `path:line: what`.
+
+They read text, not C, with two simplifications that clang-format makes safe: a function starts in the first column and ends with a
+`}` alone in the first column.
+"""
+
+import pathlib
+import re
+import subprocess
+
+SKIPPED_FOLDERS = {".git", ".setup", "build", "node_modules", "data", "test-results", "__pycache__", ".pytest_cache"}
+C_FOLDERS = ("src", "sim", "bench", "tests")
+FUNCTION_LINES_MAX = 72
+FILE_LINES_MAX = 650
+
+# Who may include whom; each may include itself.
+LAYERS = {
+    "base": set(),
+    "http": {"base"},
+    "auth": {"base"},
+    "store": {"base"},
+    "service": {"base", "http", "auth", "store"},
+    "wallet": {"base", "http", "auth", "store", "service"},
+    "discount": {"base", "http", "auth", "store", "service"},
+    "crowd": {"base", "http"},
+}
+# Headers of libraries and the one folder that may include each.
+THIRD_PARTY = {
+    "jansson.h": "src/base",
+    "sodium.h": "src/base",
+    "microhttpd.h": "src/http",
+    "curl/": "src/http",
+    "cjose/": "src/auth",
+    "openssl/": "src/auth",
+    "sqlite3.h": "src/store/sqlite",
+    "cmocka.h": "tests/unit",
+}
+# The business cores: no I/O, no clock, no randomness, no threads. What they may include besides base/ and their own header.
+PURE_CORES = re.compile(r"^src/(wallet/ledger\w*|discount/campaign(_\w+)?)\.[ch]$")
+PURE_SYSTEM_HEADERS = {"inttypes.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "string.h"}
+IMPURE_BASE_HEADERS = {"base/log.h", "base/metrics.h", "base/queue.h", "base/param.h"}
+IMPURE_CALLS = re.compile(r"\b(clock_now_us|clock_monotonic_us|clock_gettime|time|rand|random|crypto_random\w*|printf|fprintf|fopen|id_make)\s*\(")
+NO_DOUBLE = re.compile(r"^src/(wallet/ledger\w*|discount/campaign(_\w+)?|base/money|\w+/rows\w*)\.[ch]$")
+
+BANNED_CALLS = re.compile(
+    r"\b(strcpy|strcat|strncpy|strncat|sprintf|vsprintf|strtok|strtok_r|atoi|atol|atoll|atof|gets|alloca|system|popen|rand|srand"
+    r"|localtime|gmtime|ctime|asctime|longjmp|goto)\b(?=\s*[(\w])"
+)
+BANNED_NAMES = {"util", "utils", "common", "misc", "helper", "helpers"}
+OPEN_WORK = re.compile(r"\b(" + "TO" + "DO|FIX" + "ME|X" + r"XX)\b")
+MACHINE_PATHS = re.compile(r"(?<![\w.])/(" + "work|roo" + r"t|hom" + r"e/\w+)/")
+STATEMENT_START = re.compile(r"^[A-Za-z_]")
+
+
+def files(root, suffixes, folders=None):
+    """All files with one of the suffixes, as (path relative to root, text), in a steady order."""
+    starts = [root / folder for folder in folders] if folders else [root]
+    for start in starts:
+        for path in sorted(start.rglob("*")):
+            relative = path.relative_to(root)
+            if any(part in SKIPPED_FOLDERS or part.startswith("build-") for part in relative.parts):
+                continue
+            if path.is_file() and (path.suffix in suffixes or "*" in suffixes):
+                yield relative.as_posix(), path
+
+
+def c_files(root):
+    for relative, path in files(root, {".c", ".h"}, [folder for folder in C_FOLDERS if (root / folder).is_dir()]):
+        yield relative, path.read_text()
+
+
+def code_only(text):
+    """The text with comments, strings and characters blanked, line for line."""
+    pattern = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
+    return pattern.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
+
+
+def matches(relative, text, pattern, what):
+    for number, line in enumerate(text.splitlines(), 1):
+        for match in pattern.finditer(line):
+            yield f"{relative}:{number}: {what}: {match.group()}"
+
+
+def includes(text):
+    """(line number, header, quoted) of each include."""
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+        if match:
+            yield number, match.group(2), match.group(1) == '"'
+
+
+def layer_of(relative):
+    parts = relative.split("/")
+    return parts[1] if parts[0] == "src" and len(parts) > 2 else None
+
+
+def check_layers(root):
+    """Includes point down only, and are written from src/. Tests mirror it: they see what their folder sees, and a header beside them."""
+    faults = []
+    for relative, text in c_files(root):
+        mirrored = re.sub(r"^tests/unit/", "src/", relative)
+        layer = layer_of(mirrored)
+        if layer is None:
+            continue
+        if layer not in LAYERS:
+            faults.append(f"{relative}:1: the folder {layer} has no place in the layers")
+            continue
+        for number, header, quoted in includes(text):
+            folder = header.split("/")[0]
+            if not quoted:
+                continue
+            if "/" not in header and relative.startswith("tests/") and (root / relative).with_name(header).is_file():
+                continue
+            if "/" not in header:
+                faults.append(f"{relative}:{number}: write it from src/: {header}")
+            elif folder != layer and folder not in LAYERS[layer]:
+                faults.append(f"{relative}:{number}: {layer} must not include {header}")
+    return faults
+
+
+def check_third_party(root):
+    """Each library's headers are included in its one folder, and in the unit tests that mirror it."""
+    faults = []
+    for relative, text in c_files(root):
+        mirrored = re.sub(r"^tests/unit/", "src/", relative)
+        for number, header, _ in includes(text):
+            for prefix, folder in THIRD_PARTY.items():
+                if not header.startswith(prefix):
+                    continue
+                home = relative if folder.startswith("tests") else mirrored
+                if not home.startswith(folder + "/"):
+                    faults.append(f"{relative}:{number}: {header} belongs to {folder}")
+    return faults
+
+
+def check_pure_cores(root):
+    faults = []
+    for relative, text in c_files(root):
+        if not PURE_CORES.match(relative):
+            continue
+        own = re.compile("^" + re.escape(relative[len("src/") : relative.rindex(".")].split("_")[0]) + r"\w*\.h$")
+        for number, header, quoted in includes(text):
+            pure = header in PURE_SYSTEM_HEADERS if not quoted else header.startswith("base/") and header not in IMPURE_BASE_HEADERS
+            if not pure and not own.match(header):
+                faults.append(f"{relative}:{number}: a pure core must not include {header}")
+        faults += matches(relative, code_only(text), IMPURE_CALLS, "a pure core must not call")
+    return faults
+
+
+def check_banned_calls(root):
+    return [fault for relative, text in c_files(root) for fault in matches(relative, code_only(text), BANNED_CALLS, "banned")]
+
+
+def check_no_double(root):
+    pattern = re.compile(r"\b(double|float)\b")
+    return [
+        fault
+        for relative, text in c_files(root)
+        if NO_DOUBLE.match(relative)
+        for fault in matches(relative, code_only(text), pattern, "money knows no")
+    ]
+
+
+def check_file_sizes(root):
+    faults = []
+    for relative, path in files(root, {".c", ".h", ".py"}):
+        count = len(path.read_text().splitlines())
+        if count > FILE_LINES_MAX:
+            faults.append(f"{relative}:1: {count} lines")
+    return faults
+
+
+def check_function_sizes(root):
+    faults = []
+    for relative, text in c_files(root):
+        start = None
+        for number, line in enumerate(code_only(text).splitlines(), 1):
+            if STATEMENT_START.match(line):
+                start = number
+            elif line.rstrip() == "}" and start is not None:
+                if number - start + 1 > FUNCTION_LINES_MAX:
+                    faults.append(f"{relative}:{start}: a function of {number - start + 1} lines")
+                start = None
+    return faults
+
+
+def check_names(root):
+    faults = []
+    for relative, _ in files(root, {".c", ".h", ".py", ".js", ".mjs"}):
+        if set(re.split(r"[_\-.]", pathlib.PurePath(relative).stem)) & BANNED_NAMES:
+            faults.append(f"{relative}:1: say what is in it")
+    return faults
+
+
+def check_open_work(root):
+    faults = []
+    for relative, path in files(root, {".c", ".h", ".py", ".md", ".sql", ".yaml", ".build", ".js", ".mjs", ".txt", ""}):
+        text = path.read_text(errors="replace")
+        faults += matches(relative, text, OPEN_WORK, "open work")
+        faults += matches(relative, text, MACHINE_PATHS, "a path of one machine")
+    return faults
+
+
+def check_build_entries(root):
+    """Every source is named in a meson.build of its own folder or of one above it."""
+    faults = []
+    for relative, _ in files(root, {".c"}, ["src", "tests"]):
+        name = pathlib.PurePath(relative)
+        wanted = {name.name, name.stem.removeprefix("test_"), name.stem.removeprefix("fuzz_")}
+        folders = [root / parent for parent in name.parents]
+        texts = [(folder / "meson.build").read_text() for folder in folders if (folder / "meson.build").is_file()]
+        if not any(re.search(rf"['/]{re.escape(word)}'", text) for text in texts for word in wanted):
+            faults.append(f"{relative}:1: no meson.build builds it")
+    return faults
+
+
+def check_unit_tests(root):
+    """Unit tests mirror src/: a test names a source that exists."""
+    faults = []
+    for relative, path in files(root, {".c"}, ["tests/unit"]):
+        name = path.stem.removeprefix("test_")
+        folder = pathlib.PurePath(relative).parent.relative_to("tests/unit")
+        if path.stem.startswith("test_") and not any((root / "src" / folder / (name + suffix)).is_file() for suffix in (".c", ".h")):
+            faults.append(f"{relative}:1: src/{folder}/{name}.c does not exist")
+    return faults
+
+
+def check_scripts(root):
+    """What has a #! line can be started, and bash stops at the first error."""
+    faults = []
+    for relative, path in files(root, {"*"}):
+        try:
+            text = path.read_text()
+        except UnicodeDecodeError:
+            continue
+        if not text.startswith("#!"):
+            continue
+        if not path.stat().st_mode & 0o111:
+            faults.append(f"{relative}:1: not executable")
+        if "bash" in text.splitlines()[0] and "set -euo pipefail" not in text:
+            faults.append(f"{relative}:1: without set -euo pipefail")
+    return faults
+
+
+def check_text_files(root):
+    """.editorconfig, checked: line feeds only, no blanks at a line's end, a line feed at the file's end."""
+    faults = []
+    for relative, path in files(root, {".c", ".h", ".py", ".md", ".sql", ".yaml", ".build", ".mjs", ".txt"}):
+        data = path.read_bytes()
+        if b"\r" in data:
+            faults.append(f"{relative}:1: a carriage return")
+        if data and not data.endswith(b"\n"):
+            faults.append(f"{relative}:1: no line feed at the end")
+        for number, line in enumerate(data.split(b"\n"), 1):
+            if line != line.rstrip() and line.rstrip(b"\r") == line:
+                faults.append(f"{relative}:{number}: blanks at the end")
+    return faults
+
+
+def check_layout(root, style):
+    """clang-format, with the house's .clang-format."""
+    paths = [relative for relative, _ in c_files(root)]
+    if not paths:
+        return []
+    command = ["clang-format", f"--style=file:{style}", "--dry-run", "-Werror", "--ferror-limit=1"]
+    done = subprocess.run([*command, *paths], cwd=root, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode == 0:
+        return []
+    return sorted(set(re.findall(r"^(\S+:\d+):\d+: error", done.stderr, re.MULTILINE))) or [done.stderr]
+
+
+CHECKS = [value for name, value in sorted(globals().items()) if name.startswith("check_") and name != "check_layout"]

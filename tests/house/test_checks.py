@@ -1,0 +1,115 @@
+"""The checks find what they are for: each is shown a small bad tree, and the same tree put right."""
+
+import pathlib
+
+import checks
+import pytest
+
+STYLE = pathlib.Path(__file__).resolve().parents[2] / ".clang-format"
+
+
+@pytest.fixture
+def plant(tmp_path):
+    def write(files):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return tmp_path
+
+    return write
+
+
+def function_of(lines):
+    return "static int long_one(int a,\n                    int b) {\n" + "    a += b;\n" * (lines - 4) + "    return a;\n}\n"
+
+
+# (check, file, bad text, good text)
+CASES = [
+    (checks.check_layers, "src/base/a.c", '#include "http/a.h"\n', '#include "base/a.h"\n#include <stdio.h>\n'),
+    (checks.check_layers, "src/http/a.c", '#include "auth/token.h"\n', '#include "base/text.h"\n'),
+    (checks.check_layers, "src/auth/a.c", '  #  include "store/store.h"\n', '#include "auth/token.h"\n'),
+    (checks.check_layers, "src/store/sqlite/a.c", '#include "http/a.h"\n', '#include "store/store.h"\n'),
+    (checks.check_layers, "src/service/a.c", '#include "wallet/ledger.h"\n', '#include "http/server.h"\n'),
+    (checks.check_layers, "src/wallet/a.c", '#include "discount/campaign.h"\n', '#include "service/service.h"\n'),
+    (checks.check_layers, "src/discount/a.c", '#include "wallet/ledger.h"\n', '#include "store/store.h"\n'),
+    (checks.check_layers, "src/crowd/a.c", '#include "wallet/ledger.h"\n', '#include "http/client.h"\n'),
+    (checks.check_layers, "src/wallet/a.h", '#include "ledger.h"\n', '#include "wallet/ledger.h"\n'),
+    (checks.check_layers, "src/extra/a.h", "int a;\n", None),
+    (checks.check_layers, "tests/unit/http/test_a.c", '#include "store/store.h"\n', '#include "http/a.h"\n'),
+    (checks.check_layers, "tests/unit/base/test_a.c", '#include "absent.h"\n', '#include "test_a.c"\n'),
+    (checks.check_third_party, "src/http/a.c", "#include <jansson.h>\n", "#include <microhttpd.h>\n"),
+    (checks.check_third_party, "src/store/a.c", "#include <sqlite3.h>\n", "#include <stdio.h>\n"),
+    (checks.check_third_party, "src/wallet/a.c", "#include <cjose/jwk.h>\n", "#include <string.h>\n"),
+    (checks.check_third_party, "tests/unit/http/test_a.c", "#include <sodium.h>\n", "#include <cmocka.h>\n"),
+    (checks.check_third_party, "src/http/b.c", "#include <cmocka.h>\n", "#include <curl/curl.h>\n"),
+    (checks.check_pure_cores, "src/wallet/ledger.c", '#include "store/store.h"\n', '#include "wallet/ledger.h"\n#include "base/money.h"\n'),
+    (checks.check_pure_cores, "src/wallet/ledger_hold.h", "#include <time.h>\n", '#include <stdint.h>\n#include "wallet/ledger.h"\n'),
+    (checks.check_pure_cores, "src/discount/campaign.c", '#include "base/log.h"\n', '#include "discount/campaign.h"\n'),
+    (checks.check_pure_cores, "src/discount/campaign.c", "int a = time(NULL);\n", "int a = starts_time(b); /* time(NULL) */\n"),
+    (checks.check_banned_calls, "src/base/a.c", "int a(void) { strcpy(b, c); }\n", 'int a(void) { call("strcpy("); } // sprintf(x)\n'),
+    (checks.check_banned_calls, "src/base/a.c", "    goto end;\n", "/* goto end; */\n"),
+    (checks.check_banned_calls, "tests/unit/base/a.c", "int b = atoi(c);\n", "int b = my_atoi(c);\n"),
+    (checks.check_no_double, "src/wallet/ledger.c", "double balance;\n", "int64_t balance; /* not a double */\n"),
+    (checks.check_no_double, "src/discount/campaign.h", "float credit;\n", "int64_t credit;\n"),
+    (checks.check_file_sizes, "src/base/a.c", "int a;\n" * 651, "int a;\n" * 650),
+    (checks.check_file_sizes, "tests/api/test_a.py", "a = 1\n" * 651, "a = 1\n" * 650),
+    (checks.check_function_sizes, "src/base/a.c", function_of(73), function_of(72)),
+    (checks.check_function_sizes, "src/base/a.c", "int b;\n" + function_of(73), function_of(60) + function_of(60)),
+    (checks.check_names, "src/base/text_util.c", "", None),
+    (checks.check_names, "src/base/common.h", "", None),
+    (checks.check_names, "tests/api/helpers.py", "", None),
+    (checks.check_open_work, "src/base/a.c", "/* TO" + "DO: later */\n", "/* toddler */\n"),
+    (checks.check_open_work, "docs/a.md", "FIX" + "ME\n", "Fixed.\n"),
+    (checks.check_open_work, "scripts/a", "cd /roo" + "t/here\n", "cd ./roo" + "t/here\n"),
+    (checks.check_build_entries, "src/base/lonely.c", "int a;\n", None),
+    (checks.check_unit_tests, "tests/unit/base/test_ghost.c", "int a;\n", None),
+    (checks.check_scripts, "run", "#!/usr/bin/env bash\nset -euo pipefail\n", None),  # not executable
+    (checks.check_text_files, "docs/a.md", "blank \n", "blank\n"),
+    (checks.check_text_files, "docs/a.md", "no end", "end\n"),
+    (checks.check_text_files, "docs/a.md", "dos\r\n", "unix\n"),
+]
+
+
+@pytest.mark.parametrize("check, name, bad, good", CASES, ids=lambda value: value if isinstance(value, str) and "/" in value[:20] else "")
+def test_check_finds_the_fault_and_only_that(plant, check, name, bad, good):
+    faults = check(plant({"src/.keep": "", "tests/unit/.keep": "", name: bad}))
+    assert len(faults) == 1, faults
+    assert faults[0].startswith(name + ":")
+    if good is not None:
+        assert check(plant({name: good})) == []
+
+
+def test_every_check_is_shown_a_fault():
+    assert {case[0] for case in CASES} == set(checks.CHECKS)
+
+
+def test_build_entries_are_found(plant):
+    files = {
+        "src/base/a.c": "",
+        "src/base/meson.build": "library('base', 'a.c')",
+        "src/wallet/main.c": "",
+        "meson.build": "executable('walletd', 'src/wallet/main.c')",
+        "tests/unit/base/test_a.c": "",
+        "tests/unit/base/meson.build": "unit_tests += [['base', 'a', base]]",
+    }
+    assert checks.check_build_entries(plant(files)) == []
+    assert checks.check_unit_tests(plant(files)) == []
+    assert len(checks.check_build_entries(plant({"src/base/meson.build": "library('base', 'aa.c')"}))) == 1
+
+
+def test_scripts_must_stop_at_errors(plant):
+    root = plant({"run": "#!/bin/bash\necho\n"})
+    (root / "run").chmod(0o755)
+    assert checks.check_scripts(root) == ["run:1: without set -euo pipefail"]
+
+
+def test_layout_is_checked(plant):
+    assert checks.check_layout(plant({"src/base/a.c": "int  a;\n"}), STYLE) == ["src/base/a.c:1"]
+    assert checks.check_layout(plant({"src/base/a.c": "int a;\n"}), STYLE) == []
+
+
+def test_folders_of_machines_are_left_out(plant):
+    bad = "#include <jansson.h>\n"
+    root = plant({"build/src/http/a.c": bad, "build-x/src/http/a.c": bad, "src/http/a.c": ""})
+    assert checks.check_third_party(root) == []
