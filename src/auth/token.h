@@ -16,22 +16,23 @@ struct token_claims {
     struct text preferred_username; /* left out when empty, like the next two */
     struct text phone_number;
     struct text session_id;
-    struct id token_id;             /* jti */
+    struct id token_id;                  /* jti */
     int64_t issued_at_us, expires_at_us; /* iat = nbf; whole seconds in the token */
 };
 
 /* Signs with the ring's newest key; header: alg, kid, typ "JWT". The text is in the arena. */
-struct result token_sign(const struct key_ring *ring, const struct token_claims *claims, struct arena *arena, struct text *ret_token) MUST_CHECK;
+struct result token_sign(const struct key_ring *ring, const struct token_claims *claims, struct arena *arena,
+                         struct text *ret_token) MUST_CHECK;
 
 /* Whose tokens are good for what. Filled before the threads start, then only the key sets inside change (trust_refresh). */
 struct trust;
 struct trusted_issuer {
-    const char *name;     /* the `iss` that its tokens must carry */
+    const char *name; /* the `iss` that its tokens must carry */
     enum identity_kind kind;
-    uint32_t scopes;      /* the most that its tokens can grant */
-    const char *source;   /* file or http(s) URL of its JWKS; NULL: `ring` */
+    uint32_t scopes;             /* the most that its tokens can grant */
+    const char *source;          /* file or http(s) URL of its JWKS; NULL: `ring` */
     const struct key_ring *ring; /* our own tokens */
-    const char *cache_path; /* where a fetched JWKS is kept for the next start; NULL for files and rings */
+    const char *cache_path;      /* where a fetched JWKS is kept for the next start; NULL for files and rings */
 };
 struct result trust_create(const char *audience, const struct trusted_issuer *issuers, size_t count, struct trust **ret_trust) MUST_CHECK;
 void trust_free(struct trust *trust);
@@ -44,11 +45,14 @@ struct result trust_accept_jwks(struct trust *trust, size_t issuer_index, struct
 size_t trust_issuer_count(const struct trust *trust);
 const struct trusted_issuer *trust_issuer(const struct trust *trust, size_t index);
 bool trust_has_keys(const struct trust *trust, size_t issuer_index);
+bool trust_source_is_url(const struct trusted_issuer *issuer); /* otherwise its source is a file, or there is none */
+/* Reads an issuer's file again, as trust_accept_jwks; RESULT_NOT_FOUND, RESULT_IO, RESULT_INVALID: the old set stays. */
+struct result trust_load_file(struct trust *trust, size_t issuer_index) MUST_CHECK;
 
 enum token_verdict {
     TOKEN_VALID,
-    TOKEN_INVALID,     /* malformed, bad signature, wrong issuer, audience, algorithm, type; claims missing */
-    TOKEN_EXPIRED,     /* signature good, exp passed */
+    TOKEN_INVALID, /* malformed, bad signature, wrong issuer, audience, algorithm, type; claims missing */
+    TOKEN_EXPIRED, /* signature good, exp passed */
     TOKEN_NOT_YET_VALID,
     TOKEN_UNKNOWN_KEY, /* well formed, from a trusted issuer (by its unverified iss), but no such kid: the keys may have to be fetched */
 };

@@ -1,0 +1,286 @@
+#include "auth/key.h"
+
+#include <cjose/cjose.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+
+#define RSA_BYTES_LEAST 256u /* 2048 bits: RFC 7518, section 3.3 */
+#define RSA_BYTES_MOST  512u /* 4096 bits: what one verification may cost */
+#define P256_BYTES      32u  /* of a coordinate; a signature is two of them (RFC 7518, section 3.4) */
+#define JSON_BYTES      8192u
+
+static const char *const algorithm_names[] = {[KEY_RS256] = "RS256", [KEY_ES256] = "ES256"};
+static const char *const private_members[] = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"};
+
+static void release_jwk(cjose_jwk_t **jwk) { (void)cjose_jwk_release(*jwk); }
+static void release_jws(cjose_jws_t **jws) { cjose_jws_release(*jws); }
+static void release_header(cjose_header_t **header) { cjose_header_release(*header); }
+static void close_json(struct json_document **document) { json_close(*document); }
+
+#define AT_END(function) __attribute__((cleanup(function)))
+
+const char *key_algorithm_name(enum key_algorithm algorithm) { return algorithm_names[algorithm]; }
+
+bool key_algorithm_parse(struct text name, enum key_algorithm *ret_algorithm) {
+    for (size_t i = 0; i < ARRAY_COUNT(algorithm_names); i++) {
+        if (!text_equal(name, text_of(algorithm_names[i]))) continue;
+        *ret_algorithm = (enum key_algorithm)i;
+        return true;
+    }
+    return false;
+}
+
+/* The members of a public JWK, as written. */
+struct members {
+    enum key_algorithm algorithm;
+    struct text kid;
+    struct text n, e; /* RSA */
+    struct text x, y; /* EC */
+};
+
+static bool is_rsa_modulus(struct text text, size_t *ret_size) {
+    uint8_t n[RSA_BYTES_MOST];
+    size_t size;
+    if (!result_is_ok(crypto_base64url_decode(text, n, sizeof n, &size)) || size < RSA_BYTES_LEAST) return false;
+    if (n[0] == 0 || (size == RSA_BYTES_LEAST && n[0] < 0x80)) return false;
+    *ret_size = size;
+    return (n[size - 1] & 1) != 0;
+}
+
+/* Odd and at least 3: with 1 a message would be its own signature. */
+static bool is_rsa_exponent(struct text text) {
+    uint8_t e[4];
+    size_t size;
+    if (!result_is_ok(crypto_base64url_decode(text, e, sizeof e, &size)) || size == 0 || e[0] == 0) return false;
+    return (e[size - 1] & 1) != 0 && (size > 1 || e[0] >= 3);
+}
+
+static bool is_coordinate(struct text text) {
+    uint8_t bytes[P256_BYTES];
+    size_t size;
+    return result_is_ok(crypto_base64url_decode(text, bytes, sizeof bytes, &size)) && size == P256_BYTES;
+}
+
+/* RFC 7517, sections 4.2 and 4.3: both may be absent; a key made for anything but signatures is none of ours. */
+static bool is_for_signatures(const struct json_value *jwk) {
+    if (json_get(jwk, "use") != NULL && !text_equal(json_get_text(jwk, "use"), TEXT("sig"))) return false;
+    const struct json_value *operations = json_get(jwk, "key_ops");
+    if (operations == NULL) return true;
+    struct arena arena;
+    arena_init(&arena, 1024);
+    bool has_verify = false;
+    for (size_t i = 0; i < json_array_count(operations) && i < 8; i++) {
+        has_verify = has_verify || text_equal(json_dump(&arena, json_array_item(operations, i)), TEXT("\"verify\""));
+    }
+    arena_release(&arena);
+    return has_verify;
+}
+
+static bool read_public(const struct json_value *jwk, struct members *ret_members, size_t *ret_signature_bytes) {
+    if (!json_is_object(jwk) || !is_for_signatures(jwk)) return false;
+    struct members members = {
+        .kid = json_get_text(jwk, "kid"),
+        .n = json_get_text(jwk, "n"),
+        .e = json_get_text(jwk, "e"),
+        .x = json_get_text(jwk, "x"),
+        .y = json_get_text(jwk, "y"),
+    };
+    struct text type = json_get_text(jwk, "kty");
+    if (text_equal(type, TEXT("RSA"))) {
+        members.algorithm = KEY_RS256;
+        if (!is_rsa_modulus(members.n, ret_signature_bytes) || !is_rsa_exponent(members.e)) return false;
+    } else if (text_equal(type, TEXT("EC")) && text_equal(json_get_text(jwk, "crv"), TEXT("P-256"))) {
+        members.algorithm = KEY_ES256;
+        *ret_signature_bytes = (size_t)2 * P256_BYTES;
+        if (!is_coordinate(members.x) || !is_coordinate(members.y)) return false;
+    } else {
+        return false;
+    }
+    /* A key has one algorithm; where it does not say which, it is the one that we know for its type. */
+    if (json_get(jwk, "alg") != NULL && !text_equal(json_get_text(jwk, "alg"), text_of(algorithm_names[members.algorithm]))) return false;
+    *ret_members = members;
+    return true;
+}
+
+/* RFC 7638, section 3: the required members only, in lexicographic order, without blanks. They are base64url: nothing needs escaping. */
+static struct text thumbprint(const struct members *members, struct arena *arena) {
+    struct text canonical;
+    switch (members->algorithm) {
+    case KEY_RS256:
+        canonical = arena_print(arena, "{\"e\":\"%.*s\",\"kty\":\"RSA\",\"n\":\"%.*s\"}", (int)members->e.size, members->e.data,
+                                (int)members->n.size, members->n.data);
+        break;
+    case KEY_ES256:
+        canonical = arena_print(arena, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%.*s\",\"y\":\"%.*s\"}", (int)members->x.size,
+                                members->x.data, (int)members->y.size, members->y.data);
+        break;
+    }
+    size_t size = crypto_base64url_size(CRYPTO_HASH_BYTES);
+    char *text = canonical.data == NULL ? NULL : arena_take(arena, size);
+    if (text == NULL) return (struct text){NULL, 0};
+    struct hash hash = crypto_sha256(canonical);
+    crypto_base64url(hash.bytes, sizeof hash.bytes, text);
+    return (struct text){text, size};
+}
+
+static struct text write_public(const struct members *members, struct arena *arena) {
+    struct buffer buffer;
+    buffer_init(&buffer, arena, 1024);
+    struct json_writer writer = {.buffer = &buffer};
+    json_begin_object(&writer);
+    json_key(&writer, "kty");
+    json_put_text(&writer, members->algorithm == KEY_RS256 ? TEXT("RSA") : TEXT("EC"));
+    json_key(&writer, "kid");
+    json_put_text(&writer, members->kid);
+    json_key(&writer, "alg");
+    json_put_text(&writer, text_of(algorithm_names[members->algorithm]));
+    json_key(&writer, "use");
+    json_put_text(&writer, TEXT("sig"));
+    if (members->algorithm == KEY_ES256) {
+        json_key(&writer, "crv");
+        json_put_text(&writer, TEXT("P-256"));
+    }
+    json_key(&writer, members->algorithm == KEY_RS256 ? "n" : "x");
+    json_put_text(&writer, members->algorithm == KEY_RS256 ? members->n : members->x);
+    json_key(&writer, members->algorithm == KEY_RS256 ? "e" : "y");
+    json_put_text(&writer, members->algorithm == KEY_RS256 ? members->e : members->y);
+    json_end_object(&writer);
+    return buffer.failed ? (struct text){NULL, 0} : buffer_text(&buffer);
+}
+
+/* Fills everything but jwk and is_private. */
+static struct result fill(struct key *key, const struct members *members, size_t signature_bytes, struct arena *arena) {
+    struct text json = write_public(members, arena);
+    char *copy = json.data == NULL ? NULL : malloc(json.size);
+    if (copy == NULL) return result_error(RESULT_FULL);
+    memcpy(copy, json.data, json.size);
+    *key = (struct key){
+        .id_size = (uint8_t)members->kid.size,
+        .algorithm = members->algorithm,
+        .signature_bytes = signature_bytes,
+        .public_json = {copy, json.size},
+        .digest = crypto_hash(json),
+    };
+    memcpy(key->id, members->kid.data, members->kid.size);
+    return result_ok();
+}
+
+static struct result parse(struct text json, struct arena *arena, struct json_document **ret_document) {
+    struct faults faults;
+    faults_init(&faults, arena);
+    return json_open(arena, json, &faults, ret_document);
+}
+
+struct result key_import_public(const struct json_value *jwk, struct arena *arena, struct key *ret_key) {
+    struct members members;
+    size_t signature_bytes = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(private_members); i++) {
+        if (json_get(jwk, private_members[i]) != NULL) return result_error(RESULT_INVALID);
+    }
+    if (!read_public(jwk, &members, &signature_bytes)) return result_error(RESULT_INVALID);
+    if (members.kid.size == 0 || members.kid.size > KEY_ID_BYTES_MAX || !text_is_printable_ascii(members.kid))
+        return result_error(RESULT_INVALID);
+    TRY(fill(ret_key, &members, signature_bytes, arena));
+    cjose_err error;
+    ret_key->jwk = cjose_jwk_import(ret_key->public_json.data, ret_key->public_json.size, &error);
+    if (ret_key->jwk != NULL) return result_ok();
+    key_free(ret_key);
+    return result_error(RESULT_INVALID);
+}
+
+/* The two halves fit together when the one verifies what the other signed. */
+static bool is_pair(const struct key *key, struct arena *arena) {
+    struct text token;
+    return result_is_ok(key_sign(key, TEXT("{}"), arena, &token)) && key_verify(key, token);
+}
+
+struct result key_import_private(struct text json, struct arena *arena, struct key *ret_key, int64_t *ret_created_at_us) {
+    AT_END(close_json) struct json_document *document = NULL;
+    struct members members;
+    size_t signature_bytes = 0;
+    if (!result_is_ok(parse(json, arena, &document))) return result_error(RESULT_CORRUPT);
+    const struct json_value *jwk = json_root(document);
+    if (!read_public(jwk, &members, &signature_bytes) || json_get(jwk, "d") == NULL) return result_error(RESULT_CORRUPT);
+    if (!text_equal(members.kid, thumbprint(&members, arena))) return result_error(RESULT_CORRUPT);
+    if (!result_is_ok(clock_parse(json_get_text(jwk, "created_at"), ret_created_at_us))) return result_error(RESULT_CORRUPT);
+    TRY(fill(ret_key, &members, signature_bytes, arena));
+    cjose_err error;
+    ret_key->is_private = true;
+    ret_key->jwk = cjose_jwk_import(json.data, json.size, &error);
+    if (ret_key->jwk != NULL && is_pair(ret_key, arena)) return result_ok();
+    key_free(ret_key);
+    return result_error(RESULT_CORRUPT);
+}
+
+void key_free(struct key *key) {
+    if (key->jwk != NULL) (void)cjose_jwk_release(key->jwk);
+    free((void *)(uintptr_t)key->public_json.data);
+    *key = (struct key){0};
+}
+
+/* What cjose writes, copied into the arena; its own copy is wiped. */
+static struct text export_jwk(const cjose_jwk_t *jwk, bool with_private, struct arena *arena) {
+    cjose_err error;
+    char *json = cjose_jwk_to_json(jwk, with_private, &error);
+    if (json == NULL) return (struct text){NULL, 0};
+    struct text copy = arena_copy(arena, text_of(json));
+    crypto_wipe(json, strlen(json));
+    cjose_get_dealloc()(json);
+    return copy;
+}
+
+struct result key_make(enum key_algorithm algorithm, int64_t now_us, struct arena *arena, struct text *ret_id, struct text *ret_json) {
+    static const uint8_t exponent[] = {0x01, 0x00, 0x01}; /* 65537 */
+    cjose_err error;
+    AT_END(release_jwk)
+    cjose_jwk_t *jwk = algorithm == KEY_RS256 ? cjose_jwk_create_RSA_random(RSA_BYTES_LEAST * 8, exponent, sizeof exponent, &error)
+                                              : cjose_jwk_create_EC_random(CJOSE_JWK_EC_P_256, &error);
+    if (jwk == NULL) return result_error(RESULT_IO);
+    AT_END(close_json) struct json_document *document = NULL;
+    TRY(parse(export_jwk(jwk, false, arena), arena, &document));
+    struct members members;
+    size_t signature_bytes = 0;
+    if (!read_public(json_root(document), &members, &signature_bytes)) return result_error(RESULT_IO);
+    struct text id = thumbprint(&members, arena);
+    struct text secret = export_jwk(jwk, true, arena);
+    if (id.data == NULL || secret.data == NULL) return result_error(RESULT_FULL);
+    CHECK(secret.size > 2 && secret.data[0] == '{' && secret.size < JSON_BYTES / 2);
+    char created_at[CLOCK_TEXT_BYTES];
+    clock_format(now_us, created_at);
+    struct buffer buffer;
+    buffer_init(&buffer, arena, JSON_BYTES); /* enough at once: no half of a secret stays behind in a smaller one */
+    buffer_print(&buffer, "{\"kid\":\"%.*s\",\"alg\":\"%s\",\"use\":\"sig\",\"created_at\":\"%.*s\",", (int)id.size, id.data,
+                 algorithm_names[algorithm], CLOCK_TEXT_BYTES, created_at);
+    buffer_append(&buffer, (struct text){secret.data + 1, secret.size - 1});
+    buffer_append_byte(&buffer, '\n');
+    crypto_wipe((void *)(uintptr_t)secret.data, secret.size);
+    if (buffer.failed) return result_error(RESULT_FULL);
+    *ret_id = arena_copy(arena, id);
+    *ret_json = buffer_text(&buffer);
+    return ret_id->data == NULL ? result_error(RESULT_FULL) : result_ok();
+}
+
+struct result key_sign(const struct key *key, struct text payload, struct arena *arena, struct text *ret_token) {
+    CHECK(key->is_private);
+    cjose_err error;
+    AT_END(release_header) cjose_header_t *header = cjose_header_new(&error);
+    struct text id = arena_copy(arena, key_id(key)); /* terminated */
+    if (header == NULL || id.data == NULL) return result_error(RESULT_FULL);
+    bool is_set = cjose_header_set(header, CJOSE_HDR_ALG, algorithm_names[key->algorithm], &error) &&
+                  cjose_header_set(header, CJOSE_HDR_KID, id.data, &error) && cjose_header_set(header, "typ", "JWT", &error);
+    if (!is_set) return result_error(RESULT_IO);
+    AT_END(release_jws) cjose_jws_t *jws = cjose_jws_sign(key->jwk, header, (const uint8_t *)payload.data, payload.size, &error);
+    const char *token = NULL; /* the jws owns it */
+    if (jws == NULL || !cjose_jws_export(jws, &token, &error)) return result_error(RESULT_IO);
+    *ret_token = arena_copy(arena, text_of(token));
+    return ret_token->data == NULL ? result_error(RESULT_FULL) : result_ok();
+}
+
+bool key_verify(const struct key *key, struct text token) {
+    cjose_err error;
+    AT_END(release_jws) cjose_jws_t *jws = cjose_jws_import(token.data, token.size, &error);
+    return jws != NULL && cjose_jws_verify(jws, key->jwk, &error);
+}
