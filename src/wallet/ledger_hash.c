@@ -1,0 +1,66 @@
+/* The canonical encoding of a transfer, version 1 (docs/ledger.md): fixed fields in a fixed order, big-endian, then the texts with their sizes.
+ * Each byte string decodes to one transfer only, so that two different transfers never have the same bytes. */
+#include <string.h>
+
+#include "base/check.h"
+#include "wallet/ledger.h"
+
+#define ENCODING_VERSION 1u
+#define FIXED_BYTES      (1u + 8u + 16u + 1u + 6u * 8u + 8u + 3u + 8u + CRYPTO_HASH_BYTES)
+/* Texts: at most the limits of the API; a description's characters have up to four bytes. */
+#define TEXT_BYTES  (4u * 4u + 2u * LIMIT_REFERENCE_BYTES + 4u * LIMIT_DESCRIPTION_CHARACTERS + LIMIT_METADATA_BYTES)
+#define STACK_BYTES (FIXED_BYTES + TEXT_BYTES)
+
+struct encoder {
+    char bytes[STACK_BYTES];
+    size_t size;
+};
+
+static void put_bytes(struct encoder *encoder, const void *data, size_t size) {
+    CHECK(size <= sizeof encoder->bytes - encoder->size);
+    if (size > 0) memcpy(encoder->bytes + encoder->size, data, size);
+    encoder->size += size;
+}
+
+static void put_integer(struct encoder *encoder, int64_t value) {
+    uint8_t bytes[8];
+    for (int i = 0; i < 8; i++) bytes[i] = (uint8_t)((uint64_t)value >> (56 - 8 * i));
+    put_bytes(encoder, bytes, sizeof bytes);
+}
+
+static void put_byte(struct encoder *encoder, unsigned value) {
+    uint8_t byte = (uint8_t)value;
+    put_bytes(encoder, &byte, 1);
+}
+
+static void put_text(struct encoder *encoder, struct text text) {
+    uint8_t size[4];
+    for (int i = 0; i < 4; i++) size[i] = (uint8_t)(text.size >> (24 - 8 * i));
+    put_bytes(encoder, size, sizeof size);
+    put_bytes(encoder, text.data, text.size);
+}
+
+struct hash transfer_hash(const struct transfer *transfer) {
+    struct encoder encoder;
+    encoder.size = 0;
+    put_byte(&encoder, ENCODING_VERSION);
+    put_integer(&encoder, transfer->sequence);
+    put_bytes(&encoder, transfer->id.bytes, sizeof transfer->id.bytes);
+    put_byte(&encoder, transfer->kind);
+    put_integer(&encoder, transfer->debit_account);
+    put_integer(&encoder, transfer->debit_sequence);
+    put_integer(&encoder, transfer->debit_balance_after);
+    put_integer(&encoder, transfer->credit_account);
+    put_integer(&encoder, transfer->credit_sequence);
+    put_integer(&encoder, transfer->credit_balance_after);
+    put_integer(&encoder, transfer->amount.amount_minor);
+    put_bytes(&encoder, currency_code(transfer->amount.currency), 3);
+    put_integer(&encoder, transfer->created_at_us);
+    put_bytes(&encoder, transfer->previous_hash.bytes, sizeof transfer->previous_hash.bytes);
+    CHECK(encoder.size == FIXED_BYTES);
+    put_text(&encoder, transfer->caller);
+    put_text(&encoder, transfer->reference);
+    put_text(&encoder, transfer->description);
+    put_text(&encoder, transfer->metadata);
+    return crypto_hash((struct text){encoder.bytes, encoder.size});
+}
