@@ -23,7 +23,8 @@ struct store_operation {
     /* On the store thread, after the commit (OK), or after the failure: FULL (disk), IO, CORRUPT, UNAVAILABLE (stopping). Gives the
      * operation away: the store does not touch it afterwards. */
     void (*done)(struct store_operation *operation, struct result outcome);
-    int64_t submitted_monotonic_us; /* set by store_submit */
+    int64_t submitted_monotonic_us; /* set by the store at the submission, as is the next */
+    bool is_internal;
 };
 
 /* What a service and an engine give: load and save differ per engine, decide is the service's pure core. */
@@ -36,31 +37,32 @@ struct store_engine {
     struct result (*commit)(void *self);
     void (*rollback)(void *self); /* also forgets the working set */
     void (*publish)(void *self);
-    struct result (*probe)(void *self); /* a small durable write, to see whether a failed disk is back */
-    void (*idle)(void *self);           /* nothing waits: checkpoint, expire; may be NULL */
+    struct result (*probe)(void *self); /* a small durable write, to see whether a failed disk is back; NULL: never fails */
+    void (*idle)(void *self);           /* between two batches: checkpoint, expire; may be NULL */
 };
 
 struct store;
 
 struct store_options {
-    const char *name; /* prefix of metrics */
+    const char *name; /* prefix of metrics, "walletd"; stores of one name share theirs */
     const struct clock *clock;
-    uint32_t queue_limit; /* 0: LIMIT_STORE_QUEUE */
-    int64_t idle_interval_us; /* how often idle is called at least while there is no work; 0: 1 s */
+    uint32_t queue_limit;     /* 0: LIMIT_STORE_QUEUE */
+    int64_t idle_interval_us; /* how often idle is called, also between the batches of a constant load; 0: 1 s */
 };
 
+/* Copies engine and options; the clock must outlive the store. RESULT_FULL: no memory, no descriptor. */
 struct result store_create(const struct store_engine *engine, const struct store_options *options, struct store **ret_store) MUST_CHECK;
-void store_free(struct store *store); /* after store_stop, or never started */
-struct result store_start(struct store *store) MUST_CHECK; /* its own thread */
+void store_free(struct store *store);                      /* after store_stop, or never started */
+struct result store_start(struct store *store) MUST_CHECK; /* its own thread, signals blocked; RESULT_FULL: none to be had */
 void store_stop(struct store *store);                      /* runs what waits, refuses what comes later, joins */
 
 /* Any thread. RESULT_FULL: the queue is at its limit (503 overloaded); RESULT_UNAVAILABLE: stopping. The caller still owns it then. */
 struct result store_submit(struct store *store, struct store_operation *operation) MUST_CHECK;
 /* The service's own obligations (settling, expiry): not counted against the limit, so that the crowd can't shut them out. */
 struct result store_submit_internal(struct store *store, struct store_operation *operation) MUST_CHECK;
-/* For a simulation, instead of store_start: runs one batch of what waits; false when nothing waited. */
+/* For a simulation, instead of store_start: the probe and idle when they are due, then one batch of what waits; false when nothing waited. */
 bool store_run_batch(struct store *store);
 
-/* Any thread: whether the last write reached the disk; `ret_reason` is a constant sentence when not. */
+/* Any thread: whether the last write reached the disk; `ret_reason` (may be NULL) is a constant sentence when not. */
 bool store_is_writable(const struct store *store, const char **ret_reason);
 int64_t store_now_us(const struct store *store); /* time handed to the last decide: never goes back */

@@ -28,9 +28,11 @@ enum database_mode {
     DATABASE_READ,   /* must exist, read-only, newest schema or RESULT_INVALID */
 };
 
-/* `path` is the file. RESULT_CONFLICT: exists already (CREATE), or another process holds the lock (WRITE). RESULT_NOT_FOUND, RESULT_CORRUPT,
- * RESULT_INVALID (another application's file, or a newer schema). Each failure is logged once with its reason. */
-struct result database_open(const char *path, enum database_mode mode, const struct database_schema *schema, struct database **ret_database) MUST_CHECK;
+/* `path` is the file; beside it stand PATH-wal, PATH-shm and PATH.lock, all 0600. RESULT_CONFLICT: exists already (CREATE), or another process holds the lock (WRITE). RESULT_NOT_FOUND, RESULT_CORRUPT,
+ * RESULT_INVALID (another application's file, a newer schema, or, for READ, an older one), RESULT_UNAVAILABLE (READ, after a crash, in a folder
+ * that may not be written: the writer must start first), RESULT_FULL, RESULT_IO. Each failure is logged once with its reason. */
+struct result database_open(const char *path, enum database_mode mode, const struct database_schema *schema,
+                            struct database **ret_database) MUST_CHECK;
 void database_close(struct database *database);
 
 struct result database_begin(struct database *database) MUST_CHECK;  /* BEGIN IMMEDIATE */
@@ -39,8 +41,12 @@ void database_rollback(struct database *database);                   /* safe whe
 /* A read transaction for several statements that must see one state. */
 struct result database_begin_read(struct database *database) MUST_CHECK;
 void database_end_read(struct database *database);
-/* The writer, between transactions: moves the WAL into the file when it has grown; never blocks readers. */
+/* The writer, between transactions: moves the WAL into the file when it has grown by `wal_pages_min` pages (of 4 KiB) since the last time;
+ * never blocks readers. 0: whenever there is something in it. A failure is logged and loses nothing. */
 void database_checkpoint(struct database *database, uint32_t wal_pages_min);
+/* A small durable write, for struct store_engine: whether a failed disk is back. First moves the WAL into the file, because on a full disk that
+ * makes its room free for new commits. Between transactions. */
+struct result database_probe(struct database *database) MUST_CHECK;
 /* PRAGMA integrity_check and foreign_key_check; RESULT_CORRUPT with the first finding in `buffer`. */
 struct result database_verify(struct database *database, char *buffer, size_t capacity) MUST_CHECK;
 /* fsync time of commits goes to this metric. */

@@ -1,0 +1,40 @@
+/* A connection as this folder's files see it; nobody else includes this. */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "store/sqlite/database.h"
+
+struct database {
+    sqlite3 *handle;
+    enum database_mode mode; /* WRITE or READ: a created one is opened for writing */
+    int lock_fd;             /* -1 for readers, but for those in a folder that may not be written */
+    struct statement begin;
+    struct statement begin_read;
+    struct statement commit;
+    struct metric *commit_metric; /* may be NULL */
+
+    uint32_t wal_pages;          /* in the WAL after the newest commit */
+    uint32_t wal_pages_tried;    /* of these, what the last checkpoint has seen */
+    uint32_t wal_pages_alarming; /* the next size that is worth a warning */
+    bool is_backfill_doubtful;   /* see database.c: no more checkpoints by this connection */
+    int logged_code;             /* the last error that was logged, so that a failing disk does not fill the log; reset by a commit */
+};
+
+/* SQLite's answer in our words, without a log line. */
+struct result connection_translate(struct database *database, int code);
+/* The same; logs what went wrong with `doing` (a constant phrase), once per kind until the next commit. */
+struct result connection_result(struct database *database, int code, const char *doing);
+/* Runs SQL without parameters and rows of interest. `sql` may hold several statements. */
+struct result connection_execute(struct database *database, const char *sql) MUST_CHECK;
+/* The first column of the first row. RESULT_NOT_FOUND: no row. */
+struct result connection_query_integer(struct database *database, const char *sql, int64_t *ret_value) MUST_CHECK;
+
+/* Takes the lock file for as long as the descriptor is open; the kernel gives it back however the process ends. RESULT_CONFLICT: another
+ * process (or another descriptor of ours) has it. RESULT_FULL, RESULT_IO: the file cannot be made. */
+struct result lock_take(const char *database_path, int *ret_fd) MUST_CHECK;
+/* Keeps a writer away, in a folder that may not be written. RESULT_UNAVAILABLE: there is one. *ret_fd is -1 where no lock file is. */
+struct result lock_share(const char *database_path, int *ret_fd) MUST_CHECK;
+
+/* Runs the migrations from user_version on, each in one transaction. Between transactions. */
+struct result migrate(struct database *database, const struct database_schema *schema) MUST_CHECK;
