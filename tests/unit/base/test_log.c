@@ -90,7 +90,7 @@ static void leaves_out_what_is_below_the_level(void **state) {
 static void escapes_what_json_forbids(void **state) {
     (void)state;
     log_init("walletd", LOG_INFO);
-    static const char nasty[] = "a\"b\\c\nd\te\x01"
+    static const char nasty[] = "a\"b\\c\nd\te\x01\x1f"
                                 "f\x7fg\"}\n{\"event\":\"forged";
     struct capture capture = capture_start();
     LOG(LOG_INFO, "request", LOG_STRING("path", nasty), LOG_STRING("name", "\xDB\xB1\xF0\x9F\x8E\x81"));
