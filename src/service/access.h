@@ -10,14 +10,18 @@
 
 struct access;
 
+/* How long one fetch may take, and so about how long an exchange waits for keys. It waits once. */
+#define ACCESS_FETCH_TIMEOUT_MS 3000
+
 struct access_options {
     struct trust *trust;
     const struct clock *clock;
     size_t loop_count;
-    /* Whether a session was ended before its tokens: NULL where it can't be known. Any loop thread. */
+    /* Whether a user's session was ended before its tokens: NULL where it can't be known. Any loop thread. */
     bool (*is_revoked)(void *self, const struct identity *identity);
     void *self;
-    /* Fetches a JWKS; blocking, on the fetcher thread; text in the arena. NULL: no fetching. */
+    /* Fetches a JWKS; blocking, on the fetcher thread, for at most ACCESS_FETCH_TIMEOUT_MS; text in the arena. NULL: no fetching. An
+     * issuer whose source is a file is read again without it. */
     struct result (*fetch)(const char *url, struct arena *arena, struct text *ret_jwks);
 };
 

@@ -15,7 +15,7 @@
 struct idempotency_request {
     struct text caller; /* "user:<uuid>", "service:<name>", "public" */
     struct text key;
-    struct text fingerprint; /* opaque text, in the arena */
+    struct text fingerprint; /* opaque text, in the arena; data NULL: the arena's limit is reached, answer 503 overloaded */
     struct hash lookup;      /* BLAKE2b of caller and key: the primary key of the table */
 };
 
