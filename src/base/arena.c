@@ -158,6 +158,7 @@ void *arena_resize(struct arena *arena, void *data, size_t old_size_bytes, size_
     CHECK(new_size_bytes >= old_size_bytes);
     if (data == NULL) return arena_take(arena, new_size_bytes);
     size_t old_size = round_up(old_size_bytes), new_size = round_up(new_size_bytes);
+    CHECK(old_size > 0); /* it was taken */
     if (new_size == 0) return NULL;
     if (new_size == old_size) return data;
     size_t left = arena->limit_bytes - arena->used_bytes;
