@@ -65,6 +65,8 @@ static void copies_are_terminated(void **state) {
     (void)state;
     struct arena arena;
     arena_init(&arena, 65536);
+    memset(arena_take(&arena, 1000), 'x', 1000);
+    arena_release(&arena); /* what comes now stands where these were */
     struct text copy = arena_copy(&arena, (struct text){"abcdef", 3});
     assert_text(copy, "abc");
     assert_int_equal(copy.data[3], '\0');
@@ -107,6 +109,34 @@ static void growing_a_big_one_does_not_pay_twice(void **state) {
     assert_non_null(arena_take(&arena, 100));
     assert_non_null(arena_resize(&arena, data, 50000, 99000)); /* 149000 if it were copied */
     assert_int_equal(arena.used_bytes / 1000, 99);
+    arena_release(&arena);
+}
+
+static void big_ones_grow_in_any_order(void **state) {
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 64u << 20);
+    size_t sizes[3] = {4096, 4096, 4096};
+    char *data[3];
+    for (size_t i = 0; i < ARRAY_COUNT(data); i++) {
+        data[i] = arena_take(&arena, sizes[i]);
+        memset(data[i], (int)i, sizes[i]);
+        assert_non_null(arena_take(&arena, 100));
+    }
+    for (size_t round = 0; round < 24; round++) {
+        size_t i = round * 2 % ARRAY_COUNT(data);
+        data[i] = arena_resize(&arena, data[i], sizes[i], sizes[i] * 2);
+        assert_non_null(data[i]);
+        memset(data[i] + sizes[i], (int)i, sizes[i]);
+        sizes[i] *= 2;
+        size_t chunks = 0;
+        for (size_t at = 0; at < ARRAY_COUNT(data); at++) {
+            chunks += sizes[at];
+            assert_int_equal(data[at][0], at);
+            assert_int_equal(data[at][sizes[at] - 1], at);
+        }
+        assert_true(arena.used_bytes >= chunks && arena.used_bytes <= chunks + 3 * 112);
+    }
     arena_release(&arena);
 }
 
@@ -160,6 +190,7 @@ int main(void) {
         cmocka_unit_test(copies_are_terminated),
         cmocka_unit_test(resizing_keeps_the_content),
         cmocka_unit_test(growing_a_big_one_does_not_pay_twice),
+        cmocka_unit_test(big_ones_grow_in_any_order),
         cmocka_unit_test(another_thread_may_release),
         cmocka_unit_test(a_threads_end_frees_its_spares),
     };

@@ -51,6 +51,15 @@ static void it_stays_failed_after_an_overflow(void **state) {
     buffer_print(&buffer, "y");
     assert_true(buffer.failed);
     assert_int_equal(buffer.size, size);
+    arena_release(&arena);
+    buffer_init(&buffer, &arena, 16);
+    buffer_append(&buffer,
+                  (struct text){"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+                                "01234567890123456789012345678901234567890",
+                                140});
+    buffer_append_byte(&buffer, 'y'); /* would fit, but behind a gap */
+    assert_true(buffer.failed);
+    assert_int_equal(buffer.size, 0);
     struct buffer none;
     buffer_init(&none, &arena, 1000);
     assert_true(none.failed);

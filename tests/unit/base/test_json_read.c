@@ -167,9 +167,10 @@ static void all_faults_are_told_at_once(void **state) {
         {.name = "a", .kind = JSON_INTEGER, .target = &a, .required = true},
         {.name = "b", .kind = JSON_INTEGER, .target = &b, .required = true},
     };
-    json_read(open_root("{\"b\":\"x\",\"c\":1,\"ab\":2}"), "", members, ARRAY_COUNT(members), &faults);
-    assert_int_equal(faults.count, 4);
-    static const char *const expected[][2] = {{"a", "required"}, {"b", "wrong_type"}, {"c", "unknown_field"}, {"ab", "unknown_field"}};
+    json_read(open_root("{\"b\":\"x\",\"c\":1,\"ab\":2,\"\":3}"), "", members, ARRAY_COUNT(members), &faults);
+    assert_int_equal(faults.count, 5);
+    static const char *const expected[][2] = {
+        {"a", "required"}, {"b", "wrong_type"}, {"c", "unknown_field"}, {"ab", "unknown_field"}, {"", "unknown_field"}};
     for (size_t i = 0; i < ARRAY_COUNT(expected); i++) {
         assert_string_equal(faults.items[i].field, expected[i][0]);
         assert_string_equal(faults.items[i].code, expected[i][1]);

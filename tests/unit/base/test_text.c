@@ -49,6 +49,9 @@ static void bad_utf8_is_refused(void **state) {
         size_t count;
         assert_result(text_count_characters(text_of(bad[i]), &count), RESULT_INVALID);
     }
+    size_t count;
+    assert_result(text_count_characters((struct text){"\xE2\x82\xAC", 2}, &count),
+                  RESULT_INVALID); /* what is behind the end does not help */
 }
 
 static void the_offset_stays_at_a_bad_character(void **state) {
