@@ -16,14 +16,15 @@ struct log_field {
     struct id id;
 };
 
-#define LOG_TEXT(name_, text_) ((struct log_field){.name = (name_), .kind = LOG_FIELD_TEXT, .text = (text_)})
-#define LOG_STRING(name_, string_) LOG_TEXT(name_, text_of(string_))
+#define LOG_TEXT(name_, text_)       ((struct log_field){.name = (name_), .kind = LOG_FIELD_TEXT, .text = (text_)})
+#define LOG_STRING(name_, string_)   LOG_TEXT(name_, text_of(string_))
 #define LOG_INTEGER(name_, integer_) ((struct log_field){.name = (name_), .kind = LOG_FIELD_INTEGER, .integer = (int64_t)(integer_)})
-#define LOG_ID(name_, id_) ((struct log_field){.name = (name_), .kind = LOG_FIELD_ID, .id = (id_)})
+#define LOG_ID(name_, id_)           ((struct log_field){.name = (name_), .kind = LOG_FIELD_ID, .id = (id_)})
 
 void log_init(const char *service, enum log_level least); /* before threads */
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count);
 
 /* LOG(LOG_INFO, "listening", LOG_STRING("address", address), LOG_INTEGER("port", port)); at least one field. One write(2) per line. */
-#define LOG(level, event, ...)                                                                                                             \
-    log_write((level), (event), (const struct log_field[]){__VA_ARGS__}, sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
+#define LOG(level, event, ...)                                           \
+    log_write((level), (event), (const struct log_field[]){__VA_ARGS__}, \
+              sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))

@@ -13,11 +13,11 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 #define METRIC_BUCKETS 46
 
 struct metric {
-    const char *name;   /* "walletd_http_requests_total" */
+    const char *name; /* "walletd_http_requests_total" */
     const char *help;
     const char *labels; /* "route=\"GET /v1/wallet\",status=\"200\"" or "" */
     enum metric_kind kind;
-    bool is_duration;   /* histograms: values are microseconds */
+    bool is_duration; /* histograms: values are microseconds */
     _Atomic int64_t value;
     _Atomic int64_t sum;
     _Atomic int64_t buckets[METRIC_BUCKETS];
@@ -27,6 +27,6 @@ struct metric {
 void metrics_register(struct metric *metric);
 void metric_add(struct metric *metric, int64_t delta);
 void metric_set(struct metric *metric, int64_t value);
-void metric_observe(struct metric *metric, int64_t value);       /* histograms */
+void metric_observe(struct metric *metric, int64_t value);             /* histograms */
 int64_t metric_quantile(const struct metric *metric, double quantile); /* histograms: upper bound of the bucket; 0 when empty */
-void metrics_write(struct buffer *buffer);                        /* all that are registered, grouped by name */
+void metrics_write(struct buffer *buffer);                             /* all that are registered, grouped by name */
