@@ -20,7 +20,7 @@ void crypto_random_for_ids(void *context, void *buffer, uint64_t size_bytes); /*
 /* BLAKE2b-256 (RFC 7693). Its symbol has another name, because libsodium exports a crypto_hash too and would be given ours. */
 struct hash crypto_hash(struct text message) __asm__("base_crypto_hash");
 struct hash crypto_hash_keyed(struct text message, const uint8_t key[CRYPTO_HASH_BYTES]); /* keyed BLAKE2b-256 */
-struct hash crypto_sha256(struct text message);                                            /* FIPS 180-4; RFC 7638 asks for it */
+struct hash crypto_sha256(struct text message);                                           /* FIPS 180-4; RFC 7638 asks for it */
 uint64_t crypto_short_hash(struct text message, const uint8_t key[16]);                   /* SipHash-2-4: for tables fed from outside */
 bool crypto_equal(const void *a, const void *b, uint64_t size_bytes);                     /* constant time */
 void crypto_wipe(void *secret, uint64_t size_bytes);

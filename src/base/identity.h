@@ -21,12 +21,12 @@ enum identity_kind { IDENTITY_NOBODY = 0, IDENTITY_USER, IDENTITY_SERVICE };
 
 struct identity {
     enum identity_kind kind;
-    uint32_t scopes;    /* of enum scope */
-    struct id user_id;  /* users: `sub` */
+    uint32_t scopes;      /* of enum scope */
+    struct id user_id;    /* users: `sub` */
     struct id session_id; /* users: `sid` */
     uint8_t name_size;
     char name[LIMIT_USERNAME_BYTES]; /* users: `preferred_username`; services: `iss` */
-    struct phone phone; /* users: `phone_number`, size 0 when the account has none */
+    struct phone phone;              /* users: `phone_number`, size 0 when the account has none */
     int64_t expires_at_us;
 };
 

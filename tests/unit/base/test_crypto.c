@@ -22,6 +22,8 @@ static void hashes(void **state) {
     assert_hex(hash.bytes, sizeof hash.bytes, "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8");
     hash = crypto_hash_keyed(TEXT("abc"), key);
     assert_hex(hash.bytes, sizeof hash.bytes, "d63a32d3e44738d7907f964316c241adaba0abfeabc32349677578a15a203f7f");
+    hash = crypto_sha256(TEXT("abc")); /* FIPS 180-4's example */
+    assert_hex(hash.bytes, sizeof hash.bytes, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     /* SipHash-2-4 of 00..0e under 00..0f: appendix A of its paper */
     assert_true(crypto_short_hash((struct text){(const char *)key, 15}, key) == UINT64_C(0xa129ca6149be45e5));
 }
