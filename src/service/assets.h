@@ -1,6 +1,6 @@
 /* Files that are built into the binaries: the OpenAPI documents and the page that shows them. scripts/embed makes the tables.
  *
- * Everything is static, for as long as the process lives. */
+ * A table ends with an entry whose `path` is NULL. Everything is static, for as long as the process lives. */
 #pragma once
 
 #include <stddef.h>
@@ -16,11 +16,6 @@ struct asset {
     const char *etag_gzip; /* another one: each encoding is a representation of its own; NULL without data_gzip */
 };
 
-struct asset_set {
-    const struct asset *items;
-    size_t count;
-};
-
-extern const struct asset_set wallet_assets;     /* wallet_api_sources: /openapi.json, /openapi.yaml */
-extern const struct asset_set discount_assets;   /* discount_api_sources: the same for Discount */
-extern const struct asset_set swagger_ui_assets; /* swagger_ui_sources: /docs/ and what it loads, the same for both */
+extern const struct asset wallet_assets[];     /* wallet_api_sources: /openapi.json, /openapi.yaml */
+extern const struct asset discount_assets[];   /* discount_api_sources: the same for Discount */
+extern const struct asset swagger_ui_assets[]; /* swagger_ui_sources: /docs/ and what it loads, the same for both */
