@@ -112,6 +112,12 @@ class Contract:
         if operation is not None and 200 <= status < 300:
             self._check_request(where, operation, target, request_body)
 
+    def check_response(self, answer):
+        """The same for an answer of the `requests` library (not for streamed ones)."""
+        sent = answer.request.body
+        self.check(answer.request.method, answer.request.path_url, answer.status_code, answer.headers, answer.content,
+                   request_body=sent.encode() if isinstance(sent, str) else sent)
+
     def check_schema(self, name, instance):
         """Raises ContractViolation unless `instance` fits the component schema."""
         self._validate(f"schema {name}", self._components[name], instance)

@@ -3,6 +3,7 @@ import copy
 import json
 import re
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
@@ -229,6 +230,19 @@ def test_an_accepted_request_must_be_documented(wallet):
     wallet.check(*answer, request_body=b'{"username": "sara", "password": "a long sentence"}')
     refused(wallet, *answer, request_body=b'{"username": "sara"}', match="accepted")
     refused(wallet, *answer, request_body=b'{"username": "sara", "password": "p", "password": "p"}', match="accepted")
+
+
+def test_an_answer_of_requests_is_taken_apart(wallet):
+    def answer(status, body):
+        request = SimpleNamespace(method="POST", path_url="/v1/sessions", body=body)
+        session = b'{"access_token": "a.b.c", "token_type": "Bearer", "expires_in": 1, "refresh_token": "r", "refresh_expires_in": 1}'
+        return SimpleNamespace(request=request, status_code=status, headers=JSON, content=session)
+
+    for body in ('{"username": "sara", "password": "p"}', b'{"username": "sara", "password": "p"}', None):
+        wallet.check_response(answer(201, body))
+    for wrong in (answer(200, None), answer(201, '{"username": "sara"}'), answer(201, b"[]")):
+        with pytest.raises(ContractViolation):
+            wallet.check_response(wrong)
 
 
 # ---- the documents themselves ----
