@@ -32,7 +32,7 @@ struct http_call {
 struct result http_client_create(size_t connections_max, struct http_client **ret_client) MUST_CHECK;
 void http_client_free(struct http_client *client); /* calls in flight end as RESULT_IO */
 struct result http_client_start(struct http_client *client, struct http_call *call) MUST_CHECK;
-/* Works on all calls, waits at most timeout_ms, or until `waker` (may be NULL) is woken; runs `done` of those that ended. */
+/* Works on all calls, waits at most timeout_ms, or until `waker` (may be NULL) is woken, which it then clears; runs `done` of those that ended. */
 struct result http_client_run(struct http_client *client, struct waker *waker, int64_t timeout_ms) MUST_CHECK;
 void http_call_clear(struct http_call *call); /* frees the answer */
 /* One call, waited for, on its own: for the command line. */
