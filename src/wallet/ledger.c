@@ -188,9 +188,9 @@ static struct result copy_text(struct arena *arena, struct text *text) {
 /* Neither a caller nor a reference contains a NUL: they are printable ASCII. */
 static size_t join_key(struct text caller, struct text reference, char *buffer, size_t capacity) {
     CHECK(caller.size + 1 + reference.size <= capacity);
-    memcpy(buffer, caller.data, caller.size);
+    if (caller.size > 0) memcpy(buffer, caller.data, caller.size);
     buffer[caller.size] = '\0';
-    memcpy(buffer + caller.size + 1, reference.data, reference.size);
+    if (reference.size > 0) memcpy(buffer + caller.size + 1, reference.data, reference.size);
     return caller.size + 1 + reference.size;
 }
 
@@ -221,6 +221,10 @@ struct result ledger_add_reference(struct ledger *ledger, const struct known_ref
 
 struct account *ledger_find_account(const struct ledger *ledger, struct id id) {
     return map_get(&ledger->accounts_by_id, id_key(&id));
+}
+
+struct account *ledger_find_account_by_number(const struct ledger *ledger, int64_t number) {
+    return map_get(&ledger->accounts_by_number, number_key(&number));
 }
 
 struct account *ledger_find_account_of_user(const struct ledger *ledger, struct id user_id) {

@@ -153,6 +153,7 @@ struct result ledger_add_reference(struct ledger *ledger, const struct known_ref
 
 /* NULL: not in the working set, hence, after load, not at all. */
 struct account *ledger_find_account(const struct ledger *ledger, struct id id);
+struct account *ledger_find_account_by_number(const struct ledger *ledger, int64_t number);
 struct account *ledger_find_account_of_user(const struct ledger *ledger, struct id user_id);
 struct user *ledger_find_user(const struct ledger *ledger, struct id id);
 struct user *ledger_find_user_by_name(const struct ledger *ledger, struct text name);

@@ -1,0 +1,64 @@
+#include "wallet/problems.h"
+
+#include <stddef.h>
+
+#include "base/check.h"
+
+const struct problem problem_invalid_credentials = {401, "invalid_credentials", "Invalid credentials"};
+const struct problem problem_recipient_not_found = {404, "recipient_not_found", "Recipient not found"};
+const struct problem problem_transaction_not_found = {404, "transaction_not_found", "Transaction not found"};
+const struct problem problem_fund_not_found = {404, "fund_not_found", "Fund not found"};
+const struct problem problem_account_not_found = {404, "account_not_found", "Account not found"};
+const struct problem problem_username_taken = {409, "username_taken", "Username taken"};
+const struct problem problem_phone_taken = {409, "phone_taken", "Phone taken"};
+const struct problem problem_insufficient_funds = {409, "insufficient_funds", "Insufficient funds"};
+const struct problem problem_account_frozen = {409, "account_frozen", "Account frozen"};
+const struct problem problem_balance_too_large = {409, "balance_too_large", "Balance too large"};
+const struct problem problem_fund_reference_conflict = {409, "fund_reference_conflict", "Fund reference conflict"};
+const struct problem problem_fund_released = {409, "fund_released", "Fund released"};
+const struct problem problem_reference_conflict = {409, "reference_conflict", "Reference conflict"};
+const struct problem problem_same_account = {422, "same_account", "Same account"};
+const struct problem problem_currency_mismatch = {422, "currency_mismatch", "Currency mismatch"};
+const struct problem problem_too_many_attempts = {429, "too_many_attempts", "Too many attempts"};
+
+struct refusal {
+    const struct problem *problem;
+    const char *detail;
+};
+
+static struct refusal refusal_of(enum ledger_outcome outcome) {
+    switch (outcome) {
+    case LEDGER_APPLIED:
+    case LEDGER_REPLAYED: break;
+    case LEDGER_USERNAME_TAKEN: return (struct refusal){&problem_username_taken, "Another user has this username."};
+    case LEDGER_PHONE_TAKEN: return (struct refusal){&problem_phone_taken, "Another user has this phone number."};
+    case LEDGER_INVALID_CREDENTIALS: return (struct refusal){&problem_invalid_credentials, "The username or the password is wrong."};
+    case LEDGER_TOKEN_INVALID: return (struct refusal){&problem_token_invalid, "The refresh token is unknown."};
+    case LEDGER_TOKEN_EXPIRED: return (struct refusal){&problem_token_expired, "The refresh token has expired."};
+    case LEDGER_TOKEN_REVOKED: return (struct refusal){&problem_token_revoked, "The session of this token has ended."};
+    case LEDGER_USER_NOT_FOUND: return (struct refusal){&problem_token_invalid, "The user of this token does not exist."};
+    case LEDGER_ACCOUNT_FROZEN: return (struct refusal){&problem_account_frozen, "An account of this transfer is frozen."};
+    case LEDGER_CURRENCY_MISMATCH:
+        return (struct refusal){&problem_currency_mismatch, "The amount is in another currency than the account."};
+    case LEDGER_BALANCE_TOO_LARGE: return (struct refusal){&problem_balance_too_large, "A balance can not be more than 9007199254740991."};
+    case LEDGER_INSUFFICIENT_FUNDS: return (struct refusal){&problem_insufficient_funds, "The wallet holds less than the amount."};
+    case LEDGER_RECIPIENT_NOT_FOUND: return (struct refusal){&problem_recipient_not_found, "There is no such recipient."};
+    case LEDGER_SAME_ACCOUNT: return (struct refusal){&problem_same_account, "Sender and recipient are the same account."};
+    case LEDGER_REFERENCE_CONFLICT:
+        return (struct refusal){&problem_reference_conflict, "This reference was used with another amount or currency."};
+    case LEDGER_FUND_NOT_FOUND: return (struct refusal){&problem_fund_not_found, "You have no fund with this reference."};
+    case LEDGER_FUND_EXHAUSTED: return (struct refusal){&problem_insufficient_funds, "The fund holds less than the amount."};
+    case LEDGER_FUND_RELEASED: return (struct refusal){&problem_fund_released, "The fund has been released."};
+    case LEDGER_FUND_REFERENCE_CONFLICT:
+        return (struct refusal){&problem_fund_reference_conflict, "A fund with this reference and another amount or currency exists."};
+    }
+    return (struct refusal){NULL, NULL};
+}
+
+const struct problem *problem_of_outcome(enum ledger_outcome outcome) {
+    const struct problem *problem = refusal_of(outcome).problem;
+    CHECK(problem != NULL);
+    return problem;
+}
+
+const char *problem_detail_of_outcome(enum ledger_outcome outcome) { return refusal_of(outcome).detail; }

@@ -1,0 +1,26 @@
+/* The wallet's own problems: one constant for each code (http/problem.h). */
+#pragma once
+
+#include "http/problem.h"
+#include "wallet/ledger.h"
+
+extern const struct problem problem_invalid_credentials;     /* 401 */
+extern const struct problem problem_recipient_not_found;     /* 404 */
+extern const struct problem problem_transaction_not_found;   /* 404 */
+extern const struct problem problem_fund_not_found;          /* 404 */
+extern const struct problem problem_account_not_found;       /* 404 */
+extern const struct problem problem_username_taken;          /* 409 */
+extern const struct problem problem_phone_taken;             /* 409 */
+extern const struct problem problem_insufficient_funds;      /* 409 */
+extern const struct problem problem_account_frozen;          /* 409 */
+extern const struct problem problem_balance_too_large;       /* 409 */
+extern const struct problem problem_fund_reference_conflict; /* 409 */
+extern const struct problem problem_fund_released;           /* 409 */
+extern const struct problem problem_reference_conflict;      /* 409 */
+extern const struct problem problem_same_account;            /* 422 */
+extern const struct problem problem_currency_mismatch;       /* 422 */
+extern const struct problem problem_too_many_attempts;       /* 429 */
+
+/* The problem that a refused command is answered with, and its sentence. Not for LEDGER_APPLIED and LEDGER_REPLAYED. */
+const struct problem *problem_of_outcome(enum ledger_outcome outcome);
+const char *problem_detail_of_outcome(enum ledger_outcome outcome);
