@@ -11,6 +11,7 @@
  *   sync     EIO for fsync and fdatasync; the writes before went well
  *   write    EIO for every write
  *   kill     SIGKILL to the own process instead of the next fsync or fdatasync
+ * At offset 16 may stand the end of a path ("wallet.db"): then only files that end so are concerned.
  * At offset 8 stands, as a native 64-bit integer, how many calls have been failed: a test waits for it to rise.
  *
  * Sanitizers: this file is built without them and calls the next definition in line, theirs or libc's. gcc's AddressSanitizer wants to come
@@ -38,6 +39,7 @@ struct control {
     _Atomic char mode;
     char rest_of_word[7];
     _Atomic uint64_t failed_calls;
+    char path_end[64]; /* terminated; set it while the mode is none */
 };
 
 static struct control *control;
@@ -81,7 +83,9 @@ static bool is_concerned(int fd, struct stat *file) {
     char path[PATH_BYTES];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t size = readlink(link, path, sizeof path - 1);
-    return size > (ssize_t)prefix_size && memcmp(path, prefix, prefix_size) == 0 && path[prefix_size] == '/';
+    if (size <= (ssize_t)prefix_size || memcmp(path, prefix, prefix_size) != 0 || path[prefix_size] != '/') return false;
+    size_t end_size = strnlen(control->path_end, sizeof control->path_end);
+    return end_size <= (size_t)size && memcmp(path + size - end_size, control->path_end, end_size) == 0;
 }
 
 static int fail(int error) {
@@ -123,20 +127,20 @@ static int sync_error(int fd) {
 }
 
 /* Found at the first call, which may be any thread's: they all find the same. */
-#define NEXT(function)                                                                                                                     \
-    static __typeof__(&function) found;                                                                                                    \
-    __typeof__(&function) next = __atomic_load_n(&found, __ATOMIC_RELAXED);                                                                \
-    if (next == NULL) {                                                                                                                    \
-        find_next(&next, #function);                                                                                                       \
-        __atomic_store_n(&found, next, __ATOMIC_RELAXED);                                                                                  \
+#define NEXT(function)                                                      \
+    static __typeof__(&function) found;                                     \
+    __typeof__(&function) next = __atomic_load_n(&found, __ATOMIC_RELAXED); \
+    if (next == NULL) {                                                     \
+        find_next(&next, #function);                                        \
+        __atomic_store_n(&found, next, __ATOMIC_RELAXED);                   \
     }
-#define REFUSE(error)                                                                                                                      \
-    do {                                                                                                                                   \
-        int error_ = (error);                                                                                                              \
-        if (error_ != 0) {                                                                                                                 \
-            errno = error_;                                                                                                                \
-            return -1;                                                                                                                     \
-        }                                                                                                                                  \
+#define REFUSE(error)         \
+    do {                      \
+        int error_ = (error); \
+        if (error_ != 0) {    \
+            errno = error_;   \
+            return -1;        \
+        }                     \
     } while (0)
 
 ssize_t write(int fd, const void *data, size_t size) {

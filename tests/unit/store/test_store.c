@@ -459,7 +459,7 @@ static void stopping_runs_what_waits(void **state) {
     sem_destroy(&may_go);
 }
 
-#define PUSHERS          4
+#define PUSHERS           4
 #define PUSHES_PER_PUSHER (OPERATIONS_MAX / PUSHERS)
 
 struct pusher {
