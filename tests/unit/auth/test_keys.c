@@ -1,0 +1,141 @@
+#include "forge.h"
+
+#include <sys/stat.h>
+
+#include "base/limits.h"
+
+static struct arena arena;
+static char folder[64];
+
+static int open_all(void **state) {
+    (void)state;
+    crypto_init();
+    arena_init(&arena, 16u * 1024 * 1024);
+    make_folder(folder);
+    return 0;
+}
+
+static int close_all(void **state) {
+    (void)state;
+    remove_folder(folder);
+    arena_release(&arena);
+    return 0;
+}
+
+/* The path of the folder's first key file. */
+static const char *find_file(void) {
+    DIR *open = opendir(folder);
+    const struct dirent *entry;
+    const char *path = NULL;
+    while (path == NULL && (entry = readdir(open)) != NULL) {
+        if (strstr(entry->d_name, ".jwk") != NULL) path = arena_print(&arena, "%s/%s", folder, entry->d_name).data;
+    }
+    closedir(open);
+    assert_non_null(path);
+    return path;
+}
+
+static void without_a_key_there_is_no_ring(void **state) {
+    (void)state;
+    struct key_ring *ring;
+    assert_result(key_ring_load(folder, &ring), RESULT_NOT_FOUND);
+    assert_result(key_ring_load("/nowhere/at/all", &ring), RESULT_NOT_FOUND);
+    assert_result(key_generate("/nowhere/at/all", KEY_ES256, NOW_US), RESULT_IO);
+}
+
+static void the_newest_key_signs_and_all_are_published(void **state) {
+    (void)state;
+    struct key_ring *ring;
+    assert_ok(key_generate(folder, KEY_RS256, NOW_US));
+    assert_ok(key_ring_load(folder, &ring));
+    struct text first = arena_copy(&arena, key_id(key_ring_signer(ring)));
+    struct stat status;
+    assert_int_equal(stat(find_file(), &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
+    key_ring_free(ring);
+
+    assert_ok(key_generate(folder, KEY_ES256, NOW_US + 1));
+    assert_ok(key_generate(folder, KEY_RS256, NOW_US - 1));
+    assert_ok(key_ring_load(folder, &ring));
+    assert_int_equal(key_ring_signer(ring)->algorithm, KEY_ES256);
+    struct faults faults;
+    struct json_document *document;
+    faults_init(&faults, &arena);
+    assert_ok(json_open(&arena, jwks_of(ring, &arena), &faults, &document));
+    const struct json_value *keys = json_get(json_root(document), "keys");
+    assert_int_equal(json_array_count(keys), 3);
+    assert_true(text_equal(json_get_text(json_array_item(keys, 1), "kid"), first));
+    for (size_t i = 0; i < 3; i++) {
+        const struct json_value *key = json_array_item(keys, i);
+        static const char *const secrets[] = {"d", "p", "q", "dp", "dq", "qi", "oth", "k", "created_at"};
+        for (size_t s = 0; s < ARRAY_COUNT(secrets); s++) assert_null(json_get(key, secrets[s]));
+        assert_text(json_get_text(key, "use"), "sig");
+        assert_text(json_get_text(key, "alg"), i == 0 ? "ES256" : "RS256");
+        assert_text(json_get_text(key, "kty"), i == 0 ? "EC" : "RSA");
+        assert_int_equal(json_get_text(key, "kid").size, 43);
+        struct key imported;
+        assert_ok(key_import_public(key, &arena, &imported));
+        key_free(&imported);
+    }
+    json_close(document);
+    key_ring_free(ring);
+}
+
+static void a_key_that_others_may_read_is_refused(void **state) {
+    (void)state;
+    struct key_ring *ring;
+    const char *path = find_file();
+    assert_int_equal(chmod(path, 0640), 0);
+    assert_result(key_ring_load(folder, &ring), RESULT_DENIED);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_ok(key_ring_load(folder, &ring));
+    key_ring_free(ring);
+}
+
+static void a_file_that_is_no_key_is_told(void **state) {
+    (void)state;
+    struct key_ring *ring;
+    const char *path = arena_print(&arena, "%s/a.jwk", folder).data;
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("{\"kty\":\"RSA\"}", file);
+    fclose(file);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_result(key_ring_load(folder, &ring), RESULT_CORRUPT);
+    assert_int_equal(unlink(path), 0);
+    /* what a crash left behind is not one */
+    path = arena_print(&arena, "%s/a.jwk.new", folder).data;
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_ok(key_ring_load(folder, &ring));
+    key_ring_free(ring);
+}
+
+static void a_ring_keeps_the_newest(void **state) {
+    (void)state;
+    struct key_ring *ring;
+    for (int i = 0; i < (int)LIMIT_KEYS + 3; i++) assert_ok(key_generate(folder, KEY_ES256, NOW_US + 100 - i));
+    assert_ok(key_ring_load(folder, &ring));
+    struct faults faults;
+    struct json_document *document;
+    faults_init(&faults, &arena);
+    assert_ok(json_open(&arena, jwks_of(ring, &arena), &faults, &document));
+    const struct json_value *keys = json_get(json_root(document), "keys");
+    assert_int_equal(json_array_count(keys), LIMIT_KEYS);
+    for (size_t i = 0; i < LIMIT_KEYS; i++)
+        assert_text(json_get_text(json_array_item(keys, i), "alg"), "ES256"); /* the RSA ones are oldest */
+    json_close(document);
+    key_ring_free(ring);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_key_there_is_no_ring),
+        cmocka_unit_test(the_newest_key_signs_and_all_are_published),
+        cmocka_unit_test(a_key_that_others_may_read_is_refused),
+        cmocka_unit_test(a_file_that_is_no_key_is_told),
+        cmocka_unit_test(a_ring_keeps_the_newest),
+    };
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}
