@@ -337,7 +337,8 @@ struct result database_commit(struct database *database) {
     return outcome;
 }
 
-/* After a failed write SQLite has often rolled back by itself. It leaves its error state only when no statement holds a page. */
+/* After a failed write SQLite has often rolled back by itself. A statement that was left unfinished would go on holding the old state, keep
+ * the connection in its error state as long as it holds a page, and forbid checkpoints. */
 void database_rollback(struct database *database) {
     sqlite3_stmt *statement = NULL;
     while ((statement = sqlite3_next_stmt(database->handle, statement)) != NULL) {

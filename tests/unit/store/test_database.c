@@ -270,6 +270,13 @@ static void the_wal_stays_small_unless_a_reader_holds_it(void **state) {
         assert_int_equal(insert_things(writer, number, 1, 3000).code, RESULT_OK);
         database_checkpoint(writer, 32);
     }
+    assert_int_equal(insert_things(writer, number, 20, 3000).code, RESULT_OK);
+    number += 20;
+    database_checkpoint(writer, 0);
+    off_t moved = folder_file_size(folder, "");
+    assert_int_equal(insert_things(writer, number++, 1, 9000).code, RESULT_OK); /* begins the WAL anew */
+    database_checkpoint(writer, 32);
+    assert_int_equal(folder_file_size(folder, ""), moved); /* too little to be worth a checkpoint */
     off_t steady = folder_file_size(folder, "-wal");
     assert_true(steady > 0 && steady < 80 * 4120); /* 32 pages and one transaction's; without checkpoints it is above 400 */
 

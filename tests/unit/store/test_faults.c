@@ -48,6 +48,8 @@ static void commits_refuse_and_recover(struct folder *folder, const char *mode, 
         assert_int_equal(statement_step(&unfinished, &is_row).code, RESULT_OK);
         let_disk(mode);
         assert_int_equal(insert_things(writer, 6 + round, 20, 1000).code, expected);
+        assert_int_equal(statement_step(&unfinished, &is_row).code, RESULT_OK);
+        assert_int_equal(statement_integer(&unfinished, 0), 1); /* begun anew: it holds no old state */
         assert_int_equal(insert_things(writer, 6 + round, 1, 1000).code, expected);
         assert_int_equal(database_probe(writer).code, expected);
         assert_true(control->failed_calls > 0);
