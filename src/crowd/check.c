@@ -12,6 +12,9 @@
 #define ADMIN_ARENA_BYTES  (4u * 1024 * 1024)
 #define ADMIN_TRIES        20
 #define PASSWORD_BYTES_MAX 512
+#define FAULTS_PRINTED     20u
+#define STATUS_SOLD_OUT    410 /* the one good reason to send a user of this crowd away */
+#define PAUSE_US           INT64_C(250000)
 
 /* The list of winners as it is read, page by page. */
 struct winners {
@@ -25,6 +28,14 @@ struct winners {
     FILE *out;
 };
 
+static struct result pause_a_little(void) {
+    struct waker pause;
+    TRY(waker_init(&pause));
+    waker_wait(&pause, PAUSE_US);
+    waker_close(&pause);
+    return result_ok();
+}
+
 /* An admin's GET or POST, patient with a service that is just starting again. The answer is the call's. */
 static struct result call_admin(struct crowd *crowd, const char *method, const char *url, struct text body, struct http_call *ret_call) {
     for (int attempt = 0;; attempt++) {
@@ -34,10 +45,7 @@ static struct result call_admin(struct crowd *crowd, const char *method, const c
         if (is_answer) return result_ok();
         http_call_clear(ret_call);
         if (attempt == ADMIN_TRIES) return result_error(RESULT_UNAVAILABLE);
-        struct waker pause;
-        TRY(waker_init(&pause));
-        waker_wait(&pause, 250000);
-        waker_close(&pause);
+        TRY(pause_a_little());
     }
 }
 
@@ -120,13 +128,14 @@ struct result crowd_find_campaign(struct crowd *crowd) {
 }
 
 static void __attribute__((format(printf, 2, 3))) fault(struct winners *winners, const char *format, ...) {
+    winners->faults++;
+    if (winners->faults > FAULTS_PRINTED) return;
     va_list arguments;
     va_start(arguments, format);
     fprintf(winners->out, "  FAULT: ");
     vfprintf(winners->out, format, arguments);
     fputc('\n', winners->out);
     va_end(arguments);
-    winners->faults++;
 }
 
 static void check_winner(struct winners *winners, const struct json_value *winner, struct arena *kept) {
@@ -139,7 +148,10 @@ static void check_winner(struct winners *winners, const struct json_value *winne
     winners->next_position = position + 1;
     if (map_get(&winners->phones, phone) != NULL) fault(winners, "the phone of position %" PRId64 " has won twice", position);
     if (!result_is_ok(map_put(&winners->phones, phone, (void *)(uintptr_t)phone.data))) fault(winners, "too many winners to check");
-    if (text_equal(status, TEXT("credited"))) winners->credited++;
+    if (text_equal(status, TEXT("credited")))
+        winners->credited++;
+    else
+        fault(winners, "position %" PRId64 " is %.*s", position, (int)status.size, status.data);
     struct id user_id;
     if (!result_is_ok(id_parse(json_get_text(winner, "user_id"), &user_id))) {
         fault(winners, "position %" PRId64 " has no user", position);
@@ -159,6 +171,7 @@ static void check_winner(struct winners *winners, const struct json_value *winne
 
 static struct result read_winners(struct winners *winners, struct arena *kept) {
     struct crowd *crowd = winners->crowd;
+    int64_t page = 0;
     char cursor[160] = "", url[CROWD_URL_BYTES + 256];
     do {
         snprintf(url, sizeof(url), "%s/v1/campaigns/%s/redemptions?limit=200%s%s", crowd->options->discount_url, crowd->campaign_id,
@@ -176,7 +189,7 @@ static struct result read_winners(struct winners *winners, struct arena *kept) {
         json_close(document);
         arena_release(&arena);
         http_call_clear(&call);
-        if (data == NULL) return result_error(RESULT_INVALID);
+        if (data == NULL || page++ > crowd->options->places) return result_error(RESULT_INVALID);
     } while (cursor[0] != '\0');
     return result_ok();
 }
@@ -191,6 +204,9 @@ static int64_t check_users(struct winners *winners) {
         int64_t due = has_place ? crowd->options->credit : 0;
         sum += user->balance;
         if (user->state == USER_STRANDED || user->state == USER_WAITING) fault(winners, "user %s has no good answer", user->username);
+        if (user->state == USER_REFUSED && user->refused_status != STATUS_SOLD_OUT) {
+            fault(winners, "user %s was refused with %d", user->username, user->refused_status);
+        }
         if (user->state == USER_CLAIMED) fault(winners, "user %s still waits for the credit", user->username);
         if (user->balance != due) fault(winners, "user %s holds %" PRId64 " and is due %" PRId64, user->username, user->balance, due);
         if (has_place && !user->is_listed)
@@ -202,28 +218,63 @@ static int64_t check_users(struct winners *winners) {
     return sum;
 }
 
-static void check_report(struct winners *winners) {
-    struct crowd *crowd = winners->crowd;
+struct report {
+    int64_t redeemed, remaining, credited, pending, failed;
+};
+
+static struct result read_report(struct crowd *crowd, struct report *ret_report) {
     char url[CROWD_URL_BYTES + 64];
     snprintf(url, sizeof(url), "%s/v1/campaigns/%s/report", crowd->options->discount_url, crowd->campaign_id);
     struct http_call call;
-    if (!result_is_ok(call_admin(crowd, "GET", url, (struct text){0}, &call))) {
-        fault(winners, "the report does not answer");
-        return;
-    }
+    TRY(call_admin(crowd, "GET", url, (struct text){0}, &call));
     struct arena arena;
     arena_init(&arena, ADMIN_ARENA_BYTES);
     struct json_document *document;
     const struct json_value *root = answer_open(&arena, &call, &document);
-    int64_t listed = winners->next_position - 1;
-    int64_t redeemed = json_get_integer(root, "redeemed", -1), remaining = json_get_integer(root, "remaining", -1);
-    if (redeemed != listed) fault(winners, "the report says %" PRId64 " redeemed, the list has %" PRId64, redeemed, listed);
-    if (redeemed + remaining != crowd->options->places) fault(winners, "redeemed and remaining are not %" PRId64, crowd->options->places);
-    if (json_get_integer(root, "credited", -1) != winners->credited) fault(winners, "the report's credited is not the list's");
-    if (json_get_integer(root, "pending", -1) != 0) fault(winners, "credits are still pending");
+    bool is_report = root != NULL && call.status == 200;
+    if (is_report) {
+        *ret_report = (struct report){
+            .redeemed = json_get_integer(root, "redeemed", -1),
+            .remaining = json_get_integer(root, "remaining", -1),
+            .credited = json_get_integer(root, "credited", -1),
+            .pending = json_get_integer(root, "pending", -1),
+            .failed = json_get_integer(root, "failed", -1),
+        };
+    }
     json_close(document);
     arena_release(&arena);
     http_call_clear(&call);
+    return is_report ? result_ok() : result_error(RESULT_INVALID);
+}
+
+/* After a crash what has been paid is marked as such a little later. */
+static struct result wait_settled(struct crowd *crowd) {
+    int64_t deadline_us = clock_monotonic_us(crowd->clock) + crowd->options->give_up_after_s * CLOCK_SECOND_US;
+    struct report report = {0};
+    do {
+        TRY(read_report(crowd, &report));
+        if (report.pending == 0) return result_ok();
+        TRY(pause_a_little());
+    } while (clock_monotonic_us(crowd->clock) < deadline_us);
+    return result_error(RESULT_TIMEOUT);
+}
+
+static void check_report(struct winners *winners) {
+    struct report report;
+    if (!result_is_ok(read_report(winners->crowd, &report))) {
+        fault(winners, "the report cannot be read");
+        return;
+    }
+    int64_t listed = winners->next_position - 1, places = winners->crowd->options->places;
+    if (report.redeemed != listed) fault(winners, "the report says %" PRId64 " redeemed, the list %" PRId64, report.redeemed, listed);
+    if (report.redeemed + report.remaining != places) {
+        fault(winners, "%" PRId64 " redeemed and %" PRId64 " remaining are not %" PRId64, report.redeemed, report.remaining, places);
+    }
+    if (report.credited != winners->credited) {
+        fault(winners, "the report says %" PRId64 " credited, the list %" PRId64, report.credited, winners->credited);
+    }
+    if (report.pending != 0) fault(winners, "%" PRId64 " credits are still pending", report.pending);
+    if (report.failed != 0) fault(winners, "%" PRId64 " credits have failed", report.failed);
 }
 
 static void print_verdict(const struct winners *winners, int64_t expected, int64_t sum) {
@@ -247,6 +298,8 @@ size_t crowd_check(struct crowd *crowd, FILE *out) {
         struct user *user = &crowd->users[i];
         CHECK(result_is_ok(map_put(&winners.users, (struct text){(const char *)user->id.bytes, sizeof(user->id.bytes)}, user)));
     }
+    struct result settled = wait_settled(crowd);
+    if (!result_is_ok(settled)) fault(&winners, "the report tells of no end of the settling: %s", result_name(settled));
     if (!result_is_ok(read_winners(&winners, &kept))) fault(&winners, "the list of winners cannot be read");
     int64_t sum = check_users(&winners);
     check_report(&winners);
@@ -254,6 +307,7 @@ size_t crowd_check(struct crowd *crowd, FILE *out) {
     int64_t expected = crowd->options->users < places_left ? crowd->options->users : places_left;
     if (winners.ours != expected) fault(&winners, "%" PRId64 " winners where %" PRId64 " are due", winners.ours, expected);
     if (sum != expected * crowd->options->credit) fault(&winners, "the wallets hold %" PRId64 " in all", sum);
+    if (winners.faults > FAULTS_PRINTED) fprintf(out, "  and %zu more faults\n", winners.faults - FAULTS_PRINTED);
     print_verdict(&winners, expected, sum);
     map_free(&winners.users);
     map_free(&winners.phones);

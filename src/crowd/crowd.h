@@ -12,12 +12,13 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/phone.h"
+#include "crowd/heap.h"
+#include "crowd/tally.h"
 #include "http/client.h"
 
-#define CROWD_TOKEN_BYTES 2048
-#define CROWD_URL_BYTES   256
-#define CROWD_BODY_BYTES  256
-#define CROWD_STATUS_MAX  600
+#define CROWD_URL_BYTES  256 /* of a base URL and a path together */
+#define CROWD_BASE_BYTES 128 /* of a base URL, at most */
+#define CROWD_BODY_BYTES 256
 
 struct crowd_options {
     const char *wallet_url, *discount_url;
@@ -47,6 +48,7 @@ struct user {
     int64_t position;
     int64_t balance;      /* -1: not read */
     int64_t credit_count; /* wallet transactions that name the redemption */
+    int refused_status;   /* of the definite no */
     bool is_listed;       /* met in the list of winners */
 
     /* the request under way */
@@ -55,13 +57,6 @@ struct user {
     int64_t due_us, sent_us;
     unsigned attempts;
     struct crowd *crowd;
-};
-
-struct tally {
-    uint64_t by_status[CROWD_STATUS_MAX];
-    uint64_t broken; /* no answer at all: refused, cut or timed out */
-    int64_t *latencies_us;
-    size_t latency_count, latency_capacity;
 };
 
 enum step { STEP_DONE, STEP_AGAIN, STEP_FAILED };
@@ -90,26 +85,31 @@ struct crowd {
 
     /* engine.c: the phase under way */
     const struct phase *phase;
-    struct user **heap; /* users who wait for their time, earliest first */
-    size_t heap_count, in_flight, done_count, failed_count;
+    struct heap heap; /* users who wait for their time */
+    size_t in_flight, done_count, failed_count;
 };
 
 /* engine.c */
 struct result crowd_run_phase(struct crowd *crowd,
                               const struct phase *phase) MUST_CHECK; /* RESULT_TIMEOUT, or RESULT_UNAVAILABLE: users failed */
-void tally_answer(struct tally *tally, const struct http_call *call, int64_t latency_us);
 
 /* steps.c */
 extern const struct phase phase_register, phase_login, phase_connect, phase_redeem, phase_follow, phase_balance, phase_history;
 /* An answer as a JSON object; NULL when it is none. Close the document afterwards; the arena is the caller's. */
 const struct json_value *answer_open(struct arena *arena, const struct http_call *call, struct json_document **ret_document);
 char *keep_token(struct text token); /* malloc, terminated */
+/* Writes the user's phone as people type it: E.164, the national way with spaces, or in Persian digits; the same each time for one user. */
+#define TYPED_PHONE_BYTES 64
+void user_type_phone(const struct user *user, char typed[TYPED_PHONE_BYTES]);
+/* Reads the redemption that the user's call was answered with into the user: its id, position and state. STEP_FAILED when it is none, has
+ * failed, or says something else than the answer before: then the user is as it was. */
+enum step user_take_redemption(struct user *user);
 
 /* check.c */
 struct result crowd_login_admin(struct crowd *crowd) MUST_CHECK;
 /* Finds the campaign of the code and how many places are gone. */
 struct result crowd_find_campaign(struct crowd *crowd) MUST_CHECK;
-/* Prints one line per fault; the number of faults. */
+/* Waits until nothing is pending, then compares all. Prints the first faults, each on a line; returns how many there are. */
 size_t crowd_check(struct crowd *crowd, FILE *out);
 
 /* report.c */

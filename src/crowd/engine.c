@@ -1,8 +1,6 @@
 /* Runs one phase: a heap of users ordered by when they are due, a bound on how many are under way, and patience with failures.
  *
  * A user is in the heap, or under way in the client, or done; nothing else holds it. */
-#include <stdlib.h>
-
 #include "base/check.h"
 #include "base/crypto.h"
 #include "crowd/crowd.h"
@@ -10,52 +8,6 @@
 #define BACKOFF_FIRST_US INT64_C(20000)
 #define BACKOFF_LAST_US  INT64_C(1000000)
 #define WAIT_MS_MAX      INT64_C(100)
-
-static bool is_earlier(const struct user *a, const struct user *b) {
-    return a->due_us != b->due_us ? a->due_us < b->due_us : a->index < b->index;
-}
-
-static void heap_push(struct crowd *crowd, struct user *user) {
-    size_t place = crowd->heap_count++;
-    while (place > 0 && is_earlier(user, crowd->heap[(place - 1) / 2])) {
-        crowd->heap[place] = crowd->heap[(place - 1) / 2];
-        place = (place - 1) / 2;
-    }
-    crowd->heap[place] = user;
-}
-
-static struct user *heap_pop(struct crowd *crowd) {
-    CHECK(crowd->heap_count > 0);
-    struct user *first = crowd->heap[0];
-    struct user *last = crowd->heap[--crowd->heap_count];
-    size_t place = 0;
-    for (;;) {
-        size_t child = 2 * place + 1;
-        if (child >= crowd->heap_count) break;
-        if (child + 1 < crowd->heap_count && is_earlier(crowd->heap[child + 1], crowd->heap[child])) child++;
-        if (!is_earlier(crowd->heap[child], last)) break;
-        crowd->heap[place] = crowd->heap[child];
-        place = child;
-    }
-    crowd->heap[place] = last;
-    return first;
-}
-
-void tally_answer(struct tally *tally, const struct http_call *call, int64_t latency_us) {
-    if (!result_is_ok(call->outcome) || call->status >= CROWD_STATUS_MAX) {
-        tally->broken++;
-        return;
-    }
-    tally->by_status[call->status]++;
-    if (tally->latency_count == tally->latency_capacity) {
-        size_t capacity = tally->latency_capacity == 0 ? 4096 : tally->latency_capacity * 2;
-        int64_t *latencies = realloc(tally->latencies_us, capacity * sizeof(*latencies));
-        CHECK(latencies != NULL);
-        tally->latencies_us = latencies;
-        tally->latency_capacity = capacity;
-    }
-    tally->latencies_us[tally->latency_count++] = latency_us;
-}
 
 /* Exponential, with full jitter, and never before what the service asked for. */
 static int64_t backoff_us(const struct user *user) {
@@ -73,12 +25,12 @@ static void conclude_call(struct http_call *call) {
     int64_t now_us = clock_monotonic_us(crowd->clock);
     CHECK(crowd->in_flight > 0);
     crowd->in_flight--;
-    if (crowd->phase->tallied) tally_answer(&crowd->tally, call, now_us - user->sent_us);
+    if (crowd->phase->tallied) tally_add_answer(&crowd->tally, call, now_us - user->sent_us);
     enum step step = result_is_ok(call->outcome) ? crowd->phase->conclude(crowd, user) : STEP_AGAIN;
     if (step == STEP_AGAIN) {
         user->due_us = now_us + backoff_us(user);
         user->attempts++;
-        heap_push(crowd, user);
+        heap_push_user(&crowd->heap, user);
     } else {
         crowd->done_count++;
         if (step == STEP_FAILED) crowd->failed_count++;
@@ -88,8 +40,8 @@ static void conclude_call(struct http_call *call) {
 
 static struct result start_due(struct crowd *crowd) {
     int64_t now_us = clock_monotonic_us(crowd->clock);
-    while (crowd->heap_count > 0 && crowd->in_flight < (size_t)crowd->options->connections && crowd->heap[0]->due_us <= now_us) {
-        struct user *user = heap_pop(crowd);
+    while (crowd->heap.count > 0 && crowd->in_flight < (size_t)crowd->options->connections && crowd->heap.users[0]->due_us <= now_us) {
+        struct user *user = heap_pop_user(&crowd->heap);
         user->call = (struct http_call){.method = "GET", .url = user->url, .timeout_ms = 30000, .done = conclude_call, .context = crowd};
         if (!crowd->phase->prepare(crowd, user)) {
             crowd->done_count++;
@@ -103,8 +55,8 @@ static struct result start_due(struct crowd *crowd) {
 }
 
 static int64_t next_wait_ms(const struct crowd *crowd) {
-    if (crowd->heap_count == 0 || crowd->in_flight >= (size_t)crowd->options->connections) return WAIT_MS_MAX;
-    int64_t wait_ms = (crowd->heap[0]->due_us - clock_monotonic_us(crowd->clock)) / 1000;
+    if (crowd->heap.count == 0 || crowd->in_flight >= (size_t)crowd->options->connections) return WAIT_MS_MAX;
+    int64_t wait_ms = (crowd->heap.users[0]->due_us - clock_monotonic_us(crowd->clock)) / 1000;
     if (wait_ms < 0) return 0;
     return wait_ms > WAIT_MS_MAX ? WAIT_MS_MAX : wait_ms;
 }
@@ -114,13 +66,13 @@ struct result crowd_run_phase(struct crowd *crowd, const struct phase *phase) {
     int64_t deadline_us = started_us + crowd->options->give_up_after_s * CLOCK_SECOND_US;
     size_t user_count = (size_t)crowd->options->users;
     crowd->phase = phase;
-    crowd->heap_count = crowd->in_flight = crowd->done_count = crowd->failed_count = 0;
+    crowd->heap.count = crowd->in_flight = crowd->done_count = crowd->failed_count = 0;
     for (size_t i = 0; i < user_count; i++) {
         struct user *user = &crowd->users[i];
         bool paced = phase->paced && crowd->options->rate_per_second > 0;
         user->due_us = started_us + (paced ? (int64_t)i * CLOCK_SECOND_US / crowd->options->rate_per_second : 0);
         user->attempts = 0;
-        heap_push(crowd, user);
+        heap_push_user(&crowd->heap, user);
     }
     while (crowd->done_count < user_count) {
         TRY(start_due(crowd));

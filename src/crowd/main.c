@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/check.h"
 #include "base/crypto.h"
@@ -8,6 +9,7 @@
 #include "crowd/crowd.h"
 
 #define EXIT_BAD_CALL 2
+#define FILES_BESIDES 64u /* connections: the standard ones, epoll, what curl needs */
 
 static struct crowd_options options;
 
@@ -90,8 +92,8 @@ static const struct param params[] = {
 static struct result make_users(struct crowd *crowd) {
     size_t count = (size_t)options.users;
     crowd->users = calloc(count, sizeof(*crowd->users));
-    crowd->heap = calloc(count, sizeof(struct user *));
-    if (crowd->users == NULL || crowd->heap == NULL) return result_error(RESULT_FULL);
+    if (crowd->users == NULL) return result_error(RESULT_FULL);
+    TRY(heap_init(&crowd->heap, count));
     uint8_t secret[24];
     uint64_t first_phone = 0;
     crypto_random(secret, sizeof(secret));
@@ -105,7 +107,7 @@ static struct result make_users(struct crowd *crowd) {
         struct user *user = &crowd->users[i];
         char phone[PHONE_BYTES_MAX + 1];
         *user = (struct user){.index = i, .crowd = crowd, .balance = -1};
-        snprintf(user->username, sizeof(user->username), "crowd-%s-%zu", crowd->run, i);
+        snprintf(user->username, sizeof(user->username), "crowd-%s-%u", crowd->run, (unsigned)i);
         int size = snprintf(phone, sizeof(phone), "+989%09llu", (unsigned long long)((first_phone + i) % 1000000000u));
         CHECK(size > 0 && size <= PHONE_BYTES_MAX);
         memcpy(user->phone.e164, phone, (size_t)size);
@@ -115,41 +117,77 @@ static struct result make_users(struct crowd *crowd) {
     return result_ok();
 }
 
-static struct result come_and_redeem(struct crowd *crowd) {
+/* Whether all users got through the phase; says so when not. */
+static bool run_phase(struct crowd *crowd, const struct phase *phase) {
+    struct result done = crowd_run_phase(crowd, phase);
+    if (result_is_ok(done)) return true;
+    fprintf(stderr, "crowd: phase \"%s\": %s: %zu of %zu users done, %zu of them failed\n", phase->name, result_name(done),
+            crowd->done_count, (size_t)options.users, crowd->failed_count);
+    return false;
+}
+
+/* What goes wrong from the first redemption on does not end the run: the check is then wanted most. */
+static int come_and_redeem(struct crowd *crowd) {
     const struct phase *before[] = {&phase_register, &phase_login, &phase_connect};
-    for (size_t i = 0; i < ARRAY_COUNT(before); i++) TRY(crowd_run_phase(crowd, before[i]));
+    for (size_t i = 0; i < ARRAY_COUNT(before); i++) {
+        if (!run_phase(crowd, before[i])) return EXIT_FAILURE;
+    }
     crowd->fired_us = clock_monotonic_us(crowd->clock);
-    struct result redeemed = crowd_run_phase(crowd, &phase_redeem);
+    bool is_right = run_phase(crowd, &phase_redeem);
     crowd->finished_us = clock_monotonic_us(crowd->clock);
-    TRY(redeemed);
     const struct phase *after[] = {&phase_follow, &phase_balance, &phase_history};
-    for (size_t i = 0; i < ARRAY_COUNT(after); i++) TRY(crowd_run_phase(crowd, after[i]));
-    return result_ok();
+    for (size_t i = 0; i < ARRAY_COUNT(after); i++) {
+        if (!run_phase(crowd, after[i])) is_right = false;
+    }
+    crowd_print_answers(crowd, stdout);
+    if (crowd_check(crowd, stdout) > 0) is_right = false;
+    return is_right ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int run(struct crowd *crowd) {
     struct result found = crowd_login_admin(crowd);
-    if (result_is_ok(found)) found = crowd_find_campaign(crowd);
+    if (!result_is_ok(found)) {
+        fprintf(stderr, "crowd: the operator %s cannot log in: %s\n", options.admin_name, result_name(found));
+        return EXIT_FAILURE;
+    }
+    found = crowd_find_campaign(crowd);
     if (!result_is_ok(found)) {
         fprintf(stderr, "crowd: the campaign of code %s cannot be found: %s\n", options.code, result_name(found));
         return EXIT_FAILURE;
     }
-    struct result redeemed = come_and_redeem(crowd);
-    crowd_print_answers(crowd, stdout);
-    if (!result_is_ok(redeemed)) {
-        fprintf(stderr, "crowd: phase \"%s\": %s: %zu of %zu users done, %zu failed\n", crowd->phase->name, result_name(redeemed),
-                crowd->done_count, (size_t)options.users, crowd->failed_count);
-        return EXIT_FAILURE;
+    return come_and_redeem(crowd);
+}
+
+/* What goes into a URL or a JSON text as it is must fit there. */
+static bool options_are_usable(void) {
+    if (strlen(options.wallet_url) > CROWD_BASE_BYTES || strlen(options.discount_url) > CROWD_BASE_BYTES) {
+        fprintf(stderr, "crowd: --wallet, --discount: at most %d bytes\n", CROWD_BASE_BYTES);
+        return false;
     }
-    return crowd_check(crowd, stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (strlen(options.code) > LIMIT_CODE_BYTES || !text_is_printable_ascii(text_of(options.code)) ||
+        strpbrk(options.code, "\"\\") != NULL) {
+        fprintf(stderr, "crowd: --code: at most %u printable ASCII characters without quotes and backslashes\n", LIMIT_CODE_BYTES);
+        return false;
+    }
+    return true;
+}
+
+/* Each connection is a file: as many as the system lets this program have. */
+static void allow_files(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= (rlim_t)options.connections + FILES_BESIDES) return;
+    fprintf(stderr, "crowd: only %llu files may be open: fewer connections than asked for\n", (unsigned long long)limit.rlim_cur);
+    options.connections = limit.rlim_cur > 2 * FILES_BESIDES ? (int64_t)(limit.rlim_cur - FILES_BESIDES) : (int64_t)FILES_BESIDES;
 }
 
 static void free_crowd(struct crowd *crowd) {
     for (size_t i = 0; crowd->users != NULL && i < (size_t)options.users; i++) free(crowd->users[i].token);
     free(crowd->users);
-    free(crowd->heap);
+    heap_free(&crowd->heap);
     free(crowd->admin_token);
-    free(crowd->tally.latencies_us);
+    tally_free(&crowd->tally);
     http_client_free(crowd->client);
 }
 
@@ -163,7 +201,8 @@ int main(int argc, char **argv) {
     }
     size_t positional_count = 0;
     struct result parsed = param_parse("crowd", params, ARRAY_COUNT(params), argc, argv, NULL, 0, &positional_count, stderr);
-    if (!result_is_ok(parsed)) return EXIT_BAD_CALL;
+    if (!result_is_ok(parsed) || !options_are_usable()) return EXIT_BAD_CALL;
+    allow_files();
     struct crowd crowd = {.options = &options, .clock = &clock_system};
     struct result made = make_users(&crowd);
     if (result_is_ok(made)) made = http_client_create((size_t)options.connections, &crowd.client);

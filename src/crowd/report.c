@@ -1,6 +1,5 @@
 /* What a person sees: a progress bar while it runs, and the answers at the end. */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "crowd/crowd.h"
@@ -26,11 +25,6 @@ void crowd_print_progress(const struct crowd *crowd, bool final) {
     draw_bar(crowd, final);
 }
 
-static int compare_latency(const void *a, const void *b) {
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-    return (left > right) - (left < right);
-}
-
 static void print_milliseconds(FILE *out, const char *name, int64_t latency_us) {
     fprintf(out, "  %-4s %6" PRId64 ".%03" PRId64 " ms\n", name, latency_us / 1000, latency_us % 1000);
 }
@@ -38,18 +32,17 @@ static void print_milliseconds(FILE *out, const char *name, int64_t latency_us) 
 void crowd_print_answers(struct crowd *crowd, FILE *out) {
     struct tally *tally = &crowd->tally;
     fprintf(out, "answers to redemptions and retries\n");
-    for (int status = 0; status < CROWD_STATUS_MAX; status++) {
+    for (int status = 0; status < TALLY_STATUS_MAX; status++) {
         if (tally->by_status[status] > 0) fprintf(out, "  %d  %8" PRIu64 "\n", status, tally->by_status[status]);
     }
     if (tally->broken > 0) fprintf(out, "  no answer %" PRIu64 "\n", tally->broken);
     if (tally->latency_count == 0) return;
-    qsort(tally->latencies_us, tally->latency_count, sizeof(int64_t), compare_latency);
-    size_t last = tally->latency_count - 1;
+    tally_sort_latencies(tally);
     fprintf(out, "latency of %zu answers\n", tally->latency_count);
-    print_milliseconds(out, "p50", tally->latencies_us[last / 2]);
-    print_milliseconds(out, "p90", tally->latencies_us[last * 90 / 100]);
-    print_milliseconds(out, "p99", tally->latencies_us[last * 99 / 100]);
-    print_milliseconds(out, "max", tally->latencies_us[last]);
+    print_milliseconds(out, "p50", tally_percentile_us(tally, 50));
+    print_milliseconds(out, "p90", tally_percentile_us(tally, 90));
+    print_milliseconds(out, "p99", tally_percentile_us(tally, 99));
+    print_milliseconds(out, "max", tally_percentile_us(tally, 100));
     int64_t took_us = crowd->finished_us - crowd->fired_us;
     fprintf(out, "all answered in %" PRId64 ".%03" PRId64 " s\n", took_us / CLOCK_SECOND_US, took_us % CLOCK_SECOND_US / 1000);
 }

@@ -97,8 +97,8 @@ static enum step conclude_connect(struct crowd *crowd, struct user *user) {
 
 /* ---- redeem, and follow a claim until it is paid ---- */
 
-/* As people type it: E.164, the national way, or with Persian digits. The same each time for one user. */
-static void type_phone(const struct user *user, char *typed, size_t capacity) {
+void user_type_phone(const struct user *user, char typed[TYPED_PHONE_BYTES]) {
+    size_t capacity = TYPED_PHONE_BYTES;
     const char *digits = user->phone.e164 + 3; /* after +98 */
     int digit_count = user->phone.size - 3;
     if (user->index % 3 == 0) {
@@ -114,16 +114,15 @@ static void type_phone(const struct user *user, char *typed, size_t capacity) {
 }
 
 static bool prepare_redeem(struct crowd *crowd, struct user *user) {
-    char typed[64];
-    type_phone(user, typed, sizeof(typed));
+    char typed[TYPED_PHONE_BYTES];
+    user_type_phone(user, typed);
     set_request(user, "POST", crowd->options->discount_url, "/v1/redemptions");
     snprintf(user->body, sizeof(user->body), "{\"code\":\"%s\",\"phone\":\"%s\"}", crowd->options->code, typed);
     set_body(user);
     return true;
 }
 
-/* Reads a redemption into the user: its id, position and state. STEP_FAILED when it is none, or says something else than before. */
-static enum step take_redemption(struct user *user) {
+enum step user_take_redemption(struct user *user) {
     struct arena arena;
     arena_init(&arena, ANSWER_ARENA_BYTES);
     struct json_document *document;
@@ -134,11 +133,13 @@ static enum step take_redemption(struct user *user) {
         int64_t position = json_get_integer(root, "position", 0);
         bool is_new = user->redemption_id[0] == '\0';
         bool is_same = text_equal(id, text_of(user->redemption_id)) && position == user->position;
-        if (id.size == ID_TEXT_BYTES && position > 0 && (is_new || is_same)) {
+        bool is_credited = text_equal(status, TEXT("credited"));
+        bool has_place = is_credited || text_equal(status, TEXT("claimed"));
+        if (id.size == ID_TEXT_BYTES && position > 0 && has_place && (is_new || is_same)) {
             memcpy(user->redemption_id, id.data, ID_TEXT_BYTES);
             user->position = position;
-            user->state = text_equal(status, TEXT("credited")) ? USER_CREDITED : USER_CLAIMED;
-            step = text_equal(status, TEXT("failed")) ? STEP_FAILED : STEP_DONE;
+            user->state = is_credited ? USER_CREDITED : USER_CLAIMED;
+            step = STEP_DONE;
         }
     }
     json_close(document);
@@ -151,32 +152,23 @@ static enum step conclude_redeem(struct crowd *crowd, struct user *user) {
     int status = user->call.status;
     enum step step = STEP_FAILED;
     if (is_passing(status)) return STEP_AGAIN;
-    if (status == 200 || status == 201 || status == 202) step = take_redemption(user);
+    if (status == 200 || status == 201 || status == 202) step = user_take_redemption(user);
     if (status == 201 && user->state != USER_CREDITED) step = STEP_FAILED;
-    if (status == 404 || status == 409 || status == 410 || status == 422) {
+    if (status >= 400 && user->redemption_id[0] == '\0') {
         user->state = USER_REFUSED;
+        user->refused_status = status;
         step = STEP_DONE;
     }
     if (step == STEP_FAILED) user->state = USER_STRANDED;
     return step;
 }
 
-static bool prepare_follow(struct crowd *crowd, struct user *user) {
-    if (user->state != USER_CLAIMED) return false;
-    char path[64 + ID_TEXT_BYTES];
-    snprintf(path, sizeof(path), "/v1/redemptions/%s", user->redemption_id);
-    set_request(user, "GET", crowd->options->discount_url, path);
-    return true;
-}
+/* The same request once more, until it is answered with the money. */
+static bool prepare_follow(struct crowd *crowd, struct user *user) { return user->state == USER_CLAIMED && prepare_redeem(crowd, user); }
 
 static enum step conclude_follow(struct crowd *crowd, struct user *user) {
-    (void)crowd;
-    if (is_passing(user->call.status)) return STEP_AGAIN;
-    if (user->call.status != 200 || take_redemption(user) != STEP_DONE) {
-        user->state = USER_STRANDED;
-        return STEP_FAILED;
-    }
-    return user->state == USER_CREDITED ? STEP_DONE : STEP_AGAIN;
+    enum step step = conclude_redeem(crowd, user);
+    return step == STEP_DONE && user->state == USER_CLAIMED ? STEP_AGAIN : step;
 }
 
 /* ---- what the wallet says afterwards ---- */
