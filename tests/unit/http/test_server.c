@@ -1,0 +1,446 @@
+/* The loops over real sockets: framing, limits, timeouts, hand-over between threads, drain. */
+#include "http/server.h"
+
+#include "toy.h"
+
+#include "base/limits.h"
+
+static struct server_options options(void) { return (struct server_options){.listen = {.host = "127.0.0.1"}, .loop_count = 1}; }
+
+static void expect(int fd, const char *request, int status) {
+    toy_send(fd, request);
+    struct toy_answer answer = toy_receive(fd);
+    assert_int_equal(answer.status, status);
+    assert_non_null(strcasestr(answer.text, "\r\nX-Request-Id: "));
+    assert_non_null(strcasestr(answer.text, "\r\nX-Content-Type-Options: nosniff"));
+    assert_non_null(strcasestr(answer.text, "\r\nCache-Control: no-store"));
+}
+
+static void test_keep_alive_and_pipelining(void **state) {
+    (void)state;
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
+    int fd = toy_connect(toy);
+    for (int i = 0; i < 3; i++) expect(fd, "GET /fast HTTP/1.1\r\nHost: a\r\nX-Request-Id: r\r\n\r\n", 200);
+    toy_send(fd, "GET /fast HTTP/1.1\r\nHost: a\r\n\r\nGET /away HTTP/1.1\r\nHost: a\r\n\r\nGET /nothing HTTP/1.1\r\nHost: a\r\n\r\n"
+                 "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
+    assert_int_equal(toy_receive(fd).status, 200);
+    assert_int_equal(toy_receive(fd).status, 200);
+    assert_int_equal(toy_receive(fd).status, 404);
+    struct toy_answer echo = toy_receive(fd);
+    assert_int_equal(echo.status, 201);
+    assert_string_equal(echo.body, "{}");
+    assert_non_null(strstr(echo.text, "Location: /v1/echo/1"));
+    expect(fd, "GET /fast HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 200);
+    assert_true(toy_is_closed(fd));
+    close(fd);
+    toy_stop(toy);
+}
+
+static void test_head_options_and_wrong_methods(void **state) {
+    (void)state;
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
+    int fd = toy_connect(toy);
+    toy_send(fd, "HEAD /fast HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct toy_answer head = toy_receive_for(fd, true);
+    assert_int_equal(head.status, 200);
+    assert_int_equal(head.body_size, strlen("{\"ok\":true}"));
+    toy_send(fd, "PUT /fast HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    struct toy_answer wrong = toy_receive(fd);
+    assert_int_equal(wrong.status, 405);
+    assert_false(wrong.closes);
+    assert_non_null(strstr(wrong.text, "\r\nAllow: GET, HEAD\r\n"));
+    toy_send(fd, "OPTIONS /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct toy_answer asked = toy_receive(fd);
+    assert_int_equal(asked.status, 204);
+    assert_non_null(strstr(asked.text, "\r\nAllow: POST\r\n"));
+    expect(fd, "GET /fail HTTP/1.1\r\nHost: a\r\n\r\n", 500);
+    close(fd);
+    toy_stop(toy);
+}
+
+#define JSON_HEAD "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+
+static void test_chunked_bodies(void **state) {
+    (void)state;
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
+    int fd = toy_connect(toy);
+    toy_send(fd, JSON_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\n{\"\r\n5;x=y\r\na\":12\r\n");
+    toy_send(fd, "1\r\n}\r\n0\r\nTrailer: x\r\n\r\n");
+    struct toy_answer answer = toy_receive(fd);
+    assert_int_equal(answer.status, 201);
+    assert_string_equal(answer.body, "{\"a\":12}");
+    expect(fd, JSON_HEAD "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400); /* empty: malformed_json */
+    expect(fd, "GET /fast HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200);
+    toy_send(fd, JSON_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n");
+    assert_int_equal(toy_receive(fd).status, 400); /* libmicrohttpd's own answer */
+    close(fd);
+    toy_stop(toy);
+}
+
+/* The answer must arrive although the client goes on sending: no reset may overtake it. */
+static void send_too_much(const struct toy *toy, const char *head, const char *chunk_head) {
+    static char piece[65536];
+    int fd = toy_connect(toy);
+    memset(piece, ' ', sizeof(piece));
+    toy_send(fd, head);
+    for (int i = 0; i < 16; i++) {
+        if (chunk_head != NULL && !toy_try_send(fd, chunk_head, strlen(chunk_head))) break;
+        if (!toy_try_send(fd, piece, sizeof(piece))) break;
+        if (chunk_head != NULL && !toy_try_send(fd, "\r\n", 2)) break;
+    }
+    struct toy_answer answer = toy_receive(fd);
+    assert_int_equal(answer.status, 413);
+    assert_true(answer.closes);
+    assert_non_null(strstr(answer.body, "\"code\":\"body_too_large\""));
+    assert_true(toy_is_closed(fd));
+    close(fd);
+}
+
+static void test_bodies_are_bounded(void **state) {
+    (void)state;
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
+    int fd = toy_connect(toy);
+    toy_send(fd, JSON_HEAD "Content-Length: 10000000\r\n\r\n"); /* refused by its head alone */
+    assert_int_equal(toy_receive(fd).status, 413);
+    close(fd);
+    send_too_much(toy, JSON_HEAD "Content-Length: 1048576\r\n\r\n", NULL);
+    send_too_much(toy, JSON_HEAD "Transfer-Encoding: chunked\r\n\r\n", "10000\r\n");
+    fd = toy_connect(toy);
+    expect(fd, "GET /fast HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12345", 413);
+    expect(fd, "GET /fast HTTP/1.1\r\nHost: a\r\n\r\n", 200); /* a short one does not cost the connection */
+    close(fd);
+    toy_stop(toy);
+}
+
+static void send_large_head(const struct toy *toy, size_t field_bytes, int status, bool is_ours) {
+    static char request[131072];
+    int size = snprintf(request, sizeof(request), "GET /fast HTTP/1.1\r\nHost: a\r\nX-Filler: ");
+    memset(request + size, 'f', field_bytes);
+    snprintf(request + size + field_bytes, sizeof(request) - (size_t)size - field_bytes, "\r\n\r\n");
+    int fd = toy_connect(toy);
+    toy_send(fd, request);
+    struct toy_answer answer = toy_receive(fd);
+    assert_int_equal(answer.status, status);
+    assert_int_equal(strstr(answer.text, "application/problem+json") != NULL, is_ours);
+    close(fd);
+}
+
+static void test_heads_are_bounded(void **state) {
+    (void)state;
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
+    send_large_head(toy, LIMIT_HEADER_BYTES - 100, 200, false);
+    send_large_head(toy, LIMIT_HEADER_BYTES, 431, true);
+    send_large_head(toy, 24 * 1024, 431, true);
+    send_large_head(toy, 100 * 1024, 431, false);
+    static char target[8192];
+    memset(target, 'a', sizeof(target));
+    int size = snprintf(target, sizeof(target), "GET /");
+    target[size] = 'a';
+    snprintf(target + 5000, 64, " HTTP/1.1\r\nHost: a\r\n\r\n");
+    int fd = toy_connect(toy);
+    toy_send(fd, target);
+    assert_int_equal(toy_receive(fd).status, 414);
+    close(fd);
+    toy_stop(toy);
+}
+
+static void test_smuggling_is_refused(void **state) {
+    (void)state;
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
+    static const char *const requests[] = {
+        JSON_HEAD "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /fast HTTP/1.1\r\nHost: a\r\n\r\n",
+        JSON_HEAD "Content-Length: 0\r\nContent-Length: 30\r\n\r\nGET /fast HTTP/1.1\r\nHost: a\r\n\r\n",
+        JSON_HEAD "Transfer-Encoding: x\r\n\r\nGET /fast HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /fast HTTP/1.1\r\n\r\nGET /fast HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(requests); i++) {
+        int fd = toy_connect(toy);
+        toy_send(fd, requests[i]);
+        struct toy_answer answer = toy_receive(fd);
+        assert_int_equal(answer.status, 400);
+        assert_true(answer.closes);
+        assert_true(toy_is_closed(fd));
+        close(fd);
+    }
+    toy_stop(toy);
+}
+
+static void test_100_continue_only_when_welcome(void **state) {
+    (void)state;
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
+    int fd = toy_connect(toy);
+    toy_send(fd, JSON_HEAD "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    assert_int_equal(toy_receive(fd).status, 100);
+    toy_send(fd, "{}");
+    assert_int_equal(toy_receive(fd).status, 201);
+    toy_send(fd, "POST /owned HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    struct toy_answer answer = toy_receive(fd);
+    assert_int_equal(answer.status, 401);
+    assert_non_null(strstr(answer.text, "\r\nWWW-Authenticate: Bearer"));
+    close(fd);
+    toy_stop(toy);
+}
+
+static void test_admission_may_wait_elsewhere(void **state) {
+    (void)state;
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
+    int fd = toy_connect(toy);
+    toy_send(fd, "POST /owned HTTP/1.1\r\nHost: a\r\nAuthorization: good\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"
+                 "Content-Length: 2\r\n\r\n");
+    assert_int_equal(toy_receive(fd).status, 100);
+    toy_send(fd, "[]");
+    assert_int_equal(toy_receive(fd).status, 201);
+    expect(fd, "POST /owned HTTP/1.1\r\nHost: a\r\nAuthorization: bad\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]",
+           401);
+    expect(fd, "POST /owned HTTP/1.1\r\nHost: a\r\nAuthorization: good\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]",
+           201);
+    assert_int_equal(atomic_load(&toy->asked), 3);
+    expect(fd, "GET /away?x=1 HTTP/1.1\r\nHost: a\r\n\r\n", 200); /* exchange_continue back to the loop */
+    close(fd);
+    toy_stop(toy);
+}
+
+static void test_slow_senders_are_cut(void **state) {
+    (void)state;
+    struct server_options tiny = options();
+    tiny.head_timeout_ms = tiny.body_timeout_ms = tiny.idle_timeout_ms = 60;
+    struct toy *toy = toy_start(&tiny);
+    int silent = toy_connect(toy);
+    int slow_head = toy_connect(toy);
+    int slow_body = toy_connect(toy);
+    int between = toy_connect(toy);
+    toy_send(slow_head, "GET /fast HTTP/1.1\r\nHost: a\r\nX-Slow: ");
+    toy_send(slow_body, JSON_HEAD "Content-Length: 2\r\n\r\n{");
+    expect(between, "GET /fast HTTP/1.1\r\nHost: a\r\n\r\n", 200);
+    assert_true(toy_is_closed(silent));
+    assert_true(toy_is_closed(slow_head));
+    assert_true(toy_is_closed(slow_body));
+    assert_true(toy_is_closed(between));
+    close(silent);
+    close(slow_head);
+    close(slow_body);
+    close(between);
+    toy_stop(toy);
+}
+
+/* What waits elsewhere is never timed out by the loop. */
+static void test_waiting_has_no_timeout(void **state) {
+    (void)state;
+    struct server_options tiny = options();
+    tiny.head_timeout_ms = tiny.body_timeout_ms = tiny.idle_timeout_ms = 40;
+    struct toy *toy = toy_start(&tiny);
+    toy_set_open(toy, false);
+    int fd = toy_connect(toy);
+    int idle = toy_connect(toy);
+    toy_send(fd, "GET /away HTTP/1.1\r\nHost: a\r\n\r\n");
+    toy_await_away(toy, 1);
+    assert_true(toy_is_closed(idle)); /* a whole timeout has passed */
+    toy_set_open(toy, true);
+    assert_int_equal(toy_receive(fd).status, 200);
+    close(fd);
+    close(idle);
+    toy_stop(toy);
+}
+
+static void test_a_client_may_leave_while_away(void **state) {
+    (void)state;
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
+    toy_set_open(toy, false);
+    for (int i = 0; i < 20; i++) {
+        int fd = toy_connect(toy);
+        toy_send(fd, "GET /away HTTP/1.1\r\nHost: a\r\n\r\n");
+        toy_await_away(toy, (size_t)i + 1);
+        struct linger reset = {.l_onoff = 1};
+        if (i % 2 == 0) assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+        close(fd);
+    }
+    toy_set_open(toy, true);
+    int fd = toy_connect(toy);
+    expect(fd, "GET /away HTTP/1.1\r\nHost: a\r\n\r\n", 200);
+    close(fd);
+    toy_stop(toy);
+}
+
+static void test_overload_is_answered(void **state) {
+    (void)state;
+    struct server_options few = options();
+    few.exchanges_max = 2;
+    struct toy *toy = toy_start(&few);
+    toy_set_open(toy, false);
+    int first = toy_connect(toy);
+    int second = toy_connect(toy);
+    int third = toy_connect(toy);
+    toy_send(first, "GET /away HTTP/1.1\r\nHost: a\r\n\r\n");
+    toy_send(second, "GET /away HTTP/1.1\r\nHost: a\r\n\r\n");
+    toy_await_away(toy, 2);
+    toy_send(third, "GET /fast HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct toy_answer answer = toy_receive(third);
+    assert_int_equal(answer.status, 503);
+    assert_non_null(strstr(answer.text, "\r\nRetry-After: 1\r\n"));
+    assert_non_null(strstr(answer.body, "\"code\":\"overloaded\""));
+    toy_set_open(toy, true);
+    assert_int_equal(toy_receive(first).status, 200);
+    assert_int_equal(toy_receive(second).status, 200);
+    expect(third, "GET /fast HTTP/1.1\r\nHost: a\r\n\r\n", 200);
+    close(first);
+    close(second);
+    close(third);
+    toy_stop(toy);
+}
+
+static void *drain(void *context) {
+    struct toy *toy = context;
+    return (void *)(intptr_t)server_drain(toy->server, 10000).code;
+}
+
+static void test_drain_answers_what_it_accepted(void **state) {
+    (void)state;
+    struct server_options two = options();
+    two.loop_count = 2;
+    struct toy *toy = toy_start(&two);
+    toy_set_open(toy, false);
+    int idle = toy_connect(toy);
+    int half = toy_connect(toy);
+    int waiting = toy_connect(toy);
+    expect(idle, "GET /fast HTTP/1.1\r\nHost: a\r\n\r\n", 200);
+    expect(half, JSON_HEAD "Content-Length: 2\r\n\r\n{}", 201);
+    toy_send(half, JSON_HEAD "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    assert_int_equal(toy_receive(half).status, 100); /* begun: its head is in */
+    toy_send(waiting, "GET /away HTTP/1.1\r\nHost: a\r\n\r\nGET /fast HTTP/1.1\r\nHost: a\r\n\r\n");
+    toy_await_away(toy, 1);
+    pthread_t drainer;
+    assert_int_equal(pthread_create(&drainer, NULL, drain, toy), 0);
+    assert_true(toy_is_closed(idle)); /* the drain has begun */
+    toy_send(half, "{}");
+    struct toy_answer answer = toy_receive(half);
+    assert_int_equal(answer.status, 201);
+    assert_true(answer.closes);
+    toy_set_open(toy, true);
+    answer = toy_receive(waiting);
+    assert_int_equal(answer.status, 200);
+    assert_true(answer.closes);
+    void *outcome = NULL;
+    pthread_join(drainer, &outcome);
+    assert_int_equal((intptr_t)outcome, RESULT_OK);
+    assert_int_equal(atomic_load(&toy->started), 2);
+    assert_int_equal(atomic_load(&toy->stopped), 2);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(server_port(toy->server)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int late = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(late, (struct sockaddr *)&address, sizeof(address)), -1);
+    close(late);
+    close(idle);
+    close(half);
+    close(waiting);
+    toy_free(toy);
+}
+
+static void test_drain_refuses_new_requests(void **state) {
+    (void)state;
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
+    toy_set_open(toy, false);
+    int waiting = toy_connect(toy);
+    int fresh = toy_connect(toy); /* accepted, has said nothing yet */
+    int idle = toy_connect(toy);
+    expect(idle, "GET /fast HTTP/1.1\r\nHost: a\r\n\r\n", 200);
+    toy_send(waiting, "GET /away HTTP/1.1\r\nHost: a\r\n\r\n");
+    toy_await_away(toy, 1);
+    pthread_t drainer;
+    assert_int_equal(pthread_create(&drainer, NULL, drain, toy), 0);
+    assert_true(toy_is_closed(idle));
+    toy_send(fresh, "GET /fast HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct toy_answer answer = toy_receive(fresh);
+    assert_int_equal(answer.status, 503);
+    assert_true(answer.closes);
+    assert_non_null(strstr(answer.body, "\"code\":\"shutting_down\""));
+    toy_set_open(toy, true);
+    assert_int_equal(toy_receive(waiting).status, 200);
+    pthread_join(drainer, NULL);
+    close(waiting);
+    close(fresh);
+    close(idle);
+    toy_free(toy);
+}
+
+static void test_a_drain_that_takes_too_long_is_given_up(void **state) {
+    (void)state;
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
+    toy_set_open(toy, false);
+    int fd = toy_connect(toy);
+    toy_send(fd, "GET /away HTTP/1.1\r\nHost: a\r\n\r\n");
+    toy_await_away(toy, 1);
+    assert_int_equal(server_drain(toy->server, 50).code, RESULT_TIMEOUT);
+    toy_free(toy); /* the worker brings the exchange back after the loop has ended */
+    assert_true(toy_is_closed(fd));
+    close(fd);
+}
+
+static void test_a_taken_port_is_an_error(void **state) {
+    (void)state;
+    struct server_options two = options();
+    two.loop_count = 2;
+    struct toy *toy = toy_start(&two);
+    two.listen.port = server_port(toy->server);
+    struct server *second = NULL;
+    assert_int_equal(server_start(&toy->service, &two, &second).code, RESULT_IO);
+    assert_null(second);
+    toy_stop(toy);
+}
+
+#define MANY 1000
+
+static void test_a_thousand_connections_at_once(void **state) {
+    (void)state;
+    static int fds[MANY];
+    struct server_options two = options();
+    two.loop_count = 2;
+    struct toy *toy = toy_start(&two);
+    for (int i = 0; i < MANY; i++) fds[i] = toy_connect(toy);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < MANY; i++) {
+            static const char *const requests[] = {"GET /fast HTTP/1.1\r\nHost: a\r\n\r\n", "GET /away HTTP/1.1\r\nHost: a\r\n\r\n",
+                                                   JSON_HEAD "Content-Length: 2\r\n\r\n{}"};
+            toy_send(fds[i], requests[(i + round) % 3]);
+        }
+        for (int i = 0; i < MANY; i++) assert_int_equal(toy_receive(fds[i]).status, (i + round) % 3 == 2 ? 201 : 200);
+    }
+    for (int i = 0; i < MANY; i++) close(fds[i]);
+    toy_stop(toy);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_keep_alive_and_pipelining),
+        cmocka_unit_test(test_head_options_and_wrong_methods),
+        cmocka_unit_test(test_chunked_bodies),
+        cmocka_unit_test(test_bodies_are_bounded),
+        cmocka_unit_test(test_heads_are_bounded),
+        cmocka_unit_test(test_smuggling_is_refused),
+        cmocka_unit_test(test_100_continue_only_when_welcome),
+        cmocka_unit_test(test_admission_may_wait_elsewhere),
+        cmocka_unit_test(test_slow_senders_are_cut),
+        cmocka_unit_test(test_waiting_has_no_timeout),
+        cmocka_unit_test(test_a_client_may_leave_while_away),
+        cmocka_unit_test(test_overload_is_answered),
+        cmocka_unit_test(test_drain_answers_what_it_accepted),
+        cmocka_unit_test(test_drain_refuses_new_requests),
+        cmocka_unit_test(test_a_drain_that_takes_too_long_is_given_up),
+        cmocka_unit_test(test_a_taken_port_is_an_error),
+        cmocka_unit_test(test_a_thousand_connections_at_once),
+    };
+    log_init("toy", LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,235 @@
+/* A service with one route of each kind, on a real server, and a client that writes and reads bytes. */
+#pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+#include "base/log.h"
+
+#define TOY_AWAY_MAX 4096
+
+struct toy {
+    struct http_service service;
+    struct server *server;
+    struct router *router;
+    pthread_t worker; /* the other thread: finishes what it is given once `open` */
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    struct exchange *away[TOY_AWAY_MAX];
+    size_t away_count;
+    bool is_open, is_over;
+    atomic_int started, stopped, asked;
+};
+
+static inline struct toy *toy_of(struct exchange *exchange) { return exchange->self; }
+
+static inline void toy_reply(struct exchange *exchange) {
+    reply_json(exchange, 200, TEXT("{\"ok\":true}"));
+    exchange_finish(exchange);
+}
+
+static inline void toy_echo(struct exchange *exchange) {
+    reply_json(exchange, 201, exchange->body);
+    reply_header(exchange, "Location", TEXT("/v1/echo/1"));
+    exchange_finish(exchange);
+}
+
+static inline void toy_fail(struct exchange *exchange) {
+    problem_reply(exchange, &problem_internal, NULL);
+    exchange_finish(exchange);
+}
+
+static inline void toy_hand_away(struct exchange *exchange) {
+    struct toy *toy = toy_of(exchange);
+    pthread_mutex_lock(&toy->mutex);
+    assert_true(toy->away_count < TOY_AWAY_MAX);
+    exchange->state = EXCHANGE_AWAY;
+    toy->away[toy->away_count++] = exchange;
+    pthread_cond_broadcast(&toy->changed);
+    pthread_mutex_unlock(&toy->mutex);
+}
+
+static inline void toy_back_on_loop(struct exchange *exchange) {
+    reply_json(exchange, 200, TEXT("\"continued\""));
+    exchange_finish(exchange);
+}
+
+/* The first time the keys are missing: the request waits for them elsewhere, and is then asked again. */
+static inline enum route_admission toy_authorize(struct exchange *exchange) {
+    struct toy *toy = toy_of(exchange);
+    if (exchange->authorization.size == 0) {
+        problem_reply(exchange, &problem_token_missing, NULL);
+        return ROUTE_REFUSED;
+    }
+    if (exchange->operation != NULL) {
+        if (!text_equal(exchange->authorization, TEXT("bad"))) return ROUTE_ADMITTED;
+        problem_reply(exchange, &problem_token_invalid, NULL);
+        return ROUTE_REFUSED;
+    }
+    exchange->operation = toy;
+    atomic_fetch_add(&toy->asked, 1);
+    toy_hand_away(exchange);
+    return ROUTE_PENDING;
+}
+
+static const struct route toy_routes[] = {
+    {.method = "GET", .path = "/fast", .scope = SCOPE_PUBLIC, .handle = toy_reply},
+    {.method = "GET", .path = "/away", .scope = SCOPE_PUBLIC, .handle = toy_hand_away},
+    {.method = "POST", .path = "/echo", .scope = SCOPE_PUBLIC, .flags = ROUTE_BODY_JSON, .handle = toy_echo},
+    {.method = "POST", .path = "/owned", .scope = SCOPE_USER, .flags = ROUTE_BODY_JSON, .handle = toy_echo},
+    {.method = "GET", .path = "/fail", .scope = SCOPE_PUBLIC, .handle = toy_fail},
+};
+
+static inline void *toy_work(void *context) {
+    struct toy *toy = context;
+    pthread_mutex_lock(&toy->mutex);
+    while (!toy->is_over || toy->away_count > 0) {
+        if (!toy->is_open || toy->away_count == 0) {
+            pthread_cond_wait(&toy->changed, &toy->mutex);
+            continue;
+        }
+        struct exchange *exchange = toy->away[--toy->away_count];
+        pthread_mutex_unlock(&toy->mutex);
+        if (exchange->route->scope == SCOPE_USER) {
+            exchange_continue(exchange, route_admit_again);
+        } else if (exchange->query_count > 0) {
+            exchange_continue(exchange, toy_back_on_loop);
+        } else {
+            toy_reply(exchange);
+        }
+        pthread_mutex_lock(&toy->mutex);
+    }
+    pthread_mutex_unlock(&toy->mutex);
+    return NULL;
+}
+
+static inline void toy_loop_started(void *self, size_t index) { atomic_fetch_add(&((struct toy *)self)->started, 1 + 0 * (int)index); }
+static inline void toy_loop_stopped(void *self, size_t index) { atomic_fetch_add(&((struct toy *)self)->stopped, 1 + 0 * (int)index); }
+
+static inline struct toy *toy_start(const struct server_options *options) {
+    struct toy *toy = calloc(1, sizeof(*toy));
+    assert_non_null(toy);
+    assert_int_equal(router_create(toy_routes, ARRAY_COUNT(toy_routes), &toy->router).code, RESULT_OK);
+    pthread_mutex_init(&toy->mutex, NULL);
+    pthread_cond_init(&toy->changed, NULL);
+    toy->is_open = true;
+    toy->service = (struct http_service){.name = "toy",
+                                         .self = toy,
+                                         .routes = toy_routes,
+                                         .route_count = ARRAY_COUNT(toy_routes),
+                                         .router = toy->router,
+                                         .clock = &clock_system,
+                                         .authorize = toy_authorize,
+                                         .loop_started = toy_loop_started,
+                                         .loop_stopped = toy_loop_stopped};
+    assert_int_equal(pthread_create(&toy->worker, NULL, toy_work, toy), 0);
+    assert_int_equal(server_start(&toy->service, options, &toy->server).code, RESULT_OK);
+    return toy;
+}
+
+static inline void toy_set_open(struct toy *toy, bool is_open) {
+    pthread_mutex_lock(&toy->mutex);
+    toy->is_open = is_open;
+    pthread_cond_broadcast(&toy->changed);
+    pthread_mutex_unlock(&toy->mutex);
+}
+
+static inline void toy_await_away(struct toy *toy, size_t count) {
+    pthread_mutex_lock(&toy->mutex);
+    while (toy->away_count < count) pthread_cond_wait(&toy->changed, &toy->mutex);
+    pthread_mutex_unlock(&toy->mutex);
+}
+
+static inline void toy_free(struct toy *toy) {
+    server_free(toy->server);
+    pthread_mutex_lock(&toy->mutex);
+    toy->is_over = toy->is_open = true;
+    pthread_cond_broadcast(&toy->changed);
+    pthread_mutex_unlock(&toy->mutex);
+    pthread_join(toy->worker, NULL);
+    pthread_cond_destroy(&toy->changed);
+    pthread_mutex_destroy(&toy->mutex);
+    router_free(toy->router);
+    free(toy);
+}
+
+static inline void toy_stop(struct toy *toy) {
+    toy_set_open(toy, true);
+    assert_int_equal(server_drain(toy->server, 10000).code, RESULT_OK);
+    toy_free(toy);
+}
+
+/* ---- the client ---- */
+
+static inline int toy_connect(const struct toy *toy) {
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(server_port(toy->server)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct timeval patience = {.tv_sec = 20};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+static inline void toy_send(int fd, const char *bytes) {
+    size_t left = strlen(bytes);
+    while (left > 0) {
+        ssize_t sent = send(fd, bytes, left, MSG_NOSIGNAL);
+        assert_true(sent > 0);
+        bytes += sent;
+        left -= (size_t)sent;
+    }
+}
+
+/* Like toy_send for a peer that may have closed: false then. */
+static inline bool toy_try_send(int fd, const char *bytes, size_t size) { return send(fd, bytes, size, MSG_NOSIGNAL) == (ssize_t)size; }
+
+struct toy_answer {
+    int status; /* 0: the connection ended without one */
+    bool closes;
+    char text[16384]; /* head and body, terminated */
+    char *body;
+    size_t body_size;
+};
+
+/* Reads one answer, 100 Continue included, byte by byte so that nothing of the next one is taken. */
+static inline struct toy_answer toy_receive_for(int fd, bool is_head) {
+    struct toy_answer answer = {0};
+    size_t size = 0;
+    char *end = NULL;
+    while (end == NULL) {
+        assert_true(size + 1 < sizeof(answer.text));
+        if (recv(fd, answer.text + size, 1, 0) != 1) {
+            answer.status = 0;
+            return answer;
+        }
+        size++;
+        end = strstr(answer.text, "\r\n\r\n");
+    }
+    assert_int_equal(sscanf(answer.text, "HTTP/1.1 %d", &answer.status), 1);
+    answer.closes = strcasestr(answer.text, "\r\nConnection: close") != NULL;
+    const char *length = strcasestr(answer.text, "\r\nContent-Length:");
+    if (length != NULL) answer.body_size = (size_t)strtoul(length + 17, NULL, 10);
+    answer.body = answer.text + size;
+    for (size_t got = 0; !is_head && got < answer.body_size; got++) assert_int_equal(recv(fd, answer.body + got, 1, 0), 1);
+    return answer;
+}
+
+static inline struct toy_answer toy_receive(int fd) { return toy_receive_for(fd, false); }
+
+static inline bool toy_is_closed(int fd) {
+    char byte;
+    return recv(fd, &byte, 1, 0) <= 0;
+}
