@@ -266,6 +266,7 @@ static void check_report(struct winners *winners) {
         return;
     }
     int64_t listed = winners->next_position - 1, places = winners->crowd->options->places;
+    if (listed > places) fault(winners, "%" PRId64 " winners in %" PRId64 " places", listed, places);
     if (report.redeemed != listed) fault(winners, "the report says %" PRId64 " redeemed, the list %" PRId64, report.redeemed, listed);
     if (report.redeemed + report.remaining != places) {
         fault(winners, "%" PRId64 " redeemed and %" PRId64 " remaining are not %" PRId64, report.redeemed, report.remaining, places);

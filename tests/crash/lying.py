@@ -177,6 +177,21 @@ class Lies:
     def no_report(self, name, user, status, body):
         return (404, {"code": "route_not_found"}) if name == "report" else (status, body)
 
+    def the_report_tells_of_a_failure(self, name, user, status, body):
+        if name == "report":
+            body["failed"] = 1
+        return status, body
+
+    def credits_stay_pending(self, name, user, status, body):
+        if name == "report":
+            body["pending"] = 1
+        return status, body
+
+    def a_list_without_end(self, name, user, status, body):
+        if name == "winners":
+            return status, {"data": [], "next_cursor": "again"}
+        return status, body
+
     def a_winner_was_told_no(self, name, user, status, body):
         if name == "redeem" and user == self.winner():
             return 410, {"code": "sold_out"}
@@ -204,6 +219,16 @@ class Lies:
             if self.fake.asked[user] > 1:
                 return 410, {"code": "sold_out"}
             return 202, {**body, "status": "claimed"}
+        return status, body
+
+    def a_claim_that_is_never_paid(self, name, user, status, body):
+        if name == "redeem" and user == self.winner():
+            return (202 if self.fake.asked[user] == 1 else 200), {**body, "status": "claimed"}
+        return status, body
+
+    def a_winner_without_a_user(self, name, user, status, body):
+        if name == "winners":
+            body["data"][2]["user_id"] = "nobody"
         return status, body
 
     def a_winner_that_failed(self, name, user, status, body):
