@@ -99,6 +99,29 @@ static void send_too_much(const struct toy *toy, const char *head, const char *c
     close(fd);
 }
 
+static void refused_and_heard_out(const struct toy *toy, const char *head, size_t filler_bytes, int status) {
+    static char filler[131072];
+    int fd = toy_connect(toy);
+    memset(filler, 'a', sizeof(filler));
+    toy_send(fd, head);
+    assert_true(toy_try_send(fd, filler, filler_bytes));
+    assert_int_equal(toy_receive(fd).status, status);
+    assert_true(toy_is_closed(fd));
+    assert_true(toy_still_listens(fd));
+    close(fd);
+}
+
+static void test_no_reset_overtakes_an_answer(void **state) {
+    (void)state;
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
+    refused_and_heard_out(toy, JSON_HEAD "Content-Length: 10000000\r\n\r\n", 0, 413);
+    refused_and_heard_out(toy, JSON_HEAD "Transfer-Encoding: chunked\r\n\r\n10001\r\n", 65537, 413);
+    refused_and_heard_out(toy, "GET /fast HTTP/1.1\r\nHost: a\r\nX-Filler: ", 100000, 431);
+    refused_and_heard_out(toy, "GET /", 100000, 414);
+    toy_stop(toy);
+}
+
 static void test_bodies_are_bounded(void **state) {
     (void)state;
     struct server_options one = options();
@@ -205,6 +228,7 @@ static void test_admission_may_wait_elsewhere(void **state) {
            201);
     assert_int_equal(atomic_load(&toy->asked), 3);
     expect(fd, "GET /away?x=1 HTTP/1.1\r\nHost: a\r\n\r\n", 200); /* exchange_continue back to the loop */
+    expect(fd, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n", 200);    /* the same from the loop itself */
     close(fd);
     toy_stop(toy);
 }
@@ -298,6 +322,27 @@ static void test_overload_is_answered(void **state) {
     toy_stop(toy);
 }
 
+static void test_one_handler_may_finish_others(void **state) {
+    (void)state;
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
+    int fds[5];
+    toy_set_open(toy, false);
+    for (size_t i = 0; i < ARRAY_COUNT(fds); i++) {
+        fds[i] = toy_connect(toy);
+        toy_send(fds[i], "GET /away HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    toy_await_away(toy, ARRAY_COUNT(fds));
+    int fd = toy_connect(toy);
+    expect(fd, "GET /release HTTP/1.1\r\nHost: a\r\n\r\n", 200);
+    for (size_t i = 0; i < ARRAY_COUNT(fds); i++) {
+        assert_int_equal(toy_receive(fds[i]).status, 200);
+        close(fds[i]);
+    }
+    close(fd);
+    toy_stop(toy);
+}
+
 static void *drain(void *context) {
     struct toy *toy = context;
     return (void *)(intptr_t)server_drain(toy->server, 10000).code;
@@ -305,9 +350,8 @@ static void *drain(void *context) {
 
 static void test_drain_answers_what_it_accepted(void **state) {
     (void)state;
-    struct server_options two = options();
-    two.loop_count = 2;
-    struct toy *toy = toy_start(&two);
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
     toy_set_open(toy, false);
     int idle = toy_connect(toy);
     int half = toy_connect(toy);
@@ -332,8 +376,8 @@ static void test_drain_answers_what_it_accepted(void **state) {
     void *outcome = NULL;
     pthread_join(drainer, &outcome);
     assert_int_equal((intptr_t)outcome, RESULT_OK);
-    assert_int_equal(atomic_load(&toy->started), 2);
-    assert_int_equal(atomic_load(&toy->stopped), 2);
+    assert_int_equal(atomic_load(&toy->started), 1);
+    assert_int_equal(atomic_load(&toy->stopped), 1);
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons(server_port(toy->server)),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -344,6 +388,41 @@ static void test_drain_answers_what_it_accepted(void **state) {
     close(half);
     close(waiting);
     toy_free(toy);
+}
+
+/* More than one round of accept takes, all in the kernel's backlog with their requests when the drain begins. */
+#define BACKLOGGED 30
+
+static void test_drain_serves_the_backlog_and_what_has_begun(void **state) {
+    (void)state;
+    struct server_options one = options();
+    struct toy *toy = toy_start(&one);
+    int fds[BACKLOGGED];
+    int begun = toy_connect(toy);
+    int blocker = toy_connect(toy);
+    toy_send(begun, "GET /fast HTTP/1.1\r\nHost: a\r\n\r\nGET /fast HTTP/1.1\r\nHost: a\r\n"); /* and half a head */
+    assert_int_equal(toy_receive(begun).status, 200);
+    toy_send(blocker, "GET /block HTTP/1.1\r\nHost: a\r\n\r\n");
+    sem_wait(&toy->blocked);
+    for (size_t i = 0; i < BACKLOGGED; i++) {
+        fds[i] = toy_connect(toy);
+        toy_send(fds[i], "GET /fast HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    assert_int_equal(server_drain(toy->server, 0).code, RESULT_TIMEOUT); /* asked, not waited for */
+    sem_post(&toy->unblock);
+    assert_int_equal(toy_receive(blocker).status, 200);
+    for (size_t i = 0; i < BACKLOGGED; i++) {
+        assert_int_equal(toy_receive(fds[i]).status, 200);
+        assert_true(toy_is_closed(fds[i]));
+        close(fds[i]);
+    }
+    toy_send(begun, "\r\n");
+    struct toy_answer answer = toy_receive(begun);
+    assert_int_equal(answer.status, 200);
+    assert_true(answer.closes);
+    close(begun);
+    close(blocker);
+    toy_stop(toy);
 }
 
 static void test_drain_refuses_new_requests(void **state) {
@@ -418,6 +497,7 @@ static void test_a_thousand_connections_at_once(void **state) {
         for (int i = 0; i < MANY; i++) assert_int_equal(toy_receive(fds[i]).status, (i + round) % 3 == 2 ? 201 : 200);
     }
     for (int i = 0; i < MANY; i++) close(fds[i]);
+    assert_int_equal(atomic_load(&toy->started), 2);
     toy_stop(toy);
 }
 
@@ -427,6 +507,7 @@ int main(void) {
         cmocka_unit_test(test_head_options_and_wrong_methods),
         cmocka_unit_test(test_chunked_bodies),
         cmocka_unit_test(test_bodies_are_bounded),
+        cmocka_unit_test(test_no_reset_overtakes_an_answer),
         cmocka_unit_test(test_heads_are_bounded),
         cmocka_unit_test(test_smuggling_is_refused),
         cmocka_unit_test(test_100_continue_only_when_welcome),
@@ -436,6 +517,8 @@ int main(void) {
         cmocka_unit_test(test_a_client_may_leave_while_away),
         cmocka_unit_test(test_overload_is_answered),
         cmocka_unit_test(test_drain_answers_what_it_accepted),
+        cmocka_unit_test(test_drain_serves_the_backlog_and_what_has_begun),
+        cmocka_unit_test(test_one_handler_may_finish_others),
         cmocka_unit_test(test_drain_refuses_new_requests),
         cmocka_unit_test(test_a_drain_that_takes_too_long_is_given_up),
         cmocka_unit_test(test_a_taken_port_is_an_error),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -28,6 +29,7 @@ struct toy {
     size_t away_count;
     bool is_open, is_over;
     atomic_int started, stopped, asked;
+    sem_t blocked, unblock;
 };
 
 static inline struct toy *toy_of(struct exchange *exchange) { return exchange->self; }
@@ -63,6 +65,25 @@ static inline void toy_back_on_loop(struct exchange *exchange) {
     exchange_finish(exchange);
 }
 
+/* Comes back to the loop before the handler has returned. */
+static inline void toy_later(struct exchange *exchange) { exchange_continue(exchange, toy_back_on_loop); }
+
+/* Finishes, on the loop's own thread, other requests than the one that is being handled. */
+static inline void toy_release(struct exchange *exchange) {
+    struct toy *toy = toy_of(exchange);
+    pthread_mutex_lock(&toy->mutex);
+    while (toy->away_count > 0) toy_reply(toy->away[--toy->away_count]);
+    pthread_mutex_unlock(&toy->mutex);
+    toy_reply(exchange);
+}
+
+/* Holds up the whole loop, as no handler of a service may. */
+static inline void toy_block(struct exchange *exchange) {
+    sem_post(&toy_of(exchange)->blocked);
+    sem_wait(&toy_of(exchange)->unblock);
+    toy_reply(exchange);
+}
+
 /* The first time the keys are missing: the request waits for them elsewhere, and is then asked again. */
 static inline enum route_admission toy_authorize(struct exchange *exchange) {
     struct toy *toy = toy_of(exchange);
@@ -86,6 +107,9 @@ static const struct route toy_routes[] = {
     {.method = "GET", .path = "/away", .scope = SCOPE_PUBLIC, .handle = toy_hand_away},
     {.method = "POST", .path = "/echo", .scope = SCOPE_PUBLIC, .flags = ROUTE_BODY_JSON, .handle = toy_echo},
     {.method = "POST", .path = "/owned", .scope = SCOPE_USER, .flags = ROUTE_BODY_JSON, .handle = toy_echo},
+    {.method = "GET", .path = "/later", .scope = SCOPE_PUBLIC, .handle = toy_later},
+    {.method = "GET", .path = "/release", .scope = SCOPE_PUBLIC, .handle = toy_release},
+    {.method = "GET", .path = "/block", .scope = SCOPE_PUBLIC, .handle = toy_block},
     {.method = "GET", .path = "/fail", .scope = SCOPE_PUBLIC, .handle = toy_fail},
 };
 
@@ -121,6 +145,8 @@ static inline struct toy *toy_start(const struct server_options *options) {
     assert_int_equal(router_create(toy_routes, ARRAY_COUNT(toy_routes), &toy->router).code, RESULT_OK);
     pthread_mutex_init(&toy->mutex, NULL);
     pthread_cond_init(&toy->changed, NULL);
+    sem_init(&toy->blocked, 0, 0);
+    sem_init(&toy->unblock, 0, 0);
     toy->is_open = true;
     toy->service = (struct http_service){.name = "toy",
                                          .self = toy,
@@ -229,7 +255,16 @@ static inline struct toy_answer toy_receive_for(int fd, bool is_head) {
 
 static inline struct toy_answer toy_receive(int fd) { return toy_receive_for(fd, false); }
 
+/* Waits for the end; a reset counts, patience running out does not. */
 static inline bool toy_is_closed(int fd) {
     char byte;
-    return recv(fd, &byte, 1, 0) <= 0;
+    ssize_t size = recv(fd, &byte, 1, 0);
+    return size == 0 || (size < 0 && errno != EAGAIN);
+}
+
+/* After the end was read: more bytes must not be answered by a reset, which could have destroyed the answer. */
+static inline bool toy_still_listens(int fd) {
+    static const char more[1024];
+    char byte;
+    return send(fd, more, sizeof(more), MSG_NOSIGNAL) == (ssize_t)sizeof(more) && recv(fd, &byte, 1, 0) == 0;
 }
