@@ -1,5 +1,7 @@
 #include "forge.h"
 
+#include <pthread.h>
+
 #define LONG_CLAIMS 5000
 
 struct world {
@@ -121,77 +123,79 @@ static void a_services_token_proves_its_issuer(void **state) {
     assert_int_equal(verify(token), TOKEN_VALID);
 }
 
+static const struct {
+    const char *claims;
+    enum token_verdict verdict;
+} claim_cases[] = {
+    {GOOD, TOKEN_VALID},
+    {"\"iss\":\"wallet\",\"aud\":[\"discount\",\"wallet\"]," USER_CLAIMS "," GOOD_TIMES, TOKEN_VALID},
+    {GOOD ",\"more\":{\"is\":[\"ignored\"]}", TOKEN_VALID},
+    /* issuer */
+    {"\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"Wallet\",\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"mint\",\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"wallet\\u0000\",\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":[\"wallet\"],\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
+    /* discount's keys do not include this one: its tokens cannot be made by wallet */
+    {"\"iss\":\"discount\",\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_UNKNOWN_KEY},
+    /* audience */
+    {"\"iss\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"wallet\",\"aud\":\"discount\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"wallet\",\"aud\":\"walletd\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"wallet\",\"aud\":[]," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"wallet\",\"aud\":[\"discount\"]," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"wallet\",\"aud\":[\"wallet\",1]," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"wallet\",\"aud\":{\"wallet\":1}," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"wallet\",\"aud\":null," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
+    /* times */
+    {GOOD_START "\"iat\":1795341600", TOKEN_INVALID},
+    {GOOD_START "\"iat\":1795341600,\"exp\":\"1795342500\"", TOKEN_INVALID},
+    {GOOD_START "\"iat\":1795341600,\"exp\":1795342500.0", TOKEN_INVALID},
+    {GOOD_START "\"iat\":1795341600,\"exp\":1795342500.5", TOKEN_INVALID},
+    {GOOD_START "\"iat\":1795341600,\"exp\":1.7953425e9", TOKEN_INVALID},
+    {GOOD_START "\"iat\":1795341600,\"exp\":null", TOKEN_INVALID},
+    {GOOD_START "\"iat\":1795341600,\"exp\":true", TOKEN_INVALID},
+    {GOOD_START "\"iat\":1795341600,\"exp\":-1", TOKEN_INVALID},
+    {GOOD_START "\"iat\":1795341600,\"exp\":9223372036854775807", TOKEN_INVALID},
+    {GOOD_START "\"iat\":1795341600,\"exp\":92233720368547758070", TOKEN_INVALID},
+    {GOOD_START "\"iat\":1795341600,\"exp\":253402300799", TOKEN_VALID},
+    {GOOD_START "\"iat\":1795341500,\"exp\":1795341600", TOKEN_EXPIRED},
+    {GOOD_START "\"iat\":1795341500,\"exp\":1795341599", TOKEN_EXPIRED},
+    {GOOD_START "\"iat\":1795341500,\"exp\":1795341601", TOKEN_VALID},
+    {GOOD_START "\"exp\":1795342500", TOKEN_INVALID},
+    {GOOD_START "\"iat\":\"1795341600\",\"exp\":1795342500", TOKEN_INVALID},
+    {GOOD_START "\"iat\":1795342500,\"exp\":1795342500", TOKEN_INVALID},
+    {GOOD_START "\"iat\":1795341601,\"exp\":1795342500", TOKEN_NOT_YET_VALID},
+    {GOOD_START "\"iat\":1795341600,\"nbf\":1795341601,\"exp\":1795342500", TOKEN_NOT_YET_VALID},
+    {GOOD_START "\"iat\":1795341600,\"nbf\":\"0\",\"exp\":1795342500", TOKEN_INVALID},
+    {GOOD_START "\"iat\":1795341600,\"nbf\":1.0,\"exp\":1795342500", TOKEN_INVALID},
+    {GOOD_START "\"iat\":1795341600,\"exp\":1795342500", TOKEN_VALID},
+    /* twice: the later one must not win, nor the earlier */
+    {GOOD_START "\"iat\":1795341600,\"exp\":1795341000,\"exp\":1795342500", TOKEN_INVALID},
+    {GOOD ",\"scope\":\"admin\"", TOKEN_INVALID},
+    {GOOD ",\"iss\":\"wallet\"", TOKEN_INVALID},
+    /* who */
+    {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"sara\",\"sid\":\"" SESSION_ID "\",\"jti\":\"a\"," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sid\":\"" SESSION_ID "\",\"jti\":\"a\"," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":1,\"sid\":\"" SESSION_ID "\",\"jti\":\"a\"," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"" USER_ID "\",\"jti\":\"a\"," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"" USER_ID "\",\"sid\":\"" SESSION_ID "\"," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"" USER_ID "\",\"sid\":\"" SESSION_ID "\",\"jti\":7," GOOD_TIMES, TOKEN_INVALID},
+    {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"" USER_ID "\",\"sid\":\"" SESSION_ID
+     "\",\"jti\":\"a\",\"scope\":[\"admin\"]," GOOD_TIMES,
+     TOKEN_INVALID},
+    {GOOD ",\"preferred_username\":7", TOKEN_INVALID},
+    {GOOD ",\"preferred_username\":\"123456789012345678901234567890123\"", TOKEN_INVALID},
+    {GOOD ",\"phone_number\":\"09121234567\"", TOKEN_INVALID},
+    {GOOD ",\"phone_number\":\"+98912\"", TOKEN_INVALID},
+};
+
 static void each_claim_is_checked(void **state) {
     (void)state;
-    static const struct {
-        const char *claims;
-        enum token_verdict verdict;
-    } cases[] = {
-        {GOOD, TOKEN_VALID},
-        {"\"iss\":\"wallet\",\"aud\":[\"discount\",\"wallet\"]," USER_CLAIMS "," GOOD_TIMES, TOKEN_VALID},
-        {GOOD ",\"more\":{\"is\":[\"ignored\"]}", TOKEN_VALID},
-        /* issuer */
-        {"\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"Wallet\",\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"mint\",\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"wallet\\u0000\",\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":[\"wallet\"],\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-        /* discount's keys do not include this one: its tokens cannot be made by wallet */
-        {"\"iss\":\"discount\",\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_UNKNOWN_KEY},
-        /* audience */
-        {"\"iss\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"wallet\",\"aud\":\"discount\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"wallet\",\"aud\":\"walletd\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"wallet\",\"aud\":[]," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"wallet\",\"aud\":[\"discount\"]," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"wallet\",\"aud\":[\"wallet\",1]," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"wallet\",\"aud\":{\"wallet\":1}," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"wallet\",\"aud\":null," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-        /* times */
-        {GOOD_START "\"iat\":1795341600", TOKEN_INVALID},
-        {GOOD_START "\"iat\":1795341600,\"exp\":\"1795342500\"", TOKEN_INVALID},
-        {GOOD_START "\"iat\":1795341600,\"exp\":1795342500.0", TOKEN_INVALID},
-        {GOOD_START "\"iat\":1795341600,\"exp\":1795342500.5", TOKEN_INVALID},
-        {GOOD_START "\"iat\":1795341600,\"exp\":1.7953425e9", TOKEN_INVALID},
-        {GOOD_START "\"iat\":1795341600,\"exp\":null", TOKEN_INVALID},
-        {GOOD_START "\"iat\":1795341600,\"exp\":true", TOKEN_INVALID},
-        {GOOD_START "\"iat\":1795341600,\"exp\":-1", TOKEN_INVALID},
-        {GOOD_START "\"iat\":1795341600,\"exp\":9223372036854775807", TOKEN_INVALID},
-        {GOOD_START "\"iat\":1795341600,\"exp\":92233720368547758070", TOKEN_INVALID},
-        {GOOD_START "\"iat\":1795341600,\"exp\":253402300799", TOKEN_VALID},
-        {GOOD_START "\"iat\":1795341500,\"exp\":1795341600", TOKEN_EXPIRED},
-        {GOOD_START "\"iat\":1795341500,\"exp\":1795341599", TOKEN_EXPIRED},
-        {GOOD_START "\"iat\":1795341500,\"exp\":1795341601", TOKEN_VALID},
-        {GOOD_START "\"exp\":1795342500", TOKEN_INVALID},
-        {GOOD_START "\"iat\":\"1795341600\",\"exp\":1795342500", TOKEN_INVALID},
-        {GOOD_START "\"iat\":1795342500,\"exp\":1795342500", TOKEN_INVALID},
-        {GOOD_START "\"iat\":1795341601,\"exp\":1795342500", TOKEN_NOT_YET_VALID},
-        {GOOD_START "\"iat\":1795341600,\"nbf\":1795341601,\"exp\":1795342500", TOKEN_NOT_YET_VALID},
-        {GOOD_START "\"iat\":1795341600,\"nbf\":\"0\",\"exp\":1795342500", TOKEN_INVALID},
-        {GOOD_START "\"iat\":1795341600,\"nbf\":1.0,\"exp\":1795342500", TOKEN_INVALID},
-        {GOOD_START "\"iat\":1795341600,\"exp\":1795342500", TOKEN_VALID},
-        /* twice: the later one must not win, nor the earlier */
-        {GOOD_START "\"iat\":1795341600,\"exp\":1795341000,\"exp\":1795342500", TOKEN_INVALID},
-        {GOOD ",\"scope\":\"admin\"", TOKEN_INVALID},
-        {GOOD ",\"iss\":\"wallet\"", TOKEN_INVALID},
-        /* who */
-        {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"sara\",\"sid\":\"" SESSION_ID "\",\"jti\":\"a\"," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sid\":\"" SESSION_ID "\",\"jti\":\"a\"," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":1,\"sid\":\"" SESSION_ID "\",\"jti\":\"a\"," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"" USER_ID "\",\"jti\":\"a\"," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"" USER_ID "\",\"sid\":\"" SESSION_ID "\"," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"" USER_ID "\",\"sid\":\"" SESSION_ID "\",\"jti\":7," GOOD_TIMES, TOKEN_INVALID},
-        {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"" USER_ID "\",\"sid\":\"" SESSION_ID
-         "\",\"jti\":\"a\",\"scope\":[\"admin\"]," GOOD_TIMES,
-         TOKEN_INVALID},
-        {GOOD ",\"preferred_username\":7", TOKEN_INVALID},
-        {GOOD ",\"preferred_username\":\"123456789012345678901234567890123\"", TOKEN_INVALID},
-        {GOOD ",\"phone_number\":\"09121234567\"", TOKEN_INVALID},
-        {GOOD ",\"phone_number\":\"+98912\"", TOKEN_INVALID},
-    };
-    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-        enum token_verdict verdict = verify(user_token(cases[i].claims));
-        if (verdict != cases[i].verdict) fail_msg("%s: %d instead of %d", cases[i].claims, (int)verdict, (int)cases[i].verdict);
+    for (size_t i = 0; i < ARRAY_COUNT(claim_cases); i++) {
+        enum token_verdict verdict = verify(user_token(claim_cases[i].claims));
+        if (verdict != claim_cases[i].verdict)
+            fail_msg("%s: %d instead of %d", claim_cases[i].claims, (int)verdict, (int)claim_cases[i].verdict);
         if (verdict == TOKEN_UNKNOWN_KEY) assert_int_equal(world.issuer_index, 1);
         if (verdict != TOKEN_VALID) assert_int_equal(world.identity.kind, IDENTITY_NOBODY);
     }
@@ -365,6 +369,23 @@ static void tampered_tokens_are_refused(void **state) {
     free(copy);
 }
 
+/* The same two numbers of an ES256 signature, each with a zero before it: another text must not be the same token. */
+static void padded_signatures_are_refused(void **state) {
+    (void)state;
+    struct text token =
+        sign_payload(world.discount, "{\"iss\":\"discount\",\"aud\":\"wallet\",\"scope\":\"credits:write\",\"exp\":1795341700}",
+                     &world.arena);
+    size_t start = token.size - crypto_base64url_size(64), size;
+    uint8_t numbers[64], padded[66] = {0};
+    assert_int_equal(verify(token), TOKEN_VALID);
+    assert_ok(crypto_base64url_decode((struct text){token.data + start, token.size - start}, numbers, sizeof numbers, &size));
+    memcpy(padded + 1, numbers, 32);
+    memcpy(padded + 34, numbers + 32, 32);
+    struct text signature = encode(&world.arena, (struct text){(const char *)padded, sizeof padded});
+    struct text longer = arena_print(&world.arena, "%.*s%.*s", (int)start, token.data, (int)signature.size, signature.data);
+    assert_int_equal(verify(longer), TOKEN_INVALID);
+}
+
 static void foreign_shapes_are_refused(void **state) {
     (void)state;
     struct text token = user_token(GOOD);
@@ -480,6 +501,34 @@ static void a_token_too_long_is_not_made(void **state) {
     arena_release(&small);
 }
 
+enum { LOOPS = 4, TOKENS_EACH = 25 };
+
+/* As a loop does: its own verifier, everybody's keys. Signs as well, by the one signing key. */
+static void *run_loop(void *argument) {
+    (void)argument;
+    struct token_verifier *verifier;
+    struct arena arena;
+    struct identity identity;
+    size_t issuer_index;
+    arena_init(&arena, 4u * 1024 * 1024);
+    CHECK(result_is_ok(token_verifier_create(world.trust, 4, &verifier)));
+    for (int i = 0; i < TOKENS_EACH; i++) {
+        struct text token, payload = arena_print(&arena, "{%s,\"n\":%d}", GOOD, i);
+        CHECK(result_is_ok(key_sign(key_ring_signer(world.wallet), payload, &arena, &token)));
+        CHECK(token_verify(verifier, token, NOW_US, &identity, &issuer_index) == TOKEN_VALID);
+    }
+    token_verifier_free(verifier);
+    arena_release(&arena);
+    return NULL;
+}
+
+static void loops_share_the_keys(void **state) {
+    (void)state;
+    pthread_t loops[LOOPS];
+    for (int i = 0; i < LOOPS; i++) assert_int_equal(pthread_create(&loops[i], NULL, run_loop, NULL), 0);
+    for (int i = 0; i < LOOPS; i++) assert_int_equal(pthread_join(loops[i], NULL), 0);
+}
+
 /* Informational: what one verification costs. */
 static void costs(void **state) {
     (void)state;
@@ -514,12 +563,14 @@ int main(void) {
         cmocka_unit_test(other_keys_prove_nothing),
         cmocka_unit_test(cut_tokens_are_refused),
         cmocka_unit_test(tampered_tokens_are_refused),
+        cmocka_unit_test(padded_signatures_are_refused),
         cmocka_unit_test(foreign_shapes_are_refused),
         cmocka_unit_test(huge_tokens_are_refused),
         cmocka_unit_test(a_remembered_token_expires_to_the_letter),
         cmocka_unit_test(a_key_that_is_gone_proves_nothing_more),
         cmocka_unit_test(more_tokens_than_can_be_remembered),
         cmocka_unit_test(a_token_too_long_is_not_made),
+        cmocka_unit_test(loops_share_the_keys),
         cmocka_unit_test(costs),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
