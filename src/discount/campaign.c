@@ -1,0 +1,245 @@
+#include "discount/campaign.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+enum gate campaign_gate(struct gate_times times, int64_t now_us) {
+    /* Ended comes first: what was ended before its start never starts. */
+    if (times.ended_at_us != 0 || (times.ends_at_us != 0 && now_us >= times.ends_at_us)) return GATE_ENDED;
+    if (times.starts_at_us != 0 && now_us < times.starts_at_us) return GATE_NOT_STARTED;
+    return times.is_paused ? GATE_PAUSED : GATE_OPEN;
+}
+
+static enum gate gate_of(const struct campaign *campaign, int64_t now_us) {
+    return campaign_gate((struct gate_times){.starts_at_us = campaign->starts_at_us,
+                                             .ends_at_us = campaign->ends_at_us,
+                                             .ended_at_us = campaign->ended_at_us,
+                                             .is_paused = campaign->is_paused},
+                         now_us);
+}
+
+enum campaign_state campaign_state(const struct campaign *campaign, int64_t now_us) {
+    switch (gate_of(campaign, now_us)) {
+    case GATE_ENDED: return CAMPAIGN_ENDED;
+    case GATE_NOT_STARTED: return CAMPAIGN_SCHEDULED;
+    case GATE_PAUSED: return CAMPAIGN_PAUSED;
+    case GATE_OPEN: break;
+    }
+    return campaign->redeemed >= campaign->max_redemptions ? CAMPAIGN_EXHAUSTED : CAMPAIGN_ACTIVE;
+}
+
+const char *campaign_state_name(enum campaign_state state) {
+    switch (state) {
+    case CAMPAIGN_SCHEDULED: return "scheduled";
+    case CAMPAIGN_ACTIVE: return "active";
+    case CAMPAIGN_PAUSED: return "paused";
+    case CAMPAIGN_EXHAUSTED: return "exhausted";
+    case CAMPAIGN_ENDED: return "ended";
+    }
+    return "unknown";
+}
+
+enum fund_state campaign_fund_state(const struct campaign *campaign) {
+    if (campaign->fund_is_released) return FUND_RELEASED;
+    return campaign->fund_step_minor != 0 ? FUND_PENDING : FUND_OPEN;
+}
+
+const char *fund_state_name(enum fund_state state) {
+    switch (state) {
+    case FUND_PENDING: return "pending";
+    case FUND_OPEN: return "open";
+    case FUND_RELEASED: return "released";
+    }
+    return "unknown";
+}
+
+const char *redemption_status_name(enum redemption_status status) {
+    switch (status) {
+    case REDEMPTION_CLAIMED: return "claimed";
+    case REDEMPTION_CREDITED: return "credited";
+    case REDEMPTION_FAILED: return "failed";
+    }
+    return "unknown";
+}
+
+const char *rejection_name(enum rejection rejection) {
+    switch (rejection) {
+    case REJECTED_SOLD_OUT: return "sold_out";
+    case REJECTED_ALREADY_REDEEMED: return "already_redeemed";
+    case REJECTED_PHONE_ALREADY_REDEEMED: return "phone_already_redeemed";
+    case REJECTED_PHONE_MISMATCH: return "phone_mismatch";
+    case REJECTED_NOT_STARTED: return "campaign_not_started";
+    case REJECTED_PAUSED: return "campaign_paused";
+    case REJECTED_ENDED: return "campaign_ended";
+    }
+    return "unknown";
+}
+
+static void check_invariants(const struct campaign *campaign) {
+    CHECK(campaign->redeemed >= 0 && campaign->redeemed <= campaign->max_redemptions);
+    CHECK(campaign->credited >= 0 && campaign->failed >= 0 && campaign->credited + campaign->failed <= campaign->redeemed);
+    CHECK((campaign->fund_step_minor == 0) == (campaign->fund_step_version == 0));
+}
+
+static void mark_changed(struct campaign *campaign, int64_t now_us, bool by_admin) {
+    campaign->is_changed = true;
+    campaign->sequence++;
+    if (by_admin) {
+        campaign->version++;
+        campaign->updated_at_us = now_us;
+    }
+    check_invariants(campaign);
+}
+
+/* What the fund must hold to pay for every place; false when it passes the largest amount. */
+static bool fund_required(struct money credit, int64_t max_redemptions, int64_t *ret_minor) {
+    struct money required;
+    if (!result_is_ok(money_multiply(credit, max_redemptions, &required))) return false;
+    *ret_minor = required.amount_minor;
+    return true;
+}
+
+/* The next step of the fund, if it is behind and none waits: its amount must not change before it is confirmed, as it may have been sent. */
+static void plan_fund_step(struct campaign *campaign) {
+    int64_t required;
+    CHECK(fund_required(campaign->credit, campaign->max_redemptions, &required));
+    if (campaign->fund_step_minor != 0 || campaign->fund_is_released || required <= campaign->fund_confirmed_minor) return;
+    campaign->fund_step_minor = required - campaign->fund_confirmed_minor;
+    campaign->fund_step_version = campaign->version;
+}
+
+static void set_name(struct campaign *campaign, struct text name) {
+    CHECK(name.size <= sizeof campaign->name);
+    memcpy(campaign->name, name.data, name.size);
+    campaign->name_size = (uint16_t)name.size;
+}
+
+static enum campaign_verdict check_dates(int64_t starts_at_us, int64_t ends_at_us, int64_t now_us) {
+    if (ends_at_us == 0) return CAMPAIGN_DONE;
+    if (ends_at_us <= now_us) return CAMPAIGN_END_NOT_FUTURE;
+    return starts_at_us != 0 && ends_at_us <= starts_at_us ? CAMPAIGN_END_NOT_AFTER_START : CAMPAIGN_DONE;
+}
+
+enum campaign_verdict campaign_create(struct campaign_set *set, const struct campaign_create *create, int64_t now_us,
+                                      struct campaign **ret_campaign) {
+    *ret_campaign = NULL;
+    int64_t required;
+    if (!fund_required(create->credit, create->max_redemptions, &required)) return CAMPAIGN_LIMIT_TOO_HIGH;
+    enum campaign_verdict dates = check_dates(create->starts_at_us, create->ends_at_us, now_us);
+    if (dates != CAMPAIGN_DONE) return dates;
+    if (campaign_by_code(set, &create->code) != NULL) return CAMPAIGN_CODE_TAKEN;
+    if (set->campaign_count == set->campaign_capacity) return CAMPAIGN_TOO_MANY;
+
+    struct campaign campaign = {
+        .number = (uint32_t)(set->campaign_count + 1),
+        .id = create->id,
+        .code = create->code,
+        .credit = create->credit,
+        .max_redemptions = create->max_redemptions,
+        .starts_at_us = create->starts_at_us,
+        .ends_at_us = create->ends_at_us,
+        .version = 1,
+        .sequence = 1,
+        .created_at_us = now_us,
+        .updated_at_us = now_us,
+        .is_new = true,
+        .is_changed = true,
+    };
+    set_name(&campaign, create->name);
+    plan_fund_step(&campaign);
+    check_invariants(&campaign);
+    CHECK(result_is_ok(campaign_set_load(set, &campaign)));
+    *ret_campaign = &set->campaigns[campaign.number - 1];
+    return CAMPAIGN_DONE;
+}
+
+static enum campaign_verdict check_patch(const struct campaign *campaign, const struct campaign_patch *patch, int64_t now_us) {
+    if (patch->version_expected != 0 && patch->version_expected != campaign->version) return CAMPAIGN_VERSION_MISMATCH;
+    enum gate gate = gate_of(campaign, now_us);
+    if (gate == GATE_ENDED) return CAMPAIGN_STATE_CONFLICT;
+    bool moves_start = patch->has_starts_at && patch->starts_at_us != campaign->starts_at_us;
+    if (moves_start && gate != GATE_NOT_STARTED) return CAMPAIGN_STARTED;
+    if (patch->has_max_redemptions) {
+        int64_t required;
+        if (patch->max_redemptions < campaign->redeemed) return CAMPAIGN_LIMIT_TOO_LOW;
+        if (!fund_required(campaign->credit, patch->max_redemptions, &required)) return CAMPAIGN_LIMIT_TOO_HIGH;
+    }
+    int64_t starts_at_us = patch->has_starts_at ? patch->starts_at_us : campaign->starts_at_us;
+    int64_t ends_at_us = patch->has_ends_at ? patch->ends_at_us : campaign->ends_at_us;
+    return check_dates(starts_at_us, ends_at_us, now_us);
+}
+
+enum campaign_verdict campaign_patch(struct campaign *campaign, const struct campaign_patch *patch, int64_t now_us) {
+    if (campaign == NULL) return CAMPAIGN_NOT_FOUND;
+    enum campaign_verdict verdict = check_patch(campaign, patch, now_us);
+    if (verdict != CAMPAIGN_DONE) return verdict;
+
+    bool new_name = patch->has_name && !text_equal(patch->name, campaign_name(campaign));
+    bool new_limit = patch->has_max_redemptions && patch->max_redemptions != campaign->max_redemptions;
+    bool new_start = patch->has_starts_at && patch->starts_at_us != campaign->starts_at_us;
+    bool new_end = patch->has_ends_at && patch->ends_at_us != campaign->ends_at_us;
+    if (!new_name && !new_limit && !new_start && !new_end) return CAMPAIGN_UNCHANGED;
+
+    if (new_name) set_name(campaign, patch->name);
+    if (new_start) campaign->starts_at_us = patch->starts_at_us;
+    if (new_end) campaign->ends_at_us = patch->ends_at_us;
+    if (new_limit) {
+        campaign->max_redemptions = patch->max_redemptions;
+        bool is_exhausted = campaign->redeemed == campaign->max_redemptions;
+        campaign->exhausted_at_us = !is_exhausted ? 0 : campaign->exhausted_at_us != 0 ? campaign->exhausted_at_us : now_us;
+    }
+    mark_changed(campaign, now_us, true);
+    plan_fund_step(campaign);
+    return CAMPAIGN_DONE;
+}
+
+static enum campaign_verdict set_paused(struct campaign *campaign, bool is_paused, int64_t now_us) {
+    if (campaign == NULL) return CAMPAIGN_NOT_FOUND;
+    if (gate_of(campaign, now_us) == GATE_ENDED) return CAMPAIGN_STATE_CONFLICT;
+    if (campaign->is_paused == is_paused) return CAMPAIGN_UNCHANGED;
+    campaign->is_paused = is_paused;
+    mark_changed(campaign, now_us, true);
+    return CAMPAIGN_DONE;
+}
+
+enum campaign_verdict campaign_pause(struct campaign *campaign, int64_t now_us) { return set_paused(campaign, true, now_us); }
+
+enum campaign_verdict campaign_resume(struct campaign *campaign, int64_t now_us) { return set_paused(campaign, false, now_us); }
+
+enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us) {
+    if (campaign == NULL) return CAMPAIGN_NOT_FOUND;
+    if (gate_of(campaign, now_us) == GATE_ENDED) return CAMPAIGN_UNCHANGED;
+    campaign->ended_at_us = now_us;
+    mark_changed(campaign, now_us, true);
+    return CAMPAIGN_DONE;
+}
+
+enum campaign_verdict campaign_expire(struct campaign *campaign, int64_t now_us) {
+    if (campaign == NULL) return CAMPAIGN_NOT_FOUND;
+    if (campaign->ended_at_us != 0 || campaign->ends_at_us == 0 || now_us < campaign->ends_at_us) return CAMPAIGN_UNCHANGED;
+    campaign->ended_at_us = campaign->ends_at_us;
+    mark_changed(campaign, now_us, false);
+    return CAMPAIGN_DONE;
+}
+
+enum campaign_verdict campaign_fund_confirm(struct campaign *campaign, int64_t step_version, int64_t now_us) {
+    if (campaign == NULL) return CAMPAIGN_NOT_FOUND;
+    if (campaign->fund_step_minor == 0 || campaign->fund_step_version != step_version) return CAMPAIGN_UNCHANGED;
+    campaign->fund_confirmed_minor += campaign->fund_step_minor;
+    campaign->fund_step_minor = campaign->fund_step_version = 0;
+    CHECK(campaign->fund_confirmed_minor <= MONEY_AMOUNT_MAX);
+    mark_changed(campaign, now_us, false);
+    plan_fund_step(campaign); /* the limit may have been raised again meanwhile */
+    return CAMPAIGN_DONE;
+}
+
+enum campaign_verdict campaign_fund_release(struct campaign *campaign, int64_t now_us) {
+    if (campaign == NULL) return CAMPAIGN_NOT_FOUND;
+    if (campaign->fund_is_released) return CAMPAIGN_UNCHANGED;
+    bool is_settled = campaign->credited + campaign->failed == campaign->redeemed;
+    if (campaign->ended_at_us == 0 || !is_settled || campaign->fund_step_minor != 0) return CAMPAIGN_STATE_CONFLICT;
+    campaign->fund_is_released = true;
+    mark_changed(campaign, now_us, false);
+    return CAMPAIGN_DONE;
+}

@@ -1,0 +1,110 @@
+/* The working set: arrays and the maps that find things in them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "discount/campaign.h"
+
+struct result campaign_set_init(struct campaign_set *set, size_t campaign_capacity, size_t redemption_capacity) {
+    *set = (struct campaign_set){.campaign_capacity = campaign_capacity, .redemption_capacity = redemption_capacity};
+    set->campaigns = calloc(campaign_capacity, sizeof *set->campaigns);
+    set->redemptions = calloc(redemption_capacity, sizeof *set->redemptions);
+    if (set->campaigns == NULL || set->redemptions == NULL || !result_is_ok(map_init(&set->by_code, campaign_capacity)) ||
+        !result_is_ok(map_init(&set->by_campaign_id, campaign_capacity)) || !result_is_ok(map_init(&set->by_id, redemption_capacity)) ||
+        !result_is_ok(map_init(&set->by_user, redemption_capacity)) || !result_is_ok(map_init(&set->by_phone, redemption_capacity))) {
+        campaign_set_free(set);
+        return result_error(RESULT_FULL);
+    }
+    return result_ok();
+}
+
+void campaign_set_free(struct campaign_set *set) {
+    free(set->campaigns);
+    free(set->redemptions);
+    map_free(&set->by_code);
+    map_free(&set->by_campaign_id);
+    map_free(&set->by_id);
+    map_free(&set->by_user);
+    map_free(&set->by_phone);
+    *set = (struct campaign_set){0};
+}
+
+void campaign_set_begin(struct campaign_set *set) {
+    for (size_t i = 0; i < set->campaign_count; i++) set->campaigns[i].is_new = set->campaigns[i].is_changed = false;
+    if (set->redemption_count == 0) return;
+    set->redemption_count = 0;
+    map_clear(&set->by_id);
+    map_clear(&set->by_user);
+    map_clear(&set->by_phone);
+}
+
+void campaign_set_clear(struct campaign_set *set) {
+    campaign_set_begin(set);
+    set->campaign_count = 0;
+    map_clear(&set->by_code);
+    map_clear(&set->by_campaign_id);
+}
+
+static struct text id_key(const struct id *id) { return (struct text){(const char *)id->bytes, sizeof id->bytes}; }
+
+struct result campaign_set_load(struct campaign_set *set, const struct campaign *campaign) {
+    if (set->campaign_count == set->campaign_capacity) return result_error(RESULT_FULL);
+    if (campaign->number != set->campaign_count + 1) return result_error(RESULT_CORRUPT);
+    if (campaign_by_code(set, &campaign->code) != NULL || campaign_by_id(set, campaign->id) != NULL) return result_error(RESULT_CORRUPT);
+    struct campaign *kept = &set->campaigns[set->campaign_count];
+    *kept = *campaign;
+    TRY(map_put(&set->by_code, code_text(&kept->code), kept));
+    TRY(map_put(&set->by_campaign_id, id_key(&kept->id), kept));
+    set->campaign_count++;
+    return result_ok();
+}
+
+static void user_key(uint32_t campaign_number, struct id user_id, uint8_t key[20]) {
+    memcpy(key, &campaign_number, sizeof campaign_number);
+    memcpy(key + sizeof campaign_number, user_id.bytes, sizeof user_id.bytes);
+}
+
+static size_t phone_key(uint32_t campaign_number, const struct phone *phone, uint8_t key[20]) {
+    CHECK(phone->size <= PHONE_BYTES_MAX);
+    memcpy(key, &campaign_number, sizeof campaign_number);
+    memcpy(key + sizeof campaign_number, phone->e164, phone->size);
+    return sizeof campaign_number + phone->size;
+}
+
+struct result campaign_set_load_redemption(struct campaign_set *set, const struct redemption *redemption) {
+    if (redemption_by_id(set, redemption->id) != NULL) return result_ok();
+    if (set->redemption_count == set->redemption_capacity) return result_error(RESULT_FULL);
+    struct redemption *kept = &set->redemptions[set->redemption_count];
+    *kept = *redemption;
+    user_key(kept->campaign_number, kept->user_id, kept->user_key);
+    kept->phone_key_size = (uint8_t)phone_key(kept->campaign_number, &kept->phone, kept->phone_key);
+    TRY(map_put(&set->by_id, id_key(&kept->id), kept));
+    TRY(map_put(&set->by_user, (struct text){(const char *)kept->user_key, sizeof kept->user_key}, kept));
+    TRY(map_put(&set->by_phone, (struct text){(const char *)kept->phone_key, kept->phone_key_size}, kept));
+    set->redemption_count++;
+    return result_ok();
+}
+
+struct campaign *campaign_by_code(const struct campaign_set *set, const struct code *code) {
+    return code->size == 0 ? NULL : map_get(&set->by_code, code_text(code));
+}
+
+struct campaign *campaign_by_id(const struct campaign_set *set, struct id id) { return map_get(&set->by_campaign_id, id_key(&id)); }
+
+struct campaign *campaign_by_number(const struct campaign_set *set, uint32_t number) {
+    return number == 0 || number > set->campaign_count ? NULL : &set->campaigns[number - 1];
+}
+
+struct redemption *redemption_by_id(const struct campaign_set *set, struct id id) { return map_get(&set->by_id, id_key(&id)); }
+
+struct redemption *redemption_by_user(const struct campaign_set *set, uint32_t campaign_number, struct id user_id) {
+    uint8_t key[20];
+    user_key(campaign_number, user_id, key);
+    return map_get(&set->by_user, (struct text){(const char *)key, sizeof key});
+}
+
+struct redemption *redemption_by_phone(const struct campaign_set *set, uint32_t campaign_number, const struct phone *phone) {
+    uint8_t key[20];
+    size_t size = phone_key(campaign_number, phone, key);
+    return map_get(&set->by_phone, (struct text){(const char *)key, size});
+}

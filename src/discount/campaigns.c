@@ -1,0 +1,214 @@
+/* Making and steering campaigns. */
+#include <string.h>
+
+#include "discount/answer.h"
+#include "discount/handlers.h"
+
+#define CODE_TYPED_MAX 4096
+#define CAMPAIGN_ITEM_BYTES 1024u
+
+static void close_document(struct json_document **document) { json_close(*document); }
+
+static bool refuse_faults(struct exchange *exchange, const struct faults *faults) {
+    if (!faults_any(faults)) return false;
+    problem_reply_faults(exchange, &problem_validation_failed, faults);
+    exchange_finish(exchange);
+    return true;
+}
+
+/* ---- POST /v1/campaigns ---- */
+
+static void check_kind(struct text kind, struct faults *faults) {
+    if (kind.size == 0 || text_equal(kind, TEXT("wallet_credit"))) return;
+    faults_add(faults, "kind", "invalid_value", "must be wallet_credit");
+}
+
+static void check_code(struct text typed, struct code *ret_code, struct faults *faults) {
+    if (typed.size == 0 || result_is_ok(code_parse(typed, ret_code))) return;
+    faults_add(faults, "code", "invalid_format", "must be 1 to 64 letters A-Z and digits, blanks and hyphens left aside");
+}
+
+static void check_dates(int64_t starts_at_us, int64_t ends_at_us, struct faults *faults) {
+    if (starts_at_us < 0) faults_add(faults, "starts_at", "out_of_range", "must not be before 1970");
+    if (ends_at_us < 0) faults_add(faults, "ends_at", "out_of_range", "must be in the future");
+}
+
+static bool read_create(struct exchange *exchange, struct discount_operation *operation) {
+    struct campaign_create *create = &operation->create;
+    struct faults faults;
+    struct json_document *document __attribute__((cleanup(close_document))) = NULL;
+    faults_init(&faults, &exchange->arena);
+    if (!request_open_body(exchange, &faults, &document)) return false;
+    struct text kind = {0}, code = {0};
+    const struct json_value *credit = NULL;
+    int64_t max_per_user = 1;
+    const struct json_member members[] = {
+        {.name = "name", .kind = JSON_TEXT, .target = &create->name, .required = true, .min = 1, .max = CAMPAIGN_NAME_CHARACTERS},
+        {.name = "kind", .kind = JSON_TEXT, .target = &kind, .required = true, .min = 1, .max = 64},
+        {.name = "code", .kind = JSON_TEXT, .target = &code, .required = true, .min = 1, .max = CODE_TYPED_MAX},
+        {.name = "credit", .kind = JSON_OBJECT, .target = &credit, .required = true},
+        {.name = "max_redemptions", .kind = JSON_INTEGER, .target = &create->max_redemptions, .required = true, .min = 1, .max = LIMIT_CAMPAIGN_PLACES},
+        {.name = "max_per_user", .kind = JSON_INTEGER, .target = &max_per_user, .min = 1, .max = 1},
+        {.name = "starts_at", .kind = JSON_TIME, .target = &create->starts_at_us, .nullable = true},
+        {.name = "ends_at", .kind = JSON_TIME, .target = &create->ends_at_us, .nullable = true},
+    };
+    json_read(json_root(document), "", members, ARRAY_COUNT(members), &faults);
+    if (credit != NULL) json_read_money(credit, "credit.", &faults, &create->credit);
+    check_kind(kind, &faults);
+    check_code(code, &create->code, &faults);
+    check_dates(create->starts_at_us, create->ends_at_us, &faults);
+    if (refuse_faults(exchange, &faults)) return false;
+    create->name = arena_copy(&exchange->arena, create->name); /* the document is closed before the store reads it */
+    idempotency_read(exchange, json_root(document), operation->discount->idempotency_secret, &operation->idempotency);
+    return true;
+}
+
+void handle_create_campaign(struct exchange *exchange) {
+    struct discount_operation *operation = operation_create(exchange, OPERATION_CREATE);
+    if (operation == NULL || !read_create(exchange, operation)) return;
+    if (operation->create.name.data == NULL) {
+        problem_reply(exchange, &problem_overloaded, "The request needs more memory than one request may take.");
+        exchange_finish(exchange);
+        return;
+    }
+    operation->id = id_make(&operation->discount->id_sources[exchange->loop_index], clock_now_us(operation->discount->service.clock));
+    operation_submit(operation);
+}
+
+/* ---- PATCH ---- */
+
+/* If-Match (RFC 9110, section 13.1.1): one strong tag of ours, or *. Any other tag matches no version. False: 428 is sent. */
+static bool read_if_match(struct exchange *exchange, int64_t *ret_version) {
+    struct text tag = exchange->if_match;
+    if (tag.size == 0) {
+        problem_reply(exchange, &problem_precondition_required, "Send If-Match with the ETag of the campaign you have seen.");
+        exchange_finish(exchange);
+        return false;
+    }
+    uint64_t version = 0;
+    *ret_version = -1;
+    if (text_equal(tag, TEXT("*"))) *ret_version = 0;
+    if (tag.size < 3 || tag.data[0] != '"' || tag.data[tag.size - 1] != '"') return true;
+    struct text digits = {tag.data + 1, tag.size - 2};
+    if (digits.data[0] != '0' && result_is_ok(text_parse_unsigned(digits, INT64_MAX, &version))) *ret_version = (int64_t)version;
+    return true;
+}
+
+static bool read_patch(struct exchange *exchange, struct campaign_patch *patch) {
+    struct faults faults;
+    struct json_document *document __attribute__((cleanup(close_document))) = NULL;
+    faults_init(&faults, &exchange->arena);
+    if (!request_open_body(exchange, &faults, &document)) return false;
+    const struct json_member members[] = {
+        {.name = "name", .kind = JSON_TEXT, .target = &patch->name, .min = 1, .max = CAMPAIGN_NAME_CHARACTERS, .present = &patch->has_name},
+        {.name = "max_redemptions",
+         .kind = JSON_INTEGER,
+         .target = &patch->max_redemptions,
+         .min = 1,
+         .max = LIMIT_CAMPAIGN_PLACES,
+         .present = &patch->has_max_redemptions},
+        {.name = "starts_at", .kind = JSON_TIME, .target = &patch->starts_at_us, .nullable = true},
+        {.name = "ends_at", .kind = JSON_TIME, .target = &patch->ends_at_us, .nullable = true},
+    };
+    json_read(json_root(document), "", members, ARRAY_COUNT(members), &faults);
+    check_dates(patch->starts_at_us, patch->ends_at_us, &faults);
+    if (refuse_faults(exchange, &faults)) return false;
+    /* null takes a date away; what is left out stays. */
+    patch->has_starts_at = json_get(json_root(document), "starts_at") != NULL;
+    patch->has_ends_at = json_get(json_root(document), "ends_at") != NULL;
+    patch->name = arena_copy(&exchange->arena, patch->name);
+    return true;
+}
+
+void handle_patch_campaign(struct exchange *exchange) {
+    int64_t version;
+    struct board_slot *slot = request_campaign(exchange);
+    if (slot == NULL || !read_if_match(exchange, &version)) return;
+    struct discount_operation *operation = operation_create(exchange, OPERATION_PATCH);
+    if (operation == NULL || !read_patch(exchange, &operation->patch)) return;
+    operation->patch.version_expected = version;
+    operation->campaign_id = slot->id;
+    operation_submit(operation);
+}
+
+/* ---- switches ---- */
+
+static void submit_switch(struct exchange *exchange, enum operation_kind kind) {
+    if (!request_has_no_query(exchange)) return;
+    struct board_slot *slot = request_campaign(exchange);
+    if (slot == NULL) return;
+    struct discount_operation *operation = operation_create(exchange, kind);
+    if (operation == NULL) return;
+    operation->campaign_id = slot->id;
+    operation_submit(operation);
+}
+
+void handle_pause_campaign(struct exchange *exchange) { submit_switch(exchange, OPERATION_PAUSE); }
+void handle_resume_campaign(struct exchange *exchange) { submit_switch(exchange, OPERATION_RESUME); }
+void handle_end_campaign(struct exchange *exchange) { submit_switch(exchange, OPERATION_END); }
+
+/* ---- reading ---- */
+
+void handle_get_campaign(struct exchange *exchange) {
+    struct discount *discount = discount_of(exchange);
+    if (!request_has_no_query(exchange)) return;
+    struct board_slot *slot = request_campaign(exchange);
+    if (slot == NULL) return;
+    struct campaign campaign;
+    bool is_found;
+    struct result outcome = reader_find_campaign(discount->readers[exchange->loop_index], slot->id, &campaign, &is_found);
+    if (!result_is_ok(outcome) || !is_found) {
+        problem_reply(exchange, &problem_storage_unavailable, "The database can't be read now.");
+        exchange_finish(exchange);
+        return;
+    }
+    struct buffer buffer;
+    buffer_init(&buffer, &exchange->arena, CAMPAIGN_ITEM_BYTES);
+    struct json_writer writer = {.buffer = &buffer};
+    answer_write_campaign(&writer, &campaign, clock_now_us(discount->service.clock));
+    reply_header(exchange, "ETag", arena_print(&exchange->arena, "\"%lld\"", (long long)campaign.version));
+    request_reply_buffer(exchange, 200, "application/json", &buffer);
+}
+
+struct campaign_page {
+    struct json_writer writer;
+    int64_t left, now_us;
+    bool has_more;
+    uint32_t last_number;
+};
+
+static struct result visit_campaign(void *context, const struct campaign *campaign) {
+    struct campaign_page *page = context;
+    if (page->left == 0) {
+        page->has_more = true;
+        return result_ok();
+    }
+    page->left--;
+    page->last_number = campaign->number;
+    answer_write_campaign(&page->writer, campaign, page->now_us);
+    return result_ok();
+}
+
+void handle_list_campaigns(struct exchange *exchange) {
+    struct discount *discount = discount_of(exchange);
+    struct page_query query;
+    struct faults faults;
+    faults_init(&faults, &exchange->arena);
+    page_begin(&query);
+    const struct query_member members[] = {PAGE_QUERY_MEMBERS(&query)};
+    query_read(exchange, members, ARRAY_COUNT(members), &faults);
+    page_finish(&query, &faults);
+    if (query.page.has_cursor && query.page.cursor[0] < 1) faults_add(&faults, "cursor", "invalid_format", "must be a next_cursor of this list");
+    if (refuse_faults(exchange, &faults)) return;
+    struct buffer buffer;
+    buffer_init(&buffer, &exchange->arena, CAMPAIGN_ITEM_BYTES);
+    struct campaign_page page = {.writer = {.buffer = &buffer}, .left = query.page.limit, .now_us = clock_now_us(discount->service.clock)};
+    json_begin_object(&page.writer);
+    json_key(&page.writer, "data");
+    json_begin_array(&page.writer);
+    int64_t before = query.page.has_cursor ? query.page.cursor[0] : 0;
+    struct result outcome = reader_list_campaigns(discount->readers[exchange->loop_index], before, query.page.limit + 1, visit_campaign, &page);
+    json_end_array(&page.writer);
+    int64_t words[PAGE_CURSOR_WORDS] = {page.last_number};
+    request_end_page(exchange, &page.writer, page.has_more, words, outcome);
+}

@@ -1,0 +1,64 @@
+/* verify, reconcile and keys: what can be asked of a data folder, live or stopped. */
+#include <stdio.h>
+
+#include "discount/program.h"
+#include "discount/reconcile.h"
+#include "discount/verify.h"
+
+#define JWKS_BYTES (64u * 1024)
+
+static struct result data_paths(char database[PATH_BYTES], char keys[PATH_BYTES]) {
+    TRY(service_check_folder(settings.data, stderr));
+    TRY(program_path("discount.db", database));
+    return program_path("keys", keys);
+}
+
+int command_verify(const char **positional, size_t count) {
+    char database[PATH_BYTES], keys[PATH_BYTES];
+    (void)positional;
+    (void)count;
+    if (!result_is_ok(data_paths(database, keys))) return 1;
+    struct result outcome = verify_database(database, stdout);
+    if (!result_is_ok(outcome) && outcome.code != RESULT_CORRUPT) printf("could not be verified: %s\n", result_name(outcome));
+    return result_is_ok(outcome) ? 0 : 1;
+}
+
+int command_reconcile(const char **positional, size_t count) {
+    char database[PATH_BYTES], keys[PATH_BYTES];
+    struct key_ring *ring;
+    (void)positional;
+    (void)count;
+    const char *wallet_url = program_wallet_url();
+    if (wallet_url == NULL) return 2;
+    if (!result_is_ok(data_paths(database, keys))) return 1;
+    struct result outcome = key_ring_load(keys, &ring);
+    if (result_is_ok(outcome)) {
+        outcome = reconcile_services(database, wallet_url, ring, stdout);
+        key_ring_free(ring);
+    }
+    if (!result_is_ok(outcome) && outcome.code != RESULT_CONFLICT) printf("could not be reconciled: %s\n", result_name(outcome));
+    return result_is_ok(outcome) ? 0 : 1;
+}
+
+int command_keys(const char **positional, size_t count) {
+    char database[PATH_BYTES], keys[PATH_BYTES];
+    struct key_ring *ring;
+    (void)positional;
+    (void)count;
+    if (!result_is_ok(data_paths(database, keys))) return 1;
+    struct result outcome = key_ring_load(keys, &ring);
+    if (!result_is_ok(outcome)) {
+        fprintf(stderr, "discountd: the keys can't be read: %s\n", result_name(outcome));
+        return 1;
+    }
+    struct arena arena;
+    struct buffer buffer;
+    arena_init(&arena, JWKS_BYTES);
+    buffer_init(&buffer, &arena, 4096);
+    key_ring_write_jwks(ring, &buffer);
+    bool is_whole = !buffer.failed;
+    if (is_whole) printf("%.*s\n", (int)buffer.size, buffer.data);
+    arena_release(&arena);
+    key_ring_free(ring);
+    return is_whole ? 0 : 1;
+}

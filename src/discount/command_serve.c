@@ -1,0 +1,263 @@
+/* init and serve: from a folder to a running service and back. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "auth/token.h"
+#include "base/log.h"
+#include "discount/program.h"
+#include "discount_schema.h"
+#include "http/client.h"
+#include "store/sqlite/database.h"
+
+#define DATABASE_NAME     "discount.db"
+#define SECRET_NAME       "idempotency_secret"
+#define JWKS_BYTES        (64u * 1024)
+#define HEAD_TIMEOUT_MS   10000
+#define BODY_TIMEOUT_MS   20000
+#define IDLE_TIMEOUT_MS   75000
+
+/* ---- init ---- */
+
+static struct result write_secret(struct database *database) {
+    uint8_t secret[CRYPTO_HASH_BYTES];
+    struct statement insert;
+    crypto_random(secret, sizeof secret);
+    TRY(statement_prepare(database, "INSERT INTO settings (name, value) VALUES ('" SECRET_NAME "', ?1)", &insert));
+    TRY(database_begin(database));
+    statement_bind_blob(&insert, 1, secret, sizeof secret);
+    struct result outcome = statement_run(&insert);
+    if (result_is_ok(outcome)) outcome = database_commit(database);
+    if (!result_is_ok(outcome)) database_rollback(database);
+    crypto_wipe(secret, sizeof secret);
+    return outcome;
+}
+
+static struct result make_database(void) {
+    char path[PATH_BYTES];
+    struct database *database;
+    TRY(program_path(DATABASE_NAME, path));
+    TRY(database_open(path, DATABASE_CREATE, &discount_schema, &database));
+    struct result outcome = write_secret(database);
+    database_close(database);
+    return outcome;
+}
+
+static struct result make_keys(void) {
+    char path[PATH_BYTES];
+    TRY(program_path("keys", path));
+    if (mkdir(path, 0700) != 0) {
+        fprintf(stderr, "discountd: %s cannot be made: %s\n", path, strerror(errno));
+        return result_error(RESULT_IO);
+    }
+    return key_generate(path, KEY_RS256, clock_now_us(&clock_system));
+}
+
+int command_init(const char **positional, size_t count) {
+    (void)positional;
+    (void)count;
+    if (!result_is_ok(service_create_folder(settings.data, stderr))) return 1;
+    struct result outcome = make_keys();
+    if (result_is_ok(outcome)) outcome = make_database();
+    if (!result_is_ok(outcome)) {
+        fprintf(stderr, "discountd: %s could not be made: %s\n", settings.data, result_name(outcome));
+        return 1;
+    }
+    printf("%s is ready\n", settings.data);
+    return 0;
+}
+
+/* ---- serve ---- */
+
+struct program {
+    struct discount discount;
+    struct key_ring *keys;
+    struct arena arena; /* of what lives as long as the process: the JWKS text */
+    struct trust *trust;
+    struct trusted_issuer wallet;
+    struct database *database;
+    struct engine *engine;
+    struct router *router;
+    struct http_service http;
+    struct server *server;
+    char database_path[PATH_BYTES], keys_path[PATH_BYTES], jwks_cache_path[PATH_BYTES], jwks_url[PATH_BYTES + 32];
+};
+
+/* On the fetcher's thread. */
+static struct result fetch_jwks(const char *url, struct arena *arena, struct text *ret_jwks) {
+    struct http_call call = {.method = "GET", .url = url, .timeout_ms = ACCESS_FETCH_TIMEOUT_MS};
+    struct result outcome = http_call_wait(&call);
+    if (result_is_ok(outcome) && call.status != 200) outcome = result_error(RESULT_IO);
+    if (result_is_ok(outcome)) {
+        *ret_jwks = arena_copy(arena, call.reply);
+        if (ret_jwks->data == NULL) outcome = result_error(RESULT_FULL);
+    }
+    http_call_clear(&call);
+    return outcome;
+}
+
+static struct result read_secret(struct program *program) {
+    struct statement select;
+    TRY(statement_prepare(program->database, "SELECT value FROM settings WHERE name = '" SECRET_NAME "'", &select));
+    bool is_row;
+    struct result outcome = statement_step(&select, &is_row);
+    if (result_is_ok(outcome)) {
+        struct text value = is_row ? statement_blob(&select, 0) : TEXT("");
+        if (value.size != CRYPTO_HASH_BYTES) outcome = result_error(RESULT_CORRUPT);
+        else memcpy(program->discount.idempotency_secret, value.data, value.size);
+    }
+    statement_reset(&select);
+    return outcome;
+}
+
+static struct result open_keys(struct program *program, const char *wallet_url) {
+    struct buffer buffer;
+    TRY(key_ring_load(program->keys_path, &program->keys));
+    buffer_init(&buffer, &program->arena, 4096);
+    key_ring_write_jwks(program->keys, &buffer);
+    if (buffer.failed) return result_error(RESULT_FULL);
+    program->discount.service.jwks = buffer_text(&buffer);
+    snprintf(program->jwks_url, sizeof program->jwks_url, "%s/.well-known/jwks.json", wallet_url);
+    program->wallet = (struct trusted_issuer){.name = "wallet",
+                                              .kind = IDENTITY_USER,
+                                              .scopes = SCOPE_USER | SCOPE_ADMIN,
+                                              .source = program->jwks_url,
+                                              .cache_path = program->jwks_cache_path};
+    TRY(trust_create("discount", &program->wallet, 1, &program->trust));
+    trust_load(program->trust);
+    struct access_options options = {
+        .trust = program->trust, .clock = &clock_system, .loop_count = (size_t)settings.loop_count, .fetch = fetch_jwks};
+    return access_create(&options, &program->discount.service.access);
+}
+
+static struct result open_store(struct program *program) {
+    struct rows rows;
+    TRY(database_open(program->database_path, DATABASE_WRITE, &discount_schema, &program->database));
+    TRY(read_secret(program));
+    TRY(board_create(LIMIT_CAMPAIGNS, &program->discount.board));
+    TRY(rows_sqlite_create(program->database, &rows));
+    TRY(engine_create(&rows, program->discount.board, &program->engine));
+    struct store_engine engine = engine_interface(program->engine);
+    struct store_options options = {.name = "discountd", .clock = &clock_system};
+    return store_create(&engine, &options, &program->discount.service.store);
+}
+
+static struct result open_loops(struct program *program, const char *wallet_url) {
+    struct discount *discount = &program->discount;
+    TRY(limiter_create(&discount->limiter));
+    for (size_t i = 0; i < (size_t)settings.loop_count; i++) {
+        TRY(reader_open(program->database_path, &discount->readers[i]));
+        id_source_init_system(&discount->id_sources[i]);
+    }
+    struct settler_options options = {.discount = discount,
+                                      .clock = &clock_system,
+                                      .keys = program->keys,
+                                      .wallet_url = wallet_url,
+                                      .database_path = program->database_path,
+                                      .settle_wait_ms = settings.settle_wait_ms};
+    TRY(settler_create(&options, &discount->settler));
+    return router_create(discount_routes, discount_route_count, &program->router);
+}
+
+static struct result open_program(struct program *program) {
+    const char *wallet_url = program_wallet_url();
+    if (wallet_url == NULL) return result_error(RESULT_INVALID);
+    if (!phone_region_is_known(settings.region)) {
+        fprintf(stderr, "discountd: --default-region %s is not known\n", settings.region);
+        return result_error(RESULT_INVALID);
+    }
+    TRY(program_path(DATABASE_NAME, program->database_path));
+    TRY(program_path("keys", program->keys_path));
+    TRY(program_path("wallet-jwks.json", program->jwks_cache_path));
+    arena_init(&program->arena, JWKS_BYTES);
+    struct discount *discount = &program->discount;
+    discount->region = settings.region;
+    discount->service.name = "discountd";
+    discount->service.short_name = "discount";
+    discount->service.clock = &clock_system;
+    discount->service.documents = discount_assets;
+    TRY(open_keys(program, wallet_url));
+    TRY(open_store(program));
+    return open_loops(program, wallet_url);
+}
+
+static void close_program(struct program *program) {
+    struct discount *discount = &program->discount;
+    if (program->server != NULL) server_free(program->server);
+    if (program->router != NULL) router_free(program->router);
+    settler_free(discount->settler);
+    for (size_t i = 0; i < LIMIT_LOOPS; i++) reader_close(discount->readers[i]);
+    limiter_free(discount->limiter);
+    if (discount->service.store != NULL) store_free(discount->service.store);
+    engine_free(program->engine);
+    board_free(discount->board);
+    if (program->database != NULL) database_close(program->database);
+    if (discount->service.access != NULL) access_free(discount->service.access);
+    if (program->trust != NULL) trust_free(program->trust);
+    if (program->keys != NULL) key_ring_free(program->keys);
+    arena_release(&program->arena);
+    crypto_wipe(discount->idempotency_secret, sizeof discount->idempotency_secret);
+}
+
+static struct result start(struct program *program) {
+    struct discount *discount = &program->discount;
+    program->http = (struct http_service){.name = "discountd",
+                                          .self = discount,
+                                          .routes = discount_routes,
+                                          .route_count = discount_route_count,
+                                          .router = program->router,
+                                          .clock = &clock_system,
+                                          .authorize = access_authorize,
+                                          .allowed_origins = settings.allowed_origins};
+    struct server_options options = {.listen = settings.listen,
+                                     .loop_count = (size_t)settings.loop_count,
+                                     .head_timeout_ms = HEAD_TIMEOUT_MS,
+                                     .body_timeout_ms = BODY_TIMEOUT_MS,
+                                     .idle_timeout_ms = IDLE_TIMEOUT_MS,
+                                     .connections_max = (size_t)settings.connections_max};
+    TRY(access_start(discount->service.access));
+    TRY(store_start(discount->service.store));
+    TRY(settler_start(discount->settler));
+    return server_start(&program->http, &options, &program->server);
+}
+
+/* In the order in which work flows, so that nothing is handed to somebody who has left. */
+static void stop(struct program *program) {
+    struct discount *discount = &program->discount;
+    if (program->server != NULL) {
+        struct result drained = server_drain(program->server, settings.drain_ms);
+        if (!result_is_ok(drained)) LOG(LOG_WARN, "not_drained", LOG_STRING("reason", result_name(drained)));
+    }
+    access_stop(discount->service.access);
+    settler_stop(discount->settler);
+    store_stop(discount->service.store);
+    struct result flushed = engine_flush(program->engine);
+    if (!result_is_ok(flushed)) LOG(LOG_ERROR, "counters_not_saved", LOG_STRING("reason", result_name(flushed)));
+}
+
+static enum log_level level_of(const char *name) {
+    if (strcmp(name, "debug") == 0) return LOG_DEBUG;
+    if (strcmp(name, "warn") == 0) return LOG_WARN;
+    return strcmp(name, "error") == 0 ? LOG_ERROR : LOG_INFO;
+}
+
+int command_serve(const char **positional, size_t count) {
+    (void)positional;
+    (void)count;
+    static struct program program;
+    service_block_signals();
+    log_init("discountd", level_of(settings.log_level));
+    if (!result_is_ok(service_check_folder(settings.data, stderr))) return 1;
+    struct result outcome = open_program(&program);
+    if (result_is_ok(outcome)) {
+        discount_register_metrics();
+        outcome = start(&program);
+        if (result_is_ok(outcome)) service_wait_for_stop();
+        stop(&program);
+    }
+    if (!result_is_ok(outcome)) fprintf(stderr, "discountd: could not start: %s\n", result_name(outcome));
+    close_program(&program);
+    return result_is_ok(outcome) ? 0 : 1;
+}

@@ -1,0 +1,377 @@
+#include "discount/engine.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+
+#define FLUSH_RECORDS_INTERVAL_US (INT64_C(60) * CLOCK_SECOND_US)
+
+/* What was last saved of a campaign's counters. */
+struct saved_counts {
+    struct rejection_counts rejections;
+    int64_t second; /* everything before it is on disk */
+    bool is_saving; /* in this transaction */
+};
+
+struct engine {
+    struct rows rows;
+    struct board *board;
+    struct working_set set;
+    struct saved_counts *saved; /* [LIMIT_CAMPAIGNS] */
+    bool is_stale;              /* after a rollback: memory and disk may differ */
+    int64_t now_us;             /* of the last decide */
+    int64_t dropped_records_us; /* when old records were last looked for */
+};
+
+/* ---- loading ---- */
+
+static struct result visit_campaign(void *context, const struct campaign *campaign) {
+    struct engine *engine = context;
+    return campaign_set_load(&engine->set.campaigns, campaign);
+}
+
+static struct result load_campaigns(struct engine *engine) {
+    campaign_set_clear(&engine->set.campaigns);
+    TRY(engine->rows.each_campaign(engine->rows.self, visit_campaign, engine));
+    campaign_set_begin(&engine->set.campaigns);
+    engine->is_stale = false;
+    return result_ok();
+}
+
+static struct result visit_winner(void *context, const struct redemption *redemption) {
+    struct engine *engine = context;
+    if (campaign_by_number(&engine->set.campaigns, redemption->campaign_number) == NULL) return result_error(RESULT_CORRUPT);
+    board_add_winner(engine->board, redemption->campaign_number, redemption->user_id, &redemption->phone);
+    return result_ok();
+}
+
+static struct result visit_second(void *context, uint32_t number, const struct second_counts *counts) {
+    struct engine *engine = context;
+    if (number == 0 || number > board_count(engine->board) || counts->second < 0) return result_error(RESULT_CORRUPT);
+    struct board_second *second = &board_slot(engine->board, number - 1)->seconds[counts->second % BOARD_SECONDS];
+    atomic_store_explicit(&second->claimed, counts->claimed, memory_order_relaxed);
+    atomic_store_explicit(&second->credited, counts->credited, memory_order_relaxed);
+    atomic_store_explicit(&second->rejected, counts->rejected, memory_order_relaxed);
+    atomic_store_explicit(&second->second, counts->second, memory_order_release);
+    engine->saved[number - 1].second = counts->second;
+    return result_ok();
+}
+
+static struct result load_board(struct engine *engine) {
+    struct campaign_set *set = &engine->set.campaigns;
+    for (size_t i = 0; i < set->campaign_count; i++) board_reserve(engine->board, &set->campaigns[i]);
+    TRY(engine->rows.each_redemption(engine->rows.self, visit_winner, engine));
+    for (size_t i = 0; i < set->campaign_count; i++) {
+        const struct campaign *campaign = &set->campaigns[i];
+        board_publish(engine->board, campaign);
+        struct rejection_counts *counts = &engine->saved[i].rejections;
+        TRY(engine->rows.find_rejections(engine->rows.self, campaign->number, counts));
+        struct board_slot *slot = board_slot(engine->board, i);
+        for (size_t k = 0; k < REJECTION_COUNT; k++) atomic_store_explicit(&slot->rejected[k], counts->counts[k], memory_order_relaxed);
+    }
+    return engine->rows.each_second(engine->rows.self, visit_second, engine);
+}
+
+struct result engine_create(const struct rows *rows, struct board *board, struct engine **ret_engine) {
+    struct engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL) {
+        rows->close(rows->self);
+        return result_error(RESULT_FULL);
+    }
+    engine->rows = *rows;
+    engine->board = board;
+    engine->saved = calloc(LIMIT_CAMPAIGNS, sizeof *engine->saved);
+    arena_init(&engine->set.arena, ENGINE_ARENA_BYTES);
+    struct result outcome = engine->saved == NULL ? result_error(RESULT_FULL) : result_ok();
+    if (result_is_ok(outcome)) outcome = campaign_set_init(&engine->set.campaigns, LIMIT_CAMPAIGNS, CAMPAIGN_SET_REDEMPTIONS);
+    if (result_is_ok(outcome)) outcome = map_init(&engine->set.records_by_lookup, ENGINE_RECORDS_MAX);
+    if (result_is_ok(outcome)) outcome = load_campaigns(engine);
+    if (result_is_ok(outcome)) outcome = load_board(engine);
+    if (!result_is_ok(outcome)) {
+        engine_free(engine);
+        return outcome;
+    }
+    *ret_engine = engine;
+    return result_ok();
+}
+
+void engine_free(struct engine *engine) {
+    if (engine == NULL) return;
+    engine->rows.close(engine->rows.self);
+    campaign_set_free(&engine->set.campaigns);
+    map_free(&engine->set.records_by_lookup);
+    arena_release(&engine->set.arena);
+    free(engine->saved);
+    free(engine);
+}
+
+/* ---- load: what the batch names ---- */
+
+struct record_entry *working_set_add_record(struct working_set *set, const struct idempotency_record *record) {
+    struct record_entry *entry = ARENA_NEW(&set->arena, struct record_entry);
+    if (entry != NULL) {
+        entry->record = *record;
+        struct text key = {(const char *)entry->record.lookup.bytes, sizeof entry->record.lookup.bytes};
+        if (result_is_ok(map_put(&set->records_by_lookup, key, entry))) {
+            entry->next = set->records;
+            set->records = entry;
+            return entry;
+        }
+    }
+    set->has_failed = true;
+    return NULL;
+}
+
+static struct result load_record(struct engine *engine, const struct idempotency_request *request) {
+    if (request->key.size == 0 || working_set_record(&engine->set, &request->lookup) != NULL) return result_ok();
+    struct idempotency_record record;
+    bool is_found;
+    TRY(engine->rows.find_record(engine->rows.self, &request->lookup, &engine->set.arena, &record, &is_found));
+    if (!is_found) return result_ok();
+    return working_set_add_record(&engine->set, &record) == NULL ? result_error(RESULT_FULL) : result_ok();
+}
+
+static struct result load_redemption(struct engine *engine, struct id id) {
+    struct campaign_set *set = &engine->set.campaigns;
+    if (id_is_zero(id) || redemption_by_id(set, id) != NULL || campaign_by_id(set, id) != NULL) return result_ok();
+    struct redemption redemption;
+    bool is_found;
+    TRY(engine->rows.find_id(engine->rows.self, id, &redemption, &is_found));
+    return is_found ? campaign_set_load_redemption(set, &redemption) : result_ok();
+}
+
+static struct result load_redeem(struct engine *engine, const struct redeem_request *request) {
+    struct campaign_set *set = &engine->set.campaigns;
+    const struct campaign *campaign = campaign_by_code(set, &request->code);
+    if (campaign == NULL) return result_ok();
+    struct redemption redemption;
+    bool is_found;
+    if (redemption_by_user(set, campaign->number, request->user_id) == NULL) {
+        TRY(engine->rows.find_user(engine->rows.self, campaign->number, request->user_id, &redemption, &is_found));
+        if (is_found) TRY(campaign_set_load_redemption(set, &redemption));
+    }
+    if (redemption_by_phone(set, campaign->number, &request->phone) == NULL) {
+        TRY(engine->rows.find_phone(engine->rows.self, campaign->number, &request->phone, &redemption, &is_found));
+        if (is_found) TRY(campaign_set_load_redemption(set, &redemption));
+    }
+    return result_ok();
+}
+
+static struct result load_request(struct engine *engine, const struct discount_operation *operation) {
+    if (operation->idempotency.key.size != 0) {
+        TRY(load_record(engine, &operation->idempotency));
+        const struct record_entry *entry = working_set_record(&engine->set, &operation->idempotency.lookup);
+        if (entry != NULL && entry->record.status == 0) TRY(load_redemption(engine, entry->record.subject));
+    }
+    return operation->store.kind == OPERATION_REDEEM ? load_redeem(engine, &operation->redeem) : result_ok();
+}
+
+static struct result load_waiter(struct engine *engine, const struct discount_operation *operation) {
+    TRY(load_record(engine, &operation->idempotency));
+    return load_redemption(engine, operation->answer.subject);
+}
+
+static struct result load_operation(struct engine *engine, const struct discount_operation *operation) {
+    switch ((enum operation_kind)operation->store.kind) {
+    case OPERATION_CREATE:
+    case OPERATION_PATCH:
+    case OPERATION_PAUSE:
+    case OPERATION_RESUME:
+    case OPERATION_END:
+    case OPERATION_REDEEM: return load_request(engine, operation);
+    case OPERATION_NOTE: return load_waiter(engine, operation);
+    case OPERATION_MARK:
+        for (size_t i = 0; i < operation->mark.count; i++) TRY(load_redemption(engine, operation->mark.items[i].redemption_id));
+        break;
+    case OPERATION_EXPIRE:
+    case OPERATION_FUND_CONFIRMED:
+    case OPERATION_FUND_RELEASED: break;
+    }
+    for (const struct discount_operation *waiter = operation->waiters.first; waiter != NULL; waiter = waiter->next) {
+        TRY(load_waiter(engine, waiter));
+    }
+    return result_ok();
+}
+
+static void begin_set(struct engine *engine) {
+    campaign_set_begin(&engine->set.campaigns);
+    map_clear(&engine->set.records_by_lookup);
+    engine->set.records = NULL;
+    engine->set.has_failed = false;
+    arena_release(&engine->set.arena);
+    arena_init(&engine->set.arena, ENGINE_ARENA_BYTES);
+}
+
+static struct result engine_begin(void *self) {
+    struct engine *engine = self;
+    TRY(engine->rows.begin(engine->rows.self));
+    if (engine->is_stale) TRY(load_campaigns(engine));
+    begin_set(engine);
+    return result_ok();
+}
+
+static struct result engine_load(void *self, struct store_operation *const *operations, size_t count) {
+    for (size_t i = 0; i < count; i++) TRY(load_operation(self, operation_of(operations[i])));
+    return result_ok();
+}
+
+static void engine_decide(void *self, struct store_operation *const *operations, size_t count, int64_t now_us) {
+    struct engine *engine = self;
+    engine->now_us = now_us;
+    for (size_t i = 0; i < count; i++) decide(&engine->set, operation_of(operations[i]), now_us);
+}
+
+/* ---- save ---- */
+
+static struct result save_second(struct engine *engine, size_t index, const struct board_second *second) {
+    struct second_counts counts = {.second = atomic_load_explicit(&second->second, memory_order_acquire),
+                                   .claimed = atomic_load_explicit(&second->claimed, memory_order_relaxed),
+                                   .credited = atomic_load_explicit(&second->credited, memory_order_relaxed),
+                                   .rejected = atomic_load_explicit(&second->rejected, memory_order_relaxed)};
+    return engine->rows.put_second(engine->rows.self, (uint32_t)index + 1, &counts);
+}
+
+/* Seconds from the last saved one on; that one again, because it may not have been over. */
+static struct result save_seconds(struct engine *engine, size_t index, int64_t *ret_newest) {
+    const struct board_slot *slot = board_slot(engine->board, index);
+    int64_t from = engine->saved[index].second, newest = from;
+    for (size_t i = 0; i < BOARD_SECONDS; i++) {
+        int64_t second = atomic_load_explicit(&slot->seconds[i].second, memory_order_acquire);
+        if (second == 0 || second < from) continue;
+        TRY(save_second(engine, index, &slot->seconds[i]));
+        if (second > newest) newest = second;
+    }
+    *ret_newest = newest;
+    return result_ok();
+}
+
+static struct result save_counters(struct engine *engine) {
+    for (size_t i = 0; i < board_count(engine->board); i++) {
+        struct board_slot *slot = board_slot(engine->board, i);
+        struct saved_counts *saved = &engine->saved[i];
+        if (!atomic_exchange_explicit(&slot->is_dirty, false, memory_order_acquire)) continue;
+        saved->is_saving = true;
+        struct rejection_counts now;
+        bool has_changed = false;
+        for (size_t k = 0; k < REJECTION_COUNT; k++) {
+            now.counts[k] = atomic_load_explicit(&slot->rejected[k], memory_order_relaxed);
+            has_changed = has_changed || now.counts[k] != saved->rejections.counts[k];
+        }
+        if (has_changed) TRY(engine->rows.put_rejections(engine->rows.self, slot->number, &now));
+        int64_t newest;
+        TRY(save_seconds(engine, i, &newest));
+        if (newest / BOARD_SECONDS != saved->second / BOARD_SECONDS) TRY(engine->rows.drop_seconds(engine->rows.self, slot->number));
+        saved->rejections = now;
+        saved->second = newest;
+    }
+    return result_ok();
+}
+
+/* The transaction is over. After a failure everything that it meant to save is saved again with the next. */
+static void end_counters(struct engine *engine, bool is_committed) {
+    for (size_t i = 0; i < board_count(engine->board); i++) {
+        if (!engine->saved[i].is_saving) continue;
+        engine->saved[i].is_saving = false;
+        if (is_committed) continue;
+        engine->saved[i].rejections = (struct rejection_counts){.counts = {-1}};
+        engine->saved[i].second = 0;
+        atomic_store_explicit(&board_slot(engine->board, i)->is_dirty, true, memory_order_release);
+    }
+}
+
+static struct result engine_save(void *self) {
+    struct engine *engine = self;
+    struct campaign_set *set = &engine->set.campaigns;
+    if (engine->set.has_failed) return result_error(RESULT_FULL);
+    for (size_t i = 0; i < set->campaign_count; i++) {
+        if (set->campaigns[i].is_changed) TRY(engine->rows.put_campaign(engine->rows.self, &set->campaigns[i]));
+    }
+    for (size_t i = 0; i < set->redemption_count; i++) {
+        if (set->redemptions[i].is_changed) TRY(engine->rows.put_redemption(engine->rows.self, &set->redemptions[i]));
+    }
+    for (const struct record_entry *entry = engine->set.records; entry != NULL; entry = entry->next) {
+        if (entry->is_changed) TRY(engine->rows.put_record(engine->rows.self, &entry->record));
+    }
+    return save_counters(engine);
+}
+
+static struct result engine_commit(void *self) {
+    struct engine *engine = self;
+    TRY(engine->rows.commit(engine->rows.self));
+    end_counters(engine, true);
+    return result_ok();
+}
+
+static void engine_rollback(void *self) {
+    struct engine *engine = self;
+    engine->rows.rollback(engine->rows.self);
+    end_counters(engine, false);
+    begin_set(engine);
+    engine->is_stale = true;
+}
+
+/* Winners first: whoever sees a campaign without free places must also see who has them. */
+static void engine_publish(void *self) {
+    struct engine *engine = self;
+    struct campaign_set *set = &engine->set.campaigns;
+    for (size_t i = 0; i < set->campaign_count; i++) {
+        if (set->campaigns[i].is_new) board_reserve(engine->board, &set->campaigns[i]);
+    }
+    for (size_t i = 0; i < set->redemption_count; i++) {
+        const struct redemption *redemption = &set->redemptions[i];
+        if (redemption->is_new) board_add_winner(engine->board, redemption->campaign_number, redemption->user_id, &redemption->phone);
+    }
+    for (size_t i = 0; i < set->campaign_count; i++) {
+        if (set->campaigns[i].is_changed) board_publish(engine->board, &set->campaigns[i]);
+    }
+    for (size_t i = 0; i < set->redemption_count; i++) {
+        const struct redemption *redemption = &set->redemptions[i];
+        if (!redemption->is_changed || redemption->status == REDEMPTION_FAILED) continue;
+        enum board_event event = redemption->status == REDEMPTION_CLAIMED ? BOARD_CLAIMED : BOARD_CREDITED;
+        board_count_event(board_slot(engine->board, redemption->campaign_number - 1), event, 1, engine->now_us);
+    }
+}
+
+static struct result engine_probe(void *self) {
+    struct engine *engine = self;
+    return engine->rows.probe(engine->rows.self);
+}
+
+struct result engine_flush(struct engine *engine) {
+    bool is_dirty = false;
+    for (size_t i = 0; i < board_count(engine->board) && !is_dirty; i++) {
+        is_dirty = atomic_load_explicit(&board_slot(engine->board, i)->is_dirty, memory_order_relaxed);
+    }
+    bool drops = engine->now_us - engine->dropped_records_us >= FLUSH_RECORDS_INTERVAL_US;
+    if (!is_dirty && !drops) return result_ok();
+    struct result outcome = engine->rows.begin(engine->rows.self);
+    if (result_is_ok(outcome)) outcome = save_counters(engine);
+    if (result_is_ok(outcome) && drops) outcome = engine->rows.drop_records(engine->rows.self, engine->now_us - IDEMPOTENCY_RETENTION_US);
+    if (result_is_ok(outcome)) outcome = engine->rows.commit(engine->rows.self);
+    if (!result_is_ok(outcome)) engine->rows.rollback(engine->rows.self);
+    end_counters(engine, result_is_ok(outcome));
+    if (drops) engine->dropped_records_us = engine->now_us;
+    return outcome;
+}
+
+static void engine_idle(void *self) {
+    struct engine *engine = self;
+    struct result flushed = engine_flush(engine);
+    if (!result_is_ok(flushed)) LOG(LOG_WARN, "counters_not_saved", LOG_STRING("reason", result_name(flushed)));
+    engine->rows.tidy(engine->rows.self);
+}
+
+struct store_engine engine_interface(struct engine *engine) {
+    return (struct store_engine){
+        .self = engine,
+        .begin = engine_begin,
+        .load = engine_load,
+        .decide = engine_decide,
+        .save = engine_save,
+        .commit = engine_commit,
+        .rollback = engine_rollback,
+        .publish = engine_publish,
+        .probe = engine_probe,
+        .idle = engine_idle,
+    };
+}

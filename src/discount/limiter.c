@@ -1,0 +1,115 @@
+#include "discount/limiter.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+
+#define ROWS        4096u /* of each table; a power of two */
+#define ROW_ENTRIES 8u
+#define MINUTE_US   (60 * CLOCK_SECOND_US)
+
+/* A bucket as the time at which it will be full again: one number instead of a level and a time (the "generic cell rate algorithm"). */
+struct bucket {
+    uint64_t key; /* hash; 0: unused */
+    int64_t full_at_us;
+};
+
+struct limiter_table {
+    pthread_mutex_t lock;
+    int64_t interval_us; /* to regain one token */
+    int64_t burst;
+    struct bucket rows[ROWS][ROW_ENTRIES];
+};
+
+struct limiter {
+    struct limiter_table users, addresses;
+    uint8_t secret[16];
+};
+
+static void init_table(struct limiter_table *table, int64_t burst, int64_t per_minute) {
+    CHECK(pthread_mutex_init(&table->lock, NULL) == 0);
+    table->burst = burst;
+    table->interval_us = MINUTE_US / per_minute;
+}
+
+struct result limiter_create(struct limiter **ret_limiter) {
+    struct limiter *limiter = calloc(1, sizeof *limiter);
+    if (limiter == NULL) return result_error(RESULT_FULL);
+    init_table(&limiter->users, LIMITER_USER_BURST, LIMITER_USER_PER_MINUTE);
+    init_table(&limiter->addresses, LIMITER_ADDRESS_BURST, LIMITER_ADDRESS_PER_MINUTE);
+    crypto_random(limiter->secret, sizeof limiter->secret);
+    *ret_limiter = limiter;
+    return result_ok();
+}
+
+void limiter_free(struct limiter *limiter) {
+    if (limiter == NULL) return;
+    pthread_mutex_destroy(&limiter->users.lock);
+    pthread_mutex_destroy(&limiter->addresses.lock);
+    free(limiter);
+}
+
+/* The key's bucket; with `makes`, one that was unused or will be full again first is taken for it. */
+static struct bucket *find_bucket(struct limiter_table *table, uint64_t key, bool makes) {
+    struct bucket *row = table->rows[key % ROWS];
+    struct bucket *least = &row[0];
+    for (size_t i = 0; i < ROW_ENTRIES; i++) {
+        if (row[i].key == key) return &row[i];
+        if (row[i].full_at_us < least->full_at_us) least = &row[i];
+    }
+    if (!makes) return NULL;
+    *least = (struct bucket){.key = key};
+    return least;
+}
+
+/* Until there is a token again; 0 when there is one. */
+static int64_t wait_us(const struct limiter_table *table, const struct bucket *bucket, int64_t now_us) {
+    if (bucket == NULL) return 0;
+    int64_t wait = bucket->full_at_us - now_us - (table->burst - 1) * table->interval_us;
+    return wait > 0 ? wait : 0;
+}
+
+static int64_t take(struct limiter_table *table, uint64_t key, int64_t now_us) {
+    CHECK(pthread_mutex_lock(&table->lock) == 0);
+    struct bucket *bucket = find_bucket(table, key, true);
+    int64_t wait = wait_us(table, bucket, now_us);
+    if (wait == 0) bucket->full_at_us = (bucket->full_at_us > now_us ? bucket->full_at_us : now_us) + table->interval_us;
+    CHECK(pthread_mutex_unlock(&table->lock) == 0);
+    return wait;
+}
+
+static int64_t to_seconds(int64_t duration_us) { return (duration_us + CLOCK_SECOND_US - 1) / CLOCK_SECOND_US; }
+
+static uint64_t hash(const struct limiter *limiter, const void *data, size_t size) {
+    uint64_t key = crypto_short_hash((struct text){data, size}, limiter->secret);
+    return key == 0 ? 1 : key;
+}
+
+static uint64_t address_key(const struct limiter *limiter, const char *remote_address) {
+    static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF}; /* ::ffff:a.b.c.d (RFC 4291, section 2.5.5.2) */
+    uint8_t bytes[16];
+    bool is_v6 = inet_pton(AF_INET6, remote_address, bytes) == 1;
+    if (is_v6 && memcmp(bytes, mapped, sizeof mapped) == 0) return hash(limiter, bytes + sizeof mapped, 4);
+    if (is_v6) return hash(limiter, bytes, 8); /* a /64 is one site (RFC 6177) */
+    if (inet_pton(AF_INET, remote_address, bytes) == 1) return hash(limiter, bytes, 4);
+    return hash(limiter, remote_address, strlen(remote_address));
+}
+
+int64_t limiter_user_wait_s(struct limiter *limiter, struct id user_id, int64_t now_monotonic_us) {
+    CHECK(pthread_mutex_lock(&limiter->users.lock) == 0);
+    struct bucket *bucket = find_bucket(&limiter->users, hash(limiter, user_id.bytes, sizeof user_id.bytes), false);
+    int64_t wait = wait_us(&limiter->users, bucket, now_monotonic_us);
+    CHECK(pthread_mutex_unlock(&limiter->users.lock) == 0);
+    return to_seconds(wait);
+}
+
+int64_t limiter_count_wrong(struct limiter *limiter, struct id user_id, const char *remote_address, int64_t now_monotonic_us) {
+    int64_t user_wait = take(&limiter->users, hash(limiter, user_id.bytes, sizeof user_id.bytes), now_monotonic_us);
+    int64_t address_wait = take(&limiter->addresses, address_key(limiter, remote_address), now_monotonic_us);
+    return to_seconds(user_wait > address_wait ? user_wait : address_wait);
+}

@@ -1,0 +1,132 @@
+#include "discount/program.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/crypto.h"
+#include "base/log.h"
+
+struct settings settings;
+
+#define DATA_PARAM                                                                                                                         \
+    {.name = "data",                                                                                                                       \
+     .kind = PARAM_TEXT,                                                                                                                   \
+     .target = &settings.data,                                                                                                             \
+     .default_text = NULL,                                                                                                                 \
+     .unit = "",                                                                                                                           \
+     .sentence = "The data folder: database and keys."}
+#define WALLET_PARAM                                                                                                                       \
+    {.name = "wallet",                                                                                                                     \
+     .kind = PARAM_TEXT,                                                                                                                   \
+     .target = &settings.wallet_url,                                                                                                       \
+     .default_text = NULL,                                                                                                                 \
+     .unit = "",                                                                                                                           \
+     .sentence = "The Wallet service's base URL, http://… or https://…; its public keys come from there too."}
+
+static const struct param data_params[] = {DATA_PARAM};
+static const struct param reconcile_params[] = {DATA_PARAM, WALLET_PARAM};
+static const struct param serve_params[] = {
+    DATA_PARAM,
+    WALLET_PARAM,
+    {.name = "listen",
+     .kind = PARAM_ADDRESS,
+     .target = &settings.listen,
+     .default_text = "127.0.0.1:8081",
+     .unit = "",
+     .sentence = "Where to take requests; port 0 lets the system choose one."},
+    {.name = "loops",
+     .kind = PARAM_INTEGER,
+     .target = &settings.loop_count,
+     .default_text = "1",
+     .min = 1,
+     .max = LIMIT_LOOPS,
+     .unit = "",
+     .sentence = "Threads that take requests."},
+    {.name = "connections",
+     .kind = PARAM_INTEGER,
+     .target = &settings.connections_max,
+     .default_text = "16384",
+     .min = 1,
+     .max = LIMIT_CONNECTIONS,
+     .unit = "",
+     .sentence = "Open connections per loop; more wait in the kernel's backlog."},
+    {.name = "settle-wait",
+     .kind = PARAM_INTEGER,
+     .target = &settings.settle_wait_ms,
+     .default_text = "2000",
+     .min = 0,
+     .max = 60000,
+     .unit = "ms",
+     .sentence = "How long a redemption waits for Wallet before it is answered 202."},
+    {.name = "drain",
+     .kind = PARAM_INTEGER,
+     .target = &settings.drain_ms,
+     .default_text = "15000",
+     .min = 0,
+     .max = 600000,
+     .unit = "ms",
+     .sentence = "How long a stop waits for requests that were accepted."},
+    {.name = "default-region",
+     .kind = PARAM_TEXT,
+     .target = &settings.region,
+     .default_text = "IR",
+     .unit = "",
+     .sentence = "The region (ISO 3166 alpha-2) of phone numbers without a country code."},
+    {.name = "allowed-origins",
+     .kind = PARAM_TEXT,
+     .target = &settings.allowed_origins,
+     .optional = true,
+     .unit = "",
+     .sentence = "Origins of pages that may call this service (CORS), separated by commas."},
+    {.name = "log-level",
+     .kind = PARAM_CHOICE,
+     .target = &settings.log_level,
+     .default_text = "info",
+     .choices = "debug|info|warn|error",
+     .unit = "",
+     .sentence = "The least important events that are logged."},
+};
+
+static const struct command commands[] = {
+    {.name = "init", .summary = "Make a new data folder", .params = data_params, .param_count = ARRAY_COUNT(data_params), .run = command_init},
+    {.name = "serve", .summary = "Serve", .params = serve_params, .param_count = ARRAY_COUNT(serve_params), .run = command_serve},
+    {.name = "verify",
+     .summary = "Prove that places, positions and counts are right; exit code 1 and the first broken row if not",
+     .params = data_params,
+     .param_count = ARRAY_COUNT(data_params),
+     .run = command_verify},
+    {.name = "reconcile",
+     .summary = "Prove that every credit here is one transaction in Wallet, and the other way round",
+     .params = reconcile_params,
+     .param_count = ARRAY_COUNT(reconcile_params),
+     .run = command_reconcile},
+    {.name = "keys", .summary = "Print the public keys (JWKS)", .params = data_params, .param_count = ARRAY_COUNT(data_params), .run = command_keys},
+};
+
+struct result program_path(const char *name, char path[PATH_BYTES]) {
+    int size = snprintf(path, PATH_BYTES, "%s/%s", settings.data, name);
+    if (size > 0 && (size_t)size < PATH_BYTES) return result_ok();
+    fputs("discountd: the path of the data folder is too long\n", stderr);
+    return result_error(RESULT_INVALID);
+}
+
+const char *program_wallet_url(void) {
+    static char url[PATH_BYTES];
+    struct text given = text_of(settings.wallet_url);
+    bool is_url = text_starts_with(given, TEXT("http://")) || text_starts_with(given, TEXT("https://"));
+    while (given.size > 0 && given.data[given.size - 1] == '/') given.size--;
+    if (!is_url || given.size >= sizeof url) {
+        fputs("discountd: --wallet must be a URL like http://127.0.0.1:8080\n", stderr);
+        return NULL;
+    }
+    memcpy(url, given.data, given.size);
+    url[given.size] = '\0';
+    return url;
+}
+
+int discount_main(int argc, char **argv) {
+    crypto_init();
+    log_init("discountd", LOG_INFO);
+    return command_main("discountd", "who gets a place: campaigns and their redemptions", commands, ARRAY_COUNT(commands), discount_routes,
+                        discount_route_count, argc, argv);
+}

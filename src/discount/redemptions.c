@@ -1,0 +1,234 @@
+/* POST /v1/redemptions, GET /v1/redemptions and GET /v1/redemptions/{id}.
+ *
+ * Most of a crowd comes too late. What the board can say for certain is said here, on the loop; everything that may take a place, or that
+ * carries an Idempotency-Key, goes to the store. */
+#include <string.h>
+
+#include "discount/answer.h"
+#include "discount/discount.h"
+#include "discount/handlers.h"
+
+#define CODE_TYPED_MAX 4096 /* characters; longer than any code with its separators: the body's own limit does the rest */
+#define PAGE_ARENA_ITEM_BYTES 400u
+
+static void close_document(struct json_document **document) { json_close(*document); }
+
+/* ---- what the board knows ---- */
+
+static enum redeem_verdict refusal_of(const struct campaign_view *view, int64_t now_us) {
+    struct gate_times times = {
+        .starts_at_us = view->starts_at_us, .ends_at_us = view->ends_at_us, .ended_at_us = view->ended_at_us, .is_paused = view->is_paused != 0};
+    switch (campaign_gate(times, now_us)) {
+    case GATE_ENDED: return REDEEM_ENDED;
+    case GATE_NOT_STARTED: return REDEEM_NOT_STARTED;
+    case GATE_PAUSED: return REDEEM_PAUSED;
+    case GATE_OPEN: break;
+    }
+    return view->redeemed >= view->max_redemptions ? REDEEM_SOLD_OUT : REDEEM_CLAIMED;
+}
+
+static void answer_here(struct discount_operation *operation, const struct board_slot *slot, enum redeem_verdict verdict, int64_t starts_at_us,
+                        int64_t now_us) {
+    operation->answer.campaign_number = slot == NULL ? 0 : slot->number;
+    operation->answer.rejection = redeem_rejection(verdict);
+    answer_redeem_refusal(operation, verdict, starts_at_us, now_us);
+    metric_add(&metric_answered_by_loop, 1);
+    answer_send(operation);
+}
+
+/* The caller may be a winner: asks this loop's own connection, which sees every commit that the view stands on. True when it is answered or
+ * must go to the store. */
+static bool answer_winner(struct discount_operation *operation, const struct board_slot *slot) {
+    struct discount *discount = operation->discount;
+    struct redemption redemption;
+    bool is_found;
+    if (!board_may_be_user(discount->board, slot, operation->redeem.user_id)) return false;
+    struct reader *reader = discount->readers[operation->exchange->loop_index];
+    struct result outcome = reader_find_user(reader, slot->number, operation->redeem.user_id, &redemption, &is_found);
+    if (!result_is_ok(outcome)) {
+        answer_send_failure(operation, outcome);
+        return true;
+    }
+    if (!is_found) return false;
+    if (redemption.status == REDEMPTION_CLAIMED) { /* waits with its claim */
+        operation_submit(operation);
+        return true;
+    }
+    operation->answer.campaign_number = slot->number;
+    operation->answer.rejection = REJECTED_ALREADY_REDEEMED;
+    answer_redemption(operation, &redemption, slot->id, slot->credit, false);
+    metric_add(&metric_answered_by_loop, 1);
+    answer_send(operation);
+    return true;
+}
+
+static struct result phone_has_won(struct discount_operation *operation, const struct board_slot *slot, bool *ret_has_won) {
+    struct discount *discount = operation->discount;
+    struct redemption redemption;
+    *ret_has_won = false;
+    if (!board_may_be_phone(discount->board, slot, &operation->redeem.phone)) return result_ok();
+    struct reader *reader = discount->readers[operation->exchange->loop_index];
+    return reader_find_phone(reader, slot->number, &operation->redeem.phone, &redemption, ret_has_won);
+}
+
+/* In the order of campaign_redeem: the user's own, the account's phone, times and switches, another's phone, places. */
+static void redeem_from_board(struct discount_operation *operation, const struct board_slot *slot, int64_t now_us) {
+    struct campaign_view view = board_view(slot);
+    enum redeem_verdict verdict = refusal_of(&view, now_us);
+    const struct redeem_request *request = &operation->redeem;
+    bool is_mismatch = request->account_phone.size != 0 && !phone_equal(&request->account_phone, &request->phone);
+    if (verdict == REDEEM_CLAIMED) {
+        operation_submit(operation);
+        return;
+    }
+    if (answer_winner(operation, slot)) return;
+    if (is_mismatch) verdict = REDEEM_PHONE_MISMATCH;
+    if (verdict == REDEEM_SOLD_OUT) {
+        bool has_won;
+        struct result outcome = phone_has_won(operation, slot, &has_won);
+        if (!result_is_ok(outcome)) {
+            answer_send_failure(operation, outcome);
+            return;
+        }
+        if (has_won) verdict = REDEEM_PHONE_TAKEN;
+    }
+    answer_here(operation, slot, verdict, view.starts_at_us, now_us);
+}
+
+/* ---- POST ---- */
+
+static void refuse_guesser(struct exchange *exchange, int64_t wait_s) {
+    reply_header(exchange, "Retry-After", arena_print(&exchange->arena, "%lld", (long long)wait_s));
+    problem_reply(exchange, &problem_too_many_attempts, "Too many wrong codes. Try again later.");
+    exchange_finish(exchange);
+}
+
+/* What comes from outside, checked; false when the answer is sent. */
+static bool read_redeem(struct exchange *exchange, struct discount_operation *operation) {
+    struct faults faults;
+    struct json_document *document __attribute__((cleanup(close_document))) = NULL;
+    struct text code = {0}, phone = {0};
+    faults_init(&faults, &exchange->arena);
+    if (!request_open_body(exchange, &faults, &document)) return false;
+    const struct json_member members[] = {
+        {.name = "code", .kind = JSON_TEXT, .target = &code, .required = true, .min = 1, .max = CODE_TYPED_MAX},
+        {.name = "phone", .kind = JSON_TEXT, .target = &phone, .required = true, .min = 1, .max = CODE_TYPED_MAX},
+    };
+    json_read(json_root(document), "", members, ARRAY_COUNT(members), &faults);
+    struct redeem_request *request = &operation->redeem;
+    if (phone.size > 0 && !result_is_ok(phone_parse(phone, operation->discount->region, &request->phone))) {
+        faults_add(&faults, "phone", "invalid_format", "must be a phone number");
+    }
+    if (faults_any(&faults)) {
+        problem_reply_faults(exchange, &problem_validation_failed, &faults);
+        exchange_finish(exchange);
+        return false;
+    }
+    if (!result_is_ok(code_parse(code, &request->code))) request->code.size = 0; /* no code looks like this: unknown */
+    request->user_id = exchange->caller.user_id;
+    request->account_phone = exchange->caller.phone;
+    idempotency_read(exchange, json_root(document), operation->discount->idempotency_secret, &operation->idempotency);
+    return true;
+}
+
+void handle_redeem(struct exchange *exchange) {
+    struct discount_operation *operation = operation_create(exchange, OPERATION_REDEEM);
+    if (operation == NULL) return;
+    if (!read_redeem(exchange, operation)) return;
+    struct discount *discount = operation->discount;
+    int64_t now_us = clock_now_us(discount->service.clock), now_monotonic_us = clock_monotonic_us(discount->service.clock);
+    int64_t wait_s = limiter_user_wait_s(discount->limiter, exchange->caller.user_id, now_monotonic_us);
+    const struct board_slot *slot = board_find_code(discount->board, &operation->redeem.code);
+    if (wait_s == 0 && slot == NULL) {
+        wait_s = limiter_count_wrong(discount->limiter, exchange->caller.user_id, exchange->remote_address, now_monotonic_us);
+    }
+    operation->id = id_make(&discount->id_sources[exchange->loop_index], now_us);
+    if (wait_s > 0) refuse_guesser(exchange, wait_s);
+    else if (operation->idempotency.key.size != 0) operation_submit(operation);
+    else if (slot == NULL) answer_here(operation, NULL, REDEEM_CODE_NOT_FOUND, 0, now_us);
+    else redeem_from_board(operation, slot, now_us);
+}
+
+/* ---- GET ---- */
+
+void handle_get_redemption(struct exchange *exchange) {
+    struct discount *discount = discount_of(exchange);
+    struct redemption redemption;
+    struct id id;
+    bool is_found = false;
+    struct result outcome = result_ok();
+    if (!request_has_no_query(exchange)) return;
+    if (result_is_ok(id_parse(exchange->parameters[0], &id))) {
+        outcome = reader_find_redemption(discount->readers[exchange->loop_index], id, &redemption, &is_found);
+    }
+    if (!result_is_ok(outcome)) {
+        problem_reply(exchange, &problem_storage_unavailable, "The database can't be read now.");
+        exchange_finish(exchange);
+        return;
+    }
+    bool is_admin = (exchange->caller.scopes & SCOPE_ADMIN) != 0;
+    if (!is_found || (!is_admin && !id_equal(redemption.user_id, exchange->caller.user_id))) {
+        problem_reply(exchange, &problem_redemption_not_found, "There is no such redemption, or it is not yours.");
+        exchange_finish(exchange);
+        return;
+    }
+    const struct board_slot *slot = board_slot(discount->board, redemption.campaign_number - 1);
+    struct buffer buffer;
+    buffer_init(&buffer, &exchange->arena, PAGE_ARENA_ITEM_BYTES);
+    struct json_writer writer = {.buffer = &buffer};
+    answer_write_redemption(&writer, &redemption, slot->id, slot->credit);
+    request_reply_buffer(exchange, 200, "application/json", &buffer);
+}
+
+struct page_writer {
+    struct discount *discount;
+    struct json_writer writer;
+    int64_t left; /* items that the page still takes */
+    bool has_more;
+    struct redemption last;
+};
+
+static struct result visit_page(void *context, const struct redemption *redemption) {
+    struct page_writer *page = context;
+    if (page->left == 0) {
+        page->has_more = true;
+        return result_ok();
+    }
+    page->left--;
+    page->last = *redemption;
+    /* A row may be committed a moment before its campaign is on the board: only for a campaign made in the same commit. */
+    if (redemption->campaign_number > board_count(page->discount->board)) return result_error(RESULT_UNAVAILABLE);
+    const struct board_slot *slot = board_slot(page->discount->board, redemption->campaign_number - 1);
+    answer_write_redemption(&page->writer, redemption, slot->id, slot->credit);
+    return result_ok();
+}
+
+void handle_list_redemptions(struct exchange *exchange) {
+    struct discount *discount = discount_of(exchange);
+    struct page_query query;
+    struct faults faults;
+    faults_init(&faults, &exchange->arena);
+    page_begin(&query);
+    const struct query_member members[] = {PAGE_QUERY_MEMBERS(&query)};
+    query_read(exchange, members, ARRAY_COUNT(members), &faults);
+    page_finish(&query, &faults);
+    if (faults_any(&faults)) {
+        problem_reply_faults(exchange, &problem_validation_failed, &faults);
+        exchange_finish(exchange);
+        return;
+    }
+    struct id before = {0};
+    if (query.page.has_cursor) memcpy(before.bytes, query.page.cursor, sizeof before.bytes);
+    struct buffer buffer;
+    buffer_init(&buffer, &exchange->arena, 1024);
+    struct page_writer page = {.discount = discount, .writer = {.buffer = &buffer}, .left = query.page.limit};
+    json_begin_object(&page.writer);
+    json_key(&page.writer, "data");
+    json_begin_array(&page.writer);
+    struct result outcome = reader_list_user(discount->readers[exchange->loop_index], exchange->caller.user_id, before, query.page.limit + 1,
+                                             visit_page, &page);
+    json_end_array(&page.writer);
+    int64_t words[PAGE_CURSOR_WORDS];
+    memcpy(words, page.last.id.bytes, sizeof words);
+    request_end_page(exchange, &page.writer, page.has_more, words, outcome);
+}

@@ -1,0 +1,44 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/token.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/log.h"
+#include "discount/settle.h"
+
+#define RENEW_BEFORE_US (60 * CLOCK_SECOND_US)
+
+void service_token_drop(struct service_token *token) {
+    free(token->text);
+    token->text = NULL;
+}
+
+const char *service_token_get(struct service_token *token, int64_t now_us) {
+    if (token->text != NULL && now_us < token->expires_at_us - RENEW_BEFORE_US) return token->text;
+    service_token_drop(token);
+    struct id_source ids;
+    id_source_init_system(&ids);
+    struct token_claims claims = {
+        .issuer = "discount",
+        .audiences = {"wallet"},
+        .audience_count = 1,
+        .subject = TEXT("discount"),
+        .scope = TEXT("credits:write funds:write"),
+        .token_id = id_make(&ids, now_us),
+        .issued_at_us = now_us,
+        .expires_at_us = now_us + SERVICE_TOKEN_LIFETIME_US,
+    };
+    struct arena arena;
+    arena_init(&arena, LIMIT_ARENA_BYTES);
+    struct text signed_token;
+    struct result outcome = token_sign(token->keys, &claims, &arena, &signed_token);
+    if (result_is_ok(outcome)) {
+        token->text = strndup(signed_token.data, signed_token.size);
+        token->expires_at_us = claims.expires_at_us;
+    } else {
+        LOG(LOG_ERROR, "service_token_not_signed", LOG_STRING("reason", result_name(outcome)));
+    }
+    arena_release(&arena);
+    return token->text;
+}

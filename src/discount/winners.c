@@ -1,0 +1,134 @@
+/* GET /v1/campaigns/{id}/redemptions: the winners by position, as JSON pages or CSV (RFC 4180). */
+#include <inttypes.h>
+
+#include "discount/answer.h"
+#include "discount/handlers.h"
+
+#define CSV_ROWS_MAX 10000
+#define CSV_ROW_BYTES 230u
+#define CSV_HEADER    "position,id,user_id,phone,status,amount,currency,transaction_id,claimed_at,credited_at\r\n"
+
+struct winners {
+    const struct board_slot *slot;
+    struct buffer buffer;
+    struct json_writer writer;
+    int64_t left;
+    bool is_csv, has_more;
+    int64_t last_position;
+};
+
+static void append_id(struct buffer *buffer, struct id id) {
+    char text[ID_TEXT_BYTES];
+    id_format(id, text);
+    buffer_append(buffer, (struct text){text, sizeof text});
+}
+
+static void append_time(struct buffer *buffer, int64_t time_us) {
+    char text[CLOCK_TEXT_BYTES];
+    clock_format(time_us, text);
+    buffer_append(buffer, (struct text){text, sizeof text});
+}
+
+/* No value needs quotes: digits, letters, '+', '-', ':' and '.'. */
+static void append_row(struct buffer *buffer, const struct redemption *redemption, struct money credit) {
+    bool is_credited = redemption->status == REDEMPTION_CREDITED;
+    buffer_append_integer(buffer, redemption->position);
+    buffer_append_byte(buffer, ',');
+    append_id(buffer, redemption->id);
+    buffer_append_byte(buffer, ',');
+    append_id(buffer, redemption->user_id);
+    buffer_append_byte(buffer, ',');
+    buffer_append(buffer, phone_text(&redemption->phone));
+    buffer_append_byte(buffer, ',');
+    buffer_append(buffer, text_of(redemption_status_name(redemption->status)));
+    buffer_append_byte(buffer, ',');
+    buffer_append_integer(buffer, credit.amount_minor);
+    buffer_append_byte(buffer, ',');
+    buffer_append(buffer, text_of(currency_code(credit.currency)));
+    buffer_append_byte(buffer, ',');
+    if (is_credited) append_id(buffer, redemption->transaction_id);
+    buffer_append_byte(buffer, ',');
+    append_time(buffer, redemption->claimed_at_us);
+    buffer_append_byte(buffer, ',');
+    if (is_credited) append_time(buffer, redemption->settled_at_us);
+    buffer_append(buffer, TEXT("\r\n"));
+}
+
+static struct result visit(void *context, const struct redemption *redemption) {
+    struct winners *winners = context;
+    if (winners->left == 0) {
+        winners->has_more = true;
+        return result_ok();
+    }
+    winners->left--;
+    winners->last_position = redemption->position;
+    if (winners->is_csv) append_row(&winners->buffer, redemption, winners->slot->credit);
+    else answer_write_redemption(&winners->writer, redemption, winners->slot->id, winners->slot->credit);
+    return result_ok();
+}
+
+static void reply_csv(struct exchange *exchange, struct winners *winners, int64_t limit, struct result outcome) {
+    if (!result_is_ok(outcome)) {
+        problem_reply(exchange, &problem_storage_unavailable, "The database can't be read now.");
+        exchange_finish(exchange);
+        return;
+    }
+    if (winners->has_more) {
+        const int64_t words[PAGE_CURSOR_WORDS] = {winners->last_position};
+        struct text cursor = page_cursor(&exchange->arena, words);
+        reply_header(exchange, "Link",
+                     arena_print(&exchange->arena, "<%.*s?limit=%" PRId64 "&cursor=%.*s>; rel=\"next\"", (int)exchange->path.size,
+                                 exchange->path.data, limit, (int)cursor.size, cursor.data));
+    }
+    request_reply_buffer(exchange, 200, "text/csv; charset=utf-8", &winners->buffer);
+}
+
+/* JSON pages are smaller than CSV ones. */
+static void check_limit(int64_t limit, bool is_csv, struct faults *faults) {
+    if (is_csv || limit <= LIMIT_PAGE_ITEMS) return;
+    faults_add(faults, "limit", "out_of_range", "must be from 1 to %u, or ask for text/csv", LIMIT_PAGE_ITEMS);
+}
+
+void handle_winners(struct exchange *exchange) {
+    struct page_query query;
+    struct faults faults;
+    faults_init(&faults, &exchange->arena);
+    page_begin(&query);
+    struct winners winners = {.is_csv = route_wants_csv(exchange)};
+    if (winners.is_csv) query.page.limit = CSV_ROWS_MAX;
+    const struct query_member members[] = {
+        {.name = "limit", .kind = QUERY_INTEGER, .target = &query.page.limit, .min = 1, .max = CSV_ROWS_MAX},
+        {.name = "cursor", .kind = QUERY_TEXT, .target = &query.cursor_text, .min = 1, .max = 128},
+    };
+    query_read(exchange, members, ARRAY_COUNT(members), &faults);
+    page_finish(&query, &faults);
+    check_limit(query.page.limit, winners.is_csv, &faults);
+    int64_t after = query.page.has_cursor ? query.page.cursor[0] : 0;
+    if (after < 0 || after > LIMIT_CAMPAIGN_PLACES) faults_add(&faults, "cursor", "invalid_format", "must be a next_cursor of this list");
+    if (faults_any(&faults)) {
+        problem_reply_faults(exchange, &problem_validation_failed, &faults);
+        exchange_finish(exchange);
+        return;
+    }
+    winners.slot = request_campaign(exchange);
+    if (winners.slot == NULL) return;
+    winners.left = query.page.limit;
+    buffer_init(&winners.buffer, &exchange->arena, CSV_ROW_BYTES * 16);
+    winners.writer.buffer = &winners.buffer;
+    if (winners.is_csv) {
+        buffer_append(&winners.buffer, TEXT(CSV_HEADER));
+    } else {
+        json_begin_object(&winners.writer);
+        json_key(&winners.writer, "data");
+        json_begin_array(&winners.writer);
+    }
+    struct reader *reader = discount_of(exchange)->readers[exchange->loop_index];
+    struct result outcome = reader_list_winners(reader, winners.slot->number, after, query.page.limit + 1, visit, &winners);
+    if (winners.is_csv) {
+        reply_csv(exchange, &winners, query.page.limit, outcome);
+        return;
+    }
+    json_end_array(&winners.writer);
+    const int64_t words[PAGE_CURSOR_WORDS] = {winners.last_position};
+    request_end_page(exchange, &winners.writer, winners.has_more, words, outcome);
+}
