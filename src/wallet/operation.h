@@ -33,6 +33,8 @@ struct answer {
     struct text body;
 };
 
+struct refresh_secret; /* sessions.c */
+
 struct credit_batch {
     struct text caller;
     const struct credit_item *items;
@@ -70,7 +72,8 @@ struct wallet_operation {
     struct answer answer;
     enum operation_replay replay;
     struct idempotency_record kept; /* REPLAY_*: in `arena` */
-    struct result failure;          /* set by done: the store's verdict */
+    struct result failure;          /* of a replay that found no room */
+    struct refresh_secret *secret;  /* sessions: of the next refresh token; in `arena`, wiped with the answer */
 };
 
 static inline struct wallet_operation *operation_of(struct store_operation *store) {

@@ -1,0 +1,3 @@
+#include "wallet/command.h"
+
+int main(int argc, char **argv) { return wallet_main(argc, argv); }

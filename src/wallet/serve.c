@@ -1,0 +1,313 @@
+/* walletd serve: puts the parts together in order, waits for the signal, and takes them apart in the opposite order. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "http/client.h"
+#include "wallet/command.h"
+#include "wallet/data.h"
+#include "wallet/engine.h"
+#include "wallet/wallet.h"
+
+#define TRUSTED_MAX      (1u + PARAM_LIST_MAX) /* ourselves and the services */
+#define CACHE_PATH_BYTES 4096u
+
+/* Everything that serve makes; what is NULL was not made. */
+struct serving {
+    const struct serve_settings *settings;
+    struct wallet *wallet;
+    struct data_paths paths;
+    struct database *database;
+    struct rows_sqlite *sqlite;
+    struct id_source ids; /* the store thread's */
+    struct engine *engine;
+    struct trust *trust;
+    struct trusted_issuer issuers[TRUSTED_MAX];
+    char names[TRUSTED_MAX][LIMIT_USERNAME_BYTES + 1];
+    char cache_paths[TRUSTED_MAX][CACHE_PATH_BYTES];
+    size_t issuer_count;
+    struct router *router;
+    struct http_service http;
+    struct server *server;
+    struct arena arena; /* of the JWKS document */
+};
+
+/* ---- sessions that ended ---- */
+
+static int64_t now_us_of(const struct wallet *wallet) { return clock_now_us(wallet->service.clock); }
+
+static void session_ended(void *context, const struct session *session) {
+    struct wallet *wallet = context;
+    revocations_add_session(wallet->revocations, session->id, session->ended_at_us, now_us_of(wallet));
+}
+
+static void user_sessions_ended(void *context, const struct user *user) {
+    struct wallet *wallet = context;
+    revocations_add_user(wallet->revocations, user->id, user->sessions_cutoff, user->kept_session, user->sessions_ended_at_us,
+                         now_us_of(wallet));
+}
+
+static bool is_revoked(void *self, const struct identity *identity) {
+    const struct wallet *wallet = self;
+    return revocations_contain(wallet->revocations, identity->user_id, identity->session_id);
+}
+
+static struct result load_ended_sessions(struct serving *serving, int64_t since_us) {
+    struct statement sessions, users;
+    bool found = false;
+    TRY(statement_prepare(serving->database, "SELECT id, ended_at FROM session WHERE ended_at > ?1 ORDER BY ended_at", &sessions));
+    TRY(statement_prepare(serving->database,
+                          "SELECT id, sessions_cutoff, kept_session, sessions_ended_at FROM user WHERE sessions_ended_at > ?1 "
+                          "ORDER BY sessions_ended_at",
+                          &users));
+    statement_bind_integer(&sessions, 1, since_us);
+    for (;;) {
+        TRY(statement_step(&sessions, &found));
+        if (!found) break;
+        struct session session = {.id = statement_id(&sessions, 0), .ended_at_us = statement_integer(&sessions, 1)};
+        session_ended(serving->wallet, &session);
+    }
+    statement_reset(&sessions);
+    statement_bind_integer(&users, 1, since_us);
+    for (;;) {
+        TRY(statement_step(&users, &found));
+        if (!found) break;
+        struct user user = {.id = statement_id(&users, 0),
+                            .sessions_cutoff = statement_id(&users, 1),
+                            .kept_session = statement_id(&users, 2),
+                            .sessions_ended_at_us = statement_integer(&users, 3)};
+        user_sessions_ended(serving->wallet, &user);
+    }
+    statement_reset(&users);
+    return result_ok();
+}
+
+/* ---- loops ---- */
+
+static void loop_started(void *self, size_t loop_index) {
+    struct wallet *wallet = self;
+    struct wallet_loop *loop = &wallet->loops[loop_index];
+    id_source_init_system(&loop->ids);
+    struct result opened = reader_open(wallet->database_path, &loop->reader);
+    if (!result_is_ok(opened)) {
+        loop->reader = NULL;
+        LOG(LOG_ERROR, "reader_not_opened", LOG_STRING("reason", result_name(opened)), LOG_INTEGER("loop", loop_index));
+    }
+}
+
+static void loop_stopped(void *self, size_t loop_index) {
+    struct wallet *wallet = self;
+    reader_close(wallet->loops[loop_index].reader);
+    wallet->loops[loop_index].reader = NULL;
+}
+
+/* ---- trust ---- */
+
+static struct result fetch(const char *url, struct arena *arena, struct text *ret_jwks) {
+    struct http_call call = {.method = "GET", .url = url, .timeout_ms = ACCESS_FETCH_TIMEOUT_MS};
+    struct result waited = http_call_wait(&call);
+    if (result_is_ok(waited)) waited = call.outcome;
+    if (result_is_ok(waited) && call.status != 200) waited = result_error(RESULT_UNAVAILABLE);
+    if (result_is_ok(waited)) {
+        *ret_jwks = arena_copy(arena, call.reply);
+        if (ret_jwks->data == NULL) waited = result_error(RESULT_FULL);
+    }
+    http_call_clear(&call);
+    return waited;
+}
+
+/* NAME=FILE_OR_URL. The name stands in `iss` and in a file's name: small letters, digits and hyphens only. */
+static struct result add_trusted_service(struct serving *serving, const char *item) {
+    const char *equals = strchr(item, '=');
+    size_t size = equals == NULL ? 0 : (size_t)(equals - item);
+    bool is_valid = size > 0 && size <= LIMIT_USERNAME_BYTES && equals[1] != '\0';
+    for (size_t i = 0; is_valid && i < size; i++) is_valid = strchr("abcdefghijklmnopqrstuvwxyz0123456789-", item[i]) != NULL;
+    if (!is_valid || (size == 6 && strncmp(item, "wallet", size) == 0)) {
+        fprintf(stderr, "--trust-service %s: must be NAME=FILE_OR_URL, with a NAME of a-z 0-9 - that is not wallet\n", item);
+        return result_error(RESULT_INVALID);
+    }
+    size_t index = serving->issuer_count++;
+    memcpy(serving->names[index], item, size);
+    int printed = snprintf(serving->cache_paths[index], CACHE_PATH_BYTES, "%s/trusted-%.*s.jwks", serving->settings->data, (int)size, item);
+    if (printed < 0 || (size_t)printed >= CACHE_PATH_BYTES) return result_error(RESULT_INVALID);
+    struct trusted_issuer *issuer = &serving->issuers[index];
+    *issuer = (struct trusted_issuer){.name = serving->names[index],
+                                      .kind = IDENTITY_SERVICE,
+                                      .scopes = SCOPE_CREDITS_WRITE | SCOPE_FUNDS_WRITE,
+                                      .source = equals + 1};
+    if (trust_source_is_url(issuer)) issuer->cache_path = serving->cache_paths[index];
+    return result_ok();
+}
+
+static struct result make_trust(struct serving *serving) {
+    struct wallet *wallet = serving->wallet;
+    serving->issuers[serving->issuer_count++] =
+        (struct trusted_issuer){.name = "wallet", .kind = IDENTITY_USER, .scopes = SCOPE_USER | SCOPE_ADMIN, .ring = wallet->keys};
+    for (size_t i = 0; i < serving->settings->trusted_services.count; i++) {
+        TRY(add_trusted_service(serving, serving->settings->trusted_services.items[i]));
+    }
+    TRY(trust_create("wallet", serving->issuers, serving->issuer_count, &serving->trust));
+    trust_load(serving->trust);
+    struct access_options options = {.trust = serving->trust,
+                                     .clock = wallet->service.clock,
+                                     .loop_count = (size_t)serving->settings->loop_count,
+                                     .is_revoked = is_revoked,
+                                     .self = wallet,
+                                     .fetch = fetch};
+    return access_create(&options, &wallet->service.access);
+}
+
+/* ---- making and taking apart ---- */
+
+static struct result make_keys(struct serving *serving) {
+    struct buffer buffer;
+    TRY(key_ring_load(serving->paths.keys, &serving->wallet->keys));
+    arena_init(&serving->arena, LIMIT_ARENA_BYTES);
+    buffer_init(&buffer, &serving->arena, ARENA_CHUNK_BYTES);
+    key_ring_write_jwks(serving->wallet->keys, &buffer);
+    if (buffer.failed) return result_error(RESULT_FULL);
+    serving->wallet->service.jwks = buffer_text(&buffer);
+    return result_ok();
+}
+
+static struct result make_store(struct serving *serving) {
+    struct wallet *wallet = serving->wallet;
+    struct rows rows;
+    struct store_engine engine;
+    id_source_init_system(&serving->ids);
+    TRY(rows_sqlite_create(serving->database, &serving->sqlite));
+    rows_sqlite_bind(serving->sqlite, &rows);
+    struct engine_options options = {.currency = wallet->currency,
+                                     .rows = &rows,
+                                     .ids = &serving->ids,
+                                     .clock = wallet->service.clock,
+                                     .session_ended = session_ended,
+                                     .user_sessions_ended = user_sessions_ended,
+                                     .context = wallet};
+    TRY(engine_create(&options, &serving->engine));
+    engine_bind(serving->engine, &engine);
+    struct store_options store_options = {.name = wallet->service.name, .clock = wallet->service.clock};
+    return store_create(&engine, &store_options, &wallet->service.store);
+}
+
+static struct result make_wallet(struct serving *serving) {
+    struct wallet *wallet = serving->wallet;
+    const struct serve_settings *settings = serving->settings;
+    struct data_meta meta;
+    TRY(data_read_meta(serving->database, &meta));
+    wallet->service.name = "walletd";
+    wallet->service.short_name = "wallet";
+    wallet->service.clock = &clock_system;
+    wallet->service.documents = wallet_assets;
+    wallet->database_path = serving->paths.database;
+    wallet->currency = meta.currency;
+    wallet->region = settings->region;
+    wallet->access_lifetime_us = settings->access_lifetime_s * CLOCK_SECOND_US;
+    wallet->refresh_lifetime_us = settings->refresh_lifetime_s * CLOCK_SECOND_US;
+    memcpy(wallet->idempotency_secret, meta.idempotency_secret, sizeof wallet->idempotency_secret);
+    wallet_register_metrics(&wallet->metrics);
+    enum crypto_cost cost = strcmp(settings->password_cost, "low") == 0 ? CRYPTO_COST_LOW : CRYPTO_COST_STANDARD;
+    TRY(make_keys(serving));
+    TRY(revocations_create(wallet->access_lifetime_us, &wallet->revocations));
+    TRY(load_ended_sessions(serving, now_us_of(wallet) - wallet->access_lifetime_us));
+    TRY(attempts_create(&wallet->attempts));
+    TRY(password_pool_create((size_t)settings->password_thread_count, cost, LIMIT_PASSWORD_QUEUE, &wallet->passwords));
+    TRY(make_store(serving));
+    return make_trust(serving);
+}
+
+static struct result start(struct serving *serving) {
+    struct wallet *wallet = serving->wallet;
+    const struct serve_settings *settings = serving->settings;
+    TRY(router_create(wallet_routes, wallet_route_count, &serving->router));
+    serving->http = (struct http_service){.name = wallet->service.name,
+                                          .self = wallet,
+                                          .routes = wallet_routes,
+                                          .route_count = wallet_route_count,
+                                          .router = serving->router,
+                                          .clock = wallet->service.clock,
+                                          .authorize = access_authorize,
+                                          .allowed_origins = settings->allowed_origins,
+                                          .loop_started = loop_started,
+                                          .loop_stopped = loop_stopped};
+    struct server_options options = {.listen = settings->listen,
+                                     .loop_count = (size_t)settings->loop_count,
+                                     .head_timeout_ms = settings->head_timeout_ms,
+                                     .body_timeout_ms = settings->body_timeout_ms,
+                                     .idle_timeout_ms = settings->idle_timeout_ms,
+                                     .connections_max = (size_t)settings->connections_max};
+    TRY(store_start(wallet->service.store));
+    TRY(access_start(wallet->service.access));
+    TRY(server_start(&serving->http, &options, &serving->server));
+    LOG(LOG_INFO, "listening", LOG_STRING("address", settings->listen.host), LOG_INTEGER("port", server_port(serving->server)));
+    return result_ok();
+}
+
+/* Takers before givers: first nothing new comes in, then what is under way ends, then the rest goes. */
+static void take_apart(struct serving *serving) {
+    struct wallet *wallet = serving->wallet;
+    if (wallet->service.access != NULL) access_stop(wallet->service.access);
+    password_pool_free(wallet->passwords);
+    if (wallet->service.store != NULL) {
+        store_stop(wallet->service.store);
+        store_free(wallet->service.store);
+    }
+    if (serving->server != NULL) server_free(serving->server);
+    router_free(serving->router);
+    if (wallet->service.access != NULL) access_free(wallet->service.access);
+    if (serving->trust != NULL) trust_free(serving->trust);
+    engine_free(serving->engine);
+    rows_sqlite_free(serving->sqlite);
+    if (serving->database != NULL) database_close(serving->database);
+    revocations_free(wallet->revocations);
+    attempts_free(wallet->attempts);
+    if (wallet->keys != NULL) key_ring_free(wallet->keys);
+    arena_release(&serving->arena);
+    free(wallet);
+    free(serving);
+}
+
+static struct result run(struct serving *serving) {
+    TRY(data_paths_of(serving->settings->data, &serving->paths));
+    TRY(data_open(serving->settings->data, DATABASE_WRITE, &serving->database));
+    TRY(make_wallet(serving));
+    TRY(start(serving));
+    service_wait_for_stop();
+    return server_drain(serving->server, serving->settings->drain_deadline_ms);
+}
+
+static enum log_level level_of(const char *name) {
+    if (strcmp(name, "debug") == 0) return LOG_DEBUG;
+    if (strcmp(name, "warn") == 0) return LOG_WARN;
+    return strcmp(name, "error") == 0 ? LOG_ERROR : LOG_INFO;
+}
+
+int serve_run(const struct serve_settings *settings) {
+    if (strcmp(settings->password_cost, "low") == 0 && !settings->listen.is_loopback) {
+        fprintf(stderr, "--password-cost low is refused unless --listen is a loopback address\n");
+        return 2;
+    }
+    if (!phone_region_is_known(settings->region)) {
+        fprintf(stderr, "--default-region %s: no such country\n", settings->region);
+        return 2;
+    }
+    log_init("walletd", level_of(settings->log_level));
+    service_block_signals();
+    struct serving *serving = calloc(1, sizeof *serving);
+    struct wallet *wallet = calloc(1, sizeof *wallet);
+    if (serving == NULL || wallet == NULL) {
+        fprintf(stderr, "there is no memory\n");
+        free(serving);
+        free(wallet);
+        return 1;
+    }
+    serving->settings = settings;
+    serving->wallet = wallet;
+    struct result outcome = run(serving);
+    if (!result_is_ok(outcome)) LOG(LOG_ERROR, "stopped", LOG_STRING("reason", result_name(outcome)));
+    if (result_is_ok(outcome)) LOG(LOG_INFO, "stopped", LOG_STRING("reason", "drained"));
+    take_apart(serving);
+    return result_is_ok(outcome) ? 0 : 1;
+}

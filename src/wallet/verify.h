@@ -1,0 +1,18 @@
+/* Proves the books: every rule of docs/ledger.md that a reader can check, over one state of the database, without changing it. */
+#pragma once
+
+#include <stdio.h>
+
+#include "store/sqlite/database.h"
+
+struct verify_report {
+    int64_t transfers, entries, accounts, users, funds, credits;
+    int64_t issued_minor; /* Σ of all balances but issuance's, = what issuance is below zero */
+    char head[65];        /* hash of the newest transfer, in hex */
+    bool is_sound;
+    char finding[512]; /* the first row that breaks a rule */
+};
+
+/* Reads one state of a live or a stopped system. RESULT_IO and the like: it could not be read. A broken rule is no error: see is_sound. */
+struct result verify_books(struct database *database, struct verify_report *ret_report) MUST_CHECK;
+void verify_print(const struct verify_report *report, FILE *out);

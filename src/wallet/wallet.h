@@ -1,0 +1,62 @@
+/* walletd: the root object that every handler reaches through its exchange. Made before the threads start, then only its parts change. */
+#pragma once
+
+#include "auth/keys.h"
+#include "auth/password.h"
+#include "base/metrics.h"
+#include "service/service.h"
+#include "wallet/attempts.h"
+#include "wallet/reader.h"
+#include "wallet/revocations.h"
+
+/* What belongs to one loop: touched by its thread only. */
+struct wallet_loop {
+    struct reader *reader; /* NULL when the database can't be read: 503 */
+    struct id_source ids;
+};
+
+struct wallet_metrics {
+    struct metric credits_applied, credits_replayed, credits_rejected, transfers, logins_ok, logins_failed, password_queue;
+};
+
+struct wallet {
+    struct service service; /* first: the frame finds it there */
+    const char *database_path;
+    enum currency currency;
+    const char *region; /* ISO 3166 alpha-2: of phone numbers without a country */
+    int64_t access_lifetime_us, refresh_lifetime_us;
+    uint8_t idempotency_secret[CRYPTO_HASH_BYTES];
+    struct key_ring *keys;
+    struct password_pool *passwords;
+    struct revocations *revocations;
+    struct attempts *attempts;
+    struct wallet_metrics metrics;
+    struct wallet_loop loops[LIMIT_LOOPS];
+};
+
+static inline struct wallet *wallet_of(struct exchange *exchange) { return exchange->self; }
+
+extern const struct route wallet_routes[];
+extern const size_t wallet_route_count;
+
+void wallet_register_metrics(struct wallet_metrics *metrics); /* once per process */
+
+/* ---- the handlers, by resource ---- */
+void users_create(struct exchange *exchange);
+void users_get_me(struct exchange *exchange);
+void users_change_password(struct exchange *exchange);
+void sessions_create(struct exchange *exchange);
+void sessions_refresh(struct exchange *exchange);
+void sessions_delete_current(struct exchange *exchange);
+void wallets_get(struct exchange *exchange);
+void transactions_list(struct exchange *exchange);
+void transactions_get(struct exchange *exchange);
+void transfers_create(struct exchange *exchange);
+void credits_create(struct exchange *exchange);
+void funds_create(struct exchange *exchange);
+void funds_get(struct exchange *exchange);
+void funds_top_up(struct exchange *exchange);
+void funds_release(struct exchange *exchange);
+void funds_list_transactions(struct exchange *exchange);
+void accounts_list(struct exchange *exchange);
+void accounts_get(struct exchange *exchange);
