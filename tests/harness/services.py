@@ -125,7 +125,7 @@ class Wallet(Service):
 
     def add_user(self, name, password, admin=False):
         """Only while the service is stopped: it is the one writer."""
-        words = ["user", "add", name, "--data", self.data, "--password-cost", "low"] + (["--admin"] if admin else [])
+        words = ["user", "add", name, "--data", self.data] + (["--admin"] if admin else [])
         done = self.command(*words, input=password + "\n")
         assert done.returncode == 0, done.stderr
 
