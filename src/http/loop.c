@@ -21,7 +21,7 @@
  * each request. 32 KiB hold a head of LIMIT_HEADER_BYTES, so that it is our check which refuses a larger one, up to about 28 KiB. */
 #define CONNECTION_POOL_BYTES (32u * 1024)
 #define EVENTS_MAX            32
-#define WAIT_MS_MAX           1000
+#define WAIT_MS_MAX           60000
 #define ACCEPT_RUNS_MAX       4096            /* at a drain's start, at most ten connections each */
 #define DRAIN_FIRST_US        CLOCK_SECOND_US /* for the first request of a connection that was accepted and had said nothing */
 

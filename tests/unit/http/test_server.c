@@ -107,8 +107,11 @@ static void refused_and_heard_out(const struct toy *toy, const char *head, size_
     assert_true(toy_try_send(fd, filler, filler_bytes));
     assert_int_equal(toy_receive(fd).status, status);
     assert_true(toy_is_closed(fd));
+    int other = toy_connect(toy);
+    expect(other, "GET /fast HTTP/1.1\r\nHost: a\r\n\r\n", 200); /* the loop has been round: what it closes is closed */
     assert_true(toy_still_listens(fd));
     close(fd);
+    close(other);
 }
 
 static void test_no_reset_overtakes_an_answer(void **state) {
