@@ -1,0 +1,205 @@
+"""JSON bodies to the letter, on each route that takes one: what is not JSON is 400, and whatever is wrong inside is 422 and named."""
+import json
+import uuid
+
+import pytest
+
+from harness.client import PASSWORD, new_phone, new_username
+from harness.world import assert_problem
+
+NOT_JSON = {
+    "nothing": b"", "blanks": b"   ", "half an object": b'{"a": ', "a word": b"hello", "two values": b"{} {}", "trailing comma": b'{"a": 1,}',
+    "single quotes": b"{'a': 1}", "NaN": b'{"a": NaN}', "Infinity": b'{"a": Infinity}', "comment": b"{} // why", "leading zero": b'{"a": 01}',
+    "plus": b'{"a": +1}', "hex": b'{"a": 0x10}', "raw line feed": b'{"a": "\n"}', "raw NUL": b'{"a": "\x00"}', "bad escape": b'{"a": "\\x41"}',
+    "not UTF-8": b'{"a": "\xff\xfe"}', "overlong UTF-8": b'{"a": "\xc0\xaf"}', "surrogate in UTF-8": b'{"a": "\xed\xa0\x80"}', "cut UTF-8": b'{"a": "\xd9"}',
+    "lone surrogate": b'{"a": "\\ud800"}', "byte order mark": b"\xef\xbb\xbf{}", "UTF-16": '{"a": 1}'.encode("utf-16"), "point only": b'{"a": .5}',
+}
+BIG = 9007199254740991
+
+
+class Route:
+    """One route with a body that it takes, and whose token."""
+
+    def __init__(self, name, service, method, path, caller, body):
+        self.name, self.service, self.method, self.path, self.caller, self.body = name, service, method, path, caller, body
+
+    def send(self, world, body):
+        client = {"public": world.client(self.service), "shop": world.shop, "admin": getattr(world.operator, self.service)}.get(self.caller)
+        if client is None:
+            user = world.user()
+            client = user.wallet if self.service == "wallet" else user.discount
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        if self.method == "PATCH":
+            campaign = world.operator.campaign()
+            return client.request("PATCH", f"/v1/campaigns/{campaign['id']}", data=data, headers={**headers, "If-Match": f'"{campaign["version"]}"'})
+        path = self.path.replace("{fund}", world.fund()["reference"]) if "{fund}" in self.path else self.path
+        return client.request(self.method, path, data=data, headers=headers)
+
+
+def credit_item():
+    return {"reference": str(uuid.uuid4()), "user_id": "019aab20-4c00-7a31-9f00-5b1e2c3d4e01", "amount": 5, "currency": "IRT"}
+
+
+ROUTES = {route.name: route for route in [
+    Route("users", "wallet", "POST", "/v1/users", "public", lambda: {"username": new_username(), "password": PASSWORD, "phone": new_phone()}),
+    Route("sessions", "wallet", "POST", "/v1/sessions", "public", lambda: {"username": new_username(), "password": PASSWORD}),
+    Route("refresh", "wallet", "POST", "/v1/sessions/refresh", "public", lambda: {"refresh_token": "x"}),
+    Route("password", "wallet", "PUT", "/v1/users/me/password", "user", lambda: {"current_password": PASSWORD, "new_password": PASSWORD + "!"}),
+    Route("transfers", "wallet", "POST", "/v1/wallet/transfers", "user", lambda: {"to": {"username": "nobody-here"}, "amount": 5, "currency": "IRT"}),
+    Route("credits", "wallet", "POST", "/v1/credits", "shop", lambda: {"items": [credit_item()]}),
+    Route("funds", "wallet", "POST", "/v1/funds", "shop", lambda: {"reference": f"f-{uuid.uuid4()}", "amount": 5, "currency": "IRT"}),
+    Route("topup", "wallet", "POST", "/v1/funds/{fund}/topup", "shop", lambda: {"amount": 5, "currency": "IRT"}),
+    Route("redemptions", "discount", "POST", "/v1/redemptions", "user", lambda: {"code": "UNKNOWNCODE", "phone": "09121234567"}),
+    Route("campaigns", "discount", "POST", "/v1/campaigns", "admin", lambda: {
+        "name": "A", "kind": "wallet_credit", "code": f"B{uuid.uuid4().hex[:12]}", "credit": {"amount": 5, "currency": "IRT"}, "max_redemptions": 5}),
+    Route("campaign", "discount", "PATCH", "/v1/campaigns/{id}", "admin", lambda: {"name": "Another"}),
+]}
+ALL = list(ROUTES)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_is_not_json_is_malformed(world, name):
+    route = ROUTES[name]
+    for case in (["nothing", "half an object", "two values", "not UTF-8"] if name != "users" else NOT_JSON):
+        answer = route.send(world, NOT_JSON[case])
+        assert answer.status_code == 400, (case, answer.text)
+        assert_problem(answer, 400, "malformed_json")
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("value", [b"[]", b"null", b"true", b"17", b'"text"', b"[{}]"])
+def test_a_body_must_be_an_object(world, name, value):
+    problem = assert_problem(ROUTES[name].send(world, value), 422, "validation_failed")
+    assert problem["errors"][0]["field"] == ""
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_unknown_members_are_named(world, name):
+    route = ROUTES[name]
+    assert_problem(route.send(world, {**route.body(), "surprise": 1, "پیغام": 2}), 422, "validation_failed", ["surprise", "پیغام"])
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_member_given_twice_is_named(world, name):
+    route = ROUTES[name]
+    body = route.body()
+    member = next(iter(body))
+    text = json.dumps(body)
+    doubled = text[:-1] + f', "{member}": {json.dumps(body[member])}}}'
+    problem = assert_problem(route.send(world, doubled.encode()), 422, "validation_failed")
+    assert member in [fault["field"] for fault in problem["errors"]]
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name != "campaign"])
+def test_every_missing_member_is_named(world, name):
+    route = ROUTES[name]
+    optional = {"phone"} if name == "users" else set()
+    problem = assert_problem(route.send(world, {}), 422, "validation_failed", set(route.body()) - optional)
+    assert {fault["code"] for fault in problem["errors"]} == {"required"}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_member_of_a_wrong_type_is_named(world, name):
+    route = ROUTES[name]
+    for wrong in (17, True, None, [1], {"a": 1}, 1.5):
+        body = {member: wrong for member in route.body()}
+        problem = assert_problem(route.send(world, body), 422, "validation_failed")
+        named = {fault["field"].split(".")[0].split("[")[0] for fault in problem["errors"]}
+        expected = {member for member, right in route.body().items() if not isinstance(wrong, type(right)) or isinstance(wrong, bool)}
+        expected |= {member for member in expected}
+        assert expected <= named or wrong is None, (wrong, problem["errors"])
+        assert named <= set(body) | {"a"}, (wrong, problem["errors"])
+
+
+INTEGERS = [("transfers", "amount"), ("credits", "items[0].amount"), ("funds", "amount"), ("topup", "amount"), ("campaigns", "credit.amount"),
+            ("campaigns", "max_redemptions"), ("campaign", "max_redemptions")]
+NOT_INTEGERS = ["1.0", "1e6", "1E2", "10e-1", "5.5", "-0.0", '"5"', "true", "[5]", "null", "1e400"]
+OUT_OF_BOUNDS = ["0", "-0", "-1", str(BIG + 1), "9223372036854775807", "9223372036854775808", "18446744073709551616", "-9223372036854775809", "1" + "0" * 400]
+
+
+def with_value(route, path, literal):
+    """The route's body with this literal at the path."""
+    text = json.dumps({**route.body(), **({"max_redemptions": 5} if path == "max_redemptions" else {})})
+    mark = f'"{path.split(".")[-1]}": 5'
+    assert text.count(mark) == 1, text
+    return text.replace(mark, mark[:-1] + literal).encode()
+
+
+@pytest.mark.parametrize("name, path", INTEGERS)
+def test_numbers_that_are_no_integers_are_named(world, name, path):
+    route = ROUTES[name]
+    for literal in NOT_INTEGERS:
+        if literal == "null" and name == "campaign":
+            continue
+        assert_problem(route.send(world, with_value(route, path, literal)), 422, "validation_failed", [path])
+
+
+@pytest.mark.parametrize("name, path", INTEGERS)
+def test_integers_out_of_bounds_are_named(world, name, path):
+    route = ROUTES[name]
+    for literal in OUT_OF_BOUNDS:
+        problem = assert_problem(route.send(world, with_value(route, path, literal)), 422, "validation_failed", [path])
+        assert problem["errors"][0]["code"] == "out_of_range", literal
+
+
+def test_the_greatest_amount_passes(world):
+    assert world.shop.post("/v1/credits", {"items": [{**credit_item(), "amount": BIG}]}).json()["items"][0]["code"] == "user_not_found"
+    answer = world.user().wallet.post("/v1/wallet/transfers", {"to": {"username": "nobody-here"}, "amount": BIG, "currency": "IRT"})
+    assert_problem(answer, 404, "recipient_not_found")
+
+
+@pytest.mark.parametrize("currency", ["USD", "irt", "", "IRT ", "IR", 1, None])
+@pytest.mark.parametrize("name, path", [("transfers", "currency"), ("credits", "items[0].currency"), ("funds", "currency"), ("campaigns", "credit.currency")])
+def test_unknown_currencies_are_named(world, name, path, currency):
+    route = ROUTES[name]
+    body = json.dumps(route.body()).replace('"IRT"', json.dumps(currency)).encode()
+    assert_problem(route.send(world, body), 422, "validation_failed", [path])
+
+
+@pytest.mark.parametrize("name, member", [("users", "username"), ("users", "phone"), ("sessions", "username"), ("transfers", "description"),
+                                          ("funds", "reference"), ("redemptions", "phone"), ("campaigns", "name"), ("campaign", "name")])
+def test_a_nul_in_a_text_is_named(world, name, member):
+    route = ROUTES[name]
+    assert_problem(route.send(world, {**route.body(), member: "ab\u0000cdefgh"}), 422, "validation_failed", [member])
+
+
+@pytest.mark.parametrize("opening, closing", [("[", "]"), ('{"a":', "}")], ids=["arrays", "objects"])
+@pytest.mark.parametrize("depth", [50, 500, 2040, 2100, 9000])
+def test_deep_nesting_is_refused(world, opening, closing, depth):
+    route = ROUTES["users"]
+    body = json.dumps(route.body())[:-1].encode() + b', "deep": ' + opening.encode() * depth + b"1" + closing.encode() * depth + b"}"
+    answer = route.send(world, body)
+    assert answer.status_code in (400, 422), answer.text
+    assert answer.json()["code"] in ("malformed_json", "validation_failed")
+    assert ROUTES["users"].send(world, (opening * 20000).encode()[:60000]).status_code == 400
+
+
+def test_every_fault_is_listed(world):
+    answer = world.wallet.post("/v1/users", {"username": "A B", "password": "short", "phone": "12", "extra": 1, "more": 2})
+    assert_problem(answer, 422, "validation_failed", ["username", "password", "phone", "extra", "more"])
+    body = {"name": "", "kind": "gift", "code": "***", "credit": {"amount": 0, "currency": "USD", "x": 1}, "max_redemptions": 0, "max_per_user": 2,
+            "starts_at": "yesterday", "ends_at": "2026-13-01T00:00:00Z", "surprise": None}
+    assert_problem(world.operator.discount.post("/v1/campaigns", body), 422, "validation_failed",
+                   ["name", "kind", "code", "credit.amount", "credit.currency", "credit.x", "max_redemptions", "max_per_user", "starts_at", "ends_at", "surprise"])
+    items = [{**credit_item(), "amount": 0, "surprise": 1}, credit_item(), {"reference": "", "user_id": "me", "amount": "1", "currency": 3}]
+    assert_problem(world.shop.post("/v1/credits", {"items": items}), 422, "validation_failed",
+                   ["items[0].amount", "items[0].surprise", "items[2].reference", "items[2].user_id", "items[2].amount", "items[2].currency"])
+
+
+def test_very_many_faults_are_bounded(world):
+    answer = world.shop.post("/v1/credits", {"items": [{}] * 900})
+    problem = assert_problem(answer, 422, "validation_failed")
+    assert 4 <= len(problem["errors"]) <= 100
+
+
+def test_members_in_any_order_with_blanks(world):
+    username, phone = new_username(), new_phone()
+    body = f'\t{{ \r\n "phone" : "{phone}" ,"password":"{PASSWORD}",\n "username"\t: "{username}" }} \n'
+    assert ROUTES["users"].send(world, body.encode()).json()["username"] == username
+
+
+def test_escapes_are_read(world):
+    username = new_username()
+    body = json.dumps({"username": username, "password": PASSWORD}).replace(username, "".join(f"\\u{ord(letter):04x}" for letter in username))
+    assert ROUTES["users"].send(world, body.encode()).json()["username"] == username

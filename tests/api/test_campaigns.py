@@ -1,0 +1,293 @@
+"""Campaigns: making, finding, changing, pausing and ending them, and their funds in Wallet."""
+import datetime
+import json
+
+import pytest
+
+from harness.client import new_phone
+from harness.services import wait_until
+from harness.world import assert_problem
+
+SOME_ID = "019aab20-4c00-7a31-9f00-5b1e2c3d4e01"
+BIG = 9007199254740991
+
+
+def time_in(seconds):
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def body(**changes):
+    made = {"name": "Nowruz 1404", "kind": "wallet_credit", "code": "C" + new_phone()[1:], "credit": {"amount": 100, "currency": "IRT"}, "max_redemptions": 10, **changes}
+    return {name: value for name, value in made.items() if value != "absent"}
+
+
+def create(world, **changes):
+    return world.operator.discount.post("/v1/campaigns", body(**changes))
+
+
+def get(world, campaign):
+    return world.operator.discount.get(f"/v1/campaigns/{campaign['id']}").json()
+
+
+def patch(world, campaign, changes, match=None):
+    headers = {"If-Match": match if match is not None else f'"{campaign["version"]}"'}
+    return world.operator.discount.request("PATCH", f"/v1/campaigns/{campaign['id']}", json=changes, headers=headers)
+
+
+def act(world, campaign, action):
+    answer = world.operator.discount.post(f"/v1/campaigns/{campaign['id']}/{action}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def fund_account(world, campaign):
+    """The campaign's fund as Wallet has it; None before it is there."""
+    rows, cursor = [], None
+    while True:
+        page = world.operator.wallet.get("/v1/accounts?kind=fund&limit=200" + (f"&cursor={cursor}" if cursor else "")).json()
+        rows += [row for row in page["data"] if row["reference"] == campaign["fund"]["reference"]]
+        cursor = page["next_cursor"]
+        if rows or cursor is None:
+            return rows[0] if rows else None
+
+
+def wait_fund(world, campaign, balance):
+    def found():
+        account = fund_account(world, campaign)
+        return account if account is not None and account["balance"] == balance else None
+    return wait_until(found, f"a fund of {balance}", 15)
+
+
+# ---- making and finding ----
+
+def test_a_campaign(world):
+    given = body()
+    answer = world.operator.discount.post("/v1/campaigns", given)
+    assert answer.status_code == 201, answer.text
+    campaign = answer.json()
+    assert answer.headers["Location"] == f"/v1/campaigns/{campaign['id']}"
+    assert {name: campaign[name] for name in given} == given
+    assert (campaign["max_per_user"], campaign["starts_at"], campaign["ends_at"]) == (1, None, None)
+    assert (campaign["state"], campaign["redeemed"], campaign["remaining"]) == ("active", 0, 10)
+    wait_until(lambda: get(world, campaign)["fund"]["state"] == "open", "the fund", 15)
+    got = world.operator.discount.get(f"/v1/campaigns/{campaign['id']}")
+    assert got.json() == {**campaign, "fund": {**campaign["fund"], "state": "open"}, "updated_at": got.json()["updated_at"]}
+    assert got.headers["ETag"] == f'"{campaign["version"]}"'
+    assert campaign["id"] in [row["id"] for row in world.operator.discount.get("/v1/campaigns?limit=5").json()["data"]]
+
+
+def test_creating_one_opens_its_fund(world):
+    campaign = create(world).json()
+    account = wait_fund(world, campaign, 1000)
+    assert account["state"] == "open"
+    user = world.user()
+    assert user.redeem(campaign["code"]).status_code == 201
+    wait_fund(world, campaign, 900)
+
+
+@pytest.mark.parametrize("change, fields", [
+    ({"name": ""}, ["name"]), ({"name": "x" * 129}, ["name"]), ({"name": "absent"}, ["name"]), ({"kind": "percent_of"}, ["kind"]), ({"kind": 1}, ["kind"]),
+    ({"credit": "absent"}, ["credit"]), ({"credit": 5}, ["credit"]), ({"credit": {"amount": 5}}, ["credit.currency"]), ({"max_redemptions": 0}, ["max_redemptions"]),
+    ({"max_redemptions": 100_000_001}, ["max_redemptions"]), ({"max_per_user": 2}, ["max_per_user"]), ({"max_per_user": 0}, ["max_per_user"]),
+    ({"starts_at": "soon"}, ["starts_at"]), ({"ends_at": "2020-01-01T00:00:00Z"}, ["ends_at"]), ({"code": "absent"}, ["code"]), ({"budget": 5}, ["budget"]),
+    ({"starts_at": "2050-01-02T00:00:00Z", "ends_at": "2050-01-01T00:00:00Z"}, ["ends_at"]),
+    ({"starts_at": "2050-01-01T00:00:00Z", "ends_at": "2050-01-01T00:00:00Z"}, ["ends_at"]),
+])
+def test_wrong_campaigns(world, change, fields):
+    assert_problem(create(world, **change), 422, "validation_failed", fields)
+
+
+def test_a_budget_that_can_not_be_counted(world):
+    problem = assert_problem(create(world, credit={"amount": BIG, "currency": "IRT"}, max_redemptions=2), 422, "validation_failed")
+    assert {fault["field"] for fault in problem["errors"]} & {"credit.amount", "max_redemptions", "credit"}
+
+
+def test_right_campaigns_at_their_bounds(world):
+    for change in ({"name": "ن" * 128}, {"code": None and "x" or "B" + "0" * 40 + new_phone()[1:]}, {"max_per_user": 1}, {"starts_at": None, "ends_at": None},
+                   {"starts_at": "2050-01-01T00:00:00Z", "ends_at": "2050-01-01T00:00:00.000001Z"}, {"credit": {"amount": 1, "currency": "IRT"}, "max_redemptions": 1}):
+        answer = create(world, **change)
+        assert answer.status_code == 201, (change, answer.text)
+        act(world, answer.json(), "end")
+
+
+def test_a_code_is_one_campaigns_own_until_that_ends(world):
+    first = create(world).json()
+    assert_problem(create(world, code=first["code"]), 409, "code_taken")
+    act(world, first, "end")
+    second = create(world, code=first["code"])
+    assert second.status_code == 201
+    user = world.user()
+    assert user.redeem(first["code"]).json()["campaign_id"] == second.json()["id"]
+
+
+def test_unknown_campaigns(world):
+    client = world.operator.discount
+    for odd in (SOME_ID, "1", "x" * 300):
+        path = f"/v1/campaigns/{odd}"
+        for answer in (client.get(path), client.get(f"{path}/report"), client.get(f"{path}/redemptions"), client.post(f"{path}/pause"), client.post(f"{path}/resume"),
+                       client.post(f"{path}/end"), client.request("PATCH", path, json={"name": "A"}, headers={"If-Match": '"1"'})):
+            assert_problem(answer, 404, "campaign_not_found")
+
+
+# ---- states ----
+
+def test_states_by_time(world):
+    campaign = create(world, starts_at=time_in(0.6), ends_at=time_in(1.4)).json()
+    assert campaign["state"] == "scheduled"
+    seen = []
+
+    def over():
+        state = get(world, campaign)["state"]
+        if not seen or seen[-1] != state:
+            seen.append(state)
+        return state == "ended"
+
+    wait_until(over, "the end", 15)
+    assert seen in (["scheduled", "active", "ended"], ["active", "ended"], ["scheduled", "ended"])
+
+
+def test_pause_resume_end(world):
+    campaign = create(world).json()
+    versions = [campaign["version"]]
+    for action, state in (("pause", "paused"), ("pause", "paused"), ("resume", "active"), ("resume", "active"), ("pause", "paused"), ("end", "ended"), ("end", "ended")):
+        changed = act(world, campaign, action)
+        assert changed["state"] == state
+        assert changed["version"] >= versions[-1]
+        versions.append(changed["version"])
+    assert versions[1] == versions[2] and versions[3] == versions[4] and versions[6] == versions[7]
+    assert len(set(versions)) == 5
+    for action in ("pause", "resume"):
+        assert_problem(world.operator.discount.post(f"/v1/campaigns/{campaign['id']}/{action}"), 409, "campaign_state_conflict")
+
+
+def test_a_scheduled_campaign_can_be_paused_and_ended(world):
+    campaign = create(world, starts_at=time_in(3600)).json()
+    assert act(world, campaign, "pause")["state"] == "paused"
+    assert act(world, campaign, "resume")["state"] == "scheduled"
+    assert act(world, campaign, "end")["state"] == "ended"
+
+
+def test_exhausted(world):
+    campaign = create(world, max_redemptions=1).json()
+    assert world.user().redeem(campaign["code"]).status_code == 201
+    got = get(world, campaign)
+    assert (got["state"], got["redeemed"], got["remaining"]) == ("exhausted", 1, 0)
+    raised = patch(world, got, {"max_redemptions": 2}).json()
+    assert (raised["state"], raised["redeemed"], raised["remaining"]) == ("active", 1, 1)
+
+
+def test_at_its_end_the_rest_of_the_fund_goes_back(world):
+    campaign = create(world).json()
+    assert world.user().redeem(campaign["code"]).status_code == 201
+    wait_fund(world, campaign, 900)
+    act(world, campaign, "end")
+    wait_until(lambda: get(world, campaign)["fund"]["state"] == "released", "the release", 15)
+    account = wait_fund(world, campaign, 0)
+    assert account["state"] == "released"
+
+
+def test_at_its_end_by_date_the_rest_of_the_fund_goes_back(world):
+    campaign = create(world, ends_at=time_in(0.5)).json()
+    wait_until(lambda: get(world, campaign)["fund"]["state"] == "released", "the release", 20)
+    assert fund_account(world, campaign)["balance"] == 0
+
+
+# ---- changes ----
+
+def test_a_change_needs_the_version(world):
+    campaign = create(world).json()
+    missing = world.operator.discount.request("PATCH", f"/v1/campaigns/{campaign['id']}", json={"name": "B"})
+    assert_problem(missing, 428, "precondition_required")
+    for match in ('"999"', '"0"', '"x"', 'W/"1"', '""', campaign["id"]):
+        assert_problem(patch(world, campaign, {"name": "B"}, match), 412, "version_mismatch")
+    changed = patch(world, campaign, {"name": "B"})
+    assert changed.status_code == 200
+    assert changed.json()["name"] == "B" and changed.json()["version"] > campaign["version"]
+    assert changed.headers["ETag"] == f'"{changed.json()["version"]}"'
+    assert changed.json()["updated_at"] > campaign["updated_at"]
+    assert_problem(patch(world, campaign, {"name": "C"}), 412, "version_mismatch")
+    assert patch(world, campaign, {"name": "C"}, "*").status_code == 200
+    assert patch(world, campaign, {"name": "D"}, f'"1000", "{get(world, campaign)["version"]}"').status_code == 200
+
+
+def test_a_change_against_redemptions_in_between_is_fine(world):
+    """Places that go meanwhile are no change by an admin."""
+    campaign = create(world).json()
+    assert world.user().redeem(campaign["code"]).status_code == 201
+    assert patch(world, campaign, {"name": "B"}).status_code == 200
+
+
+def test_one_of_two_admins_at_once_wins(world):
+    campaign = create(world).json()
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {world.operator.token}", "If-Match": f'"{campaign["version"]}"'}
+    requests = [(headers, json.dumps({"name": f"by {index}"}).encode()) for index in range(10)]
+    answers = world.all_at_once("discount", "PATCH", f"/v1/campaigns/{campaign['id']}", requests)
+    assert sorted(answer.status for answer in answers) == [200] + [412] * 9
+
+
+def test_a_raised_limit_is_followed_by_the_fund(world):
+    campaign = create(world, max_redemptions=1).json()
+    wait_fund(world, campaign, 100)
+    assert world.user().redeem(campaign["code"]).status_code == 201
+    assert_problem(world.user().redeem(campaign["code"]), 410, "sold_out")
+    raised = patch(world, campaign, {"max_redemptions": 3})
+    assert raised.status_code == 200 and raised.json()["remaining"] == 2
+    for _ in range(2):
+        answer = world.user().redeem(campaign["code"])
+        assert answer.status_code in (201, 202), answer.text
+    report = world.operator.wait_settled(campaign["id"])
+    assert (report["redeemed"], report["credited"], report["remaining"]) == (3, 3, 0)
+    wait_fund(world, campaign, 0)
+    assert [row["position"] for row in world.operator.winners(campaign["id"])] == [1, 2, 3]
+
+
+def test_a_lowered_limit(world):
+    campaign = create(world, max_redemptions=10).json()
+    for _ in range(2):
+        assert world.user().redeem(campaign["code"]).status_code == 201
+    too_low = assert_problem(patch(world, campaign, {"max_redemptions": 1}), 422, "validation_failed", ["max_redemptions"])
+    assert too_low["errors"][0]["code"] == "out_of_range"
+    lowered = patch(world, campaign, {"max_redemptions": 2}).json()
+    assert (lowered["state"], lowered["remaining"], lowered["redeemed"]) == ("exhausted", 0, 2)
+    assert_problem(world.user().redeem(campaign["code"]), 410, "sold_out")
+    raised = patch(world, lowered, {"max_redemptions": 4}).json()
+    assert (raised["state"], raised["remaining"]) == ("active", 2)
+    assert world.user().redeem(campaign["code"]).json()["position"] == 3
+
+
+def test_dates_can_be_moved(world):
+    campaign = create(world, starts_at=time_in(3600)).json()
+    user = world.user()
+    assert_problem(user.redeem(campaign["code"]), 409, "campaign_not_started")
+    later = patch(world, campaign, {"starts_at": time_in(7200), "ends_at": time_in(9000)}).json()
+    assert later["state"] == "scheduled" and later["ends_at"] is not None
+    now = patch(world, later, {"starts_at": None, "ends_at": None}).json()
+    assert (now["state"], now["starts_at"], now["ends_at"]) == ("active", None, None)
+    assert user.redeem(campaign["code"]).status_code == 201
+    assert_problem(patch(world, now, {"starts_at": time_in(60)}), 409, "campaign_state_conflict")
+    assert_problem(patch(world, now, {"ends_at": "2020-01-01T00:00:00Z"}), 422, "validation_failed", ["ends_at"])
+    assert patch(world, now, {"ends_at": time_in(60)}).status_code == 200
+
+
+def test_changes_that_are_none(world):
+    campaign = create(world).json()
+    answer = patch(world, campaign, {})
+    assert answer.status_code == 200 and answer.json()["version"] == campaign["version"]
+    for change, fields in (({"name": ""}, ["name"]), ({"max_redemptions": 0, "x": 1}, ["max_redemptions", "x"]), ({"code": "ANOTHER"}, ["code"]),
+                           ({"credit": {"amount": 1, "currency": "IRT"}}, ["credit"]), ({"state": "ended"}, ["state"]), ({"name": None}, ["name"])):
+        assert_problem(patch(world, campaign, change), 422, "validation_failed", fields)
+    assert {name: value for name, value in get(world, campaign).items() if name not in ("fund", "updated_at")} == {
+        name: value for name, value in campaign.items() if name not in ("fund", "updated_at")}
+
+
+def test_what_has_ended_does_not_change(world):
+    campaign = act(world, create(world).json(), "end")
+    for change in ({"name": "B"}, {"max_redemptions": 20}, {"ends_at": None}):
+        assert_problem(patch(world, campaign, change), 409, "campaign_state_conflict")
+
+
+def test_changes_are_logged_with_their_sequence(world):
+    campaign = create(world).json()
+    patch(world, campaign, {"name": "Renamed"})
+    lines = [json.loads(line) for line in world.pair.discount.log.read_text().splitlines() if line.startswith("{") and campaign["id"] in line]
+    assert [line for line in lines if "change" in line["event"] and "sequence" in line], lines

@@ -1,0 +1,224 @@
+"""Idempotency-Key on every POST that makes something or moves money."""
+import json
+import uuid
+
+import pytest
+
+from harness.client import PASSWORD, new_phone, new_username
+from harness.world import assert_problem
+
+
+class Action:
+    """A POST that takes a key: `prepare` gives (client, path, body, changed body, the members that differ, a count of its effects)."""
+
+    def __init__(self, name, prepare, status=201):
+        self.name, self.prepare, self.status = name, prepare, status
+
+
+def register(world):
+    body = {"username": new_username(), "password": PASSWORD, "phone": new_phone()}
+    changed = {**body, "username": new_username()}
+    return world.wallet, "/v1/users", body, changed, ["username"], lambda: int(bool(world.operator.wallet.get(f"/v1/accounts?username={body['username']}").json()["data"]))
+
+
+def transfer(world):
+    sender, receiver = world.rich_user(1000), world.user()
+    body = {"to": {"username": receiver.username}, "amount": 10, "currency": "IRT", "description": "Lunch"}
+    changed = {"to": {"username": receiver.username}, "amount": 11, "currency": "IRT"}
+    return sender.wallet, "/v1/wallet/transfers", body, changed, ["amount", "description"], lambda: receiver.balance() // 10
+
+
+def credit(world):
+    user = world.user()
+    body = {"items": [{"reference": str(uuid.uuid4()), "user_id": user.id, "amount": 10, "currency": "IRT"}]}
+    changed = {"items": [{**body["items"][0], "amount": 20}]}
+    return world.shop, "/v1/credits", body, changed, ["items[0].amount"], lambda: user.balance() // 10
+
+
+def fund(world):
+    body = {"reference": f"f-{uuid.uuid4()}", "amount": 10, "currency": "IRT"}
+    return world.shop, "/v1/funds", body, {**body, "amount": 11}, ["amount"], lambda: world.shop.get(f"/v1/funds/{body['reference']}").json()["funded"] // 10
+
+
+def topup(world):
+    reference = world.fund(10)["reference"]
+    body = {"amount": 10, "currency": "IRT"}
+    count = lambda: world.shop.get(f"/v1/funds/{reference}").json()["funded"] // 10 - 1  # noqa: E731
+    return world.shop, f"/v1/funds/{reference}/topup", body, {**body, "amount": 20}, ["amount"], count
+
+
+def campaign(world):
+    body = {"name": "A", "kind": "wallet_credit", "code": "K" + new_phone()[1:], "credit": {"amount": 5, "currency": "IRT"}, "max_redemptions": 5}
+    changed = {**body, "credit": {"amount": 6, "currency": "IRT"}, "name": "B"}
+    count = lambda: sum(row["code"] == body["code"] for row in world.operator.discount.get("/v1/campaigns?limit=200").json()["data"])  # noqa: E731
+    return world.operator.discount, "/v1/campaigns", body, changed, ["name", "credit.amount"], count
+
+
+def redemption(world):
+    made = world.operator.campaign(places=5)
+    user = world.user()
+    body = {"code": made["code"], "phone": user.phone}
+    return user.discount, "/v1/redemptions", body, {**body, "code": made["code"] + "X"}, ["code"], lambda: world.operator.report(made["id"])["redeemed"]
+
+
+ACTIONS = [Action("users", register), Action("transfers", transfer), Action("credits", credit, 200), Action("funds", fund), Action("topup", topup, 200),
+           Action("campaigns", campaign), Action("redemptions", redemption)]
+
+
+@pytest.fixture(params=ACTIONS, ids=lambda action: action.name)
+def action(request):
+    return request.param
+
+
+def test_a_replay_is_byte_identical(world, action):
+    client, path, body, _, _, effects = action.prepare(world)
+    key = str(uuid.uuid4())
+    first = client.post(path, body, key=key)
+    assert first.status_code == action.status, first.text
+    assert "Idempotent-Replayed" not in first.headers
+    for _ in range(2):
+        again = client.post(path, body, key=key)
+        assert again.status_code == first.status_code
+        assert again.content == first.content
+        assert again.headers["Idempotent-Replayed"] == "true"
+        assert again.headers.get("Location") == first.headers.get("Location")
+        assert again.headers["Content-Type"] == first.headers["Content-Type"]
+    assert effects() == 1
+
+
+def test_another_body_is_refused_and_the_members_named(world, action):
+    client, path, body, changed, differing, effects = action.prepare(world)
+    key = str(uuid.uuid4())
+    assert client.post(path, body, key=key).status_code == action.status
+    problem = assert_problem(client.post(path, changed, key=key), 422, "idempotency_key_reused", differing)
+    assert all(fault["code"] == "differs" for fault in problem["errors"])
+    again = client.post(path, body, key=key)
+    assert again.status_code == action.status and again.headers["Idempotent-Replayed"] == "true"
+    assert effects() == 1
+
+
+def test_the_same_body_written_otherwise_is_the_same(world, action):
+    client, path, body, _, _, effects = action.prepare(world)
+    key = str(uuid.uuid4())
+    first = client.post(path, body, key=key)
+    text = json.dumps(dict(reversed(body.items())), indent=2).encode()
+    again = client.request("POST", path, data=text, headers={"Content-Type": "application/json"}, key=key)
+    assert again.content == first.content and again.headers["Idempotent-Replayed"] == "true"
+    assert effects() == 1
+
+
+def test_concurrent_duplicates_have_one_effect_and_one_answer(world, action):
+    client, path, body, _, _, effects = action.prepare(world)
+    headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
+    if client.token:
+        headers["Authorization"] = f"Bearer {client.token}"
+    service = "wallet" if client.base_url == world.wallet.base_url else "discount"
+    answers = world.all_at_once(service, "POST", path, [(headers, json.dumps(body).encode())] * 24)
+    assert {answer.status for answer in answers} == {action.status}
+    assert len({answer.body for answer in answers}) == 1
+    assert sum(answer.header("Idempotent-Replayed") is None for answer in answers) == 1
+    assert effects() == 1
+
+
+def test_without_a_key_each_request_is_its_own(world):
+    client, path, body, _, _, effects = transfer(world)
+    first, second = client.post(path, body), client.post(path, body)
+    assert first.json()["id"] != second.json()["id"]
+    assert effects() == 2
+
+
+@pytest.mark.parametrize("key", ["k", "x" * 255, "with blanks, and; \"signs\" ~!", "0"])
+def test_right_keys(world, key):
+    client, path, body, _, _, _ = transfer(world)
+    first = client.post(path, body, key=key)
+    assert first.status_code == 201, first.text
+    assert client.post(path, body, key=key).content == first.content
+
+
+@pytest.mark.parametrize("key", [b"x" * 256, b"", b"caf\xc3\xa9", b"\x7f", b"\xff", b"a\tb"])
+def test_wrong_keys_are_named(world, key):
+    sender = world.rich_user(1000)
+    body = json.dumps({"to": {"username": world.user().username}, "amount": 10, "currency": "IRT"}).encode()
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {sender.token}", "Idempotency-Key": key}
+    answer = world.raw("wallet", "POST", "/v1/wallet/transfers", headers, body)
+    assert answer.status == 422, answer.body
+    assert [fault["field"] for fault in json.loads(answer.body)["errors"]] == ["Idempotency-Key"]
+    assert sender.balance() == 1000
+
+
+def test_keys_belong_to_their_caller(world):
+    key = str(uuid.uuid4())
+    receiver = world.user()
+    body = {"to": {"username": receiver.username}, "amount": 10, "currency": "IRT"}
+    answers = [world.rich_user(1000).wallet.post("/v1/wallet/transfers", body, key=key) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert all("Idempotent-Replayed" not in answer.headers for answer in answers)
+    assert receiver.balance() == 20
+    item = {"user_id": receiver.id, "amount": 1, "currency": "IRT"}
+    for client in (world.shop, world.bank):
+        answer = client.post("/v1/credits", {"items": [{**item, "reference": "the same"}]}, key=key)
+        assert answer.status_code == 200 and "Idempotent-Replayed" not in answer.headers
+
+
+def test_definite_refusals_are_kept(world):
+    sender, receiver = world.user(), world.user()
+    body = {"to": {"username": receiver.username}, "amount": 10, "currency": "IRT"}
+    key = str(uuid.uuid4())
+    first = sender.wallet.post("/v1/wallet/transfers", body, key=key)
+    assert_problem(first, 409, "insufficient_funds")
+    world.credit(sender.id, 100)
+    again = sender.wallet.post("/v1/wallet/transfers", body, key=key)
+    assert again.status_code == 409 and again.content == first.content and again.headers["Idempotent-Replayed"] == "true"
+    assert sender.wallet.post("/v1/wallet/transfers", body, key=str(uuid.uuid4())).status_code == 201
+
+
+def test_a_sold_out_is_kept(world):
+    made = world.operator.campaign(places=1)
+    assert world.user().redeem(made["code"]).status_code == 201
+    late, key = world.user(), str(uuid.uuid4())
+    first = late.redeem(made["code"], key=key)
+    assert_problem(first, 410, "sold_out")
+    raised = world.operator.discount.request("PATCH", f"/v1/campaigns/{made['id']}", json={"max_redemptions": 2}, headers={"If-Match": f'"{made["version"]}"'})
+    assert raised.status_code == 200
+    again = late.redeem(made["code"], key=key)
+    assert again.status_code == 410 and again.content == first.content and again.headers["Idempotent-Replayed"] == "true"
+    assert late.redeem(made["code"], key=str(uuid.uuid4())).status_code == 201
+
+
+def test_what_passes_is_not_kept(world):
+    """401 and 400 say nothing about the request itself."""
+    client, path, body, _, _, effects = transfer(world)
+    key = str(uuid.uuid4())
+    assert client.post(path, body, key=key, token=client.token[:-4] + "AAAA").status_code == 401
+    assert client.request("POST", path, data=b"{", headers={"Content-Type": "application/json"}, key=key).status_code == 400
+    good = client.post(path, body, key=key)
+    assert good.status_code == 201 and "Idempotent-Replayed" not in good.headers
+    assert effects() == 1
+
+
+def test_a_paused_campaign_is_not_kept(world):
+    made = world.operator.campaign(places=1)
+    path = f"/v1/campaigns/{made['id']}"
+    world.operator.discount.post(f"{path}/pause")
+    user, key = world.user(), str(uuid.uuid4())
+    assert_problem(user.redeem(made["code"], key=key), 409, "campaign_paused")
+    world.operator.discount.post(f"{path}/resume")
+    assert user.redeem(made["code"], key=key).status_code == 201
+
+
+def test_keys_survive_a_kill(make_world):
+    world = make_world()
+    kept = []
+    for prepare in (register, transfer, fund, campaign, redemption):
+        client, path, body, _, _, effects = prepare(world)
+        key = str(uuid.uuid4())
+        kept.append((client, path, body, key, client.post(path, body, key=key), effects))
+    for service in (world.pair.wallet, world.pair.discount):
+        service.kill()
+        service.start()
+    for client, path, body, key, first, effects in kept:
+        again = client.post(path, body, key=key)
+        assert again.status_code == first.status_code and again.content == first.content, path
+        assert again.headers["Idempotent-Replayed"] == "true"
+        assert effects() == 1
+    world.assert_clean()

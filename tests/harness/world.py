@@ -1,0 +1,93 @@
+"""A running pair with the clients, users and services that a test wants, and the check of a refusal."""
+import uuid
+
+from .client import Client, Operator, User
+from .raw import ask, at_once, request_bytes
+from .tokens import WalletKey
+
+
+class World:
+    """A running pair, and everything that a test wants of it."""
+
+    def __init__(self, pair, issuers, contracts):
+        self.pair = pair
+        self.issuers = issuers
+        self.contracts = contracts
+        self.connect()
+
+    def connect(self):
+        """Also after a restart: new connections, a new session of the operator."""
+        pair = self.pair
+        self.wallet = Client(pair.wallet.url, self.contracts["wallet"].check_response)
+        self.discount = Client(pair.discount.url, self.contracts["discount"].check_response)
+        self.operator = Operator(self.wallet, self.discount, pair.admin_name, pair.admin_password)
+        self.shop = self.wallet.with_token(self.issuers["shop"].token())
+        self.bank = self.wallet.with_token(self.issuers["bank"].token())
+        return self
+
+    @property
+    def wallet_key(self):
+        return WalletKey(self.pair.wallet.data)
+
+    def service(self, name):
+        """("wallet" | "discount") → the process."""
+        return self.pair.wallet if name == "wallet" else self.pair.discount
+
+    def client(self, name):
+        return self.wallet if name == "wallet" else self.discount
+
+    def user(self, **options):
+        return User(self.wallet, self.discount, **options)
+
+    def rich_user(self, amount=1_000_000, **options):
+        user = self.user(**options)
+        self.credit(user.id, amount)
+        return user
+
+    def credit(self, user_id, amount, **members):
+        item = {"reference": str(uuid.uuid4()), "user_id": user_id, "amount": amount, "currency": "IRT", **members}
+        answer = self.shop.post("/v1/credits", {"items": [item]})
+        assert answer.status_code == 200, answer.text
+        outcome = answer.json()["items"][0]
+        assert outcome["status"] == "applied", outcome
+        return outcome
+
+    def fund(self, amount=1_000_000, reference=None):
+        answer = self.shop.post("/v1/funds", {"reference": reference or f"fund-{uuid.uuid4()}", "amount": amount, "currency": "IRT"})
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def raw(self, name, method, target, headers=None, body=None, **options):
+        """One request by hand, checked like any other."""
+        answer = ask(self.service(name).port, request_bytes(method, target, headers, body, **options), method)
+        assert answer is not None, "closed without an answer"
+        self.contracts[name].check(method, target, answer.status, answer.headers, answer.body)
+        return answer
+
+    def all_at_once(self, name, method, target, requests):
+        """[(headers, body)] in one instant."""
+        answers = at_once(self.service(name).port, [request_bytes(method, target, headers, body) for headers, body in requests])
+        for answer in answers:
+            assert answer is not None, "closed without an answer"
+            self.contracts[name].check(method, target, answer.status, answer.headers, answer.body)
+        return answers
+
+    def assert_clean(self):
+        """The invariants, by the services' own commands, on the live system."""
+        for done in (self.pair.wallet.verify(), self.pair.discount.verify(), self.pair.discount.reconcile()):
+            assert done.returncode == 0, f"{done.args}: {done.stdout}{done.stderr}"
+
+
+def assert_problem(answer, status, code, fields=None):
+    """Status and code, and with `fields` exactly the members that `errors` names; returns the document."""
+    assert answer.status_code == status, f"{answer.status_code} instead of {status}: {answer.text}"
+    assert answer.headers["Content-Type"].split(";")[0] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["code"] == code, problem
+    assert problem["type"] == f"urn:hamyan:problem:{code}"
+    if fields is not None:
+        assert sorted(fault["field"] for fault in problem["errors"]) == sorted(fields), problem["errors"]
+    if status in (429, 503):
+        assert int(answer.headers["Retry-After"]) >= 1
+    return problem
