@@ -143,7 +143,7 @@ struct result verify_database(const char *path, FILE *out) {
     TRY(database_open(path, DATABASE_READ, &discount_schema, &verification.database));
     struct result outcome = database_begin_read(verification.database);
     if (result_is_ok(outcome)) outcome = database_verify(verification.database, finding, sizeof finding);
-    if (finding[0] != '\0') fprintf(out, "BROKEN: the database itself: %s\n", finding);
+    if (!result_is_ok(outcome) && finding[0] != '\0') fprintf(out, "BROKEN: the database itself: %s\n", finding);
     if (result_is_ok(outcome)) outcome = walk_campaigns(&verification);
     if (result_is_ok(outcome)) outcome = check_rules(&verification);
     database_end_read(verification.database);

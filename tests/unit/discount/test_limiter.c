@@ -1,0 +1,68 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/crypto.h"
+#include "discount/limiter.h"
+
+#define NOW    INT64_C(1000000000)
+#define MINUTE INT64_C(60000000)
+
+static struct id user(uint64_t number) {
+    struct id id = {.bytes = {1}};
+    memcpy(id.bytes + 8, &number, sizeof number);
+    return id;
+}
+
+static void test_a_user_who_guesses_waits(void **state) {
+    (void)state;
+    struct limiter *limiter;
+    assert_true(result_is_ok(limiter_create(&limiter)));
+    for (unsigned i = 0; i < LIMITER_USER_BURST; i++) {
+        assert_int_equal(limiter_user_wait_s(limiter, user(1), NOW), 0);
+        assert_int_equal(limiter_count_wrong(limiter, user(1), "10.0.0.1", NOW), 0);
+    }
+    int64_t wait_s = limiter_user_wait_s(limiter, user(1), NOW);
+    assert_true(wait_s >= 1 && wait_s <= 60 / LIMITER_USER_PER_MINUTE);
+    assert_true(limiter_count_wrong(limiter, user(1), "10.0.0.1", NOW) > 0);
+    assert_int_equal(limiter_user_wait_s(limiter, user(2), NOW), 0);
+    assert_int_equal(limiter_user_wait_s(limiter, user(1), NOW + wait_s * 1000000), 0);
+    assert_int_equal(limiter_count_wrong(limiter, user(1), "10.0.0.1", NOW + wait_s * 1000000), 0);
+    assert_true(limiter_user_wait_s(limiter, user(1), NOW + wait_s * 1000000) > 0); /* one token came back, not all */
+    limiter_free(limiter);
+}
+
+static void test_an_address_has_its_own_bucket(void **state) {
+    (void)state;
+    struct limiter *limiter;
+    assert_true(result_is_ok(limiter_create(&limiter)));
+    for (uint64_t i = 0; i < LIMITER_ADDRESS_BURST; i++) assert_int_equal(limiter_count_wrong(limiter, user(i), "2001:db8:0:1::1", NOW), 0);
+    assert_true(limiter_count_wrong(limiter, user(9999), "2001:db8:0:1::2", NOW) > 0); /* the same /64 */
+    assert_int_equal(limiter_count_wrong(limiter, user(9998), "2001:db8:0:2::1", NOW), 0);
+    assert_int_equal(limiter_count_wrong(limiter, user(9997), "2001:db8:0:1::2", NOW + MINUTE), 0);
+    limiter_free(limiter);
+}
+
+/* More users than the table has places: it stays bounded, and nobody who did nothing waits. */
+static void test_a_flood_of_users_does_not_block_others(void **state) {
+    (void)state;
+    struct limiter *limiter;
+    assert_true(result_is_ok(limiter_create(&limiter)));
+    for (uint64_t i = 0; i < 100000; i++) (void)limiter_count_wrong(limiter, user(i), "10.0.0.1", NOW + (int64_t)i);
+    for (uint64_t i = 200000; i < 201000; i++) assert_int_equal(limiter_user_wait_s(limiter, user(i), NOW + 100000), 0);
+    limiter_free(limiter);
+}
+
+int main(void) {
+    crypto_init();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_user_who_guesses_waits),
+        cmocka_unit_test(test_an_address_has_its_own_bucket),
+        cmocka_unit_test(test_a_flood_of_users_does_not_block_others),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
