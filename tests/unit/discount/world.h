@@ -1,0 +1,186 @@
+/* A whole discountd without its HTTP server: store, board, settler and a scripted Wallet, for the tests of this folder. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "discount/answer.h"
+#include "discount/discount.h"
+#include "discount_schema.h"
+#include "store/sqlite/database.h"
+
+/* ---- an exchange that waits for its answer ---- */
+
+struct test_exchange {
+    struct exchange exchange;
+    struct waker waker;
+};
+
+static inline void test_deliver(struct exchange *exchange) { waker_wake(&((struct test_exchange *)exchange)->waker); }
+
+static inline struct test_exchange *exchange_new(struct discount *discount, struct id user_id) {
+    struct test_exchange *test = calloc(1, sizeof *test);
+    assert_non_null(test);
+    assert_true(result_is_ok(waker_init(&test->waker)));
+    struct exchange *exchange = &test->exchange;
+    const struct http_service service = {.name = "test", .self = discount, .clock = &clock_system};
+    exchange_init(exchange, &service);
+    exchange->service = NULL; /* nobody asks it on this way */
+    exchange->deliver = test_deliver;
+    exchange->request_id = TEXT("test");
+    exchange->path = TEXT("/v1/redemptions");
+    exchange->method = TEXT("POST");
+    exchange->caller = (struct identity){.kind = IDENTITY_USER, .scopes = SCOPE_USER | SCOPE_ADMIN, .user_id = user_id};
+    exchange->received_monotonic_us = clock_monotonic_us(&clock_system);
+    exchange->state = EXCHANGE_HANDLING;
+    return test;
+}
+
+/* Waits for the answer: a test that gets none fails instead of hanging. */
+static inline int exchange_wait(struct test_exchange *test) {
+    if (!waker_wait(&test->waker, 20 * CLOCK_SECOND_US)) fail_msg("no answer within 20 s");
+    return test->exchange.status;
+}
+
+static inline void exchange_delete(struct test_exchange *test) {
+    waker_close(&test->waker);
+    exchange_clear(&test->exchange);
+    free(test);
+}
+
+static inline bool body_has(const struct test_exchange *test, const char *piece) {
+    return memmem(test->exchange.reply_body.data, test->exchange.reply_body.size, piece, strlen(piece)) != NULL;
+}
+
+/* ---- the service ---- */
+
+struct world {
+    struct discount discount;
+    struct database *database;
+    struct engine *engine;
+    struct key_ring *keys;
+    char folder[64], database_path[128], keys_path[128], url[64];
+    size_t claims_max;
+    int64_t settle_wait_ms;
+    struct id_source ids;
+};
+
+static inline void world_start(struct world *world) {
+    struct rows rows;
+    struct discount *discount = &world->discount;
+    *discount = (struct discount){.region = "IR"};
+    discount->service.clock = &clock_system;
+    discount->service.name = "discountd";
+    assert_true(result_is_ok(database_open(world->database_path, DATABASE_WRITE, &discount_schema, &world->database)));
+    assert_true(result_is_ok(board_create(LIMIT_CAMPAIGNS, &discount->board)));
+    assert_true(result_is_ok(rows_sqlite_create(world->database, &rows)));
+    assert_true(result_is_ok(engine_create(&rows, discount->board, &world->engine)));
+    struct store_engine engine = engine_interface(world->engine);
+    struct store_options options = {.name = "test", .clock = &clock_system};
+    assert_true(result_is_ok(store_create(&engine, &options, &discount->service.store)));
+    struct settler_options settler = {.discount = discount,
+                                      .clock = &clock_system,
+                                      .keys = world->keys,
+                                      .wallet_url = world->url,
+                                      .database_path = world->database_path,
+                                      .settle_wait_ms = world->settle_wait_ms,
+                                      .claims_max = world->claims_max};
+    assert_true(result_is_ok(settler_create(&settler, &discount->settler)));
+    assert_true(result_is_ok(store_start(discount->service.store)));
+    assert_true(result_is_ok(settler_start(discount->settler)));
+}
+
+static inline void world_stop(struct world *world) {
+    struct discount *discount = &world->discount;
+    settler_stop(discount->settler);
+    store_stop(discount->service.store);
+    assert_true(result_is_ok(engine_flush(world->engine)));
+    settler_free(discount->settler);
+    store_free(discount->service.store);
+    engine_free(world->engine);
+    board_free(discount->board);
+    database_close(world->database);
+}
+
+static inline void world_create(struct world *world, uint16_t wallet_port) {
+    snprintf(world->folder, sizeof world->folder, "/tmp/discount-test-XXXXXX");
+    assert_non_null(mkdtemp(world->folder));
+    snprintf(world->database_path, sizeof world->database_path, "%s/discount.db", world->folder);
+    snprintf(world->keys_path, sizeof world->keys_path, "%s/keys", world->folder);
+    snprintf(world->url, sizeof world->url, "http://127.0.0.1:%u", wallet_port);
+    assert_int_equal(mkdir(world->keys_path, 0700), 0);
+    assert_true(result_is_ok(key_generate(world->keys_path, KEY_RS256, clock_now_us(&clock_system))));
+    assert_true(result_is_ok(key_ring_load(world->keys_path, &world->keys)));
+    struct database *database;
+    assert_true(result_is_ok(database_open(world->database_path, DATABASE_CREATE, &discount_schema, &database)));
+    database_close(database);
+    id_source_init_system(&world->ids);
+}
+
+static inline void world_delete(struct world *world) {
+    char command[160];
+    key_ring_free(world->keys);
+    snprintf(command, sizeof command, "rm -rf '%s'", world->folder);
+    assert_int_equal(system(command), 0);
+}
+
+/* ---- requests ---- */
+
+static inline struct code test_code(const char *text) {
+    struct code code;
+    assert_true(result_is_ok(code_parse(text_of(text), &code)));
+    return code;
+}
+
+static inline struct id test_user(uint64_t number) {
+    struct id id = {.bytes = {[6] = 0x70, [8] = 0x80}};
+    memcpy(id.bytes, &number, 4);
+    return id;
+}
+
+static inline void test_key(struct discount_operation *operation, const char *key) {
+    if (key == NULL) return;
+    operation->idempotency = (struct idempotency_request){.caller = TEXT("user:x"), .key = text_of(key), .fingerprint = TEXT("same")};
+    operation->idempotency.lookup = crypto_hash(text_of(key));
+}
+
+static inline struct test_exchange *world_create_campaign(struct world *world, const char *code, int64_t places, const char *key) {
+    struct test_exchange *test = exchange_new(&world->discount, test_user(9999999));
+    struct discount_operation *operation = operation_create(&test->exchange, OPERATION_CREATE);
+    operation->id = id_make(&world->ids, clock_now_us(&clock_system));
+    operation->create = (struct campaign_create){
+        .code = test_code(code), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = places};
+    test_key(operation, key);
+    operation_submit(operation);
+    return test;
+}
+
+static inline struct test_exchange *world_redeem(struct world *world, const char *code, unsigned user, const char *key) {
+    struct test_exchange *test = exchange_new(&world->discount, test_user(user));
+    struct discount_operation *operation = operation_create(&test->exchange, OPERATION_REDEEM);
+    char phone[24];
+    snprintf(phone, sizeof phone, "+9891%08u", user);
+    operation->id = id_make(&world->ids, clock_now_us(&clock_system));
+    operation->redeem = (struct redeem_request){.code = test_code(code), .user_id = test_user(user)};
+    assert_true(result_is_ok(phone_parse(text_of(phone), "IR", &operation->redeem.phone)));
+    test_key(operation, key);
+    operation_submit(operation);
+    return test;
+}
+
+static inline struct campaign_view world_view(struct world *world, const char *code) {
+    struct code parsed = test_code(code);
+    struct board_slot *slot = board_find_code(world->discount.board, &parsed);
+    assert_non_null(slot);
+    return board_view(slot);
+}
