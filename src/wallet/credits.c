@@ -23,7 +23,7 @@ static void read_item(struct exchange *exchange, const struct json_value *value,
     char prefix[PREFIX_BYTES];
     snprintf(prefix, sizeof prefix, "items[%zu].", index);
     const struct json_value *metadata = NULL;
-    bool has_reference = false, has_fund = false, has_metadata = false;
+    bool has_reference = false, has_fund = false;
     const struct json_member members[] = {
         {.name = "reference", .kind = JSON_TEXT, .target = &item->reference, .required = true, .present = &has_reference},
         {.name = "user_id", .kind = JSON_ID, .target = &item->user_id, .required = true},
@@ -31,7 +31,7 @@ static void read_item(struct exchange *exchange, const struct json_value *value,
         {.name = "currency", .kind = JSON_CURRENCY, .target = &item->amount.currency, .required = true},
         {.name = "fund", .kind = JSON_TEXT, .target = &item->fund, .present = &has_fund},
         {.name = "description", .kind = JSON_TEXT, .target = &item->description, .max = LIMIT_DESCRIPTION_CHARACTERS},
-        {.name = "metadata", .kind = JSON_OBJECT, .target = &metadata, .present = &has_metadata},
+        {.name = "metadata", .kind = JSON_OBJECT, .target = &metadata},
     };
     if (!json_is_object(value)) {
         prefix[snprintf(prefix, sizeof prefix, "items[%zu]", index)] = '\0';
@@ -41,7 +41,7 @@ static void read_item(struct exchange *exchange, const struct json_value *value,
     json_read(value, prefix, members, ARRAY_COUNT(members), faults);
     if (has_reference) reference_check(item->reference, REFERENCE_ANY, prefix, "reference", faults);
     if (has_fund) reference_check(item->fund, REFERENCE_FUND, prefix, "fund", faults);
-    if (has_metadata) read_metadata(exchange, metadata, prefix, item, faults);
+    if (metadata != NULL) read_metadata(exchange, metadata, prefix, item, faults);
 }
 
 /* The parser's texts go with the document: what the store needs is copied. */

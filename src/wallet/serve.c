@@ -241,7 +241,6 @@ static struct result start(struct serving *serving) {
     TRY(store_start(wallet->service.store));
     TRY(access_start(wallet->service.access));
     TRY(server_start(&serving->http, &options, &serving->server));
-    LOG(LOG_INFO, "listening", LOG_STRING("address", settings->listen.host), LOG_INTEGER("port", server_port(serving->server)));
     return result_ok();
 }
 

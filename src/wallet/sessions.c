@@ -97,7 +97,6 @@ void sessions_answer(struct wallet_operation *operation) {
         return;
     }
     reply_json(exchange, 201, buffer_text(&buffer));
-    reply_header(exchange, "Cache-Control", TEXT("no-store")); /* RFC 6749, section 5.1 */
     exchange_finish(exchange);
 }
 
