@@ -22,6 +22,8 @@ int redeem_rejection(enum redeem_verdict verdict) {
 static struct redemption *claim(struct campaign_set *set, struct campaign *campaign, const struct redeem_request *request, int64_t now_us) {
     CHECK(campaign->redeemed < campaign->max_redemptions);
     CHECK(redemption_by_id(set, request->redemption_id) == NULL);
+    /* A clock that was set back while we were stopped must not put a position before the one ahead of it. */
+    if (now_us < campaign->last_redeemed_at_us) now_us = campaign->last_redeemed_at_us;
     campaign->redeemed++;
     campaign->sequence++;
     campaign->is_changed = true;

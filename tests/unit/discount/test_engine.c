@@ -1,0 +1,183 @@
+/* The same operations over memory and over SQLite: same answers, same campaigns; and a failed transaction leaves nothing behind. */
+#include "world.h"
+
+#define STEPS 1500
+
+struct side {
+    struct discount discount;
+    struct database *database;
+    struct engine *engine;
+    struct store_engine interface;
+    char folder[64], path[128];
+};
+
+static struct clock frozen_clock; /* times in answers must be equal on both sides */
+static int64_t frozen_us = INT64_C(1800000000000000);
+static int64_t frozen_now(void *context) {
+    (void)context;
+    return frozen_us;
+}
+
+static void open_side(struct side *side, bool is_sqlite) {
+    struct rows rows;
+    frozen_clock = (struct clock){.now_us = frozen_now, .monotonic_us = frozen_now};
+    side->discount.service.clock = &frozen_clock;
+    assert_true(result_is_ok(board_create(LIMIT_CAMPAIGNS, &side->discount.board)));
+    if (is_sqlite) {
+        snprintf(side->folder, sizeof side->folder, "/tmp/discount-engine-XXXXXX");
+        assert_non_null(mkdtemp(side->folder));
+        snprintf(side->path, sizeof side->path, "%s/discount.db", side->folder);
+        assert_true(result_is_ok(database_open(side->path, DATABASE_CREATE, &discount_schema, &side->database)));
+        assert_true(result_is_ok(rows_sqlite_create(side->database, &rows)));
+    } else {
+        assert_true(result_is_ok(rows_memory_create(&rows)));
+    }
+    assert_true(result_is_ok(engine_create(&rows, side->discount.board, &side->engine)));
+    side->interface = engine_interface(side->engine);
+}
+
+static void close_side(struct side *side) {
+    engine_free(side->engine);
+    board_free(side->discount.board);
+    if (side->database == NULL) return;
+    database_close(side->database);
+    char command[160];
+    snprintf(command, sizeof command, "rm -rf '%s'", side->folder);
+    assert_int_equal(system(command), 0);
+}
+
+/* One batch, by hand, so that it can be failed at will. */
+static void run_batch(struct side *side, struct discount_operation **operations, size_t count, bool fails) {
+    struct store_operation *batch[8];
+    struct store_engine *engine = &side->interface;
+    for (size_t i = 0; i < count; i++) batch[i] = &operations[i]->store;
+    assert_true(result_is_ok(engine->begin(engine->self)));
+    assert_true(result_is_ok(engine->load(engine->self, batch, count)));
+    engine->decide(engine->self, batch, count, frozen_us);
+    assert_true(result_is_ok(engine->save(engine->self)));
+    if (fails) {
+        engine->rollback(engine->self);
+        return;
+    }
+    assert_true(result_is_ok(engine->commit(engine->self)));
+    engine->publish(engine->self);
+}
+
+static uint64_t random_state = 42;
+static uint64_t next_random(void) {
+    random_state ^= random_state >> 12;
+    random_state ^= random_state << 25;
+    random_state ^= random_state >> 27;
+    return random_state * UINT64_C(2685821657736338717);
+}
+
+struct plan {
+    uint64_t kind, user, phone, key;
+    int64_t places;
+    struct id id;
+};
+
+static struct plan make_plan(int step) {
+    struct plan plan = {.kind = next_random() % 20, .user = next_random() % 60 + 1, .phone = next_random() % 60, .key = next_random() % 40};
+    plan.places = (int64_t)(next_random() % 30) + 20;
+    memcpy(plan.id.bytes + 8, &step, sizeof step);
+    plan.id.bytes[0] = 9;
+    return plan;
+}
+
+static struct discount_operation *make_operation(struct side *side, const struct plan *plan, struct id campaign_id, struct test_exchange **ret_test) {
+    struct test_exchange *test = *ret_test = exchange_new(&side->discount, test_user(plan->user));
+    enum operation_kind kind = plan->kind < 16 ? OPERATION_REDEEM : plan->kind < 18 ? OPERATION_PATCH : plan->kind == 18 ? OPERATION_PAUSE : OPERATION_RESUME;
+    struct discount_operation *operation = operation_create(&test->exchange, kind);
+    operation->id = plan->id;
+    operation->campaign_id = campaign_id;
+    if (kind == OPERATION_PATCH) operation->patch = (struct campaign_patch){.has_max_redemptions = true, .max_redemptions = plan->places};
+    if (kind != OPERATION_REDEEM) return operation;
+    char phone[24], key[16];
+    snprintf(phone, sizeof phone, "+9891%08u", (unsigned)plan->phone);
+    operation->redeem = (struct redeem_request){.code = test_code(plan->key == 3 ? "WRONG" : "GIFT"), .user_id = test_user(plan->user)};
+    assert_true(result_is_ok(phone_parse(text_of(phone), "IR", &operation->redeem.phone)));
+    snprintf(key, sizeof key, "key%u", (unsigned)plan->key);
+    if (plan->key < 30) test_key(operation, arena_print(&test->exchange.arena, "%s", key).data);
+    return operation;
+}
+
+static void create_campaign(struct side *side, struct id id) {
+    struct test_exchange *test = exchange_new(&side->discount, test_user(1));
+    struct discount_operation *operation = operation_create(&test->exchange, OPERATION_CREATE);
+    operation->id = id;
+    operation->create = (struct campaign_create){.code = test_code("GIFT"), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = 30};
+    run_batch(side, &operation, 1, false);
+    assert_int_equal(operation->answer.kind, ANSWER_WAITING);
+    exchange_delete(test);
+}
+
+static void settle(struct side *side, struct id redemption_id, bool is_credited) {
+    struct settlement settlement = {.redemption_id = redemption_id, .is_credited = is_credited, .transaction_id = redemption_id, .failure = TEXT("account_frozen")};
+    struct discount_operation mark = {.store.kind = OPERATION_MARK, .discount = &side->discount, .mark = {&settlement, 1}};
+    struct discount_operation *operation = &mark;
+    run_batch(side, &operation, 1, false);
+}
+
+static void compare_answers(const struct answer *a, const struct answer *b) {
+    assert_int_equal(a->kind, b->kind);
+    assert_int_equal(a->status, b->status);
+    assert_true(text_equal(a->body, b->body));
+    assert_true(text_equal(a->record.body, b->record.body));
+    assert_true(id_equal(a->subject, b->subject));
+    assert_int_equal(a->rejection, b->rejection);
+}
+
+static void compare_views(struct side *a, struct side *b) {
+    struct campaign_view x = board_view(board_slot(a->discount.board, 0)), y = board_view(board_slot(b->discount.board, 0));
+    assert_memory_equal(&x, &y, sizeof x);
+    assert_true(x.redeemed <= x.max_redemptions);
+}
+
+static void test_memory_and_sqlite_decide_alike(void **state) {
+    (void)state;
+    static struct side memory, sqlite;
+    struct id campaign_id = {.bytes = {5, 5}};
+    open_side(&memory, false);
+    open_side(&sqlite, true);
+    create_campaign(&memory, campaign_id);
+    create_campaign(&sqlite, campaign_id);
+    for (int step = 0; step < STEPS; step++) {
+        struct plan plan = make_plan(step);
+        struct test_exchange *tests[2];
+        struct discount_operation *a = make_operation(&memory, &plan, campaign_id, &tests[0]);
+        struct discount_operation *b = make_operation(&sqlite, &plan, campaign_id, &tests[1]);
+        frozen_us += 1000;
+        bool fails = next_random() % 5 == 0;
+        if (fails) { /* nothing of it stays, so that the second run decides as if it were the first */
+            run_batch(&memory, &a, 1, true);
+            run_batch(&sqlite, &b, 1, true);
+            compare_answers(&a->answer, &b->answer);
+        }
+        run_batch(&memory, &a, 1, false);
+        run_batch(&sqlite, &b, 1, false);
+        compare_answers(&a->answer, &b->answer);
+        compare_views(&memory, &sqlite);
+        if (a->answer.kind == ANSWER_WAITING && next_random() % 2 == 0) {
+            bool is_credited = next_random() % 8 != 0;
+            settle(&memory, a->answer.subject, is_credited);
+            settle(&sqlite, b->answer.subject, is_credited);
+            compare_views(&memory, &sqlite);
+        }
+        exchange_delete(tests[0]);
+        exchange_delete(tests[1]);
+    }
+    assert_true(board_view(board_slot(memory.discount.board, 0)).redeemed > 10);
+    assert_true(result_is_ok(engine_flush(sqlite.engine)));
+    close_side(&memory);
+    close_side(&sqlite);
+}
+
+int main(void) {
+    crypto_init();
+    log_init("test", LOG_ERROR);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_memory_and_sqlite_decide_alike),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

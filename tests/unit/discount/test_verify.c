@@ -1,0 +1,86 @@
+/* Planted faults: verify names the row, and is silent about a sound database. */
+#include "world.h"
+
+#include "discount/verify.h"
+
+static void execute(const char *path, const char *sql) {
+    struct database *database;
+    struct statement statement;
+    assert_true(result_is_ok(database_open(path, DATABASE_WRITE, &discount_schema, &database)));
+    assert_true(result_is_ok(statement_prepare(database, sql, &statement)));
+    assert_true(result_is_ok(database_begin(database)));
+    assert_true(result_is_ok(statement_run(&statement)));
+    assert_true(result_is_ok(database_commit(database)));
+    database_close(database);
+}
+
+#define CAMPAIGN                                                                                                                           \
+    "INSERT INTO campaigns VALUES (1, x'01020304050607080910111213141516', 'GIFT', 'Gift', 1000, 'IRT', 3, 0, 0, 0, 0, 1, 5, 2, 1, 0, 100, " \
+    "200, 0, 50, 50, 3000, 0, 0, 0)"
+#define FIRST                                                                                                                              \
+    "INSERT INTO redemptions VALUES (4294967297, x'A1020304050607080910111213141516', 1, x'B1020304050607080910111213141516', "            \
+    "'+989120000001', 1, 100, 150, x'C1020304050607080910111213141516', NULL)"
+#define SECOND                                                                                                                             \
+    "INSERT INTO redemptions VALUES (4294967298, x'A2020304050607080910111213141516', 1, x'B2020304050607080910111213141516', "            \
+    "'+989120000002', 0, 200, 0, NULL, NULL)"
+
+/* Plants the fault (NULL: none) and returns the verdict; what it says is in `said`. */
+static struct result verify_with(const char *fault, char said[2048]) {
+    char folder[] = "/tmp/discount-verify-XXXXXX", path[128], command[160];
+    struct database *database;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/discount.db", folder);
+    assert_true(result_is_ok(database_open(path, DATABASE_CREATE, &discount_schema, &database)));
+    database_close(database);
+    execute(path, CAMPAIGN);
+    execute(path, FIRST);
+    execute(path, SECOND);
+    if (fault != NULL) execute(path, fault);
+    FILE *out = fmemopen(said, 2048, "w");
+    assert_non_null(out);
+    struct result outcome = verify_database(path, out);
+    fclose(out);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    assert_int_equal(system(command), 0);
+    return outcome;
+}
+
+static void test_a_sound_database_is_verified(void **state) {
+    (void)state;
+    char said[2048] = "";
+    assert_true(result_is_ok(verify_with(NULL, said)));
+    assert_non_null(strstr(said, "verified: 1 campaigns, 2 redemptions"));
+    assert_null(strstr(said, "BROKEN"));
+}
+
+static void test_each_fault_is_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *fault, *says;
+    } cases[] = {
+        {"UPDATE redemptions SET key = 4294967299 WHERE key = 4294967298", "a2020304-0506-0708-0910-111213141516, position 3: positions have a gap"},
+        {"DELETE FROM redemptions WHERE key = 4294967298", "count of redemptions"},
+        {"UPDATE campaigns SET credited = 0", "count of credits"},
+        {"UPDATE campaigns SET failed = 1", "count of failures"},
+        {"UPDATE redemptions SET claimed_at = 90 WHERE key = 4294967298", "claimed before the position ahead"},
+        {"UPDATE campaigns SET exhausted_at = 7", "exhausted"},
+        {"UPDATE campaigns SET last_redeemed_at = 7", "another time"},
+        {"UPDATE redemptions SET status = 1, settled_at = 300, transaction_id = x'C1020304050607080910111213141516' WHERE key = 4294967298", "count of credits"},
+        {"UPDATE campaigns SET fund_is_released = 1", "released before"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char said[2048] = "";
+        struct result outcome = verify_with(cases[i].fault, said);
+        if (outcome.code != RESULT_CORRUPT || strstr(said, cases[i].says) == NULL) fail_msg("%s: %s", cases[i].fault, said);
+    }
+}
+
+int main(void) {
+    crypto_init();
+    log_init("test", LOG_ERROR);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_sound_database_is_verified),
+        cmocka_unit_test(test_each_fault_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
