@@ -77,11 +77,11 @@ static void redeem_from_board(struct discount_operation *operation, const struct
     enum redeem_verdict verdict = refusal_of(&view, now_us);
     const struct redeem_request *request = &operation->redeem;
     bool is_mismatch = request->account_phone.size != 0 && !phone_equal(&request->account_phone, &request->phone);
+    if (answer_winner(operation, slot)) return; /* also while places are left: it needs no write, and so no disk that takes one */
     if (verdict == REDEEM_CLAIMED) {
         operation_submit(operation);
         return;
     }
-    if (answer_winner(operation, slot)) return;
     if (is_mismatch) verdict = REDEEM_PHONE_MISMATCH;
     if (verdict == REDEEM_SOLD_OUT) {
         bool has_won;

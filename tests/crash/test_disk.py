@@ -39,9 +39,9 @@ class Scene:
     def assert_not_ready(self):
         def not_ready():
             answer = requests.get(f"{self.victim.url}/readyz", timeout=DEADLINE_S)
-            return answer if answer.status_code == 503 else None
+            return [answer] if answer.status_code == 503 else None  # a refusing answer itself counts as false
 
-        answer = wait_until(not_ready, "readyz says 503")
+        (answer,) = wait_until(not_ready, "readyz says 503")
         problem = answer.json()
         assert problem["status"] == 503 and problem["detail"], problem
         assert int(answer.headers["Retry-After"]) >= 1
