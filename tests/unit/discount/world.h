@@ -1,6 +1,7 @@
 /* A whole discountd without its HTTP server: store, board, settler and a scripted Wallet, for the tests of this folder. */
 #pragma once
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,15 +25,23 @@
 
 struct test_exchange {
     struct exchange exchange;
-    struct waker waker;
+    bool is_answered; /* under answers_lock */
 };
 
-static inline void test_deliver(struct exchange *exchange) { waker_wake(&((struct test_exchange *)exchange)->waker); }
+/* One of each for all, so that none is destroyed while its last signaller is still inside it. */
+static pthread_mutex_t answers_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t answers_changed = PTHREAD_COND_INITIALIZER;
+
+static inline void test_deliver(struct exchange *exchange) {
+    pthread_mutex_lock(&answers_lock);
+    ((struct test_exchange *)exchange)->is_answered = true;
+    pthread_cond_broadcast(&answers_changed);
+    pthread_mutex_unlock(&answers_lock);
+}
 
 static inline struct test_exchange *exchange_new(struct discount *discount, struct id user_id) {
     struct test_exchange *test = calloc(1, sizeof *test);
     assert_non_null(test);
-    assert_true(result_is_ok(waker_init(&test->waker)));
     struct exchange *exchange = &test->exchange;
     const struct http_service service = {.name = "test", .self = discount, .clock = &clock_system};
     exchange_init(exchange, &service);
@@ -48,12 +58,19 @@ static inline struct test_exchange *exchange_new(struct discount *discount, stru
 
 /* Waits for the answer: a test that gets none fails instead of hanging. */
 static inline int exchange_wait(struct test_exchange *test) {
-    if (!waker_wait(&test->waker, 20 * CLOCK_SECOND_US)) fail_msg("no answer within 20 s");
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += 20;
+    int waited = 0;
+    pthread_mutex_lock(&answers_lock);
+    while (!test->is_answered && waited == 0) waited = pthread_cond_timedwait(&answers_changed, &answers_lock, &deadline);
+    bool is_answered = test->is_answered;
+    pthread_mutex_unlock(&answers_lock);
+    if (!is_answered) fail_msg("no answer within 20 s");
     return test->exchange.status;
 }
 
 static inline void exchange_delete(struct test_exchange *test) {
-    waker_close(&test->waker);
     exchange_clear(&test->exchange);
     free(test);
 }
