@@ -55,9 +55,6 @@ static struct wallet_operation *read_opening(struct exchange *exchange) {
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
     if (has_reference) reference_check(command.reference, REFERENCE_FUND, "", "reference", &faults);
-    if (!faults_any(&faults) && command.amount.currency != wallet_of(exchange)->currency) {
-        faults_add(&faults, "currency", "invalid_format", "this wallet is in %s", currency_code(wallet_of(exchange)->currency));
-    }
     if (flow_refuse_faults(exchange, &faults)) return NULL;
     command.reference = flow_keep_text(exchange, command.reference);
     command.description = flow_keep_text(exchange, command.description);

@@ -8,6 +8,8 @@
 
 #define EXPIRE_ROWS          200 /* at a time, so that a waiting request waits little */
 #define CHECKPOINT_PAGES_MIN 1000
+/* So long an expired session is still known, so that its refresh token is answered as expired and not as unknown. */
+#define SESSION_GRACE_US (INT64_C(7) * 24 * 3600 * 1000000)
 
 enum query {
     SQL_HEAD,
@@ -448,7 +450,7 @@ static void expire(struct rows_sqlite *sqlite, enum query question, enum query d
 
 static void idle(void *self, int64_t now_us) {
     struct rows_sqlite *sqlite = self;
-    expire(sqlite, SQL_HAS_EXPIRED_SESSION, SQL_EXPIRE_SESSIONS, now_us);
+    expire(sqlite, SQL_HAS_EXPIRED_SESSION, SQL_EXPIRE_SESSIONS, now_us - SESSION_GRACE_US);
     expire(sqlite, SQL_HAS_EXPIRED_KEPT, SQL_EXPIRE_KEPT, now_us - IDEMPOTENCY_RETENTION_US);
     database_checkpoint(sqlite->database, CHECKPOINT_PAGES_MIN);
 }
