@@ -42,8 +42,10 @@ void answer_write_redemption(struct json_writer *writer, const struct redemption
 }
 
 static void write_time_or_null(struct json_writer *writer, const char *name, int64_t time_us) {
-    if (time_us == 0) json_null_member(writer, name);
-    else json_time_member(writer, name, time_us);
+    if (time_us == 0)
+        json_null_member(writer, name);
+    else
+        json_time_member(writer, name, time_us);
 }
 
 void answer_write_campaign(struct json_writer *writer, const struct campaign *campaign, int64_t now_us) {
@@ -113,8 +115,8 @@ static void answer_failed_redemption(struct discount_operation *operation, const
     answer_problem(operation, &problem_credit_failed, members, NULL, "The place was taken, but the wallet refused its credit for good.");
 }
 
-void answer_redemption(struct discount_operation *operation, const struct redemption *redemption, struct id campaign_id, struct money credit,
-                       bool is_maker) {
+void answer_redemption(struct discount_operation *operation, const struct redemption *redemption, struct id campaign_id,
+                       struct money credit, bool is_maker) {
     if (is_maker && redemption->status == REDEMPTION_FAILED) {
         answer_failed_redemption(operation, redemption);
         return;
@@ -155,12 +157,15 @@ void answer_redeem_refusal(struct discount_operation *operation, enum redeem_ver
     struct text none = {0};
     switch (verdict) {
     case REDEEM_CODE_NOT_FOUND: answer_problem(operation, &problem_code_not_found, none, NULL, "There is no such code."); return;
-    case REDEEM_PHONE_MISMATCH: answer_problem(operation, &problem_phone_mismatch, none, NULL, "Your account has another phone number."); return;
+    case REDEEM_PHONE_MISMATCH:
+        answer_problem(operation, &problem_phone_mismatch, none, NULL, "Your account has another phone number.");
+        return;
     case REDEEM_NOT_STARTED: answer_not_started(operation, starts_at_us, now_us); return;
     case REDEEM_PAUSED: answer_problem(operation, &problem_campaign_paused, none, NULL, "The campaign is paused."); return;
     case REDEEM_ENDED: answer_problem(operation, &problem_campaign_ended, none, NULL, "The campaign is over."); return;
     case REDEEM_PHONE_TAKEN:
-        answer_problem(operation, &problem_phone_already_redeemed, none, NULL, "This phone number has won in this campaign for another user.");
+        answer_problem(operation, &problem_phone_already_redeemed, none, NULL,
+                       "This phone number has won in this campaign for another user.");
         return;
     case REDEEM_SOLD_OUT: answer_problem(operation, &problem_sold_out, none, NULL, "All places are taken."); return;
     case REDEEM_CLAIMED:
@@ -174,13 +179,17 @@ void answer_campaign_refusal(struct discount_operation *operation, enum campaign
     switch (verdict) {
     case CAMPAIGN_NOT_FOUND: answer_problem(operation, &problem_campaign_not_found, none, NULL, "There is no such campaign."); return;
     case CAMPAIGN_CODE_TAKEN: answer_problem(operation, &problem_code_taken, none, NULL, "Another campaign has this code."); return;
-    case CAMPAIGN_TOO_MANY: answer_problem(operation, &problem_too_many_campaigns, none, NULL, "There can be at most 4096 campaigns."); return;
+    case CAMPAIGN_TOO_MANY:
+        answer_problem(operation, &problem_too_many_campaigns, none, NULL, "There can be at most 4096 campaigns.");
+        return;
     case CAMPAIGN_VERSION_MISMATCH: {
         struct text detail = arena_print(arena_of(operation), "The campaign has changed: its version is %" PRId64 ".", campaign->version);
         answer_problem(operation, &problem_version_mismatch, none, NULL, detail.data);
         return;
     }
-    case CAMPAIGN_STATE_CONFLICT: answer_problem(operation, &problem_campaign_state_conflict, none, NULL, "The campaign has ended."); return;
+    case CAMPAIGN_STATE_CONFLICT:
+        answer_problem(operation, &problem_campaign_state_conflict, none, NULL, "The campaign has ended.");
+        return;
     case CAMPAIGN_STARTED:
         answer_problem(operation, &problem_campaign_state_conflict, none, NULL, "The campaign has started: its start can't move any more.");
         return;

@@ -32,8 +32,8 @@ void answer_problem(struct discount_operation *operation, const struct problem *
 /* 422 validation_failed with this one fault. */
 void answer_fault(struct discount_operation *operation, const char *field, const char *code, const char *detail);
 /* The redemption as it stands: the maker gets 201 credited, 202 claimed, or 409 credit_failed; anybody else 200. */
-void answer_redemption(struct discount_operation *operation, const struct redemption *redemption, struct id campaign_id, struct money credit,
-                       bool is_maker);
+void answer_redemption(struct discount_operation *operation, const struct redemption *redemption, struct id campaign_id,
+                       struct money credit, bool is_maker);
 /* 200 with ETag; 201 also with Location. */
 void answer_campaign(struct discount_operation *operation, int status, const struct campaign *campaign, int64_t now_us);
 void answer_redeem_refusal(struct discount_operation *operation, enum redeem_verdict verdict, int64_t starts_at_us, int64_t now_us);

@@ -14,7 +14,7 @@ struct board {
     struct board_slot *slots; /* [capacity] */
     size_t capacity;
     atomic_size_t count;
-    size_t reserved_count; /* the publishing thread's own; at least count */
+    size_t reserved_count;             /* the publishing thread's own; at least count */
     _Atomic uint32_t *by_code, *by_id; /* [table_size], linear probing; number of the campaign, 0: empty */
     size_t table_size;                 /* a power of two, at least 2 × capacity */
     struct board_second *seconds;      /* [capacity × BOARD_SECONDS]: the kernel gives pages when they are first touched */

@@ -71,7 +71,7 @@ void board_add_winner(struct board *board, uint32_t campaign_number, struct id u
 
 /* ---- any thread ---- */
 size_t board_count(const struct board *board);
-struct board_slot *board_slot(const struct board *board, size_t index); /* index = number - 1 < board_count */
+struct board_slot *board_slot(const struct board *board, size_t index);                 /* index = number - 1 < board_count */
 struct board_slot *board_find_code(const struct board *board, const struct code *code); /* NULL: unknown */
 struct board_slot *board_find_id(const struct board *board, struct id id);
 struct campaign_view board_view(const struct board_slot *slot);

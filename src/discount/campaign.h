@@ -15,11 +15,11 @@
 #include "base/money.h"
 #include "base/phone.h"
 
-#define CAMPAIGN_NAME_CHARACTERS    128u
-#define CAMPAIGN_NAME_BYTES         (CAMPAIGN_NAME_CHARACTERS * 4u)
-#define REDEMPTION_FAILURE_BYTES    32u
-#define CAMPAIGN_SET_REDEMPTIONS    8192u /* named by one batch, see LIMIT_STORE_BATCH_WEIGHT */
-#define REDEMPTION_WEIGHT           2u    /* rows that one redemption request may name; for struct store_operation */
+#define CAMPAIGN_NAME_CHARACTERS 128u
+#define CAMPAIGN_NAME_BYTES      (CAMPAIGN_NAME_CHARACTERS * 4u)
+#define REDEMPTION_FAILURE_BYTES 32u
+#define CAMPAIGN_SET_REDEMPTIONS 8192u /* named by one batch, see LIMIT_STORE_BATCH_WEIGHT */
+#define REDEMPTION_WEIGHT        2u    /* rows that one redemption request may name; for struct store_operation */
 
 enum campaign_state { CAMPAIGN_SCHEDULED, CAMPAIGN_ACTIVE, CAMPAIGN_PAUSED, CAMPAIGN_EXHAUSTED, CAMPAIGN_ENDED };
 enum fund_state { FUND_PENDING, FUND_OPEN, FUND_RELEASED };
@@ -142,10 +142,10 @@ enum campaign_verdict {
     CAMPAIGN_CODE_TAKEN,
     CAMPAIGN_TOO_MANY,
     CAMPAIGN_VERSION_MISMATCH,
-    CAMPAIGN_STATE_CONFLICT,  /* it has ended */
-    CAMPAIGN_STARTED,         /* starts_at can't move any more */
-    CAMPAIGN_LIMIT_TOO_LOW,   /* below what has been redeemed */
-    CAMPAIGN_LIMIT_TOO_HIGH,  /* times the credit it passes MONEY_AMOUNT_MAX */
+    CAMPAIGN_STATE_CONFLICT, /* it has ended */
+    CAMPAIGN_STARTED,        /* starts_at can't move any more */
+    CAMPAIGN_LIMIT_TOO_LOW,  /* below what has been redeemed */
+    CAMPAIGN_LIMIT_TOO_HIGH, /* times the credit it passes MONEY_AMOUNT_MAX */
     CAMPAIGN_END_NOT_FUTURE,
     CAMPAIGN_END_NOT_AFTER_START,
 };

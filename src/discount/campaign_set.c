@@ -89,13 +89,17 @@ struct campaign *campaign_by_code(const struct campaign_set *set, const struct c
     return code->size == 0 ? NULL : map_get(&set->by_code, code_text(code));
 }
 
-struct campaign *campaign_by_id(const struct campaign_set *set, struct id id) { return map_get(&set->by_campaign_id, id_key(&id)); }
+struct campaign *campaign_by_id(const struct campaign_set *set, struct id id) {
+    return map_get(&set->by_campaign_id, id_key(&id));
+}
 
 struct campaign *campaign_by_number(const struct campaign_set *set, uint32_t number) {
     return number == 0 || number > set->campaign_count ? NULL : &set->campaigns[number - 1];
 }
 
-struct redemption *redemption_by_id(const struct campaign_set *set, struct id id) { return map_get(&set->by_id, id_key(&id)); }
+struct redemption *redemption_by_id(const struct campaign_set *set, struct id id) {
+    return map_get(&set->by_id, id_key(&id));
+}
 
 struct redemption *redemption_by_user(const struct campaign_set *set, uint32_t campaign_number, struct id user_id) {
     uint8_t key[20];

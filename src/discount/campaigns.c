@@ -4,7 +4,7 @@
 #include "discount/answer.h"
 #include "discount/handlers.h"
 
-#define CODE_TYPED_MAX 4096
+#define CODE_TYPED_MAX      4096
 #define CAMPAIGN_ITEM_BYTES 1024u
 
 static void close_document(struct json_document **document) { json_close(*document); }
@@ -47,7 +47,12 @@ static bool read_create(struct exchange *exchange, struct discount_operation *op
         {.name = "kind", .kind = JSON_TEXT, .target = &kind, .required = true, .min = 1, .max = 64},
         {.name = "code", .kind = JSON_TEXT, .target = &code, .required = true, .min = 1, .max = CODE_TYPED_MAX},
         {.name = "credit", .kind = JSON_OBJECT, .target = &credit, .required = true},
-        {.name = "max_redemptions", .kind = JSON_INTEGER, .target = &create->max_redemptions, .required = true, .min = 1, .max = LIMIT_CAMPAIGN_PLACES},
+        {.name = "max_redemptions",
+         .kind = JSON_INTEGER,
+         .target = &create->max_redemptions,
+         .required = true,
+         .min = 1,
+         .max = LIMIT_CAMPAIGN_PLACES},
         {.name = "max_per_user", .kind = JSON_INTEGER, .target = &max_per_user, .min = 1, .max = 1},
         {.name = "starts_at", .kind = JSON_TIME, .target = &create->starts_at_us, .nullable = true},
         {.name = "ends_at", .kind = JSON_TIME, .target = &create->ends_at_us, .nullable = true},
@@ -198,7 +203,8 @@ void handle_list_campaigns(struct exchange *exchange) {
     const struct query_member members[] = {PAGE_QUERY_MEMBERS(&query)};
     query_read(exchange, members, ARRAY_COUNT(members), &faults);
     page_finish(&query, &faults);
-    if (query.page.has_cursor && query.page.cursor[0] < 1) faults_add(&faults, "cursor", "invalid_format", "must be a next_cursor of this list");
+    if (query.page.has_cursor && query.page.cursor[0] < 1)
+        faults_add(&faults, "cursor", "invalid_format", "must be a next_cursor of this list");
     if (refuse_faults(exchange, &faults)) return;
     struct buffer buffer;
     buffer_init(&buffer, &exchange->arena, CAMPAIGN_ITEM_BYTES);
@@ -207,7 +213,8 @@ void handle_list_campaigns(struct exchange *exchange) {
     json_key(&page.writer, "data");
     json_begin_array(&page.writer);
     int64_t before = query.page.has_cursor ? query.page.cursor[0] : 0;
-    struct result outcome = reader_list_campaigns(discount->readers[exchange->loop_index], before, query.page.limit + 1, visit_campaign, &page);
+    struct result outcome =
+        reader_list_campaigns(discount->readers[exchange->loop_index], before, query.page.limit + 1, visit_campaign, &page);
     json_end_array(&page.writer);
     int64_t words[PAGE_CURSOR_WORDS] = {page.last_number};
     request_end_page(exchange, &page.writer, page.has_more, words, outcome);

@@ -12,12 +12,12 @@
 #include "http/client.h"
 #include "store/sqlite/database.h"
 
-#define DATABASE_NAME     "discount.db"
-#define SECRET_NAME       "idempotency_secret"
-#define JWKS_BYTES        (64u * 1024)
-#define HEAD_TIMEOUT_MS   10000
-#define BODY_TIMEOUT_MS   20000
-#define IDLE_TIMEOUT_MS   75000
+#define DATABASE_NAME   "discount.db"
+#define SECRET_NAME     "idempotency_secret"
+#define JWKS_BYTES      (64u * 1024)
+#define HEAD_TIMEOUT_MS 10000
+#define BODY_TIMEOUT_MS 20000
+#define IDLE_TIMEOUT_MS 75000
 
 /* ---- init ---- */
 
@@ -105,8 +105,10 @@ static struct result read_secret(struct program *program) {
     struct result outcome = statement_step(&select, &is_row);
     if (result_is_ok(outcome)) {
         struct text value = is_row ? statement_blob(&select, 0) : TEXT("");
-        if (value.size != CRYPTO_HASH_BYTES) outcome = result_error(RESULT_CORRUPT);
-        else memcpy(program->discount.idempotency_secret, value.data, value.size);
+        if (value.size != CRYPTO_HASH_BYTES)
+            outcome = result_error(RESULT_CORRUPT);
+        else
+            memcpy(program->discount.idempotency_secret, value.data, value.size);
     }
     statement_reset(&select);
     return outcome;
@@ -127,8 +129,10 @@ static struct result open_keys(struct program *program, const char *wallet_url) 
                                               .cache_path = program->jwks_cache_path};
     TRY(trust_create("discount", &program->wallet, 1, &program->trust));
     trust_load(program->trust);
-    struct access_options options = {
-        .trust = program->trust, .clock = &clock_system, .loop_count = (size_t)settings.loop_count, .fetch = fetch_jwks};
+    struct access_options options = {.trust = program->trust,
+                                     .clock = &clock_system,
+                                     .loop_count = (size_t)settings.loop_count,
+                                     .fetch = fetch_jwks};
     return access_create(&options, &program->discount.service.access);
 }
 

@@ -58,7 +58,8 @@ static void wait_for_redemption(struct discount_operation *operation, const stru
     operation->answer.redemption = *redemption;
 }
 
-static void answer_settled(struct working_set *set, struct discount_operation *operation, const struct redemption *redemption, bool is_maker) {
+static void answer_settled(struct working_set *set, struct discount_operation *operation, const struct redemption *redemption,
+                           bool is_maker) {
     const struct campaign *campaign = campaign_by_number(&set->campaigns, redemption->campaign_number);
     CHECK(campaign != NULL);
     operation->answer.subject = redemption->id;
@@ -127,8 +128,10 @@ static void decide_change(struct working_set *set, struct discount_operation *op
     default: CHECK(false);
     }
     if (verdict == CAMPAIGN_DONE) note_change(operation, campaign, event);
-    if (verdict == CAMPAIGN_DONE || verdict == CAMPAIGN_UNCHANGED) answer_campaign(operation, 200, campaign, now_us);
-    else answer_campaign_refusal(operation, verdict, campaign);
+    if (verdict == CAMPAIGN_DONE || verdict == CAMPAIGN_UNCHANGED)
+        answer_campaign(operation, 200, campaign, now_us);
+    else
+        answer_campaign_refusal(operation, verdict, campaign);
 }
 
 /* ---- what waits ---- */
@@ -145,8 +148,10 @@ static void answer_waiter(struct working_set *set, struct discount_operation *op
     const struct campaign *campaign = campaign_by_id(&set->campaigns, answer->subject);
     const struct redemption *redemption = campaign == NULL ? redemption_by_id(&set->campaigns, answer->subject) : NULL;
     CHECK(campaign != NULL || redemption != NULL);
-    if (campaign != NULL) answer_campaign(operation, 201, campaign, now_us);
-    else answer_settled(set, operation, redemption, answer->is_maker);
+    if (campaign != NULL)
+        answer_campaign(operation, 201, campaign, now_us);
+    else
+        answer_settled(set, operation, redemption, answer->is_maker);
     keep(set, operation, now_us);
 }
 

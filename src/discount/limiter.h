@@ -7,10 +7,10 @@
 
 #include "base/id.h"
 
-#define LIMITER_USER_BURST            10u
-#define LIMITER_USER_PER_MINUTE       10u
-#define LIMITER_ADDRESS_BURST         600u
-#define LIMITER_ADDRESS_PER_MINUTE    600u
+#define LIMITER_USER_BURST         10u
+#define LIMITER_USER_PER_MINUTE    10u
+#define LIMITER_ADDRESS_BURST      600u
+#define LIMITER_ADDRESS_PER_MINUTE 600u
 
 struct limiter;
 struct result limiter_create(struct limiter **ret_limiter) MUST_CHECK; /* RESULT_FULL */

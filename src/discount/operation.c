@@ -38,8 +38,10 @@ void operation_submit(struct discount_operation *operation) {
     struct exchange *exchange = operation->exchange;
     struct result submitted = store_submit(operation->discount->service.store, &operation->store);
     if (result_is_ok(submitted)) return;
-    if (submitted.code == RESULT_FULL) problem_reply(exchange, &problem_overloaded, "Too many requests wait for the disk.");
-    else problem_reply(exchange, &problem_shutting_down, "The service is stopping.");
+    if (submitted.code == RESULT_FULL)
+        problem_reply(exchange, &problem_overloaded, "Too many requests wait for the disk.");
+    else
+        problem_reply(exchange, &problem_shutting_down, "The service is stopping.");
     exchange_finish(exchange);
 }
 
@@ -56,7 +58,9 @@ void operation_done(struct store_operation *store_operation, struct result outco
         operation->answer.rejection < 0 && operation->answer.campaign_number != 0) {
         metric_add(&metric_claims, 1);
     }
-    if (operation->answer.kind == ANSWER_WAITING) settler_submit(discount->settler, operation);
-    else answer_send(operation);
+    if (operation->answer.kind == ANSWER_WAITING)
+        settler_submit(discount->settler, operation);
+    else
+        answer_send(operation);
     if (has_changed_campaign) settler_poke(discount->settler);
 }

@@ -22,17 +22,17 @@
 #define MARK_WAITERS_MAX 2000u /* whose kept answers one MARK makes final; the others follow one by one */
 
 enum operation_kind { /* struct store_operation.kind */
-    OPERATION_CREATE,
-    OPERATION_PATCH,
-    OPERATION_PAUSE,
-    OPERATION_RESUME,
-    OPERATION_END,
-    OPERATION_REDEEM,
-    OPERATION_NOTE, /* write the answer as it stands now into the idempotency record */
-    OPERATION_MARK, /* what Wallet said about a batch */
-    OPERATION_EXPIRE,
-    OPERATION_FUND_CONFIRMED,
-    OPERATION_FUND_RELEASED,
+                      OPERATION_CREATE,
+                      OPERATION_PATCH,
+                      OPERATION_PAUSE,
+                      OPERATION_RESUME,
+                      OPERATION_END,
+                      OPERATION_REDEEM,
+                      OPERATION_NOTE, /* write the answer as it stands now into the idempotency record */
+                      OPERATION_MARK, /* what Wallet said about a batch */
+                      OPERATION_EXPIRE,
+                      OPERATION_FUND_CONFIRMED,
+                      OPERATION_FUND_RELEASED,
 };
 
 enum answer_kind {
@@ -90,7 +90,7 @@ struct discount_operation {
     /* the settler's, while it waits there */
     struct discount_operation *next, *previous; /* among those who wait for the same */
     struct discount_operation *deadline_next, *deadline_previous;
-    int64_t deadline_us; /* monotonic */
+    int64_t deadline_us;             /* monotonic */
     struct operation_list *waits_in; /* NULL: in none */
 };
 
@@ -102,16 +102,22 @@ static inline void operation_list_append(struct operation_list *list, struct dis
     operation->next = NULL;
     operation->waits_in = list;
     operation->previous = list->last;
-    if (list->last != NULL) list->last->next = operation;
-    else list->first = operation;
+    if (list->last != NULL)
+        list->last->next = operation;
+    else
+        list->first = operation;
     list->last = operation;
 }
 
 static inline void operation_list_remove(struct operation_list *list, struct discount_operation *operation) {
-    if (operation->previous != NULL) operation->previous->next = operation->next;
-    else list->first = operation->next;
-    if (operation->next != NULL) operation->next->previous = operation->previous;
-    else list->last = operation->previous;
+    if (operation->previous != NULL)
+        operation->previous->next = operation->next;
+    else
+        list->first = operation->next;
+    if (operation->next != NULL)
+        operation->next->previous = operation->previous;
+    else
+        list->last = operation->previous;
     operation->next = operation->previous = NULL;
     operation->waits_in = NULL;
 }

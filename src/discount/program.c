@@ -8,20 +8,16 @@
 
 struct settings settings;
 
-#define DATA_PARAM                                                                                                                         \
-    {.name = "data",                                                                                                                       \
-     .kind = PARAM_TEXT,                                                                                                                   \
-     .target = &settings.data,                                                                                                             \
-     .default_text = NULL,                                                                                                                 \
-     .unit = "",                                                                                                                           \
-     .sentence = "The data folder: database and keys."}
-#define WALLET_PARAM                                                                                                                       \
-    {.name = "wallet",                                                                                                                     \
-     .kind = PARAM_TEXT,                                                                                                                   \
-     .target = &settings.wallet_url,                                                                                                       \
-     .default_text = NULL,                                                                                                                 \
-     .unit = "",                                                                                                                           \
-     .sentence = "The Wallet service's base URL, http://… or https://…; its public keys come from there too."}
+#define DATA_PARAM                                                                                      \
+    {                                                                                                   \
+        .name = "data", .kind = PARAM_TEXT, .target = &settings.data, .default_text = NULL, .unit = "", \
+        .sentence = "The data folder: database and keys."                                               \
+    }
+#define WALLET_PARAM                                                                                                 \
+    {                                                                                                                \
+        .name = "wallet", .kind = PARAM_TEXT, .target = &settings.wallet_url, .default_text = NULL, .unit = "",      \
+        .sentence = "The Wallet service's base URL, http://… or https://…; its public keys come from there too." \
+    }
 
 static const struct param data_params[] = {DATA_PARAM};
 static const struct param reconcile_params[] = {DATA_PARAM, WALLET_PARAM};
@@ -88,7 +84,11 @@ static const struct param serve_params[] = {
 };
 
 static const struct command commands[] = {
-    {.name = "init", .summary = "Make a new data folder", .params = data_params, .param_count = ARRAY_COUNT(data_params), .run = command_init},
+    {.name = "init",
+     .summary = "Make a new data folder",
+     .params = data_params,
+     .param_count = ARRAY_COUNT(data_params),
+     .run = command_init},
     {.name = "serve", .summary = "Serve", .params = serve_params, .param_count = ARRAY_COUNT(serve_params), .run = command_serve},
     {.name = "verify",
      .summary = "Prove that places, positions and counts are right; exit code 1 and the first broken row if not",
@@ -100,7 +100,11 @@ static const struct command commands[] = {
      .params = reconcile_params,
      .param_count = ARRAY_COUNT(reconcile_params),
      .run = command_reconcile},
-    {.name = "keys", .summary = "Print the public keys (JWKS)", .params = data_params, .param_count = ARRAY_COUNT(data_params), .run = command_keys},
+    {.name = "keys",
+     .summary = "Print the public keys (JWKS)",
+     .params = data_params,
+     .param_count = ARRAY_COUNT(data_params),
+     .run = command_keys},
 };
 
 struct result program_path(const char *name, char path[PATH_BYTES]) {

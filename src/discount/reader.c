@@ -68,7 +68,8 @@ struct result reader_find_redemption(struct reader *reader, struct id id, struct
     return find_redemption(statement, ret_redemption, ret_found);
 }
 
-struct result reader_find_user(struct reader *reader, uint32_t number, struct id user_id, struct redemption *ret_redemption, bool *ret_found) {
+struct result reader_find_user(struct reader *reader, uint32_t number, struct id user_id, struct redemption *ret_redemption,
+                               bool *ret_found) {
     struct statement *statement = &reader->statements[BY_USER];
     statement_bind_integer(statement, 1, number);
     statement_bind_id(statement, 2, user_id);
@@ -119,7 +120,8 @@ static struct result list_redemptions(struct statement *statement, reader_redemp
 
 struct result reader_list_user(struct reader *reader, struct id user_id, struct id before, int64_t limit, reader_redemption_visitor *visit,
                                void *context) {
-    static const struct id greatest = {.bytes = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}};
+    static const struct id greatest = {
+        .bytes = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}};
     struct statement *statement = &reader->statements[OF_USER];
     size_t count;
     statement_bind_id(statement, 1, user_id);

@@ -19,7 +19,8 @@ struct result reader_find_phone(struct reader *reader, uint32_t number, const st
 typedef struct result reader_campaign_visitor(void *context, const struct campaign *campaign);
 typedef struct result reader_redemption_visitor(void *context, const struct redemption *redemption);
 /* Newest first, numbers below `before` (0: all). */
-struct result reader_list_campaigns(struct reader *reader, int64_t before, int64_t limit, reader_campaign_visitor *visit, void *context) MUST_CHECK;
+struct result reader_list_campaigns(struct reader *reader, int64_t before, int64_t limit, reader_campaign_visitor *visit,
+                                    void *context) MUST_CHECK;
 /* Newest first, ids below `before` (zero: all). */
 struct result reader_list_user(struct reader *reader, struct id user_id, struct id before, int64_t limit, reader_redemption_visitor *visit,
                                void *context) MUST_CHECK;

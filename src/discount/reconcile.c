@@ -60,11 +60,14 @@ static struct result ask_once(struct reconciliation *reconciliation, const char 
     call.bearer = service_token_get(&reconciliation->token, clock_now_us(&clock_system));
     if (call.bearer == NULL) return result_error(RESULT_DENIED);
     struct result outcome = http_call_wait(&call);
-    if (result_is_ok(outcome) && call.status == 404) outcome = result_error(RESULT_NOT_FOUND);
-    else if (result_is_ok(outcome) && call.status != 200) outcome = result_error(RESULT_UNAVAILABLE);
+    if (result_is_ok(outcome) && call.status == 404)
+        outcome = result_error(RESULT_NOT_FOUND);
+    else if (result_is_ok(outcome) && call.status != 200)
+        outcome = result_error(RESULT_UNAVAILABLE);
     if (result_is_ok(outcome)) outcome = parse_answer(reconciliation, call.reply);
     if (!result_is_ok(outcome) && outcome.code != RESULT_NOT_FOUND) {
-        LOG(LOG_WARN, "wallet_not_asked", LOG_STRING("url", url), LOG_INTEGER("status", call.status), LOG_STRING("outcome", result_name(outcome)));
+        LOG(LOG_WARN, "wallet_not_asked", LOG_STRING("url", url), LOG_INTEGER("status", call.status),
+            LOG_STRING("outcome", result_name(outcome)));
     }
     http_call_clear(&call);
     return outcome;
@@ -110,7 +113,8 @@ static struct result check_fund(struct reconciliation *reconciliation) {
     const struct campaign *after = &reconciliation->campaign;
     int64_t amount = after->credit.amount_minor;
     if (funded < 0 || credited < 0 || remaining < 0 || released < 0 || funded != credited + remaining + released) {
-        return fund_differs(reconciliation, "funded = credited + remaining + released does not hold there", funded, credited + remaining + released);
+        return fund_differs(reconciliation, "funded = credited + remaining + released does not hold there", funded,
+                            credited + remaining + released);
     }
     /* What is confirmed here was on disk there before; what is claimed here may be paid there already. */
     if (funded < before.fund_confirmed_minor || funded > after->fund_confirmed_minor + after->fund_step_minor) {
@@ -134,12 +138,14 @@ static struct result check_transaction(struct reconciliation *reconciliation, co
     if (!json_is_object(item) || !result_is_ok(id_parse(json_get_text(item, "reference"), &reference)) ||
         !result_is_ok(id_parse(json_get_text(item, "user_id"), &user_id)) ||
         !result_is_ok(id_parse(json_get_text(item, "transaction_id"), &transaction_id))) {
-        fprintf(reconciliation->out, "DIFFERENT: campaign %s: Wallet lists a transaction that is none of Discount's\n", reconciliation->campaign_text);
+        fprintf(reconciliation->out, "DIFFERENT: campaign %s: Wallet lists a transaction that is none of Discount's\n",
+                reconciliation->campaign_text);
         return result_error(RESULT_CONFLICT);
     }
     TRY(reader_find_redemption(reconciliation->reader, reference, &redemption, &is_found));
     if (!is_found) return differs(reconciliation, reference, "Wallet has paid it, Discount does not know it");
-    if (redemption.campaign_number != campaign->number) return differs(reconciliation, reference, "Wallet has paid it out of another campaign's fund");
+    if (redemption.campaign_number != campaign->number)
+        return differs(reconciliation, reference, "Wallet has paid it out of another campaign's fund");
     if (!id_equal(redemption.user_id, user_id)) return differs(reconciliation, reference, "Wallet has paid another user");
     bool is_amount_equal = json_get_integer(item, "amount", -1) == campaign->credit.amount_minor &&
                            text_equal(json_get_text(item, "currency"), text_of(currency_code(campaign->credit.currency)));
@@ -186,12 +192,14 @@ static struct result note_credited(void *context, const struct redemption *redem
 
 static struct result check_paid(void *context, const struct redemption *redemption) {
     struct reconciliation *reconciliation = context;
-    if (redemption->position > reconciliation->place_count || reconciliation->marks[redemption->position] != MARK_CREDITED) return result_ok();
+    if (redemption->position > reconciliation->place_count || reconciliation->marks[redemption->position] != MARK_CREDITED)
+        return result_ok();
     return differs(reconciliation, redemption->id, "Discount says it is credited, Wallet has no transaction for it");
 }
 
 static struct result walk_winners(struct reconciliation *reconciliation, reader_redemption_visitor *visit) {
-    return reader_list_winners(reconciliation->reader, reconciliation->campaign.number, 0, reconciliation->place_count, visit, reconciliation);
+    return reader_list_winners(reconciliation->reader, reconciliation->campaign.number, 0, reconciliation->place_count, visit,
+                               reconciliation);
 }
 
 /* What is credited here is noted before Wallet is asked, so that on a live system a missing transaction is missing indeed. */
@@ -253,7 +261,8 @@ struct result reconcile_services(const char *database_path, const char *wallet_u
         outcome = check_campaign(&reconciliation);
     }
     if (result_is_ok(outcome)) {
-        fprintf(out, "reconciled: %" PRId64 " campaigns, %" PRId64 " transactions\n", reconciliation.campaigns, reconciliation.transactions);
+        fprintf(out, "reconciled: %" PRId64 " campaigns, %" PRId64 " transactions\n", reconciliation.campaigns,
+                reconciliation.transactions);
     }
     forget_answer(&reconciliation);
     arena_release(&reconciliation.arena);

@@ -8,7 +8,7 @@
 #include "discount/discount.h"
 #include "discount/handlers.h"
 
-#define CODE_TYPED_MAX 4096 /* characters; longer than any code with its separators: the body's own limit does the rest */
+#define CODE_TYPED_MAX        4096 /* characters; longer than any code with its separators: the body's own limit does the rest */
 #define PAGE_ARENA_ITEM_BYTES 400u
 
 static void close_document(struct json_document **document) { json_close(*document); }
@@ -16,8 +16,10 @@ static void close_document(struct json_document **document) { json_close(*docume
 /* ---- what the board knows ---- */
 
 static enum redeem_verdict refusal_of(const struct campaign_view *view, int64_t now_us) {
-    struct gate_times times = {
-        .starts_at_us = view->starts_at_us, .ends_at_us = view->ends_at_us, .ended_at_us = view->ended_at_us, .is_paused = view->is_paused != 0};
+    struct gate_times times = {.starts_at_us = view->starts_at_us,
+                               .ends_at_us = view->ends_at_us,
+                               .ended_at_us = view->ended_at_us,
+                               .is_paused = view->is_paused != 0};
     switch (campaign_gate(times, now_us)) {
     case GATE_ENDED: return REDEEM_ENDED;
     case GATE_NOT_STARTED: return REDEEM_NOT_STARTED;
@@ -27,8 +29,8 @@ static enum redeem_verdict refusal_of(const struct campaign_view *view, int64_t 
     return view->redeemed >= view->max_redemptions ? REDEEM_SOLD_OUT : REDEEM_CLAIMED;
 }
 
-static void answer_here(struct discount_operation *operation, const struct board_slot *slot, enum redeem_verdict verdict, int64_t starts_at_us,
-                        int64_t now_us) {
+static void answer_here(struct discount_operation *operation, const struct board_slot *slot, enum redeem_verdict verdict,
+                        int64_t starts_at_us, int64_t now_us) {
     operation->answer.campaign_number = slot == NULL ? 0 : slot->number;
     operation->answer.rejection = redeem_rejection(verdict);
     answer_redeem_refusal(operation, verdict, starts_at_us, now_us);
@@ -143,10 +145,14 @@ void handle_redeem(struct exchange *exchange) {
         wait_s = limiter_count_wrong(discount->limiter, exchange->caller.user_id, exchange->remote_address, now_monotonic_us);
     }
     operation->id = id_make(&discount->id_sources[exchange->loop_index], now_us);
-    if (wait_s > 0) refuse_guesser(exchange, wait_s);
-    else if (operation->idempotency.key.size != 0) operation_submit(operation);
-    else if (slot == NULL) answer_here(operation, NULL, REDEEM_CODE_NOT_FOUND, 0, now_us);
-    else redeem_from_board(operation, slot, now_us);
+    if (wait_s > 0)
+        refuse_guesser(exchange, wait_s);
+    else if (operation->idempotency.key.size != 0)
+        operation_submit(operation);
+    else if (slot == NULL)
+        answer_here(operation, NULL, REDEEM_CODE_NOT_FOUND, 0, now_us);
+    else
+        redeem_from_board(operation, slot, now_us);
 }
 
 /* ---- GET ---- */
@@ -225,8 +231,8 @@ void handle_list_redemptions(struct exchange *exchange) {
     json_begin_object(&page.writer);
     json_key(&page.writer, "data");
     json_begin_array(&page.writer);
-    struct result outcome = reader_list_user(discount->readers[exchange->loop_index], exchange->caller.user_id, before, query.page.limit + 1,
-                                             visit_page, &page);
+    struct result outcome = reader_list_user(discount->readers[exchange->loop_index], exchange->caller.user_id, before,
+                                             query.page.limit + 1, visit_page, &page);
     json_end_array(&page.writer);
     int64_t words[PAGE_CURSOR_WORDS];
     memcpy(words, page.last.id.bytes, sizeof words);

@@ -8,8 +8,10 @@
 #define QUANTILE_DIVISOR 1000 /* microseconds, written as milliseconds */
 
 static void write_time_or_null(struct json_writer *writer, const char *name, int64_t time_us) {
-    if (time_us == 0) json_null_member(writer, name);
-    else json_time_member(writer, name, time_us);
+    if (time_us == 0)
+        json_null_member(writer, name);
+    else
+        json_time_member(writer, name, time_us);
 }
 
 /* Returns their sum. */

@@ -3,8 +3,10 @@
 
 bool request_open_body(struct exchange *exchange, struct faults *faults, struct json_document **ret_document) {
     if (result_is_ok(json_open(&exchange->arena, exchange->body, faults, ret_document))) return true;
-    if (faults_any(faults)) problem_reply_faults(exchange, &problem_validation_failed, faults);
-    else problem_reply(exchange, &problem_malformed_json, "The body is not JSON.");
+    if (faults_any(faults))
+        problem_reply_faults(exchange, &problem_validation_failed, faults);
+    else
+        problem_reply(exchange, &problem_malformed_json, "The body is not JSON.");
     exchange_finish(exchange);
     return false;
 }
@@ -32,8 +34,10 @@ struct board_slot *request_campaign(struct exchange *exchange) {
 }
 
 void request_reply_buffer(struct exchange *exchange, int status, const char *content_type, const struct buffer *buffer) {
-    if (buffer->failed) problem_reply(exchange, &problem_overloaded, "The answer needs more memory than one request may take.");
-    else reply_set(exchange, status, content_type, buffer_text(buffer));
+    if (buffer->failed)
+        problem_reply(exchange, &problem_overloaded, "The answer needs more memory than one request may take.");
+    else
+        reply_set(exchange, status, content_type, buffer_text(buffer));
     exchange_finish(exchange);
 }
 
@@ -44,8 +48,10 @@ void request_end_page(struct exchange *exchange, struct json_writer *writer, boo
         exchange_finish(exchange);
         return;
     }
-    if (has_more) json_text_member(writer, "next_cursor", page_cursor(&exchange->arena, words));
-    else json_null_member(writer, "next_cursor");
+    if (has_more)
+        json_text_member(writer, "next_cursor", page_cursor(&exchange->arena, words));
+    else
+        json_null_member(writer, "next_cursor");
     json_end_object(writer);
     request_reply_buffer(exchange, 200, "application/json", writer->buffer);
 }

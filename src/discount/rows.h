@@ -55,9 +55,9 @@ struct result rows_sqlite_create(struct database *database, struct rows *ret_row
 struct result rows_memory_create(struct rows *ret_rows) MUST_CHECK;
 
 /* ---- the columns, shared with the readers (rows_read.c) ---- */
-#define CAMPAIGN_COLUMNS                                                                                                                   \
-    "number, id, code, name, amount, currency, max_redemptions, starts_at, ends_at, ended_at, is_paused, version, sequence, redeemed, "     \
-    "credited, failed, first_redeemed_at, last_redeemed_at, exhausted_at, created_at, updated_at, fund_confirmed, fund_step, "              \
+#define CAMPAIGN_COLUMNS                                                                                                                \
+    "number, id, code, name, amount, currency, max_redemptions, starts_at, ends_at, ended_at, is_paused, version, sequence, redeemed, " \
+    "credited, failed, first_redeemed_at, last_redeemed_at, exhausted_at, created_at, updated_at, fund_confirmed, fund_step, "          \
     "fund_step_version, fund_is_released"
 #define REDEMPTION_COLUMNS "key, id, user_id, phone, status, claimed_at, settled_at, transaction_id, failure"
 

@@ -60,7 +60,8 @@ struct result rows_read_redemption(const struct statement *statement, struct red
         .failure_size = (uint8_t)failure.size,
     };
     if (phone.size > PHONE_BYTES_MAX || failure.size > sizeof redemption.failure) return result_error(RESULT_CORRUPT);
-    if (key <= 0 || status < REDEMPTION_CLAIMED || status > REDEMPTION_FAILED || id_is_zero(redemption.id)) return result_error(RESULT_CORRUPT);
+    if (key <= 0 || status < REDEMPTION_CLAIMED || status > REDEMPTION_FAILED || id_is_zero(redemption.id))
+        return result_error(RESULT_CORRUPT);
     redemption.status = (enum redemption_status)status;
     memcpy(redemption.phone.e164, phone.data, phone.size);
     memcpy(redemption.failure, failure.data, failure.size);

@@ -39,16 +39,19 @@ static const char *const texts[STATEMENT_COUNT] = {
     [FIND_RECORD] = "SELECT fingerprint, status, content_type, location, body, subject, created_at FROM idempotency WHERE lookup = ?1",
     [INSERT_CAMPAIGN] = "INSERT INTO campaigns (" CAMPAIGN_COLUMNS ") VALUES "
                         "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25)",
-    [UPDATE_CAMPAIGN] = "UPDATE campaigns SET name = ?4, max_redemptions = ?7, starts_at = ?8, ends_at = ?9, ended_at = ?10, is_paused = ?11, "
-                        "version = ?12, sequence = ?13, redeemed = ?14, credited = ?15, failed = ?16, first_redeemed_at = ?17, "
-                        "last_redeemed_at = ?18, exhausted_at = ?19, updated_at = ?21, fund_confirmed = ?22, fund_step = ?23, "
-                        "fund_step_version = ?24, fund_is_released = ?25 WHERE number = ?1 AND id = ?2 AND code = ?3 AND amount = ?5 AND "
-                        "currency = ?6 AND created_at = ?20",
-    [INSERT_REDEMPTION] = "INSERT INTO redemptions (" REDEMPTION_COLUMNS ", campaign_number) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [UPDATE_CAMPAIGN] =
+        "UPDATE campaigns SET name = ?4, max_redemptions = ?7, starts_at = ?8, ends_at = ?9, ended_at = ?10, is_paused = ?11, "
+        "version = ?12, sequence = ?13, redeemed = ?14, credited = ?15, failed = ?16, first_redeemed_at = ?17, "
+        "last_redeemed_at = ?18, exhausted_at = ?19, updated_at = ?21, fund_confirmed = ?22, fund_step = ?23, "
+        "fund_step_version = ?24, fund_is_released = ?25 WHERE number = ?1 AND id = ?2 AND code = ?3 AND amount = ?5 AND "
+        "currency = ?6 AND created_at = ?20",
+    [INSERT_REDEMPTION] =
+        "INSERT INTO redemptions (" REDEMPTION_COLUMNS ", campaign_number) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [UPDATE_REDEMPTION] = "UPDATE redemptions SET status = ?2, settled_at = ?3, transaction_id = ?4, failure = ?5 WHERE key = ?1",
-    [PUT_RECORD] = "INSERT INTO idempotency (lookup, fingerprint, status, content_type, location, body, subject, created_at) "
-                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (lookup) DO UPDATE SET status = ?3, content_type = ?4, location = ?5, "
-                   "body = ?6, subject = ?7",
+    [PUT_RECORD] =
+        "INSERT INTO idempotency (lookup, fingerprint, status, content_type, location, body, subject, created_at) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (lookup) DO UPDATE SET status = ?3, content_type = ?4, location = ?5, "
+        "body = ?6, subject = ?7",
     [PUT_REJECTIONS] = "INSERT OR REPLACE INTO rejections VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [PUT_SECOND] = "INSERT OR REPLACE INTO seconds VALUES (?1, ?2, ?3, ?4, ?5)",
     [DROP_RECORDS] = "DELETE FROM idempotency WHERE number IN (SELECT number FROM idempotency ORDER BY number LIMIT " DROP_RECORDS_MAX
@@ -124,7 +127,8 @@ static struct result sqlite_find_rejections(void *self, uint32_t number, struct 
     statement_bind_integer(statement, 1, number);
     bool is_row;
     struct result outcome = statement_step(statement, &is_row);
-    for (int i = 0; result_is_ok(outcome) && is_row && i < (int)REJECTION_COUNT; i++) ret_counts->counts[i] = statement_integer(statement, i);
+    for (int i = 0; result_is_ok(outcome) && is_row && i < (int)REJECTION_COUNT; i++)
+        ret_counts->counts[i] = statement_integer(statement, i);
     statement_reset(statement);
     return outcome;
 }
@@ -166,7 +170,8 @@ static struct result read_record(const struct statement *statement, struct arena
     record->body = arena_copy(arena, statement_text(statement, 4));
     record->subject = statement_id(statement, 5);
     record->created_at_us = statement_integer(statement, 6);
-    bool is_whole = record->fingerprint.data != NULL && record->content_type.data != NULL && record->location.data != NULL && record->body.data != NULL;
+    bool is_whole =
+        record->fingerprint.data != NULL && record->content_type.data != NULL && record->location.data != NULL && record->body.data != NULL;
     return is_whole ? result_ok() : result_error(RESULT_FULL);
 }
 
@@ -184,11 +189,25 @@ static struct result sqlite_find_record(void *self, const struct hash *lookup, s
 static struct result sqlite_put_campaign(void *self, const struct campaign *campaign) {
     struct statement *statement = use(self, campaign->is_new ? INSERT_CAMPAIGN : UPDATE_CAMPAIGN);
     int64_t integers[] = {
-        campaign->max_redemptions, campaign->starts_at_us,         campaign->ends_at_us,          campaign->ended_at_us,
-        campaign->is_paused,       campaign->version,              campaign->sequence,            campaign->redeemed,
-        campaign->credited,        campaign->failed,               campaign->first_redeemed_at_us, campaign->last_redeemed_at_us,
-        campaign->exhausted_at_us, campaign->created_at_us,        campaign->updated_at_us,       campaign->fund_confirmed_minor,
-        campaign->fund_step_minor, campaign->fund_step_version,    campaign->fund_is_released,
+        campaign->max_redemptions,
+        campaign->starts_at_us,
+        campaign->ends_at_us,
+        campaign->ended_at_us,
+        campaign->is_paused,
+        campaign->version,
+        campaign->sequence,
+        campaign->redeemed,
+        campaign->credited,
+        campaign->failed,
+        campaign->first_redeemed_at_us,
+        campaign->last_redeemed_at_us,
+        campaign->exhausted_at_us,
+        campaign->created_at_us,
+        campaign->updated_at_us,
+        campaign->fund_confirmed_minor,
+        campaign->fund_step_minor,
+        campaign->fund_step_version,
+        campaign->fund_is_released,
     };
     statement_bind_integer(statement, 1, campaign->number);
     statement_bind_id(statement, 2, campaign->id);
@@ -202,8 +221,10 @@ static struct result sqlite_put_campaign(void *self, const struct campaign *camp
 
 /* Parameters from `first` on: status is bound by the caller. */
 static void bind_settlement(struct statement *statement, int transaction, int failure, const struct redemption *redemption) {
-    if (redemption->status == REDEMPTION_CREDITED) statement_bind_id(statement, transaction, redemption->transaction_id);
-    else statement_bind_null(statement, transaction);
+    if (redemption->status == REDEMPTION_CREDITED)
+        statement_bind_id(statement, transaction, redemption->transaction_id);
+    else
+        statement_bind_null(statement, transaction);
     if (redemption->status == REDEMPTION_FAILED) {
         statement_bind_text(statement, failure, (struct text){redemption->failure, redemption->failure_size});
     } else {

@@ -8,24 +8,53 @@
 #include "discount/answer.h"
 #include "discount/settle_state.h"
 
-#define STOP_US        (3 * CLOCK_SECOND_US) /* for calls that are under way when we stop */
-#define WAIT_MOST_US   (60 * CLOCK_SECOND_US)
-#define CONNECTIONS    (SETTLE_BATCHES + SETTLE_FUND_JOBS)
-#define QUEUE_LIMIT    (LIMIT_LOOPS * LIMIT_EXCHANGES + 64u) /* every exchange and all of our own: it is never full */
+#define STOP_US      (3 * CLOCK_SECOND_US) /* for calls that are under way when we stop */
+#define WAIT_MOST_US (60 * CLOCK_SECOND_US)
+#define CONNECTIONS  (SETTLE_BATCHES + SETTLE_FUND_JOBS)
+#define QUEUE_LIMIT  (LIMIT_LOOPS * LIMIT_EXCHANGES + 64u) /* every exchange and all of our own: it is never full */
 
-struct metric settle_metric_credited = {.name = "discountd_credits_total", .help = "Claims that Wallet has credited.", .labels = "outcome=\"credited\"", .kind = METRIC_COUNTER};
-struct metric settle_metric_failed = {.name = "discountd_credits_total", .help = "Claims that Wallet has credited.", .labels = "outcome=\"failed\"", .kind = METRIC_COUNTER};
-struct metric settle_metric_retries = {.name = "discountd_settle_retries_total", .help = "Claims and fund steps sent again.", .labels = "", .kind = METRIC_COUNTER};
-struct metric settle_metric_wallet_errors = {.name = "discountd_wallet_errors_total", .help = "Calls to Wallet without a usable answer.", .labels = "", .kind = METRIC_COUNTER};
-struct metric settle_metric_refused = {.name = "discountd_credits_refused_total", .help = "Credits that Wallet refused for now; they are tried again.", .labels = "", .kind = METRIC_COUNTER};
-struct metric settle_metric_batch_size = {.name = "discountd_settle_batch_size", .help = "Credits in one call.", .labels = "", .kind = METRIC_HISTOGRAM};
-struct metric settle_metric_lag = {.name = "discountd_settle_lag_seconds", .help = "From the claim to its committed credit.", .labels = "", .kind = METRIC_HISTOGRAM, .is_duration = true};
-struct metric settle_metric_unsettled = {.name = "discountd_unsettled_claims", .help = "Claims without a credit yet.", .labels = "", .kind = METRIC_GAUGE};
-struct metric settle_metric_in_memory = {.name = "discountd_settle_claims_in_memory", .help = "Claims that the settler holds; the others wait in the database.", .labels = "", .kind = METRIC_GAUGE};
+struct metric settle_metric_credited = {.name = "discountd_credits_total",
+                                        .help = "Claims that Wallet has credited.",
+                                        .labels = "outcome=\"credited\"",
+                                        .kind = METRIC_COUNTER};
+struct metric settle_metric_failed = {.name = "discountd_credits_total",
+                                      .help = "Claims that Wallet has credited.",
+                                      .labels = "outcome=\"failed\"",
+                                      .kind = METRIC_COUNTER};
+struct metric settle_metric_retries = {.name = "discountd_settle_retries_total",
+                                       .help = "Claims and fund steps sent again.",
+                                       .labels = "",
+                                       .kind = METRIC_COUNTER};
+struct metric settle_metric_wallet_errors = {.name = "discountd_wallet_errors_total",
+                                             .help = "Calls to Wallet without a usable answer.",
+                                             .labels = "",
+                                             .kind = METRIC_COUNTER};
+struct metric settle_metric_refused = {.name = "discountd_credits_refused_total",
+                                       .help = "Credits that Wallet refused for now; they are tried again.",
+                                       .labels = "",
+                                       .kind = METRIC_COUNTER};
+struct metric settle_metric_batch_size = {.name = "discountd_settle_batch_size",
+                                          .help = "Credits in one call.",
+                                          .labels = "",
+                                          .kind = METRIC_HISTOGRAM};
+struct metric settle_metric_lag = {.name = "discountd_settle_lag_seconds",
+                                   .help = "From the claim to its committed credit.",
+                                   .labels = "",
+                                   .kind = METRIC_HISTOGRAM,
+                                   .is_duration = true};
+struct metric settle_metric_unsettled = {.name = "discountd_unsettled_claims",
+                                         .help = "Claims without a credit yet.",
+                                         .labels = "",
+                                         .kind = METRIC_GAUGE};
+struct metric settle_metric_in_memory = {.name = "discountd_settle_claims_in_memory",
+                                         .help = "Claims that the settler holds; the others wait in the database.",
+                                         .labels = "",
+                                         .kind = METRIC_GAUGE};
 
 void settler_register_metrics(void) {
-    struct metric *metrics[] = {&settle_metric_credited,   &settle_metric_failed, &settle_metric_retries,   &settle_metric_wallet_errors, &settle_metric_refused,
-                                &settle_metric_batch_size, &settle_metric_lag,    &settle_metric_unsettled, &settle_metric_in_memory};
+    struct metric *metrics[] = {&settle_metric_credited,      &settle_metric_failed,    &settle_metric_retries,
+                                &settle_metric_wallet_errors, &settle_metric_refused,   &settle_metric_batch_size,
+                                &settle_metric_lag,           &settle_metric_unsettled, &settle_metric_in_memory};
     for (size_t i = 0; i < ARRAY_COUNT(metrics); i++) metrics_register(metrics[i]);
 }
 
@@ -82,10 +111,14 @@ void settler_poke(struct settler *settler) {
 /* ---- waiters ---- */
 
 static void unlink_deadline(struct settler *settler, struct discount_operation *operation) {
-    if (operation->deadline_previous != NULL) operation->deadline_previous->deadline_next = operation->deadline_next;
-    else settler->deadline_first = operation->deadline_next;
-    if (operation->deadline_next != NULL) operation->deadline_next->deadline_previous = operation->deadline_previous;
-    else settler->deadline_last = operation->deadline_previous;
+    if (operation->deadline_previous != NULL)
+        operation->deadline_previous->deadline_next = operation->deadline_next;
+    else
+        settler->deadline_first = operation->deadline_next;
+    if (operation->deadline_next != NULL)
+        operation->deadline_next->deadline_previous = operation->deadline_previous;
+    else
+        settler->deadline_last = operation->deadline_previous;
     operation->deadline_next = operation->deadline_previous = NULL;
 }
 
@@ -95,8 +128,10 @@ void settle_wait_in(struct settler *settler, struct operation_list *list, struct
     operation->deadline_us = settle_now_us(settler) + settler->options.settle_wait_ms * 1000;
     operation->deadline_next = NULL;
     operation->deadline_previous = settler->deadline_last;
-    if (settler->deadline_last != NULL) settler->deadline_last->deadline_next = operation;
-    else settler->deadline_first = operation;
+    if (settler->deadline_last != NULL)
+        settler->deadline_last->deadline_next = operation;
+    else
+        settler->deadline_first = operation;
     settler->deadline_last = operation;
 }
 
@@ -146,8 +181,10 @@ void settle_thaw(struct settler *settler, struct operation_list *list, struct re
     while (list->first != NULL) {
         struct discount_operation *operation = list->first;
         operation_list_remove(list, operation);
-        if (result_is_ok(outcome)) answer_send(operation);
-        else settle_answer_now(settler, operation);
+        if (result_is_ok(outcome))
+            answer_send(operation);
+        else
+            settle_answer_now(settler, operation);
     }
 }
 
@@ -182,13 +219,17 @@ static void take_request(struct settler *settler, struct discount_operation *ope
     if (slot != NULL) {
         settler->must_scan = true;
         bool is_pending = board_view(slot).fund_step_minor != 0;
-        if (is_pending) settle_wait_in(settler, &settle_fund_of(settler, slot->number)->waiters, operation);
-        else settle_answer_now(settler, operation);
+        if (is_pending)
+            settle_wait_in(settler, &settle_fund_of(settler, slot->number)->waiters, operation);
+        else
+            settle_answer_now(settler, operation);
         return;
     }
     struct settle_claim *claim = settle_claim_take(settler, &operation->answer.redemption);
-    if (claim != NULL) settle_wait_in(settler, &claim->waiters, operation);
-    else settle_answer_now(settler, operation);
+    if (claim != NULL)
+        settle_wait_in(settler, &claim->waiters, operation);
+    else
+        settle_answer_now(settler, operation);
 }
 
 static void take_messages(struct settler *settler) {
@@ -196,8 +237,10 @@ static void take_messages(struct settler *settler) {
     for (struct queue_link *link = queue_take_all(&settler->queue); link != NULL; link = next) {
         next = link->next;
         struct discount_operation *operation = operation_of(CONTAINER_OF(link, struct store_operation, link));
-        if (operation->exchange == NULL) take_own(settler, operation);
-        else take_request(settler, operation);
+        if (operation->exchange == NULL)
+            take_own(settler, operation);
+        else
+            take_request(settler, operation);
     }
     if (atomic_exchange_explicit(&settler->is_poked, false, memory_order_acquire)) settler->must_scan = true;
 }

@@ -23,10 +23,14 @@ void settle_claims_free(struct settler *settler) {
 void settle_claim_move(struct settle_claim *claim, struct claim_list *to, enum claim_state state) {
     struct claim_list *from = claim->list;
     if (from != NULL) {
-        if (claim->previous != NULL) claim->previous->next = claim->next;
-        else from->first = claim->next;
-        if (claim->next != NULL) claim->next->previous = claim->previous;
-        else from->last = claim->previous;
+        if (claim->previous != NULL)
+            claim->previous->next = claim->next;
+        else
+            from->first = claim->next;
+        if (claim->next != NULL)
+            claim->next->previous = claim->previous;
+        else
+            from->last = claim->previous;
         from->count--;
     }
     claim->next = NULL;
@@ -35,8 +39,10 @@ void settle_claim_move(struct settle_claim *claim, struct claim_list *to, enum c
     claim->state = state;
     if (to == NULL) return;
     claim->previous = to->last;
-    if (to->last != NULL) to->last->next = claim;
-    else to->first = claim;
+    if (to->last != NULL)
+        to->last->next = claim;
+    else
+        to->first = claim;
     to->last = claim;
     to->count++;
 }
@@ -61,8 +67,10 @@ struct settle_claim *settle_claim_take(struct settler *settler, const struct red
     claim->waiters = (struct operation_list){0};
     CHECK(result_is_ok(map_put(&settler->by_id, key_of(&claim->id), claim)));
     bool is_behind = settle_fund_is_behind(settler, claim->campaign_number);
-    if (is_behind) settle_claim_move(claim, &settle_fund_of(settler, claim->campaign_number)->held, CLAIM_HELD);
-    else settle_claim_move(claim, &settler->ready, CLAIM_READY);
+    if (is_behind)
+        settle_claim_move(claim, &settle_fund_of(settler, claim->campaign_number)->held, CLAIM_HELD);
+    else
+        settle_claim_move(claim, &settler->ready, CLAIM_READY);
     return claim;
 }
 

@@ -124,7 +124,8 @@ static void fund_call_failed(struct settle_fund_job *job) {
     metric_add(&settle_metric_wallet_errors, 1);
     bool is_refused = result_is_ok(call->outcome) && call->status >= 400 && call->status < 500 && call->status != 429;
     if (call->status == 401 || call->status == 403) service_token_drop(&job->settler->token);
-    LOG(is_refused ? LOG_ERROR : LOG_WARN, "fund_call_failed", LOG_ID("campaign_id", board_slot(job->settler->board, job->campaign_number - 1)->id),
+    LOG(is_refused ? LOG_ERROR : LOG_WARN, "fund_call_failed",
+        LOG_ID("campaign_id", board_slot(job->settler->board, job->campaign_number - 1)->id),
         LOG_STRING("outcome", result_name(call->outcome)), LOG_INTEGER("status", call->status), LOG_STRING("url", call->url));
     end_job(job, false, call->retry_after_ms);
 }
@@ -140,9 +141,12 @@ static void judge(struct settle_fund_job *job) {
     case FUND_STEP_TOP_UP: tell_store(job, OPERATION_FUND_CONFIRMED); return;
     case FUND_STEP_LOOK: {
         int64_t funded = read_funded(job);
-        if (funded < job->confirmed_minor) fund_call_failed(job);
-        else if (funded >= job->confirmed_minor + job->amount_minor) tell_store(job, OPERATION_FUND_CONFIRMED);
-        else start_step(job, FUND_STEP_TOP_UP);
+        if (funded < job->confirmed_minor)
+            fund_call_failed(job);
+        else if (funded >= job->confirmed_minor + job->amount_minor)
+            tell_store(job, OPERATION_FUND_CONFIRMED);
+        else
+            start_step(job, FUND_STEP_TOP_UP);
         return;
     }
     case FUND_STEP_RELEASE: tell_store(job, OPERATION_FUND_RELEASED); return;
@@ -180,7 +184,8 @@ static struct settle_fund_job *free_job(struct settler *settler) {
     return NULL;
 }
 
-static void start_job(struct settler *settler, struct settle_fund_job *job, uint32_t number, const struct campaign_view *view, enum fund_step step) {
+static void start_job(struct settler *settler, struct settle_fund_job *job, uint32_t number, const struct campaign_view *view,
+                      enum fund_step step) {
     job->is_busy = true;
     job->campaign_number = number;
     job->amount_minor = view->fund_step_minor;
@@ -213,8 +218,10 @@ void settle_scan_funds(struct settler *settler, int64_t now_monotonic_us) {
             continue;
         }
         struct settle_fund_job *job = free_job(settler);
-        if (job == NULL) look_again(settler, now_monotonic_us + SCAN_BUSY_US);
-        else start_job(settler, job, (uint32_t)i + 1, &view, step);
+        if (job == NULL)
+            look_again(settler, now_monotonic_us + SCAN_BUSY_US);
+        else
+            start_job(settler, job, (uint32_t)i + 1, &view, step);
     }
     metric_set(&settle_metric_unsettled, unsettled);
 }

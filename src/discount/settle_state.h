@@ -28,8 +28,8 @@ struct settle_claim {
     enum claim_state state;
     struct id id, user_id;
     uint32_t campaign_number;
-    uint32_t attempts;  /* refused for now so often */
-    size_t batch_max;   /* sent with at most so many: halved each time Wallet refuses a batch as a whole */
+    uint32_t attempts;   /* refused for now so often */
+    size_t batch_max;    /* sent with at most so many: halved each time Wallet refuses a batch as a whole */
     int64_t retry_at_us; /* DELAYED; monotonic */
     int64_t claimed_at_us;
     struct operation_list waiters;

@@ -34,10 +34,12 @@ static struct result broken(const struct verification *verification, const struc
 
 static struct result check_redemption(struct verification *verification, const struct redemption *redemption) {
     if (redemption->position != verification->position + 1) return broken(verification, redemption, "positions have a gap before it");
-    if (redemption->claimed_at_us < verification->last_claimed_at_us) return broken(verification, redemption, "it was claimed before the position ahead of it");
+    if (redemption->claimed_at_us < verification->last_claimed_at_us)
+        return broken(verification, redemption, "it was claimed before the position ahead of it");
     if (redemption->phone.size == 0 || id_is_zero(redemption->user_id)) return broken(verification, redemption, "it has no user or phone");
     bool is_credited = redemption->status == REDEMPTION_CREDITED, is_failed = redemption->status == REDEMPTION_FAILED;
-    if (is_credited && id_is_zero(redemption->transaction_id)) return broken(verification, redemption, "it is credited without a transaction");
+    if (is_credited && id_is_zero(redemption->transaction_id))
+        return broken(verification, redemption, "it is credited without a transaction");
     if (is_failed && redemption->failure_size == 0) return broken(verification, redemption, "it has failed without a reason");
     verification->position = redemption->position;
     verification->last_claimed_at_us = redemption->claimed_at_us;
@@ -58,8 +60,10 @@ static struct result walk_redemptions(struct verification *verification, struct 
         struct result outcome = statement_step(select, &is_row);
         if (result_is_ok(outcome) && is_row) {
             outcome = rows_read_redemption(select, &redemption);
-            if (!result_is_ok(outcome)) outcome = broken(verification, NULL, "one of its redemptions can't be read");
-            else outcome = check_redemption(verification, &redemption);
+            if (!result_is_ok(outcome))
+                outcome = broken(verification, NULL, "one of its redemptions can't be read");
+            else
+                outcome = check_redemption(verification, &redemption);
         }
         if (result_is_ok(outcome) && is_row) continue;
         statement_reset(select);
@@ -74,11 +78,13 @@ static struct result check_campaign(struct verification *verification, struct st
     if (verification->position != campaign->redeemed) return broken(verification, NULL, "its count of redemptions is not that of its rows");
     if (verification->credited != campaign->credited) return broken(verification, NULL, "its count of credits is not that of its rows");
     if (verification->failed != campaign->failed) return broken(verification, NULL, "its count of failures is not that of its rows");
-    if (verification->first_claimed_at_us != campaign->first_redeemed_at_us || verification->last_claimed_at_us != campaign->last_redeemed_at_us) {
+    if (verification->first_claimed_at_us != campaign->first_redeemed_at_us ||
+        verification->last_claimed_at_us != campaign->last_redeemed_at_us) {
         return broken(verification, NULL, "its first or last redemption has another time than its rows");
     }
     bool is_full = campaign->redeemed == campaign->max_redemptions;
-    if (is_full != (campaign->exhausted_at_us != 0)) return broken(verification, NULL, "it says it is exhausted and is not, or the other way round");
+    if (is_full != (campaign->exhausted_at_us != 0))
+        return broken(verification, NULL, "it says it is exhausted and is not, or the other way round");
     if (campaign->fund_is_released && campaign->credited + campaign->failed != campaign->redeemed) {
         return broken(verification, NULL, "its fund was released before its claims were settled");
     }
@@ -112,12 +118,17 @@ static struct result walk_campaigns(struct verification *verification) {
 static const struct {
     const char *sql, *rule;
 } rules[] = {
-    {"SELECT lower(hex(id)) FROM redemptions NOT INDEXED GROUP BY user_id, key >> 32 HAVING count(*) > 1 LIMIT 1", "a user has two redemptions in one campaign"},
-    {"SELECT lower(hex(id)) FROM redemptions NOT INDEXED GROUP BY phone, key >> 32 HAVING count(*) > 1 LIMIT 1", "a phone has two redemptions in one campaign"},
+    {"SELECT lower(hex(id)) FROM redemptions NOT INDEXED GROUP BY user_id, key >> 32 HAVING count(*) > 1 LIMIT 1",
+     "a user has two redemptions in one campaign"},
+    {"SELECT lower(hex(id)) FROM redemptions NOT INDEXED GROUP BY phone, key >> 32 HAVING count(*) > 1 LIMIT 1",
+     "a phone has two redemptions in one campaign"},
     {"SELECT lower(hex(id)) FROM redemptions NOT INDEXED GROUP BY id HAVING count(*) > 1 LIMIT 1", "an id stands there twice"},
-    {"SELECT lower(hex(id)) FROM redemptions NOT INDEXED WHERE status = 1 GROUP BY transaction_id HAVING count(*) > 1 LIMIT 1", "two redemptions have one transaction"},
-    {"SELECT lower(hex(r.id)) FROM redemptions r LEFT JOIN campaigns c ON c.number = r.key >> 32 WHERE c.number IS NULL LIMIT 1", "a redemption has no campaign"},
-    {"SELECT lower(hex(id)) FROM redemptions NOT INDEXED WHERE campaign_number <> key >> 32 LIMIT 1", "a redemption stands under another campaign's key"},
+    {"SELECT lower(hex(id)) FROM redemptions NOT INDEXED WHERE status = 1 GROUP BY transaction_id HAVING count(*) > 1 LIMIT 1",
+     "two redemptions have one transaction"},
+    {"SELECT lower(hex(r.id)) FROM redemptions r LEFT JOIN campaigns c ON c.number = r.key >> 32 WHERE c.number IS NULL LIMIT 1",
+     "a redemption has no campaign"},
+    {"SELECT lower(hex(id)) FROM redemptions NOT INDEXED WHERE campaign_number <> key >> 32 LIMIT 1",
+     "a redemption stands under another campaign's key"},
 };
 
 static struct result check_rules(struct verification *verification) {
@@ -149,7 +160,8 @@ struct result verify_database(const char *path, FILE *out) {
     database_end_read(verification.database);
     database_close(verification.database);
     if (result_is_ok(outcome)) {
-        fprintf(out, "verified: %" PRId64 " campaigns, %" PRId64 " redemptions\n", verification.campaign_count, verification.redemption_count);
+        fprintf(out, "verified: %" PRId64 " campaigns, %" PRId64 " redemptions\n", verification.campaign_count,
+                verification.redemption_count);
     }
     return outcome;
 }

@@ -4,7 +4,7 @@
 #include "discount/answer.h"
 #include "discount/handlers.h"
 
-#define CSV_ROWS_MAX 10000
+#define CSV_ROWS_MAX  10000
 #define CSV_ROW_BYTES 230u
 #define CSV_HEADER    "position,id,user_id,phone,status,amount,currency,transaction_id,claimed_at,credited_at\r\n"
 
@@ -62,8 +62,10 @@ static struct result visit(void *context, const struct redemption *redemption) {
     }
     winners->left--;
     winners->last_position = redemption->position;
-    if (winners->is_csv) append_row(&winners->buffer, redemption, winners->slot->credit);
-    else answer_write_redemption(&winners->writer, redemption, winners->slot->id, winners->slot->credit);
+    if (winners->is_csv)
+        append_row(&winners->buffer, redemption, winners->slot->credit);
+    else
+        answer_write_redemption(&winners->writer, redemption, winners->slot->id, winners->slot->credit);
     return result_ok();
 }
 

@@ -69,8 +69,9 @@ static inline struct id fake_apply(struct fake_wallet *wallet, struct id referen
 
 static inline void fake_send(int fd, int status, struct text body) {
     char head[160];
-    int size = snprintf(head, sizeof head, "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
-                        status, body.size);
+    int size =
+        snprintf(head, sizeof head, "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
+                 status, body.size);
     (void)!send(fd, head, (size_t)size, MSG_NOSIGNAL);
     for (size_t sent = 0; sent < body.size;) {
         ssize_t now = send(fd, body.data + sent, body.size - sent, MSG_NOSIGNAL);
@@ -79,7 +80,8 @@ static inline void fake_send(int fd, int status, struct text body) {
     }
 }
 
-static inline void fake_item(struct json_writer *writer, struct fake_wallet *wallet, enum fake_act act, const struct json_value *items, size_t index) {
+static inline void fake_item(struct json_writer *writer, struct fake_wallet *wallet, enum fake_act act, const struct json_value *items,
+                             size_t index) {
     struct id reference;
     assert_true(result_is_ok(id_parse(json_get_text(json_array_item(items, index), "reference"), &reference)));
     bool is_refused = act == FAKE_EXHAUSTED || act == FAKE_FROZEN;
@@ -93,8 +95,10 @@ static inline void fake_item(struct json_writer *writer, struct fake_wallet *wal
         json_id_member(writer, "reference", shown);
     }
     json_text_member(writer, "status", is_refused ? TEXT("rejected") : TEXT("applied"));
-    if (is_refused) json_text_member(writer, "code", act == FAKE_FROZEN ? TEXT("account_frozen") : TEXT("fund_exhausted"));
-    else json_id_member(writer, "transaction_id", fake_apply(wallet, reference));
+    if (is_refused)
+        json_text_member(writer, "code", act == FAKE_FROZEN ? TEXT("account_frozen") : TEXT("fund_exhausted"));
+    else
+        json_id_member(writer, "transaction_id", fake_apply(wallet, reference));
     json_end_object(writer);
 }
 
@@ -187,8 +191,10 @@ static inline void fake_serve(struct fake_wallet *wallet, int fd) {
         atomic_fetch_add(&wallet->calls, 1);
         if (body.size > 0) assert_true(result_is_ok(json_open(&arena, body, &faults, &document)));
         pthread_mutex_lock(&wallet->lock);
-        if (text_starts_with(head, TEXT("POST /v1/credits "))) fake_credits(wallet, fd, &arena, json_root(document));
-        else fake_fund(wallet, fd, &arena, head, document == NULL ? NULL : json_root(document));
+        if (text_starts_with(head, TEXT("POST /v1/credits ")))
+            fake_credits(wallet, fd, &arena, json_root(document));
+        else
+            fake_fund(wallet, fd, &arena, head, document == NULL ? NULL : json_root(document));
         pthread_mutex_unlock(&wallet->lock);
         json_close(document);
         arena_release(&arena);

@@ -43,18 +43,24 @@ static struct code make_code(const char *text) {
 }
 
 static struct campaign *make_campaign(struct campaign_set *set, const char *code, int64_t places) {
-    struct campaign_create create = {
-        .id = make_id(1, set->campaign_count + 1), .code = make_code(code), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = places};
+    struct campaign_create create = {.id = make_id(1, set->campaign_count + 1),
+                                     .code = make_code(code),
+                                     .credit = {1000, CURRENCY_IRT},
+                                     .name = TEXT("Gift"),
+                                     .max_redemptions = places};
     struct campaign *campaign;
     assert_int_equal(campaign_create(set, &create, NOW, &campaign), CAMPAIGN_DONE);
     return campaign;
 }
 
-static enum redeem_verdict redeem(struct campaign_set *set, uint64_t user, unsigned phone, int64_t now_us, struct redemption **ret_redemption) {
+static enum redeem_verdict redeem(struct campaign_set *set, uint64_t user, unsigned phone, int64_t now_us,
+                                  struct redemption **ret_redemption) {
     static uint64_t serial;
     struct campaign *campaign;
-    struct redeem_request request = {
-        .code = make_code("gift"), .user_id = make_id(2, user), .phone = make_phone(phone), .redemption_id = make_id(3, ++serial)};
+    struct redeem_request request = {.code = make_code("gift"),
+                                     .user_id = make_id(2, user),
+                                     .phone = make_phone(phone),
+                                     .redemption_id = make_id(3, ++serial)};
     return campaign_redeem(set, &request, now_us, &campaign, ret_redemption);
 }
 
@@ -118,10 +124,13 @@ static void test_the_order_of_the_checks(void **state) {
     assert_int_equal(redeem(set, 2, 1, NOW, &redemption), REDEEM_PHONE_TAKEN); /* before sold out */
     assert_int_equal(redeem(set, 2, 2, NOW, &redemption), REDEEM_SOLD_OUT);
     assert_int_equal(campaign_pause(campaign, NOW), CAMPAIGN_DONE);
-    assert_int_equal(redeem(set, 2, 1, NOW, &redemption), REDEEM_PAUSED); /* before the phone */
+    assert_int_equal(redeem(set, 2, 1, NOW, &redemption), REDEEM_PAUSED);   /* before the phone */
     assert_int_equal(redeem(set, 1, 9, NOW, &redemption), REDEEM_REPEATED); /* before everything */
-    struct redeem_request mismatch = {
-        .code = make_code("gift"), .user_id = make_id(2, 2), .phone = make_phone(2), .account_phone = make_phone(3), .redemption_id = make_id(3, 999999)};
+    struct redeem_request mismatch = {.code = make_code("gift"),
+                                      .user_id = make_id(2, 2),
+                                      .phone = make_phone(2),
+                                      .account_phone = make_phone(3),
+                                      .redemption_id = make_id(3, 999999)};
     assert_int_equal(campaign_redeem(set, &mismatch, NOW, &met, &redemption), REDEEM_PHONE_MISMATCH); /* before paused */
     mismatch.code.size = 0;
     assert_int_equal(campaign_redeem(set, &mismatch, NOW, &met, &redemption), REDEEM_CODE_NOT_FOUND);
@@ -206,7 +215,10 @@ static void test_settling_twice_changes_nothing(void **state) {
     struct campaign *campaign = make_campaign(set, "GIFT", 2);
     struct redemption *redemption;
     assert_int_equal(redeem(set, 1, 1, NOW, &redemption), REDEEM_CLAIMED);
-    struct settlement credited = {.redemption_id = redemption->id, .is_credited = true, .transaction_id = make_id(9, 9), .settled_at_us = NOW + 1};
+    struct settlement credited = {.redemption_id = redemption->id,
+                                  .is_credited = true,
+                                  .transaction_id = make_id(9, 9),
+                                  .settled_at_us = NOW + 1};
     assert_true(result_is_ok(campaign_settle(set, &credited, NOW)));
     int64_t sequence = campaign->sequence;
     assert_true(result_is_ok(campaign_settle(set, &credited, NOW)));

@@ -85,9 +85,13 @@ static struct plan make_plan(int step) {
     return plan;
 }
 
-static struct discount_operation *make_operation(struct side *side, const struct plan *plan, struct id campaign_id, struct test_exchange **ret_test) {
+static struct discount_operation *make_operation(struct side *side, const struct plan *plan, struct id campaign_id,
+                                                 struct test_exchange **ret_test) {
     struct test_exchange *test = *ret_test = exchange_new(&side->discount, test_user(plan->user));
-    enum operation_kind kind = plan->kind < 16 ? OPERATION_REDEEM : plan->kind < 18 ? OPERATION_PATCH : plan->kind == 18 ? OPERATION_PAUSE : OPERATION_RESUME;
+    enum operation_kind kind = plan->kind < 16    ? OPERATION_REDEEM
+                               : plan->kind < 18  ? OPERATION_PATCH
+                               : plan->kind == 18 ? OPERATION_PAUSE
+                                                  : OPERATION_RESUME;
     struct discount_operation *operation = operation_create(&test->exchange, kind);
     operation->id = plan->id;
     operation->campaign_id = campaign_id;
@@ -106,14 +110,18 @@ static void create_campaign(struct side *side, struct id id) {
     struct test_exchange *test = exchange_new(&side->discount, test_user(1));
     struct discount_operation *operation = operation_create(&test->exchange, OPERATION_CREATE);
     operation->id = id;
-    operation->create = (struct campaign_create){.code = test_code("GIFT"), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = 30};
+    operation->create =
+        (struct campaign_create){.code = test_code("GIFT"), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = 30};
     run_batch(side, &operation, 1, false);
     assert_int_equal(operation->answer.kind, ANSWER_WAITING);
     exchange_delete(test);
 }
 
 static void settle(struct side *side, struct id redemption_id, bool is_credited) {
-    struct settlement settlement = {.redemption_id = redemption_id, .is_credited = is_credited, .transaction_id = redemption_id, .failure = TEXT("account_frozen")};
+    struct settlement settlement = {.redemption_id = redemption_id,
+                                    .is_credited = is_credited,
+                                    .transaction_id = redemption_id,
+                                    .failure = TEXT("account_frozen")};
     struct discount_operation mark = {.store.kind = OPERATION_MARK, .discount = &side->discount, .mark = {&settlement, 1}};
     struct discount_operation *operation = &mark;
     run_batch(side, &operation, 1, false);

@@ -28,7 +28,8 @@ static int tear_down(void **state) {
 
 static void expect(struct test_exchange *test, int status) {
     int got = exchange_wait(test);
-    if (got != status) fail_msg("answered %d, not %d: %.*s", got, status, (int)test->exchange.reply_body.size, test->exchange.reply_body.data);
+    if (got != status)
+        fail_msg("answered %d, not %d: %.*s", got, status, (int)test->exchange.reply_body.size, test->exchange.reply_body.data);
 }
 
 static void open_campaign(const char *code, int64_t places) {
@@ -61,8 +62,8 @@ static void wait_until_settled(const char *code, int64_t credited, int64_t faile
 
 static void test_every_misbehaviour_ends_in_one_credit(void **state) {
     (void)state;
-    static const enum fake_act acts[] = {FAKE_GOOD,     FAKE_DROP,  FAKE_CUT,  FAKE_ERROR,    FAKE_BUSY,  FAKE_TOKEN,    FAKE_GARBAGE,
-                                         FAKE_STRANGER, FAKE_TWICE, FAKE_TYPES, FAKE_SHORT, FAKE_BACKWARDS};
+    static const enum fake_act acts[] = {FAKE_GOOD,    FAKE_DROP,     FAKE_CUT,   FAKE_ERROR, FAKE_BUSY,  FAKE_TOKEN,
+                                         FAKE_GARBAGE, FAKE_STRANGER, FAKE_TWICE, FAKE_TYPES, FAKE_SHORT, FAKE_BACKWARDS};
     open_campaign("GIFT", 1000);
     unsigned user = 1;
     for (size_t i = 0; i < ARRAY_COUNT(acts); i++) {

@@ -14,14 +14,15 @@ static void execute(const char *path, const char *sql) {
     database_close(database);
 }
 
-#define CAMPAIGN                                                                                                                           \
-    "INSERT INTO campaigns VALUES (1, x'01020304050607080910111213141516', 'GIFT', 'Gift', 1000, 'IRT', 3, 0, 0, 0, 0, 1, 5, 2, 1, 0, 100, " \
+#define CAMPAIGN                                                                                                                        \
+    "INSERT INTO campaigns VALUES (1, x'01020304050607080910111213141516', 'GIFT', 'Gift', 1000, 'IRT', 3, 0, 0, 0, 0, 1, 5, 2, 1, 0, " \
+    "100, "                                                                                                                             \
     "200, 0, 50, 50, 3000, 0, 0, 0)"
-#define FIRST                                                                                                                              \
-    "INSERT INTO redemptions VALUES (4294967297, x'A1020304050607080910111213141516', 1, x'B1020304050607080910111213141516', "            \
+#define FIRST                                                                                                                   \
+    "INSERT INTO redemptions VALUES (4294967297, x'A1020304050607080910111213141516', 1, x'B1020304050607080910111213141516', " \
     "'+989120000001', 1, 100, 150, x'C1020304050607080910111213141516', NULL)"
-#define SECOND                                                                                                                             \
-    "INSERT INTO redemptions VALUES (4294967298, x'A2020304050607080910111213141516', 1, x'B2020304050607080910111213141516', "            \
+#define SECOND                                                                                                                  \
+    "INSERT INTO redemptions VALUES (4294967298, x'A2020304050607080910111213141516', 1, x'B2020304050607080910111213141516', " \
     "'+989120000002', 0, 200, 0, NULL, NULL)"
 
 /* Plants the fault (NULL: none) and returns the verdict; what it says is in `said`. */
@@ -58,14 +59,16 @@ static void test_each_fault_is_named(void **state) {
     static const struct {
         const char *fault, *says;
     } cases[] = {
-        {"UPDATE redemptions SET key = 4294967299 WHERE key = 4294967298", "a2020304-0506-0708-0910-111213141516, position 3: positions have a gap"},
+        {"UPDATE redemptions SET key = 4294967299 WHERE key = 4294967298",
+         "a2020304-0506-0708-0910-111213141516, position 3: positions have a gap"},
         {"DELETE FROM redemptions WHERE key = 4294967298", "count of redemptions"},
         {"UPDATE campaigns SET credited = 0", "count of credits"},
         {"UPDATE campaigns SET failed = 1", "count of failures"},
         {"UPDATE redemptions SET claimed_at = 90 WHERE key = 4294967298", "claimed before the position ahead"},
         {"UPDATE campaigns SET exhausted_at = 7", "exhausted"},
         {"UPDATE campaigns SET last_redeemed_at = 7", "another time"},
-        {"UPDATE redemptions SET status = 1, settled_at = 300, transaction_id = x'C1020304050607080910111213141516' WHERE key = 4294967298", "count of credits"},
+        {"UPDATE redemptions SET status = 1, settled_at = 300, transaction_id = x'C1020304050607080910111213141516' WHERE key = 4294967298",
+         "count of credits"},
         {"UPDATE campaigns SET fund_is_released = 1", "released before"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {

@@ -175,8 +175,8 @@ static inline struct test_exchange *world_create_campaign(struct world *world, c
     struct test_exchange *test = exchange_new(&world->discount, test_user(9999999));
     struct discount_operation *operation = operation_create(&test->exchange, OPERATION_CREATE);
     operation->id = id_make(&world->ids, clock_now_us(&clock_system));
-    operation->create = (struct campaign_create){
-        .code = test_code(code), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = places};
+    operation->create =
+        (struct campaign_create){.code = test_code(code), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = places};
     test_key(operation, key);
     operation_submit(operation);
     return test;
