@@ -41,9 +41,7 @@ static void close_side(struct side *side) {
     board_free(side->discount.board);
     if (side->database == NULL) return;
     database_close(side->database);
-    char command[160];
-    snprintf(command, sizeof command, "rm -rf '%s'", side->folder);
-    assert_int_equal(system(command), 0);
+    assert_true(folder_remove(side->folder));
 }
 
 /* One batch, by hand, so that it can be failed at will. */

@@ -27,7 +27,7 @@ static void execute(const char *path, const char *sql) {
 
 /* Plants the fault (NULL: none) and returns the verdict; what it says is in `said`. */
 static struct result verify_with(const char *fault, char said[2048]) {
-    char folder[] = "/tmp/discount-verify-XXXXXX", path[128], command[160];
+    char folder[] = "/tmp/discount-verify-XXXXXX", path[128];
     struct database *database;
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/discount.db", folder);
@@ -41,8 +41,7 @@ static struct result verify_with(const char *fault, char said[2048]) {
     assert_non_null(out);
     struct result outcome = verify_database(path, out);
     fclose(out);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    assert_int_equal(system(command), 0);
+    assert_true(folder_remove(folder));
     return outcome;
 }
 

@@ -21,6 +21,8 @@
 #include "discount_schema.h"
 #include "store/sqlite/database.h"
 
+#include "folder.h"
+
 /* ---- an exchange that waits for its answer ---- */
 
 struct test_exchange {
@@ -145,10 +147,8 @@ static inline void world_create(struct world *world, uint16_t wallet_port) {
 }
 
 static inline void world_delete(struct world *world) {
-    char command[160];
     key_ring_free(world->keys);
-    snprintf(command, sizeof command, "rm -rf '%s'", world->folder);
-    assert_int_equal(system(command), 0);
+    assert_true(folder_remove(world->folder));
 }
 
 /* ---- requests ---- */
