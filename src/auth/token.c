@@ -190,6 +190,14 @@ static bool read_service(const struct json_value *claims, const struct trusted_i
     return true;
 }
 
+/* Absent or empty: a good token that may do nothing. False when it is no text. */
+static bool read_scope(struct reading *reading, struct text *ret_scope) {
+    const struct json_value *scope = json_get(reading->claims, "scope");
+    *ret_scope = json_get_text(reading->claims, "scope");
+    if (scope == NULL || ret_scope->size > 0) return true;
+    return text_equal(json_dump(&reading->arena, scope), TEXT("\"\""));
+}
+
 /* All that the claims say about who and when; false when something is missing or wrong. Of a service only what API.md names is required. */
 static bool read_claims(struct reading *reading, const struct trust *trust, struct token_proof *proof) {
     const struct json_value *claims = reading->claims;
@@ -202,7 +210,7 @@ static bool read_claims(struct reading *reading, const struct trust *trust, stru
     if (!read_time(claims, "iat", is_user, &issued_at_us) || issued_at_us >= proof->expires_at_us) return false;
     if (!read_time(claims, "nbf", false, &not_before_us)) return false;
     if (!read_text(claims, "jti", is_user, TOKEN_ID_BYTES_MAX, &token_id)) return false;
-    if (!read_text(claims, "scope", false, LIMIT_TOKEN_BYTES, &scope)) return false;
+    if (!read_scope(reading, &scope)) return false;
     struct identity *identity = &proof->identity;
     identity->kind = issuer->kind;
     identity->scopes = scopes_parse(scope) & issuer->scopes;

@@ -59,3 +59,17 @@ def make_world(tmp_path, contracts, issuers):
 def stranger(world):
     """A user who has nothing to do with what a test looks at."""
     return world.user()
+
+
+@pytest.fixture(autouse=True)
+def nobody_died(request):
+    """A crash belongs to the test that made it: it fails, and the others get a service again."""
+    yield
+    if "world" not in request.fixturenames:
+        return
+    pair = request.getfixturevalue("world").pair
+    dead = [service for service in (pair.wallet, pair.discount) if service.process.poll() is not None]
+    tails = [f"{service.program} ended with {service.process.returncode}:\n{service.tail(5)}" for service in dead]
+    for service in dead:
+        service.start()
+    assert not dead, "\n".join(tails)

@@ -86,7 +86,7 @@ def test_a_code_is_kept_in_one_form(world):
     assert_problem(world.operator.discount.post("/v1/campaigns", body), 409, "code_taken")
 
 
-@pytest.mark.parametrize("code", ["", "   ", "---", "A" * 65, "NOWRUZ!", "نوروز", "NOW_RUZ", "A\tB\u2028"])
+@pytest.mark.parametrize("code", ["", "   ", "---", "A" * 65, "NOWRUZ!", "نوروز", "NOW_RUZ"])
 def test_a_code_for_a_campaign_must_be_writable(world, code):
     body = {"name": "A", "kind": "wallet_credit", "code": code, "credit": {"amount": 1, "currency": "IRT"}, "max_redemptions": 1}
     assert_problem(world.operator.discount.post("/v1/campaigns", body), 422, "validation_failed", ["code"])

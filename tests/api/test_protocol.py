@@ -69,8 +69,8 @@ def test_unknown_paths(client, method, path):
 ])
 def test_wrong_methods_name_the_right_ones(world, service, method, path, allow):
     if method.islower():
-        answer = world.raw(service, method, path)
-        assert answer.status == 405
+        answer = ask(world.service(service).port, request_bytes(method, path))
+        assert answer.status == 405 and json.loads(answer.body)["code"] == "method_not_allowed"
         found = answer.header("Allow")
     else:
         answer = world.client(service).request(method, path)
@@ -184,9 +184,11 @@ def test_a_body_where_none_is_due(client):
 def test_headers_over_the_limit(world, service):
     fine = world.raw(service, "GET", "/healthz", {"X-Filling": "a" * (HEADER_LIMIT - 512)})
     assert fine.status == 200
-    for size in (HEADER_LIMIT, HEADER_LIMIT * 2):
+    for size in (HEADER_LIMIT, HEADER_LIMIT + 4000):
         answer = world.raw(service, "GET", "/healthz", {"X-Filling": "a" * size})
         assert answer.status == 431 and json.loads(answer.body)["code"] == "headers_too_large"
+    for size in (HEADER_LIMIT * 2, HEADER_LIMIT * 20):
+        assert ask(world.service(service).port, request_bytes("GET", "/healthz", {"X-Filling": "a" * size})).status == 431
     answer = world.raw(service, "GET", "/healthz", [(f"X-Filling-{index}", "a" * 40) for index in range(600)])
     assert answer.status == 431
 
@@ -270,7 +272,7 @@ def test_bad_requests(world, data):
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 ], ids=["empty", "a word", "HTTP/0.9", "HTTP/9.9", "NULs", "TLS", "bad header", "HTTP/2"])
 def test_noise_is_survived(world, data):
-    with RawConnection(world.pair.wallet.port, deadline_s=5) as connection:
+    with RawConnection(world.pair.wallet.port, deadline_s=1) as connection:
         connection.send(data)
         try:
             connection.socket.shutdown(1)

@@ -116,7 +116,7 @@ def test_an_account_without_a_phone_may_name_any(world):
     assert answer.status_code == 201 and answer.json()["phone"] == user.phone
 
 
-@pytest.mark.parametrize("code", ["NOSUCHCODE", "x", "A" * 64, "A" * 65, "A" * 5000, "!!!", "کد", "   ", "-", "NOW'; DROP TABLE campaign; --"])
+@pytest.mark.parametrize("code", ["NOSUCHCODE", "x", "A" * 64, "A" * 65, "A" * 4000, "!!!", "کد", "   ", "-", "NOW'; DROP TABLE campaign; --"])
 def test_an_unknown_code(world, code):
     answer = world.user().redeem(code)
     problem = assert_problem(answer, 404, "code_not_found")
@@ -175,14 +175,14 @@ def test_over(world):
 
 
 def test_over_by_its_date(world):
-    campaign = world.operator.campaign(places=50, ends_at=time_in(0.7))
+    campaign = world.operator.campaign(places=5000, ends_at=time_in(0.7))
 
     def ended():
         answer = world.user().redeem(campaign["code"])
         assert answer.status_code in (201, 410), answer.text
-        return answer if answer.status_code == 410 else None
+        return [answer] if answer.status_code == 410 else None
 
-    assert_problem(wait_until(ended, "the end", 10), 410, "campaign_ended")
+    assert_problem(wait_until(ended, "the end", 10)[0], 410, "campaign_ended")
 
 
 def test_too_many_wrong_codes(world):

@@ -301,12 +301,12 @@ def test_an_admin_is_a_user_too(world):
     assert world.operator.discount.get("/v1/redemptions").status_code == 200
 
 
-@pytest.mark.parametrize("granted", ["", "credits:write", "funds:write", "credits", "credits:writes", "CREDITS:WRITE", "credits:read user admin", "*"])
+@pytest.mark.parametrize("granted", [None, "", "credits:write", "funds:write", "credits", "credits:writes", "CREDITS:WRITE", "credits:read user admin", "*"])
 def test_a_service_needs_the_scope_itself(world, granted):
-    token = world.issuers["shop"].token(granted)
+    token = world.issuers["shop"].token(granted) if granted is not None else world.issuers["shop"].token(scope=None)
     for method, path, scope in operations(world, "wallet"):
         answer = send(world.wallet, method, path, token)
-        if scope in granted.split():
+        if scope.endswith(":write") and scope in (granted or "").split():
             assert answer.status_code in (200, 404, 422), (method, path, answer.text)
         else:
             assert_problem(answer, 403, "forbidden")

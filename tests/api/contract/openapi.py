@@ -116,7 +116,7 @@ class Contract:
         """The same for an answer of the `requests` library (not for streamed ones)."""
         sent = answer.request.body
         self.check(answer.request.method, answer.request.path_url, answer.status_code, answer.headers, answer.content,
-                   request_body=sent.encode() if isinstance(sent, str) else sent)
+                   request_body=sent.encode() if isinstance(sent, str) else sent if isinstance(sent, bytes) else None)
 
     def check_schema(self, name, instance):
         """Raises ContractViolation unless `instance` fits the component schema."""
