@@ -1,5 +1,6 @@
 """Full and broken disks: 503 for what can't be written, no false yes, reads go on, and it recovers without a restart."""
 import concurrent.futures
+import signal
 import uuid
 
 import pytest
@@ -58,6 +59,17 @@ class Scene:
         self.disk.set("none")
         self.victim.wait_ready()
 
+    def revive(self):
+        """The disk works again; the service may have been killed by it this moment."""
+
+        def is_back():
+            if self.victim.process.poll() is not None:
+                assert self.victim.process.returncode == -signal.SIGKILL, self.victim.tail()
+                self.victim.start(wait=False)
+            return answers_ready(self.victim)
+
+        wait_until(is_back, f"{self.victim.program} ready again")
+
     def end_right(self, winners):
         self.operator.wait_settled(self.campaign["id"])
         crowds.assert_clean(self.pair)
@@ -65,6 +77,13 @@ class Scene:
         assert [row[0] for row in won] == list(range(1, winners + 1))
         assert {row[4] for row in won} == {1}
         assert len(crowds.credits(self.pair)) == winners
+
+
+def answers_ready(service):
+    try:
+        return requests.get(f"{service.url}/readyz", timeout=DEADLINE_S).status_code == 200
+    except requests.RequestException:
+        return False
 
 
 def assert_refused(answer):
@@ -169,9 +188,7 @@ def test_no_false_yes_while_the_disk_comes_and_goes(make_pair, tmp_path, seeded,
             scene.disk.set("none")
             for future in waiting:
                 future.result()
-            if scene.victim.process.poll() is not None:
-                scene.victim.start(wait=False)
-            scene.victim.wait_ready()
+            scene.revive()
     assert heard
     if scene.victim.process.poll() is None:
         scene.victim.kill()
