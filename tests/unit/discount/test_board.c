@@ -15,11 +15,13 @@
 
 #define ROUNDS  20000
 #define READERS 2
+#define READS   300000
 
 struct shared {
     struct board *board;
     atomic_bool is_over;
     atomic_int torn;
+    atomic_long reads;
 };
 
 static struct campaign make_campaign(uint32_t number) {
@@ -41,6 +43,7 @@ static void *read_views(void *context) {
         bool is_whole = view.redeemed == view.credited && view.redeemed == view.sequence - 1 && view.redeemed == view.last_redeemed_at_us;
         if (!is_whole || view.redeemed < last) atomic_fetch_add(&shared->torn, 1);
         last = view.redeemed;
+        atomic_fetch_add(&shared->reads, 1);
     }
     return NULL;
 }
@@ -54,7 +57,7 @@ static void test_readers_never_see_half_a_state(void **state) {
     board_publish(shared.board, &campaign);
     pthread_t readers[READERS];
     for (size_t i = 0; i < READERS; i++) assert_int_equal(pthread_create(&readers[i], NULL, read_views, &shared), 0);
-    for (int64_t i = 1; i <= ROUNDS; i++) {
+    for (int64_t i = 1; atomic_load(&shared.reads) < READS; i++) { /* until they have looked often enough while it changed */
         campaign.redeemed = campaign.credited = campaign.last_redeemed_at_us = i;
         campaign.sequence = i + 1;
         board_publish(shared.board, &campaign);

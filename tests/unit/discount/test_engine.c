@@ -132,6 +132,7 @@ static void compare_answers(const struct answer *a, const struct answer *b) {
     assert_true(text_equal(a->record.body, b->record.body));
     assert_true(id_equal(a->subject, b->subject));
     assert_int_equal(a->rejection, b->rejection);
+    assert_int_equal(a->redemption.position, b->redemption.position);
 }
 
 static void compare_views(struct side *a, struct side *b) {
@@ -160,8 +161,10 @@ static void test_memory_and_sqlite_decide_alike(void **state) {
             run_batch(&sqlite, &b, 1, true);
             compare_answers(&a->answer, &b->answer);
         }
+        struct answer undone = a->answer;
         run_batch(&memory, &a, 1, false);
         run_batch(&sqlite, &b, 1, false);
+        if (fails) compare_answers(&undone, &a->answer);
         compare_answers(&a->answer, &b->answer);
         compare_views(&memory, &sqlite);
         if (a->answer.kind == ANSWER_WAITING && next_random() % 2 == 0) {
