@@ -20,7 +20,13 @@ def test_layout():
     assert not faults, "\n" + "\n".join(faults)
 
 
-@pytest.mark.parametrize("script", ["run", "test", ".ci/run", "scripts/setup"])
+def bash_scripts():
+    for relative, path in checks.files(ROOT, {""}):
+        if path.read_bytes().startswith(b"#!/usr/bin/env bash"):
+            yield relative
+
+
+@pytest.mark.parametrize("script", bash_scripts())
 def test_shellcheck(script):
     done = subprocess.run(["shellcheck", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout
