@@ -296,7 +296,7 @@ static bool has_ended(struct settler *settler, int64_t now_us) {
         settler->client = NULL;
         settler->stop_deadline_us = INT64_MAX;
     }
-    return false;
+    return !is_busy(settler); /* looked at again: with the calls may have gone what was waited for, and nobody would wake us */
 }
 
 static void *run(void *context) {

@@ -84,6 +84,17 @@ static void give_back(struct settle_batch *batch, int64_t retry_after_ms) {
 
 static void credits_done(struct http_call *call);
 
+/* Many requests' claims go in one call: the trace of the oldest one that still waits leads on to Wallet. NULL: nobody waits. */
+static const char *find_trace(struct settle_batch *batch) {
+    for (size_t i = 0; i < batch->claim_count; i++) {
+        const struct discount_operation *waiter = batch->claims[i]->waiters.first;
+        if (waiter == NULL) continue;
+        struct text trace = waiter->exchange->traceparent;
+        return arena_print(&batch->arena, "%.*s", (int)trace.size, trace.data).data;
+    }
+    return NULL;
+}
+
 static void send_batch(struct settle_batch *batch) {
     struct settler *settler = batch->settler;
     free_batch_arena(batch);
@@ -92,6 +103,7 @@ static void send_batch(struct settle_batch *batch) {
     batch->state = BATCH_IN_FLIGHT;
     batch->call = (struct http_call){.body = write_body(batch), .timeout_ms = SETTLE_TIMEOUT_MS, .done = credits_done, .context = batch};
     bool is_ready = batch->call.body.data != NULL && settle_prepare_call(settler, &batch->call, "POST", TEXT("/v1/credits"), &batch->arena);
+    batch->call.traceparent = find_trace(batch);
     if (!is_ready || !result_is_ok(http_client_start(settler->client, &batch->call))) {
         give_back(batch, 0);
         return;

@@ -1,18 +1,22 @@
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "http/loop.h"
 
-/* One line per answer at debug level; failures of ours and faults of the protocol always. */
+/* W3C Trace Context, section 3.2.2.5: the last bit of the flags. The caller records this trace, so do we; one that we made has none set. */
+static bool is_sampled(struct text traceparent) { return traceparent.size >= 55 && strchr("13579bdf", traceparent.data[54]) != NULL; }
+
+/* One line per answer at debug level; of a sampled trace always, and failures of ours and faults of the protocol always. */
 static void record(const struct connection *connection) {
     const struct exchange *exchange = connection->exchange;
     struct loop *loop = connection->loop;
     int64_t latency_us = clock_monotonic_us(loop->service->clock) - connection->head_us;
     traffic_count(loop->traffic, exchange->route, exchange->status, latency_us);
     bool is_fault = exchange->status == 400 || exchange->status == 413 || exchange->status == 414 || exchange->status == 431;
-    enum log_level level = exchange->status >= 500 ? LOG_WARN : is_fault ? LOG_INFO : LOG_DEBUG;
+    enum log_level level = exchange->status >= 500 ? LOG_WARN : is_fault || is_sampled(exchange->traceparent) ? LOG_INFO : LOG_DEBUG;
     LOG(level,
         exchange->status >= 500 ? "request_failed"
         : is_fault              ? "request_faulty"

@@ -78,6 +78,7 @@ static void write_credits(struct json_writer *writer, const struct credit_batch 
         } else {
             json_id_member(writer, "transaction_id", outcome->transaction_id);
             json_integer_member(writer, "balance_after", outcome->balance_after);
+            json_time_member(writer, "created_at", outcome->created_at_us);
         }
         json_end_object(writer);
     }

@@ -34,7 +34,7 @@ def test_a_credit(world):
     user = world.user()
     given = item(user.id, 700, description="Welcome", metadata={"order": 17, "deep": {"a": [1, 2.5, None]}})
     [outcome] = credit(world.shop, given)
-    assert outcome["status"] == "applied" and outcome["balance_after"] == 700 and set(outcome) == {"reference", "status", "transaction_id", "balance_after"}
+    assert outcome["status"] == "applied" and outcome["balance_after"] == 700 and set(outcome) == {"reference", "status", "transaction_id", "balance_after", "created_at"}
     transaction = user.wallet.get(f"/v1/transactions/{outcome['transaction_id']}").json()
     assert (transaction["kind"], transaction["direction"], transaction["amount"], transaction["reference"], transaction["description"]) == (
         "credit", "credit", 700, given["reference"], "Welcome")

@@ -69,6 +69,7 @@ def test_claims_are_answered_in_time_and_credited_when_the_wallet_is_back(make_w
 def test_a_campaign_made_while_the_wallet_is_away(make_world):
     world = make_world(discount_arguments=["--settle-wait", SETTLE_WAIT_MS])
     user = world.user()
+    assert user.discount.get("/v1/redemptions").status_code == 200  # now Discount knows Wallet's keys
     world.pair.wallet.kill()
     campaign = world.operator.campaign(places=3)
     assert campaign["fund"]["state"] == "pending"
@@ -299,8 +300,10 @@ def test_a_wallets_definite_no_is_a_failure(fake_wallet):
     fake_wallet.answers["POST /v1/credits"] = lambda headers, body: (200, {
         "items": [{"reference": item["reference"], "status": "rejected", "code": "user_not_found"} for item in json.loads(body)["items"]]})
     token = fake_wallet.token()
-    redemption = redeem(fake_wallet, campaign, token).json()
-    wait_until(lambda: fake_wallet.client.get(f"/v1/redemptions/{redemption['id']}", token=token).json()["status"] == "failed", "the failure", 20)
+    answer = redeem(fake_wallet, campaign, token)
+    problem = assert_problem(answer, 409, "credit_failed")
+    assert problem["wallet_code"] == "user_not_found"
+    assert fake_wallet.client.get(f"/v1/redemptions/{problem['redemption_id']}", token=token).json()["status"] == "failed"
     report = fake_wallet.client.get(f"/v1/campaigns/{campaign['id']}/report", token=fake_wallet.token("user admin")).json()
     assert (report["redeemed"], report["credited"], report["failed"], report["pending"], report["remaining"]) == (1, 0, 1, 0, 49)
 
