@@ -1,0 +1,99 @@
+"""Prepared folders, running services, campaigns."""
+import json
+import pathlib
+import shutil
+import urllib.error
+import urllib.request
+import uuid
+
+from .people import People, Signer, load_transfers, load_users, service_token
+from .servers import Discountd, Walletd
+
+ADMIN = "operator"
+ADMIN_PASSWORD = "an operator of benchmarks"
+CREDIT = 1000
+PLACES = 10_000_000
+
+
+def prepare(cache, user_count, transfer_count):
+    """A wallet's folder with so many users and transfers; made once and kept, because ten million transfers take minutes."""
+    folder = cache / f"{user_count}-{transfer_count}"
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        scratch = Walletd(folder / "log", folder / "wallet")
+        done = scratch.command("init", "--data", folder / "wallet")
+        assert done.returncode == 0, done.stderr
+        done = scratch.command("user", "add", ADMIN, "--admin", "--data", folder / "wallet", input=ADMIN_PASSWORD + "\n")
+        assert done.returncode == 0, done.stderr
+        load_users(folder / "wallet", folder / "users", user_count)
+        if transfer_count > 0:
+            load_transfers(folder / "wallet", folder / "users", transfer_count)
+        People(folder / "wallet", folder / "users", folder / "tokens")
+        (folder / "complete").write_text("")
+    return folder
+
+
+class Pair:
+    """walletd and discountd, wired to each other, with an operator and a service that may give credits."""
+
+    def __init__(self, folder, prepared, in_place=False):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.data = prepared / "wallet"
+        if not in_place:
+            self.data = self.folder / "wallet-data"
+            shutil.copytree(prepared / "wallet", self.data)
+        self.people = People(self.data, prepared / "users", prepared / "tokens")
+        self.shop = Signer.new("shop-key")
+        (self.folder / "shop.json").write_text(json.dumps(self.shop.jwks()))
+        discount_data = self.folder / "discount-data"
+        self.wallet = Walletd(self.folder / "walletd", self.data)
+        self.discount = Discountd(self.folder / "discountd", discount_data, "--wallet", self.wallet.url)
+        self.wallet.flags = ["--trust-service", f"discount={self.discount.url}/.well-known/jwks.json", "--trust-service", f"shop={self.folder / 'shop.json'}"]
+        done = self.discount.command("init", "--data", discount_data)
+        assert done.returncode == 0, done.stderr
+
+    def start(self):
+        self.wallet.start()
+        self.discount.start()
+        session = self.ask(self.wallet, "POST", "/v1/sessions", {"username": ADMIN, "password": ADMIN_PASSWORD})
+        self.admin = session["access_token"]
+        self.shop_token = service_token(self.shop, "shop", "credits:write funds:write")
+        return self
+
+    def stop(self):
+        self.discount.stop()
+        self.wallet.stop()
+
+    @property
+    def servers(self):
+        return [self.wallet, self.discount]
+
+    def ask(self, service, method, path, body=None, token=None):
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} if data else {}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        try:
+            with urllib.request.urlopen(urllib.request.Request(service.url + path, data, headers, method=method), timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from error
+
+    def campaign(self, places=PLACES):
+        """(id, code) of a new one."""
+        code = "B" + uuid.uuid4().hex[-12:].upper()
+        session = self.ask(self.wallet, "POST", "/v1/sessions", {"username": ADMIN, "password": ADMIN_PASSWORD})
+        self.admin = session["access_token"]
+        body = {"name": "Bench", "kind": "wallet_credit", "code": code, "credit": {"amount": CREDIT, "currency": "IRT"}, "max_redemptions": places}
+        return self.ask(self.discount, "POST", "/v1/campaigns", body, self.admin)["id"], code
+
+    def report(self, campaign_id):
+        return self.ask(self.discount, "GET", f"/v1/campaigns/{campaign_id}/report", token=self.admin)
+
+    def prove(self):
+        """What the measured build left in the databases, judged by its own commands."""
+        for service, words in ((self.wallet, ["verify"]), (self.discount, ["verify"]), (self.discount, ["reconcile", "--wallet", self.wallet.url])):
+            done = service.command(*words, "--data", service.data)
+            assert done.returncode == 0, f"{service.name} {words[0]}: {done.stdout}{done.stderr}"
