@@ -39,7 +39,8 @@ static const struct param config_param = {
     .kind = PARAM_TEXT,
     .target = &config_path,
     .optional = true,
-    .sentence = "Configuration file: one `name = value` on each line, # begins a comment.",
+    .unit = "FILE",
+    .sentence = "Configuration file: one `name = value` on each line, # begins a comment",
 };
 
 /* Text from the environment and from files that targets point into; as old as the process, so that nobody has to free it. */
@@ -398,14 +399,16 @@ bool param_wants_help(int argc, char **argv) {
     return false;
 }
 
+/* What stands for the value in --help: the name that the table gives, or the kind's. */
 static const char *value_name(const struct param *param) {
+    if (param->kind == PARAM_TEXT && param->unit != NULL && param->unit[0] != '\0') return param->unit;
     switch (param->kind) {
     case PARAM_FLAG: return "";
-    case PARAM_INTEGER: return " N";
-    case PARAM_CHOICE: return " WORD";
-    case PARAM_TEXT: return " TEXT";
-    case PARAM_LIST: return " TEXT (several)";
-    case PARAM_ADDRESS: return " ADDR:PORT";
+    case PARAM_INTEGER: return "N";
+    case PARAM_CHOICE: return "WORD";
+    case PARAM_TEXT: return "TEXT";
+    case PARAM_LIST: return param->unit != NULL && param->unit[0] != '\0' ? param->unit : "TEXT";
+    case PARAM_ADDRESS: return "ADDR:PORT";
     }
     return "";
 }
@@ -422,7 +425,8 @@ static void print_default(const struct param *param, FILE *out) {
 static void help_param(const char *program, const struct param *param, FILE *out) {
     char variable[VARIABLE_BYTES];
     variable_name(program, param->name, variable);
-    fprintf(out, "  --%s%s\n      %s\n      ", param->name, value_name(param), param->sentence);
+    fprintf(out, "  --%s%s%s%s\n      %s\n      ", param->name, param->kind == PARAM_FLAG ? "" : " ", value_name(param),
+            param->kind == PARAM_LIST ? " (several)" : "", param->sentence);
     print_rule(param, out);
     fputs("; default: ", out);
     print_default(param, out);

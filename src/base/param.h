@@ -37,7 +37,7 @@ struct param {
     const char *default_text; /* NULL: no default, required unless optional; PARAM_FLAG: no */
     bool optional;
     int64_t min, max;
-    const char *unit;    /* "ms", "bytes", "" */
+    const char *unit;    /* "ms", "bytes"; of a text or a list what stands for its value in --help: "DIR", "URL" */
     const char *choices; /* PARAM_CHOICE */
     const char *sentence;
 };

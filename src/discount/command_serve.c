@@ -9,15 +9,11 @@
 #include "base/log.h"
 #include "discount/program.h"
 #include "discount_schema.h"
-#include "http/client.h"
 #include "store/sqlite/database.h"
 
-#define DATABASE_NAME   "discount.db"
-#define SECRET_NAME     "idempotency_secret"
-#define JWKS_BYTES      (64u * 1024)
-#define HEAD_TIMEOUT_MS 10000
-#define BODY_TIMEOUT_MS 20000
-#define IDLE_TIMEOUT_MS 75000
+#define DATABASE_NAME "discount.db"
+#define SECRET_NAME   "idempotency_secret"
+#define JWKS_BYTES    (64u * 1024)
 
 /* ---- init ---- */
 
@@ -85,19 +81,6 @@ struct program {
     char database_path[PATH_BYTES], keys_path[PATH_BYTES], jwks_cache_path[PATH_BYTES], jwks_url[PATH_BYTES + 32];
 };
 
-/* On the fetcher's thread. */
-static struct result fetch_jwks(const char *url, struct arena *arena, struct text *ret_jwks) {
-    struct http_call call = {.method = "GET", .url = url, .timeout_ms = ACCESS_FETCH_TIMEOUT_MS};
-    struct result outcome = http_call_wait(&call);
-    if (result_is_ok(outcome) && call.status != 200) outcome = result_error(RESULT_IO);
-    if (result_is_ok(outcome)) {
-        *ret_jwks = arena_copy(arena, call.reply);
-        if (ret_jwks->data == NULL) outcome = result_error(RESULT_FULL);
-    }
-    http_call_clear(&call);
-    return outcome;
-}
-
 static struct result read_secret(struct program *program) {
     struct statement select;
     TRY(statement_prepare(program->database, "SELECT value FROM settings WHERE name = '" SECRET_NAME "'", &select));
@@ -115,12 +98,7 @@ static struct result read_secret(struct program *program) {
 }
 
 static struct result open_keys(struct program *program, const char *wallet_url) {
-    struct buffer buffer;
-    TRY(key_ring_load(program->keys_path, &program->keys));
-    buffer_init(&buffer, &program->arena, 4096);
-    key_ring_write_jwks(program->keys, &buffer);
-    if (buffer.failed) return result_error(RESULT_FULL);
-    program->discount.service.jwks = buffer_text(&buffer);
+    TRY(serve_load_keys(program->keys_path, &program->arena, &program->keys, &program->discount.service.jwks));
     snprintf(program->jwks_url, sizeof program->jwks_url, "%s/.well-known/jwks.json", wallet_url);
     program->wallet = (struct trusted_issuer){.name = "wallet",
                                               .kind = IDENTITY_USER,
@@ -131,14 +109,24 @@ static struct result open_keys(struct program *program, const char *wallet_url) 
     trust_load(program->trust);
     struct access_options options = {.trust = program->trust,
                                      .clock = &clock_system,
-                                     .loop_count = (size_t)settings.loop_count,
-                                     .fetch = fetch_jwks};
+                                     .loop_count = (size_t)settings.common.loop_count,
+                                     .fetch = serve_fetch_jwks};
     return access_create(&options, &program->discount.service.access);
+}
+
+static struct result open_database(struct program *program) {
+    struct result opened = database_open(program->database_path, DATABASE_WRITE, &discount_schema, &program->database);
+    if (opened.code == RESULT_NOT_FOUND) {
+        fprintf(stderr, "%s was not initialised: run discountd init --data %s first\n", settings.data, settings.data);
+    } else if (opened.code == RESULT_CONFLICT) {
+        fprintf(stderr, "%s is in use by another process\n", settings.data);
+    }
+    return opened;
 }
 
 static struct result open_store(struct program *program) {
     struct rows rows;
-    TRY(database_open(program->database_path, DATABASE_WRITE, &discount_schema, &program->database));
+    TRY(open_database(program));
     TRY(read_secret(program));
     TRY(board_create(LIMIT_CAMPAIGNS, &program->discount.board));
     TRY(rows_sqlite_create(program->database, &rows));
@@ -151,7 +139,7 @@ static struct result open_store(struct program *program) {
 static struct result open_loops(struct program *program, const char *wallet_url) {
     struct discount *discount = &program->discount;
     TRY(limiter_create(&discount->limiter));
-    for (size_t i = 0; i < (size_t)settings.loop_count; i++) {
+    for (size_t i = 0; i < (size_t)settings.common.loop_count; i++) {
         TRY(reader_open(program->database_path, &discount->readers[i]));
         id_source_init_system(&discount->id_sources[i]);
     }
@@ -168,22 +156,18 @@ static struct result open_loops(struct program *program, const char *wallet_url)
 static struct result open_program(struct program *program) {
     const char *wallet_url = program_wallet_url();
     if (wallet_url == NULL) return result_error(RESULT_INVALID);
-    if (!phone_region_is_known(settings.region)) {
-        fprintf(stderr, "discountd: --default-region %s is not known\n", settings.region);
-        return result_error(RESULT_INVALID);
-    }
     TRY(program_path(DATABASE_NAME, program->database_path));
     TRY(program_path("keys", program->keys_path));
     TRY(program_path("wallet-jwks.json", program->jwks_cache_path));
     arena_init(&program->arena, JWKS_BYTES);
     struct discount *discount = &program->discount;
-    discount->region = settings.region;
+    discount->region = settings.common.region;
     discount->service.name = "discountd";
     discount->service.short_name = "discount";
     discount->service.clock = &clock_system;
     discount->service.documents = discount_assets;
-    TRY(open_keys(program, wallet_url));
     TRY(open_store(program));
+    TRY(open_keys(program, wallet_url));
     return open_loops(program, wallet_url);
 }
 
@@ -214,13 +198,8 @@ static struct result start(struct program *program) {
                                           .router = program->router,
                                           .clock = &clock_system,
                                           .authorize = access_authorize,
-                                          .allowed_origins = settings.allowed_origins};
-    struct server_options options = {.listen = settings.listen,
-                                     .loop_count = (size_t)settings.loop_count,
-                                     .head_timeout_ms = HEAD_TIMEOUT_MS,
-                                     .body_timeout_ms = BODY_TIMEOUT_MS,
-                                     .idle_timeout_ms = IDLE_TIMEOUT_MS,
-                                     .connections_max = (size_t)settings.connections_max};
+                                          .allowed_origins = settings.common.allowed_origins};
+    struct server_options options = serve_server_options(&settings.common);
     TRY(access_start(discount->service.access));
     TRY(store_start(discount->service.store));
     TRY(settler_start(discount->settler));
@@ -231,7 +210,7 @@ static struct result start(struct program *program) {
 static void stop(struct program *program) {
     struct discount *discount = &program->discount;
     if (program->server != NULL) {
-        struct result drained = server_drain(program->server, settings.drain_ms);
+        struct result drained = server_drain(program->server, settings.common.drain_deadline_ms);
         if (!result_is_ok(drained)) LOG(LOG_WARN, "not_drained", LOG_STRING("reason", result_name(drained)));
     }
     access_stop(discount->service.access);
@@ -241,18 +220,11 @@ static void stop(struct program *program) {
     if (!result_is_ok(flushed)) LOG(LOG_ERROR, "counters_not_saved", LOG_STRING("reason", result_name(flushed)));
 }
 
-static enum log_level level_of(const char *name) {
-    if (strcmp(name, "debug") == 0) return LOG_DEBUG;
-    if (strcmp(name, "warn") == 0) return LOG_WARN;
-    return strcmp(name, "error") == 0 ? LOG_ERROR : LOG_INFO;
-}
-
 int command_serve(const char **positional, size_t count) {
     (void)positional;
     (void)count;
     static struct program program;
-    service_block_signals();
-    log_init("discountd", level_of(settings.log_level));
+    if (!result_is_ok(serve_begin("discountd", &settings.common))) return 2;
     if (!result_is_ok(service_check_folder(settings.data, stderr))) return 1;
     struct result outcome = open_program(&program);
     if (result_is_ok(outcome)) {

@@ -8,44 +8,19 @@
 
 struct settings settings;
 
-#define DATA_PARAM                                                                                      \
-    {                                                                                                   \
-        .name = "data", .kind = PARAM_TEXT, .target = &settings.data, .default_text = NULL, .unit = "", \
-        .sentence = "The data folder: database and keys."                                               \
-    }
-#define WALLET_PARAM                                                                                                 \
-    {                                                                                                                \
-        .name = "wallet", .kind = PARAM_TEXT, .target = &settings.wallet_url, .default_text = NULL, .unit = "",      \
-        .sentence = "The Wallet service's base URL, http://… or https://…; its public keys come from there too." \
+#define DATA_DEFAULT "data/discount"
+#define WALLET_PARAM                                                                                     \
+    {                                                                                                    \
+        .name = "wallet", .kind = PARAM_TEXT, .target = &settings.wallet_url, .unit = "URL",             \
+        .sentence = "Base URL of Wallet, http://… or https://…; its public keys come from there too" \
     }
 
-static const struct param data_params[] = {DATA_PARAM};
-static const struct param reconcile_params[] = {DATA_PARAM, WALLET_PARAM};
+static const struct param data_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT)};
+static const struct param reconcile_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), WALLET_PARAM};
 static const struct param serve_params[] = {
-    DATA_PARAM,
+    DATA_PARAM(&settings.data, DATA_DEFAULT),
     WALLET_PARAM,
-    {.name = "listen",
-     .kind = PARAM_ADDRESS,
-     .target = &settings.listen,
-     .default_text = "127.0.0.1:8081",
-     .unit = "",
-     .sentence = "Where to take requests; port 0 lets the system choose one."},
-    {.name = "loops",
-     .kind = PARAM_INTEGER,
-     .target = &settings.loop_count,
-     .default_text = "1",
-     .min = 1,
-     .max = LIMIT_LOOPS,
-     .unit = "",
-     .sentence = "Threads that take requests."},
-    {.name = "connections",
-     .kind = PARAM_INTEGER,
-     .target = &settings.connections_max,
-     .default_text = "16384",
-     .min = 1,
-     .max = LIMIT_CONNECTIONS,
-     .unit = "",
-     .sentence = "Open connections per loop; more wait in the kernel's backlog."},
+    SERVE_PARAMS(&settings.common, "127.0.0.1:8081"),
     {.name = "settle-wait",
      .kind = PARAM_INTEGER,
      .target = &settings.settle_wait_ms,
@@ -53,43 +28,20 @@ static const struct param serve_params[] = {
      .min = 0,
      .max = 60000,
      .unit = "ms",
-     .sentence = "How long a redemption waits for Wallet before it is answered 202."},
-    {.name = "drain",
-     .kind = PARAM_INTEGER,
-     .target = &settings.drain_ms,
-     .default_text = "15000",
-     .min = 0,
-     .max = 600000,
-     .unit = "ms",
-     .sentence = "How long a stop waits for requests that were accepted."},
-    {.name = "default-region",
-     .kind = PARAM_TEXT,
-     .target = &settings.region,
-     .default_text = "IR",
-     .unit = "",
-     .sentence = "The region (ISO 3166 alpha-2) of phone numbers without a country code."},
-    {.name = "allowed-origins",
-     .kind = PARAM_TEXT,
-     .target = &settings.allowed_origins,
-     .optional = true,
-     .unit = "",
-     .sentence = "Origins of pages that may call this service (CORS), separated by commas."},
-    {.name = "log-level",
-     .kind = PARAM_CHOICE,
-     .target = &settings.log_level,
-     .default_text = "info",
-     .choices = "debug|info|warn|error",
-     .unit = "",
-     .sentence = "The least important events that are logged."},
+     .sentence = "How long a redemption waits for Wallet before it is answered 202"},
 };
 
 static const struct command commands[] = {
     {.name = "init",
-     .summary = "Make a new data folder",
+     .summary = "Make a new data folder with a database and a signing key",
      .params = data_params,
      .param_count = ARRAY_COUNT(data_params),
      .run = command_init},
-    {.name = "serve", .summary = "Serve", .params = serve_params, .param_count = ARRAY_COUNT(serve_params), .run = command_serve},
+    {.name = "serve",
+     .summary = "Serve the API until SIGTERM",
+     .params = serve_params,
+     .param_count = ARRAY_COUNT(serve_params),
+     .run = command_serve},
     {.name = "verify",
      .summary = "Prove that places, positions and counts are right; exit code 1 and the first broken row if not",
      .params = data_params,

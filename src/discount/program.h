@@ -1,22 +1,16 @@
 /* The commands of discountd and the settings that they read. */
 #pragma once
 
-#include "base/param.h"
 #include "discount/discount.h"
+#include "service/serve.h"
 
 #define PATH_BYTES 1024u
 
 struct settings {
     const char *data; /* the folder */
     const char *wallet_url;
-    struct param_address listen;
-    int64_t loop_count;
-    int64_t connections_max; /* per loop */
+    struct serve_options common;
     int64_t settle_wait_ms;
-    int64_t drain_ms;
-    const char *region;
-    const char *log_level;
-    const char *allowed_origins;
 };
 extern struct settings settings;
 

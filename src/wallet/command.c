@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "service/serve.h"
 #include "service/service.h"
 #include "wallet/data.h"
 #include "wallet/engine.h"
@@ -12,20 +13,15 @@
 #include "wallet/verify.h"
 #include "wallet/wallet.h"
 
+#define DATA_DEFAULT        "data/wallet"
 #define PASSWORD_LINE_BYTES (4u * LIMIT_PASSWORD_CHARACTERS + 2u)
-
-#define PARAM_DATA(target_)                                                                     \
-    {                                                                                           \
-        .name = "data", .kind = PARAM_TEXT, .target = (target_), .default_text = "data/wallet", \
-        .sentence = "Folder of the database and the keys"                                       \
-    }
 
 /* ---- init ---- */
 
 static struct { const char *data, *currency, *algorithm; } init_settings;
 
 static const struct param init_params[] = {
-    PARAM_DATA(&init_settings.data),
+    DATA_PARAM(&init_settings.data, DATA_DEFAULT),
     {.name = "currency",
      .kind = PARAM_CHOICE,
      .target = &init_settings.currency,
@@ -61,18 +57,14 @@ static struct {
 } user_settings;
 
 static const struct param user_params[] = {
-    PARAM_DATA(&user_settings.data),
+    DATA_PARAM(&user_settings.data, DATA_DEFAULT),
     {.name = "admin",
      .kind = PARAM_FLAG,
      .target = &user_settings.is_admin,
      .default_text = "no",
      .sentence = "Gives the user the scope admin"},
     {.name = "phone", .kind = PARAM_TEXT, .target = &user_settings.phone, .optional = true, .sentence = "Phone number of the user"},
-    {.name = "default-region",
-     .kind = PARAM_TEXT,
-     .target = &user_settings.region,
-     .default_text = "IR",
-     .sentence = "Country (ISO 3166) of phone numbers without one"},
+    REGION_PARAM(&user_settings.region),
 };
 
 static struct result read_password(char *buffer, size_t capacity, struct text *ret_password) {
@@ -189,7 +181,7 @@ static int run_user_add(const char **positional, size_t count) {
 /* ---- verify and keys ---- */
 
 static const char *verify_data;
-static const struct param verify_params[] = {PARAM_DATA(&verify_data)};
+static const struct param verify_params[] = {DATA_PARAM(&verify_data, DATA_DEFAULT)};
 
 static int run_verify(const char **positional, size_t count) {
     (void)positional;
@@ -209,7 +201,7 @@ static int run_verify(const char **positional, size_t count) {
 }
 
 static const char *keys_data;
-static const struct param keys_params[] = {PARAM_DATA(&keys_data)};
+static const struct param keys_params[] = {DATA_PARAM(&keys_data, DATA_DEFAULT)};
 
 static int run_keys(const char **positional, size_t count) {
     (void)positional;
@@ -239,31 +231,14 @@ static int run_keys(const char **positional, size_t count) {
 static struct serve_settings serve_settings;
 
 static const struct param serve_params[] = {
-    PARAM_DATA(&serve_settings.data),
-    {.name = "listen",
-     .kind = PARAM_ADDRESS,
-     .target = &serve_settings.listen,
-     .default_text = "127.0.0.1:8080",
-     .sentence = "Address and port to listen on; port 0 lets the system choose"},
+    DATA_PARAM(&serve_settings.data, DATA_DEFAULT),
+    SERVE_PARAMS(&serve_settings.common, "127.0.0.1:8080"),
     {.name = "trust-service",
      .kind = PARAM_LIST,
      .target = &serve_settings.trusted_services,
      .optional = true,
-     .sentence = "NAME=FILE_OR_URL: a service whose tokens are trusted, and its public keys (JWKS)"},
-    {.name = "loops",
-     .kind = PARAM_INTEGER,
-     .target = &serve_settings.loop_count,
-     .default_text = "1",
-     .min = 1,
-     .max = LIMIT_LOOPS,
-     .sentence = "Threads that speak HTTP"},
-    {.name = "connections",
-     .kind = PARAM_INTEGER,
-     .target = &serve_settings.connections_max,
-     .default_text = "16384",
-     .min = 1,
-     .max = LIMIT_CONNECTIONS,
-     .sentence = "Open connections per loop; more wait in the kernel"},
+     .unit = "NAME=FILE_OR_URL",
+     .sentence = "A service whose tokens are trusted, and where its public keys (JWKS) are"},
     {.name = "password-cost",
      .kind = PARAM_CHOICE,
      .target = &serve_settings.password_cost,
@@ -276,12 +251,8 @@ static const struct param serve_params[] = {
      .default_text = "2",
      .min = 1,
      .max = 64,
+     .unit = "threads",
      .sentence = "Threads that hash and compare passwords"},
-    {.name = "default-region",
-     .kind = PARAM_TEXT,
-     .target = &serve_settings.region,
-     .default_text = "IR",
-     .sentence = "Country (ISO 3166) of phone numbers without one"},
     {.name = "access-token-lifetime",
      .kind = PARAM_INTEGER,
      .target = &serve_settings.access_lifetime_s,
@@ -298,49 +269,6 @@ static const struct param serve_params[] = {
      .max = 31536000,
      .unit = "s",
      .sentence = "How long a refresh token is good"},
-    {.name = "drain-deadline",
-     .kind = PARAM_INTEGER,
-     .target = &serve_settings.drain_deadline_ms,
-     .default_text = "30000",
-     .min = 0,
-     .max = 600000,
-     .unit = "ms",
-     .sentence = "How long accepted requests may take after SIGTERM"},
-    {.name = "head-timeout",
-     .kind = PARAM_INTEGER,
-     .target = &serve_settings.head_timeout_ms,
-     .default_text = "10000",
-     .min = 100,
-     .max = 600000,
-     .unit = "ms",
-     .sentence = "How long the head of a request may take"},
-    {.name = "body-timeout",
-     .kind = PARAM_INTEGER,
-     .target = &serve_settings.body_timeout_ms,
-     .default_text = "20000",
-     .min = 100,
-     .max = 600000,
-     .unit = "ms",
-     .sentence = "How long the body of a request may take"},
-    {.name = "idle-timeout",
-     .kind = PARAM_INTEGER,
-     .target = &serve_settings.idle_timeout_ms,
-     .default_text = "75000",
-     .min = 100,
-     .max = 3600000,
-     .unit = "ms",
-     .sentence = "How long a connection may stay without a request"},
-    {.name = "allowed-origins",
-     .kind = PARAM_TEXT,
-     .target = &serve_settings.allowed_origins,
-     .optional = true,
-     .sentence = "Origins, separated by commas, that browsers may call from (CORS)"},
-    {.name = "log-level",
-     .kind = PARAM_CHOICE,
-     .target = &serve_settings.log_level,
-     .default_text = "info",
-     .choices = "debug|info|warn|error",
-     .sentence = "Least level of the log lines on standard error"},
 };
 
 static int run_serve(const char **positional, size_t count) {

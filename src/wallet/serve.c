@@ -5,7 +5,6 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "http/client.h"
 #include "wallet/command.h"
 #include "wallet/data.h"
 #include "wallet/engine.h"
@@ -105,19 +104,6 @@ static void loop_stopped(void *self, size_t loop_index) {
 
 /* ---- trust ---- */
 
-static struct result fetch(const char *url, struct arena *arena, struct text *ret_jwks) {
-    struct http_call call = {.method = "GET", .url = url, .timeout_ms = ACCESS_FETCH_TIMEOUT_MS};
-    struct result waited = http_call_wait(&call);
-    if (result_is_ok(waited)) waited = call.outcome;
-    if (result_is_ok(waited) && call.status != 200) waited = result_error(RESULT_UNAVAILABLE);
-    if (result_is_ok(waited)) {
-        *ret_jwks = arena_copy(arena, call.reply);
-        if (ret_jwks->data == NULL) waited = result_error(RESULT_FULL);
-    }
-    http_call_clear(&call);
-    return waited;
-}
-
 /* NAME=FILE_OR_URL. The name stands in `iss` and in a file's name: small letters, digits and hyphens only. */
 static struct result add_trusted_service(struct serving *serving, const char *item) {
     const char *equals = strchr(item, '=');
@@ -152,25 +138,14 @@ static struct result make_trust(struct serving *serving) {
     trust_load(serving->trust);
     struct access_options options = {.trust = serving->trust,
                                      .clock = wallet->service.clock,
-                                     .loop_count = (size_t)serving->settings->loop_count,
+                                     .loop_count = (size_t)serving->settings->common.loop_count,
                                      .is_revoked = is_revoked,
                                      .self = wallet,
-                                     .fetch = fetch};
+                                     .fetch = serve_fetch_jwks};
     return access_create(&options, &wallet->service.access);
 }
 
 /* ---- making and taking apart ---- */
-
-static struct result make_keys(struct serving *serving) {
-    struct buffer buffer;
-    TRY(key_ring_load(serving->paths.keys, &serving->wallet->keys));
-    arena_init(&serving->arena, LIMIT_ARENA_BYTES);
-    buffer_init(&buffer, &serving->arena, ARENA_CHUNK_BYTES);
-    key_ring_write_jwks(serving->wallet->keys, &buffer);
-    if (buffer.failed) return result_error(RESULT_FULL);
-    serving->wallet->service.jwks = buffer_text(&buffer);
-    return result_ok();
-}
 
 static struct result make_store(struct serving *serving) {
     struct wallet *wallet = serving->wallet;
@@ -203,13 +178,14 @@ static struct result make_wallet(struct serving *serving) {
     wallet->service.documents = wallet_assets;
     wallet->database_path = serving->paths.database;
     wallet->currency = meta.currency;
-    wallet->region = settings->region;
+    wallet->region = settings->common.region;
     wallet->access_lifetime_us = settings->access_lifetime_s * CLOCK_SECOND_US;
     wallet->refresh_lifetime_us = settings->refresh_lifetime_s * CLOCK_SECOND_US;
     memcpy(wallet->idempotency_secret, meta.idempotency_secret, sizeof wallet->idempotency_secret);
     wallet_register_metrics(&wallet->metrics);
     enum crypto_cost cost = strcmp(settings->password_cost, "low") == 0 ? CRYPTO_COST_LOW : CRYPTO_COST_STANDARD;
-    TRY(make_keys(serving));
+    arena_init(&serving->arena, LIMIT_ARENA_BYTES);
+    TRY(serve_load_keys(serving->paths.keys, &serving->arena, &wallet->keys, &wallet->service.jwks));
     TRY(revocations_create(wallet->access_lifetime_us, &wallet->revocations));
     TRY(load_ended_sessions(serving, now_us_of(wallet) - wallet->access_lifetime_us));
     TRY(attempts_create(&wallet->attempts));
@@ -229,15 +205,10 @@ static struct result start(struct serving *serving) {
                                           .router = serving->router,
                                           .clock = wallet->service.clock,
                                           .authorize = access_authorize,
-                                          .allowed_origins = settings->allowed_origins,
+                                          .allowed_origins = settings->common.allowed_origins,
                                           .loop_started = loop_started,
                                           .loop_stopped = loop_stopped};
-    struct server_options options = {.listen = settings->listen,
-                                     .loop_count = (size_t)settings->loop_count,
-                                     .head_timeout_ms = settings->head_timeout_ms,
-                                     .body_timeout_ms = settings->body_timeout_ms,
-                                     .idle_timeout_ms = settings->idle_timeout_ms,
-                                     .connections_max = (size_t)settings->connections_max};
+    struct server_options options = serve_server_options(&settings->common);
     TRY(store_start(wallet->service.store));
     TRY(access_start(wallet->service.access));
     TRY(server_start(&serving->http, &options, &serving->server));
@@ -274,26 +245,15 @@ static struct result run(struct serving *serving) {
     TRY(make_wallet(serving));
     TRY(start(serving));
     service_wait_for_stop();
-    return server_drain(serving->server, serving->settings->drain_deadline_ms);
-}
-
-static enum log_level level_of(const char *name) {
-    if (strcmp(name, "debug") == 0) return LOG_DEBUG;
-    if (strcmp(name, "warn") == 0) return LOG_WARN;
-    return strcmp(name, "error") == 0 ? LOG_ERROR : LOG_INFO;
+    return server_drain(serving->server, serving->settings->common.drain_deadline_ms);
 }
 
 int serve_run(const struct serve_settings *settings) {
-    if (strcmp(settings->password_cost, "low") == 0 && !settings->listen.is_loopback) {
+    if (strcmp(settings->password_cost, "low") == 0 && !settings->common.listen.is_loopback) {
         fprintf(stderr, "--password-cost low is refused unless --listen is a loopback address\n");
         return 2;
     }
-    if (!phone_region_is_known(settings->region)) {
-        fprintf(stderr, "--default-region %s: no such country\n", settings->region);
-        return 2;
-    }
-    log_init("walletd", level_of(settings->log_level));
-    service_block_signals();
+    if (!result_is_ok(serve_begin("walletd", &settings->common))) return 2;
     struct serving *serving = calloc(1, sizeof *serving);
     struct wallet *wallet = calloc(1, sizeof *wallet);
     if (serving == NULL || wallet == NULL) {

@@ -292,7 +292,7 @@ static void helps_with_units_ranges_and_defaults(void **state) {
                            "  --settle-wait N\n      How long a claim waits.\n      a whole number from -5 to 60000 ms; default: 2000 ms; "
                            "environment: WALLETD_SETTLE_WAIT\n"));
     assert_non_null(strstr(help, "  --data TEXT\n      The folder.\n      not empty; default: required; environment: WALLETD_DATA\n"));
-    assert_non_null(strstr(help, "  --config TEXT\n"));
+    assert_non_null(strstr(help, "  --config FILE\n"));
     assert_non_null(strstr(help, "one of standard|low; default: standard;"));
 }
 

@@ -1,0 +1,57 @@
+#include "service/serve.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "base/phone.h"
+#include "http/client.h"
+#include "service/service.h"
+
+static enum log_level level_of(const char *name) {
+    if (strcmp(name, "debug") == 0) return LOG_DEBUG;
+    if (strcmp(name, "warn") == 0) return LOG_WARN;
+    return strcmp(name, "error") == 0 ? LOG_ERROR : LOG_INFO;
+}
+
+struct result serve_begin(const char *program, const struct serve_options *options) {
+    if (!phone_region_is_known(options->region)) {
+        fprintf(stderr, "%s: --default-region %s: no country that is known here\n", program, options->region);
+        return result_error(RESULT_INVALID);
+    }
+    log_init(program, level_of(options->log_level));
+    service_block_signals();
+    return result_ok();
+}
+
+struct server_options serve_server_options(const struct serve_options *options) {
+    return (struct server_options){.listen = options->listen,
+                                   .loop_count = (size_t)options->loop_count,
+                                   .head_timeout_ms = options->head_timeout_ms,
+                                   .body_timeout_ms = options->body_timeout_ms,
+                                   .idle_timeout_ms = options->idle_timeout_ms,
+                                   .connections_max = (size_t)options->connections_max};
+}
+
+struct result serve_load_keys(const char *directory, struct arena *arena, struct key_ring **ret_ring, struct text *ret_jwks) {
+    struct buffer buffer;
+    TRY(key_ring_load(directory, ret_ring));
+    buffer_init(&buffer, arena, ARENA_CHUNK_BYTES);
+    key_ring_write_jwks(*ret_ring, &buffer);
+    *ret_jwks = buffer_text(&buffer);
+    return buffer.failed ? result_error(RESULT_FULL) : result_ok();
+}
+
+struct result serve_fetch_jwks(const char *url, struct arena *arena, struct text *ret_jwks) {
+    struct http_call call = {.method = "GET", .url = url, .timeout_ms = ACCESS_FETCH_TIMEOUT_MS};
+    struct result outcome = http_call_wait(&call);
+    if (result_is_ok(outcome)) outcome = call.outcome;
+    if (result_is_ok(outcome) && call.status != 200) outcome = result_error(RESULT_UNAVAILABLE);
+    if (result_is_ok(outcome)) {
+        *ret_jwks = arena_copy(arena, call.reply);
+        if (ret_jwks->data == NULL) outcome = result_error(RESULT_FULL);
+    }
+    http_call_clear(&call);
+    return outcome;
+}

@@ -1,0 +1,105 @@
+/* What `serve` of both services has in common: its parameters, its keys, and how it fetches the keys of others. */
+#pragma once
+
+#include "auth/keys.h"
+#include "base/arena.h"
+#include "base/param.h"
+#include "http/server.h"
+
+struct serve_options {
+    struct param_address listen;
+    int64_t loop_count, connections_max; /* connections per loop */
+    int64_t head_timeout_ms, body_timeout_ms, idle_timeout_ms;
+    int64_t drain_deadline_ms;
+    const char *region; /* ISO 3166 */
+    const char *allowed_origins;
+    const char *log_level;
+};
+
+/* Of every command that opens the folder. */
+#define DATA_PARAM(target_, default_)                                                                       \
+    {                                                                                                       \
+        .name = "data", .kind = PARAM_TEXT, .target = (target_), .default_text = (default_), .unit = "DIR", \
+        .sentence = "Folder of the database and the keys"                                                   \
+    }
+
+#define REGION_PARAM(target_)                                                                                       \
+    {                                                                                                               \
+        .name = "default-region", .kind = PARAM_TEXT, .target = (target_), .default_text = "IR", .unit = "COUNTRY", \
+        .sentence = "Country (ISO 3166 alpha-2) of phone numbers typed without one"                                 \
+    }
+
+#define SERVE_PARAMS(options, default_listen)                                                               \
+    {.name = "listen",                                                                                      \
+     .kind = PARAM_ADDRESS,                                                                                 \
+     .target = &(options)->listen,                                                                          \
+     .default_text = (default_listen),                                                                      \
+     .sentence = "Address and port to listen on; port 0 lets the system choose"},                           \
+        {.name = "loops",                                                                                   \
+         .kind = PARAM_INTEGER,                                                                             \
+         .target = &(options)->loop_count,                                                                  \
+         .default_text = "1",                                                                               \
+         .min = 1,                                                                                          \
+         .max = LIMIT_LOOPS,                                                                                \
+         .unit = "threads",                                                                                 \
+         .sentence = "Threads that speak HTTP"},                                                            \
+        {.name = "connections",                                                                             \
+         .kind = PARAM_INTEGER,                                                                             \
+         .target = &(options)->connections_max,                                                             \
+         .default_text = "16384",                                                                           \
+         .min = 1,                                                                                          \
+         .max = LIMIT_CONNECTIONS,                                                                          \
+         .unit = "connections",                                                                             \
+         .sentence = "Open connections per loop; more wait in the kernel's backlog"},                       \
+        {.name = "head-timeout",                                                                            \
+         .kind = PARAM_INTEGER,                                                                             \
+         .target = &(options)->head_timeout_ms,                                                             \
+         .default_text = "10000",                                                                           \
+         .min = 100,                                                                                        \
+         .max = 600000,                                                                                     \
+         .unit = "ms",                                                                                      \
+         .sentence = "How long the head of a request may take"},                                            \
+        {.name = "body-timeout",                                                                            \
+         .kind = PARAM_INTEGER,                                                                             \
+         .target = &(options)->body_timeout_ms,                                                             \
+         .default_text = "20000",                                                                           \
+         .min = 100,                                                                                        \
+         .max = 600000,                                                                                     \
+         .unit = "ms",                                                                                      \
+         .sentence = "How long the body of a request may take"},                                            \
+        {.name = "idle-timeout",                                                                            \
+         .kind = PARAM_INTEGER,                                                                             \
+         .target = &(options)->idle_timeout_ms,                                                             \
+         .default_text = "75000",                                                                           \
+         .min = 100,                                                                                        \
+         .max = 3600000,                                                                                    \
+         .unit = "ms",                                                                                      \
+         .sentence = "How long a connection may stay open without a request"},                              \
+        {.name = "drain-deadline",                                                                          \
+         .kind = PARAM_INTEGER,                                                                             \
+         .target = &(options)->drain_deadline_ms,                                                           \
+         .default_text = "30000",                                                                           \
+         .min = 0,                                                                                          \
+         .max = 600000,                                                                                     \
+         .unit = "ms",                                                                                      \
+         .sentence = "How long accepted requests may take after SIGTERM"},                                  \
+        REGION_PARAM(&(options)->region),                                                                   \
+        {.name = "allowed-origins",                                                                         \
+         .kind = PARAM_TEXT,                                                                                \
+         .target = &(options)->allowed_origins,                                                             \
+         .optional = true,                                                                                  \
+         .unit = "ORIGINS",                                                                                 \
+         .sentence = "Origins, separated by commas, that browsers may call from (CORS)"},                   \
+    {                                                                                                       \
+        .name = "log-level", .kind = PARAM_CHOICE, .target = &(options)->log_level, .default_text = "info", \
+        .choices = "debug|info|warn|error", .sentence = "Least level of the log lines on standard error"    \
+    }
+
+/* Checks what the table can't (the region), starts the log and blocks the signals; the first thing that serve does. RESULT_INVALID: said on
+ * standard error. */
+struct result serve_begin(const char *program, const struct serve_options *options) MUST_CHECK;
+struct server_options serve_server_options(const struct serve_options *options);
+/* The service's own keys and their JWKS document, which lives in the arena. */
+struct result serve_load_keys(const char *directory, struct arena *arena, struct key_ring **ret_ring, struct text *ret_jwks) MUST_CHECK;
+/* For struct access_options: GET of a JWKS, within ACCESS_FETCH_TIMEOUT_MS; the text is in the arena. */
+struct result serve_fetch_jwks(const char *url, struct arena *arena, struct text *ret_jwks) MUST_CHECK;
