@@ -38,8 +38,10 @@ CASES = [
     (checks.check_layers, "src/extra/a.h", "int a;\n", None),
     (checks.check_layers, "tests/unit/http/test_a.c", '#include "store/store.h"\n', '#include "http/a.h"\n'),
     (checks.check_layers, "tests/unit/base/test_a.c", '#include "absent.h"\n', '#include "test_a.c"\n'),
+    (checks.check_layers, "src/discount/a.c", '#include "wallet_schema.h"\n', '#include "discount_schema.h"\n'),
     (checks.check_third_party, "src/http/a.c", "#include <jansson.h>\n", "#include <microhttpd.h>\n"),
     (checks.check_third_party, "src/store/a.c", "#include <sqlite3.h>\n", "#include <stdio.h>\n"),
+    (checks.check_third_party, "sim/disk.c", "#include <sqlite3.h>\n", "#include <stdio.h>\n"),
     (checks.check_third_party, "src/wallet/a.c", "#include <cjose/jwk.h>\n", "#include <string.h>\n"),
     (checks.check_third_party, "tests/unit/http/test_a.c", "#include <sodium.h>\n", "#include <cmocka.h>\n"),
     (checks.check_third_party, "src/http/b.c", "#include <cmocka.h>\n", "#include <curl/curl.h>\n"),
@@ -96,6 +98,12 @@ def test_build_entries_are_found(plant):
     assert checks.check_build_entries(plant(files)) == []
     assert checks.check_unit_tests(plant(files)) == []
     assert len(checks.check_build_entries(plant({"src/base/meson.build": "library('base', 'aa.c')"}))) == 1
+
+
+def test_a_unit_test_may_name_a_part_of_its_source(plant):
+    root = plant({"src/store/sqlite/database.c": "", "tests/unit/store/test_database_faults.c": ""})
+    assert checks.check_unit_tests(root) == []
+    assert len(checks.check_unit_tests(plant({"tests/unit/store/test_databases.c": ""}))) == 1
 
 
 def test_scripts_must_stop_at_errors(plant):

@@ -1,6 +1,6 @@
 /* One connection, opened, kept durable, and closed.
  *
- * What a failed write leaves behind, and why going on is right (SQLite 3.40, WAL mode, read in wal.c and pager.c; tests/unit/store/test_faults.c):
+ * What a failed write leaves behind, and why going on is right (SQLite 3.40, WAL mode, read in wal.c and pager.c; tests/unit/store/test_database_faults.c):
  *
  * - A commit appends frames to the WAL, calls fsync, and only then shows the new end of the WAL to everybody (the wal-index header in shared
  *   memory). When a write or the fsync fails, the end stays where it was; the connection forgets its changed pages once no statement of it is

@@ -21,7 +21,7 @@
 #include "discount_schema.h"
 #include "store/sqlite/database.h"
 
-#include "folder.h"
+#include "../base/folder.h"
 
 /* ---- an exchange that waits for its answer ---- */
 

@@ -1,4 +1,5 @@
 #include "../base/assertions.h"
+#include "../base/folder.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -60,13 +61,12 @@ static int64_t monotonic_us(void *context) {
 static const struct clock frozen = {.now_us = now_us, .monotonic_us = monotonic_us};
 
 static struct key_ring *make_ring(void) {
-    char folder[] = "/tmp/hamyan_access_XXXXXX", path[256];
+    char folder[] = "/tmp/hamyan_access_XXXXXX";
     struct key_ring *ring;
     assert_non_null(mkdtemp(folder));
     assert_ok(key_generate(folder, KEY_ES256, NOW_US));
     assert_ok(key_ring_load(folder, &ring));
-    snprintf(path, sizeof path, "rm -r %s", folder);
-    assert_int_equal(system(path), 0);
+    assert_true(folder_remove(folder));
     return ring;
 }
 

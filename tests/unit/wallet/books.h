@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../base/folder.h"
 #include "base/check.h"
 #include "wallet/data.h"
 #include "wallet/engine.h"
@@ -95,11 +96,9 @@ static inline void books_close(struct books *books) {
     rows_memory_free(books->memory);
     rows_sqlite_free(books->sqlite);
     if (books->database != NULL) {
-        char command[128];
         database_close(books->database);
         *strrchr(books->folder, '/') = '\0';
-        snprintf(command, sizeof command, "rm -r '%s'", books->folder);
-        assert_int_equal(system(command), 0);
+        assert_true(folder_remove(books->folder));
     }
     arena_release(&books->arena);
     free(books);

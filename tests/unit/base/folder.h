@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ftw.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
