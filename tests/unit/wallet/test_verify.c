@@ -124,6 +124,37 @@ static void a_reference_credited_twice_is_found(void **state) {
     assert_string_equal(report.finding, "transfer 3: its hash does not fit");
 }
 
+/* Who can compute hashes can still not turn time back: the newest transfer, written anew with a hash that fits. */
+static void a_well_hashed_step_back_in_time_is_found(void **state) {
+    struct books *books = *state;
+    struct statement read, write;
+    bool found = false;
+    take_guards_away(books);
+    assert_true(result_is_ok(statement_prepare(books->database, "SELECT id, hash FROM transfer WHERE sequence = ?1", &read)));
+    struct transfer transfer = {.sequence = 7, .kind = TRANSFER_RELEASE, .amount = {70, CURRENCY_IRT}, .created_at_us = 1};
+    statement_bind_integer(&read, 1, 6);
+    assert_true(result_is_ok(statement_step(&read, &found)) && found);
+    memcpy(&transfer.previous_hash, statement_blob(&read, 1).data, sizeof transfer.previous_hash);
+    statement_reset(&read);
+    statement_bind_integer(&read, 1, 7);
+    assert_true(result_is_ok(statement_step(&read, &found)) && found);
+    transfer.id = statement_id(&read, 0);
+    statement_reset(&read);
+    transfer.debit_account = 5;
+    transfer.debit_sequence = 2;
+    transfer.credit_account = 1;
+    transfer.credit_sequence = 5;
+    transfer.credit_balance_after = -7050;
+    transfer.caller = TEXT("discount");
+    transfer.reference = TEXT("f2");
+    struct hash hash = transfer_hash(&transfer);
+    assert_true(
+        result_is_ok(statement_prepare(books->database, "UPDATE transfer SET created_at = 1, hash = ?1 WHERE sequence = 7", &write)));
+    statement_bind_blob(&write, 1, hash.bytes, sizeof hash.bytes);
+    assert_true(result_is_ok(statement_run(&write)));
+    assert_string_equal(verify(books).finding, "transfer 7: it is older than the one before it");
+}
+
 /* The schema's own guards: each of these is refused before verify has to find it. */
 static void the_schema_refuses(void **state) {
     struct books *books = *state;
@@ -153,6 +184,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(sound_books_are_sound, make_books, drop_books),
         cmocka_unit_test(each_damage_is_found),
         cmocka_unit_test_setup_teardown(a_reference_credited_twice_is_found, make_books, drop_books),
+        cmocka_unit_test_setup_teardown(a_well_hashed_step_back_in_time_is_found, make_books, drop_books),
         cmocka_unit_test_setup_teardown(the_schema_refuses, make_books, drop_books),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
