@@ -8,7 +8,7 @@ import pathlib
 import re
 import subprocess
 
-SKIPPED_FOLDERS = {".git", ".setup", "build", "node_modules", "data", "test-results", "__pycache__", ".pytest_cache"}
+SKIPPED_FOLDERS = {".git", ".setup", "build", "node_modules", "data", "test-results", "results", "__pycache__", ".pytest_cache"}
 C_FOLDERS = ("src", "sim", "bench", "tests")
 FUNCTION_LINES_MAX = 72
 FILE_LINES_MAX = 650
