@@ -31,8 +31,24 @@ def test_a_wallet(world):
     assert wallet["account_id"] == before["account_id"] and wallet["updated_at"] > before["updated_at"]
 
 
-def test_the_wallet_takes_no_query(world, stranger):
-    assert_problem(stranger.wallet.get("/v1/wallet?surprise=1"), 422, "validation_failed", ["surprise"])
+def test_a_wallet_as_it_was(world):
+    user = world.user()
+    wallets = [user.wallet.get("/v1/wallet").json()]
+    for amount in (100, 20, 3):
+        world.credit(user.id, amount)
+        wallets.append(user.wallet.get("/v1/wallet").json())
+    for index, wallet in enumerate(wallets):
+        then = user.wallet.get(f"/v1/wallet?at={wallet['updated_at']}")
+        assert then.status_code == 200, then.text
+        then = then.json()
+        assert (then["balance"], then["available"], then["sequence"]) == (wallet["balance"], wallet["available"], index)
+    assert user.wallet.get("/v1/wallet?at=2090-01-01T00:00:00Z").json()["balance"] == 123
+    assert user.wallet.get("/v1/wallet?at=2001-01-01T00:00:00Z").json()["balance"] == 0
+
+
+def test_the_wallet_takes_no_other_query(world, stranger):
+    for query, field in (("surprise=1", "surprise"), ("at=yesterday", "at"), ("at=", "at")):
+        assert_problem(stranger.wallet.get(f"/v1/wallet?{query}"), 422, "validation_failed", [field])
 
 
 @pytest.mark.parametrize("way", ["username", "phone", "account_id"])

@@ -1,11 +1,14 @@
 """Starts, stops, kills and restarts the real binaries. Nothing here sleeps to wait: it polls for the event itself, with a deadline."""
+import atexit
 import json
 import os
 import pathlib
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import requests
@@ -14,6 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("HAMYAN_BUILD", ROOT / "build")).resolve()
 DEADLINE_S = float(os.environ.get("HAMYAN_DEADLINE_S", "60"))
 CREDIT = 1_000_000
+_templates = {}  # by program
 
 
 def free_port():
@@ -53,9 +57,15 @@ class Service:
         """Runs another command of the binary to its end."""
         return subprocess.run([BUILD / self.program, *map(str, words)], capture_output=True, text=True, timeout=DEADLINE_S, check=False, **options)
 
-    def init(self, *arguments):
-        done = self.command("init", "--data", self.data, *arguments)
-        assert done.returncode == 0, done.stderr
+    def init(self):
+        """A copy of one folder that init made: a new signing key for each test would cost more than the test."""
+        if self.program not in _templates:
+            template = pathlib.Path(tempfile.mkdtemp(prefix="hamyan-")) / self.program
+            atexit.register(shutil.rmtree, template.parent, ignore_errors=True)
+            done = self.command("init", "--data", template)
+            assert done.returncode == 0, done.stderr
+            _templates[self.program] = template
+        shutil.copytree(_templates[self.program], self.data)
         return self
 
     def start(self, *arguments, wait=True):

@@ -98,7 +98,8 @@ def test_a_body_where_none_is_due_is_refused(wallet):
 
 def test_alternatives_are_told_apart(wallet, discount):
     reference = "019aab20-4c00-7a31-9f00-5b1e2c3d4e07"
-    applied = {"reference": reference, "status": "applied", "transaction_id": reference, "balance_after": 1}
+    applied = {"reference": reference, "status": "applied", "transaction_id": reference, "balance_after": 1,
+               "created_at": "2026-11-22T10:00:00.123456Z"}
     rejected = {"reference": reference, "status": "rejected", "code": "fund_exhausted"}
     wallet.check_schema("CreditOutcome", applied)
     wallet.check_schema("CreditOutcome", rejected)
