@@ -233,6 +233,18 @@ def check_unit_tests(root):
     return faults
 
 
+def check_empty_folders(root):
+    """A folder has a purpose that can be seen in it."""
+    faults = []
+    for path in sorted(root.rglob("*/")):
+        relative = path.relative_to(root)
+        if any(part in SKIPPED_FOLDERS or part.startswith("build-") for part in relative.parts):
+            continue
+        if path.is_dir() and not any(path.iterdir()):
+            faults.append(f"{relative.as_posix()}:1: nothing is in it")
+    return faults
+
+
 def check_scripts(root):
     """What has a #! line can be started, and bash stops at the first error."""
     faults = []

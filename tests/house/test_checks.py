@@ -83,7 +83,7 @@ def test_check_finds_the_fault_and_only_that(plant, check, name, bad, good):
 
 
 def test_every_check_is_shown_a_fault():
-    assert {case[0] for case in CASES} == set(checks.CHECKS)
+    assert {case[0] for case in CASES} | {checks.check_empty_folders} == set(checks.CHECKS)
 
 
 def test_build_entries_are_found(plant):
@@ -104,6 +104,13 @@ def test_a_unit_test_may_name_a_part_of_its_source(plant):
     root = plant({"src/store/sqlite/database.c": "", "tests/unit/store/test_database_faults.c": ""})
     assert checks.check_unit_tests(root) == []
     assert len(checks.check_unit_tests(plant({"tests/unit/store/test_databases.c": ""}))) == 1
+
+
+def test_an_empty_folder_is_found(plant):
+    root = plant({"src/base/a.c": "", "build/keep": ""})
+    (root / "build" / "empty").mkdir()
+    (root / "src" / "empty").mkdir()
+    assert checks.check_empty_folders(root) == ["src/empty:1: nothing is in it"]
 
 
 def test_scripts_must_stop_at_errors(plant):

@@ -1,0 +1,34 @@
+"""The documents say what is so: parameters as the programs print them, and no path that is not there."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import checks
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("HAMYAN_BUILD", ROOT / "build")).resolve()
+DOCUMENTS = [relative for relative, _ in checks.files(ROOT, {".md"})]
+FOLDERS = "api|bench|deploy|docs|scripts|sim|sql|src|tests"
+PATH = re.compile(rf"`((?:{FOLDERS})/[\w./*-]*[\w*/])`")
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def test_parameters_are_what_the_programs_print(tmp_path):
+    subprocess.run([ROOT / "scripts/write-parameters", BUILD, tmp_path], check=True, timeout=30)
+    for program in ("walletd", "discountd"):
+        name = f"parameters-{program}.md"
+        assert (ROOT / "docs" / name).read_text() == (tmp_path / name).read_text(), f"docs/{name}: run scripts/write-parameters"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_paths_in_documents_exist(document):
+    """In `src/…`, with * as in a shell, and in links. FOLDER and NAME stand for any."""
+    text = (ROOT / document).read_text()
+    missing = [path for path in PATH.findall(text) if not re.search("FOLDER|NAME", path) and not any(ROOT.glob(path.rstrip("/")))]
+    for link in LINK.findall(text):
+        if "://" not in link and not (ROOT / document).parent.joinpath(link).exists():
+            missing.append(link)
+    assert not missing, missing
