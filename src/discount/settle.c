@@ -275,8 +275,9 @@ static bool is_busy(const struct settler *settler) {
     return settler->in_store > 0;
 }
 
-static void run_client(struct settler *settler, int64_t now_us) {
-    int64_t wait_us = next_event_us(settler, now_us) - now_us;
+/* `decided_us` is the time that this round was decided at: what has become due since then is an event as well, and must not be slept over. */
+static void run_client(struct settler *settler, int64_t decided_us) {
+    int64_t wait_us = next_event_us(settler, decided_us) - settle_now_us(settler);
     int64_t wait_ms = wait_us <= 0 ? 0 : (wait_us + 999) / 1000;
     if (settler->client == NULL) {
         waker_wait(&settler->waker, wait_us < 0 ? 0 : wait_us);
@@ -318,7 +319,7 @@ static void *run(void *context) {
             settle_send_batches(settler, now_us);
         }
         metric_set(&settle_metric_in_memory, (int64_t)(settler->by_id.capacity - settler->free.count));
-        run_client(settler, settle_now_us(settler));
+        run_client(settler, now_us);
     }
 }
 
