@@ -77,6 +77,8 @@ void crypto_base64url(const void *data, size_t size_bytes, char *ret_text) {
 
 struct result crypto_base64url_decode(struct text text, void *buffer, size_t capacity, size_t *ret_size) {
     size_t size;
+    /* libsodium 1.0.18 takes some bytes above 0x7F for digits. */
+    if (!text_is_printable_ascii(text)) return result_error(RESULT_INVALID);
     if (sodium_base642bin(buffer, capacity, text.data, text.size, NULL, &size, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0) {
         return result_error(RESULT_INVALID);
     }

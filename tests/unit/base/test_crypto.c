@@ -51,6 +51,10 @@ static void base64url(void **state) {
     size_t size;
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
         assert_result(crypto_base64url_decode(text_of(bad[i]), back, sizeof back, &size), RESULT_INVALID);
+    for (int byte = 0x80; byte <= 0xFF; byte++) {
+        char foreign[] = {'A', 'Q', (char)byte, 'A'};
+        assert_result(crypto_base64url_decode((struct text){foreign, sizeof foreign}, back, sizeof back, &size), RESULT_INVALID);
+    }
 }
 
 static void passwords(void **state) {
