@@ -18,14 +18,20 @@ struct result map_init(struct map *map, size_t capacity) {
         if (map->slot_count > SIZE_MAX / 4 / sizeof(struct map_slot)) return result_error(RESULT_FULL);
         map->slot_count *= 2;
     }
+    if (map->slot_count > UINT32_MAX) return result_error(RESULT_FULL);
     map->slots = calloc(map->slot_count, sizeof(struct map_slot));
-    if (map->slots == NULL) return result_error(RESULT_FULL);
+    map->filled = calloc(map->slot_count / 2, sizeof *map->filled);
+    if (map->slots == NULL || map->filled == NULL) {
+        map_free(map);
+        return result_error(RESULT_FULL);
+    }
     crypto_random(map->secret, sizeof map->secret);
     return result_ok();
 }
 
 void map_free(struct map *map) {
     free(map->slots);
+    free(map->filled);
     *map = (struct map){0};
 }
 
@@ -53,6 +59,7 @@ struct result map_put(struct map *map, struct text key, void *value) {
     if (slot->value == NULL) {
         if (map->count == map->capacity) return result_error(RESULT_FULL);
         map->count++;
+        if (!map->has_moved) map->filled[map->filled_count++] = (uint32_t)(slot - map->slots);
     }
     *slot = (struct map_slot){.key = key, .value = value, .hash = hash}; /* the key too: it may live in the value */
     return result_ok();
@@ -63,6 +70,7 @@ void *map_remove(struct map *map, struct text key) {
     void *value = slot->value;
     if (value == NULL) return NULL;
     map->count--;
+    map->has_moved = true;
     /* Close the gap: a later one of the same run moves back, unless it would come before its home. */
     size_t mask = map->slot_count - 1, gap = (size_t)(slot - map->slots);
     for (size_t index = (gap + 1) & mask; map->slots[index].value != NULL; index = (index + 1) & mask) {
@@ -77,6 +85,12 @@ void *map_remove(struct map *map, struct text key) {
 }
 
 void map_clear(struct map *map) {
-    memset(map->slots, 0, map->slot_count * sizeof(struct map_slot));
-    map->count = 0;
+    if (map->has_moved) {
+        memset(map->slots, 0, map->slot_count * sizeof(struct map_slot));
+    } else {
+        CHECK(map->filled_count == map->count);
+        for (size_t i = 0; i < map->filled_count; i++) map->slots[map->filled[i]] = (struct map_slot){.value = NULL};
+    }
+    map->count = map->filled_count = 0;
+    map->has_moved = false;
 }

@@ -3,6 +3,7 @@
  * (SipHash), so that nobody outside can choose colliding keys. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,9 @@ struct map {
     size_t slot_count; /* a power of two, at least 2 × capacity */
     size_t capacity;
     size_t count;
+    uint32_t *filled; /* indexes of slots in the order of their filling; exact while has_moved is false */
+    size_t filled_count;
+    bool has_moved; /* something was removed since the map was last empty */
     uint8_t secret[16];
 };
 
@@ -24,4 +28,4 @@ void *map_get(const struct map *map, struct text key); /* NULL when absent */
 /* Keys are not copied: they must live in the value or as long as it. RESULT_FULL at capacity; replaces an existing key's value. */
 struct result map_put(struct map *map, struct text key, void *value) MUST_CHECK;
 void *map_remove(struct map *map, struct text key); /* the removed value or NULL */
-void map_clear(struct map *map);
+void map_clear(struct map *map);                    /* costs what is in it, not what could be, unless something was removed before */

@@ -20,7 +20,7 @@ struct engine {
 static struct text lookup_key(const struct hash *lookup) { return (struct text){(const char *)lookup->bytes, sizeof lookup->bytes}; }
 
 static void forget(struct engine *engine) {
-    for (size_t i = 0; i < engine->kept_count; i++) map_remove(&engine->kept_by_lookup, lookup_key(&engine->kept[i]->record.lookup));
+    map_clear(&engine->kept_by_lookup);
     engine->kept_count = 0;
     ledger_clear(&engine->ledger);
 }

@@ -8,9 +8,6 @@
 
 #define FLOOR_NONE (-MONEY_AMOUNT_MAX)
 
-/* Below this a map is emptied key by key: wiping all its slots costs more than a small batch. */
-#define FEW_ROWS 1024u
-
 /* ---- tables ---- */
 
 static struct text id_key(const struct id *id) { return (struct text){(const char *)id->bytes, sizeof id->bytes}; }
@@ -97,18 +94,7 @@ void ledger_free(struct ledger *ledger) {
 }
 
 static void clear_table(const struct table_spec *spec) {
-    bool is_small = spec->table->count < FEW_ROWS;
-    for (size_t row = 0; is_small && row < spec->table->count; row++) {
-        struct text keys[KEYS_MAX] = {{0}};
-        spec->keys(spec->table->rows[row], keys);
-        for (size_t map = 0; map < KEYS_MAX && spec->maps[map] != NULL; map++) {
-            if (keys[map].data != NULL) map_remove(spec->maps[map], keys[map]);
-        }
-    }
-    for (size_t map = 0; map < KEYS_MAX && spec->maps[map] != NULL; map++) {
-        if (!is_small) map_clear(spec->maps[map]);
-        CHECK(spec->maps[map]->count == 0);
-    }
+    for (size_t map = 0; map < KEYS_MAX && spec->maps[map] != NULL; map++) map_clear(spec->maps[map]);
     spec->table->count = 0;
 }
 

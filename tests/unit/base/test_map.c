@@ -37,6 +37,31 @@ static void put_get_remove(void **state) {
     map_free(&map);
 }
 
+/* With and without a removal before: the two ways to empty it. */
+static void a_cleared_map_is_as_new(void **state) {
+    (void)state;
+    struct map map;
+    struct entry entries[64] = {0};
+    assert_ok(map_init(&map, ARRAY_COUNT(entries)));
+    for (size_t i = 0; i < ARRAY_COUNT(entries); i++) snprintf(entries[i].key, sizeof entries[i].key, "%zu", i);
+    for (int round = 0; round < 6; round++) {
+        for (size_t i = 0; i < ARRAY_COUNT(entries); i++) {
+            assert_null(map_get(&map, key_of(&entries[i])));
+            assert_ok(map_put(&map, key_of(&entries[i]), &entries[i]));
+            assert_ok(map_put(&map, key_of(&entries[i]), &entries[i])); /* replaced */
+        }
+        for (size_t i = 0; round % 2 == 1 && i < ARRAY_COUNT(entries); i += 3) {
+            assert_ptr_equal(map_remove(&map, key_of(&entries[i])), &entries[i]);
+            if (i % 2 == 0) assert_ok(map_put(&map, key_of(&entries[i]), &entries[i]));
+        }
+        map_clear(&map);
+        assert_int_equal(map.count, 0);
+        map_clear(&map);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(entries); i++) assert_null(map_get(&map, key_of(&entries[i])));
+    map_free(&map);
+}
+
 static void a_replaced_entrys_old_key_may_go(void **state) {
     (void)state;
     struct map map;
@@ -106,6 +131,7 @@ static int start(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(put_get_remove),
+        cmocka_unit_test(a_cleared_map_is_as_new),
         cmocka_unit_test(a_replaced_entrys_old_key_may_go),
         cmocka_unit_test(a_full_map_refuses_only_new_keys),
         cmocka_unit_test(it_agrees_with_a_model),
