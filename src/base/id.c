@@ -31,7 +31,12 @@ struct id id_make(struct id_source *source, int64_t now_us) {
     for (int i = 0; i < 6; i++) id.bytes[i] = (uint8_t)(source->last_ms >> (40 - 8 * i));
     id.bytes[6] = (uint8_t)(0x70 | source->counter >> 8); /* version 7 */
     id.bytes[7] = (uint8_t)source->counter;
-    source->random(source->context, id.bytes + 8, 8);
+    if (source->random_left == 0) {
+        source->random(source->context, source->random_bytes, sizeof source->random_bytes);
+        source->random_left = sizeof source->random_bytes;
+    }
+    source->random_left = (uint8_t)(source->random_left - 8);
+    memcpy(id.bytes + 8, source->random_bytes + source->random_left, 8);
     id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3F) | 0x80); /* variant 10 */
     return id;
 }

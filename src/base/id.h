@@ -19,6 +19,8 @@ struct id_source {
     void *context;
     int64_t last_ms;
     uint16_t counter;
+    uint8_t random_bytes[128]; /* of one call, for several ids: a system call for each would cost more than the id */
+    uint8_t random_left;
 };
 
 void id_source_init(struct id_source *source, void (*random)(void *, void *, uint64_t), void *context);

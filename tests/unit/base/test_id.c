@@ -21,6 +21,18 @@ static void the_layout_is_version_7(void **state) {
     assert_text(((struct text){text, sizeof text}), "017f22e2-79b0-7001-bfff-ffffffffffff");
 }
 
+static void no_randomness_is_used_twice(void **state) {
+    (void)state;
+    enum { IDS = 100 };
+    struct id_source source;
+    struct id ids[IDS];
+    id_source_init_system(&source);
+    for (size_t i = 0; i < IDS; i++) {
+        ids[i] = id_make(&source, INT64_C(1000000000));
+        for (size_t earlier = 0; earlier < i; earlier++) assert_memory_not_equal(ids[earlier].bytes + 8, ids[i].bytes + 8, 8);
+    }
+}
+
 static void order_survives_a_clock_that_stands_or_goes_back(void **state) {
     (void)state;
     struct id_source source;
@@ -82,6 +94,7 @@ static int start(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_layout_is_version_7),
+        cmocka_unit_test(no_randomness_is_used_twice),
         cmocka_unit_test(order_survives_a_clock_that_stands_or_goes_back),
         cmocka_unit_test(text_and_back),
         cmocka_unit_test(other_shapes_are_refused),
