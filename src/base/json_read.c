@@ -8,12 +8,13 @@
 /* Where a value stands, for its faults. */
 struct spot {
     const struct json_member *member;
-    const char *field;
+    const char *prefix;
     struct faults *faults;
 };
 
-static const char *field_of(struct arena *arena, const char *prefix, const char *name) {
-    struct text field = arena_print(arena, "%s%s", prefix, name);
+/* Its full name, made only when there is a fault to tell. */
+static const char *field_of(const struct spot *spot) {
+    struct text field = arena_print(spot->faults->arena, "%s%s", spot->prefix, spot->member->name);
     return field.data == NULL ? "" : field.data;
 }
 
@@ -25,11 +26,12 @@ static bool check_size(const struct spot *spot, size_t count, const char *unit) 
     const struct json_member *member = spot->member;
     if (!has_rule(member)) return true;
     if ((int64_t)count < member->min) {
-        faults_add(spot->faults, spot->field, "too_short", "must have at least %" PRId64 " %s%s", member->min, unit, plural(member->min));
+        faults_add(spot->faults, field_of(spot), "too_short", "must have at least %" PRId64 " %s%s", member->min, unit,
+                   plural(member->min));
         return false;
     }
     if ((int64_t)count > member->max) {
-        faults_add(spot->faults, spot->field, "too_long", "must have at most %" PRId64 " %s%s", member->max, unit, plural(member->max));
+        faults_add(spot->faults, field_of(spot), "too_long", "must have at most %" PRId64 " %s%s", member->max, unit, plural(member->max));
         return false;
     }
     return true;
@@ -37,12 +39,12 @@ static bool check_size(const struct spot *spot, size_t count, const char *unit) 
 
 static bool read_raw_text(const struct spot *spot, const json_t *value, struct text *ret_text) {
     if (json_typeof(value) != JSON_STRING) {
-        faults_add(spot->faults, spot->field, "wrong_type", "must be a string");
+        faults_add(spot->faults, field_of(spot), "wrong_type", "must be a string");
         return false;
     }
     struct text text = {json_string_value(value), json_string_length(value)};
     if (text.size > 0 && memchr(text.data, '\0', text.size) != NULL) {
-        faults_add(spot->faults, spot->field, "invalid_format", "must not contain the character U+0000");
+        faults_add(spot->faults, field_of(spot), "invalid_format", "must not contain the character U+0000");
         return false;
     }
     *ret_text = text;
@@ -62,16 +64,16 @@ static void read_text(const struct spot *spot, const json_t *value) {
 static void read_integer(const struct spot *spot, const json_t *value) {
     const struct json_member *member = spot->member;
     if (json_typeof(value) == JSON_REAL) {
-        faults_add(spot->faults, spot->field, "wrong_type", "must be an integer: write it as an integer, without fraction or exponent");
+        faults_add(spot->faults, field_of(spot), "wrong_type", "must be an integer: write it as an integer, without fraction or exponent");
         return;
     }
     if (json_typeof(value) != JANSSON_INTEGER) {
-        faults_add(spot->faults, spot->field, "wrong_type", "must be an integer");
+        faults_add(spot->faults, field_of(spot), "wrong_type", "must be an integer");
         return;
     }
     int64_t integer = json_integer_value(value);
     if (has_rule(member) && (integer < member->min || integer > member->max)) {
-        faults_add(spot->faults, spot->field, "out_of_range", "must be from %" PRId64 " to %" PRId64, member->min, member->max);
+        faults_add(spot->faults, field_of(spot), "out_of_range", "must be from %" PRId64 " to %" PRId64, member->min, member->max);
         return;
     }
     *(int64_t *)member->target = integer;
@@ -79,7 +81,7 @@ static void read_integer(const struct spot *spot, const json_t *value) {
 
 static void read_boolean(const struct spot *spot, const json_t *value) {
     if (!json_is_boolean(value)) {
-        faults_add(spot->faults, spot->field, "wrong_type", "must be true or false");
+        faults_add(spot->faults, field_of(spot), "wrong_type", "must be true or false");
         return;
     }
     *(bool *)spot->member->target = json_is_true(value);
@@ -87,7 +89,7 @@ static void read_boolean(const struct spot *spot, const json_t *value) {
 
 static void read_object(const struct spot *spot, const json_t *value) {
     if (json_typeof(value) != JANSSON_OBJECT) {
-        faults_add(spot->faults, spot->field, "wrong_type", "must be an object");
+        faults_add(spot->faults, field_of(spot), "wrong_type", "must be an object");
         return;
     }
     *(const struct json_value **)spot->member->target = json_opaque(value);
@@ -95,7 +97,7 @@ static void read_object(const struct spot *spot, const json_t *value) {
 
 static void read_array(const struct spot *spot, const json_t *value) {
     if (json_typeof(value) != JANSSON_ARRAY) {
-        faults_add(spot->faults, spot->field, "wrong_type", "must be an array");
+        faults_add(spot->faults, field_of(spot), "wrong_type", "must be an array");
         return;
     }
     if (!check_size(spot, json_array_size(value), "item")) return;
@@ -106,21 +108,21 @@ static void read_time(const struct spot *spot, const json_t *value) {
     struct text text;
     if (!read_raw_text(spot, value, &text)) return;
     if (result_is_ok(clock_parse(text, spot->member->target))) return;
-    faults_add(spot->faults, spot->field, "invalid_format", "must be a time as in RFC 3339, like 2026-11-22T10:00:00Z");
+    faults_add(spot->faults, field_of(spot), "invalid_format", "must be a time as in RFC 3339, like 2026-11-22T10:00:00Z");
 }
 
 static void read_id(const struct spot *spot, const json_t *value) {
     struct text text;
     if (!read_raw_text(spot, value, &text)) return;
     if (result_is_ok(id_parse(text, spot->member->target))) return;
-    faults_add(spot->faults, spot->field, "invalid_format", "must be a UUID");
+    faults_add(spot->faults, field_of(spot), "invalid_format", "must be a UUID");
 }
 
 static void read_currency(const struct spot *spot, const json_t *value) {
     struct text text;
     if (!read_raw_text(spot, value, &text)) return;
     if (result_is_ok(currency_parse(text, spot->member->target))) return;
-    faults_add(spot->faults, spot->field, "invalid_format", "must be a known currency: IRT or IRR");
+    faults_add(spot->faults, field_of(spot), "invalid_format", "must be a known currency: IRT or IRR");
 }
 
 static void read_value(const struct spot *spot, const json_t *value) {
@@ -143,9 +145,9 @@ static void read_member(const json_t *object, const char *prefix, const struct j
     if (member->present != NULL) *member->present = false;
     if (is_absent && !member->required) return;
 
-    struct spot spot = {.member = member, .field = field_of(faults->arena, prefix, member->name), .faults = faults};
+    struct spot spot = {.member = member, .prefix = prefix, .faults = faults};
     if (is_absent) {
-        faults_add(faults, spot.field, "required", "must be given");
+        faults_add(faults, field_of(&spot), "required", "must be given");
         return;
     }
     read_value(&spot, value);

@@ -60,8 +60,9 @@ struct text problem_document(struct arena *arena, const struct problem *problem,
     struct json_writer writer = {.buffer = &buffer};
     json_begin_object(&writer);
     json_key(&writer, "type");
-    struct text type = arena_print(arena, "urn:hamyan:problem:%s", problem->code);
-    json_put_text(&writer, type);
+    json_put_raw(&writer, TEXT("\"urn:hamyan:problem:"));
+    buffer_append(&buffer, text_of(problem->code)); /* a constant without anything to escape */
+    buffer_append_byte(&buffer, '"');
     json_text_member(&writer, "title", text_of(problem->title));
     json_integer_member(&writer, "status", problem->status);
     json_text_member(&writer, "detail", text_of(detail != NULL ? detail : problem->title));
@@ -73,7 +74,7 @@ struct text problem_document(struct arena *arena, const struct problem *problem,
         buffer_append(&buffer, members);
     }
     json_end_object(&writer);
-    if (buffer.failed || type.data == NULL) return (struct text){NULL, 0};
+    if (buffer.failed) return (struct text){NULL, 0};
     return buffer_text(&buffer);
 }
 
