@@ -97,7 +97,7 @@ def profile(bench, name):
             shown = subprocess.run(["perf", "report", "--input", data, "--stdio", "--no-children", "-g", "caller,0.5,callee,function,percent", "--percent-limit", "0.5"],
                                    capture_output=True, text=True, check=False).stdout
             path.write_text(shown)
-            lines = subprocess.run(["perf", "report", "--input", data, "--stdio", "--no-children", "-g", "none", "--percent-limit", "1"], capture_output=True, text=True,
+            lines = subprocess.run(["perf", "report", "--input", data, "--stdio", "--no-children", "-g", "none", "--percent-limit", "0.4"], capture_output=True, text=True,
                                    check=False).stdout.splitlines()
             print(f"== {contestant}: {server.name} ({path})")
             print("\n".join(line for line in lines if line and not line.startswith("#")), flush=True)
