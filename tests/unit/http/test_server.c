@@ -29,7 +29,7 @@ static void test_keep_alive_and_pipelining(void **state) {
     assert_int_equal(toy_receive(fd).status, 404);
     struct toy_answer echo = toy_receive(fd);
     assert_int_equal(echo.status, 201);
-    assert_string_equal(echo.body, "{}");
+    assert_string_equal(toy_body(&echo), "{}");
     assert_non_null(strstr(echo.text, "Location: /v1/echo/1"));
     expect(fd, "GET /fast HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 200);
     assert_true(toy_is_closed(fd));
@@ -71,7 +71,7 @@ static void test_chunked_bodies(void **state) {
     toy_send(fd, "1\r\n}\r\n0\r\nTrailer: x\r\n\r\n");
     struct toy_answer answer = toy_receive(fd);
     assert_int_equal(answer.status, 201);
-    assert_string_equal(answer.body, "{\"a\":12}");
+    assert_string_equal(toy_body(&answer), "{\"a\":12}");
     expect(fd, JSON_HEAD "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400); /* empty: malformed_json */
     expect(fd, "GET /fast HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200);
     toy_send(fd, JSON_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n");
@@ -94,7 +94,7 @@ static void send_too_much(const struct toy *toy, const char *head, const char *c
     struct toy_answer answer = toy_receive(fd);
     assert_int_equal(answer.status, 413);
     assert_true(answer.closes);
-    assert_non_null(strstr(answer.body, "\"code\":\"body_too_large\""));
+    assert_non_null(strstr(toy_body(&answer), "\"code\":\"body_too_large\""));
     assert_true(toy_is_closed(fd));
     close(fd);
 }
@@ -314,7 +314,7 @@ static void test_overload_is_answered(void **state) {
     struct toy_answer answer = toy_receive(third);
     assert_int_equal(answer.status, 503);
     assert_non_null(strstr(answer.text, "\r\nRetry-After: 1\r\n"));
-    assert_non_null(strstr(answer.body, "\"code\":\"overloaded\""));
+    assert_non_null(strstr(toy_body(&answer), "\"code\":\"overloaded\""));
     toy_set_open(toy, true);
     assert_int_equal(toy_receive(first).status, 200);
     assert_int_equal(toy_receive(second).status, 200);
@@ -446,7 +446,7 @@ static void test_drain_refuses_new_requests(void **state) {
     struct toy_answer answer = toy_receive(fresh);
     assert_int_equal(answer.status, 503);
     assert_true(answer.closes);
-    assert_non_null(strstr(answer.body, "\"code\":\"shutting_down\""));
+    assert_non_null(strstr(toy_body(&answer), "\"code\":\"shutting_down\""));
     toy_set_open(toy, true);
     assert_int_equal(toy_receive(waiting).status, 200);
     pthread_join(drainer, NULL);
