@@ -1,0 +1,440 @@
+#include "sim/actors.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "sim/boot.h"
+#include "sim/judge.h"
+#include "sim/oracle.h"
+#include "sim/world.h"
+
+#define THINK_MOST_US     600000
+#define PATIENCE_US       20000000 /* longer than the services' own time-outs */
+#define SHORT_PATIENCE_US 400000
+#define ROUNDS_MOST       40u
+#define COPIES_MOST       4
+#define PAUSE_MOST_US     800000
+#define TOKEN_OLD_US      600000000
+
+struct people people;
+
+/* One copy under way. */
+struct send {
+    struct intent *intent;
+    bool is_over;
+};
+
+const char *intent_kind_name(enum intent_kind kind) {
+    static const char *const names[INTENT_KIND_COUNT] = {[INTENT_REGISTER] = "register",
+                                                         [INTENT_LOGIN] = "login",
+                                                         [INTENT_REFRESH] = "refresh",
+                                                         [INTENT_LOGOUT] = "log out",
+                                                         [INTENT_REDEEM] = "redeem",
+                                                         [INTENT_WRONG_CODE] = "try a wrong code",
+                                                         [INTENT_TRANSFER] = "transfer",
+                                                         [INTENT_WALLET] = "look at wallet",
+                                                         [INTENT_MY_REDEMPTIONS] = "list own redemptions",
+                                                         [INTENT_CREATE] = "create",
+                                                         [INTENT_PATCH] = "patch",
+                                                         [INTENT_PAUSE] = "pause",
+                                                         [INTENT_RESUME] = "resume",
+                                                         [INTENT_END] = "end",
+                                                         [INTENT_REPORT] = "report",
+                                                         [INTENT_WINNERS] = "winners"};
+    return names[kind];
+}
+
+static bool chance(uint32_t percent) { return random_below(&world.random, 100) < percent; }
+
+/* ---- what they want ---- */
+
+static struct intent *new_intent(struct actor *actor, enum intent_kind kind) {
+    CHECK(people.intent_count < INTENTS_MAX);
+    struct intent *intent = link_take(sizeof *intent);
+    *intent = (struct intent){.kind = kind, .actor = actor, .number = people.intent_count};
+    intent->to = &processes[kind <= INTENT_LOGOUT || kind == INTENT_TRANSFER || kind == INTENT_WALLET ? PROCESS_WALLET : PROCESS_DISCOUNT];
+    people.intents[people.intent_count++] = intent;
+    return intent;
+}
+
+static void give_key(struct intent *intent) {
+    snprintf(intent->key, sizeof intent->key, "key-%u-%u", intent->actor->index, intent->number);
+}
+
+#define REQUEST(intent, method_, ...)                                        \
+    do {                                                                     \
+        snprintf((intent)->method, sizeof(intent)->method, "%s", (method_)); \
+        snprintf((intent)->target, sizeof(intent)->target, __VA_ARGS__);     \
+    } while (0)
+#define BODY(intent, ...) ((void)snprintf((intent)->body, sizeof(intent)->body, __VA_ARGS__))
+
+static const char *id_text(struct id id) {
+    static char text[ID_TEXT_BYTES + 1];
+    id_format(id, text);
+    text[ID_TEXT_BYTES] = '\0';
+    return text;
+}
+
+static struct intent *want_session(struct actor *actor) {
+    struct intent *intent;
+    if (!actor->is_registered) {
+        intent = new_intent(actor, INTENT_REGISTER);
+        REQUEST(intent, "POST", "/v1/users");
+        const char *before = actor->phone[0] != '\0' ? ",\"phone\":\"" : "", *after = actor->phone[0] != '\0' ? "\"" : "";
+        BODY(intent, "{\"username\":\"%s\",\"password\":\"password of %s\"%s%s%s}", actor->name, actor->name, before, actor->phone, after);
+        if (chance(70)) give_key(intent);
+    } else {
+        intent = new_intent(actor, INTENT_LOGIN);
+        REQUEST(intent, "POST", "/v1/sessions");
+        if (actor->is_operator) {
+            BODY(intent, "{\"username\":\"" BOOT_ADMIN_NAME "\",\"password\":\"" BOOT_ADMIN_PASSWORD "\"}");
+        } else {
+            BODY(intent, "{\"username\":\"%s\",\"password\":\"password of %s\"}", actor->name, actor->name);
+        }
+    }
+    return intent;
+}
+
+static struct campaign_plan *some_campaign(void) { return &people.campaigns[random_below(&world.random, people.campaign_count)]; }
+
+/* As people type it: any case, spaces, hyphens, Persian digits. */
+static void type_code(const char *code, char *typed, size_t capacity) {
+    static const char *const persian[] = {"\u06f0", "\u06f1", "\u06f2", "\u06f3", "\u06f4",
+                                          "\u06f5", "\u06f6", "\u06f7", "\u06f8", "\u06f9"};
+    size_t size = 0;
+    uint64_t manner = random_below(&world.random, 4);
+    for (; *code != '\0' && size + 4 < capacity; code++) {
+        if (manner == 1 && *code >= 'A' && *code <= 'Z') {
+            typed[size++] = (char)(*code + 32);
+        } else if (manner == 2 && *code >= '0' && *code <= '9') {
+            size += (size_t)snprintf(typed + size, capacity - size, "%s", persian[*code - '0']);
+        } else {
+            if (manner == 3 && size == 3) typed[size++] = '-';
+            typed[size++] = *code;
+        }
+    }
+    typed[size] = '\0';
+}
+
+static struct intent *want_redemption(struct actor *actor, struct campaign_plan *campaign) {
+    struct intent *intent = new_intent(actor, INTENT_REDEEM);
+    intent->campaign = campaign;
+    /* Mostly the own phone; sometimes one that somebody else uses too. */
+    const struct actor *owner = chance(80) ? actor : &people.actors[random_below(&world.random, people.user_count)];
+    memcpy(intent->phone, owner->own_phone, sizeof intent->phone);
+    type_code(campaign->code, intent->code, sizeof intent->code);
+    REQUEST(intent, "POST", "/v1/redemptions");
+    BODY(intent, "{\"code\":\"%s\",\"phone\":\"%s\"}", intent->code, intent->phone);
+    if (chance(50)) give_key(intent);
+    return intent;
+}
+
+static struct intent *want_transfer(struct actor *actor) {
+    struct intent *intent = new_intent(actor, INTENT_TRANSFER);
+    intent->recipient = &people.actors[random_below(&world.random, people.user_count)];
+    if (intent->recipient == actor) intent->recipient = &people.actors[(actor->index + 1) % people.user_count];
+    intent->amount = random_between(&world.random, 1, 1500);
+    REQUEST(intent, "POST", "/v1/wallet/transfers");
+    BODY(intent, "{\"to\":{\"username\":\"%s\"},\"amount\":%lld,\"currency\":\"IRT\",\"description\":\"intent %u\"}",
+         intent->recipient->name, (long long)intent->amount, intent->number);
+    if (chance(70)) give_key(intent);
+    return intent;
+}
+
+static struct intent *want_read(struct actor *actor, enum intent_kind kind, const char *target) {
+    struct intent *intent = new_intent(actor, kind);
+    REQUEST(intent, "GET", "%s", target);
+    return intent;
+}
+
+static struct intent *want_as_user(struct actor *actor) {
+    uint64_t what = random_below(&world.random, 100);
+    if (what < 50) return want_redemption(actor, some_campaign());
+    if (what < 68 && people.user_count > 1) return want_transfer(actor);
+    if (what < 80) return want_read(actor, INTENT_WALLET, "/v1/wallet");
+    if (what < 88) return want_read(actor, INTENT_MY_REDEMPTIONS, "/v1/redemptions?limit=200");
+    struct intent *intent;
+    if (what < 92 && actor->wrong_codes < 5) {
+        intent = new_intent(actor, INTENT_WRONG_CODE);
+        REQUEST(intent, "POST", "/v1/redemptions");
+        BODY(intent, "{\"code\":\"NOSUCHCODE%u\",\"phone\":\"%s\"}", intent->number, actor->own_phone);
+        actor->wrong_codes++;
+    } else if (what < 96) {
+        intent = new_intent(actor, INTENT_REFRESH);
+        REQUEST(intent, "POST", "/v1/sessions/refresh");
+        BODY(intent, "{\"refresh_token\":\"%s\"}", actor->refresh_token);
+    } else {
+        intent = new_intent(actor, INTENT_LOGOUT);
+        REQUEST(intent, "DELETE", "/v1/sessions/current");
+    }
+    return intent;
+}
+
+static struct intent *want_campaign(struct actor *actor, struct campaign_plan *campaign) {
+    struct intent *intent = new_intent(actor, INTENT_CREATE);
+    intent->campaign = campaign;
+    char times[96] = "";
+    if (chance(20)) {
+        char text[CLOCK_TEXT_BYTES];
+        clock_format(PROCESS_EPOCH_US + world.now_us + random_between(&world.random, 0, 2000000), text);
+        snprintf(times, sizeof times, ",\"starts_at\":\"%.*s\"", CLOCK_TEXT_BYTES, text);
+    } else if (chance(20)) {
+        char text[CLOCK_TEXT_BYTES];
+        clock_format(PROCESS_EPOCH_US + world.now_us + random_between(&world.random, 2000000, 20000000), text);
+        snprintf(times, sizeof times, ",\"ends_at\":\"%.*s\"", CLOCK_TEXT_BYTES, text);
+    }
+    REQUEST(intent, "POST", "/v1/campaigns");
+    BODY(intent,
+         "{\"name\":\"%s\",\"kind\":\"wallet_credit\",\"code\":\"%s\",\"credit\":{\"amount\":%lld,\"currency\":\"IRT\"},"
+         "\"max_redemptions\":%lld,\"max_per_user\":1%s}",
+         campaign->code, campaign->code, (long long)campaign->amount, (long long)campaign->places, times);
+    if (chance(80)) give_key(intent);
+    campaign->is_wanted = true;
+    return intent;
+}
+
+static struct intent *want_change(struct actor *actor, struct campaign_plan *campaign) {
+    uint64_t what = random_below(&world.random, 100);
+    enum intent_kind kind = what < 25   ? INTENT_PATCH
+                            : what < 45 ? INTENT_PAUSE
+                            : what < 70 ? INTENT_RESUME
+                            : what < 74 ? INTENT_END
+                            : what < 90 ? INTENT_REPORT
+                                        : INTENT_WINNERS;
+    struct intent *intent = new_intent(actor, kind);
+    intent->campaign = campaign;
+    const char *id = id_text(campaign->id);
+    const char *action = kind == INTENT_PAUSE    ? "/pause"
+                         : kind == INTENT_RESUME ? "/resume"
+                         : kind == INTENT_END    ? "/end"
+                         : kind == INTENT_REPORT ? "/report"
+                         : kind == INTENT_PATCH  ? ""
+                                                 : "/redemptions?limit=200";
+    bool is_read = kind == INTENT_REPORT || kind == INTENT_WINNERS;
+    REQUEST(intent, is_read ? "GET" : kind == INTENT_PATCH ? "PATCH" : "POST", "/v1/campaigns/%s%s", id, action);
+    if (kind == INTENT_PATCH) {
+        intent->amount = random_between(&world.random, 1, 2 * (int64_t)people.user_count);
+        BODY(intent, "{\"max_redemptions\":%lld}", (long long)intent->amount);
+        snprintf(intent->if_match, sizeof intent->if_match, "*");
+    }
+    if (intent->method[0] == 'P' && kind != INTENT_PATCH && chance(50)) give_key(intent);
+    return intent;
+}
+
+static struct intent *want_as_operator(struct actor *actor) {
+    struct campaign_plan *campaign = some_campaign();
+    for (size_t i = 0; i < people.campaign_count; i++) {
+        if (!people.campaigns[i].is_wanted) return want_campaign(actor, &people.campaigns[i]);
+    }
+    return campaign->number == 0 ? want_campaign(actor, campaign) : want_change(actor, campaign);
+}
+
+/* ---- sending ---- */
+
+static void think(struct actor *actor);
+static void send_round(struct intent *intent);
+
+static void send_again(void *context) {
+    struct intent *intent = context;
+    if (intent->state == INTENT_OPEN) send_round(intent);
+}
+
+static void log_in_again(struct actor *actor) { actor->token_size = 0; }
+
+static void end_intent(struct intent *intent, enum intent_state state) {
+    intent->state = state;
+    struct actor *actor = intent->actor;
+    if (actor->intent != intent) return;
+    actor->intent = NULL;
+    think(actor);
+}
+
+static void retry(struct intent *intent) {
+    if (intent->rounds >= ROUNDS_MOST && world.has_faults) {
+        end_intent(intent, INTENT_ABANDONED);
+        return;
+    }
+    world_after(random_between(&world.random, 1000, PAUSE_MOST_US), send_again, intent);
+}
+
+/* A transfer without a key that may have happened must not be sent again. */
+static bool may_repeat_blindly(const struct intent *intent) { return intent->kind != INTENT_TRANSFER || intent->key[0] != '\0'; }
+
+static void lose_patience(void *context) {
+    struct send *send = context;
+    struct intent *intent = send->intent;
+    if (send->is_over || intent->state != INTENT_OPEN) return;
+    send->is_over = true;
+    world_note("actor %u waits no longer for intent %u", intent->actor->index, intent->number);
+    if (!may_repeat_blindly(intent) || world_fault(FAULT_CLIENT_LEAVES)) {
+        end_intent(intent, INTENT_ABANDONED);
+    } else {
+        retry(intent);
+    }
+}
+
+static void on_answer(struct link_request *request, const struct link_answer *answer) {
+    struct send *send = request->context;
+    struct intent *intent = send->intent;
+    if (send->is_over) return; /* nobody listens any more */
+    send->is_over = true;
+    if (!result_is_ok(answer->outcome)) {
+        if (intent->state != INTENT_OPEN) return;
+        if (may_repeat_blindly(intent)) {
+            retry(intent);
+        } else {
+            end_intent(intent, INTENT_ABANDONED);
+        }
+        return;
+    }
+    enum verdict verdict = judge_answer(intent, answer);
+    if (intent->state != INTENT_OPEN) return;
+    switch (verdict) {
+    case VERDICT_DONE:
+        if (world_fault(FAULT_CLIENT_REPEATS)) {
+            intent->rounds++;
+            world_after(random_between(&world.random, 0, PAUSE_MOST_US), send_again, intent);
+            return;
+        }
+        end_intent(intent, INTENT_ANSWERED);
+        return;
+    case VERDICT_RELOGIN:
+        log_in_again(intent->actor);
+        end_intent(intent, INTENT_ABANDONED);
+        return;
+    case VERDICT_RETRY: retry(intent); return;
+    }
+}
+
+static bool needs_token(enum intent_kind kind) { return kind != INTENT_REGISTER && kind != INTENT_LOGIN && kind != INTENT_REFRESH; }
+
+static void send_copy(struct intent *intent) {
+    struct send *send = link_take(sizeof *send);
+    *send = (struct send){.intent = intent};
+    const struct actor *actor = intent->actor;
+    struct link_request request = {.to = intent->to,
+                                   .method = text_of(intent->method),
+                                   .target = text_of(intent->target),
+                                   .body = text_of(intent->body),
+                                   .headers = {.idempotency_key = text_of(intent->key), .if_match = text_of(intent->if_match)},
+                                   .sender = actor->index,
+                                   .on_answer = on_answer,
+                                   .context = send};
+    if (needs_token(intent->kind)) request.headers.bearer = (struct text){actor->token, actor->token_size};
+    intent->sends++;
+    (void)link_send(&request);
+    int64_t patience_us = world_fault(FAULT_CLIENT_TIMEOUT) ? random_between(&world.random, 1000, SHORT_PATIENCE_US) : PATIENCE_US;
+    world_after(patience_us, lose_patience, send);
+}
+
+/* Another body under the same key. */
+static void send_other_body(struct intent *intent) {
+    struct intent *other = new_intent(intent->actor, intent->kind);
+    uint32_t number = other->number;
+    *other = *intent;
+    other->number = number;
+    other->sends = other->refusals = other->rounds = 0;
+    other->status = 0;
+    other->reply = (struct text){NULL, 0};
+    other->state = INTENT_ANSWERED; /* nobody waits for it */
+    other->is_spoiled = intent->is_spoiled = true;
+    other->has_other_body = true;
+    other->other = intent;
+    intent->other = other;
+    if (intent->kind == INTENT_TRANSFER) {
+        other->amount = intent->amount + 1;
+        BODY(other, "{\"to\":{\"username\":\"%s\"},\"amount\":%lld,\"currency\":\"IRT\",\"description\":\"intent %u\"}",
+             intent->recipient->name, (long long)other->amount, number);
+    } else {
+        BODY(other, "{\"code\":\"%s\",\"phone\":\"09190000000\"}", intent->code);
+    }
+    other->first_sent_us = world.now_us;
+    send_copy(other);
+}
+
+static void send_round(struct intent *intent) {
+    if (intent->first_sent_us == 0) {
+        intent->first_sent_us = world.now_us;
+        judge_begin(intent);
+    }
+    world_note("actor %u sends intent %u: %s %.60s", intent->actor->index, intent->number, intent_kind_name(intent->kind), intent->body);
+    bool may_copy = may_repeat_blindly(intent) && intent->kind != INTENT_REFRESH && intent->kind != INTENT_LOGIN;
+    int copies = may_copy && chance(10) ? (int)random_between(&world.random, 2, COPIES_MOST) : 1;
+    intent->rounds++;
+    for (int i = 0; i < copies; i++) send_copy(intent);
+    bool may_spoil = intent->key[0] != '\0' && (intent->kind == INTENT_TRANSFER || intent->kind == INTENT_REDEEM);
+    if (may_spoil && !intent->is_spoiled && world_fault(FAULT_CLIENT_KEY)) send_other_body(intent);
+}
+
+/* ---- thinking ---- */
+
+static void begin_next(void *context) {
+    struct actor *actor = context;
+    if (actor->intent != NULL) return;
+    if (people.is_over || actor->actions_left == 0) return;
+    bool is_old = actor->token_size > 0 && world.now_us - actor->token_at_us > TOKEN_OLD_US;
+    if (!actor->is_registered || actor->token_size == 0 || is_old) {
+        actor->intent = want_session(actor);
+    } else {
+        actor->actions_left--;
+        actor->intent = actor->is_operator ? want_as_operator(actor) : want_as_user(actor);
+    }
+    send_round(actor->intent);
+}
+
+static void think(struct actor *actor) { world_after(random_between(&world.random, 0, THINK_MOST_US), begin_next, actor); }
+
+/* ---- the world's people ---- */
+
+static uint32_t at_most(uint32_t value, uint32_t most) { return most != 0 && value > most ? most : value; }
+
+void actors_begin_world(void) {
+    memset(&people, 0, sizeof people);
+    people.user_count = at_most((uint32_t)random_between(&world.random, 1, USERS_MAX), world.limits.users_max);
+    people.campaign_count = (uint32_t)random_between(&world.random, 1, CAMPAIGNS_MAX - 1);
+    uint32_t actions = at_most((uint32_t)random_between(&world.random, 2, 14), world.limits.actions_max);
+    for (uint32_t i = 0; i < people.campaign_count; i++) {
+        struct campaign_plan *campaign = &people.campaigns[i];
+        snprintf(campaign->code, sizeof campaign->code, "GIFT%u%u", i, (unsigned)random_below(&world.random, 10000));
+        campaign->amount = random_between(&world.random, 1, 5) * 1000;
+        campaign->places = random_between(&world.random, 1, (int64_t)people.user_count);
+    }
+    for (uint32_t i = 0; i <= people.user_count; i++) {
+        struct actor *actor = &people.actors[i];
+        actor->index = i;
+        actor->is_operator = i == people.user_count;
+        actor->is_registered = actor->is_operator;
+        actor->actions_left = actor->is_operator ? actions + people.campaign_count : actions;
+        snprintf(actor->name, sizeof actor->name, actor->is_operator ? BOOT_ADMIN_NAME : "user%u", i);
+        snprintf(actor->own_phone, sizeof actor->own_phone, "0912000%04u", i);
+        if (!actor->is_operator && chance(50)) memcpy(actor->phone, actor->own_phone, sizeof actor->phone);
+        think(actor);
+    }
+}
+
+bool actors_are_quiet(void) {
+    for (uint32_t i = 0; i <= people.user_count; i++) {
+        const struct actor *actor = &people.actors[i];
+        if (actor->intent != NULL || actor->actions_left > 0) return false;
+    }
+    return true;
+}
+
+static void ask_at_the_end(void *context) {
+    struct actor *actor = context;
+    if (actor->intent != NULL) return;
+    if (actor->token_size == 0) {
+        actor->intent = want_session(actor);
+    } else if (actor->is_operator) {
+        return;
+    } else {
+        actor->intent = want_read(actor, INTENT_WALLET, "/v1/wallet");
+    }
+    send_round(actor->intent);
+}
+
+void actors_ask_at_the_end(void) {
+    for (uint32_t i = 0; i <= people.user_count; i++) ask_at_the_end(&people.actors[i]);
+}

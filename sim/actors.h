@@ -1,0 +1,105 @@
+/* The people of a world: users who register, log in, redeem and pay each other, and an operator who makes campaigns and changes them in the
+ * middle. Each does one thing after the other; what it wants is an intent, and an intent may be sent several times.
+ *
+ *   think ─▶ intent ─▶ send (one or several copies at once) ─▶ answered ─▶ judged (judge.h) ─▶ done, or sent again, or given up ─▶ think
+ */
+#pragma once
+
+#include "base/id.h"
+#include "base/text.h"
+#include "sim/link.h"
+
+#define USERS_MAX     24u
+#define ACTORS_MAX    (USERS_MAX + 1) /* the operator is the last */
+#define CAMPAIGNS_MAX 4u
+#define INTENTS_MAX   4096u
+#define TOKEN_BYTES   1024u
+
+enum intent_kind {
+    INTENT_REGISTER,
+    INTENT_LOGIN,
+    INTENT_REFRESH,
+    INTENT_LOGOUT,
+    INTENT_REDEEM,
+    INTENT_WRONG_CODE,
+    INTENT_TRANSFER,
+    INTENT_WALLET,
+    INTENT_MY_REDEMPTIONS,
+    INTENT_CREATE,
+    INTENT_PATCH,
+    INTENT_PAUSE,
+    INTENT_RESUME,
+    INTENT_END,
+    INTENT_REPORT,
+    INTENT_WINNERS,
+    INTENT_KIND_COUNT
+};
+
+struct actor {
+    uint32_t index;
+    bool is_operator;
+    char name[24];
+    char phone[20]; /* as it is typed; empty: the account has none */
+    char own_phone[20];
+    struct id user_id;  /* zero until it is known */
+    bool is_registered; /* a 2xx said so, or a login worked */
+    size_t token_size;
+    char token[TOKEN_BYTES]; /* size 0: none */
+    int64_t token_at_us;     /* true time */
+    char refresh_token[160];
+    uint32_t wrong_codes;
+    uint32_t actions_left;
+    struct intent *intent; /* in progress; NULL while it thinks */
+};
+
+struct campaign_plan {
+    char code[24];
+    int64_t number; /* in the database; 0 until it is known */
+    struct id id;
+    int64_t amount, places;
+    bool is_wanted; /* somebody has sent its creation */
+};
+
+enum intent_state { INTENT_OPEN, INTENT_ANSWERED, INTENT_ABANDONED };
+
+struct intent {
+    enum intent_kind kind;
+    enum intent_state state;
+    uint32_t number;
+    struct actor *actor;
+    struct campaign_plan *campaign;
+    struct actor *recipient;
+    int64_t amount; /* of a transfer; a new limit */
+    char phone[20];
+    char code[40]; /* as it is typed */
+    char key[40];  /* Idempotency-Key; empty: none */
+    char if_match[24];
+    char method[8], target[96], body[320];
+    struct process *to;
+    uint32_t sends, refusals; /* copies sent; definite refusals that came back */
+    uint32_t rounds;          /* of sending again */
+    int64_t first_sent_us;
+    bool is_spoiled;      /* another body went out under its key */
+    bool has_other_body;  /* it is that other body */
+    int status;           /* of the first definite answer; 0: none */
+    struct text reply;    /* its body */
+    struct id made;       /* what the answer says was made: redemption, transaction, user, campaign */
+    int64_t rows_before;  /* redemptions of the user, or of the campaign, when it was sent */
+    struct intent *other; /* the one with another body under the same key */
+};
+
+struct people {
+    uint32_t user_count, campaign_count;
+    struct actor actors[ACTORS_MAX];
+    struct campaign_plan campaigns[CAMPAIGNS_MAX];
+    struct intent *intents[INTENTS_MAX];
+    uint32_t intent_count;
+    bool is_over; /* nobody begins anything any more */
+};
+extern struct people people;
+
+void actors_begin_world(void);
+bool actors_are_quiet(void); /* nobody has anything in progress or to do */
+/* At the end: each user asks once more for each campaign and for its wallet; the answers must be definite. */
+void actors_ask_at_the_end(void);
+const char *intent_kind_name(enum intent_kind kind);

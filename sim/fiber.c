@@ -1,0 +1,161 @@
+#include "sim/fiber.h"
+
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include "base/check.h"
+
+#define FIBERS_MAX  4096u
+#define STACK_BYTES ((size_t)512 * 1024)
+
+enum fiber_state { FIBER_FREE, FIBER_RUNNABLE, FIBER_PARKED, FIBER_ENDED };
+
+struct fiber {
+    enum fiber_state state;
+    struct process *process;
+    const char *name;
+    void *(*run)(void *context);
+    void *context;
+    ucontext_t registers;
+    void *stack; /* kept for the next fiber in this place */
+    int64_t wake_us;
+    bool is_unparked;
+    struct fiber *joiner;
+};
+
+/* Places are not reused within a world, so that a stale pointer of a dead process never means a new fiber; stacks are. */
+static struct fiber fibers[FIBERS_MAX];
+static size_t fiber_count;
+static struct fiber *current;
+static ucontext_t scheduler;
+static void *spare_stacks[FIBERS_MAX];
+static size_t spare_stack_count;
+
+static void *take_stack(void) {
+    if (spare_stack_count > 0) return spare_stacks[--spare_stack_count];
+    void *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    CHECK(stack != MAP_FAILED);
+    CHECK(mprotect(stack, 4096, PROT_NONE) == 0); /* a stack that is too small ends the run, not another fiber */
+    return stack;
+}
+
+static void end(struct fiber *fiber) {
+    fiber->state = FIBER_ENDED;
+    if (fiber->joiner != NULL) fiber_unpark(fiber->joiner);
+}
+
+static void begin(void) {
+    struct fiber *fiber = current;
+    (void)fiber->run(fiber->context);
+    end(fiber);
+    CHECK(setcontext(&scheduler) == 0);
+}
+
+struct fiber *fiber_spawn(struct process *process, const char *name, void *(*run)(void *context), void *context) {
+    CHECK(fiber_count < FIBERS_MAX);
+    struct fiber *fiber = &fibers[fiber_count++];
+    *fiber = (struct fiber){.state = FIBER_RUNNABLE, .process = process, .name = name, .run = run, .context = context};
+    fiber->stack = take_stack();
+    CHECK(getcontext(&fiber->registers) == 0);
+    fiber->registers.uc_stack.ss_sp = fiber->stack;
+    fiber->registers.uc_stack.ss_size = STACK_BYTES;
+    fiber->registers.uc_link = NULL;
+    makecontext(&fiber->registers, begin, 0);
+    return fiber;
+}
+
+struct fiber *fiber_current(void) {
+    return current;
+}
+const char *fiber_name(const struct fiber *fiber) { return fiber->name; }
+struct process *fiber_process(const struct fiber *fiber) {
+    return fiber->process;
+}
+bool fiber_has_ended(const struct fiber *fiber) { return fiber->state == FIBER_ENDED; }
+
+static void leave(void) {
+    struct fiber *fiber = current;
+    CHECK(fiber != NULL);
+    CHECK(swapcontext(&fiber->registers, &scheduler) == 0);
+}
+
+void fiber_yield(void) { leave(); }
+
+bool fiber_park(int64_t until_us) {
+    struct fiber *fiber = current;
+    CHECK(fiber != NULL);
+    if (!fiber->is_unparked) {
+        fiber->state = FIBER_PARKED;
+        fiber->wake_us = until_us;
+        leave();
+    }
+    bool was_unparked = fiber->is_unparked;
+    fiber->is_unparked = false;
+    return was_unparked;
+}
+
+void fiber_unpark(struct fiber *fiber) {
+    if (fiber->state == FIBER_ENDED) return;
+    fiber->is_unparked = true;
+    if (fiber->state == FIBER_PARKED) fiber->state = FIBER_RUNNABLE;
+}
+
+void fiber_join(struct fiber *fiber) {
+    CHECK(current != NULL && fiber->joiner == NULL);
+    fiber->joiner = current;
+    while (fiber->state != FIBER_ENDED) (void)fiber_park(FIBER_FOR_EVER);
+}
+
+void fiber_kill_process(const struct process *process) {
+    for (size_t i = 0; i < fiber_count; i++) {
+        if (fibers[i].process == process) fibers[i].state = FIBER_ENDED;
+    }
+    if (current != NULL && current->state == FIBER_ENDED) CHECK(setcontext(&scheduler) == 0);
+}
+
+/* ---- for the scheduler ---- */
+
+static bool is_due(const struct fiber *fiber, int64_t now_us) {
+    return fiber->state == FIBER_RUNNABLE || (fiber->state == FIBER_PARKED && fiber->wake_us <= now_us);
+}
+
+size_t fiber_runnable_count(int64_t now_us) {
+    size_t count = 0;
+    for (size_t i = 0; i < fiber_count; i++) count += is_due(&fibers[i], now_us);
+    return count;
+}
+
+static void give_back_stack(struct fiber *fiber) {
+    if (fiber->stack == NULL) return;
+    spare_stacks[spare_stack_count++] = fiber->stack;
+    fiber->stack = NULL;
+}
+
+void fiber_run(size_t index, int64_t now_us) {
+    CHECK(current == NULL);
+    for (size_t i = 0; i < fiber_count; i++) {
+        if (!is_due(&fibers[i], now_us) || index-- > 0) continue;
+        current = &fibers[i];
+        current->state = FIBER_RUNNABLE;
+        CHECK(swapcontext(&scheduler, &current->registers) == 0);
+        current = NULL;
+        break;
+    }
+    for (size_t i = 0; i < fiber_count; i++) {
+        if (fibers[i].state == FIBER_ENDED) give_back_stack(&fibers[i]);
+    }
+}
+
+int64_t fiber_next_wake_us(void) {
+    int64_t wake_us = FIBER_FOR_EVER;
+    for (size_t i = 0; i < fiber_count; i++) {
+        if (fibers[i].state == FIBER_PARKED && fibers[i].wake_us < wake_us) wake_us = fibers[i].wake_us;
+    }
+    return wake_us;
+}
+
+void fiber_reset(void) {
+    CHECK(current == NULL);
+    for (size_t i = 0; i < fiber_count; i++) give_back_stack(&fibers[i]);
+    fiber_count = 0;
+}

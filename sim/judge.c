@@ -1,0 +1,527 @@
+#include "sim/judge.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/json.h"
+#include "sim/oracle.h"
+#include "sim/world.h"
+
+#define SETTLE_MS 2000
+
+/* An answer, taken apart. */
+struct parsed {
+    struct arena arena;
+    struct faults faults;
+    struct json_document *document;
+    const struct json_value *root; /* NULL: no JSON object */
+    struct text code;              /* of a problem; empty */
+};
+
+static void open_answer(struct parsed *parsed, const struct link_answer *answer) {
+    arena_init(&parsed->arena, (size_t)4 * 1024 * 1024);
+    faults_init(&parsed->faults, &parsed->arena);
+    parsed->document = NULL;
+    parsed->root = NULL;
+    parsed->code = TEXT("");
+    if (answer->body.size == 0 || !result_is_ok(json_open(&parsed->arena, answer->body, &parsed->faults, &parsed->document))) return;
+    parsed->root = json_root(parsed->document);
+    if (answer->status >= 400 && json_is_object(parsed->root)) parsed->code = json_get_text(parsed->root, "code");
+}
+
+static void close_answer(struct parsed *parsed) {
+    json_close(parsed->document);
+    arena_release(&parsed->arena);
+}
+
+static struct id get_id(const struct json_value *object, const char *name) {
+    struct id id = {{0}};
+    struct result parsed = id_parse(json_get_text(object, name), &id);
+    return result_is_ok(parsed) ? id : (struct id){{0}};
+}
+
+static void wrong(const struct intent *intent, const char *invariant, const char *what) {
+    world_fail(invariant, "intent %u of actor %u, %s: %s", intent->number, intent->actor->index, intent_kind_name(intent->kind), what);
+}
+
+static bool is_code(const struct parsed *parsed, const char *code) { return text_equal(parsed->code, text_of(code)); }
+
+/* ---- lookups ---- */
+
+/* The row is reset after the copy. -1 where there is none or the service is down (then *ret_known is false). */
+static int64_t look_up(enum process_index index, const char *sql, struct id id, struct text text, bool *ret_known) {
+    struct statement *statement = oracle_query(index, sql);
+    *ret_known = statement != NULL;
+    if (statement == NULL) return -1;
+    if (text.data != NULL) {
+        statement_bind_text(statement, 1, text);
+    } else {
+        statement_bind_id(statement, 1, id);
+    }
+    bool is_row = false;
+    struct result stepped = statement_step(statement, &is_row);
+    *ret_known = result_is_ok(stepped);
+    int64_t value = result_is_ok(stepped) && is_row ? statement_integer(statement, 0) : -1;
+    statement_reset(statement);
+    return value;
+}
+
+static const struct text no_text = {NULL, 0};
+
+static int64_t user_exists(const struct actor *actor, bool *ret_known) {
+    return look_up(PROCESS_WALLET, "SELECT created_at FROM user WHERE name = ?1", (struct id){{0}}, text_of(actor->name), ret_known);
+}
+
+static int64_t account_of(const struct actor *actor) {
+    bool is_known;
+    return look_up(PROCESS_WALLET, "SELECT a.number FROM account a JOIN user u ON u.id = a.user_id WHERE u.name = ?1", (struct id){{0}},
+                   text_of(actor->name), &is_known);
+}
+
+static int64_t rows_of_user(const struct actor *actor) {
+    bool is_known;
+    return look_up(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE user_id = ?1", actor->user_id, no_text, &is_known);
+}
+
+static int64_t wins_of_user(const struct actor *actor, const struct campaign_plan *campaign) {
+    struct statement *statement = oracle_query(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions r JOIN campaigns c ON c.number = "
+                                                                 "r.campaign_number WHERE r.user_id = ?1 AND c.code = ?2");
+    if (statement == NULL) return -1;
+    bool is_row = false;
+    statement_bind_id(statement, 1, actor->user_id);
+    statement_bind_text(statement, 2, text_of(campaign->code));
+    struct result stepped = statement_step(statement, &is_row);
+    int64_t count = result_is_ok(stepped) && is_row ? statement_integer(statement, 0) : -1;
+    statement_reset(statement);
+    return count;
+}
+
+static void learn_user(struct actor *actor) {
+    struct statement *statement = oracle_query(PROCESS_WALLET, "SELECT id FROM user WHERE name = ?1");
+    if (statement == NULL) return;
+    bool is_row = false;
+    statement_bind_text(statement, 1, text_of(actor->name));
+    struct result stepped = statement_step(statement, &is_row);
+    if (result_is_ok(stepped) && is_row) actor->user_id = statement_id(statement, 0);
+    statement_reset(statement);
+}
+
+void judge_begin(struct intent *intent) {
+    bool is_known;
+    intent->rows_before = -1;
+    if (id_is_zero(intent->actor->user_id)) learn_user(intent->actor);
+    if (intent->kind == INTENT_REDEEM) intent->rows_before = wins_of_user(intent->actor, intent->campaign);
+    if (intent->kind == INTENT_MY_REDEMPTIONS) intent->rows_before = rows_of_user(intent->actor);
+    if (intent->kind == INTENT_LOGIN) intent->rows_before = user_exists(intent->actor, &is_known) > 0;
+    if (intent->kind == INTENT_TRANSFER) intent->rows_before = user_exists(intent->recipient, &is_known) > 0;
+}
+
+static void learn_campaign(struct campaign_plan *campaign) {
+    struct statement *statement = oracle_query(PROCESS_DISCOUNT, "SELECT number, id FROM campaigns WHERE code = ?1");
+    if (statement == NULL) return;
+    bool is_row = false;
+    statement_bind_text(statement, 1, text_of(campaign->code));
+    struct result stepped = statement_step(statement, &is_row);
+    if (result_is_ok(stepped) && is_row) {
+        campaign->number = statement_integer(statement, 0);
+        campaign->id = statement_id(statement, 1);
+    }
+    statement_reset(statement);
+}
+
+/* ---- whether a campaign was so at some moment since the first sending ---- */
+
+static bool was_so(const struct intent *intent, bool (*is_so)(const struct campaign_moment *moment)) {
+    struct history history = oracle_campaign_history(intent->campaign->number);
+    for (size_t i = history_first(history, intent->first_sent_us); i < history.count; i++) {
+        if (is_so(&history.moments[i])) return true;
+    }
+    return false;
+}
+
+static bool is_sold_out(const struct campaign_moment *moment) { return moment->redeemed >= moment->max_redemptions; }
+static bool is_paused(const struct campaign_moment *moment) { return moment->is_paused != 0; }
+static bool is_resumed(const struct campaign_moment *moment) { return moment->is_paused == 0; }
+static bool is_ended(const struct campaign_moment *moment) {
+    return moment->ended_at_us != 0 || (moment->ends_at_us != 0 && moment->ends_at_us <= processes[PROCESS_DISCOUNT].wall_max_us);
+}
+static bool is_early(const struct campaign_moment *moment) { return moment->starts_at_us > processes[PROCESS_DISCOUNT].wall_min_us; }
+
+/* What the operator asked for at about the same time may have held for a moment inside of a batch, which nobody else has seen. */
+static bool is_under_way(const struct intent *intent, enum intent_kind kind) {
+    for (uint32_t i = 0; i < people.intent_count; i++) {
+        const struct intent *other = people.intents[i];
+        if (other->kind == kind && other->campaign == intent->campaign && other->sends > 0) return true;
+    }
+    return false;
+}
+
+/* ---- redeeming ---- */
+
+static const char redemption_sql[] =
+    "SELECT r.user_id, r.key & 4294967295, r.status, r.transaction_id, c.number, c.amount, r.phone FROM redemptions r JOIN campaigns c ON "
+    "c.number = r.campaign_number WHERE r.id = ?1";
+
+static void judge_redeemed(struct intent *intent, int status, const struct json_value *root) {
+    struct id id = get_id(root, "id");
+    struct statement *row = oracle_query(PROCESS_DISCOUNT, redemption_sql);
+    if (intent->made.bytes[0] != 0 && !id_equal(intent->made, id)) wrong(intent, "2 one redemption", "another redemption than before");
+    intent->made = id;
+    if (row == NULL) return; /* it crashed after the answer: judge_end looks again */
+    bool is_there = false;
+    statement_bind_id(row, 1, id);
+    struct result stepped = statement_step(row, &is_there);
+    if (result_is_ok(stepped) && !is_there) {
+        wrong(intent, "5 what a 2xx said is on disk", "the redemption is not there");
+    } else if (result_is_ok(stepped)) {
+        bool is_mine = id_equal(statement_id(row, 0), intent->actor->user_id);
+        bool is_at = statement_integer(row, 1) == json_get_integer(root, "position", -1);
+        struct text said = json_get_text(root, "status");
+        bool is_credited = statement_integer(row, 2) == 1, says_credited = text_equal(said, TEXT("credited"));
+        if (!is_mine || !is_at) wrong(intent, "5 what a 2xx said is on disk", "the redemption is another one");
+        if (status == 201 && !says_credited) wrong(intent, "201 is credited", "201 without credited");
+        if (status == 202 && says_credited) wrong(intent, "202 is claimed", "202 with credited");
+        if (says_credited && !is_credited) wrong(intent, "5 what a 2xx said is on disk", "credited, but not so on disk");
+        if (says_credited && !id_equal(get_id(root, "transaction_id"), statement_id(row, 3))) {
+            wrong(intent, "5 what a 2xx said is on disk", "another transaction");
+        }
+    }
+    statement_reset(row);
+}
+
+/* Committed before this was first sent: then nothing but this redemption may be answered. */
+static bool had_won_before(const struct intent *intent) { return intent->rows_before > 0; }
+
+static void judge_redeem_refusal(struct intent *intent, const struct link_answer *answer, const struct parsed *parsed) {
+    if (answer->is_replayed) return; /* it was judged, or nobody saw it, when it was made */
+    bool has_won = had_won_before(intent);
+    if (is_code(parsed, "sold_out")) {
+        if (has_won) wrong(intent, "a winner's repeat gets the redemption", "sold_out");
+        if (!was_so(intent, is_sold_out)) wrong(intent, "every refusal was right", "sold_out, but there were places all the time");
+    } else if (is_code(parsed, "campaign_ended")) {
+        if (has_won) wrong(intent, "a winner's repeat gets the redemption", "campaign_ended");
+        if (!was_so(intent, is_ended) && !is_under_way(intent, INTENT_END)) wrong(intent, "every refusal was right", "campaign_ended");
+    } else if (is_code(parsed, "campaign_paused")) {
+        if (!was_so(intent, is_paused) && !is_under_way(intent, INTENT_PAUSE)) wrong(intent, "every refusal was right", "campaign_paused");
+    } else if (is_code(parsed, "campaign_not_started")) {
+        if (!was_so(intent, is_early)) wrong(intent, "every refusal was right", "campaign_not_started");
+    } else if (is_code(parsed, "code_not_found")) {
+        struct history history = oracle_campaign_history(intent->campaign->number);
+        if (history.count > 0 && history.moments[0].at_us < intent->first_sent_us) {
+            wrong(intent, "every refusal was right", "code_not_found");
+        }
+    } else if (is_code(parsed, "phone_mismatch")) {
+        bool is_same = strcmp(intent->phone, intent->actor->phone) == 0;
+        if ((is_same || intent->actor->phone[0] == '\0') && !intent->has_other_body) {
+            wrong(intent, "every refusal was right", "phone_mismatch");
+        }
+    } else if (is_code(parsed, "phone_already_redeemed")) {
+        char phone[24];
+        snprintf(phone, sizeof phone, "+98%s", intent->has_other_body ? "9190000000" : intent->phone + 1);
+        bool is_known;
+        int64_t count =
+            look_up(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE phone = ?1", (struct id){{0}}, text_of(phone), &is_known);
+        if (is_known && count == 0) wrong(intent, "every refusal was right", "phone_already_redeemed");
+    } else if (is_code(parsed, "credit_failed")) {
+        wrong(intent, "3 a claim is never given up", "credit_failed");
+    } else if (!is_code(parsed, "idempotency_key_reused") || !intent->is_spoiled) {
+        wrong(intent, "every refusal was right", "an answer that nothing explains");
+    }
+}
+
+/* ---- money ---- */
+
+static void judge_transfer(struct intent *intent, const struct json_value *root) {
+    struct id id = get_id(root, "id");
+    if (intent->key[0] != '\0' && !id_is_zero(intent->made) && !id_equal(intent->made, id)) {
+        wrong(intent, "the same key moves money once", "another transaction than before");
+    }
+    intent->made = id;
+    bool is_known;
+    int64_t amount = look_up(PROCESS_WALLET, "SELECT amount FROM transfer WHERE id = ?1 AND kind = 2", id, no_text, &is_known);
+    if (is_known && amount != intent->amount) wrong(intent, "5 what a 2xx said is on disk", "the transfer is not there, or not so");
+}
+
+/* What the sender may have sent besides, seen by nobody but inside of a batch. */
+static int64_t other_transfers(const struct intent *intent) {
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < people.intent_count; i++) {
+        const struct intent *other = people.intents[i];
+        if (other->kind == INTENT_TRANSFER && other->actor == intent->actor) sum += other->amount * other->sends;
+    }
+    return sum;
+}
+
+static void judge_transfer_refusal(struct intent *intent, const struct link_answer *answer, const struct parsed *parsed) {
+    if (answer->is_replayed) return;
+    if (is_code(parsed, "insufficient_funds")) {
+        int64_t account = account_of(intent->actor);
+        struct balance_history history = oracle_balance_history(account);
+        int64_t least = INT64_MAX;
+        for (size_t i = history.count; i-- > 0;) {
+            if (history.moments[i].balance < least) least = history.moments[i].balance;
+            if (history.moments[i].at_us <= intent->first_sent_us) break;
+        }
+        if (account > 0 && least - other_transfers(intent) + intent->amount >= intent->amount) {
+            wrong(intent, "every refusal was right", "insufficient_funds");
+        }
+    } else if (is_code(parsed, "recipient_not_found")) {
+        if (intent->recipient->is_registered && intent->rows_before > 0) wrong(intent, "every refusal was right", "recipient_not_found");
+    } else if (!is_code(parsed, "idempotency_key_reused") || !intent->is_spoiled) {
+        wrong(intent, "every refusal was right", "an answer that nothing explains");
+    }
+}
+
+static void judge_wallet(struct intent *intent, const struct json_value *root) {
+    int64_t balance = json_get_integer(root, "balance", -1), account = account_of(intent->actor);
+    struct balance_history history = oracle_balance_history(account);
+    if (account < 0 || history.count == 0) return;
+    for (size_t i = history.count; i-- > 0;) {
+        if (history.moments[i].balance == balance) return;
+        if (history.moments[i].at_us <= intent->first_sent_us) break;
+    }
+    wrong(intent, "a balance was read as it was", "no committed balance since the request was sent");
+}
+
+/* ---- campaigns ---- */
+
+static bool has_report_moment(const struct intent *intent, int64_t redeemed, int64_t max_redemptions, int64_t credited) {
+    struct history history = oracle_campaign_history(intent->campaign->number);
+    for (size_t i = history_first(history, intent->first_sent_us); i < history.count; i++) {
+        const struct campaign_moment *moment = &history.moments[i];
+        if (moment->redeemed == redeemed && moment->max_redemptions == max_redemptions && moment->credited == credited) return true;
+    }
+    return false;
+}
+
+static void judge_report(struct intent *intent, const struct json_value *root) {
+    int64_t redeemed = json_get_integer(root, "redeemed", -1), remaining = json_get_integer(root, "remaining", -1);
+    int64_t most = json_get_integer(root, "max_redemptions", -1), credited = json_get_integer(root, "credited", -1);
+    if (redeemed + remaining != most || credited > redeemed) wrong(intent, "the report is exact", "its numbers do not fit together");
+    if (!has_report_moment(intent, redeemed, most, credited)) wrong(intent, "the report is exact", "it never was so");
+}
+
+static void judge_winners(struct intent *intent, const struct json_value *root) {
+    const struct json_value *data = json_get(root, "data");
+    size_t count = json_array_count(data);
+    for (size_t i = 0; i < count; i++) {
+        if (json_get_integer(json_array_item(data, i), "position", -1) != (int64_t)i + 1) {
+            wrong(intent, "1 positions have no gaps", "the list of winners");
+        }
+    }
+    struct history history = oracle_campaign_history(intent->campaign->number);
+    size_t first = history_first(history, intent->first_sent_us);
+    if (history.count > 0 && (int64_t)count < history.moments[first].redeemed) wrong(intent, "the list is current", "winners are missing");
+}
+
+static void judge_change(struct intent *intent, const struct link_answer *answer, const struct json_value *root) {
+    if (answer->is_replayed) return;
+    bool is_right = true;
+    if (intent->kind == INTENT_PAUSE) is_right = was_so(intent, is_paused) || is_under_way(intent, INTENT_RESUME);
+    if (intent->kind == INTENT_RESUME) is_right = was_so(intent, is_resumed) || is_under_way(intent, INTENT_PAUSE);
+    if (intent->kind == INTENT_END) is_right = was_so(intent, is_ended);
+    if (intent->kind == INTENT_PATCH) is_right = json_get_integer(root, "max_redemptions", -1) == intent->amount;
+    if (!is_right) wrong(intent, "5 what a 2xx said is on disk", "the campaign never was so");
+}
+
+/* ---- one answer ---- */
+
+static void judge_success(struct intent *intent, const struct link_answer *answer, const struct parsed *parsed) {
+    struct actor *actor = intent->actor;
+    const struct json_value *root = parsed->root;
+    bool is_known;
+    switch (intent->kind) {
+    case INTENT_REGISTER:
+        actor->is_registered = true;
+        actor->user_id = get_id(root, "id");
+        if (user_exists(actor, &is_known) < 0 && is_known) wrong(intent, "5 what a 2xx said is on disk", "the user is not there");
+        return;
+    case INTENT_LOGIN:
+    case INTENT_REFRESH: {
+        struct text token = json_get_text(root, "access_token"), refresh = json_get_text(root, "refresh_token");
+        CHECK(token.size < sizeof actor->token && refresh.size < sizeof actor->refresh_token);
+        memcpy(actor->token, token.data, token.size);
+        actor->token_size = token.size;
+        actor->token_at_us = world.now_us;
+        memcpy(actor->refresh_token, refresh.data, refresh.size);
+        actor->refresh_token[refresh.size] = '\0';
+        actor->is_registered = true;
+        if (user_exists(actor, &is_known) < 0 && is_known) wrong(intent, "5 what a 2xx said is on disk", "no user, but a session");
+        return;
+    }
+    case INTENT_LOGOUT: actor->token_size = 0; return;
+    case INTENT_REDEEM:
+        if (json_is_object(root)) judge_redeemed(intent, answer->status, root);
+        return;
+    case INTENT_TRANSFER: judge_transfer(intent, root); return;
+    case INTENT_WALLET: judge_wallet(intent, root); return;
+    case INTENT_MY_REDEMPTIONS:
+        if ((int64_t)json_array_count(json_get(root, "data")) < intent->rows_before)
+            wrong(intent, "the list is current", "redemptions are missing");
+        return;
+    case INTENT_CREATE:
+        learn_campaign(intent->campaign);
+        if (intent->campaign->number == 0 && processes[PROCESS_DISCOUNT].state == PROCESS_UP) {
+            wrong(intent, "5 what a 2xx said is on disk", "the campaign is not there");
+        }
+        return;
+    case INTENT_PATCH:
+    case INTENT_PAUSE:
+    case INTENT_RESUME:
+    case INTENT_END: judge_change(intent, answer, root); return;
+    case INTENT_REPORT: judge_report(intent, root); return;
+    case INTENT_WINNERS: judge_winners(intent, root); return;
+    case INTENT_WRONG_CODE: wrong(intent, "an unknown code wins nothing", "2xx"); return;
+    case INTENT_KIND_COUNT: return;
+    }
+}
+
+static void judge_refusal(struct intent *intent, const struct link_answer *answer, const struct parsed *parsed) {
+    bool is_known;
+    switch (intent->kind) {
+    case INTENT_REDEEM: judge_redeem_refusal(intent, answer, parsed); return;
+    case INTENT_TRANSFER: judge_transfer_refusal(intent, answer, parsed); return;
+    case INTENT_REGISTER:
+        if (!is_code(parsed, "username_taken")) wrong(intent, "every refusal was right", "registration");
+        if (user_exists(intent->actor, &is_known) < 0 && is_known) wrong(intent, "every refusal was right", "username_taken");
+        intent->actor->is_registered = true; /* by an earlier copy of this request */
+        return;
+    case INTENT_CREATE:
+        if (!is_code(parsed, "code_taken") && !is_code(parsed, "validation_failed")) wrong(intent, "every refusal was right", "creation");
+        if (is_code(parsed, "validation_failed")) intent->campaign->is_wanted = false; /* its end has passed meanwhile */
+        learn_campaign(intent->campaign);
+        return;
+    case INTENT_PATCH:
+        if (is_code(parsed, "validation_failed") || is_code(parsed, "campaign_state_conflict")) return;
+        break;
+    case INTENT_PAUSE:
+    case INTENT_RESUME:
+    case INTENT_END:
+        if (is_code(parsed, "campaign_state_conflict") && (was_so(intent, is_ended) || is_under_way(intent, INTENT_END))) return;
+        break;
+    case INTENT_WRONG_CODE:
+        if (is_code(parsed, "code_not_found")) return;
+        break;
+    case INTENT_REFRESH:
+    case INTENT_LOGIN:
+    case INTENT_LOGOUT:
+    case INTENT_WALLET:
+    case INTENT_MY_REDEMPTIONS:
+    case INTENT_REPORT:
+    case INTENT_WINNERS:
+    case INTENT_KIND_COUNT: break;
+    }
+    wrong(intent, "every refusal was right", "an answer that nothing explains");
+}
+
+/* The same key again: the same answer, byte for byte. */
+static void compare_with_first(struct intent *intent, const struct link_answer *answer) {
+    bool is_same = intent->status == answer->status && text_equal(intent->reply, answer->body);
+    if (answer->is_replayed && !is_same) {
+        /* The first may have been one of two copies that were both answered before anything was kept. */
+        wrong(intent, "a replay is the first answer", "another status or body");
+    }
+}
+
+static enum verdict judge_unauthorized(struct intent *intent) {
+    if (intent->kind == INTENT_LOGIN) {
+        bool is_known;
+        int64_t created = user_exists(intent->actor, &is_known);
+        if (is_known && created >= 0 && intent->rows_before > 0) wrong(intent, "every refusal was right", "a right password refused");
+        intent->actor->is_registered = intent->actor->is_operator;
+    }
+    return VERDICT_RELOGIN;
+}
+
+static enum verdict judge(struct intent *intent, const struct link_answer *answer, struct parsed *parsed) {
+    int status = answer->status;
+    if (status >= 500 && status != 503) wrong(intent, "a service has no defects", "5xx");
+    if (status == 401) return judge_unauthorized(intent);
+    if (status == 503 || status == 429) return VERDICT_RETRY;
+    if (intent->status == 0) {
+        intent->status = status;
+        intent->reply = answer->body;
+    } else if (intent->key[0] != '\0') {
+        compare_with_first(intent, answer);
+    }
+    if (status < 400) {
+        judge_success(intent, answer, parsed);
+        return VERDICT_DONE;
+    }
+    intent->refusals++;
+    judge_refusal(intent, answer, parsed);
+    bool is_not_yet = is_code(parsed, "campaign_not_started") || is_code(parsed, "campaign_paused");
+    if (is_not_yet) intent->status = 0; /* not kept: the same again is decided anew */
+    return VERDICT_DONE;
+}
+
+enum verdict judge_answer(struct intent *intent, const struct link_answer *answer) {
+    struct parsed parsed;
+    open_answer(&parsed, answer);
+    if (intent->campaign != NULL && intent->campaign->number == 0) learn_campaign(intent->campaign);
+    world_note("intent %u gets %d %.*s%s", intent->number, answer->status, (int)parsed.code.size, parsed.code.data,
+               answer->is_replayed ? ", replayed" : "");
+    world_reach(intent_kind_name(intent->kind));
+    enum verdict verdict = judge(intent, answer, &parsed);
+    close_answer(&parsed);
+    return verdict;
+}
+
+/* ---- the end ---- */
+
+static void end_transfer(const struct intent *intent) {
+    char description[32];
+    snprintf(description, sizeof description, "intent %u", intent->number);
+    bool is_known;
+    int64_t rows = look_up(PROCESS_WALLET, "SELECT count(*) FROM transfer WHERE kind = 2 AND description = ?1", (struct id){{0}},
+                           text_of(description), &is_known);
+    if (!is_known) return;
+    bool has_key = intent->key[0] != '\0';
+    int64_t most = has_key ? 1 : (int64_t)intent->sends * 2; /* the link repeats some */
+    if (rows > most) wrong(intent, "the same key moves money once", "more than one transfer");
+    bool is_done = intent->status == 201;
+    if (is_done && rows == 0) wrong(intent, "5 what a 2xx said is on disk", "the transfer is gone");
+    if (has_key && !is_done && intent->status >= 400 && !intent->is_spoiled && rows > 0) {
+        wrong(intent, "a refused transfer moves nothing", "it is there");
+    }
+}
+
+static void end_redemption(const struct intent *intent) {
+    if (intent->status == 0 || intent->status >= 400) return;
+    bool is_known;
+    int64_t status = look_up(PROCESS_DISCOUNT, "SELECT status FROM redemptions WHERE id = ?1", intent->made, no_text, &is_known);
+    if (is_known && status < 0) wrong(intent, "5 what a 2xx said is on disk", "the redemption is gone");
+    if (is_known && status != 1) wrong(intent, "nobody who was promised is unpaid", "not credited");
+}
+
+static void end_query(enum process_index index, const char *invariant, const char *sql) {
+    struct statement *statement = oracle_query(index, sql);
+    if (statement == NULL) return;
+    bool is_row = false;
+    struct result stepped = statement_step(statement, &is_row);
+    if (result_is_ok(stepped) && is_row) {
+        struct text row = statement_text(statement, 0);
+        world_fail(invariant, "%.*s", (int)row.size, row.data);
+    }
+    statement_reset(statement);
+}
+
+void judge_end(void) {
+    end_query(PROCESS_DISCOUNT, "nobody who was promised is unpaid",
+              "SELECT 'redemption ' || hex(id) FROM redemptions WHERE status <> 1 LIMIT 1");
+    end_query(PROCESS_DISCOUNT, "a campaign has its fund",
+              "SELECT 'campaign ' || number FROM campaigns WHERE fund_step <> 0 OR (ended_at <> 0 AND fund_is_released = 0) LIMIT 1");
+    end_query(
+        PROCESS_WALLET, "nobody is paid for nothing",
+        "SELECT 'transfer ' || sequence || ' ' || description FROM transfer WHERE kind = 2 AND description NOT LIKE 'intent %' LIMIT 1");
+    for (uint32_t i = 0; i < people.intent_count && !world.has_failed; i++) {
+        const struct intent *intent = people.intents[i];
+        if (intent->kind == INTENT_TRANSFER) end_transfer(intent);
+        if (intent->kind == INTENT_REDEEM) end_redemption(intent);
+    }
+    int64_t credited = oracle_integer(PROCESS_WALLET, "SELECT ifnull(sum(amount), 0) FROM transfer WHERE kind = 1", 0);
+    int64_t held = oracle_integer(PROCESS_WALLET, "SELECT ifnull(sum(credits_posted - debits_posted), 0) FROM account WHERE kind = 1", 0);
+    if (credited != held)
+        world_fail("4 what was credited is what users have", "%lld credited, %lld held", (long long)credited, (long long)held);
+}

@@ -1,0 +1,365 @@
+#include "sim/oracle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "discount_schema.h"
+#include "sim/disk_vfs.h"
+#include "sim/world.h"
+#include "wallet_schema.h"
+
+#define STATEMENTS_MAX   64u
+#define ACCOUNTS_MAX     128u
+#define POLLED_STEPS     64u /* after a write: its commit is seen by then */
+#define CROSS_QUERY_ROWS 4096u
+
+struct kept_statement {
+    const char *sql;
+    struct statement statement;
+};
+
+struct watched {
+    struct database *database;
+    uint32_t incarnation; /* of the process that it was opened in */
+    struct kept_statement statements[STATEMENTS_MAX];
+    size_t statement_count;
+    uint64_t writes_seen;
+    uint64_t written_step;
+    int64_t version_seen;
+};
+
+struct campaign_track {
+    struct campaign_moment *moments;
+    size_t count, capacity;
+};
+
+struct balance_track {
+    struct balance_moment *moments;
+    size_t count, capacity;
+};
+
+static struct watched watched[PROCESS_COUNT];
+static struct campaign_track campaigns[ORACLE_CAMPAIGNS_MAX];
+static struct balance_track balances[ACCOUNTS_MAX];
+static int64_t head_sequence;
+static struct hash head_hash;
+static int64_t user_count;
+
+void oracle_begin_world(void) {
+    memset(watched, 0, sizeof watched);
+    memset(campaigns, 0, sizeof campaigns);
+    memset(balances, 0, sizeof balances);
+    head_sequence = 0;
+    head_hash = (struct hash){{0}};
+    user_count = 0;
+}
+
+/* ---- connections ---- */
+
+static bool open_database(enum process_index index) {
+    struct watched *one = &watched[index];
+    const struct process *process = &processes[index];
+    if (process->state != PROCESS_UP) return false;
+    if (one->database != NULL && one->incarnation == process->incarnation) return true;
+    /* That of a crashed process is left behind: its files and locks are no more. */
+    memset(one, 0, sizeof *one);
+    bool is_wallet = index == PROCESS_WALLET;
+    struct result opened = database_open(is_wallet ? DISK_PATH_WALLET : DISK_PATH_DISCOUNT, DATABASE_READ,
+                                         is_wallet ? &wallet_schema : &discount_schema, &one->database);
+    one->incarnation = process->incarnation;
+    if (!result_is_ok(opened)) one->database = NULL;
+    return one->database != NULL;
+}
+
+struct statement *oracle_query(enum process_index index, const char *sql) {
+    if (!open_database(index)) return NULL;
+    struct watched *one = &watched[index];
+    for (size_t i = 0; i < one->statement_count; i++) {
+        if (one->statements[i].sql == sql) return &one->statements[i].statement;
+    }
+    CHECK(one->statement_count < STATEMENTS_MAX);
+    struct kept_statement *kept = &one->statements[one->statement_count];
+    struct result prepared = statement_prepare(one->database, sql, &kept->statement);
+    if (!result_is_ok(prepared)) {
+        world_fail("the database can be read", "%s: %s: %.100s", processes[index].name, result_name(prepared), sql);
+        return NULL;
+    }
+    kept->sql = sql;
+    one->statement_count++;
+    return &kept->statement;
+}
+
+static bool step(enum process_index index, struct statement *statement) {
+    bool is_row = false;
+    struct result stepped = statement_step(statement, &is_row);
+    if (result_is_ok(stepped)) return is_row;
+    if (stepped.code != RESULT_UNAVAILABLE) {
+        world_fail("the database can be read", "%s: %s", processes[index].name, result_name(stepped));
+    }
+    return false;
+}
+
+int64_t oracle_integer(enum process_index index, const char *sql, int64_t otherwise) {
+    struct statement *statement = oracle_query(index, sql);
+    if (statement == NULL) return otherwise;
+    int64_t value = step(index, statement) ? statement_integer(statement, 0) : otherwise;
+    statement_reset(statement);
+    return value;
+}
+
+/* ---- invariants: each query gives a row for what is broken ---- */
+
+struct invariant {
+    const char *name;
+    enum process_index index;
+    const char *sql;
+};
+
+static const struct invariant invariants[] = {
+    {"1 redemptions never exceed the limit, positions are 1..n without gaps, counters agree", PROCESS_DISCOUNT,
+     "SELECT 'campaign ' || c.number || ': redeemed ' || c.redeemed || ' of ' || c.max_redemptions || ', rows ' || count(r.key) || ', last "
+     "' ||"
+     " ifnull(max(r.key & 4294967295), 0) || ', credited ' || c.credited || '/' || ifnull(sum(r.status = 1), 0)"
+     " FROM campaigns c LEFT JOIN redemptions r ON r.campaign_number = c.number GROUP BY c.number"
+     " HAVING count(r.key) <> c.redeemed OR ifnull(max(r.key & 4294967295), 0) <> c.redeemed OR c.redeemed > c.max_redemptions"
+     " OR ifnull(sum(r.status = 1), 0) <> c.credited OR ifnull(sum(r.status = 2), 0) <> c.failed LIMIT 1"},
+    {"1 positions are in the order of arrival", PROCESS_DISCOUNT,
+     "SELECT 'redemption key ' || b.key FROM redemptions a JOIN redemptions b ON b.key = a.key + 1 WHERE b.claimed_at < a.claimed_at LIMIT "
+     "1"},
+    {"2 one living redemption per user", PROCESS_DISCOUNT,
+     "SELECT 'user ' || hex(user_id) FROM redemptions GROUP BY campaign_number, user_id HAVING count(*) > 1 LIMIT 1"},
+    {"2 one living redemption per phone", PROCESS_DISCOUNT,
+     "SELECT 'phone ' || phone FROM redemptions GROUP BY campaign_number, phone HAVING count(*) > 1 LIMIT 1"},
+    {"3 a claim is never given up", PROCESS_DISCOUNT,
+     "SELECT 'redemption ' || hex(id) || ' ' || failure FROM redemptions WHERE status = 2 LIMIT 1"},
+    {"3 a reference is credited once", PROCESS_WALLET,
+     "SELECT caller || ' ' || reference FROM transfer WHERE kind = 1 GROUP BY caller, reference HAVING count(*) > 1 LIMIT 1"},
+    {"4 debits equal credits", PROCESS_WALLET,
+     "SELECT currency || ' off by ' || (sum(debits_posted) - sum(credits_posted)) FROM account GROUP BY currency"
+     " HAVING sum(debits_posted) <> sum(credits_posted) LIMIT 1"},
+    {"4 a balance is the sum of its entries", PROCESS_WALLET,
+     "SELECT 'account ' || a.number || ': ' || (a.credits_posted - a.debits_posted) || ', entries ' || ifnull(sum(e.amount), 0)"
+     " FROM account a LEFT JOIN entry e ON e.account = a.number GROUP BY a.number"
+     " HAVING a.credits_posted - a.debits_posted <> ifnull(sum(e.amount), 0) OR a.sequence <> count(e.amount) LIMIT 1"},
+    {"4 an entry's balance follows from the one before", PROCESS_WALLET,
+     "SELECT 'account ' || b.account || ' entry ' || b.sequence FROM entry b LEFT JOIN entry a ON a.account = b.account AND a.sequence = "
+     "b.sequence - 1 WHERE b.balance_after <> ifnull(a.balance_after, 0) + b.amount LIMIT 1"},
+    {"4 a floor is never crossed", PROCESS_WALLET,
+     "SELECT 'account ' || number FROM account WHERE kind <> 3 AND credits_posted - debits_posted - debits_pending < floor LIMIT 1"},
+    {"4 each transfer has two entries", PROCESS_WALLET,
+     "SELECT 'transfers and entries' WHERE (SELECT count(*) FROM entry) <> 2 * (SELECT count(*) FROM transfer)"},
+    {"6 funded is credited, remaining and released", PROCESS_WALLET,
+     "SELECT 'fund ' || f.reference || ': ' || f.funded || ' = ' || f.credited || ' + ' || f.released || ' + ' || (a.credits_posted - "
+     "a.debits_posted) FROM fund f JOIN account a ON a.number = f.account WHERE f.funded <> f.credited + f.released + a.credits_posted - "
+     "a.debits_posted LIMIT 1"},
+    {"6 a fund has paid what was credited out of it", PROCESS_WALLET,
+     "SELECT 'fund ' || f.reference FROM fund f WHERE f.credited <> (SELECT ifnull(sum(amount), 0) FROM transfer WHERE kind = 1 AND "
+     "debit_account = f.account) LIMIT 1"},
+    {"a user has one account", PROCESS_WALLET,
+     "SELECT 'user ' || name FROM user u WHERE (SELECT count(*) FROM account a WHERE a.user_id = u.id) <> 1 LIMIT 1"},
+};
+
+static void check_invariants(enum process_index index) {
+    for (size_t i = 0; i < ARRAY_COUNT(invariants) && !world.has_failed; i++) {
+        if (invariants[i].index != index) continue;
+        struct statement *statement = oracle_query(index, invariants[i].sql);
+        if (statement == NULL) return;
+        if (step(index, statement)) {
+            struct text row = statement_text(statement, 0);
+            world_fail(invariants[i].name, "%.*s", (int)row.size, row.data);
+        }
+        statement_reset(statement);
+    }
+}
+
+/* ---- across both ---- */
+
+/* 7: what Discount calls credited, Wallet has, with the same user, amount and transaction. */
+static void check_credited(void) {
+    struct statement *credited = oracle_query(
+        PROCESS_DISCOUNT,
+        "SELECT lower(substr(hex(r.id),1,8)||'-'||substr(hex(r.id),9,4)||'-'||substr(hex(r.id),13,4)||'-'||substr(hex(r.id),17,4)||'-'||"
+        "substr(hex(r.id),21)), r.transaction_id, r.user_id, c.amount FROM redemptions r JOIN campaigns c ON c.number = r.campaign_number "
+        "WHERE r.status = 1");
+    struct statement *transfer =
+        oracle_query(PROCESS_WALLET, "SELECT t.id, a.user_id, t.amount FROM transfer t JOIN account a ON a.number = t.credit_account"
+                                     " WHERE t.kind = 1 AND t.caller = 'discount' AND t.reference = ?1");
+    if (credited == NULL || transfer == NULL) return;
+    while (step(PROCESS_DISCOUNT, credited) && !world.has_failed) {
+        struct text reference = statement_text(credited, 0);
+        statement_bind_text(transfer, 1, reference);
+        bool is_there = step(PROCESS_WALLET, transfer);
+        bool agrees = is_there && id_equal(statement_id(transfer, 0), statement_id(credited, 1)) &&
+                      id_equal(statement_id(transfer, 1), statement_id(credited, 2)) &&
+                      statement_integer(transfer, 2) == statement_integer(credited, 3);
+        if (!agrees) {
+            world_fail("7 what Discount calls credited, Wallet has", "%.*s %s", (int)reference.size, reference.data,
+                       is_there ? "differs" : "is not there");
+        }
+        statement_reset(transfer);
+    }
+    statement_reset(credited);
+}
+
+/* 7, the other way round: Wallet paid only what was claimed. */
+static void check_paid(void) {
+    struct statement *paid =
+        oracle_query(PROCESS_WALLET, "SELECT t.reference, a.user_id, t.amount FROM transfer t JOIN account a ON a.number = "
+                                     "t.credit_account WHERE t.kind = 1 AND t.caller = 'discount'");
+    struct statement *claim = oracle_query(PROCESS_DISCOUNT, "SELECT r.user_id, c.amount FROM redemptions r JOIN campaigns c ON c.number = "
+                                                             "r.campaign_number WHERE r.id = ?1");
+    if (paid == NULL || claim == NULL) return;
+    while (step(PROCESS_WALLET, paid) && !world.has_failed) {
+        struct id id = {{0}};
+        struct text reference = statement_text(paid, 0);
+        struct result parsed = id_parse(reference, &id);
+        statement_bind_id(claim, 1, id);
+        bool is_there = result_is_ok(parsed) && step(PROCESS_DISCOUNT, claim);
+        bool agrees = is_there && id_equal(statement_id(claim, 0), statement_id(paid, 1)) &&
+                      statement_integer(claim, 1) == statement_integer(paid, 2);
+        if (!agrees) world_fail("7 what Wallet paid, Discount has claimed", "%.*s", (int)reference.size, reference.data);
+        statement_reset(claim);
+    }
+    statement_reset(paid);
+}
+
+/* ---- history ---- */
+
+static void keep_campaign(int64_t number, const struct campaign_moment *moment) {
+    CHECK(number >= 1 && number <= (int64_t)ORACLE_CAMPAIGNS_MAX);
+    struct campaign_track *track = &campaigns[number - 1];
+    if (track->count > 0) {
+        const struct campaign_moment *before = &track->moments[track->count - 1];
+        if (moment->redeemed < before->redeemed || moment->credited < before->credited || moment->version < before->version ||
+            (before->ended_at_us != 0 && moment->ended_at_us != before->ended_at_us)) {
+            world_fail("5 what was committed stays", "campaign %lld: redeemed %lld after %lld, credited %lld after %lld", (long long)number,
+                       (long long)moment->redeemed, (long long)before->redeemed, (long long)moment->credited, (long long)before->credited);
+        }
+        if (memcmp(&moment->max_redemptions, &before->max_redemptions, sizeof *moment - sizeof moment->at_us) == 0) return;
+    }
+    if (track->count == track->capacity) {
+        track->capacity = track->capacity * 2 + 64;
+        track->moments = realloc(track->moments, track->capacity * sizeof *track->moments);
+        CHECK(track->moments != NULL);
+    }
+    track->moments[track->count++] = *moment;
+}
+
+static void keep_campaigns(void) {
+    struct statement *statement = oracle_query(PROCESS_DISCOUNT, "SELECT number, max_redemptions, redeemed, credited, is_paused, ended_at, "
+                                                                 "starts_at, ends_at, version FROM campaigns");
+    if (statement == NULL) return;
+    size_t rows = 0, known = 0;
+    while (step(PROCESS_DISCOUNT, statement)) {
+        struct campaign_moment moment = {.at_us = world.now_us,
+                                         .max_redemptions = statement_integer(statement, 1),
+                                         .redeemed = statement_integer(statement, 2),
+                                         .credited = statement_integer(statement, 3),
+                                         .is_paused = statement_integer(statement, 4),
+                                         .ended_at_us = statement_integer(statement, 5),
+                                         .starts_at_us = statement_integer(statement, 6),
+                                         .ends_at_us = statement_integer(statement, 7),
+                                         .version = statement_integer(statement, 8)};
+        keep_campaign(statement_integer(statement, 0), &moment);
+        rows++;
+    }
+    statement_reset(statement);
+    for (size_t i = 0; i < ORACLE_CAMPAIGNS_MAX; i++) known += campaigns[i].count > 0;
+    if (rows < known) world_fail("5 what was committed stays", "%zu campaigns, there were %zu", rows, known);
+}
+
+static void keep_balances(void) {
+    struct statement *statement = oracle_query(PROCESS_WALLET, "SELECT number, credits_posted - debits_posted FROM account");
+    if (statement == NULL) return;
+    while (step(PROCESS_WALLET, statement)) {
+        int64_t number = statement_integer(statement, 0), balance = statement_integer(statement, 1);
+        CHECK(number >= 1 && number <= (int64_t)ACCOUNTS_MAX);
+        struct balance_track *track = &balances[number - 1];
+        if (track->count > 0 && track->moments[track->count - 1].balance == balance) continue;
+        if (track->count == track->capacity) {
+            track->capacity = track->capacity * 2 + 16;
+            track->moments = realloc(track->moments, track->capacity * sizeof *track->moments);
+            CHECK(track->moments != NULL);
+        }
+        track->moments[track->count++] = (struct balance_moment){world.now_us, balance};
+    }
+    statement_reset(statement);
+}
+
+/* The books only grow: what was the newest transfer once is there for ever, with its hash. */
+static void keep_head(void) {
+    struct statement *old = oracle_query(PROCESS_WALLET, "SELECT hash FROM transfer WHERE sequence = ?1");
+    struct statement *newest = oracle_query(PROCESS_WALLET, "SELECT sequence, hash FROM transfer ORDER BY sequence DESC LIMIT 1");
+    if (old == NULL || newest == NULL) return;
+    if (head_sequence > 0) {
+        statement_bind_integer(old, 1, head_sequence);
+        bool is_there = step(PROCESS_WALLET, old);
+        struct text hash = is_there ? statement_blob(old, 0) : TEXT("");
+        if (hash.size != sizeof head_hash.bytes || memcmp(hash.data, head_hash.bytes, hash.size) != 0) {
+            world_fail("5 what was committed stays", "transfer %lld %s", (long long)head_sequence, is_there ? "has changed" : "is gone");
+        }
+        statement_reset(old);
+    }
+    if (step(PROCESS_WALLET, newest)) {
+        head_sequence = statement_integer(newest, 0);
+        struct text hash = statement_blob(newest, 1);
+        if (hash.size == sizeof head_hash.bytes) memcpy(head_hash.bytes, hash.data, hash.size);
+    }
+    statement_reset(newest);
+    int64_t users = oracle_integer(PROCESS_WALLET, "SELECT count(*) FROM user", user_count);
+    if (users < user_count)
+        world_fail("5 what was committed stays", "%lld users, there were %lld", (long long)users, (long long)user_count);
+    user_count = users;
+}
+
+struct history oracle_campaign_history(int64_t number) {
+    if (number < 1 || number > (int64_t)ORACLE_CAMPAIGNS_MAX) return (struct history){NULL, 0};
+    return (struct history){campaigns[number - 1].moments, campaigns[number - 1].count};
+}
+
+size_t history_first(struct history history, int64_t from_us) {
+    size_t first = 0;
+    while (first + 1 < history.count && history.moments[first + 1].at_us <= from_us) first++;
+    return first;
+}
+
+struct balance_history oracle_balance_history(int64_t account_number) {
+    if (account_number < 1 || account_number > (int64_t)ACCOUNTS_MAX) return (struct balance_history){NULL, 0};
+    return (struct balance_history){balances[account_number - 1].moments, balances[account_number - 1].count};
+}
+
+/* ---- after each step ---- */
+
+static bool has_committed(enum process_index index) {
+    struct watched *one = &watched[index];
+    bool was_new = one->database == NULL || one->incarnation != processes[index].incarnation;
+    if (!open_database(index)) return false;
+    if (processes[index].disk.writes != one->writes_seen) {
+        one->writes_seen = processes[index].disk.writes;
+        one->written_step = world.step;
+    }
+    if (!was_new && world.step - one->written_step > POLLED_STEPS) return false;
+    int64_t version = oracle_integer(index, "PRAGMA data_version", one->version_seen);
+    bool has_changed = version != one->version_seen;
+    one->version_seen = version;
+    return was_new || has_changed;
+}
+
+void oracle_after_step(void) {
+    bool wallet = has_committed(PROCESS_WALLET), discount = has_committed(PROCESS_DISCOUNT);
+    if (wallet) {
+        keep_balances();
+        keep_head();
+        check_invariants(PROCESS_WALLET);
+    }
+    if (discount) {
+        keep_campaigns();
+        check_invariants(PROCESS_DISCOUNT);
+    }
+    if (wallet || discount) {
+        check_credited();
+        check_paid();
+    }
+}

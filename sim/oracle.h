@@ -1,0 +1,43 @@
+/* What must be true of both databases at every moment, and their history: which committed states there were, and when.
+ *
+ * The oracle reads as any reader does, over connections of its own, between two steps. Its calls never fail, never take time, and disturb nobody. */
+#pragma once
+
+#include "base/id.h"
+#include "base/text.h"
+#include "sim/process.h"
+#include "store/sqlite/database.h"
+
+#define ORACLE_CAMPAIGNS_MAX 8u
+
+void oracle_begin_world(void);
+void oracle_after_step(void); /* when something was committed: every invariant that holds at every moment */
+
+/* A prepared statement on the database of a process; NULL while it is down. Reset it after use. Kept by its text, which must be a constant. */
+struct statement *oracle_query(enum process_index index, const char *sql);
+/* Runs a query that gives one integer; `otherwise` without a row or without a database. */
+int64_t oracle_integer(enum process_index index, const char *sql, int64_t otherwise);
+
+/* ---- history ---- */
+struct campaign_moment {
+    int64_t at_us; /* true time from which on it was so */
+    int64_t max_redemptions, redeemed, credited, is_paused, ended_at_us, starts_at_us, ends_at_us, version;
+};
+struct history {
+    const struct campaign_moment *moments;
+    size_t count;
+};
+/* Of the campaign with this number, 1 to ORACLE_CAMPAIGNS_MAX, oldest first. */
+struct history oracle_campaign_history(int64_t number);
+/* The moments that touch the interval: [*ret_first, end). */
+size_t history_first(struct history history, int64_t from_us);
+
+struct balance_moment {
+    int64_t at_us, balance;
+};
+struct balance_history {
+    const struct balance_moment *moments;
+    size_t count;
+};
+/* Of the account with this number; empty when it is unknown. */
+struct balance_history oracle_balance_history(int64_t account_number);

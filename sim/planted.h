@@ -1,0 +1,7 @@
+/* The planted faults of base/planted.h: each is looked for, seed by seed, until its world fails. */
+#pragma once
+
+#include <stdio.h>
+
+/* Writes a Markdown table of what was found; the exit code: 1 when one was not found within PLANTED_SEEDS. */
+int planted_find_all(size_t job_count, FILE *table);

@@ -1,0 +1,210 @@
+#include "sim/process.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "sim/link.h"
+#include "sim/world.h"
+
+#define RESTART_LEAST_US   500
+#define RESTART_MOST_US    2000000
+#define CRASH_CALLS_MOST   400
+#define PLANNED_CRASH_RATE 3 /* one of so many incarnations dies in a disk call that was chosen at its start */
+
+extern int wallet_main(int argc, char **argv);
+extern int discount_main(int argc, char **argv);
+/* Made by the linker for sections with such names; a program without variables of a kind has none. */
+#define SECTION(name) extern char __start_##name[] __attribute__((weak)), __stop_##name[] __attribute__((weak))
+SECTION(wallet_data);
+SECTION(wallet_moved);
+SECTION(wallet_zero);
+SECTION(discount_data);
+SECTION(discount_moved);
+SECTION(discount_zero);
+
+static char *wallet_arguments[] = {"walletd",
+                                   "serve",
+                                   "--data",
+                                   "0",
+                                   "--listen",
+                                   "127.0.0.1:8080",
+                                   "--trust-service",
+                                   "discount=http://discount/.well-known/jwks.json",
+                                   "--password-cost",
+                                   "low",
+                                   "--loops",
+                                   "2",
+                                   NULL};
+static char *discount_arguments[] = {"discountd", "serve", "--data", "1", "--wallet", "http://wallet", "--loops", "2", NULL};
+
+struct process processes[PROCESS_COUNT] = {
+    [PROCESS_WALLET] = {.index = PROCESS_WALLET,
+                        .name = "wallet",
+                        .main = wallet_main,
+                        .arguments = wallet_arguments,
+                        .argument_count = ARRAY_COUNT(wallet_arguments) - 1,
+                        .sections = {{.start = __start_wallet_data, .stop = __stop_wallet_data},
+                                     {.start = __start_wallet_moved, .stop = __stop_wallet_moved},
+                                     {.start = __start_wallet_zero, .stop = __stop_wallet_zero}}},
+    [PROCESS_DISCOUNT] = {.index = PROCESS_DISCOUNT,
+                          .name = "discount",
+                          .main = discount_main,
+                          .arguments = discount_arguments,
+                          .argument_count = ARRAY_COUNT(discount_arguments) - 1,
+                          .sections = {{.start = __start_discount_data, .stop = __stop_discount_data},
+                                       {.start = __start_discount_moved, .stop = __stop_discount_moved},
+                                       {.start = __start_discount_zero, .stop = __stop_discount_zero}}},
+};
+
+static struct disk first_disks[PROCESS_COUNT];
+
+/* ---- memory ---- */
+
+static void keep_first(struct section *section, bool is_zero) {
+    size_t size = (size_t)(section->stop - section->start);
+    section->first = is_zero ? NULL : malloc(size + 1);
+    if (section->first != NULL) memcpy(section->first, section->start, size);
+}
+
+void process_prepare(void) {
+    for (size_t i = 0; i < PROCESS_COUNT; i++) {
+        for (size_t k = 0; k < PROCESS_SECTIONS; k++) keep_first(&processes[i].sections[k], k == PROCESS_SECTIONS - 1);
+    }
+}
+
+static void restore_memory(struct process *process) {
+    for (size_t k = 0; k < PROCESS_SECTIONS; k++) {
+        const struct section *section = &process->sections[k];
+        size_t size = (size_t)(section->stop - section->start);
+        if (section->first != NULL) {
+            memcpy(section->start, section->first, size);
+        } else {
+            memset(section->start, 0, size);
+        }
+    }
+}
+
+/* ---- the first disks ---- */
+
+static void read_file(struct disk *disk, const char *folder, const char *name) {
+    char path[64];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "rb");
+    CHECK(file != NULL);
+    CHECK(fseek(file, 0, SEEK_END) == 0);
+    long size = ftell(file);
+    CHECK(size > 0 && fseek(file, 0, SEEK_SET) == 0);
+    char *data = malloc((size_t)size);
+    CHECK(data != NULL && fread(data, 1, (size_t)size, file) == (size_t)size);
+    disk_put(disk, name, data, (size_t)size);
+    free(data);
+    fclose(file);
+}
+
+void process_read_first_disks(void) {
+    read_file(&first_disks[PROCESS_WALLET], "0", "wallet.db");
+    read_file(&first_disks[PROCESS_DISCOUNT], "1", "discount.db");
+}
+
+/* ---- life ---- */
+
+void process_begin_world(void) {
+    for (size_t i = 0; i < PROCESS_COUNT; i++) {
+        struct process *process = &processes[i];
+        process->state = PROCESS_DOWN;
+        process->incarnation = 0;
+        memset(&process->disk, 0, sizeof process->disk);
+        disk_copy(&process->disk, &first_disks[i]);
+        process->wall_offset_us = process->drift_ppm = process->drift_from_us = process->drifted_us = 0;
+        process->server = NULL;
+        if (world_fault(FAULT_CLOCK_DRIFT)) process_set_drift(process, random_between(&world.random, -2000, 2000));
+    }
+}
+
+static void start_again(void *context) {
+    struct process *process = context;
+    if (process->state == PROCESS_DOWN) process_start(process);
+}
+
+static void bring_down(struct process *process) {
+    process->state = PROCESS_DOWN;
+    process->server = NULL;
+    disk_crash(&process->disk);
+    link_break(process);
+    int64_t most_us = world.has_faults ? RESTART_MOST_US : 10 * RESTART_LEAST_US;
+    world_after(random_between(&world.random, RESTART_LEAST_US, most_us), start_again, process);
+    fiber_kill_process(process); /* does not return when it is one of them that calls */
+}
+
+static void *run_main(void *context) {
+    struct process *process = context;
+    int code = process->main(process->argument_count, process->arguments);
+    world_note("%s: main returned %d", process->name, code);
+    world_reach(code == 0 ? "a service ended" : "a service could not start");
+    bring_down(process);
+    return NULL;
+}
+
+void process_start(struct process *process) {
+    CHECK(process->state == PROCESS_DOWN);
+    process->state = PROCESS_STARTING;
+    process->incarnation++;
+    restore_memory(process);
+    process->wall_min_us = INT64_MAX;
+    process->wall_max_us = 0;
+    (void)process_wall_us(process);
+    bool is_planned = world.fault_per_million[FAULT_CRASH_DISK] > 0 && random_below(&world.random, PLANNED_CRASH_RATE) == 0;
+    uint64_t call = random_below(&world.random, CRASH_CALLS_MOST) + 1;
+    process->disk.crash_at = world.has_faults && is_planned ? call : 0;
+    world_note("%s: starts, incarnation %u", process->name, process->incarnation);
+    (void)fiber_spawn(process, "main", run_main, process);
+}
+
+void process_crash(struct process *process, const char *where) {
+    world_note("%s: crash, %s", process->name, where);
+    world_reach(process->state == PROCESS_STARTING ? "crash while starting" : "crash while serving");
+    bring_down(process);
+}
+
+void process_turn(void) {
+    struct fiber *fiber = fiber_current();
+    if (fiber == NULL) return;
+    struct process *process = fiber_process(fiber);
+    if (process != NULL && world_fault(FAULT_CRASH)) process_crash(process, fiber_name(fiber));
+    fiber_yield();
+}
+
+/* ---- clocks ---- */
+
+int64_t process_monotonic_us(const struct process *process) {
+    int64_t passed_us = world.now_us - process->drift_from_us;
+    return process->drifted_us + passed_us + passed_us * process->drift_ppm / 1000000;
+}
+
+int64_t process_wall_us(struct process *process) {
+    int64_t wall_us = PROCESS_EPOCH_US + process_monotonic_us(process) + process->wall_offset_us;
+    if (wall_us < process->wall_min_us) process->wall_min_us = wall_us;
+    if (wall_us > process->wall_max_us) process->wall_max_us = wall_us;
+    return wall_us;
+}
+
+void process_jump_clock(struct process *process, int64_t by_us) {
+    process->wall_offset_us += by_us;
+    world_note("%s: its clock jumps by %lld ms", process->name, (long long)by_us / 1000);
+    (void)process_wall_us(process);
+}
+
+void process_set_drift(struct process *process, int64_t ppm) {
+    process->drifted_us = process_monotonic_us(process);
+    process->drift_from_us = world.now_us;
+    process->drift_ppm = ppm;
+}
+
+/* As a daemon that sets the time does it. */
+void process_mend_clock(struct process *process) {
+    process_set_drift(process, 0);
+    process->wall_offset_us = world.now_us - process_monotonic_us(process);
+    (void)process_wall_us(process);
+}
