@@ -180,6 +180,7 @@ def test_over_by_its_date(world):
     def ended():
         answer = world.user().redeem(campaign["code"])
         assert answer.status_code in (201, 410), answer.text
+        assert answer.status_code == 410 or answer.json()["claimed_at"] < campaign["ends_at"]
         return [answer] if answer.status_code == 410 else None
 
     assert_problem(wait_until(ended, "the end", 10)[0], 410, "campaign_ended")
