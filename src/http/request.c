@@ -165,10 +165,30 @@ static void take_framing(struct request_head *head, struct text *place, struct t
     *place = value;
 }
 
+/* RFC 9110, section 5.6.2. Who reads "Transfer-Encoding " as Transfer-Encoding sees another body than we do (RFC 9112, section 5.1). */
+static bool is_token(struct text name) {
+    for (size_t i = 0; i < name.size; i++) {
+        char byte = name.data[i];
+        bool is_word = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
+        if (!is_word && (byte == '\0' || strchr("!#$%&'*+-.^_`|~", byte) == NULL)) return false;
+    }
+    return name.size > 0;
+}
+
+/* RFC 9110, section 5.5. */
+static bool ends_line(struct text value) {
+    for (size_t i = 0; i < value.size; i++) {
+        if (value.data[i] == '\r' || value.data[i] == '\n' || value.data[i] == '\0') return true;
+    }
+    return false;
+}
+
 void request_add_header(struct request_head *head, struct text name, struct text value) {
     value = trimmed(value);
     head->header_bytes += name.size + value.size + 4;
     if (head->header_bytes > LIMIT_HEADER_BYTES) return;
+    if (!is_token(name)) set_fault(head, "the name of a header field is ill-formed");
+    if (ends_line(value)) set_fault(head, "a header field has a line's end or a NUL in it");
     if (text_equal_ignoring_case(name, TEXT("Host"))) {
         head->host_count++;
     } else if (text_equal_ignoring_case(name, TEXT("Content-Length"))) {

@@ -7,7 +7,7 @@ import pytest
 
 from harness.client import PASSWORD, Client, new_phone, new_username
 from harness.raw import RawConnection, ask, request_bytes
-from harness.services import wait_until
+from harness.services import Wallet, wait_until
 from harness.world import assert_problem
 
 SERVICES = ["wallet", "discount"]
@@ -258,12 +258,31 @@ def test_a_garbage_trace_harms_nothing(client, garbage):
     request_bytes("GET", "/healthz?a=%zz"),
     request_bytes("GET", "/healthz%ff"),
     request_bytes("GET", "/v1/wallet", [("Authorization", "Bearer a"), ("Authorization", "Bearer b")]),
+    request_bytes("POST", "/v1/users", [("Content-Type", "application/json"), ("Transfer-Encoding ", "chunked")]) + b"2\r\n{}\r\n0\r\n\r\n",
+    request_bytes("GET", "/healthz", [("X-A", "a\rX-B: b")]),
 ], ids=["no host", "two hosts", "two lengths", "length and chunks", "negative length", "length in words", "cut escape", "NUL", "bad escape", "not UTF-8",
-        "two tokens"])
+        "two tokens", "blank before the colon", "bare CR"])
 def test_bad_requests(world, data):
     answer = ask(world.pair.wallet.port, data)
     assert answer is None or answer.status == 400, answer.head
     assert world.wallet.get("/healthz").status_code == 200
+
+
+def test_a_query_of_many_parameters_is_answered_at_once(world, service):
+    """libmicrohttpd's table of them did not fit into its pool: no answer, and the service ended when the connection did."""
+    for query in ("a=1&" * 1000, "a&" * 2000, "&" * 4000):
+        assert world.raw(service, "GET", f"/healthz?{query}").status == 200
+
+
+def test_a_query_behind_a_nul_harms_nobody_else(tmp_path):
+    wallet = Wallet(tmp_path, "--head-timeout", 200).init().start()
+    try:
+        for rest in (b"", b"Host: a\r\n\r\n"):
+            with RawConnection(wallet.port) as connection:
+                connection.send(b"GET /healthz\0?" + b"a=1&" * 900 + b" HTTP/1.1\r\n" + rest)
+                assert connection.is_closed()
+    finally:
+        wallet.end()
 
 
 @pytest.mark.parametrize("data", [

@@ -43,6 +43,10 @@ static void test_what_http_forbids_is_refused(void **state) {
     refused("/x", "Authorization: a\nAuthorization: b\n", 400, "repeated");
     refused("/x", "Idempotency-Key:\nIdempotency-Key: b\n", 400, "repeated");
     refused("/x", "Host: other\n", 400, "Host");
+    refused("/x", "Transfer-Encoding : chunked\n", 400, "ill-formed");
+    refused("/x", ": nameless\n", 400, "ill-formed");
+    refused("/x", "X-\xc3\xa9: a\n", 400, "ill-formed");
+    refused("/x", "X-A: a\rX-B: b\n", 400, "line's end");
 }
 
 static void test_sizes_are_bounded(void **state) {
