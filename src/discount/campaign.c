@@ -7,8 +7,9 @@
 enum gate campaign_gate(struct gate_times times, int64_t now_us) {
     /* Ended comes first: what was ended before its start never starts. */
     if (times.ended_at_us != 0 || (times.ends_at_us != 0 && now_us >= times.ends_at_us)) return GATE_ENDED;
-    if (times.starts_at_us != 0 && now_us < times.starts_at_us) return GATE_NOT_STARTED;
-    return times.is_paused ? GATE_PAUSED : GATE_OPEN;
+    /* Then paused: it would not start at its start. */
+    if (times.is_paused) return GATE_PAUSED;
+    return now_us < times.starts_at_us ? GATE_NOT_STARTED : GATE_OPEN;
 }
 
 static enum gate gate_of(const struct campaign *campaign, int64_t now_us) {
@@ -156,10 +157,9 @@ enum campaign_verdict campaign_create(struct campaign_set *set, const struct cam
 
 static enum campaign_verdict check_patch(const struct campaign *campaign, const struct campaign_patch *patch, int64_t now_us) {
     if (patch->version_expected != 0 && patch->version_expected != campaign->version) return CAMPAIGN_VERSION_MISMATCH;
-    enum gate gate = gate_of(campaign, now_us);
-    if (gate == GATE_ENDED) return CAMPAIGN_STATE_CONFLICT;
+    if (gate_of(campaign, now_us) == GATE_ENDED) return CAMPAIGN_STATE_CONFLICT;
     bool moves_start = patch->has_starts_at && patch->starts_at_us != campaign->starts_at_us;
-    if (moves_start && gate != GATE_NOT_STARTED) return CAMPAIGN_STARTED;
+    if (moves_start && now_us >= campaign->starts_at_us) return CAMPAIGN_STARTED;
     if (patch->has_max_redemptions) {
         int64_t required;
         if (patch->max_redemptions < campaign->redeemed) return CAMPAIGN_LIMIT_TOO_LOW;

@@ -150,6 +150,10 @@ static void test_times(void **state) {
     assert_int_equal(campaign_patch(campaign, &patch, NOW), CAMPAIGN_DONE);
     assert_int_equal(redeem(set, 1, 1, NOW + 9, &redemption), REDEEM_NOT_STARTED);
     assert_int_equal(campaign_state(campaign, NOW + 9), CAMPAIGN_SCHEDULED);
+    assert_int_equal(campaign_pause(campaign, NOW + 9), CAMPAIGN_DONE);
+    assert_int_equal(campaign_state(campaign, NOW + 9), CAMPAIGN_PAUSED);
+    assert_int_equal(redeem(set, 1, 1, NOW + 9, &redemption), REDEEM_PAUSED);
+    assert_int_equal(campaign_resume(campaign, NOW + 9), CAMPAIGN_DONE);
     assert_int_equal(redeem(set, 1, 1, NOW + 10, &redemption), REDEEM_CLAIMED);
     assert_int_equal(redeem(set, 2, 2, NOW + 19, &redemption), REDEEM_CLAIMED);
     assert_int_equal(redeem(set, 3, 3, NOW + 20, &redemption), REDEEM_ENDED);
