@@ -65,7 +65,8 @@ def run(bench, arguments):
     if arguments.smoke:
         print(f"every case runs ({time.monotonic() - begin:.0f} s)")
         return
-    facts = {"rounds": rounds, "big_transfers": bench.big_transfers, "small_transfers": bench.small_transfers}
+    big = bench.big_transfers_loaded() if "growth" in results or "start" in results else None
+    facts = {"rounds": rounds, "big_transfers": big, "small_transfers": bench.small_transfers}
     text, plot = report.markdown(results, facts), report.svg(results)
     RESULTS.mkdir(exist_ok=True)
     stamp = time.strftime("%Y%m%dT%H%M%S")

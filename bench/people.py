@@ -111,5 +111,7 @@ def load_users(data, users_file, count):
 
 
 def load_transfers(data, users_file, count):
+    """How many there are in the end: on a slow machine fewer than wanted."""
     with open(users_file, encoding="ascii") as file:
-        subprocess.run([BUILD / "bench" / "load", "transfers", data, str(count)], stdin=file, check=True)
+        done = subprocess.run([BUILD / "bench" / "load", "transfers", data, str(count)], stdin=file, stdout=subprocess.PIPE, text=True, check=True)
+    return int(done.stdout)

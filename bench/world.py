@@ -27,23 +27,24 @@ def prepare(cache, user_count, transfer_count):
         done = scratch.command("user", "add", ADMIN, "--admin", "--data", folder / "wallet", input=ADMIN_PASSWORD + "\n")
         assert done.returncode == 0, done.stderr
         load_users(folder / "wallet", folder / "users", user_count)
-        if transfer_count > 0:
-            load_transfers(folder / "wallet", folder / "users", transfer_count)
+        loaded = load_transfers(folder / "wallet", folder / "users", transfer_count) if transfer_count > 0 else 0
         People(folder / "wallet", folder / "users", folder / "tokens")
-        (folder / "complete").write_text("")
+        (folder / "complete").write_text(str(loaded))
     return folder
+
+
+def transfers_in(folder):
+    return int((folder / "complete").read_text())
 
 
 class Pair:
     """walletd and discountd, wired to each other, with an operator and a service that may give credits."""
 
-    def __init__(self, folder, prepared, in_place=False):
+    def __init__(self, folder, prepared):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.data = prepared / "wallet"
-        if not in_place:
-            self.data = self.folder / "wallet-data"
-            shutil.copytree(prepared / "wallet", self.data)
+        self.data = self.folder / "wallet-data"
+        shutil.copytree(prepared / "wallet", self.data)
         self.people = People(self.data, prepared / "users", prepared / "tokens")
         self.shop = Signer.new("shop-key")
         (self.folder / "shop.json").write_text(json.dumps(self.shop.jwks()))
