@@ -220,7 +220,7 @@ static struct result check_campaign(struct reconciliation *reconciliation) {
     reconciliation->campaign_text[ID_TEXT_BYTES] = '\0';
     TRY(reload_campaign(reconciliation));
     reconciliation->campaigns++;
-    if (reconciliation->campaign.fund_confirmed_minor == 0) {
+    if (reconciliation->campaign.fund_confirmed_minor == 0 && reconciliation->campaign.credited == 0) {
         fprintf(reconciliation->out, "campaign %s: its fund is not open yet\n", reconciliation->campaign_text);
         return result_ok();
     }

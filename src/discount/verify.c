@@ -85,6 +85,12 @@ static struct result check_campaign(struct verification *verification, struct st
     bool is_full = campaign->redeemed == campaign->max_redemptions;
     if (is_full != (campaign->exhausted_at_us != 0))
         return broken(verification, NULL, "it says it is exhausted and is not, or the other way round");
+    if (campaign->exhausted_at_us != 0 && campaign->exhausted_at_us < campaign->last_redeemed_at_us)
+        return broken(verification, NULL, "it says it was exhausted before its last redemption");
+    /* A step that Wallet has taken and we have not heard of may be paid out already. */
+    __int128 credited_minor = (__int128)campaign->credited * campaign->credit.amount_minor;
+    if (credited_minor > (__int128)campaign->fund_confirmed_minor + campaign->fund_step_minor)
+        return broken(verification, NULL, "more was credited than was ever put into its fund");
     if (campaign->fund_is_released && campaign->credited + campaign->failed != campaign->redeemed) {
         return broken(verification, NULL, "its fund was released before its claims were settled");
     }
@@ -105,7 +111,13 @@ static struct result walk_campaigns(struct verification *verification) {
     for (;;) {
         bool is_row;
         struct result outcome = statement_step(&campaigns, &is_row);
-        if (result_is_ok(outcome) && is_row) outcome = rows_read_campaign(&campaigns, &verification->campaign);
+        if (result_is_ok(outcome) && is_row) {
+            outcome = rows_read_campaign(&campaigns, &verification->campaign);
+            if (!result_is_ok(outcome))
+                fprintf(verification->out, "BROKEN: campaign number %" PRId64 " can't be read\n", statement_integer(&campaigns, 0));
+        }
+        if (result_is_ok(outcome) && is_row && verification->campaign.number != verification->campaign_count + 1)
+            outcome = broken(verification, NULL, "the campaign created before it is missing");
         if (result_is_ok(outcome) && is_row) outcome = check_campaign(verification, &redemptions);
         if (result_is_ok(outcome) && is_row) continue;
         statement_reset(&campaigns);

@@ -153,6 +153,8 @@ static void check_account(const struct statement *row, const struct running *run
     if (debits != running->debits || credits != running->credits) {
         find(report, "account %" PRId64 ": its sums are not those of its entries", running->number);
     }
+    if (statement_integer(row, 4) != 0 || statement_integer(row, 5) != 0)
+        find(report, "account %" PRId64 ": amounts are pending, and nothing holds any", running->number);
     if (available < statement_integer(row, 7)) find(report, "account %" PRId64 ": it is below its floor", running->number);
     if (running->kind != ACCOUNT_ISSUANCE) report->issued_minor += credits - debits;
 }
@@ -179,6 +181,22 @@ static struct result verify_accounts(struct database *database, struct verify_re
         if (!statement_is_null(&rows, 9)) check_entry(&rows, &running, report);
         if (statement_is_null(&rows, 8) || statement_integer(&rows, 8) != number) check_account(&rows, &running, report);
     }
+    return result_ok();
+}
+
+/* ---- one currency ---- */
+
+static struct result verify_currency(struct database *database, struct verify_report *report) {
+    struct statement other RESET_AT_END = {0};
+    bool found = false;
+    TRY(statement_prepare(database,
+                          "SELECT 'account', number FROM account WHERE currency <> (SELECT currency FROM meta) UNION ALL "
+                          "SELECT 'transfer', sequence FROM transfer WHERE currency <> (SELECT currency FROM meta) LIMIT 1",
+                          &other));
+    TRY(statement_step(&other, &found));
+    if (!found) return result_ok();
+    struct text table = statement_text(&other, 0);
+    find(report, "%.*s %" PRId64 ": it is not in the currency of the books", (int)table.size, table.data, statement_integer(&other, 1));
     return result_ok();
 }
 
@@ -210,6 +228,10 @@ static void check_fund(const struct statement *row, struct verify_report *report
         find(report, "fund %" PRId64 ": its numbers are not those of its transfers", number);
     }
     if (statement_integer(row, 4) != 0 && remaining != 0) find(report, "fund %" PRId64 ": it is released, but not empty", number);
+    if (statement_integer(row, 4) == 0 && released != 0)
+        find(report, "fund %" PRId64 ": its rest went back, but it is not released", number);
+    if (statement_integer(row, 9) != statement_integer(row, 10))
+        find(report, "fund %" PRId64 ": it was not opened with the amount of its first transfer", number);
 }
 
 static struct result verify_funds(struct database *database, struct verify_report *report) {
@@ -218,7 +240,8 @@ static struct result verify_funds(struct database *database, struct verify_repor
         database,
         "SELECT f.account, f.funded, f.credited, f.released, f.is_released, a.credits_posted - a.debits_posted, "
         "coalesce(sum(t.amount) FILTER (WHERE t.kind IN (3, 4)), 0), coalesce(sum(t.amount) FILTER (WHERE t.kind = 1), 0), "
-        "coalesce(sum(t.amount) FILTER (WHERE t.kind = 5), 0) FROM fund f JOIN account a ON a.number = f.account "
+        "coalesce(sum(t.amount) FILTER (WHERE t.kind = 5), 0), f.opened, coalesce(sum(t.amount) FILTER (WHERE t.kind = 3), 0) FROM fund f "
+        "JOIN account a ON a.number = f.account "
         "LEFT JOIN entry e ON e.account = f.account LEFT JOIN transfer t ON t.sequence = e.transfer GROUP BY f.account ORDER BY f.account",
         &rows));
     for (;;) {
@@ -258,6 +281,7 @@ static struct result verify_uniqueness(struct database *database, struct verify_
 static struct result verify_all(struct database *database, struct verify_report *report) {
     TRY(verify_transfers(database, report));
     TRY(verify_accounts(database, report));
+    TRY(verify_currency(database, report));
     TRY(verify_totals(database, report));
     TRY(verify_funds(database, report));
     TRY(verify_uniqueness(database, report));

@@ -69,6 +69,13 @@ static void test_each_fault_is_named(void **state) {
         {"UPDATE redemptions SET status = 1, settled_at = 300, transaction_id = x'C1020304050607080910111213141516' WHERE key = 4294967298",
          "count of credits"},
         {"UPDATE campaigns SET fund_is_released = 1", "released before"},
+        {"UPDATE campaigns SET max_redemptions = 2, exhausted_at = 199", "exhausted before its last"},
+        {"UPDATE campaigns SET fund_confirmed = 999", "more was credited"},
+        {"UPDATE campaigns SET code = 'no code'", "campaign number 1 can't be read"},
+        {"INSERT INTO campaigns SELECT 3, x'09020304050607080910111213141516', 'OTHER', name, amount, currency, max_redemptions, 0, 0, 0, "
+         "0, 1, 5, 0, 0, 0, 0, 0, 0, 50, 50, "
+         "3000, 0, 0, 0 FROM campaigns",
+         "created before it is missing"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         char said[2048] = "";
