@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/metrics.h"
+#include "http/media.h"
 #include "http/problem.h"
 #include "service/service.h"
 
@@ -48,11 +49,12 @@ static const struct asset *find_asset(const struct asset *assets, struct text pa
     return NULL;
 }
 
-/* Whether a comma-separated header names this token, or "*". */
-static bool header_names(struct text header, const char *token) {
-    struct text wanted = text_of(token);
+/* Whether If-None-Match has this tag, or "*". Compared weakly (RFC 9110, section 13.1.2). */
+static bool header_names_tag(struct text header, const char *tag) {
+    struct text wanted = text_of(tag);
     for (size_t i = 0; i + wanted.size <= header.size; i++) {
-        bool starts = i == 0 || header.data[i - 1] == ',' || header.data[i - 1] == ' ';
+        size_t start = i >= 2 && memcmp(header.data + i - 2, "W/", 2) == 0 ? i - 2 : i;
+        bool starts = start == 0 || header.data[start - 1] == ',' || header.data[start - 1] == ' ';
         size_t end = i + wanted.size;
         bool ends = end == header.size || header.data[end] == ',' || header.data[end] == ' ' || header.data[end] == ';';
         if (starts && ends && memcmp(header.data + i, wanted.data, wanted.size) == 0) return true;
@@ -60,13 +62,18 @@ static bool header_names(struct text header, const char *token) {
     return header.size == 1 && header.data[0] == '*';
 }
 
+/* RFC 9110, section 12.5.3: gzip;q=0 is a no. */
+static bool accepts_gzip(struct text accept_encoding) {
+    return text_equal(accept_encoding, TEXT("*")) || (accept_encoding.size > 0 && media_quality(accept_encoding, TEXT("gzip")) > 0);
+}
+
 static void reply_asset(struct exchange *exchange, const struct asset *asset) {
-    bool gzipped = asset->data_gzip != NULL && header_names(exchange->accept_encoding, "gzip");
+    bool gzipped = asset->data_gzip != NULL && accepts_gzip(exchange->accept_encoding);
     struct text etag = text_of(gzipped ? asset->etag_gzip : asset->etag);
     reply_header(exchange, "ETag", etag);
     reply_header(exchange, "Cache-Control", TEXT("no-cache"));
     if (asset->data_gzip != NULL) reply_header(exchange, "Vary", TEXT("Accept-Encoding"));
-    if (header_names(exchange->if_none_match, etag.data)) {
+    if (header_names_tag(exchange->if_none_match, etag.data)) {
         reply_empty(exchange, 304);
     } else if (gzipped) {
         reply_header(exchange, "Content-Encoding", TEXT("gzip"));

@@ -130,7 +130,16 @@ def test_what_has_not_changed_is_not_sent_again(client, path):
     first = client.get(path)
     again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
     assert again.status_code == 304 and again.content == b""
+    for tags in (f'W/{first.headers["ETag"]}', f'"another", W/{first.headers["ETag"]}', "*"):
+        assert client.get(path, headers={"If-None-Match": tags}).status_code == 304, tags
     assert client.get(path, headers={"If-None-Match": '"another"'}).status_code == 200
+
+
+@pytest.mark.parametrize("accepted, packed", [("gzip", True), ("br, gzip;q=0.5", True), ("*", True), ("gzip;q=0", False), ("gzip; q=0.0, br", False), ("br", False)])
+def test_what_is_packed_is_sent_to_those_who_take_it(client, accepted, packed):
+    answer = client.get("/docs/swagger-ui.css", headers={"Accept-Encoding": accepted})
+    assert answer.status_code == 200 and (answer.headers.get("Content-Encoding") == "gzip") == packed
+    assert answer.headers["Vary"] == "Accept-Encoding"
 
 
 def test_the_page_loads_from_this_service_only(client):
