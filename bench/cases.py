@@ -9,7 +9,7 @@ import uuid
 from . import fire
 from .people import PASSWORD
 from .servers import Nginx, Postgres, Redis
-from .world import CREDIT, PLACES, Pair, prepare, transfers_in
+from .world import CREDIT, PAGE, PLACES, Pair, payees, prepare, transfers_in
 
 IDLE_S = 0.2  # after a load, until the services have nothing left to settle
 
@@ -289,7 +289,8 @@ def the_event(bench):
 # ---- (h) growth ----
 
 def list_file(bench, pair, name):
-    return bench.file(f"list-{name}", lambda: known_requests(bench, pair, lambda index: fire.request("GET", "/v1/wallet/transactions", pair.people.tokens[index])))
+    count = min(bench.known_count, payees(bench.user_count, bench.small_transfers))
+    return bench.file(f"list-{name}", lambda: [fire.request("GET", f"/v1/wallet/transactions?limit={PAGE}", pair.people.tokens[index]) for index in range(count)])
 
 
 def growth(bench):

@@ -13,6 +13,12 @@ ADMIN = "operator"
 ADMIN_PASSWORD = "an operator of benchmarks"
 CREDIT = 1000
 PLACES = 10_000_000
+PAGE = 20
+
+
+def payees(user_count, transfer_count):
+    """Among whom the transfers are spread: each has more than a page of PAGE, in the small database as in the big one."""
+    return min(user_count, max(1, transfer_count // (2 * PAGE)))
 
 
 def prepare(cache, user_count, transfer_count):
@@ -27,7 +33,7 @@ def prepare(cache, user_count, transfer_count):
         done = scratch.command("user", "add", ADMIN, "--admin", "--data", folder / "wallet", input=ADMIN_PASSWORD + "\n")
         assert done.returncode == 0, done.stderr
         load_users(folder / "wallet", folder / "users", user_count)
-        loaded = load_transfers(folder / "wallet", folder / "users", transfer_count) if transfer_count > 0 else 0
+        loaded = load_transfers(folder / "wallet", folder / "users", transfer_count, payees(user_count, transfer_count)) if transfer_count > 0 else 0
         People(folder / "wallet", folder / "users", folder / "tokens")
         (folder / "complete").write_text(str(loaded))
     return folder
