@@ -35,7 +35,7 @@ static struct process *find_process(const char *url, const char **ret_target) {
         *ret_target = url + size;
         return &processes[i];
     }
-    CHECK(!"a URL of another world");
+    CHECK(false && "a URL of another world");
     return NULL;
 }
 
