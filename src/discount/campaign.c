@@ -187,7 +187,9 @@ enum campaign_verdict campaign_patch(struct campaign *campaign, const struct cam
     if (new_limit) {
         campaign->max_redemptions = patch->max_redemptions;
         bool is_exhausted = campaign->redeemed == campaign->max_redemptions;
-        campaign->exhausted_at_us = !is_exhausted ? 0 : campaign->exhausted_at_us != 0 ? campaign->exhausted_at_us : now_us;
+        /* Not before its last redemption, even when the clock was set back in between. */
+        int64_t exhausted_at_us = now_us > campaign->last_redeemed_at_us ? now_us : campaign->last_redeemed_at_us;
+        campaign->exhausted_at_us = !is_exhausted ? 0 : campaign->exhausted_at_us != 0 ? campaign->exhausted_at_us : exhausted_at_us;
     }
     mark_changed(campaign, now_us, true);
     plan_fund_step(campaign);

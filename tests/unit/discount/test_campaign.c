@@ -183,6 +183,11 @@ static void test_patch(void **state) {
     assert_int_equal(campaign_patch(campaign, &raised, NOW + 1), CAMPAIGN_DONE);
     assert_int_equal(campaign->version, 2);
     assert_int_equal(campaign->exhausted_at_us, 0);
+    struct campaign_patch lowered = {.has_max_redemptions = true, .max_redemptions = 2};
+    struct campaign_patch raised_again = {.has_max_redemptions = true, .max_redemptions = 3};
+    assert_int_equal(campaign_patch(campaign, &lowered, NOW - 5), CAMPAIGN_DONE);
+    assert_int_equal(campaign->exhausted_at_us, campaign->last_redeemed_at_us); /* the clock was set back: not before the last winner */
+    assert_int_equal(campaign_patch(campaign, &raised_again, NOW + 1), CAMPAIGN_DONE);
     assert_int_equal(redeem(set, 3, 3, NOW + 2, &redemption), REDEEM_CLAIMED);
     assert_int_equal(redemption->position, 3);
 }
