@@ -33,6 +33,13 @@ static void check_dates(int64_t starts_at_us, int64_t ends_at_us, struct faults 
     if (ends_at_us < 0) faults_add(faults, "ends_at", "out_of_range", "must be in the future");
 }
 
+/* Wallet's accounts have one currency, and nothing is converted silently: a fund in another could never be opened. */
+static void check_currency(const struct discount *discount, struct money credit, struct faults *faults) {
+    if (credit.currency == CURRENCY_NONE || credit.currency == discount->currency) return;
+    faults_add(faults, "credit.currency", "currency_mismatch", "must be %s, the currency of the wallets",
+               currency_code(discount->currency));
+}
+
 static bool read_create(struct exchange *exchange, struct discount_operation *operation) {
     struct campaign_create *create = &operation->create;
     struct faults faults;
@@ -59,6 +66,7 @@ static bool read_create(struct exchange *exchange, struct discount_operation *op
     };
     json_read(json_root(document), "", members, ARRAY_COUNT(members), &faults);
     if (credit != NULL) json_read_money(credit, "credit.", &faults, &create->credit);
+    check_currency(operation->discount, create->credit, &faults);
     check_kind(kind, &faults);
     check_code(code, &create->code, &faults);
     check_dates(create->starts_at_us, create->ends_at_us, &faults);

@@ -162,6 +162,7 @@ static struct result open_program(struct program *program) {
     arena_init(&program->arena, JWKS_BYTES);
     struct discount *discount = &program->discount;
     discount->region = settings.common.region;
+    TRY(currency_parse(text_of(settings.currency), &discount->currency));
     discount->service.name = "discountd";
     discount->service.short_name = "discount";
     discount->service.clock = &clock_system;

@@ -16,7 +16,8 @@ struct discount {
     struct reader *readers[LIMIT_LOOPS];      /* one per loop, its own connection */
     struct id_source id_sources[LIMIT_LOOPS]; /* one per loop */
     uint8_t idempotency_secret[CRYPTO_HASH_BYTES];
-    const char *region; /* of phone numbers without a country */
+    const char *region;     /* of phone numbers without a country */
+    enum currency currency; /* of Wallet's accounts */
 };
 
 static inline struct discount *discount_of(struct exchange *exchange) { return exchange->self; }

@@ -29,6 +29,12 @@ static const struct param serve_params[] = {
      .max = 60000,
      .unit = "ms",
      .sentence = "How long a redemption waits for Wallet before it is answered 202"},
+    {.name = "currency",
+     .kind = PARAM_CHOICE,
+     .target = &settings.currency,
+     .default_text = "IRT",
+     .choices = "IRT|IRR",
+     .sentence = "Currency of Wallet's accounts, and so of all credits"},
 };
 
 static const struct command commands[] = {

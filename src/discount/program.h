@@ -11,6 +11,7 @@ struct settings {
     const char *wallet_url;
     struct serve_options common;
     int64_t settle_wait_ms;
+    const char *currency;
 };
 extern struct settings settings;
 

@@ -87,7 +87,8 @@ def test_creating_one_opens_its_fund(world):
 
 @pytest.mark.parametrize("change, fields", [
     ({"name": ""}, ["name"]), ({"name": "x" * 129}, ["name"]), ({"name": "absent"}, ["name"]), ({"kind": "percent_of"}, ["kind"]), ({"kind": 1}, ["kind"]),
-    ({"credit": "absent"}, ["credit"]), ({"credit": 5}, ["credit"]), ({"credit": {"amount": 5}}, ["credit.currency"]), ({"max_redemptions": 0}, ["max_redemptions"]),
+    ({"credit": "absent"}, ["credit"]), ({"credit": 5}, ["credit"]), ({"credit": {"amount": 5}}, ["credit.currency"]),
+    ({"credit": {"amount": 5, "currency": "IRR"}}, ["credit.currency"]), ({"max_redemptions": 0}, ["max_redemptions"]),
     ({"max_redemptions": 100_000_001}, ["max_redemptions"]), ({"max_per_user": 2}, ["max_per_user"]), ({"max_per_user": 0}, ["max_per_user"]),
     ({"starts_at": "soon"}, ["starts_at"]), ({"ends_at": "2020-01-01T00:00:00Z"}, ["ends_at"]), ({"code": "absent"}, ["code"]), ({"budget": 5}, ["budget"]),
     ({"starts_at": "2050-01-02T00:00:00Z", "ends_at": "2050-01-01T00:00:00Z"}, ["ends_at"]),
