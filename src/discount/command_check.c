@@ -9,8 +9,8 @@
 
 static struct result data_paths(char database[PATH_BYTES], char keys[PATH_BYTES]) {
     TRY(service_check_folder(settings.data, stderr));
-    TRY(program_path("discount.db", database));
-    return program_path("keys", keys);
+    TRY(program_path(settings.data, "discount.db", database));
+    return program_path(settings.data, "keys", keys);
 }
 
 int command_verify(const char **positional, size_t count) {

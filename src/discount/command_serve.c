@@ -31,19 +31,19 @@ static struct result write_secret(struct database *database) {
     return outcome;
 }
 
-static struct result make_database(void) {
+static struct result make_database(const char *folder) {
     char path[PATH_BYTES];
     struct database *database;
-    TRY(program_path(DATABASE_NAME, path));
+    TRY(program_path(folder, DATABASE_NAME, path));
     TRY(database_open(path, DATABASE_CREATE, &discount_schema, &database));
     struct result outcome = write_secret(database);
     database_close(database);
     return outcome;
 }
 
-static struct result make_keys(void) {
+static struct result make_keys(const char *folder) {
     char path[PATH_BYTES];
-    TRY(program_path("keys", path));
+    TRY(program_path(folder, "keys", path));
     if (mkdir(path, 0700) != 0) {
         fprintf(stderr, "discountd: %s cannot be made: %s\n", path, strerror(errno));
         return result_error(RESULT_IO);
@@ -51,16 +51,18 @@ static struct result make_keys(void) {
     return key_generate(path, KEY_RS256, clock_now_us(&clock_system));
 }
 
+static struct result fill_folder(const char *folder, void *context) {
+    (void)context;
+    struct result outcome = make_keys(folder);
+    if (result_is_ok(outcome)) outcome = make_database(folder);
+    if (!result_is_ok(outcome)) fprintf(stderr, "discountd: %s could not be made: %s\n", folder, result_name(outcome));
+    return outcome;
+}
+
 int command_init(const char **positional, size_t count) {
     (void)positional;
     (void)count;
-    if (!result_is_ok(service_create_folder(settings.data, stderr))) return 1;
-    struct result outcome = make_keys();
-    if (result_is_ok(outcome)) outcome = make_database();
-    if (!result_is_ok(outcome)) {
-        fprintf(stderr, "discountd: %s could not be made: %s\n", settings.data, result_name(outcome));
-        return 1;
-    }
+    if (!result_is_ok(service_create_folder(settings.data, fill_folder, NULL, stderr))) return 1;
     printf("%s is ready\n", settings.data);
     return 0;
 }
@@ -156,9 +158,9 @@ static struct result open_loops(struct program *program, const char *wallet_url)
 static struct result open_program(struct program *program) {
     const char *wallet_url = program_wallet_url();
     if (wallet_url == NULL) return result_error(RESULT_INVALID);
-    TRY(program_path(DATABASE_NAME, program->database_path));
-    TRY(program_path("keys", program->keys_path));
-    TRY(program_path("wallet-jwks.json", program->jwks_cache_path));
+    TRY(program_path(settings.data, DATABASE_NAME, program->database_path));
+    TRY(program_path(settings.data, "keys", program->keys_path));
+    TRY(program_path(settings.data, "wallet-jwks.json", program->jwks_cache_path));
     arena_init(&program->arena, JWKS_BYTES);
     struct discount *discount = &program->discount;
     discount->region = settings.common.region;

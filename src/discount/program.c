@@ -65,8 +65,8 @@ static const struct command commands[] = {
      .run = command_keys},
 };
 
-struct result program_path(const char *name, char path[PATH_BYTES]) {
-    int size = snprintf(path, PATH_BYTES, "%s/%s", settings.data, name);
+struct result program_path(const char *folder, const char *name, char path[PATH_BYTES]) {
+    int size = snprintf(path, PATH_BYTES, "%s/%s", folder, name);
     if (size > 0 && (size_t)size < PATH_BYTES) return result_ok();
     fputs("discountd: the path of the data folder is too long\n", stderr);
     return result_error(RESULT_INVALID);

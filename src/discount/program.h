@@ -15,8 +15,8 @@ struct settings {
 };
 extern struct settings settings;
 
-/* DIR/name; RESULT_INVALID when it is too long (said on standard error). */
-struct result program_path(const char *name, char path[PATH_BYTES]) MUST_CHECK;
+/* FOLDER/name; RESULT_INVALID when it is too long (said on standard error). */
+struct result program_path(const char *folder, const char *name, char path[PATH_BYTES]) MUST_CHECK;
 /* The wallet's URL without a slash at its end, in static memory; NULL when it is none (said on standard error). */
 const char *program_wallet_url(void);
 

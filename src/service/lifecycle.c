@@ -1,5 +1,6 @@
 /* From an empty folder to a clean end: what init makes, what serve asks for, and how a signal becomes a drain. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "service/service.h"
+
+#define FOLDER_BYTES 4096u
 
 static void stop_signals(sigset_t *ret_set) {
     sigemptyset(ret_set);
@@ -32,14 +35,34 @@ void service_wait_for_stop(void) {
     LOG(LOG_INFO, "stopping", LOG_STRING("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"));
 }
 
-struct result service_create_folder(const char *directory, FILE *errors) {
-    if (mkdir(directory, 0700) == 0) return result_ok();
-    if (errno == EEXIST) {
-        fprintf(errors, "%s exists already: init makes a new folder and touches no other\n", directory);
-        return result_error(RESULT_CONFLICT);
+static struct result refuse(FILE *errors, const char *path, const char *reason, enum result_code code) {
+    fprintf(errors, "%s %s\n", path, reason);
+    return result_error(code);
+}
+
+static struct result make_staging(const char *directory, const char *staging, FILE *errors) {
+    struct stat status;
+    if (lstat(directory, &status) == 0) {
+        return refuse(errors, directory, "exists already: init makes a new folder and touches no other", RESULT_CONFLICT);
     }
-    fprintf(errors, "%s cannot be made: %s\n", directory, strerror(errno));
+    if (mkdir(staging, 0700) == 0) return result_ok();
+    if (errno == EEXIST) return refuse(errors, staging, "was left by an init that did not end: remove it first", RESULT_CONFLICT);
+    fprintf(errors, "%s cannot be made: %s\n", staging, strerror(errno));
     return result_error(RESULT_IO);
+}
+
+struct result service_create_folder(const char *directory, struct result (*fill)(const char *folder, void *context), void *context,
+                                    FILE *errors) {
+    char staging[FOLDER_BYTES];
+    size_t size = strlen(directory);
+    while (size > 1 && directory[size - 1] == '/') size--;
+    int printed = snprintf(staging, sizeof staging, "%.*s.new", (int)size, directory);
+    if (printed < 0 || (size_t)printed >= sizeof staging) return refuse(errors, directory, "is too long a path", RESULT_INVALID);
+    TRY(make_staging(directory, staging, errors));
+    TRY(fill(staging, context));
+    if (renameat2(AT_FDCWD, staging, AT_FDCWD, directory, RENAME_NOREPLACE) == 0) return result_ok();
+    fprintf(errors, "%s cannot be renamed to %s: %s\n", staging, directory, strerror(errno));
+    return result_error(errno == EEXIST ? RESULT_CONFLICT : RESULT_IO);
 }
 
 struct result service_check_folder(const char *directory, FILE *errors) {

@@ -71,8 +71,10 @@ struct text page_cursor(struct arena *arena, const int64_t words[PAGE_CURSOR_WOR
 void service_block_signals(void);
 /* Waits for SIGTERM or SIGINT. */
 void service_wait_for_stop(void);
-/* Makes DIR (0700) and refuses an existing one: RESULT_CONFLICT. Says why on `errors`. */
-struct result service_create_folder(const char *directory, FILE *errors) MUST_CHECK;
+/* Makes DIR (0700) whole or not at all: `fill` fills DIR.new, which then gets its name. RESULT_CONFLICT: DIR exists, or DIR.new was left by an
+ * init that did not end; RESULT_INVALID: the path is too long; RESULT_IO; or what `fill` said. Says why on `errors`, but for `fill`. */
+struct result service_create_folder(const char *directory, struct result (*fill)(const char *folder, void *context), void *context,
+                                    FILE *errors) MUST_CHECK;
 /* RESULT_NOT_FOUND when DIR was not initialised. */
 struct result service_check_folder(const char *directory, FILE *errors) MUST_CHECK;
 

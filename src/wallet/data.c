@@ -51,18 +51,29 @@ static struct result fill_database(const char *path, enum currency currency, int
     return outcome;
 }
 
-struct result data_create(const char *directory, enum currency currency, enum key_algorithm algorithm, int64_t now_us) {
+struct creation {
+    enum currency currency;
+    enum key_algorithm algorithm;
+    int64_t now_us;
+};
+
+static struct result fill_folder(const char *folder, void *context) {
+    const struct creation *creation = context;
     struct data_paths paths;
-    TRY(data_paths_of(directory, &paths));
-    TRY(service_create_folder(directory, stderr));
+    TRY(data_paths_of(folder, &paths));
     if (mkdir(paths.keys, 0700) != 0) {
         fprintf(stderr, "%s cannot be made: %s\n", paths.keys, strerror(errno));
         return result_error(RESULT_IO);
     }
-    struct result outcome = key_generate(paths.keys, algorithm, now_us);
-    if (result_is_ok(outcome)) outcome = fill_database(paths.database, currency, now_us);
-    if (!result_is_ok(outcome)) fprintf(stderr, "%s cannot be initialised: %s\n", directory, result_name(outcome));
+    struct result outcome = key_generate(paths.keys, creation->algorithm, creation->now_us);
+    if (result_is_ok(outcome)) outcome = fill_database(paths.database, creation->currency, creation->now_us);
+    if (!result_is_ok(outcome)) fprintf(stderr, "%s cannot be initialised: %s\n", folder, result_name(outcome));
     return outcome;
+}
+
+struct result data_create(const char *directory, enum currency currency, enum key_algorithm algorithm, int64_t now_us) {
+    struct creation creation = {.currency = currency, .algorithm = algorithm, .now_us = now_us};
+    return service_create_folder(directory, fill_folder, &creation, stderr);
 }
 
 struct result data_open(const char *directory, enum database_mode mode, struct database **ret_database) {

@@ -1,0 +1,111 @@
+#include "service/service.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "../base/folder.h"
+
+static char home[] = "/tmp/hamyan-lifecycle-XXXXXX";
+static char directory[256], staging[256], said[512];
+static int filled;
+
+static int begin(void **state) {
+    (void)state;
+    memcpy(home + sizeof home - 7, "XXXXXX", 6);
+    if (mkdtemp(home) == NULL) return -1;
+    snprintf(directory, sizeof directory, "%s/data", home);
+    snprintf(staging, sizeof staging, "%s/data.new", home);
+    filled = 0;
+    return 0;
+}
+
+static int end(void **state) {
+    (void)state;
+    return folder_remove(home) ? 0 : -1;
+}
+
+static bool exists(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0;
+}
+
+static struct result fill_well(const char *folder, void *context) {
+    assert_string_equal(folder, staging);
+    assert_ptr_equal(context, &filled);
+    assert_false(exists(directory)); /* nobody sees it half made */
+    filled++;
+    return result_ok();
+}
+
+static struct result fill_badly(const char *folder, void *context) {
+    (void)folder;
+    (void)context;
+    return result_error(RESULT_IO);
+}
+
+static enum result_code create(const char *path, struct result (*fill)(const char *, void *)) {
+    memset(said, 0, sizeof said);
+    FILE *errors = fmemopen(said, sizeof said - 1, "w");
+    assert_non_null(errors);
+    struct result created = service_create_folder(path, fill, &filled, errors);
+    fclose(errors);
+    return created.code;
+}
+
+static void test_a_folder_is_made_whole(void **state) {
+    (void)state;
+    struct stat status;
+    assert_int_equal(create(directory, fill_well), RESULT_OK);
+    assert_int_equal(filled, 1);
+    assert_int_equal(stat(directory, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0700);
+    assert_false(exists(staging));
+    assert_int_equal(create(directory, fill_well), RESULT_CONFLICT);
+    assert_non_null(strstr(said, "exists already"));
+    assert_int_equal(filled, 1);
+}
+
+static void test_a_slash_at_the_end_is_the_same_folder(void **state) {
+    (void)state;
+    char slashed[300];
+    snprintf(slashed, sizeof slashed, "%s//", directory);
+    assert_int_equal(create(slashed, fill_well), RESULT_OK);
+    assert_true(exists(directory));
+}
+
+static void test_what_did_not_end_is_not_taken_for_a_folder(void **state) {
+    (void)state;
+    assert_int_equal(create(directory, fill_badly), RESULT_IO);
+    assert_false(exists(directory));
+    assert_int_equal(create(directory, fill_well), RESULT_CONFLICT);
+    assert_non_null(strstr(said, "data.new"));
+    assert_non_null(strstr(said, "remove it"));
+    assert_true(folder_remove(staging));
+    assert_int_equal(create(directory, fill_well), RESULT_OK);
+}
+
+static void test_folders_that_can_not_be_made(void **state) {
+    (void)state;
+    static char long_path[5000];
+    snprintf(staging, sizeof staging, "%s/none/data", home);
+    assert_int_equal(create(staging, fill_well), RESULT_IO);
+    memset(long_path, 'a', sizeof long_path - 1);
+    assert_int_equal(create(long_path, fill_well), RESULT_INVALID);
+    assert_int_equal(filled, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_folder_is_made_whole, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_slash_at_the_end_is_the_same_folder, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_did_not_end_is_not_taken_for_a_folder, begin, end),
+        cmocka_unit_test_setup_teardown(test_folders_that_can_not_be_made, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
