@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "wallet/problems.h"
 
 /* Room that must be left in the arena before a command goes to the store: its answer must fit whatever the decision is. */
@@ -11,6 +12,7 @@
 #define CREDIT_ITEM_ROOM_BYTES 1024u
 
 #define PASSWORD_CHARACTERS_MIN 8
+#define READER_PAUSE_US         CLOCK_SECOND_US
 
 /* ---- reading ---- */
 
@@ -118,10 +120,22 @@ void flow_answer_json(struct exchange *exchange, const struct buffer *buffer) {
     }
 }
 
+void flow_open_reader(struct wallet *wallet, size_t loop_index) {
+    struct wallet_loop *loop = &wallet->loops[loop_index];
+    loop->reader_due_us = clock_monotonic_us(wallet->service.clock) + READER_PAUSE_US;
+    struct result opened = reader_open(wallet->database_path, &loop->reader);
+    if (result_is_ok(opened)) return;
+    loop->reader = NULL;
+    LOG(LOG_ERROR, "reader_not_opened", LOG_STRING("reason", result_name(opened)), LOG_INTEGER("loop", loop_index));
+}
+
 struct reader *flow_reader(struct exchange *exchange) {
-    struct reader *reader = wallet_of(exchange)->loops[exchange->loop_index].reader;
-    if (reader == NULL) flow_refuse_storage(exchange, result_error(RESULT_IO));
-    return reader;
+    struct wallet *wallet = wallet_of(exchange);
+    const struct wallet_loop *loop = &wallet->loops[exchange->loop_index];
+    bool is_due = loop->reader == NULL && clock_monotonic_us(wallet->service.clock) >= loop->reader_due_us;
+    if (is_due) flow_open_reader(wallet, exchange->loop_index);
+    if (loop->reader == NULL) flow_refuse_storage(exchange, result_error(RESULT_IO));
+    return loop->reader;
 }
 
 void flow_write_next(struct json_writer *writer, struct arena *arena, int64_t next) {

@@ -35,7 +35,9 @@ void flow_finish_problem(struct exchange *exchange, const struct problem *proble
 void flow_finish_storage(struct exchange *exchange, struct result failure); /* 503, by the kind of failure */
 /* Sets what the writer has written, 200; 503 overloaded when the arena was too small. */
 void flow_answer_json(struct exchange *exchange, const struct buffer *buffer);
-/* The loop's reader; NULL: 503. */
+/* The loop's reader; NULL: 503. One that could not be opened is tried again, at most once a second: a disk that failed for a moment when the
+ * service started must not cost the loop its reads until the next start. */
+void flow_open_reader(struct wallet *wallet, size_t loop_index); /* on the loop's thread, when it starts */
 struct reader *flow_reader(struct exchange *exchange);
 /* "next_cursor": a cursor of one word, or null for 0. */
 void flow_write_next(struct json_writer *writer, struct arena *arena, int64_t next);

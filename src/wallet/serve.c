@@ -8,6 +8,7 @@
 #include "wallet/command.h"
 #include "wallet/data.h"
 #include "wallet/engine.h"
+#include "wallet/flow.h"
 #include "wallet/wallet.h"
 
 #define TRUSTED_MAX      (1u + PARAM_LIST_MAX) /* ourselves and the services */
@@ -87,13 +88,8 @@ static struct result load_ended_sessions(struct serving *serving, int64_t since_
 
 static void loop_started(void *self, size_t loop_index) {
     struct wallet *wallet = self;
-    struct wallet_loop *loop = &wallet->loops[loop_index];
-    id_source_init_system(&loop->ids);
-    struct result opened = reader_open(wallet->database_path, &loop->reader);
-    if (!result_is_ok(opened)) {
-        loop->reader = NULL;
-        LOG(LOG_ERROR, "reader_not_opened", LOG_STRING("reason", result_name(opened)), LOG_INTEGER("loop", loop_index));
-    }
+    id_source_init_system(&wallet->loops[loop_index].ids);
+    flow_open_reader(wallet, loop_index);
 }
 
 static void loop_stopped(void *self, size_t loop_index) {

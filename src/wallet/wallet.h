@@ -12,6 +12,7 @@
 /* What belongs to one loop: touched by its thread only. */
 struct wallet_loop {
     struct reader *reader; /* NULL when the database can't be read: 503 */
+    int64_t reader_due_us; /* while it is NULL: when to try again, monotonic */
     struct id_source ids;
 };
 
