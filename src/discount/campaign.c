@@ -212,7 +212,8 @@ enum campaign_verdict campaign_resume(struct campaign *campaign, int64_t now_us)
 enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us) {
     if (campaign == NULL) return CAMPAIGN_NOT_FOUND;
     if (gate_of(campaign, now_us) == GATE_ENDED) return CAMPAIGN_UNCHANGED;
-    campaign->ended_at_us = now_us;
+    /* Never before its last place, not even when the clock was set back between two starts. */
+    campaign->ended_at_us = now_us < campaign->last_redeemed_at_us ? campaign->last_redeemed_at_us : now_us;
     mark_changed(campaign, now_us, true);
     return CAMPAIGN_DONE;
 }
