@@ -13,9 +13,9 @@
 #define THINK_MOST_US     600000
 #define PATIENCE_US       20000000 /* longer than the services' own time-outs */
 #define SHORT_PATIENCE_US 400000
-#define ROUNDS_MOST       40u
 #define COPIES_MOST       4
 #define PAUSE_MOST_US     800000
+#define PROMPT_US         300000 /* with two services at rest and nothing that fails */
 #define TOKEN_OLD_US      600000000
 
 struct people people;
@@ -238,6 +238,7 @@ static void send_round(struct intent *intent);
 
 static void send_again(void *context) {
     struct intent *intent = context;
+    intent->is_retry_due = false;
     if (intent->state == INTENT_OPEN) send_round(intent);
 }
 
@@ -245,6 +246,7 @@ static void log_in_again(struct actor *actor) { actor->token_size = 0; }
 
 static void end_intent(struct intent *intent, enum intent_state state) {
     intent->state = state;
+    intent->done_us = world.now_us;
     struct actor *actor = intent->actor;
     if (actor->intent != intent) return;
     actor->intent = NULL;
@@ -252,10 +254,8 @@ static void end_intent(struct intent *intent, enum intent_state state) {
 }
 
 static void retry(struct intent *intent) {
-    if (intent->rounds >= ROUNDS_MOST && world.has_faults) {
-        end_intent(intent, INTENT_ABANDONED);
-        return;
-    }
+    if (intent->is_retry_due) return;
+    intent->is_retry_due = true;
     world_after(random_between(&world.random, 1000, PAUSE_MOST_US), send_again, intent);
 }
 
@@ -290,12 +290,12 @@ static void on_answer(struct link_request *request, const struct link_answer *an
         return;
     }
     enum verdict verdict = judge_answer(intent, answer);
+    if (intent->prompt_us != 0) judge_prompt(intent, verdict);
     if (intent->state != INTENT_OPEN) return;
     switch (verdict) {
     case VERDICT_DONE:
         if (world_fault(FAULT_CLIENT_REPEATS)) {
-            intent->rounds++;
-            world_after(random_between(&world.random, 0, PAUSE_MOST_US), send_again, intent);
+            retry(intent);
             return;
         }
         end_intent(intent, INTENT_ANSWERED);
@@ -360,7 +360,7 @@ static void send_round(struct intent *intent) {
         judge_begin(intent);
     }
     world_note("actor %u sends intent %u: %s %.60s", intent->actor->index, intent->number, intent_kind_name(intent->kind), intent->body);
-    bool may_copy = may_repeat_blindly(intent) && intent->kind != INTENT_REFRESH && intent->kind != INTENT_LOGIN;
+    bool may_copy = intent->prompt_us == 0 && may_repeat_blindly(intent) && intent->kind != INTENT_REFRESH && intent->kind != INTENT_LOGIN;
     int copies = may_copy && chance(10) ? (int)random_between(&world.random, 2, COPIES_MOST) : 1;
     intent->rounds++;
     for (int i = 0; i < copies; i++) send_copy(intent);
@@ -392,7 +392,9 @@ static uint32_t at_most(uint32_t value, uint32_t most) { return most != 0 && val
 
 void actors_begin_world(void) {
     memset(&people, 0, sizeof people);
-    people.user_count = at_most((uint32_t)random_between(&world.random, 1, USERS_MAX), world.limits.users_max);
+    /* Mostly few: what goes wrong with many goes wrong with few, and sooner. */
+    uint64_t most = random_below(&world.random, 8) == 0 ? USERS_MAX : USERS_MAX / 3;
+    people.user_count = at_most((uint32_t)random_between(&world.random, 1, (int64_t)most), world.limits.users_max);
     people.campaign_count = (uint32_t)random_between(&world.random, 1, CAMPAIGNS_MAX - 1);
     uint32_t actions = at_most((uint32_t)random_between(&world.random, 2, 14), world.limits.actions_max);
     for (uint32_t i = 0; i < people.campaign_count; i++) {
@@ -422,19 +424,39 @@ bool actors_are_quiet(void) {
     return true;
 }
 
-static void ask_at_the_end(void *context) {
-    struct actor *actor = context;
-    if (actor->intent != NULL) return;
-    if (actor->token_size == 0) {
-        actor->intent = want_session(actor);
-    } else if (actor->is_operator) {
-        return;
-    } else {
-        actor->intent = want_read(actor, INTENT_WALLET, "/v1/wallet");
-    }
-    send_round(actor->intent);
+static void end_with(struct actor *actor, struct intent *intent) {
+    actor->intent = intent;
+    intent->prompt_us = PROMPT_US;
+    send_round(intent);
 }
 
-void actors_ask_at_the_end(void) {
-    for (uint32_t i = 0; i <= people.user_count; i++) ask_at_the_end(&people.actors[i]);
+void actors_end_with_login(void) {
+    for (uint32_t i = 0; i <= people.user_count; i++) {
+        struct actor *actor = &people.actors[i];
+        if (actor->is_registered) end_with(actor, want_session(actor));
+    }
+}
+
+void actors_end_with_campaign(void) {
+    struct campaign_plan *last = &people.campaigns[people.campaign_count++];
+    snprintf(last->code, sizeof last->code, "LAST");
+    last->amount = 1000;
+    last->places = (int64_t)people.user_count;
+    struct actor *last_operator = &people.actors[people.user_count];
+    struct intent *intent = want_campaign(last_operator, last);
+    char *times = strstr(intent->body, ",\"starts_at"); /* from now on, without an end */
+    if (times == NULL) times = strstr(intent->body, ",\"ends_at");
+    if (times != NULL) memcpy(times, "}", 2);
+    end_with(last_operator, intent);
+}
+
+void actors_end_with_users(void) {
+    for (uint32_t i = 0; i < people.user_count; i++) {
+        struct actor *actor = &people.actors[i];
+        if (!actor->is_registered) continue;
+        struct intent *intent = want_redemption(actor, &people.campaigns[people.campaign_count - 1]);
+        memcpy(intent->phone, actor->own_phone, sizeof intent->phone);
+        BODY(intent, "{\"code\":\"LAST\",\"phone\":\"%s\"}", intent->phone);
+        end_with(actor, intent);
+    }
 }

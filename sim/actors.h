@@ -78,7 +78,10 @@ struct intent {
     struct process *to;
     uint32_t sends, refusals; /* copies sent; definite refusals that came back */
     uint32_t rounds;          /* of sending again */
+    bool is_retry_due;        /* one is enough, however many copies ask for it */
     int64_t first_sent_us;
+    int64_t done_us;      /* when its actor turned to something else; 0: not yet */
+    int64_t prompt_us;    /* at the end: it must be answered within so long; 0: whenever */
     bool is_spoiled;      /* another body went out under its key */
     bool has_other_body;  /* it is that other body */
     int status;           /* of the first definite answer; 0: none */
@@ -100,6 +103,9 @@ extern struct people people;
 
 void actors_begin_world(void);
 bool actors_are_quiet(void); /* nobody has anything in progress or to do */
-/* At the end: each user asks once more for each campaign and for its wallet; the answers must be definite. */
-void actors_ask_at_the_end(void);
+/* At the end, in peace: everybody logs in, the operator makes one more campaign, and then each user who has an account redeems it and looks at the wallet. All of it
+ * must work at once. */
+void actors_end_with_login(void);
+void actors_end_with_campaign(void);
+void actors_end_with_users(void);
 const char *intent_kind_name(enum intent_kind kind);

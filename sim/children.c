@@ -16,8 +16,8 @@
 #define LIFETIME_S    60 /* of real time: a world takes milliseconds */
 #define HANDLER_BYTES 65536
 
-extern int __wrap_planted_fault;
-int __wrap_planted_fault;
+extern int planted_fault;
+int planted_fault;
 
 struct slot {
     pid_t pid; /* 0: free */
@@ -67,7 +67,7 @@ static void live(const struct slot *slot) {
     if (!slot->job.limits.prints_events) CHECK(dup2(slot->text_fd, STDERR_FILENO) >= 0);
     catch_signals();
     alarm(LIFETIME_S);
-    __wrap_planted_fault = slot->job.planted;
+    planted_fault = slot->job.planted;
     run_world(slot->job.seed, &slot->job.limits);
     fill_outcome(slot->outcome);
     if (world.has_failed && !slot->job.limits.prints_events) world_print_events(STDERR_FILENO);
@@ -121,7 +121,7 @@ static struct slot *await_one(void) {
         }
         return slot;
     }
-    CHECK(!"a child that is not ours");
+    CHECK(false && "a child that is not ours");
     return NULL;
 }
 

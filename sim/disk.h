@@ -36,7 +36,6 @@ struct disk_file {
 struct disk {
     struct disk_file files[DISK_FILES_MAX];
     bool is_full;
-    uint64_t writes;   /* ever, for the oracle */
     uint64_t calls;    /* so far, of this incarnation */
     uint64_t crash_at; /* the call in which the process dies; 0: none */
 };

@@ -109,7 +109,6 @@ static int vfs_write(sqlite3_file *file, const void *data, int size, sqlite3_int
         return SQLITE_IOERR_WRITE;
     }
     disk_write(handle->file, data, (size_t)size, (size_t)offset);
-    handle->process->disk.writes++;
     pass(handle, "after write");
     return SQLITE_OK;
 }
@@ -132,7 +131,6 @@ static int vfs_sync(sqlite3_file *file, int flags) {
         return SQLITE_IOERR_FSYNC;
     }
     disk_sync(handle->file);
-    handle->process->disk.writes++;
     pass(handle, "after sync");
     return SQLITE_OK;
 }
@@ -230,6 +228,15 @@ static int vfs_shm_lock(sqlite3_file *file, int offset, int count, int flags) {
         }
     }
     return SQLITE_OK;
+}
+
+/* The first of its two copies is written last (wal.c, walIndexWriteHdr). */
+bool disk_vfs_wal_header(struct disk *disk, const char *name, uint8_t ret_header[DISK_WAL_HEADER_BYTES]) {
+    const struct disk_file *file = disk_find(disk, name);
+    const struct locks *locks = file == NULL ? NULL : file->locks;
+    if (locks == NULL || locks->regions[0] == NULL) return false;
+    memcpy(ret_header, locks->regions[0], DISK_WAL_HEADER_BYTES);
+    return true;
 }
 
 static void vfs_shm_barrier(sqlite3_file *file) { (void)file; }

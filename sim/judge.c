@@ -8,7 +8,7 @@
 #include "sim/oracle.h"
 #include "sim/world.h"
 
-#define SETTLE_MS 2000
+#define COPY_LATE_US INT64_C(10000000) /* a copy of a request may take effect so long after its sender was answered */
 
 /* An answer, taken apart. */
 struct parsed {
@@ -118,16 +118,7 @@ void judge_begin(struct intent *intent) {
 }
 
 static void learn_campaign(struct campaign_plan *campaign) {
-    struct statement *statement = oracle_query(PROCESS_DISCOUNT, "SELECT number, id FROM campaigns WHERE code = ?1");
-    if (statement == NULL) return;
-    bool is_row = false;
-    statement_bind_text(statement, 1, text_of(campaign->code));
-    struct result stepped = statement_step(statement, &is_row);
-    if (result_is_ok(stepped) && is_row) {
-        campaign->number = statement_integer(statement, 0);
-        campaign->id = statement_id(statement, 1);
-    }
-    statement_reset(statement);
+    (void)oracle_find_campaign(text_of(campaign->code), &campaign->number, &campaign->id);
 }
 
 /* ---- whether a campaign was so at some moment since the first sending ---- */
@@ -152,7 +143,8 @@ static bool is_early(const struct campaign_moment *moment) { return moment->star
 static bool is_under_way(const struct intent *intent, enum intent_kind kind) {
     for (uint32_t i = 0; i < people.intent_count; i++) {
         const struct intent *other = people.intents[i];
-        if (other->kind == kind && other->campaign == intent->campaign && other->sends > 0) return true;
+        if (other->kind != kind || other->campaign != intent->campaign || other->sends == 0) continue;
+        if (other->done_us == 0 || other->done_us + COPY_LATE_US >= intent->first_sent_us) return true;
     }
     return false;
 }
@@ -175,7 +167,8 @@ static void judge_redeemed(struct intent *intent, int status, const struct json_
     if (result_is_ok(stepped) && !is_there) {
         wrong(intent, "5 what a 2xx said is on disk", "the redemption is not there");
     } else if (result_is_ok(stepped)) {
-        bool is_mine = id_equal(statement_id(row, 0), intent->actor->user_id);
+        if (id_is_zero(intent->actor->user_id)) learn_user(intent->actor);
+        bool is_mine = id_is_zero(intent->actor->user_id) || id_equal(statement_id(row, 0), intent->actor->user_id);
         bool is_at = statement_integer(row, 1) == json_get_integer(root, "position", -1);
         struct text said = json_get_text(root, "status");
         bool is_credited = statement_integer(row, 2) == 1, says_credited = text_equal(said, TEXT("credited"));
@@ -198,7 +191,8 @@ static void judge_redeem_refusal(struct intent *intent, const struct link_answer
     bool has_won = had_won_before(intent);
     if (is_code(parsed, "sold_out")) {
         if (has_won) wrong(intent, "a winner's repeat gets the redemption", "sold_out");
-        if (!was_so(intent, is_sold_out)) wrong(intent, "every refusal was right", "sold_out, but there were places all the time");
+        if (!was_so(intent, is_sold_out) && !is_under_way(intent, INTENT_PATCH))
+            wrong(intent, "every refusal was right", "sold_out, but there were places all the time");
     } else if (is_code(parsed, "campaign_ended")) {
         if (has_won) wrong(intent, "a winner's repeat gets the redemption", "campaign_ended");
         if (!was_so(intent, is_ended) && !is_under_way(intent, INTENT_END)) wrong(intent, "every refusal was right", "campaign_ended");
@@ -434,10 +428,20 @@ static enum verdict judge_unauthorized(struct intent *intent) {
     return VERDICT_RELOGIN;
 }
 
+/* Only what fails may be an excuse. */
+static void judge_unavailable(const struct intent *intent, const struct parsed *parsed) {
+    static const enum sim_fault of_disks[] = {FAULT_WRITE_ERROR, FAULT_SYNC_ERROR, FAULT_READ_ERROR, FAULT_DISK_FULL};
+    bool has_disk_fault = false;
+    for (size_t i = 0; i < ARRAY_COUNT(of_disks); i++) has_disk_fault = has_disk_fault || world.fault_counts[of_disks[i]] > 0;
+    if (is_code(parsed, "storage_unavailable") && !has_disk_fault) wrong(intent, "503 has a reason", "no disk has failed");
+    if (is_code(parsed, "overloaded") && world.fault_counts[FAULT_QUEUE_FULL] == 0) wrong(intent, "503 has a reason", "no queue was short");
+}
+
 static enum verdict judge(struct intent *intent, const struct link_answer *answer, struct parsed *parsed) {
     int status = answer->status;
     if (status >= 500 && status != 503) wrong(intent, "a service has no defects", "5xx");
     if (status == 401) return judge_unauthorized(intent);
+    if (status == 503) judge_unavailable(intent, parsed);
     if (status == 503 || status == 429) return VERDICT_RETRY;
     if (intent->status == 0) {
         intent->status = status;
@@ -468,6 +472,20 @@ enum verdict judge_answer(struct intent *intent, const struct link_answer *answe
     return verdict;
 }
 
+void judge_prompt(const struct intent *intent, enum verdict verdict) {
+    int64_t passed_us = world.now_us - intent->first_sent_us;
+    /* A queue that was made short stays so until the service starts again. */
+    if (world.fault_counts[FAULT_QUEUE_FULL] > 0) return;
+    bool is_paid = intent->kind != INTENT_REDEEM || intent->status == 201;
+    if (verdict != VERDICT_DONE || intent->status >= 300 || !is_paid) {
+        wrong(intent, "services at rest do what they are asked", "they refuse, or it is not paid yet");
+    } else if (passed_us > intent->prompt_us) {
+        char text[64];
+        snprintf(text, sizeof text, "an answer after %lld ms", (long long)passed_us / 1000);
+        wrong(intent, "services at rest answer at once", text);
+    }
+}
+
 /* ---- the end ---- */
 
 static void end_transfer(const struct intent *intent) {
@@ -495,6 +513,27 @@ static void end_redemption(const struct intent *intent) {
     if (is_known && status != 1) wrong(intent, "nobody who was promised is unpaid", "not credited");
 }
 
+/* What Wallet was given for each campaign is what Discount believes it was. */
+static void end_funds(void) {
+    struct statement *campaign = oracle_query(
+        PROCESS_DISCOUNT,
+        "SELECT lower(substr(hex(id),1,8)||'-'||substr(hex(id),9,4)||'-'||substr(hex(id),13,4)||'-'||substr(hex(id),17,4)||'-'||"
+        "substr(hex(id),21)), fund_confirmed, redeemed * amount FROM campaigns");
+    struct statement *fund = oracle_query(PROCESS_WALLET, "SELECT funded, credited FROM fund WHERE caller = 'discount' AND reference = ?1");
+    if (campaign == NULL || fund == NULL) return;
+    bool is_campaign = false, is_fund = false;
+    while (result_is_ok(statement_step(campaign, &is_campaign)) && is_campaign) {
+        struct text reference = statement_text(campaign, 0);
+        statement_bind_text(fund, 1, reference);
+        struct result stepped = statement_step(fund, &is_fund);
+        bool agrees = result_is_ok(stepped) && is_fund && statement_integer(fund, 0) == statement_integer(campaign, 1) &&
+                      statement_integer(fund, 1) == statement_integer(campaign, 2);
+        if (!agrees) world_fail("6 a campaign has its fund", "%.*s", (int)reference.size, reference.data);
+        statement_reset(fund);
+    }
+    statement_reset(campaign);
+}
+
 static void end_query(enum process_index index, const char *invariant, const char *sql) {
     struct statement *statement = oracle_query(index, sql);
     if (statement == NULL) return;
@@ -515,6 +554,7 @@ void judge_end(void) {
     end_query(
         PROCESS_WALLET, "nobody is paid for nothing",
         "SELECT 'transfer ' || sequence || ' ' || description FROM transfer WHERE kind = 2 AND description NOT LIKE 'intent %' LIMIT 1");
+    end_funds();
     for (uint32_t i = 0; i < people.intent_count && !world.has_failed; i++) {
         const struct intent *intent = people.intents[i];
         if (intent->kind == INTENT_TRANSFER) end_transfer(intent);

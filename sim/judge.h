@@ -15,5 +15,7 @@ enum verdict {
 void judge_begin(struct intent *intent);
 /* Fails the world when the answer is wrong. */
 enum verdict judge_answer(struct intent *intent, const struct link_answer *answer);
+/* At the end, in peace: a success, and soon. */
+void judge_prompt(const struct intent *intent, enum verdict verdict);
 /* At the very end, over both databases: every answer that somebody saw is still true, and nothing is there that nobody asked for. */
 void judge_end(void);

@@ -10,10 +10,8 @@
 #include "sim/world.h"
 #include "wallet_schema.h"
 
-#define STATEMENTS_MAX   64u
-#define ACCOUNTS_MAX     128u
-#define POLLED_STEPS     64u /* after a write: its commit is seen by then */
-#define CROSS_QUERY_ROWS 4096u
+#define STATEMENTS_MAX 64u
+#define ACCOUNTS_MAX   128u
 
 struct kept_statement {
     const char *sql;
@@ -25,12 +23,12 @@ struct watched {
     uint32_t incarnation; /* of the process that it was opened in */
     struct kept_statement statements[STATEMENTS_MAX];
     size_t statement_count;
-    uint64_t writes_seen;
-    uint64_t written_step;
-    int64_t version_seen;
+    uint8_t header[DISK_WAL_HEADER_BYTES]; /* of the WAL, when it was last looked at */
 };
 
 struct campaign_track {
+    char code[32];
+    struct id id;
     struct campaign_moment *moments;
     size_t count, capacity;
 };
@@ -128,6 +126,10 @@ static const struct invariant invariants[] = {
     {"1 positions are in the order of arrival", PROCESS_DISCOUNT,
      "SELECT 'redemption key ' || b.key FROM redemptions a JOIN redemptions b ON b.key = a.key + 1 WHERE b.claimed_at < a.claimed_at LIMIT "
      "1"},
+    {"nobody gets a place before the start or after the end", PROCESS_DISCOUNT,
+     "SELECT 'redemption key ' || r.key FROM redemptions r JOIN campaigns c ON c.number = r.campaign_number WHERE r.claimed_at < "
+     "c.starts_at"
+     " OR (c.ends_at <> 0 AND r.claimed_at >= c.ends_at) OR (c.ended_at <> 0 AND r.claimed_at > c.ended_at) LIMIT 1"},
     {"2 one living redemption per user", PROCESS_DISCOUNT,
      "SELECT 'user ' || hex(user_id) FROM redemptions GROUP BY campaign_number, user_id HAVING count(*) > 1 LIMIT 1"},
     {"2 one living redemption per phone", PROCESS_DISCOUNT,
@@ -237,6 +239,10 @@ static void keep_campaign(int64_t number, const struct campaign_moment *moment) 
             world_fail("5 what was committed stays", "campaign %lld: redeemed %lld after %lld, credited %lld after %lld", (long long)number,
                        (long long)moment->redeemed, (long long)before->redeemed, (long long)moment->credited, (long long)before->credited);
         }
+        bool has_more = moment->redeemed > before->redeemed, is_same_version = moment->version == before->version;
+        if (has_more && is_same_version && (before->is_paused != 0 || before->ended_at_us != 0)) {
+            world_fail("a paused or ended campaign gives no places", "campaign %lld", (long long)number);
+        }
         if (memcmp(&moment->max_redemptions, &before->max_redemptions, sizeof *moment - sizeof moment->at_us) == 0) return;
     }
     if (track->count == track->capacity) {
@@ -249,7 +255,7 @@ static void keep_campaign(int64_t number, const struct campaign_moment *moment) 
 
 static void keep_campaigns(void) {
     struct statement *statement = oracle_query(PROCESS_DISCOUNT, "SELECT number, max_redemptions, redeemed, credited, is_paused, ended_at, "
-                                                                 "starts_at, ends_at, version FROM campaigns");
+                                                                 "starts_at, ends_at, version, code, id FROM campaigns");
     if (statement == NULL) return;
     size_t rows = 0, known = 0;
     while (step(PROCESS_DISCOUNT, statement)) {
@@ -263,6 +269,10 @@ static void keep_campaigns(void) {
                                          .ends_at_us = statement_integer(statement, 7),
                                          .version = statement_integer(statement, 8)};
         keep_campaign(statement_integer(statement, 0), &moment);
+        struct campaign_track *track = &campaigns[statement_integer(statement, 0) - 1];
+        struct text code = statement_text(statement, 9);
+        snprintf(track->code, sizeof track->code, "%.*s", (int)code.size, code.data);
+        track->id = statement_id(statement, 10);
         rows++;
     }
     statement_reset(statement);
@@ -319,6 +329,16 @@ struct history oracle_campaign_history(int64_t number) {
     return (struct history){campaigns[number - 1].moments, campaigns[number - 1].count};
 }
 
+bool oracle_find_campaign(struct text code, int64_t *ret_number, struct id *ret_id) {
+    for (size_t i = 0; i < ORACLE_CAMPAIGNS_MAX; i++) {
+        if (campaigns[i].count == 0 || !text_equal(text_of(campaigns[i].code), code)) continue;
+        *ret_number = (int64_t)i + 1;
+        *ret_id = campaigns[i].id;
+        return true;
+    }
+    return false;
+}
+
 size_t history_first(struct history history, int64_t from_us) {
     size_t first = 0;
     while (first + 1 < history.count && history.moments[first + 1].at_us <= from_us) first++;
@@ -334,17 +354,15 @@ struct balance_history oracle_balance_history(int64_t account_number) {
 
 static bool has_committed(enum process_index index) {
     struct watched *one = &watched[index];
-    bool was_new = one->database == NULL || one->incarnation != processes[index].incarnation;
+    struct process *process = &processes[index];
+    uint8_t header[DISK_WAL_HEADER_BYTES];
+    if (process->state != PROCESS_UP) return false;
+    if (!disk_vfs_wal_header(&process->disk, index == PROCESS_WALLET ? "wallet.db" : "discount.db", header)) return false;
+    bool was_open = one->database != NULL && one->incarnation == process->incarnation;
+    if (was_open && memcmp(header, one->header, sizeof header) == 0) return false;
     if (!open_database(index)) return false;
-    if (processes[index].disk.writes != one->writes_seen) {
-        one->writes_seen = processes[index].disk.writes;
-        one->written_step = world.step;
-    }
-    if (!was_new && world.step - one->written_step > POLLED_STEPS) return false;
-    int64_t version = oracle_integer(index, "PRAGMA data_version", one->version_seen);
-    bool has_changed = version != one->version_seen;
-    one->version_seen = version;
-    return was_new || has_changed;
+    memcpy(one->header, header, sizeof header);
+    return true;
 }
 
 void oracle_after_step(void) {

@@ -29,6 +29,8 @@ struct history {
 };
 /* Of the campaign with this number, 1 to ORACLE_CAMPAIGNS_MAX, oldest first. */
 struct history oracle_campaign_history(int64_t number);
+/* Its number and id by its code; false: no such campaign was ever committed. */
+bool oracle_find_campaign(struct text code, int64_t *ret_number, struct id *ret_id);
 /* The moments that touch the interval: [*ret_first, end). */
 size_t history_first(struct history history, int64_t from_us);
 

@@ -10,7 +10,7 @@
 
 #define RESTART_LEAST_US   500
 #define RESTART_MOST_US    2000000
-#define CRASH_CALLS_MOST   400
+#define CRASH_CALLS_BITS   13
 #define PLANNED_CRASH_RATE 3 /* one of so many incarnations dies in a disk call that was chosen at its start */
 
 extern int wallet_main(int argc, char **argv);
@@ -119,6 +119,8 @@ void process_begin_world(void) {
         disk_copy(&process->disk, &first_disks[i]);
         process->wall_offset_us = process->drift_ppm = process->drift_from_us = process->drifted_us = 0;
         process->server = NULL;
+        process->wall_min_us = INT64_MAX;
+        process->wall_max_us = 0;
         if (world_fault(FAULT_CLOCK_DRIFT)) process_set_drift(process, random_between(&world.random, -2000, 2000));
     }
 }
@@ -152,11 +154,10 @@ void process_start(struct process *process) {
     process->state = PROCESS_STARTING;
     process->incarnation++;
     restore_memory(process);
-    process->wall_min_us = INT64_MAX;
-    process->wall_max_us = 0;
     (void)process_wall_us(process);
     bool is_planned = world.fault_per_million[FAULT_CRASH_DISK] > 0 && random_below(&world.random, PLANNED_CRASH_RATE) == 0;
-    uint64_t call = random_below(&world.random, CRASH_CALLS_MOST) + 1;
+    /* An early one as often as a late one. */
+    uint64_t call = random_below(&world.random, UINT64_C(1) << random_between(&world.random, 3, CRASH_CALLS_BITS)) + 1;
     process->disk.crash_at = world.has_faults && is_planned ? call : 0;
     world_note("%s: starts, incarnation %u", process->name, process->incarnation);
     (void)fiber_spawn(process, "main", run_main, process);

@@ -36,7 +36,7 @@ struct process {
     int64_t drift_ppm;
     int64_t drift_from_us;            /* true time from which on the drift counts */
     int64_t drifted_us;               /* its monotonic clock at that time */
-    int64_t wall_min_us, wall_max_us; /* what its wall clock has shown since it was started */
+    int64_t wall_min_us, wall_max_us; /* what its wall clock has shown in this world */
     struct unit_server *server;       /* NULL until it listens */
 };
 

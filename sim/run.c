@@ -18,13 +18,21 @@
 #define BUSY_MOST_US     INT64_C(120000000) /* of faults, then the world is left in peace */
 #define QUIET_MOST_US    INT64_C(90000000)
 #define QUIET_STEPS_MOST 1000000u
+#define REST_US          INT64_C(15000000)
+
+/* From a millisecond to two hours, each order of magnitude as often. */
+static int64_t jump_us(void) {
+    int64_t most_us = 2000;
+    for (uint64_t doublings = random_below(&world.random, 22); doublings > 0; doublings--) most_us *= 2;
+    return random_between(&world.random, 1000, most_us > JUMP_MOST_US ? JUMP_MOST_US : most_us);
+}
 
 static void move_clocks(void *context) {
     (void)context;
     if (!world.has_faults) return;
     for (size_t i = 0; i < PROCESS_COUNT; i++) {
-        if (world_fault(FAULT_CLOCK_FORWARD)) process_jump_clock(&processes[i], random_between(&world.random, 1, JUMP_MOST_US));
-        if (world_fault(FAULT_CLOCK_BACK)) process_jump_clock(&processes[i], -random_between(&world.random, 1, JUMP_MOST_US));
+        if (world_fault(FAULT_CLOCK_FORWARD)) process_jump_clock(&processes[i], jump_us());
+        if (world_fault(FAULT_CLOCK_BACK)) process_jump_clock(&processes[i], -jump_us());
     }
     world_after(CLOCK_TICK_US, move_clocks, NULL);
 }
@@ -93,6 +101,15 @@ void run_world(uint64_t seed, const struct world_limits *limits) {
     if (world.has_failed) return;
     leave_in_peace();
     if (!run_quiet("after the faults")) return;
-    actors_ask_at_the_end();
-    if (run_quiet("last questions")) judge_end();
+    /* Long enough for every loop that sleeps to go to sleep, and for back-offs to pass. */
+    int64_t rested_us = world.now_us + REST_US;
+    while (world.now_us < rested_us && step()) {
+    }
+    if (!run_quiet("after a rest")) return; /* a late copy may have made something */
+    void (*const last[])(void) = {actors_end_with_login, actors_end_with_campaign, actors_end_with_users};
+    for (size_t i = 0; i < ARRAY_COUNT(last) && !world.has_failed; i++) {
+        last[i]();
+        if (!run_quiet("last wishes")) return;
+    }
+    if (!world.has_failed) judge_end();
 }

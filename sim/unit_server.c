@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "sim/link.h"
 #include "sim/world.h"
+#include "store/store.h"
 
 struct arrived {
     struct exchange exchange;
@@ -189,6 +190,15 @@ struct result server_start(const struct http_service *service, const struct serv
     world_note("%s: serves", server->process->name);
     *ret_server = server;
     return result_ok();
+}
+
+/* In some worlds the store's queue is short. */
+struct result __real_store_create(const struct store_engine *engine, const struct store_options *options, struct store **ret_store);
+struct result __wrap_store_create(const struct store_engine *engine, const struct store_options *options, struct store **ret_store);
+struct result __wrap_store_create(const struct store_engine *engine, const struct store_options *options, struct store **ret_store) {
+    struct store_options shorter = *options;
+    if (fiber_current() != NULL && world_fault(FAULT_QUEUE_FULL)) shorter.queue_limit = (uint32_t)random_between(&world.random, 1, 4);
+    return __real_store_create(engine, &shorter, ret_store);
 }
 
 uint16_t server_port(const struct server *server) {

@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "sim/fiber.h"
 
-#define PENDING_MAX    4096u
+#define PENDING_MAX    32768u
 #define TURN_MOST_US   20      /* of true time for one turn of a fiber */
 #define NOT_TILL_FIRST 400000u /* of a million worlds that have the fault at all: the share that leaves it out */
 
@@ -170,11 +170,6 @@ bool world_step(void) {
     struct pending due = take_first();
     due.act(due.context);
     return !world.has_failed;
-}
-
-void world_run_until(int64_t until_us) {
-    while (world.now_us < until_us && world_step()) {
-    }
 }
 
 void world_reach(const char *name) {

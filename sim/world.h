@@ -82,8 +82,6 @@ void world_print_events(int fd); /* the last ones; only calls that a signal hand
 void world_after(int64_t delay_us, void (*act)(void *context), void *context);
 /* Takes one step; false when nothing is left to do, or the world has failed. */
 bool world_step(void);
-/* Steps until this time. */
-void world_run_until(int64_t until_us);
 
 /* Named states that worlds have been in, for the coverage. `name` is a constant. */
 void world_reach(const char *name);

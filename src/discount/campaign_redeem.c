@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/planted.h"
 #include "discount/campaign.h"
 
 int redeem_rejection(enum redeem_verdict verdict) {
@@ -23,7 +24,7 @@ static struct redemption *claim(struct campaign_set *set, struct campaign *campa
     CHECK(campaign->redeemed < campaign->max_redemptions);
     CHECK(redemption_by_id(set, request->redemption_id) == NULL);
     /* A clock that was set back while we were stopped must not put a position before the one ahead of it. */
-    if (now_us < campaign->last_redeemed_at_us) now_us = campaign->last_redeemed_at_us;
+    if (now_us < campaign->last_redeemed_at_us && !PLANTED(TIME_GOES_BACK)) now_us = campaign->last_redeemed_at_us;
     campaign->redeemed++;
     campaign->sequence++;
     campaign->is_changed = true;
@@ -61,15 +62,16 @@ enum redeem_verdict campaign_redeem(struct campaign_set *set, const struct redee
     struct gate_times times = {.starts_at_us = campaign->starts_at_us,
                                .ends_at_us = campaign->ends_at_us,
                                .ended_at_us = campaign->ended_at_us,
-                               .is_paused = campaign->is_paused};
+                               .is_paused = campaign->is_paused && !PLANTED(PAUSE_NOT_ASKED)};
+    if (PLANTED(EXPIRY_OFF_BY_ONE) && times.ends_at_us != 0) times.ends_at_us += 1000000;
     switch (campaign_gate(times, now_us)) {
     case GATE_NOT_STARTED: return REDEEM_NOT_STARTED;
     case GATE_PAUSED: return REDEEM_PAUSED;
     case GATE_ENDED: return REDEEM_ENDED;
     case GATE_OPEN: break;
     }
-    if (redemption_by_phone(set, campaign->number, &request->phone) != NULL) return REDEEM_PHONE_TAKEN;
-    if (campaign->redeemed >= campaign->max_redemptions) return REDEEM_SOLD_OUT;
+    if (redemption_by_phone(set, campaign->number, &request->phone) != NULL && !PLANTED(PHONE_NOT_ASKED)) return REDEEM_PHONE_TAKEN;
+    if (campaign->redeemed >= campaign->max_redemptions + PLANTED(ONE_PLACE_TOO_MANY)) return REDEEM_SOLD_OUT;
     *ret_redemption = claim(set, campaign, request, now_us);
     return REDEEM_CLAIMED;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/planted.h"
 
 #define FLUSH_RECORDS_INTERVAL_US (INT64_C(60) * CLOCK_SECOND_US)
 
@@ -287,6 +288,7 @@ static struct result engine_save(void *self) {
         if (set->campaigns[i].is_changed) TRY(engine->rows.put_campaign(engine->rows.self, &set->campaigns[i]));
     }
     for (size_t i = 0; i < set->redemption_count; i++) {
+        if (PLANTED(MARK_NOT_SAVED) && !set->redemptions[i].is_new) continue;
         if (set->redemptions[i].is_changed) TRY(engine->rows.put_redemption(engine->rows.self, &set->redemptions[i]));
     }
     for (const struct record_entry *entry = engine->set.records; entry != NULL; entry = entry->next) {
@@ -307,7 +309,7 @@ static void engine_rollback(void *self) {
     engine->rows.rollback(engine->rows.self);
     end_counters(engine, false);
     begin_set(engine);
-    engine->is_stale = true;
+    engine->is_stale = !PLANTED(WORKING_SET_KEPT_AFTER_ROLLBACK);
 }
 
 /* Winners first: whoever sees a campaign without free places must also see who has them. */
@@ -319,9 +321,11 @@ static void engine_publish(void *self) {
     }
     for (size_t i = 0; i < set->redemption_count; i++) {
         const struct redemption *redemption = &set->redemptions[i];
-        if (redemption->is_new) board_add_winner(engine->board, redemption->campaign_number, redemption->user_id, &redemption->phone);
+        if (redemption->is_new && !PLANTED(WINNER_NOT_PUBLISHED))
+            board_add_winner(engine->board, redemption->campaign_number, redemption->user_id, &redemption->phone);
     }
     for (size_t i = 0; i < set->campaign_count; i++) {
+        if (PLANTED(SNAPSHOT_NOT_PUBLISHED) && !set->campaigns[i].is_paused && set->campaigns[i].version > 2) continue;
         if (set->campaigns[i].is_changed) board_publish(engine->board, &set->campaigns[i]);
     }
     for (size_t i = 0; i < set->redemption_count; i++) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/planted.h"
 #include "discount/answer.h"
 #include "discount/settle_state.h"
 
@@ -100,7 +101,7 @@ bool settle_to_store(struct settler *settler, struct discount_operation *operati
 void settler_submit(struct settler *settler, struct discount_operation *operation) {
     bool was_empty;
     CHECK(result_is_ok(queue_push(&settler->queue, &operation->store.link, &was_empty)));
-    if (was_empty) waker_wake(&settler->waker);
+    if (was_empty && !PLANTED(SETTLER_NOT_WOKEN)) waker_wake(&settler->waker);
 }
 
 void settler_poke(struct settler *settler) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/planted.h"
 #include "discount/settle_state.h"
 
 #define ITEM_BYTES 256u /* of the body; for the first guess */
@@ -52,8 +53,10 @@ static struct text write_body(struct settle_batch *batch) {
     for (size_t i = 0; i < batch->claim_count; i++) {
         const struct settle_claim *claim = batch->claims[i];
         const struct board_slot *slot = board_slot(batch->settler->board, claim->campaign_number - 1);
+        struct id reference = claim->id;
+        if (PLANTED(NEW_REFERENCE_AT_EACH_TRY)) reference.bytes[15] ^= (uint8_t)batch->settler->attempts;
         json_begin_object(&writer);
-        json_id_member(&writer, "reference", claim->id);
+        json_id_member(&writer, "reference", reference);
         json_id_member(&writer, "user_id", claim->user_id);
         json_integer_member(&writer, "amount", slot->credit.amount_minor);
         json_text_member(&writer, "currency", text_of(currency_code(slot->credit.currency)));
@@ -271,7 +274,7 @@ void settle_batch_marked(struct settle_batch *batch, struct result outcome) {
     int64_t now_us = clock_now_us(settler->options.clock);
     for (size_t i = 0; i < batch->claim_count; i++) {
         struct settle_claim *claim = batch->claims[i];
-        if (!is_marked) {
+        if (!is_marked && !PLANTED(CLAIM_FORGOTTEN_WHEN_NOT_MARKED)) {
             /* Sent again, Wallet answers `replayed`, and it is marked then. */
             settle_claim_delay(settler, claim, settle_backoff_us(claim->attempts++, 0));
             continue;

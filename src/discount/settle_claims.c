@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/planted.h"
 #include "discount/settle_state.h"
 
 struct result settle_claims_init(struct settler *settler, size_t claims_max) {
@@ -10,7 +11,7 @@ struct result settle_claims_init(struct settler *settler, size_t claims_max) {
     if (settler->claims == NULL) return result_error(RESULT_FULL);
     TRY(map_init(&settler->by_id, claims_max));
     for (size_t i = 0; i < claims_max; i++) settle_claim_move(&settler->claims[i], &settler->free, CLAIM_FREE);
-    settler->must_refill = true; /* what was claimed before we started */
+    settler->must_refill = !PLANTED(CLAIM_FORGOTTEN_AT_RESTART); /* what was claimed before we started */
     return result_ok();
 }
 

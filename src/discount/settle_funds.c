@@ -11,6 +11,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "base/planted.h"
 #include "discount/settle_state.h"
 
 #define SCAN_BUSY_US INT64_C(20000) /* all jobs were taken: look again */
@@ -73,7 +74,7 @@ static bool start_call(struct settle_fund_job *job, const char *method, const ch
     struct text path = arena_print(&job->arena, "/v1/funds/%.*s%s", (int)sizeof id, id, suffix);
     if (job->step == FUND_STEP_OPEN) path = TEXT("/v1/funds");
     job->call = (struct http_call){.body = body, .timeout_ms = SETTLE_TIMEOUT_MS, .done = fund_call_done, .context = job};
-    if (job->step == FUND_STEP_TOP_UP) {
+    if (job->step == FUND_STEP_TOP_UP && !PLANTED(TOP_UP_WITHOUT_LOOKING)) {
         job->call.idempotency_key = arena_print(&job->arena, "%.*s:%" PRId64, (int)sizeof id, id, job->step_version).data;
         if (job->call.idempotency_key == NULL) return false;
     }
@@ -166,7 +167,7 @@ static void fund_call_done(struct http_call *call) {
 
 static bool find_step(const struct campaign_view *view, int64_t now_us, enum fund_step *ret_step) {
     if (view->fund_step_minor != 0) {
-        *ret_step = view->fund_confirmed_minor == 0 ? FUND_STEP_OPEN : FUND_STEP_LOOK;
+        *ret_step = view->fund_confirmed_minor == 0 ? FUND_STEP_OPEN : PLANTED(TOP_UP_WITHOUT_LOOKING) ? FUND_STEP_TOP_UP : FUND_STEP_LOOK;
         return true;
     }
     if (view->ended_at_us == 0 && view->ends_at_us != 0 && view->ends_at_us <= now_us) {
@@ -174,7 +175,8 @@ static bool find_step(const struct campaign_view *view, int64_t now_us, enum fun
         return true;
     }
     *ret_step = FUND_STEP_RELEASE;
-    return view->ended_at_us != 0 && view->fund_is_released == 0 && view->credited + view->failed == view->redeemed;
+    bool is_settled = view->credited + view->failed == view->redeemed;
+    return view->ended_at_us != 0 && view->fund_is_released == 0 && (is_settled || PLANTED(FUND_RELEASED_TOO_EARLY));
 }
 
 static struct settle_fund_job *free_job(struct settler *settler) {

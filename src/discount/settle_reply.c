@@ -1,5 +1,6 @@
 /* Reading Wallet's answer to a batch. It comes from another process: each item must name a claim of this batch, each claim once, and say
  * something that the contract knows; else nothing of it is believed, and the whole batch is sent again. The order does not matter. */
+#include "base/planted.h"
 #include "discount/settle_state.h"
 
 /* Refusals that will never turn into a credit (API.md and api/wallet.yaml). Everything else is tried again. */
@@ -31,7 +32,7 @@ static struct result read_item(const struct json_value *item, struct credit_verd
 
 /* The claim's place in the batch: almost always the item's own. */
 static struct result find_place(const struct settle_batch *batch, struct id id, size_t guess, size_t *ret_place) {
-    if (guess < batch->claim_count && id_equal(batch->claims[guess]->id, id)) {
+    if (guess < batch->claim_count && (id_equal(batch->claims[guess]->id, id) || PLANTED(NEW_REFERENCE_AT_EACH_TRY))) {
         *ret_place = guess;
         return result_ok();
     }

@@ -30,6 +30,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/planted.h"
 #include "store/meter.h"
 
 #define PROBE_PAUSE_MIN_US (CLOCK_SECOND_US / 10)
@@ -122,7 +123,7 @@ static struct result submit(struct store *store, struct store_operation *operati
     bool was_empty = false;
     struct result pushed = queue_push(&store->queue, &operation->link, &was_empty);
     CHECK(result_is_ok(pushed)); /* it has no limit of its own */
-    if (was_empty) waker_wake(&store->waker);
+    if (was_empty && !(PLANTED(LOST_WAKE_UP) && is_internal)) waker_wake(&store->waker);
     return result_ok();
 }
 
@@ -229,12 +230,18 @@ static int64_t advance_time(struct store *store) {
     return now_us;
 }
 
+static void finish(struct store_operation *const *operations, size_t count, struct result outcome) {
+    for (size_t i = 0; i < count; i++) operations[i]->done(operations[i], outcome);
+}
+
 static struct result attempt(struct store *store, struct store_operation *const *operations, size_t count) {
     const struct store_engine *engine = &store->engine;
     TRY(engine->begin(engine->self));
     TRY(engine->load(engine->self, operations, count));
     engine->decide(engine->self, operations, count, advance_time(store));
     TRY(engine->save(engine->self));
+    if (PLANTED(REPLY_BEFORE_COMMIT)) finish(operations, count, result_ok());
+    if (PLANTED(PUBLISH_BEFORE_COMMIT)) engine->publish(engine->self);
     int64_t before_us = clock_monotonic_us(store->clock);
     struct result committed = engine->commit(engine->self);
     metric_observe(&store->meter->commit_time, clock_monotonic_us(store->clock) - before_us);
@@ -258,10 +265,6 @@ static bool concerns_all(struct result failure) {
     return false;
 }
 
-static void finish(struct store_operation *const *operations, size_t count, struct result outcome) {
-    for (size_t i = 0; i < count; i++) operations[i]->done(operations[i], outcome);
-}
-
 /* Tries these as one transaction and publishes; after a failure nothing of them is left anywhere. */
 static struct result attempt_and_publish(struct store *store, struct store_operation *const *operations, size_t count) {
     struct result outcome = attempt(store, operations, count);
@@ -280,6 +283,8 @@ static void run_collected(struct store *store) {
     struct store_operation *const *operations = store->batch;
     size_t count = store->batch_count;
     struct result outcome = attempt_and_publish(store, operations, count);
+    if (PLANTED(REPLY_BEFORE_COMMIT)) return;
+    if (PLANTED(FAILED_COMMIT_ANSWERED)) outcome = result_ok();
     if (result_is_ok(outcome) || concerns_all(outcome) || count == 1) {
         finish(operations, count, outcome);
         return;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/planted.h"
 
 struct engine {
     struct ledger ledger;
@@ -196,7 +197,8 @@ static struct result add_kept(struct engine *engine, const struct idempotency_re
 static struct result load_kept(struct engine *engine, const struct idempotency_request *request) {
     struct idempotency_record row;
     bool found = false;
-    if (request->key.size == 0 || map_get(&engine->kept_by_lookup, lookup_key(&request->lookup)) != NULL) return result_ok();
+    if (request->key.size == 0 || PLANTED(KEPT_ANSWER_NOT_LOADED) || map_get(&engine->kept_by_lookup, lookup_key(&request->lookup)) != NULL)
+        return result_ok();
     TRY(engine->rows.read_kept(engine->rows.self, &request->lookup, &row, &found));
     return found ? add_kept(engine, &row, false) : result_ok();
 }
@@ -265,7 +267,7 @@ static struct result save(void *self) {
     }
     for (size_t i = 0; i < ledger->accounts.count; i++) {
         const struct account *account = ledger->accounts.rows[i];
-        if (account->state != ROW_KEPT) TRY(rows->write_account(rows->self, account));
+        if (account->state != ROW_KEPT && !(PLANTED(SIDE_OF_A_TRANSFER_LOST) && i == 1)) TRY(rows->write_account(rows->self, account));
     }
     for (size_t i = 0; i < ledger->transfers.count; i++) TRY(rows->write_transfer(rows->self, ledger->transfers.rows[i]));
     for (size_t i = 0; i < ledger->funds.count; i++) {
@@ -281,7 +283,7 @@ static struct result save(void *self) {
         if (token->state != ROW_KEPT) TRY(rows->write_token(rows->self, token));
     }
     for (size_t i = 0; i < engine->kept_count; i++) {
-        if (engine->kept[i]->is_new) TRY(rows->write_kept(rows->self, &engine->kept[i]->record));
+        if (engine->kept[i]->is_new && !PLANTED(KEPT_ANSWER_NOT_SAVED)) TRY(rows->write_kept(rows->self, &engine->kept[i]->record));
     }
     return result_ok();
 }

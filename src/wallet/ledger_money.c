@@ -1,5 +1,6 @@
 /* Credits, funds, and transfers between users. */
 #include "base/check.h"
+#include "base/planted.h"
 #include "wallet/ledger.h"
 
 static void remember(struct ledger *ledger, const struct ledger_key *key, const struct transfer *transfer) {
@@ -37,7 +38,7 @@ struct credit_outcome ledger_credit(struct ledger *ledger, struct text caller, c
     struct ledger_key key;
     ledger_credit_key(caller, item->reference, &key);
     const struct known_reference *known = ledger_find_reference(ledger, ledger_key_text(&key));
-    if (known != NULL) {
+    if (known != NULL && !PLANTED(REFERENCE_NOT_RECOGNISED)) {
         if (is_same_credit(ledger, known, caller, item)) return credit_outcome_of(LEDGER_REPLAYED, known);
         return (struct credit_outcome){.outcome = LEDGER_REFERENCE_CONFLICT};
     }
@@ -52,7 +53,7 @@ struct credit_outcome ledger_credit(struct ledger *ledger, struct text caller, c
     if (item->amount.currency != ledger->currency) return (struct credit_outcome){.outcome = LEDGER_CURRENCY_MISMATCH};
     CHECK(ledger->issuance != NULL);
     struct posting posting = {.kind = TRANSFER_CREDIT,
-                              .debit = fund != NULL ? fund->account : ledger->issuance,
+                              .debit = fund != NULL && !PLANTED(CREDIT_OUT_OF_NOTHING) ? fund->account : ledger->issuance,
                               .credit = account,
                               .amount = item->amount,
                               .caller = caller,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/planted.h"
 #include "wallet/rows.h"
 #include "wallet/rows_read.h"
 
@@ -451,7 +452,8 @@ static void expire(struct rows_sqlite *sqlite, enum query question, enum query d
 static void idle(void *self, int64_t now_us) {
     struct rows_sqlite *sqlite = self;
     expire(sqlite, SQL_HAS_EXPIRED_SESSION, SQL_EXPIRE_SESSIONS, now_us - SESSION_GRACE_US);
-    expire(sqlite, SQL_HAS_EXPIRED_KEPT, SQL_EXPIRE_KEPT, now_us - IDEMPOTENCY_RETENTION_US);
+    expire(sqlite, SQL_HAS_EXPIRED_KEPT, SQL_EXPIRE_KEPT,
+           now_us - (PLANTED(KEPT_ANSWER_DROPPED_EARLY) ? CLOCK_SECOND_US : IDEMPOTENCY_RETENTION_US));
     database_checkpoint(sqlite->database, CHECKPOINT_PAGES_MIN);
 }
 

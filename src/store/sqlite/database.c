@@ -34,6 +34,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/planted.h"
 #include "store/sqlite/connection.h"
 
 #define PATH_BYTES         4096
@@ -224,6 +225,7 @@ static struct result set_up_writer(struct database *database, const char *path, 
     TRY(identify(database, path, schema));
     TRY(begin_wal(database, path));
     TRY(connection_execute(database, WRITER_PRAGMAS));
+    if (PLANTED(FSYNC_LEFT_OUT)) TRY(connection_execute(database, "PRAGMA synchronous = OFF"));
     (void)sqlite3_wal_hook(database->handle, note_wal_pages, database); /* takes the place of SQLite's own checkpoints */
     TRY(prepare_own_statements(database));
     return migrate(database, schema);
