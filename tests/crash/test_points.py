@@ -3,7 +3,8 @@
 The scenario: an admin makes a campaign of two places; its fund opens; three users redeem one after the other, the third finds it sold out; the
 winners read what they have; the service stops. crashpoint.c numbers the calls of one service in it from 1, and kills the service at number n:
 before the call, after it, and, for a send, when half of it has left. The service is started again at once, the clients repeat what had no
-definite answer, and then everything must be as if nothing had happened, and as every answer before the crash said.
+definite answer (the second user only when no claim is pending any more: settling needs nobody who asks), and then everything must be as if nothing
+had happened, and as every answer before the crash said.
 
 Only the process dies: what the kernel had taken is kept. Disks that lose or tear what no fsync followed are the simulator's.
 
@@ -101,7 +102,7 @@ class Clients:
                          "max_redemptions": PLACES}
         self.keys = (str(uuid.uuid4()), str(uuid.uuid4()))
 
-    def ask(self, service, method, path, token, body=None, key=None):
+    def ask(self, service, method, path, token, body=None, key=None, before_repeat=None):
         headers = {"Authorization": f"Bearer {token}", "Connection": "close"}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -112,7 +113,11 @@ class Clients:
         def answer():
             got = exchange(service.port, request)
             assert got is None or got.status != 500, got.body
-            return got if got is not None and got.status < 500 and got.status != 429 else None
+            if got is not None and got.status < 500 and got.status != 429:
+                return got
+            if before_repeat is not None:
+                before_repeat()
+            return None
 
         return wait_until(answer, f"a definite answer to {method} {path}")
 
@@ -122,9 +127,16 @@ class Clients:
         return answer
 
     def redeem(self, index):
+        """The second user has a key, and comes back only when a place that was taken without an answer has been paid without further help."""
         person = self.people[index]
         body = {"code": self.campaign["code"], "phone": person.phone}
-        return self.ask(self.pair.discount, "POST", "/v1/redemptions", person.token, body, self.keys[1] if index == 1 else None)
+        options = {"key": self.keys[1], "before_repeat": self.wait_nothing_pending} if index == 1 else {}
+        return self.ask(self.pair.discount, "POST", "/v1/redemptions", person.token, body, **options)
+
+    def wait_nothing_pending(self):
+        (campaign,) = self.read(self.pair.discount, "/v1/campaigns", self.admin)["data"]
+        path = f"/v1/campaigns/{campaign['id']}/report"
+        wait_until(lambda: self.read(self.pair.discount, path, self.admin)["pending"] == 0, "each claim is settled")
 
     def read(self, service, path, token):
         answer = self.ask(service, "GET", path, token)
