@@ -94,6 +94,18 @@ static void start(struct slot *slot, const struct job *job) {
     if (slot->pid == 0) live(slot);
 }
 
+/* check_failed (base/check.h) has said which one. */
+static void name_assertion(struct outcome *outcome, int number) {
+    static const char before[] = "\"expression\":\"", after[] = "\",\"file\"";
+    const char *start = strstr(outcome->text, before), *end = start == NULL ? NULL : strstr(start, after);
+    if (end == NULL) {
+        snprintf(outcome->failure, sizeof outcome->failure, "the services' assertions hold: %s", strsignal(number));
+        return;
+    }
+    start += sizeof before - 1;
+    snprintf(outcome->failure, sizeof outcome->failure, "the services' assertions hold: %.*s", (int)(end - start), start);
+}
+
 static struct slot *await_one(void) {
     int status = 0;
     pid_t pid;
@@ -113,7 +125,7 @@ static struct slot *await_one(void) {
             if (number == SIGALRM) {
                 snprintf(outcome->failure, sizeof outcome->failure, "a step comes to its end: the world took more than %d s", LIFETIME_S);
             } else {
-                snprintf(outcome->failure, sizeof outcome->failure, "the services' assertions hold: %s", strsignal(number));
+                name_assertion(outcome, number);
             }
         } else if (WEXITSTATUS(status) != 0) {
             snprintf(outcome->failure, sizeof outcome->failure, "the world ended with code %d", WEXITSTATUS(status));

@@ -91,7 +91,8 @@ int planted_find_all(size_t job_count, FILE *table) {
         double before_s = seconds_now();
         children_run(&children);
         char *end = strstr(hunt.failure, ": ");
-        if (end != NULL) *end = '\0';
+        if (end != NULL && strncmp(hunt.failure, "the services' assertions", 24) != 0) *end = '\0';
+        for (char *bar = strchr(hunt.failure, '|'); bar != NULL; bar = strchr(bar, '|')) *bar = '/'; /* it would begin a column */
         if (hunt.found_seed == 0) {
             missed++;
             fprintf(table, "| %s | not found | | %.1f | |\n", names[planted], seconds_now() - before_s);
