@@ -1,6 +1,7 @@
 #include "sim/children.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,12 +28,16 @@ struct slot {
 };
 
 static struct slot slots[CHILDREN_MAX];
+static struct outcome *current_outcome; /* in a child: its own */
 static char handler_stack[HANDLER_BYTES];
 
 /* ---- in the child ---- */
 
 /* The services' own assertions end here, and what the sanitizers find. Only what a handler may do. */
 static void die(int number) {
+    current_outcome->step = world.step;
+    current_outcome->event_count = world.event_count;
+    current_outcome->world_us = world.now_us;
     static const char line[] = "the last events:\n";
     ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
     (void)written;
@@ -47,6 +52,13 @@ static void catch_signals(void) {
     CHECK(sigaltstack(&stack, NULL) == 0);
     struct sigaction action = {.sa_handler = die, .sa_flags = SA_ONSTACK | (int)SA_RESETHAND};
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) CHECK(sigaction(numbers[i], &action, NULL) == 0);
+}
+
+/* What the services' tools say on standard output is for people who call them. */
+static void be_silent(void) {
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    CHECK(nowhere >= 0 && dup2(nowhere, STDOUT_FILENO) >= 0);
+    close(nowhere);
 }
 
 static void fill_outcome(struct outcome *outcome) {
@@ -64,6 +76,8 @@ static void fill_outcome(struct outcome *outcome) {
 }
 
 static void live(const struct slot *slot) {
+    current_outcome = slot->outcome;
+    if (!slot->job.limits.prints_events) be_silent();
     if (!slot->job.limits.prints_events) CHECK(dup2(slot->text_fd, STDERR_FILENO) >= 0);
     catch_signals();
     alarm(LIFETIME_S);

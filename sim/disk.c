@@ -182,6 +182,14 @@ void disk_crash(struct disk *disk) {
     disk->crash_at = 0;
 }
 
+void disk_snapshot(struct disk *to, const struct disk *from) {
+    memset(to, 0, sizeof *to);
+    for (size_t i = 0; i < DISK_FILES_MAX; i++) {
+        const struct disk_file *file = &from->files[i];
+        if (file->name[0] != '\0' && file->is_visible) disk_put(to, file->name, file->visible.data, file->visible.size);
+    }
+}
+
 void disk_copy(struct disk *to, const struct disk *from) {
     for (size_t i = 0; i < DISK_FILES_MAX; i++) {
         const struct disk_file *file = &from->files[i];

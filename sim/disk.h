@@ -50,5 +50,7 @@ void disk_sync(struct disk_file *file);
 void disk_fail_sync(struct disk_file *file);
 void disk_crash(struct disk *disk);
 void disk_copy(struct disk *to, const struct disk *from);
+/* What a snapshot of the file system has: everything that is visible. */
+void disk_snapshot(struct disk *to, const struct disk *from);
 /* For the first content of a file: visible and synced. */
 void disk_put(struct disk *disk, const char *name, const void *data, size_t size);

@@ -115,6 +115,7 @@ void process_begin_world(void) {
         struct process *process = &processes[i];
         process->state = PROCESS_DOWN;
         process->incarnation = 0;
+        process->is_retired = false;
         memset(&process->disk, 0, sizeof process->disk);
         disk_copy(&process->disk, &first_disks[i]);
         process->wall_offset_us = process->drift_ppm = process->drift_from_us = process->drifted_us = 0;
@@ -127,7 +128,7 @@ void process_begin_world(void) {
 
 static void start_again(void *context) {
     struct process *process = context;
-    if (process->state == PROCESS_DOWN) process_start(process);
+    if (process->state == PROCESS_DOWN && !process->is_retired) process_start(process);
 }
 
 static void bring_down(struct process *process) {
@@ -175,6 +176,46 @@ void process_turn(void) {
     struct process *process = fiber_process(fiber);
     if (process != NULL && world_fault(FAULT_CRASH)) process_crash(process, fiber_name(fiber));
     fiber_yield();
+}
+
+/* ---- tools ---- */
+
+struct tool {
+    struct process *process;
+    int argument_count;
+    char *arguments[8];
+    int code;
+};
+
+static void *run_tool(void *context) {
+    struct tool *tool = context;
+    tool->code = tool->process->main(tool->argument_count, tool->arguments);
+    fflush(stdout);
+    return NULL;
+}
+
+int process_run_tool(struct process *process, char *const *arguments) {
+    struct tool tool = {.process = process, .argument_count = 1, .arguments = {process->arguments[0]}, .code = -1};
+    for (; *arguments != NULL; arguments++) {
+        CHECK(tool.argument_count < (int)ARRAY_COUNT(tool.arguments) - 1);
+        tool.arguments[tool.argument_count++] = *arguments;
+    }
+    process->is_retired = true;
+    if (process->state != PROCESS_DOWN) {
+        process->state = PROCESS_DOWN;
+        process->server = NULL;
+        disk_crash(&process->disk);
+        link_break(process);
+        fiber_kill_process(process);
+    }
+    restore_memory(process);
+    process->incarnation++;
+    struct fiber *fiber = fiber_spawn(process, "tool", run_tool, &tool);
+    while (!fiber_has_ended(fiber) && world_step()) {
+    }
+    fiber_kill_process(process);
+    world_note("%s: %s returned %d", process->name, tool.arguments[1], tool.code);
+    return tool.code;
 }
 
 /* ---- clocks ---- */

@@ -30,6 +30,7 @@ struct process {
     struct section sections[PROCESS_SECTIONS];
 
     enum process_state state;
+    bool is_retired;      /* not started again: its tools run instead */
     uint32_t incarnation; /* how often it was started */
     struct disk disk;
     int64_t wall_offset_us; /* what jumps have added to its wall clock */
@@ -49,6 +50,8 @@ void process_read_first_disks(void);
 void process_start(struct process *process);
 /* Everything in memory and what was not synced is gone; it is started again after a while. Does not return when one of its fibers calls. */
 void process_crash(struct process *process, const char *where);
+/* Ends it, and runs its program once more with other arguments (without the first, NULL at the end), to its end: verify, reconcile. The exit code. */
+int process_run_tool(struct process *process, char *const *arguments);
 /* At a turn of a fiber: it may crash here, or let others run first. */
 void process_turn(void);
 

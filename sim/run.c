@@ -18,6 +18,8 @@
 #define BUSY_MOST_US     INT64_C(120000000) /* of faults, then the world is left in peace */
 #define QUIET_MOST_US    INT64_C(90000000)
 #define QUIET_STEPS_MOST 1000000u
+#define BACKUP_MOST_US   INT64_C(20000000)
+#define RESTORE_STEPS    10000
 #define REST_US          INT64_C(15000000)
 
 /* From a millisecond to two hours, each order of magnitude as often. */
@@ -87,6 +89,61 @@ static void leave_in_peace(void) {
     }
 }
 
+/* ---- an older backup ---- */
+
+static struct disk backup;
+static bool has_backup;
+
+static void make_backup(void *context) {
+    (void)context;
+    disk_snapshot(&backup, &processes[PROCESS_WALLET].disk);
+    has_backup = true;
+    world_note("wallet: a backup is made");
+}
+
+static char *const reconcile[] = {"reconcile", "--data", "1", "--wallet", "http://wallet", NULL};
+
+static int64_t transfers_for_discount(void) {
+    return oracle_integer(PROCESS_WALLET, "SELECT count(*) FROM transfer WHERE caller = 'discount'", -1);
+}
+
+/* Wallet comes back from it. Nothing is paid again by itself, as Discount knows these claims as credited; what is promised is that reconcile finds
+ * what is missing. `before` is how many transfers for Discount there were. */
+static void restore_backup(int64_t before) {
+    struct process *wallet = &processes[PROCESS_WALLET];
+    disk_snapshot(&wallet->disk, &backup);
+    wallet->is_retired = false;
+    process_start(wallet);
+    for (int i = 0; i < RESTORE_STEPS && wallet->state != PROCESS_UP && world_step(); i++) {
+    }
+    int64_t after = transfers_for_discount();
+    if (after < 0) {
+        world_fail("Wallet starts from a backup", "it does not");
+        return;
+    }
+    int code = process_run_tool(&processes[PROCESS_DISCOUNT], reconcile);
+    world_reach(after < before ? "an older backup lacks transfers" : "an older backup lacks nothing");
+    if ((code == 0) != (after == before)) {
+        world_fail("reconcile finds what a backup lacks", "exit code %d, %lld of %lld transfers", code, (long long)after,
+                   (long long)before);
+    }
+}
+
+/* The shipped proofs agree: of each database alone, and of both together while Wallet serves. */
+static void prove(void) {
+    static char *const discount_verify[] = {"verify", "--data", "1", NULL};
+    static char *const wallet_verify[] = {"verify", "--data", "0", NULL};
+    static const struct {
+        enum process_index index;
+        char *const *arguments;
+    } proofs[] = {{PROCESS_DISCOUNT, discount_verify}, {PROCESS_DISCOUNT, reconcile}, {PROCESS_WALLET, wallet_verify}};
+    for (size_t i = 0; i < ARRAY_COUNT(proofs) && !world.has_failed; i++) {
+        const struct process *process = &processes[proofs[i].index];
+        int code = process_run_tool(&processes[proofs[i].index], proofs[i].arguments);
+        if (code != 0) world_fail("the shipped proofs agree", "%s %s: exit code %d", process->name, proofs[i].arguments[0], code);
+    }
+}
+
 void run_world(uint64_t seed, const struct world_limits *limits) {
     world_begin(seed, limits);
     disk_vfs_begin();
@@ -97,6 +154,9 @@ void run_world(uint64_t seed, const struct world_limits *limits) {
     actors_begin_world();
     for (size_t i = 0; i < PROCESS_COUNT; i++) process_start(&processes[i]);
     world_after(CLOCK_TICK_US, move_clocks, NULL);
+    has_backup = false;
+    int64_t backup_us = random_between(&world.random, 0, BACKUP_MOST_US);
+    if (world_fault(FAULT_BACKUP)) world_after(backup_us, make_backup, NULL);
     run_busy();
     if (world.has_failed) return;
     leave_in_peace();
@@ -112,4 +172,8 @@ void run_world(uint64_t seed, const struct world_limits *limits) {
         if (!run_quiet("last wishes")) return;
     }
     if (!world.has_failed) judge_end();
+    if (world.has_failed) return;
+    int64_t transfers = transfers_for_discount();
+    prove();
+    if (!world.has_failed && has_backup) restore_backup(transfers);
 }

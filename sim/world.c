@@ -36,6 +36,7 @@ const struct fault_kind fault_kinds[FAULT_COUNT] = {
     [FAULT_CLIENT_LEAVES] = {"client leaves", 100000},
     [FAULT_CLIENT_REPEATS] = {"client repeats", 150000},
     [FAULT_CLIENT_KEY] = {"key with another body", 100000},
+    [FAULT_BACKUP] = {"older backup", 1000000},
     [FAULT_QUEUE_FULL] = {"queue full", 1000000},
 };
 

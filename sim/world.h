@@ -31,6 +31,7 @@ enum sim_fault {
     FAULT_CLIENT_LEAVES,  /* it stops waiting and forgets */
     FAULT_CLIENT_REPEATS, /* it sends the same again though it was answered */
     FAULT_CLIENT_KEY,     /* it sends another body with a used Idempotency-Key */
+    FAULT_BACKUP,         /* at the very end Wallet comes back from an older backup */
     FAULT_QUEUE_FULL,     /* the store's queue is short */
     FAULT_COUNT
 };
