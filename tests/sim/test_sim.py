@@ -8,7 +8,7 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIM = pathlib.Path(os.environ.get("HAMYAN_BUILD", ROOT / "build")).resolve() / "sim"
 IS_LONG = os.environ.get("HAMYAN_LONG", "0") == "1"
-SEEDS = 10000 if IS_LONG else 300
+SEEDS = 100000 if IS_LONG else 2000
 
 
 def run(*words, limit_s):
@@ -16,7 +16,7 @@ def run(*words, limit_s):
 
 
 def test_no_world_breaks_a_rule():
-    done = run("--seeds", f"1..{SEEDS}", limit_s=SEEDS * 2)
+    done = run("--seeds", f"1..{SEEDS}", limit_s=600 + SEEDS / 4)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     summary = re.search(r"^(\d+) seeds, (\d+) steps, .* (\d+) failed$", done.stdout, re.MULTILINE)
     assert summary, done.stdout[-2000:]
@@ -43,3 +43,19 @@ def test_a_seed_replays_its_world_to_the_byte():
 def test_another_seed_is_another_world():
     hashes = {run("--seed", str(seed), limit_s=60).stdout.split()[-1] for seed in (1, 2, 3)}
     assert len(hashes) == 3
+
+
+def rows_of(table):
+    """Of the table of planted faults: (fault, seed)."""
+    return re.findall(r"^\| ([^|]+?) \| (\d+|not found) \|", table, re.MULTILINE)
+
+
+def test_every_planted_fault_is_found(tmp_path):
+    planted = len(re.findall(r"^    PLANTED_(?!NONE\b|COUNT\b)\w+,", (ROOT / "src/base/planted.h").read_text(), re.MULTILINE))
+    assert planted >= 20
+    done = subprocess.run([ROOT / "scripts/write-planted", tmp_path / "table.md"], capture_output=True, text=True, timeout=3000, check=False)
+    found = rows_of((tmp_path / "table.md").read_text())
+    assert done.returncode == 0, (done.stderr[-2000:], [fault for fault, seed in found if seed == "not found"])
+    assert len(found) == planted and all(int(seed) <= 10000 for _, seed in found)
+    kept = rows_of((ROOT / "docs/planted-faults.md").read_text())
+    assert [fault for fault, _ in kept] == [fault for fault, _ in found], "docs/planted-faults.md: run scripts/write-planted"
