@@ -263,6 +263,15 @@ static void test_positions_keep_the_order_of_time(void **state) {
     assert_int_equal(second->claimed_at_us, NOW + 100);
 }
 
+static void test_the_end_is_not_before_the_last_place(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 3);
+    struct redemption *redemption;
+    assert_int_equal(redeem(set, 1, 1, NOW + 100, &redemption), REDEEM_CLAIMED);
+    assert_int_equal(campaign_end(campaign, NOW + 50), CAMPAIGN_DONE); /* the clock was set back */
+    assert_int_equal(campaign->ended_at_us, NOW + 100);
+}
+
 static void test_codes_are_unique_and_money_is_bounded(void **state) {
     struct campaign_set *set = *state;
     struct campaign *campaign = make_campaign(set, "GIFT", 1);
@@ -290,6 +299,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_settling_twice_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_failure_keeps_its_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_positions_keep_the_order_of_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_end_is_not_before_the_last_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_codes_are_unique_and_money_is_bounded, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
