@@ -1,5 +1,8 @@
 #include "sim/fiber.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 #include <sys/mman.h>
 #include <ucontext.h>
 
@@ -127,6 +130,10 @@ size_t fiber_runnable_count(int64_t now_us) {
 
 static void give_back_stack(struct fiber *fiber) {
     if (fiber->stack == NULL) return;
+#ifdef __SANITIZE_ADDRESS__
+    /* A fiber that crashed in the middle has left its marks between its variables. */
+    __asan_unpoison_memory_region((char *)fiber->stack + 4096, STACK_BYTES - 4096);
+#endif
     spare_stacks[spare_stack_count++] = fiber->stack;
     fiber->stack = NULL;
 }
