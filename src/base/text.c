@@ -30,6 +30,16 @@ bool text_is_printable_ascii(struct text text) {
     return true;
 }
 
+bool text_is_name(struct text text) {
+    bool is_visible = false;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        if (byte < 0x20 || byte == 0x7F) return false;
+        if (byte != ' ') is_visible = true;
+    }
+    return is_visible;
+}
+
 struct result text_next_character(struct text text, size_t *offset, uint32_t *ret_character) {
     if (*offset >= text.size) return result_error(RESULT_INVALID);
     const unsigned char *at = (const unsigned char *)text.data + *offset;

@@ -19,6 +19,7 @@ bool text_equal(struct text a, struct text b);
 bool text_equal_ignoring_case(struct text a, struct text b); /* ASCII case only */
 bool text_starts_with(struct text text, struct text prefix);
 bool text_is_printable_ascii(struct text text); /* every byte in 0x20..0x7E */
+bool text_is_name(struct text text);            /* no control characters (below 0x20, 0x7F), and more than blanks */
 
 /* Characters (code points) in valid UTF-8; RESULT_INVALID when it is not valid (RFC 3629). */
 struct result text_count_characters(struct text text, size_t *ret_count) MUST_CHECK;

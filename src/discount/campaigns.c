@@ -40,6 +40,11 @@ static void check_currency(const struct discount *discount, struct money credit,
                currency_code(discount->currency));
 }
 
+static void check_name(struct text name, struct faults *faults) {
+    if (name.size == 0 || text_is_name(name)) return;
+    faults_add(faults, "name", "invalid_format", "must have a visible character and no control characters");
+}
+
 static bool read_create(struct exchange *exchange, struct discount_operation *operation) {
     struct campaign_create *create = &operation->create;
     struct faults faults;
@@ -65,6 +70,7 @@ static bool read_create(struct exchange *exchange, struct discount_operation *op
         {.name = "ends_at", .kind = JSON_TIME, .target = &create->ends_at_us, .nullable = true},
     };
     json_read(json_root(document), "", members, ARRAY_COUNT(members), &faults);
+    check_name(create->name, &faults);
     if (credit != NULL) json_read_money(credit, "credit.", &faults, &create->credit);
     check_currency(operation->discount, create->credit, &faults);
     check_kind(kind, &faults);
@@ -124,6 +130,7 @@ static bool read_patch(struct exchange *exchange, struct campaign_patch *patch) 
         {.name = "ends_at", .kind = JSON_TIME, .target = &patch->ends_at_us, .nullable = true},
     };
     json_read(json_root(document), "", members, ARRAY_COUNT(members), &faults);
+    check_name(patch->name, &faults);
     check_dates(patch->starts_at_us, patch->ends_at_us, &faults);
     if (refuse_faults(exchange, &faults)) return false;
     /* null takes a date away; what is left out stays. */
@@ -207,7 +214,7 @@ void handle_list_campaigns(struct exchange *exchange) {
     struct page_query query;
     struct faults faults;
     faults_init(&faults, &exchange->arena);
-    page_begin(&query);
+    page_begin(&query, LIST_CAMPAIGNS);
     const struct query_member members[] = {PAGE_QUERY_MEMBERS(&query)};
     query_read(exchange, members, ARRAY_COUNT(members), &faults);
     page_finish(&query, &faults);
@@ -225,5 +232,5 @@ void handle_list_campaigns(struct exchange *exchange) {
         reader_list_campaigns(discount->readers[exchange->loop_index], before, query.page.limit + 1, visit_campaign, &page);
     json_end_array(&page.writer);
     int64_t words[PAGE_CURSOR_WORDS] = {page.last_number};
-    request_end_page(exchange, &page.writer, page.has_more, words, outcome);
+    request_end_page(exchange, &page.writer, LIST_CAMPAIGNS, page.has_more, words, outcome);
 }

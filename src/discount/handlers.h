@@ -26,6 +26,10 @@ bool request_has_no_query(struct exchange *exchange);
 struct board_slot *request_campaign(struct exchange *exchange);
 /* Sends the buffer, or 503 when it did not fit. */
 void request_reply_buffer(struct exchange *exchange, int status, const char *content_type, const struct buffer *buffer);
+/* The letters of the lists' cursors. */
+#define LIST_CAMPAIGNS   'c'
+#define LIST_REDEMPTIONS 'r'
+#define LIST_WINNERS     'w'
 /* Writes next_cursor, ends the object and sends it; or 503 when the reading failed. */
-void request_end_page(struct exchange *exchange, struct json_writer *writer, bool has_more, const int64_t words[PAGE_CURSOR_WORDS],
-                      struct result outcome);
+void request_end_page(struct exchange *exchange, struct json_writer *writer, char list, bool has_more,
+                      const int64_t words[PAGE_CURSOR_WORDS], struct result outcome);

@@ -214,7 +214,7 @@ void handle_list_redemptions(struct exchange *exchange) {
     struct page_query query;
     struct faults faults;
     faults_init(&faults, &exchange->arena);
-    page_begin(&query);
+    page_begin(&query, LIST_REDEMPTIONS);
     const struct query_member members[] = {PAGE_QUERY_MEMBERS(&query)};
     query_read(exchange, members, ARRAY_COUNT(members), &faults);
     page_finish(&query, &faults);
@@ -236,5 +236,5 @@ void handle_list_redemptions(struct exchange *exchange) {
     json_end_array(&page.writer);
     int64_t words[PAGE_CURSOR_WORDS];
     memcpy(words, page.last.id.bytes, sizeof words);
-    request_end_page(exchange, &page.writer, page.has_more, words, outcome);
+    request_end_page(exchange, &page.writer, LIST_REDEMPTIONS, page.has_more, words, outcome);
 }

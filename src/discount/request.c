@@ -41,15 +41,15 @@ void request_reply_buffer(struct exchange *exchange, int status, const char *con
     exchange_finish(exchange);
 }
 
-void request_end_page(struct exchange *exchange, struct json_writer *writer, bool has_more, const int64_t words[PAGE_CURSOR_WORDS],
-                      struct result outcome) {
+void request_end_page(struct exchange *exchange, struct json_writer *writer, char list, bool has_more,
+                      const int64_t words[PAGE_CURSOR_WORDS], struct result outcome) {
     if (!result_is_ok(outcome)) {
         problem_reply(exchange, &problem_storage_unavailable, "The database can't be read now.");
         exchange_finish(exchange);
         return;
     }
     if (has_more)
-        json_text_member(writer, "next_cursor", page_cursor(&exchange->arena, words));
+        json_text_member(writer, "next_cursor", page_cursor(&exchange->arena, list, words));
     else
         json_null_member(writer, "next_cursor");
     json_end_object(writer);

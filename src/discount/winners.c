@@ -77,7 +77,7 @@ static void reply_csv(struct exchange *exchange, struct winners *winners, int64_
     }
     if (winners->has_more) {
         const int64_t words[PAGE_CURSOR_WORDS] = {winners->last_position};
-        struct text cursor = page_cursor(&exchange->arena, words);
+        struct text cursor = page_cursor(&exchange->arena, LIST_WINNERS, words);
         reply_header(exchange, "Link",
                      arena_print(&exchange->arena, "<%.*s?limit=%" PRId64 "&cursor=%.*s>; rel=\"next\"", (int)exchange->path.size,
                                  exchange->path.data, limit, (int)cursor.size, cursor.data));
@@ -95,7 +95,7 @@ void handle_winners(struct exchange *exchange) {
     struct page_query query;
     struct faults faults;
     faults_init(&faults, &exchange->arena);
-    page_begin(&query);
+    page_begin(&query, LIST_WINNERS);
     struct winners winners = {.is_csv = route_wants_csv(exchange)};
     if (winners.is_csv) query.page.limit = CSV_ROWS_MAX;
     const struct query_member members[] = {
@@ -132,5 +132,5 @@ void handle_winners(struct exchange *exchange) {
     }
     json_end_array(&winners.writer);
     const int64_t words[PAGE_CURSOR_WORDS] = {winners.last_position};
-    request_end_page(exchange, &winners.writer, winners.has_more, words, outcome);
+    request_end_page(exchange, &winners.writer, LIST_WINNERS, winners.has_more, words, outcome);
 }

@@ -52,18 +52,20 @@ struct page {
     bool has_cursor;
     int64_t cursor[PAGE_CURSOR_WORDS]; /* where the last page ended; meaning is the list's own */
 };
-/* The two members to append to a handler's query table; page_finish decodes the cursor and adds a fault when it is none of ours. */
+/* The two members to append to a handler's query table; page_finish decodes the cursor and adds a fault when it is none of this list's.
+ * `list` is a letter that no other list of the service has. */
 struct page_query {
     struct page page;
+    uint8_t list;
     struct text cursor_text;
 };
 #define PAGE_QUERY_MEMBERS(query)                                                                                  \
     {.name = "limit", .kind = QUERY_INTEGER, .target = &(query)->page.limit, .min = 1, .max = LIMIT_PAGE_ITEMS}, { \
         .name = "cursor", .kind = QUERY_TEXT, .target = &(query)->cursor_text, .min = 1, .max = 128                \
     }
-void page_begin(struct page_query *query);
+void page_begin(struct page_query *query, char list);
 void page_finish(struct page_query *query, struct faults *faults);
-struct text page_cursor(struct arena *arena, const int64_t words[PAGE_CURSOR_WORDS]); /* opaque, base64url */
+struct text page_cursor(struct arena *arena, char list, const int64_t words[PAGE_CURSOR_WORDS]); /* opaque, base64url */
 
 /* ---- life (see lifecycle.c) ---- */
 

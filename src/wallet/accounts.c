@@ -43,7 +43,7 @@ static bool read_filter(struct exchange *exchange, struct account_filter *ret_fi
     struct faults faults;
     faults_init(&faults, &exchange->arena);
     struct page_query query;
-    page_begin(&query);
+    page_begin(&query, LIST_ACCOUNTS);
     struct text username = {"", 0}, phone = {"", 0}, kind = {"", 0};
     *ret_filter = (struct account_filter){.state = {"", 0}};
     const struct query_member members[] = {
@@ -88,7 +88,7 @@ static void list_accounts(struct exchange *exchange, struct reader *reader) {
     json_begin_array(&writer);
     for (size_t i = 0; i < count; i++) write_account(&writer, &rows[i]);
     json_end_array(&writer);
-    flow_write_next(&writer, &exchange->arena, next);
+    flow_write_next(&writer, &exchange->arena, LIST_ACCOUNTS, next);
     json_end_object(&writer);
     flow_answer_json(exchange, &buffer);
 }

@@ -138,13 +138,13 @@ struct reader *flow_reader(struct exchange *exchange) {
     return loop->reader;
 }
 
-void flow_write_next(struct json_writer *writer, struct arena *arena, int64_t next) {
+void flow_write_next(struct json_writer *writer, struct arena *arena, char list, int64_t next) {
     if (next == 0) {
         json_null_member(writer, "next_cursor");
         return;
     }
     const int64_t words[PAGE_CURSOR_WORDS] = {next};
-    json_text_member(writer, "next_cursor", page_cursor(arena, words));
+    json_text_member(writer, "next_cursor", page_cursor(arena, list, words));
 }
 
 /* ---- commands ---- */

@@ -39,8 +39,12 @@ void flow_answer_json(struct exchange *exchange, const struct buffer *buffer);
  * service started must not cost the loop its reads until the next start. */
 void flow_open_reader(struct wallet *wallet, size_t loop_index); /* on the loop's thread, when it starts */
 struct reader *flow_reader(struct exchange *exchange);
+/* The letters of the lists' cursors. */
+#define LIST_TRANSACTIONS      't'
+#define LIST_ACCOUNTS          'a'
+#define LIST_FUND_TRANSACTIONS 'f'
 /* "next_cursor": a cursor of one word, or null for 0. */
-void flow_write_next(struct json_writer *writer, struct arena *arena, int64_t next);
+void flow_write_next(struct json_writer *writer, struct arena *arena, char list, int64_t next);
 
 /* ---- commands ---- */
 

@@ -144,7 +144,7 @@ static void list_transactions(struct exchange *exchange, struct reader *reader) 
     struct faults faults;
     faults_init(&faults, &exchange->arena);
     struct page_query query;
-    page_begin(&query);
+    page_begin(&query, LIST_FUND_TRANSACTIONS);
     const struct query_member members[] = {PAGE_QUERY_MEMBERS(&query)};
     query_read(exchange, members, ARRAY_COUNT(members), &faults);
     page_finish(&query, &faults);
@@ -170,7 +170,7 @@ static void list_transactions(struct exchange *exchange, struct reader *reader) 
     json_begin_array(&writer);
     for (size_t i = 0; i < count; i++) write_transaction(&writer, &rows[i]);
     json_end_array(&writer);
-    flow_write_next(&writer, &exchange->arena, next);
+    flow_write_next(&writer, &exchange->arena, LIST_FUND_TRANSACTIONS, next);
     json_end_object(&writer);
     flow_answer_json(exchange, &buffer);
 }

@@ -73,7 +73,7 @@ static bool read_filter(struct exchange *exchange, struct transaction_filter *re
     struct faults faults;
     faults_init(&faults, &exchange->arena);
     struct page_query query;
-    page_begin(&query);
+    page_begin(&query, LIST_TRANSACTIONS);
     struct text kind = {"", 0};
     *ret_filter = (struct transaction_filter){.before_sequence = INT64_MAX, .from_us = INT64_MIN, .to_us = INT64_MAX};
     const struct query_member members[] = {
@@ -114,7 +114,7 @@ static void list_transactions(struct exchange *exchange, struct reader *reader) 
     json_begin_array(&writer);
     for (size_t i = 0; i < count; i++) answer_write_transaction(&writer, &rows[i].view);
     json_end_array(&writer);
-    flow_write_next(&writer, &exchange->arena, next);
+    flow_write_next(&writer, &exchange->arena, LIST_TRANSACTIONS, next);
     json_end_object(&writer);
     flow_answer_json(exchange, &buffer);
 }

@@ -86,7 +86,7 @@ def test_creating_one_opens_its_fund(world):
 
 
 @pytest.mark.parametrize("change, fields", [
-    ({"name": ""}, ["name"]), ({"name": "x" * 129}, ["name"]), ({"name": "absent"}, ["name"]), ({"kind": "percent_of"}, ["kind"]), ({"kind": 1}, ["kind"]),
+    ({"name": ""}, ["name"]), ({"name": "  "}, ["name"]), ({"name": "A\nB"}, ["name"]), ({"name": "x" * 129}, ["name"]), ({"name": "absent"}, ["name"]), ({"kind": "percent_of"}, ["kind"]), ({"kind": 1}, ["kind"]),
     ({"credit": "absent"}, ["credit"]), ({"credit": 5}, ["credit"]), ({"credit": {"amount": 5}}, ["credit.currency"]),
     ({"credit": {"amount": 5, "currency": "IRR"}}, ["credit.currency"]), ({"max_redemptions": 0}, ["max_redemptions"]),
     ({"max_redemptions": 100_000_001}, ["max_redemptions"]), ({"max_per_user": 2}, ["max_per_user"]), ({"max_per_user": 0}, ["max_per_user"]),
@@ -281,7 +281,7 @@ def test_changes_that_are_none(world):
     campaign = create(world).json()
     answer = patch(world, campaign, {})
     assert answer.status_code == 200 and answer.json()["version"] == campaign["version"]
-    for change, fields in (({"name": ""}, ["name"]), ({"max_redemptions": 0, "x": 1}, ["max_redemptions", "x"]), ({"code": "ANOTHER"}, ["code"]),
+    for change, fields in (({"name": ""}, ["name"]), ({"name": "  "}, ["name"]), ({"name": "A\nB"}, ["name"]), ({"max_redemptions": 0, "x": 1}, ["max_redemptions", "x"]), ({"code": "ANOTHER"}, ["code"]),
                            ({"credit": {"amount": 1, "currency": "IRT"}}, ["credit"]), ({"state": "ended"}, ["state"]), ({"name": None}, ["name"])):
         assert_problem(patch(world, campaign, change), 422, "validation_failed", fields)
     assert {name: value for name, value in get(world, campaign).items() if name not in ("fund", "updated_at")} == {

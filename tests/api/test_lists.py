@@ -150,6 +150,30 @@ def test_changed_cursors_do_no_harm(quiet):
         assert answer.status_code in (200, 422), answer.text
 
 
+@pytest.mark.parametrize("service", ["wallet", "discount"])
+def test_the_cursor_of_another_list_is_refused(world, service):
+    """Each list of a service against the cursors of its other lists."""
+    user = world.user()
+    admin = getattr(world.operator, service)
+    if service == "wallet":
+        world.fund(1000)
+        reference = world.fund(1000)["reference"]
+        for _ in range(2):
+            world.credit(user.id, 1, fund=reference)
+        lists = [(user.wallet, "/v1/wallet/transactions"), (world.shop, f"/v1/funds/{reference}/transactions"), (admin, "/v1/accounts")]
+    else:
+        campaigns = [world.operator.campaign(places=2) for _ in range(2)]
+        for campaign in campaigns:
+            user.redeem(campaign["code"])
+        world.user().redeem(campaigns[0]["code"])
+        lists = [(user.discount, "/v1/redemptions"), (admin, f"/v1/campaigns/{campaigns[0]['id']}/redemptions"), (admin, "/v1/campaigns")]
+    cursors = [client.get(f"{path}?limit=1").json()["next_cursor"] for client, path in lists]
+    assert all(cursors)
+    for client, path in lists:
+        taken = [client.get(f"{path}?cursor={cursor}").status_code for cursor in cursors]
+        assert sorted(taken) == [200, 422, 422], (path, taken)
+
+
 @pytest.mark.parametrize("query, field", [("surprise=1", "surprise"), ("limit=5&limit=6", "limit"), ("Limit=5", "Limit"), ("cursor=a&cursor=b", "cursor")])
 def test_unknown_and_repeated_parameters_are_named(quiet, query, field):
     problem = assert_problem(quiet.client.get(f"{quiet.path}?{query}"), 422, "validation_failed")

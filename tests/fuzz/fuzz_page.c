@@ -12,11 +12,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct page_query query;
     arena_init(&arena, LIMIT_ARENA_BYTES);
     faults_init(&faults, &arena);
-    page_begin(&query);
+    page_begin(&query, 'a');
     query.cursor_text = (struct text){(const char *)data, size};
     page_finish(&query, &faults);
     CHECK(query.page.has_cursor == (size > 0 && !faults_any(&faults)));
-    if (query.page.has_cursor) CHECK(text_equal(page_cursor(&arena, query.page.cursor), query.cursor_text));
+    if (query.page.has_cursor) CHECK(text_equal(page_cursor(&arena, 'a', query.page.cursor), query.cursor_text));
     arena_release(&arena);
     return 0;
 }

@@ -27,6 +27,16 @@ static void printable_ascii(void **state) {
     assert_false(text_is_printable_ascii(TEXT("a\0b")));
 }
 
+static void names(void **state) {
+    (void)state;
+    assert_true(text_is_name(TEXT(" Nowruz 1404 ")));
+    assert_true(text_is_name(TEXT("\xD9\x86")));
+    assert_false(text_is_name(TEXT("")));
+    assert_false(text_is_name(TEXT("   ")));
+    assert_false(text_is_name(TEXT("a\nb")));
+    assert_false(text_is_name(TEXT("a\x7F")));
+}
+
 static void counting_characters(void **state) {
     (void)state;
     size_t count = 99;
@@ -129,6 +139,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comparing),
         cmocka_unit_test(printable_ascii),
+        cmocka_unit_test(names),
         cmocka_unit_test(counting_characters),
         cmocka_unit_test(bad_utf8_is_refused),
         cmocka_unit_test(the_offset_stays_at_a_bad_character),
