@@ -23,7 +23,7 @@ def read_arguments():
     parser.add_argument("--smoke", action="store_true", help="only whether every case runs: small numbers that say nothing about speed")
     parser.add_argument("--rounds", type=int, default=3, help="how often each contestant is measured; default: 3")
     parser.add_argument("--transfers", type=int, default=10_000_000, help="size of the big database; default: 10000000")
-    parser.add_argument("--publish", action="store_true", help="also writes docs/bench.md and docs/bench.svg, which the README shows")
+    parser.add_argument("--publish", action="store_true", help="also writes docs/bench.md, docs/bench.svg and the table in README.md")
     parser.add_argument("--profile", action="store_true", help="no table: where the time of one CASE goes, function by function")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.cases if name not in CASES]
@@ -74,8 +74,7 @@ def run(bench, arguments):
     (RESULTS / f"{stamp}.svg").write_text(plot)
     (RESULTS / f"{stamp}.json").write_text(json.dumps({"machine": report.machine(), "facts": facts, "results": results}, indent=1))
     if arguments.publish:
-        (ROOT / "docs" / "bench.md").write_text(text)
-        (ROOT / "docs" / "bench.svg").write_text(plot)
+        report.publish(ROOT, results, facts)
     print(f"\n{text}\n{RESULTS / stamp}.md, .svg and .json; {time.monotonic() - begin:.0f} s")
 
 

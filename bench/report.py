@@ -8,6 +8,7 @@ import statistics
 METRICS = {"rate": "per second", "cpu_us": "CPU µs each", "p50_us": "p50 µs", "p99_us": "p99 µs", "event_ms": "event ms", "sold_out_p99_ms": "sold-out p99 ms",
            "walletd_mib": "walletd MiB", "discountd_mib": "discountd MiB", "start_ms": "start ms"}
 NGINX = "nginx `return 200`"
+README_BEGIN, README_END = "<!-- written by bench/run --publish -->", "<!-- end -->"
 
 
 def flatten(measured):
@@ -83,15 +84,32 @@ def short(number):
     return f"{number:,.0f}" if number >= 100 else f"{number:.1f}"
 
 
+def goals(results):
+    rows = [f"| {goal} | {wanted} | {found} | {'reached' if reached else 'not yet'} |" for goal, wanted, found, reached in judge(results)]
+    return ["| goal | wanted | found | |", "| --- | ---: | ---: | --- |", *rows]
+
+
+def origin(facts):
+    return (f"Measured by `bench/run` on {machine()}: medians of {facts['rounds']} rounds, A B A B."
+            + (f" Big database: {facts['big_transfers']:,} transfers; small: {facts['small_transfers']:,}." if facts["big_transfers"] else ""))
+
+
 def markdown(results, facts):
-    lines = [f"Measured by `bench/run` on {machine()}: medians of {facts['rounds']} rounds, A B A B."
-             + (f" Big database: {facts['big_transfers']:,} transfers; small: {facts['small_transfers']:,}." if facts["big_transfers"] else ""), "", "| goal | wanted | found | |", "| --- | ---: | ---: | --- |"]
-    lines += [f"| {goal} | {wanted} | {found} | {'reached' if reached else 'not yet'} |" for goal, wanted, found, reached in judge(results)]
-    lines += ["", "| case | measured | result |", "| --- | --- | --- |"]
+    lines = [origin(facts), "", *goals(results), "", "| case | measured | result |", "| --- | --- | --- |"]
     for case, contestants in results.items():
         for contestant, measured in contestants.items():
             lines.append(f"| {case} | {contestant} | {', '.join(f'{short(number)} {METRICS[name]}' for name, number in measured.items())} |")
     return "\n".join(lines) + "\n"
+
+
+def publish(root, results, facts):
+    """The page, the plot, and the table between the README's two marks."""
+    (root / "docs" / "bench.md").write_text(markdown(results, facts))
+    (root / "docs" / "bench.svg").write_text(svg(results))
+    readme = root / "README.md"
+    before, rest = readme.read_text().split(README_BEGIN)
+    _, after = rest.split(README_END)
+    readme.write_text("\n".join([before + README_BEGIN, origin(facts), "", *goals(results), README_END + after]))
 
 
 # ---- the plot ----
