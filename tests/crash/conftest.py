@@ -1,4 +1,5 @@
 """Pairs of the real services for tests that kill, starve and stop them."""
+import contextlib
 import os
 import random
 
@@ -23,6 +24,15 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in left_out]
 
 
+def end(service):
+    try:
+        service.end()
+    finally:
+        if service.process is not None and service.process.poll() is None:
+            service.kill()
+    crowds.assert_no_finding(service)
+
+
 @pytest.fixture
 def make_pair(tmp_path):
     """make_pair(discount_arguments=…): an initialised pair, not started. Whatever state the test leaves it in, it ends, and no sanitizer has spoken."""
@@ -35,14 +45,10 @@ def make_pair(tmp_path):
         return made[-1]
 
     yield make
-    for pair in made:
-        for service in (pair.discount, pair.wallet):
-            try:
-                service.end()
-            finally:
-                if service.process is not None and service.process.poll() is None:
-                    service.kill()
-            crowds.assert_no_finding(service)
+    with contextlib.ExitStack() as endings:  # each of them runs, whatever another one says
+        for pair in made:
+            for service in (pair.wallet, pair.discount):
+                endings.callback(end, service)
 
 
 @pytest.fixture

@@ -176,8 +176,10 @@ class Pair:
         return self
 
     def end(self):
-        self.discount.end()
-        self.wallet.end()
+        try:
+            self.discount.end()
+        finally:
+            self.wallet.end()
 
     def crowd(self, code, users=3000, connections=512, places=1000, **options):
         """The crowd as a process of its own."""
