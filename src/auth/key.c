@@ -69,14 +69,10 @@ static bool is_for_signatures(const struct json_value *jwk) {
     if (json_get(jwk, "use") != NULL && !text_equal(json_get_text(jwk, "use"), TEXT("sig"))) return false;
     const struct json_value *operations = json_get(jwk, "key_ops");
     if (operations == NULL) return true;
-    struct arena arena;
-    arena_init(&arena, 1024);
-    bool has_verify = false;
     for (size_t i = 0; i < json_array_count(operations) && i < 8; i++) {
-        has_verify = has_verify || text_equal(json_dump(&arena, json_array_item(operations, i)), TEXT("\"verify\""));
+        if (text_equal(json_text(json_array_item(operations, i)), TEXT("verify"))) return true;
     }
-    arena_release(&arena);
-    return has_verify;
+    return false;
 }
 
 static bool read_public(const struct json_value *jwk, struct members *ret_members, size_t *ret_signature_bytes) {

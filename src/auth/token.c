@@ -159,12 +159,11 @@ static bool is_for_us(struct reading *reading, struct text audience) {
     const struct json_value *claim = json_get(reading->claims, "aud");
     if (claim == NULL) return false;
     if (text_equal(json_get_text(reading->claims, "aud"), audience)) return true;
-    struct text quoted = arena_print(&reading->arena, "\"%.*s\"", (int)audience.size, audience.data);
     bool is_found = false;
     for (size_t i = 0; i < json_array_count(claim); i++) {
-        struct text item = json_dump(&reading->arena, json_array_item(claim, i));
-        if (!text_starts_with(item, TEXT("\""))) return false;
-        is_found = is_found || (quoted.size > 0 && text_equal(item, quoted));
+        struct text item = json_text(json_array_item(claim, i));
+        if (item.data == NULL) return false;
+        is_found = is_found || text_equal(item, audience);
     }
     return is_found;
 }

@@ -49,6 +49,7 @@ size_t json_array_count(const struct json_value *array);
 const struct json_value *json_array_item(const struct json_value *array, size_t index);
 /* Looks one up by name without rules; NULL when absent. For answers of the other service, where unknown members are fine. */
 const struct json_value *json_get(const struct json_value *object, const char *name);
+struct text json_text(const struct json_value *value);                        /* data is NULL when the value is, or is no text */
 struct text json_get_text(const struct json_value *object, const char *name); /* empty when absent or no text */
 int64_t json_get_integer(const struct json_value *object, const char *name, int64_t when_absent);
 struct text

@@ -18,10 +18,15 @@ const struct json_value *json_get(const struct json_value *object, const char *n
     return object == NULL ? NULL : json_opaque(json_object_get(json_parsed(object), name));
 }
 
+struct text json_text(const struct json_value *value) {
+    const json_t *parsed = json_parsed(value);
+    if (!json_is_string(parsed)) return (struct text){NULL, 0};
+    return (struct text){json_string_value(parsed), json_string_length(parsed)};
+}
+
 struct text json_get_text(const struct json_value *object, const char *name) {
-    const json_t *value = json_parsed(json_get(object, name));
-    if (!json_is_string(value)) return (struct text){"", 0};
-    return (struct text){json_string_value(value), json_string_length(value)};
+    struct text text = json_text(json_get(object, name));
+    return text.data == NULL ? (struct text){"", 0} : text;
 }
 
 int64_t json_get_integer(const struct json_value *object, const char *name, int64_t when_absent) {

@@ -40,6 +40,9 @@ static void looking_up_without_rules(void **state) {
     assert_text(json_get_text(root, "t"), "x");
     assert_text(json_get_text(root, "i"), "");
     assert_text(json_get_text(root, "none"), "");
+    assert_text(json_text(json_get(root, "t")), "x");
+    assert_null(json_text(json_get(root, "i")).data);
+    assert_null(json_text(NULL).data);
     assert_int_equal(json_get_integer(root, "i", -1), 7);
     assert_int_equal(json_get_integer(root, "t", -1), -1);
     assert_int_equal(json_get_integer(root, "r", -1), -1);
