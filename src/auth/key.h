@@ -1,8 +1,9 @@
-/* One key: a JSON Web Key (RFC 7517) of an algorithm we know, by cjose. Private to src/auth; key.c alone includes cjose.
- * A key is immutable once made: any thread may sign and verify with it. */
+/* One key: a JSON Web Key (RFC 7517) of an algorithm we know. Private to src/auth. cjose makes keys and signs, and key.c alone includes it;
+ * signature.c checks, at the price of the bare arithmetic. A key is immutable once made: any thread may sign and verify with it. */
 #pragma once
 
 #include "auth/keys.h"
+#include "auth/signature.h"
 #include "base/crypto.h"
 #include "base/json.h"
 
@@ -13,10 +14,11 @@ struct key {
     char id[KEY_ID_BYTES_MAX]; /* kid, printable ASCII */
     enum key_algorithm algorithm;
     bool is_private;
-    size_t signature_bytes;  /* of each of its signatures, exactly */
-    struct text public_json; /* its JWK with public members only; owned */
-    struct hash digest;      /* of public_json: two keys are the same when this is */
-    void *jwk;               /* cjose_jwk_t, owned */
+    size_t signature_bytes;        /* of each of its signatures, exactly */
+    struct text public_json;       /* its JWK with public members only; owned */
+    struct hash digest;            /* of public_json: two keys are the same when this is */
+    struct public_key *public_key; /* owned */
+    void *jwk;                     /* of a private key: cjose_jwk_t, owned; else NULL */
 };
 
 static inline struct text key_id(const struct key *key) { return (struct text){key->id, key->id_size}; }
@@ -37,7 +39,7 @@ void key_free(struct key *key);
 
 /* Compact JWS (RFC 7515, section 3.1) with the header alg, kid, typ "JWT". RESULT_FULL: the arena's limit; RESULT_IO: the library failed. */
 struct result key_sign(const struct key *key, struct text payload, struct arena *arena, struct text *ret_token) MUST_CHECK;
-/* Whether the signature is the key's. The caller has compared the header's alg with the key's and the signature's size with signature_bytes. */
+/* Whether such a token's signature is the key's, whatever its header says. Makes a checker of its own: not for requests. */
 bool key_verify(const struct key *key, struct text token);
 
 /* ---- rings (keys.c) ---- */

@@ -1,10 +1,16 @@
 /* The order of the checks, each before the next one can be reached by a stranger's input:
  *   size → remembered? → three base64url parts, strictly → header → unverified iss → issuer → kid → key → alg is the key's → signature → claims.
- * What stands before the signature only chooses the key; nothing is believed until it is verified (RFC 8725, sections 3.1 to 3.12). */
+ * What stands before the signature only chooses the key; nothing is believed until it is verified (RFC 8725, sections 3.1 to 3.12).
+ *
+ * All tokens of one signing key have the same header, byte for byte. What a header says is remembered by its bytes, and only of tokens that proved
+ * good; which key that is, and whether it still is one, is asked for each token. */
 #include "auth/token.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "auth/base64url.h"
+#include "auth/signature.h"
 #include "auth/token_cache.h"
 #include "auth/trust.h"
 #include "base/check.h"
@@ -15,10 +21,29 @@
 #define TOKEN_ID_BYTES_MAX   128u
 #define SUBJECT_BYTES_MAX    255u
 #define SIGNATURE_BYTES_MOST 512u
+#define SIGNATURE_TEXT_MOST  ((SIGNATURE_BYTES_MOST * 4 + 2) / 3)
+#define HEADERS_MAX          4u   /* remembered: one per key that signs tokens of ours at a time */
+#define HEADER_TEXT_MOST     256u /* remembered; ours have 112 */
+
+/* What a JOSE header says; it follows from its text alone. */
+struct token_header {
+    enum key_algorithm algorithm;
+    uint8_t key_id_size;
+    char key_id[KEY_ID_BYTES_MAX];
+};
+
+struct known_header {
+    uint16_t text_size; /* 0: free */
+    char text[HEADER_TEXT_MOST];
+    struct token_header header;
+};
 
 struct token_verifier {
     const struct trust *trust;
     struct token_cache *cache;
+    struct signature_checker *checker;
+    struct known_header headers[HEADERS_MAX];
+    size_t next_header; /* whose place the next new one takes */
 };
 
 /* ---- signing ---- */
@@ -70,14 +95,22 @@ struct result token_sign(const struct key_ring *ring, const struct token_claims 
 /* One token on its way through the checks. */
 struct reading {
     struct arena arena;
-    struct text token;
+    struct text parts[3];
+    struct text message; /* that is signed: the first two parts with their dot */
     struct json_document *header_document, *claims_document;
-    const struct json_value *header, *claims;
+    const struct json_value *claims;
+    struct token_header header;
+    bool is_header_known;
+    uint8_t signature[BASE64URL_ROOM_BYTES(SIGNATURE_TEXT_MOST)];
     size_t signature_bytes;
-    enum key_algorithm algorithm; /* as the header says */
-    struct text key_id;
     size_t issuer_index;
 };
+
+static void begin_reading(struct reading *reading) {
+    arena_init(&reading->arena, WORK_BYTES);
+    reading->header_document = reading->claims_document = NULL;
+    reading->is_header_known = false;
+}
 
 static void end_reading(struct reading *reading) {
     json_close(reading->header_document);
@@ -86,79 +119,93 @@ static void end_reading(struct reading *reading) {
 }
 
 /* Exactly two dots (RFC 7515, section 7.1). */
-static bool split(struct text token, struct text parts[3]) {
-    size_t part = 0, start = 0;
-    for (size_t i = 0; i < token.size; i++) {
-        if (token.data[i] != '.') continue;
-        if (part == 2) return false;
-        parts[part++] = (struct text){token.data + start, i - start};
-        start = i + 1;
-    }
-    if (part != 2) return false;
-    parts[2] = (struct text){token.data + start, token.size - start};
+static bool split(struct text token, struct reading *reading) {
+    const char *end = token.data + token.size;
+    const char *first = memchr(token.data, '.', token.size);
+    const char *second = first == NULL ? NULL : memchr(first + 1, '.', (size_t)(end - first - 1));
+    if (second == NULL || memchr(second + 1, '.', (size_t)(end - second - 1)) != NULL) return false;
+    reading->parts[0] = (struct text){token.data, (size_t)(first - token.data)};
+    reading->parts[1] = (struct text){first + 1, (size_t)(second - first - 1)};
+    reading->parts[2] = (struct text){second + 1, (size_t)(end - second - 1)};
+    reading->message = (struct text){token.data, (size_t)(second - token.data)};
     return true;
 }
 
 /* A part that is a JSON object with no member twice (RFC 7519, section 4: a strict reader may refuse duplicates). */
 static const struct json_value *open_part(struct reading *reading, struct text part, struct json_document **ret_document) {
     size_t size = 0;
-    char *json = arena_take(&reading->arena, part.size + 1);
-    if (json == NULL || !result_is_ok(crypto_base64url_decode(part, json, part.size, &size))) return NULL;
+    uint8_t *json = arena_take(&reading->arena, BASE64URL_ROOM_BYTES(part.size));
+    if (json == NULL || !result_is_ok(base64url_decode(part, json, &size))) return NULL;
     struct faults faults;
     faults_init(&faults, &reading->arena);
-    if (!result_is_ok(json_open(&reading->arena, (struct text){json, size}, &faults, ret_document))) return NULL;
+    if (!result_is_ok(json_open(&reading->arena, (struct text){(const char *)json, size}, &faults, ret_document))) return NULL;
     const struct json_value *root = json_root(*ret_document);
     return json_is_object(root) ? root : NULL;
 }
 
-static bool open_parts(struct reading *reading) {
-    struct text parts[3];
-    if (!split(reading->token, parts)) return false;
-    reading->header = open_part(reading, parts[0], &reading->header_document);
-    if (reading->header == NULL) return false;
-    reading->claims = open_part(reading, parts[1], &reading->claims_document);
-    if (reading->claims == NULL) return false;
-    /* Decoded here only to refuse what decodes in more than one way: a changed last letter must not give the same signature. */
-    uint8_t signature[SIGNATURE_BYTES_MOST];
-    return result_is_ok(crypto_base64url_decode(parts[2], signature, sizeof signature, &reading->signature_bytes));
-}
-
-static bool read_header(struct reading *reading) {
+static bool read_header(const struct json_value *header, struct token_header *ret_header) {
     /* Extensions that we would have to understand (RFC 7515, section 4.1.11), and keys that the sender brings along. */
     static const char *const refused[] = {"crit", "jku", "jwk", "x5u", "x5c"};
     for (size_t i = 0; i < ARRAY_COUNT(refused); i++) {
-        if (json_get(reading->header, refused[i]) != NULL) return false;
+        if (json_get(header, refused[i]) != NULL) return false;
     }
-    const struct json_value *header = reading->header;
     if (json_get(header, "typ") != NULL && !text_equal_ignoring_case(json_get_text(header, "typ"), TEXT("JWT"))) return false;
-    reading->key_id = json_get_text(header, "kid");
-    if (reading->key_id.size == 0 || reading->key_id.size > KEY_ID_BYTES_MAX) return false;
-    return key_algorithm_parse(json_get_text(header, "alg"), &reading->algorithm);
+    struct text key_id = json_get_text(header, "kid");
+    if (key_id.size == 0 || key_id.size > sizeof ret_header->key_id) return false;
+    memcpy(ret_header->key_id, key_id.data, key_id.size);
+    ret_header->key_id_size = (uint8_t)key_id.size;
+    return key_algorithm_parse(json_get_text(header, "alg"), &ret_header->algorithm);
 }
 
-/* False when it is there and no text, or not there and required, or longer than max_bytes. */
+static bool open_header(const struct token_verifier *verifier, struct reading *reading) {
+    struct text part = reading->parts[0];
+    for (size_t i = 0; i < HEADERS_MAX && part.size > 0; i++) {
+        const struct known_header *known = &verifier->headers[i];
+        if (!text_equal((struct text){known->text, known->text_size}, part)) continue;
+        reading->header = known->header;
+        reading->is_header_known = true;
+        return true;
+    }
+    const struct json_value *header = open_part(reading, part, &reading->header_document);
+    return header != NULL && read_header(header, &reading->header);
+}
+
+static void remember_header(struct token_verifier *verifier, const struct reading *reading) {
+    struct text part = reading->parts[0];
+    if (reading->is_header_known || part.size > HEADER_TEXT_MOST) return;
+    struct known_header *known = &verifier->headers[verifier->next_header];
+    *known = (struct known_header){.text_size = (uint16_t)part.size, .header = reading->header};
+    memcpy(known->text, part.data, part.size);
+    verifier->next_header = (verifier->next_header + 1) % HEADERS_MAX;
+}
+
+/* All that its sender wrote, read; nothing of it believed. */
+static bool open_token(const struct token_verifier *verifier, struct text token, struct reading *reading) {
+    if (!split(token, reading) || !open_header(verifier, reading)) return false;
+    reading->claims = open_part(reading, reading->parts[1], &reading->claims_document);
+    if (reading->claims == NULL || reading->parts[2].size > SIGNATURE_TEXT_MOST) return false;
+    return result_is_ok(base64url_decode(reading->parts[2], reading->signature, &reading->signature_bytes));
+}
+
+/* False when it is there and no text or empty, or not there and required, or longer than max_bytes. */
 static bool read_text(const struct json_value *claims, const char *name, bool is_required, size_t max_bytes, struct text *ret_text) {
-    *ret_text = json_get_text(claims, name);
-    if (ret_text->size > max_bytes) return false;
-    if (ret_text->size > 0) return true;
-    if (json_get(claims, name) == NULL) return !is_required;
-    return false;
+    const struct json_value *claim = json_get(claims, name);
+    *ret_text = json_text(claim);
+    return claim == NULL ? !is_required : ret_text->size > 0 && ret_text->size <= max_bytes;
 }
 
 /* NumericDate (RFC 7519, section 2) in whole seconds: fractions are allowed there, but no issuer of ours writes them. */
 static bool read_time(const struct json_value *claims, const char *name, bool is_required, int64_t *ret_time_us) {
-    if (json_get(claims, name) == NULL) return !is_required;
     int64_t seconds = json_get_integer(claims, name, -1);
-    if (seconds < 0 || seconds > SECONDS_MAX) return false;
+    if (seconds < 0 || seconds > SECONDS_MAX) return !is_required && json_get(claims, name) == NULL;
     *ret_time_us = seconds * CLOCK_SECOND_US;
     return true;
 }
 
 /* A text, or an array of texts (RFC 7519, section 4.1.3), in which ours must stand. */
-static bool is_for_us(struct reading *reading, struct text audience) {
-    const struct json_value *claim = json_get(reading->claims, "aud");
-    if (claim == NULL) return false;
-    if (text_equal(json_get_text(reading->claims, "aud"), audience)) return true;
+static bool is_for_us(const struct json_value *claims, struct text audience) {
+    const struct json_value *claim = json_get(claims, "aud");
+    if (text_equal(json_text(claim), audience)) return true;
     bool is_found = false;
     for (size_t i = 0; i < json_array_count(claim); i++) {
         struct text item = json_text(json_array_item(claim, i));
@@ -190,26 +237,25 @@ static bool read_service(const struct json_value *claims, const struct trusted_i
 }
 
 /* Absent or empty: a good token that may do nothing. False when it is no text. */
-static bool read_scope(struct reading *reading, struct text *ret_scope) {
-    const struct json_value *scope = json_get(reading->claims, "scope");
-    *ret_scope = json_get_text(reading->claims, "scope");
-    if (scope == NULL || ret_scope->size > 0) return true;
-    return text_equal(json_dump(&reading->arena, scope), TEXT("\"\""));
+static bool read_scope(const struct json_value *claims, struct text *ret_scope) {
+    const struct json_value *scope = json_get(claims, "scope");
+    *ret_scope = json_text(scope);
+    return scope == NULL || ret_scope->data != NULL;
 }
 
 /* All that the claims say about who and when; false when something is missing or wrong. Of a service only what API.md names is required. */
-static bool read_claims(struct reading *reading, const struct trust *trust, struct token_proof *proof) {
+static bool read_claims(const struct reading *reading, const struct trust *trust, struct token_proof *proof) {
     const struct json_value *claims = reading->claims;
     const struct trusted_issuer *issuer = trust_issuer(trust, reading->issuer_index);
     bool is_user = issuer->kind == IDENTITY_USER;
     struct text scope, token_id;
     int64_t issued_at_us = 0, not_before_us = 0;
-    if (!is_for_us(reading, trust_audience(trust))) return false;
+    if (!is_for_us(claims, trust_audience(trust))) return false;
     if (!read_time(claims, "exp", true, &proof->expires_at_us)) return false;
     if (!read_time(claims, "iat", is_user, &issued_at_us) || issued_at_us >= proof->expires_at_us) return false;
     if (!read_time(claims, "nbf", false, &not_before_us)) return false;
     if (!read_text(claims, "jti", is_user, TOKEN_ID_BYTES_MAX, &token_id)) return false;
-    if (!read_scope(reading, &scope)) return false;
+    if (!read_scope(claims, &scope)) return false;
     struct identity *identity = &proof->identity;
     identity->kind = issuer->kind;
     identity->scopes = scopes_parse(scope) & issuer->scopes;
@@ -226,27 +272,33 @@ static enum token_verdict judge_time(const struct token_proof *proof, int64_t no
 }
 
 /* TOKEN_VALID: proven, whatever the time is. */
-static enum token_verdict prove(const struct trust *trust, struct text token, struct token_proof *ret_proof, size_t *ret_issuer_index) {
-    __attribute__((cleanup(end_reading))) struct reading reading = {.token = token};
-    arena_init(&reading.arena, WORK_BYTES);
-    if (!open_parts(&reading) || !read_header(&reading)) return TOKEN_INVALID;
+static enum token_verdict prove(struct token_verifier *verifier, struct text token, struct token_proof *ret_proof,
+                                size_t *ret_issuer_index) {
+    const struct trust *trust = verifier->trust;
+    __attribute__((cleanup(end_reading))) struct reading reading;
+    begin_reading(&reading);
+    if (!open_token(verifier, token, &reading)) return TOKEN_INVALID;
     if (!trust_find_issuer(trust, json_get_text(reading.claims, "iss"), &reading.issuer_index)) return TOKEN_INVALID;
-    const struct key *key = trust_find_key(trust, reading.issuer_index, reading.key_id);
+    const struct token_header *header = &reading.header;
+    const struct key *key = trust_find_key(trust, reading.issuer_index, (struct text){header->key_id, header->key_id_size});
     if (key == NULL) {
         *ret_issuer_index = reading.issuer_index;
         return TOKEN_UNKNOWN_KEY;
     }
-    if (reading.algorithm != key->algorithm || reading.signature_bytes != key->signature_bytes) return TOKEN_INVALID;
-    if (!key_verify(key, token)) return TOKEN_INVALID;
-    *ret_proof = (struct token_proof){.issuer_index = reading.issuer_index, .key_id = key_id(key), .key_digest = key->digest};
-    return read_claims(&reading, trust, ret_proof) ? TOKEN_VALID : TOKEN_INVALID;
+    if (header->algorithm != key->algorithm || reading.signature_bytes != key->signature_bytes) return TOKEN_INVALID;
+    struct text signature = {(const char *)reading.signature, reading.signature_bytes};
+    if (!signature_check(verifier->checker, key->public_key, reading.message, signature)) return TOKEN_INVALID;
+    *ret_proof = (struct token_proof){.issuer_index = reading.issuer_index, .key = key};
+    if (!read_claims(&reading, trust, ret_proof)) return TOKEN_INVALID;
+    remember_header(verifier, &reading);
+    return TOKEN_VALID;
 }
 
 /* Whether the key that proved it is still its issuer's. */
 static bool is_still_proven(const struct trust *trust, struct token_proof *proof, uint64_t generation) {
     if (proof->generation == generation) return true;
-    const struct key *key = trust_find_key(trust, proof->issuer_index, proof->key_id);
-    if (key == NULL || !crypto_equal(&key->digest, &proof->key_digest, sizeof key->digest)) return false;
+    const struct key *key = trust_find_key(trust, proof->issuer_index, key_id(proof->key));
+    if (key == NULL || !crypto_equal(&key->digest, &proof->key->digest, sizeof key->digest)) return false;
     proof->generation = generation;
     return true;
 }
@@ -255,20 +307,19 @@ enum token_verdict token_verify(struct token_verifier *verifier, struct text tok
                                 size_t *ret_issuer_index) {
     if (token.size == 0 || token.size > LIMIT_TOKEN_BYTES) return TOKEN_INVALID;
     uint64_t generation = trust_generation(verifier->trust); /* before the keys are looked at */
-    struct hash digest = crypto_hash(token);
     struct token_proof fresh;
-    struct token_proof *proof = token_cache_get(verifier->cache, &digest);
+    struct token_proof *proof = token_cache_get(verifier->cache, token);
     if (proof != NULL && !is_still_proven(verifier->trust, proof, generation)) {
-        token_cache_remove(verifier->cache, &digest);
+        token_cache_remove(verifier->cache, token);
         proof = NULL;
     }
     if (proof == NULL) {
-        enum token_verdict verdict = prove(verifier->trust, token, &fresh, ret_issuer_index);
+        enum token_verdict verdict = prove(verifier, token, &fresh, ret_issuer_index);
         if (verdict != TOKEN_VALID) return verdict;
         fresh.generation = generation;
         proof = &fresh;
         /* An expired one would only push out one that is still of use. */
-        if (judge_time(proof, now_us) != TOKEN_EXPIRED) token_cache_put(verifier->cache, &digest, proof);
+        if (judge_time(proof, now_us) != TOKEN_EXPIRED) token_cache_put(verifier->cache, token, proof);
     }
     enum token_verdict verdict = judge_time(proof, now_us);
     if (verdict == TOKEN_VALID) *ret_identity = proof->identity;
@@ -279,9 +330,10 @@ struct result token_verifier_create(const struct trust *trust, size_t cache_capa
     struct token_verifier *verifier = calloc(1, sizeof *verifier);
     if (verifier == NULL) return result_error(RESULT_FULL);
     verifier->trust = trust;
-    struct result created = token_cache_create(cache_capacity, &verifier->cache);
+    struct result created = token_cache_create(cache_capacity, LIMIT_TOKEN_CACHE_BYTES, &verifier->cache);
+    if (result_is_ok(created)) created = signature_checker_create(&verifier->checker);
     if (!result_is_ok(created)) {
-        free(verifier);
+        token_verifier_free(verifier);
         return created;
     }
     *ret_verifier = verifier;
@@ -291,5 +343,6 @@ struct result token_verifier_create(const struct trust *trust, size_t cache_capa
 void token_verifier_free(struct token_verifier *verifier) {
     if (verifier == NULL) return;
     token_cache_free(verifier->cache);
+    signature_checker_free(verifier->checker);
     free(verifier);
 }

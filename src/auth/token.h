@@ -57,7 +57,8 @@ enum token_verdict {
     TOKEN_UNKNOWN_KEY, /* well formed, from a trusted issuer (by its unverified iss), but no such kid: the keys may have to be fetched */
 };
 
-/* One per loop thread: a bounded cache of verified tokens, keyed by the BLAKE2b digest of the whole token. Expiry is checked at each call. */
+/* One per loop thread, and it stays on it: a bounded cache of verified tokens, each known by all of its bytes, and what checking a signature needs.
+ * The key and the times are looked at again at each call. */
 struct token_verifier;
 struct result token_verifier_create(const struct trust *trust, size_t cache_capacity, struct token_verifier **ret_verifier) MUST_CHECK;
 void token_verifier_free(struct token_verifier *verifier);

@@ -39,5 +39,6 @@
 #define LIMIT_SETTLE_CLAIMS   16384u     /* claims held in memory; the rest waits in the database */
 
 /* Auth */
-#define LIMIT_TOKEN_CACHE 16384u /* per loop; the oldest is forgotten */
-#define LIMIT_KEYS        16u    /* keys in one set; more are ignored with a warning */
+#define LIMIT_TOKEN_CACHE       16384u             /* tokens remembered per loop; the oldest is forgotten */
+#define LIMIT_TOKEN_CACHE_BYTES (8u * 1024 * 1024) /* of all of them together; the same */
+#define LIMIT_KEYS              16u                /* keys in one set; more are ignored with a warning */

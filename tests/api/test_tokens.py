@@ -204,6 +204,25 @@ def test_tampered_tokens(get, victim):
             assert get(f"Bearer {token[:-1]}{other}").status_code == 401, other
 
 
+def test_signed_but_written_in_another_way(get, victim, key):
+    """Good claims under a good signature, but base64 that is not the one text of its bytes (RFC 7515, section 2)."""
+    for filling in ("", "?", "??", "???"):  # so that the parts end in all three ways
+        header = part({"alg": "RS256", "typ": "JWT", "kid": key.kid, "filling": filling})
+        claims = part({**claims_of(victim.token), "filling": filling + "\u07ff?>~"})
+        standard = base64.b64encode(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))).decode()
+        changed_bits = claims[:-1] + chr(ord(claims[-1]) + 1)  # of the last letter, where only unused bits change
+        others = [claims + "=" * (-len(claims) % 4 or 4), claims + "A", claims + "\t", claims[:40] + "!" + claims[40:], standard]
+        others += [changed_bits] if len(claims) % 4 else []
+        for number, body in enumerate([claims, *others]):
+            signed = f"{header}.{body}"
+            signature = part(key.private.sign(signed.encode(), *_pkcs()))
+            answer = get(f"Bearer {signed}.{signature}")
+            if body == claims:
+                assert answer.status_code == 200, answer.text
+            else:
+                assert_refused(answer, "token_invalid")
+
+
 def test_huge_tokens(world, get, victim, key):
     claims = {**claims_of(victim.token), "filling": "x" * 4000}
     assert_refused(get("Bearer " + key.sign(claims)), "token_invalid")

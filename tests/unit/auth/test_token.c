@@ -473,6 +473,66 @@ static void a_key_that_is_gone_proves_nothing_more(void **state) {
     key_ring_free(next);
 }
 
+/* A set of one key: the ring's, under another name. */
+static struct text jwks_named(const struct key_ring *ring, const char *kid) {
+    const struct key *key = key_ring_signer(ring);
+    const char *json = arena_print(&world.arena, "%.*s", (int)key->public_json.size, key->public_json.data).data;
+    const char *name = strstr(json, "\"kid\":\"") + strlen("\"kid\":\"");
+    return arena_print(&world.arena, "{\"keys\":[%.*s%s%s]}", (int)(name - json), json, kid, name + key->id_size);
+}
+
+/* A token by one of two keys with the same name: its header is the other's, byte for byte. */
+static struct text sign_named(const struct key_ring *ring, const char *issuer, int number) {
+    static const char *const header[][2] = {{"alg", "\"RS256\""}, {"kid", "\"same\""}, {"typ", "\"JWT\""}, {NULL, NULL}};
+    struct text payload =
+        arena_print(&world.arena, "{\"iss\":\"%s\",\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES ",\"n\":%d}", issuer, number);
+    return sign_with(key_ring_signer(ring)->jwk, header, payload, &world.arena);
+}
+
+/* What is remembered of a header must not outlive its key, nor carry a key from one issuer to another. */
+static void the_same_header_by_another_key(void **state) {
+    (void)state;
+    static const struct trusted_issuer issuers[] = {
+        {.name = "wallet", .kind = IDENTITY_USER, .scopes = SCOPE_USER, .source = "http://127.0.0.1:1/a"},
+        {.name = "shop", .kind = IDENTITY_SERVICE, .scopes = SCOPE_CREDITS_WRITE, .source = "http://127.0.0.1:1/b"},
+    };
+    struct token_verifier *kept = world.verifier;
+    struct trust *trust;
+    assert_ok(trust_create("wallet", issuers, ARRAY_COUNT(issuers), &trust));
+    assert_ok(token_verifier_create(trust, 16, &world.verifier));
+    assert_ok(trust_accept_jwks(trust, 0, jwks_named(world.wallet, "same")));
+    struct text first = sign_named(world.wallet, "wallet", 1);
+    assert_int_equal(verify(first), TOKEN_VALID);
+    assert_int_equal(verify(sign_named(world.wallet, "wallet", 2)), TOKEN_VALID);
+    assert_int_equal(verify(sign_named(world.stranger, "wallet", 3)), TOKEN_INVALID);
+    /* another issuer: its keys are not known yet, then they are others */
+    assert_int_equal(verify(sign_named(world.wallet, "shop", 4)), TOKEN_UNKNOWN_KEY);
+    assert_int_equal(world.issuer_index, 1);
+    assert_ok(trust_accept_jwks(trust, 1, jwks_named(world.stranger, "same")));
+    assert_int_equal(verify(sign_named(world.wallet, "shop", 5)), TOKEN_INVALID);
+    assert_int_equal(verify(sign_named(world.stranger, "shop", 6)), TOKEN_VALID);
+    assert_int_equal(verify(sign_named(world.stranger, "wallet", 7)), TOKEN_INVALID);
+    /* the key is replaced by one of the same name: the old one's tokens fall, remembered or new */
+    assert_ok(trust_accept_jwks(trust, 0, jwks_named(world.stranger, "same")));
+    assert_int_equal(verify(first), TOKEN_INVALID);
+    assert_int_equal(verify(sign_named(world.wallet, "wallet", 8)), TOKEN_INVALID);
+    assert_int_equal(verify(sign_named(world.stranger, "wallet", 9)), TOKEN_VALID);
+    /* by one of another algorithm, which the header does not name */
+    assert_ok(trust_accept_jwks(trust, 0, jwks_named(world.discount, "same")));
+    assert_int_equal(verify(sign_named(world.stranger, "wallet", 10)), TOKEN_INVALID);
+    /* it is gone */
+    assert_ok(trust_accept_jwks(trust, 0, jwks_named(world.wallet, "other")));
+    assert_int_equal(verify(first), TOKEN_UNKNOWN_KEY);
+    assert_int_equal(verify(sign_named(world.wallet, "wallet", 11)), TOKEN_UNKNOWN_KEY);
+    assert_int_equal(world.issuer_index, 0);
+    /* and is back */
+    assert_ok(trust_accept_jwks(trust, 0, jwks_named(world.wallet, "same")));
+    assert_int_equal(verify(first), TOKEN_VALID);
+    token_verifier_free(world.verifier);
+    trust_free(trust);
+    world.verifier = kept;
+}
+
 static void more_tokens_than_can_be_remembered(void **state) {
     (void)state;
     struct text tokens[40];
@@ -568,6 +628,7 @@ int main(void) {
         cmocka_unit_test(huge_tokens_are_refused),
         cmocka_unit_test(a_remembered_token_expires_to_the_letter),
         cmocka_unit_test(a_key_that_is_gone_proves_nothing_more),
+        cmocka_unit_test(the_same_header_by_another_key),
         cmocka_unit_test(more_tokens_than_can_be_remembered),
         cmocka_unit_test(a_token_too_long_is_not_made),
         cmocka_unit_test(loops_share_the_keys),
