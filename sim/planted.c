@@ -14,6 +14,7 @@ static const char *const names[PLANTED_COUNT] = {
     [PLANTED_PUBLISH_BEFORE_COMMIT] = "snapshot published before the commit",
     [PLANTED_FAILED_COMMIT_ANSWERED] = "a failed commit answered as done",
     [PLANTED_FSYNC_LEFT_OUT] = "commits without fsync: torn and lost pages are accepted",
+    [PLANTED_OLD_STATE_READ] = "a loop reads an old state",
     [PLANTED_LOST_WAKE_UP] = "lost wake-up of the store",
     [PLANTED_TIME_GOES_BACK] = "a place is dated by a clock that went back",
     [PLANTED_REPLAY_OF_ANOTHER_BODY] = "a used key replays for another body",

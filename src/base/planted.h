@@ -12,6 +12,7 @@ enum planted {
     PLANTED_PUBLISH_BEFORE_COMMIT,           /* store.c: the snapshot shows what may still fail */
     PLANTED_FAILED_COMMIT_ANSWERED,          /* store.c: done, though nothing was saved */
     PLANTED_FSYNC_LEFT_OUT,                  /* database.c */
+    PLANTED_OLD_STATE_READ,                  /* round.c: a loop reads on in its round, whatever was committed */
     PLANTED_LOST_WAKE_UP,                    /* store.c: the store sleeps on */
     PLANTED_TIME_GOES_BACK,                  /* campaign_redeem.c: with the wall clock */
     PLANTED_REPLAY_OF_ANOTHER_BODY,          /* idempotency.c: a used key gets the first answer, whatever is asked */

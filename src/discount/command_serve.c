@@ -130,6 +130,7 @@ static struct result open_store(struct program *program) {
     struct rows rows;
     TRY(open_database(program));
     TRY(read_secret(program));
+    database_count_commits(program->database, &program->discount.service.commits);
     TRY(board_create(LIMIT_CAMPAIGNS, &program->discount.board));
     TRY(rows_sqlite_create(program->database, &rows));
     TRY(engine_create(&rows, program->discount.board, &program->engine));
@@ -142,7 +143,7 @@ static struct result open_loops(struct program *program, const char *wallet_url)
     struct discount *discount = &program->discount;
     TRY(limiter_create(&discount->limiter));
     for (size_t i = 0; i < (size_t)settings.common.loop_count; i++) {
-        TRY(reader_open(program->database_path, &discount->readers[i]));
+        TRY(reader_open(program->database_path, &discount->service.commits, &discount->readers[i]));
         id_source_init_system(&discount->id_sources[i]);
     }
     struct settler_options options = {.discount = discount,
@@ -192,6 +193,11 @@ static void close_program(struct program *program) {
     crypto_wipe(discount->idempotency_secret, sizeof discount->idempotency_secret);
 }
 
+static void round_ended(void *self, size_t loop_index) {
+    struct discount *discount = self;
+    reader_end_round(discount->readers[loop_index]);
+}
+
 static struct result start(struct program *program) {
     struct discount *discount = &program->discount;
     program->http = (struct http_service){.name = "discountd",
@@ -201,7 +207,8 @@ static struct result start(struct program *program) {
                                           .router = program->router,
                                           .clock = &clock_system,
                                           .authorize = access_authorize,
-                                          .allowed_origins = settings.common.allowed_origins};
+                                          .allowed_origins = settings.common.allowed_origins,
+                                          .round_ended = round_ended};
     struct server_options options = serve_server_options(&settings.common);
     TRY(access_start(discount->service.access));
     TRY(store_start(discount->service.store));

@@ -25,7 +25,7 @@ struct reader {
     struct statement statements[STATEMENT_COUNT];
 };
 
-struct result reader_open(const char *path, struct reader **ret_reader) {
+struct result reader_open(const char *path, const struct database_commits *commits, struct reader **ret_reader) {
     struct reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) return result_error(RESULT_FULL);
     struct result outcome = database_open(path, DATABASE_READ, &discount_schema, &reader->database);
@@ -36,6 +36,7 @@ struct result reader_open(const char *path, struct reader **ret_reader) {
         reader_close(reader);
         return outcome;
     }
+    database_follow(reader->database, commits);
     *ret_reader = reader;
     return result_ok();
 }
@@ -46,7 +47,10 @@ void reader_close(struct reader *reader) {
     free(reader);
 }
 
+void reader_end_round(struct reader *reader) { database_end_round(reader->database); }
+
 struct result reader_find_campaign(struct reader *reader, struct id id, struct campaign *ret_campaign, bool *ret_found) {
+    TRY(database_refresh(reader->database));
     struct statement *statement = &reader->statements[CAMPAIGN];
     statement_bind_id(statement, 1, id);
     struct result outcome = statement_step(statement, ret_found);
@@ -63,6 +67,7 @@ static struct result find_redemption(struct statement *statement, struct redempt
 }
 
 struct result reader_find_redemption(struct reader *reader, struct id id, struct redemption *ret_redemption, bool *ret_found) {
+    TRY(database_refresh(reader->database));
     struct statement *statement = &reader->statements[REDEMPTION];
     statement_bind_id(statement, 1, id);
     return find_redemption(statement, ret_redemption, ret_found);
@@ -70,6 +75,7 @@ struct result reader_find_redemption(struct reader *reader, struct id id, struct
 
 struct result reader_find_user(struct reader *reader, uint32_t number, struct id user_id, struct redemption *ret_redemption,
                                bool *ret_found) {
+    TRY(database_refresh(reader->database));
     struct statement *statement = &reader->statements[BY_USER];
     statement_bind_integer(statement, 1, number);
     statement_bind_id(statement, 2, user_id);
@@ -78,6 +84,7 @@ struct result reader_find_user(struct reader *reader, uint32_t number, struct id
 
 struct result reader_find_phone(struct reader *reader, uint32_t number, const struct phone *phone, struct redemption *ret_redemption,
                                 bool *ret_found) {
+    TRY(database_refresh(reader->database));
     struct statement *statement = &reader->statements[BY_PHONE];
     statement_bind_integer(statement, 1, number);
     statement_bind_text(statement, 2, phone_text(phone));
@@ -85,6 +92,7 @@ struct result reader_find_phone(struct reader *reader, uint32_t number, const st
 }
 
 struct result reader_list_campaigns(struct reader *reader, int64_t before, int64_t limit, reader_campaign_visitor *visit, void *context) {
+    TRY(database_refresh(reader->database));
     struct statement *statement = &reader->statements[CAMPAIGNS];
     statement_bind_integer(statement, 1, before == 0 ? INT64_MAX : before);
     statement_bind_integer(statement, 2, limit);
@@ -120,6 +128,7 @@ static struct result list_redemptions(struct statement *statement, reader_redemp
 
 struct result reader_list_user(struct reader *reader, struct id user_id, struct id before, int64_t limit, reader_redemption_visitor *visit,
                                void *context) {
+    TRY(database_refresh(reader->database));
     static const struct id greatest = {
         .bytes = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}};
     struct statement *statement = &reader->statements[OF_USER];
@@ -132,6 +141,7 @@ struct result reader_list_user(struct reader *reader, struct id user_id, struct 
 
 struct result reader_list_winners(struct reader *reader, uint32_t number, int64_t after, int64_t limit, reader_redemption_visitor *visit,
                                   void *context) {
+    TRY(database_refresh(reader->database));
     struct statement *statement = &reader->statements[WINNERS];
     size_t count;
     statement_bind_integer(statement, 1, redemption_key(number, after));
@@ -142,6 +152,7 @@ struct result reader_list_winners(struct reader *reader, uint32_t number, int64_
 
 struct result reader_list_unsettled(struct reader *reader, int64_t after, int64_t limit, reader_redemption_visitor *visit, void *context,
                                     size_t *ret_count) {
+    TRY(database_refresh(reader->database));
     struct statement *statement = &reader->statements[UNSETTLED];
     statement_bind_integer(statement, 1, after);
     statement_bind_integer(statement, 2, limit);

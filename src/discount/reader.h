@@ -3,11 +3,14 @@
 #pragma once
 
 #include "discount/campaign.h"
+#include "store/sqlite/database.h"
 
 struct reader;
 
-struct result reader_open(const char *path, struct reader **ret_reader) MUST_CHECK;
+/* `commits`: of the writer, to read in rounds; NULL: none. */
+struct result reader_open(const char *path, const struct database_commits *commits, struct reader **ret_reader) MUST_CHECK;
 void reader_close(struct reader *reader);
+void reader_end_round(struct reader *reader); /* before the loop waits */
 
 struct result reader_find_campaign(struct reader *reader, struct id id, struct campaign *ret_campaign, bool *ret_found) MUST_CHECK;
 struct result reader_find_redemption(struct reader *reader, struct id id, struct redemption *ret_redemption, bool *ret_found) MUST_CHECK;

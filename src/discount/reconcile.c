@@ -254,7 +254,7 @@ struct result reconcile_services(const char *database_path, const char *wallet_u
     struct campaign_ids *ids = calloc(1, sizeof *ids);
     if (ids == NULL) return result_error(RESULT_FULL);
     arena_init(&reconciliation.arena, LIMIT_BATCH_ARENA_BYTES);
-    struct result outcome = reader_open(database_path, &reconciliation.reader);
+    struct result outcome = reader_open(database_path, NULL, &reconciliation.reader);
     if (result_is_ok(outcome)) outcome = reader_list_campaigns(reconciliation.reader, 0, LIMIT_CAMPAIGNS, note_campaign, ids);
     for (size_t i = 0; i < ids->count && result_is_ok(outcome); i++) {
         reconciliation.campaign.id = ids->items[ids->count - 1 - i];

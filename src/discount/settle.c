@@ -333,7 +333,7 @@ static struct result prepare(struct settler *settler) {
     TRY(settle_claims_init(settler, claims_max));
     TRY(http_client_create(CONNECTIONS, &settler->client));
     TRY(waker_init(&settler->waker));
-    return reader_open(settler->options.database_path, &settler->reader);
+    return reader_open(settler->options.database_path, NULL, &settler->reader);
 }
 
 struct result settler_create(const struct settler_options *options, struct settler **ret_settler) {

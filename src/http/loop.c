@@ -172,6 +172,7 @@ static void run_once(struct loop *loop, int timeout_ms) {
     take_returned(loop);
     CHECK(MHD_run(loop->daemon) == MHD_YES);
     sweep(loop);
+    if (loop->service->round_ended != NULL) loop->service->round_ended(loop->service->self, loop->index);
 }
 
 /* ---- the end ---- */

@@ -7,6 +7,7 @@
 #include "http/server.h"
 #include "service/access.h"
 #include "service/assets.h"
+#include "store/sqlite/database.h"
 #include "store/store.h"
 
 struct service {
@@ -15,8 +16,9 @@ struct service {
     const struct clock *clock;
     struct access *access;
     struct store *store;
-    struct text jwks;              /* of its own key ring, rendered once at start */
-    const struct asset *documents; /* its OpenAPI documents: wallet_assets, discount_assets */
+    struct database_commits commits; /* counted by the store's connection, followed by the loops' readers */
+    struct text jwks;                /* of its own key ring, rendered once at start */
+    const struct asset *documents;   /* its OpenAPI documents: wallet_assets, discount_assets */
 };
 
 static inline struct service *service_of(struct exchange *exchange) { return exchange->self; }

@@ -123,7 +123,7 @@ void flow_answer_json(struct exchange *exchange, const struct buffer *buffer) {
 void flow_open_reader(struct wallet *wallet, size_t loop_index) {
     struct wallet_loop *loop = &wallet->loops[loop_index];
     loop->reader_due_us = clock_monotonic_us(wallet->service.clock) + READER_PAUSE_US;
-    struct result opened = reader_open(wallet->database_path, &loop->reader);
+    struct result opened = reader_open(wallet->database_path, &wallet->service.commits, &loop->reader);
     if (result_is_ok(opened)) return;
     loop->reader = NULL;
     LOG(LOG_ERROR, "reader_not_opened", LOG_STRING("reason", result_name(opened)), LOG_INTEGER("loop", loop_index));

@@ -68,7 +68,7 @@ static void reset(struct statement **statement) { statement_reset(*statement); }
 
 static struct statement *take(struct reader *reader, enum query query) { return &reader->statements[query]; }
 
-struct result reader_open(const char *path, struct reader **ret_reader) {
+struct result reader_open(const char *path, const struct database_commits *commits, struct reader **ret_reader) {
     struct reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) return result_error(RESULT_FULL);
     struct result opened = database_open(path, DATABASE_READ, &wallet_schema, &reader->database);
@@ -79,6 +79,7 @@ struct result reader_open(const char *path, struct reader **ret_reader) {
         reader_close(reader);
         return opened;
     }
+    database_follow(reader->database, commits);
     *ret_reader = reader;
     return result_ok();
 }
@@ -87,6 +88,10 @@ void reader_close(struct reader *reader) {
     if (reader == NULL) return;
     if (reader->database != NULL) database_close(reader->database);
     free(reader);
+}
+
+void reader_end_round(struct reader *reader) {
+    if (reader != NULL) database_end_round(reader->database);
 }
 
 static struct result copy(struct arena *arena, struct text *text) {
@@ -101,18 +106,21 @@ static struct result step_user(struct statement *statement, struct user *ret_use
 }
 
 struct result reader_user(struct reader *reader, struct id id, struct user *ret_user, bool *ret_found) {
+    TRY(database_refresh(reader->database));
     struct statement *statement RESET_AT_END = take(reader, READ_USER);
     statement_bind_id(statement, 1, id);
     return step_user(statement, ret_user, ret_found);
 }
 
 struct result reader_user_by_name(struct reader *reader, struct text name, struct user *ret_user, bool *ret_found) {
+    TRY(database_refresh(reader->database));
     struct statement *statement RESET_AT_END = take(reader, READ_USER_BY_NAME);
     statement_bind_text(statement, 1, name);
     return step_user(statement, ret_user, ret_found);
 }
 
 struct result reader_account_of_user(struct reader *reader, struct id user_id, struct account *ret_account, bool *ret_found) {
+    TRY(database_refresh(reader->database));
     struct statement *statement RESET_AT_END = take(reader, READ_ACCOUNT_OF_USER);
     statement_bind_id(statement, 1, user_id);
     TRY(statement_step(statement, ret_found));
@@ -168,7 +176,6 @@ static struct result rewind_account(struct reader *reader, int64_t at_us, struct
 
 struct result reader_account_at(struct reader *reader, struct id user_id, int64_t at_us, struct account *ret_account, bool *ret_found) {
     TRY(reader_account_of_user(reader, user_id, ret_account, ret_found));
-    /* Entries are never changed, so the statements need not see one state. */
     return *ret_found ? rewind_account(reader, at_us, ret_account) : result_ok();
 }
 
@@ -232,6 +239,7 @@ static bool choose_side(const struct statement *statement, struct id user_id, bo
 
 struct result reader_transaction(struct reader *reader, struct id id, struct id user_id, bool is_admin, struct arena *arena,
                                  struct transaction_view *ret_view, bool *ret_found) {
+    TRY(database_refresh(reader->database));
     struct statement *statement RESET_AT_END = take(reader, READ_TRANSACTION);
     statement_bind_id(statement, 1, id);
     TRY(statement_step(statement, ret_found));
@@ -258,6 +266,7 @@ struct result reader_transaction(struct reader *reader, struct id id, struct id 
 
 struct result reader_fund(struct reader *reader, struct text caller, struct text reference, struct arena *arena, struct fund *ret_fund,
                           struct account *ret_account, bool *ret_found) {
+    TRY(database_refresh(reader->database));
     struct statement *statement RESET_AT_END = take(reader, READ_FUND);
     statement_bind_text(statement, 1, caller);
     statement_bind_text(statement, 2, reference);
@@ -273,6 +282,7 @@ struct result reader_fund(struct reader *reader, struct text caller, struct text
 
 struct result reader_fund_transactions(struct reader *reader, int64_t fund_account, int64_t after_sequence, size_t limit,
                                        struct arena *arena, struct fund_transaction *rows, size_t *ret_count, int64_t *ret_next) {
+    TRY(database_refresh(reader->database));
     struct statement *statement RESET_AT_END = take(reader, READ_FUND_TRANSACTIONS);
     statement_bind_integer(statement, 1, fund_account);
     statement_bind_integer(statement, 2, after_sequence);
@@ -337,6 +347,7 @@ static struct result find_named_account(struct reader *reader, const struct acco
 
 struct result reader_accounts(struct reader *reader, const struct account_filter *filter, struct arena *arena, struct account_row *rows,
                               size_t *ret_count, int64_t *ret_next) {
+    TRY(database_refresh(reader->database));
     *ret_count = 0;
     *ret_next = 0;
     if (filter->username.size > 0 || filter->phone.size > 0) return find_named_account(reader, filter, arena, rows, ret_count);
@@ -361,6 +372,7 @@ struct result reader_accounts(struct reader *reader, const struct account_filter
 }
 
 struct result reader_account(struct reader *reader, struct id id, struct arena *arena, struct account_row *ret_row, bool *ret_found) {
+    TRY(database_refresh(reader->database));
     struct statement *statement RESET_AT_END = take(reader, READ_ACCOUNT);
     statement_bind_id(statement, 1, id);
     TRY(statement_step(statement, ret_found));

@@ -1,9 +1,11 @@
 /* Reading for answers that need no decision: one read-only connection per loop, its statements prepared once. One thread.
  *
+ * Each function sees every commit that was published before its call, and one state of the database.
  * Texts in rows are copied into the arena that is handed in. RESULT_IO and the like: 503 storage_unavailable. */
 #pragma once
 
 #include "base/arena.h"
+#include "store/sqlite/database.h"
 #include "wallet/answer.h"
 #include "wallet/ledger.h"
 
@@ -11,8 +13,10 @@
 #define READER_SCAN_MAX 2000
 
 struct reader;
-struct result reader_open(const char *path, struct reader **ret_reader) MUST_CHECK;
+/* `commits`: of the writer, to read in rounds; NULL: none. */
+struct result reader_open(const char *path, const struct database_commits *commits, struct reader **ret_reader) MUST_CHECK;
 void reader_close(struct reader *reader);
+void reader_end_round(struct reader *reader); /* before the loop waits; `reader` may be NULL */
 
 struct result reader_user(struct reader *reader, struct id id, struct user *ret_user, bool *ret_found) MUST_CHECK;
 struct result reader_user_by_name(struct reader *reader, struct text name, struct user *ret_user, bool *ret_found) MUST_CHECK;

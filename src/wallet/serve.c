@@ -98,6 +98,11 @@ static void loop_stopped(void *self, size_t loop_index) {
     wallet->loops[loop_index].reader = NULL;
 }
 
+static void round_ended(void *self, size_t loop_index) {
+    struct wallet *wallet = self;
+    reader_end_round(wallet->loops[loop_index].reader);
+}
+
 /* ---- trust ---- */
 
 /* NAME=FILE_OR_URL. The name stands in `iss` and in a file's name: small letters, digits and hyphens only. */
@@ -148,6 +153,7 @@ static struct result make_store(struct serving *serving) {
     struct rows rows;
     struct store_engine engine;
     id_source_init_system(&serving->ids);
+    database_count_commits(serving->database, &wallet->service.commits);
     TRY(rows_sqlite_create(serving->database, &serving->sqlite));
     rows_sqlite_bind(serving->sqlite, &rows);
     struct engine_options options = {.currency = wallet->currency,
@@ -203,7 +209,8 @@ static struct result start(struct serving *serving) {
                                           .authorize = access_authorize,
                                           .allowed_origins = settings->common.allowed_origins,
                                           .loop_started = loop_started,
-                                          .loop_stopped = loop_stopped};
+                                          .loop_stopped = loop_stopped,
+                                          .round_ended = round_ended};
     struct server_options options = serve_server_options(&settings->common);
     TRY(store_start(wallet->service.store));
     TRY(access_start(wallet->service.access));

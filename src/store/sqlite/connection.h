@@ -14,9 +14,14 @@ struct database {
     struct statement commit;
     struct metric *commit_metric; /* may be NULL */
 
+    struct database_commits *commits_made;           /* the writer's; may be NULL */
+    const struct database_commits *commits_followed; /* a reader's; NULL: it does not read in rounds */
+    uint64_t commits_seen;                           /* their count before the transaction that is open */
+
     uint32_t wal_pages;          /* in the WAL after the newest commit */
     uint32_t wal_pages_tried;    /* of these, what the last checkpoint has seen */
     uint32_t wal_pages_alarming; /* the next size that is worth a warning */
+    uint32_t wal_pages_patient;  /* from this size on a checkpoint waits a little for readers */
     bool is_backfill_doubtful;   /* see database.c: no more checkpoints by this connection */
     int logged_code;             /* the last error that was logged, so that a failing disk does not fill the log; reset by a commit */
 };

@@ -40,6 +40,8 @@
 #define PATH_BYTES         4096
 #define BUSY_TIMEOUT_MS    2000   /* only a foreign writer (the sqlite3 program) or a recovery ever makes us wait */
 #define WAL_PAGES_ALARMING 65536u /* 256 MiB */
+#define WAL_PAGES_PATIENT  8192u  /* 32 MiB */
+#define PATIENCE_MS        20     /* many rounds of a loop */
 #define WRITER_PRAGMAS                                                                                              \
     "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;" \
     "PRAGMA cache_size = -65536; PRAGMA journal_size_limit = 67108864;"
@@ -244,6 +246,7 @@ static struct database *allocate(enum database_mode mode) {
     database->mode = mode;
     database->lock_fd = -1;
     database->wal_pages_alarming = WAL_PAGES_ALARMING;
+    database->wal_pages_patient = WAL_PAGES_PATIENT;
     return database;
 }
 
@@ -336,6 +339,7 @@ struct result database_commit(struct database *database) {
     struct result outcome = statement_run(&database->commit);
     if (database->commit_metric != NULL) metric_observe(database->commit_metric, clock_monotonic_us(&clock_system) - before_us);
     if (result_is_ok(outcome)) database->logged_code = SQLITE_OK;
+    if (database->commits_made != NULL) atomic_fetch_add(&database->commits_made->count, 1); /* a failed one too: that costs a look */
     return outcome;
 }
 
@@ -375,10 +379,23 @@ static bool sync_after_part(struct database *database) {
     return false;
 }
 
+/* The WAL is begun anew by a commit that finds all of it in the file and no reader in it. Loops under load are always in it, each for the moment of
+ * a round: they are not waited for until the WAL is large, and then for longer than a round takes. Who reads for minutes (verify, a backup) is
+ * waited for again only when the WAL has doubled. */
+static int checkpoint_patiently(struct database *database, int *ret_frames, int *ret_moved) {
+    sqlite3_busy_timeout(database->handle, PATIENCE_MS);
+    int code = sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_RESTART, ret_frames, ret_moved);
+    sqlite3_busy_timeout(database->handle, BUSY_TIMEOUT_MS);
+    database->wal_pages_patient = code == SQLITE_OK ? WAL_PAGES_PATIENT : 2 * database->wal_pages;
+    return code == SQLITE_BUSY ? SQLITE_OK : code; /* what could be moved is moved */
+}
+
 static void checkpoint(struct database *database) {
     int frames = 0;
     int moved = 0;
-    int code = sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
+    int code = database->wal_pages >= database->wal_pages_patient
+                   ? checkpoint_patiently(database, &frames, &moved)
+                   : sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
     database->wal_pages_tried = database->wal_pages;
     if (!result_is_ok(connection_result(database, code, "checkpoint"))) return;
     if (moved < frames) (void)sync_after_part(database);

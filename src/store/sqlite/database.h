@@ -5,6 +5,8 @@
  * foreign_keys, STRICT tables, application_id, user_version = number of the newest migration. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/crypto.h"
 #include "base/id.h"
 #include "base/text.h"
@@ -41,6 +43,22 @@ void database_rollback(struct database *database);                   /* safe whe
 /* A read transaction for several statements that must see one state. */
 struct result database_begin_read(struct database *database) MUST_CHECK;
 void database_end_read(struct database *database);
+
+/* ---- reading in rounds: one read transaction for all that a loop reads between two waits, and never an old state (round.c) ---- */
+
+/* Commits made by the writer, for its readers in the same process. */
+struct database_commits {
+    _Atomic uint64_t count;
+};
+/* From now on the writer counts there, when a commit is visible and nobody knows of it yet. `commits` outlives the writer. */
+void database_count_commits(struct database *database, struct database_commits *commits);
+/* The reader reads in rounds; NULL: not, each statement is a transaction of its own. `commits` outlives the reader. */
+void database_follow(struct database *database, const struct database_commits *commits);
+/* Before each question, which may take several statements; no statement is in use. What is read next is one state, with every commit that ended
+ * before this call. For a reader that follows nobody it does nothing. */
+struct result database_refresh(struct database *database) MUST_CHECK;
+/* When the loop has nothing more to do and before it waits; no statement is in use. Cheap when nothing was read. */
+void database_end_round(struct database *database);
 /* The writer, between transactions: moves the WAL into the file when it has grown by `wal_pages_min` pages (of 4 KiB) since the last time;
  * never blocks readers. 0: whenever there is something in it. A failure is logged and loses nothing. */
 void database_checkpoint(struct database *database, uint32_t wal_pages_min);
