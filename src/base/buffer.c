@@ -25,26 +25,22 @@ static bool grow_to(struct buffer *buffer, size_t capacity) {
     return true;
 }
 
-/* Room for so many more bytes; false when the buffer has failed. */
-static bool reserve(struct buffer *buffer, size_t more_bytes) {
-    if (buffer->failed) return false;
-    if (buffer->capacity - buffer->size >= more_bytes) return true;
+char *buffer_grow(struct buffer *buffer, size_t more_bytes) {
+    if (buffer->failed) return NULL;
     size_t needed = buffer->size + more_bytes;
     size_t doubled = buffer->capacity < LEAST_CAPACITY / 2 ? LEAST_CAPACITY : buffer->capacity * 2;
-    if (needed >= buffer->size && ((doubled > needed && grow_to(buffer, doubled)) || grow_to(buffer, needed))) return true;
+    if (needed >= buffer->size && ((doubled > needed && grow_to(buffer, doubled)) || grow_to(buffer, needed))) {
+        return buffer->data + buffer->size;
+    }
     buffer->failed = true;
-    return false;
+    return NULL;
 }
 
 void buffer_append(struct buffer *buffer, struct text text) {
-    if (text.size == 0 || !reserve(buffer, text.size)) return;
-    memcpy(buffer->data + buffer->size, text.data, text.size);
+    char *at = text.size == 0 ? NULL : buffer_reserve(buffer, text.size);
+    if (at == NULL) return;
+    memcpy(at, text.data, text.size);
     buffer->size += text.size;
-}
-
-void buffer_append_byte(struct buffer *buffer, char byte) {
-    if (!reserve(buffer, 1)) return;
-    buffer->data[buffer->size++] = byte;
 }
 
 void buffer_append_integer(struct buffer *buffer, int64_t value) {
@@ -65,7 +61,7 @@ void buffer_print(struct buffer *buffer, const char *format, ...) {
     int size = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
     CHECK(size >= 0);
-    if (!reserve(buffer, (size_t)size + 1)) return; /* vsnprintf wants room for a terminator */
+    if (buffer_reserve(buffer, (size_t)size + 1) == NULL) return; /* vsnprintf wants room for a terminator */
     va_start(arguments, format);
     int printed = vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, arguments);
     va_end(arguments);

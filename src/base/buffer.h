@@ -12,8 +12,20 @@ struct buffer {
 };
 
 void buffer_init(struct buffer *buffer, struct arena *arena, size_t capacity_bytes);
+/* Room for so many more bytes behind the content, to be written there and then counted by buffer_end_at; NULL when the buffer has failed. */
+char *buffer_grow(struct buffer *buffer, size_t more_bytes);
+static inline char *buffer_reserve(struct buffer *buffer, size_t more_bytes) {
+    if (buffer->failed || buffer->capacity - buffer->size < more_bytes) return buffer_grow(buffer, more_bytes);
+    return buffer->data + buffer->size;
+}
+static inline void buffer_end_at(struct buffer *buffer, const char *end) { buffer->size = (size_t)(end - buffer->data); }
 void buffer_append(struct buffer *buffer, struct text text);
-void buffer_append_byte(struct buffer *buffer, char byte);
+static inline void buffer_append_byte(struct buffer *buffer, char byte) {
+    char *at = buffer_reserve(buffer, 1);
+    if (at == NULL) return;
+    *at = byte;
+    buffer->size++;
+}
 void buffer_append_integer(struct buffer *buffer, int64_t value);
 void buffer_print(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static inline struct text buffer_text(const struct buffer *buffer) { return (struct text){buffer->data, buffer->size}; }

@@ -41,28 +41,25 @@ struct id id_make(struct id_source *source, int64_t now_us) {
     return id;
 }
 
-static bool is_hyphen_place(size_t index) { return index == 8 || index == 13 || index == 18 || index == 23; }
+/* Where each byte's two digits stand in the text, between hyphens at 8, 13, 18 and 23. */
+static const uint8_t digit_places[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
 
-static int hex_value(char byte) {
-    if (byte >= '0' && byte <= '9') return byte - '0';
-    if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
-    if (byte >= 'A' && byte <= 'F') return byte - 'A' + 10;
-    return -1;
+#define NO_DIGIT 0x10u
+
+static unsigned hex_value(char byte) {
+    if (byte >= '0' && byte <= '9') return (unsigned)(byte - '0');
+    char lower = (char)(byte | 0x20);
+    return lower >= 'a' && lower <= 'f' ? (unsigned)(lower - 'a') + 10 : NO_DIGIT;
 }
 
 struct result id_parse(struct text text, struct id *ret_id) {
     if (text.size != ID_TEXT_BYTES) return result_error(RESULT_INVALID);
-    struct id id = {{0}};
-    size_t nibble = 0;
-    for (size_t i = 0; i < ID_TEXT_BYTES; i++) {
-        if (is_hyphen_place(i)) {
-            if (text.data[i] != '-') return result_error(RESULT_INVALID);
-            continue;
-        }
-        int value = hex_value(text.data[i]);
-        if (value < 0) return result_error(RESULT_INVALID);
-        id.bytes[nibble / 2] = (uint8_t)(id.bytes[nibble / 2] << 4 | value);
-        nibble++;
+    if (text.data[8] != '-' || text.data[13] != '-' || text.data[18] != '-' || text.data[23] != '-') return result_error(RESULT_INVALID);
+    struct id id;
+    for (size_t i = 0; i < sizeof id.bytes; i++) {
+        unsigned high = hex_value(text.data[digit_places[i]]), low = hex_value(text.data[digit_places[i] + 1]);
+        if (((high | low) & NO_DIGIT) != 0) return result_error(RESULT_INVALID);
+        id.bytes[i] = (uint8_t)(high << 4 | low);
     }
     *ret_id = id;
     return result_ok();
@@ -70,15 +67,10 @@ struct result id_parse(struct text text, struct id *ret_id) {
 
 void id_format(struct id id, char text[ID_TEXT_BYTES]) {
     static const char digits[] = "0123456789abcdef";
-    size_t nibble = 0;
-    for (size_t i = 0; i < ID_TEXT_BYTES; i++) {
-        if (is_hyphen_place(i)) {
-            text[i] = '-';
-            continue;
-        }
-        uint8_t byte = id.bytes[nibble / 2];
-        text[i] = digits[nibble % 2 == 0 ? byte >> 4 : byte & 0x0F];
-        nibble++;
+    text[8] = text[13] = text[18] = text[23] = '-';
+    for (size_t i = 0; i < sizeof id.bytes; i++) {
+        text[digit_places[i]] = digits[id.bytes[i] >> 4];
+        text[digit_places[i] + 1] = digits[id.bytes[i] & 0x0F];
     }
 }
 

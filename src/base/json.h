@@ -1,7 +1,7 @@
 /* Strict JSON (RFC 8259, I-JSON RFC 7493): reading with every fault named, and writing.
  *
  * Reading is declarative: a handler lists the members it knows, and everything else about the object is a fault: unknown, duplicate, missing,
- * of a wrong type, out of range. jansson parses; it is included in json_parser.h, for the json_*.c files, and nowhere else. */
+ * of a wrong type, out of range. */
 #pragma once
 
 #include "base/buffer.h"
@@ -9,12 +9,17 @@
 #include "base/id.h"
 #include "base/money.h"
 
-struct json_document; /* in the arena of its request; json_close gives back what the parser holds */
-struct json_value;    /* opaque; lives as long as its document */
+struct json_document; /* in the arena of its request; what it holds is in memory of its own, which json_close gives back */
+struct json_value;    /* opaque; lives until its document is closed */
 
-/* RESULT_INVALID with no fault added: not JSON at all (400 malformed_json), which includes nesting beyond 2048 levels. RESULT_INVALID with a fault:
- * JSON, but with a duplicate member, an integer beyond int64 or a NUL in a name (422). RESULT_FULL: no memory (503). The text may go afterwards. */
+/* RESULT_INVALID with no fault added: not JSON at all (400 malformed_json), which includes nesting beyond 2048 levels. RESULT_INVALID with faults:
+ * JSON, but with duplicate members, numbers beyond int64 and double or a NUL in a name (422). RESULT_FULL: no memory (503). The text may go
+ * afterwards. */
 struct result json_open(struct arena *arena, struct text text, struct faults *faults, struct json_document **ret_document) MUST_CHECK;
+/* The same, but JSON that has faults is opened too, so that the caller can add what else is wrong: it must look at `faults` before it acts. Of
+ * duplicates the first is there; a number beyond reading is there, and json_read doesn't tell it again. */
+struct result json_open_faulty(struct arena *arena, struct text text, struct faults *faults,
+                               struct json_document **ret_document) MUST_CHECK;
 void json_close(struct json_document *document); /* NULL is fine */
 const struct json_value *json_root(const struct json_document *document);
 
@@ -40,7 +45,7 @@ struct json_member {
 };
 
 /* Reads one object; faults carry the prefix ("items[3]." or ""). Targets of absent or faulty members are left as they are. What is no object gets
- * the fault wrong_type; NULL, an absent object, gets none: that it is absent has been told when its parent was read. */
+ * the fault wrong_type; NULL, an absent object, gets none: that it is absent has been told when its parent was read. No name is listed twice. */
 void json_read(const struct json_value *object, const char *prefix, const struct json_member *members, size_t count, struct faults *faults);
 /* {"amount": 1..MONEY_AMOUNT_MAX, "currency": …}, with `prefix` like "credit.". */
 void json_read_money(const struct json_value *object, const char *prefix, struct faults *faults, struct money *ret_money);
@@ -55,9 +60,6 @@ int64_t json_get_integer(const struct json_value *object, const char *name, int6
 struct text
 json_dump(struct arena *arena,
           const struct json_value *value); /* compact, members sorted: equal values, equal bytes; data is NULL when the limit is reached */
-
-/* Adds a fault with code "differs" for each member (as a path) in which two documents differ. */
-void json_differences(const struct json_value *a, const struct json_value *b, struct faults *faults);
 
 /* Writing. Commas are set by the writer; texts are escaped; money and ids are written as the contract says. */
 struct json_writer {

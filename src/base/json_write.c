@@ -1,10 +1,22 @@
+#include <string.h>
+
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/json.h"
+#include "base/json_tree.h"
+
+/* Comma, quotes and colon around a name or a text. */
+#define FRAME_BYTES 4u
 
 static void begin_value(struct json_writer *writer) {
     if (writer->comma_due) buffer_append_byte(writer->buffer, ',');
     writer->comma_due = true;
+}
+
+/* The same where there is room. */
+static char *write_comma(struct json_writer *writer, char *at) {
+    if (writer->comma_due) *at++ = ',';
+    writer->comma_due = true;
+    return at;
 }
 
 static void begin_level(struct json_writer *writer, char bracket) {
@@ -24,10 +36,16 @@ void json_begin_array(struct json_writer *writer) { begin_level(writer, '['); }
 void json_end_array(struct json_writer *writer) { end_level(writer, ']'); }
 
 void json_key(struct json_writer *writer, const char *name) {
-    begin_value(writer);
-    buffer_append_byte(writer->buffer, '"');
-    buffer_append(writer->buffer, text_of(name));
-    buffer_append(writer->buffer, TEXT("\":"));
+    size_t size = strlen(name);
+    char *at = buffer_reserve(writer->buffer, size + FRAME_BYTES);
+    if (at == NULL) return;
+    at = write_comma(writer, at);
+    *at++ = '"';
+    memcpy(at, name, size);
+    at += size;
+    *at++ = '"';
+    *at++ = ':';
+    buffer_end_at(writer->buffer, at);
     writer->comma_due = false;
 }
 
@@ -45,34 +63,65 @@ static void append_escape(struct buffer *buffer, uint32_t character) {
     }
 }
 
-/* ASCII that stands for itself: nearly all that we ever write. */
-static bool is_plain(char byte) { return byte >= 0x20 && byte != '"' && byte != '\\' && (unsigned char)byte < 0x80; }
+/* How many bytes from `at` on are ASCII that stands for itself: nearly all that we ever write. */
+static size_t plain_size(struct text text, size_t at) {
+    size_t start = at;
+    for (uint64_t word; text.size - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, text.data + at, sizeof word);
+        uint64_t odd = json_odd_bytes(word);
+        if (odd != 0) return at + (size_t)__builtin_ctzll(odd) / 8 - start;
+    }
+    for (; at < text.size; at++) {
+        unsigned char byte = (unsigned char)text.data[at];
+        if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\') break;
+    }
+    return at - start;
+}
 
-void json_put_text(struct json_writer *writer, struct text value) {
-    struct buffer *buffer = writer->buffer;
-    begin_value(writer);
-    buffer_append_byte(buffer, '"');
-    size_t plain_from = 0, at = 0; /* what needs no escape is copied in runs */
+/* From the first byte on that is not plain. */
+static void append_odd_text(struct buffer *buffer, struct text value, size_t at) {
+    size_t copied = 0; /* what needs no escape is copied in runs */
     while (at < value.size) {
-        if (is_plain(value.data[at])) {
-            at++;
-            continue;
-        }
         size_t start = at;
         uint32_t character;
         bool is_valid = result_is_ok(text_next_character(value, &at, &character));
-        if (is_valid && character >= 0x20 && character != '"' && character != '\\') continue;
-        buffer_append(buffer, (struct text){value.data + plain_from, start - plain_from});
-        if (is_valid) {
-            append_escape(buffer, character);
-        } else {
-            buffer_append(buffer, TEXT("\xEF\xBF\xBD")); /* U+FFFD: an answer is always valid JSON, whatever somebody stored */
-            at = start + 1;
+        if (!is_valid || character < 0x20 || character == '"' || character == '\\') {
+            buffer_append(buffer, (struct text){value.data + copied, start - copied});
+            if (is_valid) {
+                append_escape(buffer, character);
+            } else {
+                buffer_append(buffer, TEXT("\xEF\xBF\xBD")); /* U+FFFD: an answer is always valid JSON, whatever somebody stored */
+                at = start + 1;
+            }
+            copied = at;
         }
-        plain_from = at;
+        at += plain_size(value, at);
     }
-    if (value.size > 0) buffer_append(buffer, (struct text){value.data + plain_from, value.size - plain_from});
-    buffer_append_byte(buffer, '"');
+    buffer_append(buffer, (struct text){value.data + copied, value.size - copied});
+}
+
+static void put_plain(struct json_writer *writer, const char *text, size_t size) {
+    char *at = buffer_reserve(writer->buffer, size + FRAME_BYTES);
+    if (at == NULL) return;
+    at = write_comma(writer, at);
+    *at++ = '"';
+    memcpy(at, text, size);
+    at += size;
+    *at++ = '"';
+    buffer_end_at(writer->buffer, at);
+}
+
+void json_put_text(struct json_writer *writer, struct text value) {
+    if (value.size == 0) value.data = ""; /* it may have been NULL */
+    size_t plain = plain_size(value, 0);
+    if (plain == value.size) {
+        put_plain(writer, value.data, value.size);
+        return;
+    }
+    begin_value(writer);
+    buffer_append_byte(writer->buffer, '"');
+    append_odd_text(writer->buffer, value, plain);
+    buffer_append_byte(writer->buffer, '"');
 }
 
 void json_put_integer(struct json_writer *writer, int64_t value) {
@@ -107,13 +156,13 @@ void json_put_null(struct json_writer *writer) {
 void json_put_id(struct json_writer *writer, struct id value) {
     char text[ID_TEXT_BYTES];
     id_format(value, text);
-    json_put_text(writer, (struct text){text, sizeof text});
+    put_plain(writer, text, sizeof text);
 }
 
 void json_put_time(struct json_writer *writer, int64_t time_us) {
     char text[CLOCK_TEXT_BYTES];
     clock_format(time_us, text);
-    json_put_text(writer, (struct text){text, sizeof text});
+    put_plain(writer, text, sizeof text);
 }
 
 void json_put_money(struct json_writer *writer, struct money value) {

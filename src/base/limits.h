@@ -2,12 +2,13 @@
 #pragma once
 
 /* HTTP */
-#define LIMIT_HEADER_BYTES          (16u * 1024)   /* 431 */
-#define LIMIT_BODY_BYTES            (64u * 1024)   /* 413 */
-#define LIMIT_BATCH_BODY_BYTES      (1024u * 1024) /* 413, POST /v1/credits only */
-#define LIMIT_URI_BYTES             4096u          /* 414 */
-#define LIMIT_CONNECTIONS           16384u         /* per loop; beyond it connections wait in the kernel's backlog */
-#define LIMIT_EXCHANGES             16384u         /* requests in progress per loop: 503 overloaded */
+#define LIMIT_HEADER_BYTES          (16u * 1024)        /* 431 */
+#define LIMIT_BODY_BYTES            (64u * 1024)        /* 413 */
+#define LIMIT_BATCH_BODY_BYTES      (1024u * 1024)      /* 413, POST /v1/credits only */
+#define LIMIT_JSON_BYTES            (16u * 1024 * 1024) /* one text to be read; every route and client has a lower limit */
+#define LIMIT_URI_BYTES             4096u               /* 414 */
+#define LIMIT_CONNECTIONS           16384u              /* per loop; beyond it connections wait in the kernel's backlog */
+#define LIMIT_EXCHANGES             16384u              /* requests in progress per loop: 503 overloaded */
 #define LIMIT_LOOPS                 64u
 #define LIMIT_ARENA_BYTES           (256u * 1024) /* per request: 503 overloaded */
 #define LIMIT_BATCH_ARENA_BYTES     (8u * 1024 * 1024)

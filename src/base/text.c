@@ -77,7 +77,11 @@ struct result text_count_characters(struct text text, size_t *ret_count) {
     size_t count = 0, offset = 0;
     while (offset < text.size) {
         uint32_t character;
-        TRY(text_next_character(text, &offset, &character));
+        if ((unsigned char)text.data[offset] < 0x80) {
+            offset++;
+        } else {
+            TRY(text_next_character(text, &offset, &character));
+        }
         count++;
     }
     *ret_count = count;

@@ -2,9 +2,10 @@
 #include "discount/handlers.h"
 
 bool request_open_body(struct exchange *exchange, struct faults *faults, struct json_document **ret_document) {
-    if (result_is_ok(json_open(&exchange->arena, exchange->body, faults, ret_document))) return true;
-    if (faults_any(faults))
-        problem_reply_faults(exchange, &problem_validation_failed, faults);
+    struct result opened = json_open_faulty(&exchange->arena, exchange->body, faults, ret_document);
+    if (result_is_ok(opened)) return true;
+    if (opened.code == RESULT_FULL)
+        problem_reply(exchange, &problem_overloaded, "The body needs more memory than one request may take.");
     else
         problem_reply(exchange, &problem_malformed_json, "The body is not JSON.");
     exchange_finish(exchange);

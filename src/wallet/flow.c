@@ -20,9 +20,8 @@ void flow_close_document(struct json_document **document) { json_close(*document
 
 const struct json_value *flow_open_body(struct exchange *exchange, struct faults *faults, struct json_document **ret_document) {
     faults_init(faults, &exchange->arena);
-    struct result opened = json_open(&exchange->arena, exchange->body, faults, ret_document);
+    struct result opened = json_open_faulty(&exchange->arena, exchange->body, faults, ret_document);
     if (!result_is_ok(opened)) {
-        if (flow_refuse_faults(exchange, faults)) return NULL;
         if (opened.code == RESULT_FULL) {
             flow_refuse(exchange, &problem_overloaded, NULL);
         } else {
@@ -31,8 +30,10 @@ const struct json_value *flow_open_body(struct exchange *exchange, struct faults
         return NULL;
     }
     const struct json_value *root = json_root(*ret_document);
-    if (!json_is_object(root)) faults_add(faults, "", "wrong_type", "the body must be an object");
-    return flow_refuse_faults(exchange, faults) ? NULL : root;
+    if (json_is_object(root)) return root;
+    faults_add(faults, "", "wrong_type", "the body must be an object");
+    problem_reply_faults(exchange, &problem_validation_failed, faults);
+    return NULL;
 }
 
 bool flow_refuse_faults(struct exchange *exchange, const struct faults *faults) {

@@ -91,6 +91,17 @@ def test_a_member_given_twice_is_named(world, name):
     assert member in [fault["field"] for fault in problem["errors"]]
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_duplicates_and_numbers_beyond_reading_are_told_with_the_rest(world, name):
+    route = ROUTES[name]
+    text = json.dumps({**route.body(), "surprise": 1})
+    broken = text[:-1] + ', "surprise": 2, "huge": 99999999999999999999, "surprise": 3}'
+    problem = assert_problem(route.send(world, broken.encode()), 422, "validation_failed")
+    told = sorted((fault["field"], fault["code"]) for fault in problem["errors"])
+    assert told == [("huge", "out_of_range"), ("huge", "unknown_field"), ("surprise", "duplicate_field"), ("surprise", "duplicate_field"),
+                    ("surprise", "unknown_field")]
+
+
 @pytest.mark.parametrize("name", [name for name in ALL if name != "campaign"])
 def test_every_missing_member_is_named(world, name):
     route = ROUTES[name]
