@@ -53,7 +53,7 @@ void board_free(struct board *board) {
     for (size_t i = 0; i < board->reserved_count; i++) {
         struct filter *filter = &board->slots[i].filter;
         if (filter->words != NULL) CHECK(munmap((void *)filter->words, (filter->bit_mask + 1) / 8) == 0);
-        pthread_mutex_destroy(&board->slots[i].seconds_lock);
+        pthread_mutex_destroy(&board->slots[i].turn_lock);
     }
     if (board->seconds != NULL) CHECK(munmap(board->seconds, board->seconds_bytes) == 0);
     free(board->slots);
@@ -102,6 +102,114 @@ struct board_slot *board_slot(const struct board *board, size_t index) {
     return &board->slots[index];
 }
 
+/* ---- turns ---- */
+
+static void begin_turn(struct board_slot *slot) {
+    CHECK(pthread_mutex_lock(&slot->turn_lock) == 0);
+    uint64_t turn = atomic_load_explicit(&slot->turn, memory_order_relaxed);
+    CHECK(turn % 2 == 0);
+    atomic_store_explicit(&slot->turn, turn + 1, memory_order_relaxed);
+}
+
+static void end_turn(struct board_slot *slot) {
+    uint64_t turn = atomic_load_explicit(&slot->turn, memory_order_relaxed);
+    CHECK(turn % 2 == 1);
+    atomic_store_explicit(&slot->turn, turn + 1, memory_order_release);
+    CHECK(pthread_mutex_unlock(&slot->turn_lock) == 0);
+}
+
+static void read_view(const struct board_slot *slot, struct campaign_view *ret_view) {
+    uint64_t words[VIEW_WORDS];
+    for (size_t i = 0; i < VIEW_WORDS; i++) words[i] = atomic_load_explicit(&slot->words[i], memory_order_acquire);
+    memcpy(ret_view, words, sizeof *ret_view);
+}
+
+struct campaign_view board_view(const struct board_slot *slot) {
+    for (;;) {
+        struct campaign_view view;
+        uint64_t turn = atomic_load_explicit(&slot->turn, memory_order_acquire);
+        if (turn % 2 != 0) continue;
+        read_view(slot, &view);
+        if (atomic_load_explicit(&slot->turn, memory_order_relaxed) == turn) return view;
+    }
+}
+
+/* ---- seconds ---- */
+
+static struct board_second *second_at(const struct board_slot *slot, uint64_t index) { return &slot->seconds[index % BOARD_SECONDS]; }
+
+/* The oldest in the ring, when `count` have ever begun. */
+static uint64_t oldest_of(uint64_t count) { return count > BOARD_SECONDS ? count - BOARD_SECONDS : 0; }
+
+/* The newest one if it is not before `now`, else NULL. */
+static struct board_second *newest_second(const struct board_slot *slot, int64_t now) {
+    uint64_t count = atomic_load_explicit(&slot->second_count, memory_order_acquire);
+    if (count == 0) return NULL;
+    struct board_second *newest = second_at(slot, count - 1);
+    return atomic_load_explicit(&newest->second, memory_order_acquire) >= now ? newest : NULL;
+}
+
+/* Within a turn. A loop that was about to count in the second that leaves the ring counts in the new one: no rejection is lost. */
+static struct board_second *add_second(struct board_slot *slot, int64_t now) {
+    uint64_t count = atomic_load_explicit(&slot->second_count, memory_order_relaxed);
+    struct board_second *second = second_at(slot, count);
+    for (size_t i = 0; i < REJECTION_COUNT; i++) {
+        int64_t before = atomic_load_explicit(&slot->rejected_before[i], memory_order_relaxed);
+        int64_t leaving = atomic_exchange_explicit(&second->rejected[i], 0, memory_order_acq_rel);
+        atomic_store_explicit(&slot->rejected_before[i], before + leaving, memory_order_release);
+    }
+    atomic_store_explicit(&second->claimed, 0, memory_order_release);
+    atomic_store_explicit(&second->credited, 0, memory_order_release);
+    atomic_store_explicit(&second->rejected_before, 0, memory_order_release);
+    atomic_store_explicit(&second->rejected_saved, 0, memory_order_release);
+    atomic_store_explicit(&second->second, now, memory_order_release);
+    atomic_store_explicit(&slot->second_count, count + 1, memory_order_release);
+    return second;
+}
+
+static struct board_second *take_second(struct board_slot *slot, int64_t now_us) {
+    int64_t now = now_us / CLOCK_SECOND_US;
+    struct board_second *second = newest_second(slot, now);
+    if (second != NULL) return second;
+    begin_turn(slot);
+    second = newest_second(slot, now); /* another may have been faster */
+    if (second == NULL) second = add_second(slot, now);
+    end_turn(slot);
+    return second;
+}
+
+int64_t board_begin_second(struct board_slot *slot, int64_t now_us) {
+    return atomic_load_explicit(&take_second(slot, now_us)->second, memory_order_relaxed);
+}
+
+/* NULL: it has left the ring, or never began. */
+static struct board_second *find_second(const struct board_slot *slot, int64_t now) {
+    uint64_t count = atomic_load_explicit(&slot->second_count, memory_order_relaxed);
+    for (uint64_t i = count; i > oldest_of(count); i--) {
+        struct board_second *second = second_at(slot, i - 1);
+        int64_t at = atomic_load_explicit(&second->second, memory_order_relaxed);
+        if (at <= now) return at == now ? second : NULL;
+    }
+    return NULL;
+}
+
+struct second_counts board_second_after(const struct board_slot *slot, const struct campaign *campaign, int64_t second) {
+    struct campaign_view view = {0};
+    const struct board_second *now = NULL;
+    if (slot != NULL) {
+        view = board_view(slot);
+        now = find_second(slot, second);
+    }
+    CHECK(campaign->redeemed >= view.redeemed && campaign->credited >= view.credited);
+    struct second_counts counts = {.second = second,
+                                   .claimed = (uint32_t)(campaign->redeemed - view.redeemed),
+                                   .credited = (uint32_t)(campaign->credited - view.credited)};
+    if (now == NULL) return counts;
+    counts.claimed += atomic_load_explicit(&now->claimed, memory_order_relaxed);
+    counts.credited += atomic_load_explicit(&now->credited, memory_order_relaxed);
+    return counts;
+}
+
 /* ---- publishing ---- */
 
 static void write_view(struct board_slot *slot, const struct campaign *campaign) {
@@ -126,24 +234,16 @@ static void write_view(struct board_slot *slot, const struct campaign *campaign)
     };
     uint64_t words[VIEW_WORDS];
     memcpy(words, &view, sizeof view);
-    uint64_t turn = atomic_load_explicit(&slot->turn, memory_order_relaxed);
-    CHECK(turn % 2 == 0);
-    atomic_store_explicit(&slot->turn, turn + 1, memory_order_relaxed);
     for (size_t i = 0; i < VIEW_WORDS; i++) atomic_store_explicit(&slot->words[i], words[i], memory_order_release);
-    atomic_store_explicit(&slot->turn, turn + 2, memory_order_release);
 }
 
-struct campaign_view board_view(const struct board_slot *slot) {
-    for (;;) {
-        uint64_t turn = atomic_load_explicit(&slot->turn, memory_order_acquire);
-        uint64_t words[VIEW_WORDS];
-        for (size_t i = 0; i < VIEW_WORDS; i++) words[i] = atomic_load_explicit(&slot->words[i], memory_order_acquire);
-        if (turn % 2 == 0 && atomic_load_explicit(&slot->turn, memory_order_relaxed) == turn) {
-            struct campaign_view view;
-            memcpy(&view, words, sizeof view);
-            return view;
-        }
-    }
+/* Within a turn. */
+static void write_second(struct board_slot *slot, const struct second_counts *counts) {
+    struct board_second *second = find_second(slot, counts->second);
+    if (second == NULL && newest_second(slot, counts->second) != NULL) return; /* the disk took so long that it has left the ring */
+    if (second == NULL) second = add_second(slot, counts->second);
+    atomic_store_explicit(&second->claimed, counts->claimed, memory_order_release);
+    atomic_store_explicit(&second->credited, counts->credited, memory_order_release);
 }
 
 static void give_filter(struct board *board, struct board_slot *slot, int64_t places) {
@@ -166,17 +266,21 @@ void board_reserve(struct board *board, const struct campaign *campaign) {
     slot->credit = campaign->credit;
     slot->latency = (struct metric){.name = "latency", .help = "", .labels = "", .kind = METRIC_HISTOGRAM, .is_duration = true};
     slot->seconds = board->seconds + (size_t)(campaign->number - 1) * BOARD_SECONDS;
-    CHECK(pthread_mutex_init(&slot->seconds_lock, NULL) == 0);
+    CHECK(pthread_mutex_init(&slot->turn_lock, NULL) == 0);
     give_filter(board, slot, campaign->max_redemptions);
     board->reserved_count = campaign->number;
 }
 
-void board_publish(struct board *board, const struct campaign *campaign) {
+void board_publish(struct board *board, const struct campaign *campaign, int64_t second) {
     size_t count = board_count(board);
     CHECK(campaign->number >= 1 && campaign->number <= count + 1 && campaign->number <= board->reserved_count);
     struct board_slot *slot = &board->slots[campaign->number - 1];
     CHECK(id_equal(slot->id, campaign->id));
+    struct second_counts counts = board_second_after(slot, campaign, second);
+    begin_turn(slot);
     write_view(slot, campaign);
+    if (second != 0) write_second(slot, &counts);
+    end_turn(slot);
     if (campaign->number <= count) return;
     table_insert(board->by_code, board->table_size, hash_bytes(board, slot->code.canonical, slot->code.size), slot->number);
     table_insert(board->by_id, board->table_size, hash_bytes(board, slot->id.bytes, sizeof slot->id.bytes), slot->number);
@@ -203,37 +307,87 @@ bool board_may_be_phone(const struct board *board, const struct board_slot *slot
     return slot->filter.words == NULL || filter_may_hold(&slot->filter, hash_phone(board, phone));
 }
 
-/* ---- counters ---- */
+/* ---- the report ---- */
 
-/* Always a store, never a look first: it releases the counter to the saver's exchange. */
-static void mark_dirty(struct board_slot *slot) { atomic_store_explicit(&slot->is_dirty, true, memory_order_release); }
-
-static struct board_second *second_of(struct board_slot *slot, int64_t now_us) {
-    int64_t now = now_us / CLOCK_SECOND_US;
-    struct board_second *second = &slot->seconds[now % BOARD_SECONDS];
-    if (atomic_load_explicit(&second->second, memory_order_acquire) >= now) return second;
-    CHECK(pthread_mutex_lock(&slot->seconds_lock) == 0);
-    if (atomic_load_explicit(&second->second, memory_order_relaxed) < now) {
-        atomic_store_explicit(&second->claimed, 0, memory_order_relaxed);
-        atomic_store_explicit(&second->credited, 0, memory_order_relaxed);
-        atomic_store_explicit(&second->rejected, 0, memory_order_relaxed);
-        atomic_store_explicit(&second->second, now, memory_order_release);
+static uint32_t sum_rejected(const struct board_second *second, struct rejection_counts *counts) {
+    uint32_t sum = atomic_load_explicit(&second->rejected_before, memory_order_acquire);
+    for (size_t i = 0; i < REJECTION_COUNT; i++) {
+        uint32_t count = atomic_load_explicit(&second->rejected[i], memory_order_acquire);
+        counts->counts[i] += count;
+        sum += count;
     }
-    CHECK(pthread_mutex_unlock(&slot->seconds_lock) == 0);
-    return second;
+    return sum;
 }
 
-void board_count_event(struct board_slot *slot, enum board_event event, uint32_t count, int64_t now_us) {
-    struct board_second *second = second_of(slot, now_us);
-    switch (event) {
-    case BOARD_CLAIMED: atomic_fetch_add_explicit(&second->claimed, count, memory_order_relaxed); break;
-    case BOARD_CREDITED: atomic_fetch_add_explicit(&second->credited, count, memory_order_relaxed); break;
-    case BOARD_REJECTED: atomic_fetch_add_explicit(&second->rejected, count, memory_order_relaxed); break;
+/* All counters as they are now; true if no turn was made meanwhile. */
+static bool try_read(const struct board_slot *slot, struct board_snapshot *snapshot) {
+    uint64_t turn = atomic_load_explicit(&slot->turn, memory_order_acquire);
+    if (turn % 2 != 0) return false;
+    read_view(slot, &snapshot->view);
+    for (size_t i = 0; i < REJECTION_COUNT; i++)
+        snapshot->rejected.counts[i] = atomic_load_explicit(&slot->rejected_before[i], memory_order_acquire);
+    snapshot->second_count = 0;
+    uint64_t count = atomic_load_explicit(&slot->second_count, memory_order_acquire);
+    for (uint64_t i = oldest_of(count); i < count; i++) {
+        const struct board_second *second = second_at(slot, i);
+        struct second_counts counts = {.second = atomic_load_explicit(&second->second, memory_order_acquire),
+                                       .claimed = atomic_load_explicit(&second->claimed, memory_order_acquire),
+                                       .credited = atomic_load_explicit(&second->credited, memory_order_acquire),
+                                       .rejected = sum_rejected(second, &snapshot->rejected)};
+        if (counts.claimed + counts.credited + counts.rejected == 0) continue; /* begun for a commit that failed */
+        snapshot->seconds[snapshot->second_count++] = counts;
     }
-    mark_dirty(slot);
+    return atomic_load_explicit(&slot->turn, memory_order_relaxed) == turn;
 }
+
+void board_read(const struct board_slot *slot, struct board_snapshot *ret_snapshot) {
+    while (!try_read(slot, ret_snapshot)) {
+    }
+}
+
+/* ---- rejections ---- */
 
 void board_count_rejection(struct board_slot *slot, enum rejection rejection, int64_t now_us) {
-    atomic_fetch_add_explicit(&slot->rejected[rejection], 1, memory_order_relaxed);
-    board_count_event(slot, BOARD_REJECTED, 1, now_us);
+    atomic_fetch_add_explicit(&take_second(slot, now_us)->rejected[rejection], 1, memory_order_relaxed);
+    /* Always a store, never a look first: it releases the counter to the saver's exchange. */
+    atomic_store_explicit(&slot->is_dirty, true, memory_order_release);
+}
+
+void board_restore_rejections(struct board_slot *slot, const struct rejection_counts *counts) {
+    begin_turn(slot);
+    for (size_t i = 0; i < REJECTION_COUNT; i++) atomic_store_explicit(&slot->rejected_before[i], counts->counts[i], memory_order_release);
+    end_turn(slot);
+}
+
+void board_restore_second(struct board_slot *slot, const struct second_counts *counts) {
+    begin_turn(slot);
+    CHECK(newest_second(slot, counts->second) == NULL);
+    struct board_second *second = add_second(slot, counts->second);
+    atomic_store_explicit(&second->claimed, counts->claimed, memory_order_release);
+    atomic_store_explicit(&second->credited, counts->credited, memory_order_release);
+    atomic_store_explicit(&second->rejected_before, counts->rejected, memory_order_release);
+    atomic_store_explicit(&second->rejected_saved, counts->rejected, memory_order_release);
+    end_turn(slot);
+}
+
+void board_take_unsaved(struct board_slot *slot, struct board_snapshot *ret_unsaved) {
+    /* With the lock no second leaves the ring, so that the sums saved together agree. */
+    CHECK(pthread_mutex_lock(&slot->turn_lock) == 0);
+    CHECK(try_read(slot, ret_unsaved));
+    size_t kept = 0;
+    for (size_t i = 0; i < ret_unsaved->second_count; i++) {
+        const struct second_counts *counts = &ret_unsaved->seconds[i];
+        struct board_second *second = find_second(slot, counts->second);
+        if (atomic_exchange_explicit(&second->rejected_saved, counts->rejected, memory_order_relaxed) == counts->rejected) continue;
+        ret_unsaved->seconds[kept++] = *counts;
+    }
+    ret_unsaved->second_count = kept;
+    CHECK(pthread_mutex_unlock(&slot->turn_lock) == 0);
+}
+
+void board_forget_saved(struct board_slot *slot) {
+    uint64_t count = atomic_load_explicit(&slot->second_count, memory_order_acquire);
+    for (uint64_t i = oldest_of(count); i < count; i++)
+        atomic_store_explicit(&second_at(slot, i)->rejected_saved, BOARD_UNSAVED, memory_order_relaxed);
+    atomic_store_explicit(&slot->is_dirty, true, memory_order_release);
 }

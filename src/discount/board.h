@@ -7,7 +7,10 @@
  * `turn` again, and starts over when it was odd or has moved. All accesses are atomic: words are stored with release (so none is seen before
  * the odd turn) and loaded with acquire (so the second look at `turn` comes after them); no fences, which thread sanitizers do not know.
  *
- * Counters of refused attempts, the latency and the seconds are not in the seqlock: loops add to them by themselves. */
+ * What happened in which second is a ring of the newest seconds in which something did. The store's thread counts what a commit claimed and
+ * credited in the same turn that shows the campaign, so that a report's seconds add up to its places. Refused attempts are counted by the
+ * loops, without a turn, each in one cell by second and reason; a report reads every cell once, and makes both its sums of them. When a second
+ * leaves the ring, its cells are added to the counts of `rejected_before` in one turn. The latency is in no turn. */
 #pragma once
 
 #include <pthread.h>
@@ -32,12 +35,32 @@ struct campaign_view {
 };
 #define VIEW_WORDS (sizeof(struct campaign_view) / sizeof(uint64_t))
 
-struct board_second {
-    _Atomic int64_t second; /* since 1970; 0: unused */
-    _Atomic uint32_t claimed, credited, rejected;
+struct rejection_counts {
+    int64_t counts[REJECTION_COUNT];
 };
 
-enum board_event { BOARD_CLAIMED, BOARD_CREDITED, BOARD_REJECTED };
+struct second_counts {
+    int64_t second; /* since 1970 */
+    uint32_t claimed, credited, rejected;
+};
+
+/* A moment of a campaign with its counters. The sums of `seconds` are redeemed, credited and all of `rejected`, until there have been more than
+ * BOARD_SECONDS of them. */
+struct board_snapshot {
+    struct campaign_view view;
+    struct rejection_counts rejected;
+    struct second_counts seconds[BOARD_SECONDS]; /* in their order; those in which something happened */
+    size_t second_count;
+};
+
+struct board_second {
+    _Atomic int64_t second;
+    _Atomic uint32_t claimed, credited;
+    _Atomic uint32_t rejected_before; /* this start; their reasons are among the slot's own */
+    _Atomic uint32_t rejected[REJECTION_COUNT];
+    _Atomic uint32_t rejected_saved; /* of all of them; BOARD_UNSAVED: not known */
+};
+#define BOARD_UNSAVED UINT32_MAX
 
 struct board_slot {
     /* Set before the slot is found, then constant. */
@@ -49,12 +72,13 @@ struct board_slot {
 
     _Atomic uint64_t turn;
     _Atomic uint64_t words[VIEW_WORDS];
+    struct board_second *seconds;                     /* [BOARD_SECONDS], a ring */
+    _Atomic uint64_t second_count;                    /* ever begun: the newest is the one before */
+    _Atomic int64_t rejected_before[REJECTION_COUNT]; /* this start, or in seconds that have left the ring */
+    pthread_mutex_t turn_lock; /* who holds it may make a turn: the store's thread, and a loop when a second begins */
 
-    _Atomic int64_t rejected[REJECTION_COUNT];
-    atomic_bool is_dirty; /* counters or seconds have changed since they were last saved */
+    atomic_bool is_dirty; /* rejections were counted since they were last saved */
     struct metric latency;
-    struct board_second *seconds; /* [BOARD_SECONDS], at second % BOARD_SECONDS */
-    pthread_mutex_t seconds_lock; /* only when a second begins */
 };
 
 struct board;
@@ -64,10 +88,21 @@ void board_free(struct board *board);
 /* ---- the store's thread (or before the threads start) ---- */
 /* Makes the slot of a new campaign, which nobody finds yet; an old one is left as it is. In the order of their numbers. */
 void board_reserve(struct board *board, const struct campaign *campaign);
-/* Shows the campaign as it is, in a slot that was reserved. */
-void board_publish(struct board *board, const struct campaign *campaign);
+/* The second in which events of this time are counted: the newest one when a loop's clock is ahead. */
+int64_t board_begin_second(struct board_slot *slot, int64_t now_us);
+/* What this second will hold once `campaign` is published with it; `slot` NULL: the campaign is new. */
+struct second_counts board_second_after(const struct board_slot *slot, const struct campaign *campaign, int64_t second);
+/* Shows the campaign as it is, in a slot that was reserved, and counts in the second what has changed since it was last shown; 0: nothing. */
+void board_publish(struct board *board, const struct campaign *campaign, int64_t second);
 /* After its slot was reserved, before the campaign with this winner is published. */
 void board_add_winner(struct board *board, uint32_t campaign_number, struct id user_id, const struct phone *phone);
+/* From the database, after the campaign was published; seconds in their order. */
+void board_restore_rejections(struct board_slot *slot, const struct rejection_counts *counts);
+void board_restore_second(struct board_slot *slot, const struct second_counts *counts);
+/* What of the rejections is not saved yet: all counts, and the seconds whose `rejected` has changed. They count as saved from then on, until
+ * board_forget_saved says that they were not. */
+void board_take_unsaved(struct board_slot *slot, struct board_snapshot *ret_unsaved);
+void board_forget_saved(struct board_slot *slot);
 
 /* ---- any thread ---- */
 size_t board_count(const struct board *board);
@@ -75,8 +110,8 @@ struct board_slot *board_slot(const struct board *board, size_t index);         
 struct board_slot *board_find_code(const struct board *board, const struct code *code); /* NULL: unknown */
 struct board_slot *board_find_id(const struct board *board, struct id id);
 struct campaign_view board_view(const struct board_slot *slot);
+void board_read(const struct board_slot *slot, struct board_snapshot *ret_snapshot);
 /* False: certainly no winner. True: ask the database. */
 bool board_may_be_user(const struct board *board, const struct board_slot *slot, struct id user_id);
 bool board_may_be_phone(const struct board *board, const struct board_slot *slot, const struct phone *phone);
 void board_count_rejection(struct board_slot *slot, enum rejection rejection, int64_t now_us);
-void board_count_event(struct board_slot *slot, enum board_event event, uint32_t count, int64_t now_us);

@@ -1,17 +1,19 @@
 #include "discount/engine.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/planted.h"
 
 #define FLUSH_RECORDS_INTERVAL_US (INT64_C(60) * CLOCK_SECOND_US)
 
-/* What was last saved of a campaign's counters. */
+/* What is on disk of a campaign's counters. */
 struct saved_counts {
     struct rejection_counts rejections;
-    int64_t second; /* everything before it is on disk */
-    bool is_saving; /* in this transaction */
+    int64_t newest_second;
+    int64_t batch_second; /* in which this batch's claims and credits are counted; 0: it has none */
+    bool is_saving;       /* rejections, in this transaction */
 };
 
 struct engine {
@@ -48,13 +50,10 @@ static struct result visit_winner(void *context, const struct redemption *redemp
 
 static struct result visit_second(void *context, uint32_t number, const struct second_counts *counts) {
     struct engine *engine = context;
-    if (number == 0 || number > board_count(engine->board) || counts->second < 0) return result_error(RESULT_CORRUPT);
-    struct board_second *second = &board_slot(engine->board, number - 1)->seconds[counts->second % BOARD_SECONDS];
-    atomic_store_explicit(&second->claimed, counts->claimed, memory_order_relaxed);
-    atomic_store_explicit(&second->credited, counts->credited, memory_order_relaxed);
-    atomic_store_explicit(&second->rejected, counts->rejected, memory_order_relaxed);
-    atomic_store_explicit(&second->second, counts->second, memory_order_release);
-    engine->saved[number - 1].second = counts->second;
+    if (number == 0 || number > board_count(engine->board)) return result_error(RESULT_CORRUPT);
+    if (counts->second <= engine->saved[number - 1].newest_second) return result_error(RESULT_CORRUPT);
+    board_restore_second(board_slot(engine->board, number - 1), counts);
+    engine->saved[number - 1].newest_second = counts->second;
     return result_ok();
 }
 
@@ -64,11 +63,10 @@ static struct result load_board(struct engine *engine) {
     TRY(engine->rows.each_redemption(engine->rows.self, visit_winner, engine));
     for (size_t i = 0; i < set->campaign_count; i++) {
         const struct campaign *campaign = &set->campaigns[i];
-        board_publish(engine->board, campaign);
+        board_publish(engine->board, campaign, 0);
         struct rejection_counts *counts = &engine->saved[i].rejections;
         TRY(engine->rows.find_rejections(engine->rows.self, campaign->number, counts));
-        struct board_slot *slot = board_slot(engine->board, i);
-        for (size_t k = 0; k < REJECTION_COUNT; k++) atomic_store_explicit(&slot->rejected[k], counts->counts[k], memory_order_relaxed);
+        board_restore_rejections(board_slot(engine->board, i), counts);
     }
     return engine->rows.each_second(engine->rows.self, visit_second, engine);
 }
@@ -224,59 +222,58 @@ static void engine_decide(void *self, struct store_operation *const *operations,
 
 /* ---- save ---- */
 
-static struct result save_second(struct engine *engine, size_t index, const struct board_second *second) {
-    struct second_counts counts = {.second = atomic_load_explicit(&second->second, memory_order_acquire),
-                                   .claimed = atomic_load_explicit(&second->claimed, memory_order_relaxed),
-                                   .credited = atomic_load_explicit(&second->credited, memory_order_relaxed),
-                                   .rejected = atomic_load_explicit(&second->rejected, memory_order_relaxed)};
-    return engine->rows.put_second(engine->rows.self, (uint32_t)index + 1, &counts);
+/* A ring's worth of seconds after the last time the oldest are dropped, so that their rows stay few. */
+static struct result note_second(struct engine *engine, size_t index, int64_t second) {
+    struct saved_counts *saved = &engine->saved[index];
+    int64_t before = saved->newest_second;
+    if (second <= before) return result_ok();
+    saved->newest_second = second;
+    if (second / BOARD_SECONDS == before / BOARD_SECONDS) return result_ok();
+    return engine->rows.drop_seconds(engine->rows.self, (uint32_t)index + 1);
 }
 
-/* Seconds from the last saved one on; that one again, because it may not have been over. */
-static struct result save_seconds(struct engine *engine, size_t index, int64_t *ret_newest) {
-    const struct board_slot *slot = board_slot(engine->board, index);
-    int64_t from = engine->saved[index].second, newest = from;
-    for (size_t i = 0; i < BOARD_SECONDS; i++) {
-        int64_t second = atomic_load_explicit(&slot->seconds[i].second, memory_order_acquire);
-        if (second == 0 || second < from) continue;
-        TRY(save_second(engine, index, &slot->seconds[i]));
-        if (second > newest) newest = second;
-    }
-    *ret_newest = newest;
-    return result_ok();
+/* In the same transaction as the claims and the credits that it counts. */
+static struct result save_second(struct engine *engine, const struct campaign *campaign) {
+    size_t index = campaign->number - 1;
+    struct board_slot *slot = campaign->is_new ? NULL : board_slot(engine->board, index);
+    struct campaign_view view = {0};
+    if (slot != NULL) view = board_view(slot);
+    engine->saved[index].batch_second = 0;
+    if (campaign->redeemed == view.redeemed && campaign->credited == view.credited) return result_ok();
+    int64_t second = slot == NULL ? engine->now_us / CLOCK_SECOND_US : board_begin_second(slot, engine->now_us);
+    engine->saved[index].batch_second = second;
+    struct second_counts counts = board_second_after(slot, campaign, second);
+    TRY(engine->rows.put_second_settled(engine->rows.self, campaign->number, &counts));
+    return note_second(engine, index, second);
 }
 
-static struct result save_counters(struct engine *engine) {
+static struct result save_rejections(struct engine *engine) {
     for (size_t i = 0; i < board_count(engine->board); i++) {
         struct board_slot *slot = board_slot(engine->board, i);
         struct saved_counts *saved = &engine->saved[i];
         if (!atomic_exchange_explicit(&slot->is_dirty, false, memory_order_acquire)) continue;
         saved->is_saving = true;
-        struct rejection_counts now;
-        bool has_changed = false;
-        for (size_t k = 0; k < REJECTION_COUNT; k++) {
-            now.counts[k] = atomic_load_explicit(&slot->rejected[k], memory_order_relaxed);
-            has_changed = has_changed || now.counts[k] != saved->rejections.counts[k];
+        struct board_snapshot unsaved;
+        board_take_unsaved(slot, &unsaved);
+        if (memcmp(&unsaved.rejected, &saved->rejections, sizeof saved->rejections) != 0)
+            TRY(engine->rows.put_rejections(engine->rows.self, slot->number, &unsaved.rejected));
+        saved->rejections = unsaved.rejected;
+        for (size_t k = 0; k < unsaved.second_count; k++) {
+            TRY(engine->rows.put_second_rejected(engine->rows.self, slot->number, &unsaved.seconds[k]));
+            TRY(note_second(engine, i, unsaved.seconds[k].second));
         }
-        if (has_changed) TRY(engine->rows.put_rejections(engine->rows.self, slot->number, &now));
-        int64_t newest;
-        TRY(save_seconds(engine, i, &newest));
-        if (newest / BOARD_SECONDS != saved->second / BOARD_SECONDS) TRY(engine->rows.drop_seconds(engine->rows.self, slot->number));
-        saved->rejections = now;
-        saved->second = newest;
     }
     return result_ok();
 }
 
 /* The transaction is over. After a failure everything that it meant to save is saved again with the next. */
-static void end_counters(struct engine *engine, bool is_committed) {
+static void end_rejections(struct engine *engine, bool is_committed) {
     for (size_t i = 0; i < board_count(engine->board); i++) {
         if (!engine->saved[i].is_saving) continue;
         engine->saved[i].is_saving = false;
         if (is_committed) continue;
         engine->saved[i].rejections = (struct rejection_counts){.counts = {-1}};
-        engine->saved[i].second = 0;
-        atomic_store_explicit(&board_slot(engine->board, i)->is_dirty, true, memory_order_release);
+        board_forget_saved(board_slot(engine->board, i));
     }
 }
 
@@ -285,7 +282,9 @@ static struct result engine_save(void *self) {
     struct campaign_set *set = &engine->set.campaigns;
     if (engine->set.has_failed) return result_error(RESULT_FULL);
     for (size_t i = 0; i < set->campaign_count; i++) {
-        if (set->campaigns[i].is_changed) TRY(engine->rows.put_campaign(engine->rows.self, &set->campaigns[i]));
+        if (!set->campaigns[i].is_changed) continue;
+        TRY(engine->rows.put_campaign(engine->rows.self, &set->campaigns[i]));
+        TRY(save_second(engine, &set->campaigns[i]));
     }
     for (size_t i = 0; i < set->redemption_count; i++) {
         if (PLANTED(MARK_NOT_SAVED) && !set->redemptions[i].is_new) continue;
@@ -294,20 +293,17 @@ static struct result engine_save(void *self) {
     for (const struct record_entry *entry = engine->set.records; entry != NULL; entry = entry->next) {
         if (entry->is_changed) TRY(engine->rows.put_record(engine->rows.self, &entry->record));
     }
-    return save_counters(engine);
+    return result_ok();
 }
 
 static struct result engine_commit(void *self) {
     struct engine *engine = self;
-    TRY(engine->rows.commit(engine->rows.self));
-    end_counters(engine, true);
-    return result_ok();
+    return engine->rows.commit(engine->rows.self);
 }
 
 static void engine_rollback(void *self) {
     struct engine *engine = self;
     engine->rows.rollback(engine->rows.self);
-    end_counters(engine, false);
     begin_set(engine);
     engine->is_stale = !PLANTED(WORKING_SET_KEPT_AFTER_ROLLBACK);
 }
@@ -326,13 +322,7 @@ static void engine_publish(void *self) {
     }
     for (size_t i = 0; i < set->campaign_count; i++) {
         if (PLANTED(SNAPSHOT_NOT_PUBLISHED) && !set->campaigns[i].is_paused && set->campaigns[i].version > 2) continue;
-        if (set->campaigns[i].is_changed) board_publish(engine->board, &set->campaigns[i]);
-    }
-    for (size_t i = 0; i < set->redemption_count; i++) {
-        const struct redemption *redemption = &set->redemptions[i];
-        if (!redemption->is_changed || redemption->status == REDEMPTION_FAILED) continue;
-        enum board_event event = redemption->status == REDEMPTION_CLAIMED ? BOARD_CLAIMED : BOARD_CREDITED;
-        board_count_event(board_slot(engine->board, redemption->campaign_number - 1), event, 1, engine->now_us);
+        if (set->campaigns[i].is_changed) board_publish(engine->board, &set->campaigns[i], engine->saved[i].batch_second);
     }
 }
 
@@ -349,11 +339,11 @@ struct result engine_flush(struct engine *engine) {
     bool drops = engine->now_us - engine->dropped_records_us >= FLUSH_RECORDS_INTERVAL_US;
     if (!is_dirty && !drops) return result_ok();
     struct result outcome = engine->rows.begin(engine->rows.self);
-    if (result_is_ok(outcome)) outcome = save_counters(engine);
+    if (result_is_ok(outcome)) outcome = save_rejections(engine);
     if (result_is_ok(outcome) && drops) outcome = engine->rows.drop_records(engine->rows.self, engine->now_us - IDEMPOTENCY_RETENTION_US);
     if (result_is_ok(outcome)) outcome = engine->rows.commit(engine->rows.self);
     if (!result_is_ok(outcome)) engine->rows.rollback(engine->rows.self);
-    end_counters(engine, result_is_ok(outcome));
+    end_rejections(engine, result_is_ok(outcome));
     if (drops) engine->dropped_records_us = engine->now_us;
     return outcome;
 }

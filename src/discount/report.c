@@ -1,6 +1,4 @@
-/* GET /v1/campaigns/{id}/report: from the board, so that all counts of places are from one moment. */
-#include <stdlib.h>
-
+/* GET /v1/campaigns/{id}/report: from the board, all of it from one moment. */
 #include "discount/answer.h"
 #include "discount/handlers.h"
 
@@ -15,14 +13,13 @@ static void write_time_or_null(struct json_writer *writer, const char *name, int
 }
 
 /* Returns their sum. */
-static int64_t write_rejected(struct json_writer *writer, const struct board_slot *slot) {
+static int64_t write_rejected(struct json_writer *writer, const struct rejection_counts *rejected) {
     int64_t sum = 0;
     json_key(writer, "rejected");
     json_begin_object(writer);
     for (size_t i = 0; i < REJECTION_COUNT; i++) {
-        int64_t count = atomic_load_explicit(&slot->rejected[i], memory_order_relaxed);
-        json_integer_member(writer, rejection_name((enum rejection)i), count);
-        sum += count;
+        json_integer_member(writer, rejection_name((enum rejection)i), rejected->counts[i]);
+        sum += rejected->counts[i];
     }
     json_end_object(writer);
     return sum;
@@ -47,31 +44,16 @@ static void write_latency(struct json_writer *writer, const struct board_slot *s
     json_end_object(writer);
 }
 
-static int compare_seconds(const void *a, const void *b) {
-    int64_t x = ((const struct second_counts *)a)->second, y = ((const struct second_counts *)b)->second;
-    return x < y ? -1 : x > y;
-}
-
-static void write_seconds(struct json_writer *writer, const struct board_slot *slot) {
-    struct second_counts seconds[BOARD_SECONDS];
-    size_t count = 0;
-    for (size_t i = 0; i < BOARD_SECONDS; i++) {
-        const struct board_second *second = &slot->seconds[i];
-        struct second_counts counts = {.second = atomic_load_explicit(&second->second, memory_order_acquire),
-                                       .claimed = atomic_load_explicit(&second->claimed, memory_order_relaxed),
-                                       .credited = atomic_load_explicit(&second->credited, memory_order_relaxed),
-                                       .rejected = atomic_load_explicit(&second->rejected, memory_order_relaxed)};
-        if (counts.second != 0) seconds[count++] = counts;
-    }
-    qsort(seconds, count, sizeof seconds[0], compare_seconds);
+static void write_seconds(struct json_writer *writer, const struct board_snapshot *snapshot) {
     json_key(writer, "per_second");
     json_begin_array(writer);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < snapshot->second_count; i++) {
+        const struct second_counts *counts = &snapshot->seconds[i];
         json_begin_array(writer);
-        json_put_time(writer, seconds[i].second * CLOCK_SECOND_US);
-        json_put_integer(writer, seconds[i].claimed);
-        json_put_integer(writer, seconds[i].credited);
-        json_put_integer(writer, seconds[i].rejected);
+        json_put_time(writer, counts->second * CLOCK_SECOND_US);
+        json_put_integer(writer, counts->claimed);
+        json_put_integer(writer, counts->credited);
+        json_put_integer(writer, counts->rejected);
         json_end_array(writer);
     }
     json_end_array(writer);
@@ -81,7 +63,9 @@ void handle_report(struct exchange *exchange) {
     if (!request_has_no_query(exchange)) return;
     const struct board_slot *slot = request_campaign(exchange);
     if (slot == NULL) return;
-    struct campaign_view view = board_view(slot);
+    struct board_snapshot snapshot;
+    board_read(slot, &snapshot);
+    const struct campaign_view view = snapshot.view;
     struct buffer buffer;
     buffer_init(&buffer, &exchange->arena, REPORT_BYTES);
     struct json_writer writer = {.buffer = &buffer};
@@ -95,7 +79,7 @@ void handle_report(struct exchange *exchange) {
     json_integer_member(&writer, "credited", view.credited);
     json_integer_member(&writer, "pending", view.redeemed - view.credited - view.failed);
     json_integer_member(&writer, "failed", view.failed);
-    int64_t rejected = write_rejected(&writer, slot);
+    int64_t rejected = write_rejected(&writer, &snapshot.rejected);
     json_integer_member(&writer, "attempts", view.redeemed + rejected);
     write_time_or_null(&writer, "first_redeemed_at", view.first_redeemed_at_us);
     write_time_or_null(&writer, "last_redeemed_at", view.last_redeemed_at_us);
@@ -103,7 +87,7 @@ void handle_report(struct exchange *exchange) {
     json_key(&writer, "rate_per_second");
     json_put_decimal(&writer, rate_per_1000_seconds(&view), 1000);
     write_latency(&writer, slot);
-    write_seconds(&writer, slot);
+    write_seconds(&writer, &snapshot);
     json_end_object(&writer);
     request_reply_buffer(exchange, 200, "application/json", &buffer);
 }

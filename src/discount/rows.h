@@ -6,15 +6,6 @@
 #include "discount/board.h"
 #include "service/idempotency.h"
 
-struct rejection_counts {
-    int64_t counts[REJECTION_COUNT];
-};
-
-struct second_counts {
-    int64_t second;
-    uint32_t claimed, credited, rejected;
-};
-
 struct rows {
     void *self;
     struct result (*begin)(void *self);
@@ -42,7 +33,9 @@ struct rows {
     struct result (*put_redemption)(void *self, const struct redemption *redemption);
     struct result (*put_record)(void *self, const struct idempotency_record *record); /* inserts or replaces */
     struct result (*put_rejections)(void *self, uint32_t number, const struct rejection_counts *counts);
-    struct result (*put_second)(void *self, uint32_t number, const struct second_counts *counts);
+    /* Of a second, inserted when it is not there: what was claimed and credited in it, or what was rejected. */
+    struct result (*put_second_settled)(void *self, uint32_t number, const struct second_counts *counts);
+    struct result (*put_second_rejected)(void *self, uint32_t number, const struct second_counts *counts);
     /* Deletes records made before the time (some at a time), and the campaign's seconds before the newest BOARD_SECONDS. */
     struct result (*drop_records)(void *self, int64_t before_us);
     struct result (*drop_seconds)(void *self, uint32_t number);

@@ -193,13 +193,27 @@ static struct result memory_put_rejections(void *self, uint32_t number, const st
     return result_ok();
 }
 
-static struct result memory_put_second(void *self, uint32_t number, const struct second_counts *counts) {
-    struct memory_state *state = state_of(self);
+/* The row of a second, made when it is not there; NULL: no room. */
+static struct second_counts *take_second(struct memory_state *state, uint32_t number, int64_t second) {
     size_t at = 0;
-    while (at < state->second_count && (state->seconds[at].number != number || state->seconds[at].counts.second != counts->second)) at++;
-    if (at == ROWS) return result_error(RESULT_FULL);
-    if (at == state->second_count) state->second_count++;
-    state->seconds[at] = (struct memory_second){.number = number, .counts = *counts};
+    while (at < state->second_count && (state->seconds[at].number != number || state->seconds[at].counts.second != second)) at++;
+    if (at == ROWS) return NULL;
+    if (at == state->second_count) state->seconds[state->second_count++] = (struct memory_second){number, {.second = second}};
+    return &state->seconds[at].counts;
+}
+
+static struct result memory_put_second_settled(void *self, uint32_t number, const struct second_counts *counts) {
+    struct second_counts *row = take_second(state_of(self), number, counts->second);
+    if (row == NULL) return result_error(RESULT_FULL);
+    row->claimed = counts->claimed;
+    row->credited = counts->credited;
+    return result_ok();
+}
+
+static struct result memory_put_second_rejected(void *self, uint32_t number, const struct second_counts *counts) {
+    struct second_counts *row = take_second(state_of(self), number, counts->second);
+    if (row == NULL) return result_error(RESULT_FULL);
+    row->rejected = counts->rejected;
     return result_ok();
 }
 
@@ -243,7 +257,8 @@ struct result rows_memory_create(struct rows *ret_rows) {
         .put_redemption = memory_put_redemption,
         .put_record = memory_put_record,
         .put_rejections = memory_put_rejections,
-        .put_second = memory_put_second,
+        .put_second_settled = memory_put_second_settled,
+        .put_second_rejected = memory_put_second_rejected,
         .drop_records = memory_drop_records,
         .drop_seconds = memory_drop_seconds,
     };

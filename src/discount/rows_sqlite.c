@@ -21,7 +21,8 @@ enum row_statement {
     UPDATE_REDEMPTION,
     PUT_RECORD,
     PUT_REJECTIONS,
-    PUT_SECOND,
+    PUT_SECOND_SETTLED,
+    PUT_SECOND_REJECTED,
     DROP_RECORDS,
     DROP_SECONDS,
     STATEMENT_COUNT,
@@ -53,7 +54,8 @@ static const char *const texts[STATEMENT_COUNT] = {
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (lookup) DO UPDATE SET status = ?3, content_type = ?4, location = ?5, "
         "body = ?6, subject = ?7",
     [PUT_REJECTIONS] = "INSERT OR REPLACE INTO rejections VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [PUT_SECOND] = "INSERT OR REPLACE INTO seconds VALUES (?1, ?2, ?3, ?4, ?5)",
+    [PUT_SECOND_SETTLED] = "INSERT INTO seconds VALUES (?1, ?2, ?3, ?4, 0) ON CONFLICT DO UPDATE SET claimed = ?3, credited = ?4",
+    [PUT_SECOND_REJECTED] = "INSERT INTO seconds VALUES (?1, ?2, 0, 0, ?3) ON CONFLICT DO UPDATE SET rejected = ?3",
     [DROP_RECORDS] = "DELETE FROM idempotency WHERE number IN (SELECT number FROM idempotency ORDER BY number LIMIT " DROP_RECORDS_MAX
                      ") AND created_at < ?1",
     [DROP_SECONDS] = "DELETE FROM seconds WHERE campaign_number = ?1 AND second < (SELECT min(second) FROM (SELECT second FROM seconds "
@@ -275,13 +277,20 @@ static struct result sqlite_put_rejections(void *self, uint32_t number, const st
     return statement_run(statement);
 }
 
-static struct result sqlite_put_second(void *self, uint32_t number, const struct second_counts *counts) {
-    struct statement *statement = use(self, PUT_SECOND);
+static struct result sqlite_put_second_settled(void *self, uint32_t number, const struct second_counts *counts) {
+    struct statement *statement = use(self, PUT_SECOND_SETTLED);
     statement_bind_integer(statement, 1, number);
     statement_bind_integer(statement, 2, counts->second);
     statement_bind_integer(statement, 3, counts->claimed);
     statement_bind_integer(statement, 4, counts->credited);
-    statement_bind_integer(statement, 5, counts->rejected);
+    return statement_run(statement);
+}
+
+static struct result sqlite_put_second_rejected(void *self, uint32_t number, const struct second_counts *counts) {
+    struct statement *statement = use(self, PUT_SECOND_REJECTED);
+    statement_bind_integer(statement, 1, number);
+    statement_bind_integer(statement, 2, counts->second);
+    statement_bind_integer(statement, 3, counts->rejected);
     return statement_run(statement);
 }
 
@@ -328,7 +337,8 @@ struct result rows_sqlite_create(struct database *database, struct rows *ret_row
         .put_redemption = sqlite_put_redemption,
         .put_record = sqlite_put_record,
         .put_rejections = sqlite_put_rejections,
-        .put_second = sqlite_put_second,
+        .put_second_settled = sqlite_put_second_settled,
+        .put_second_rejected = sqlite_put_second_rejected,
         .drop_records = sqlite_drop_records,
         .drop_seconds = sqlite_drop_seconds,
     };

@@ -71,7 +71,20 @@ static struct result walk_redemptions(struct verification *verification, struct 
     }
 }
 
-static struct result check_campaign(struct verification *verification, struct statement *select) {
+/* They are counted in the transactions that claim and credit. Of a long campaign the oldest are gone. */
+static struct result check_seconds(struct verification *verification, struct statement *sums) {
+    bool is_row;
+    statement_bind_integer(sums, 1, verification->campaign.number);
+    struct result outcome = statement_step(sums, &is_row);
+    if (result_is_ok(outcome) && is_row && statement_integer(sums, 0) < BOARD_SECONDS &&
+        (statement_integer(sums, 1) != verification->campaign.redeemed || statement_integer(sums, 2) != verification->campaign.credited)) {
+        outcome = broken(verification, NULL, "its seconds do not add up to its redemptions and credits");
+    }
+    statement_reset(sums);
+    return outcome;
+}
+
+static struct result check_campaign(struct verification *verification, struct statement *select, struct statement *sums) {
     const struct campaign *campaign = &verification->campaign;
     TRY(walk_redemptions(verification, select));
     if (verification->position > campaign->max_redemptions) return broken(verification, NULL, "it has more redemptions than places");
@@ -87,6 +100,7 @@ static struct result check_campaign(struct verification *verification, struct st
         return broken(verification, NULL, "it says it is exhausted and is not, or the other way round");
     if (campaign->exhausted_at_us != 0 && campaign->exhausted_at_us < campaign->last_redeemed_at_us)
         return broken(verification, NULL, "it says it was exhausted before its last redemption");
+    TRY(check_seconds(verification, sums));
     /* A step that Wallet has taken and we have not heard of may be paid out already. */
     __int128 credited_minor = (__int128)campaign->credited * campaign->credit.amount_minor;
     if (credited_minor > (__int128)campaign->fund_confirmed_minor + campaign->fund_step_minor)
@@ -104,10 +118,13 @@ static struct result check_campaign(struct verification *verification, struct st
 }
 
 static struct result walk_campaigns(struct verification *verification) {
-    struct statement campaigns, redemptions;
+    struct statement campaigns, redemptions, sums;
     TRY(statement_prepare(verification->database, "SELECT " CAMPAIGN_COLUMNS " FROM campaigns ORDER BY number", &campaigns));
     TRY(statement_prepare(verification->database, "SELECT " REDEMPTION_COLUMNS " FROM redemptions WHERE key > ?1 AND key < ?2 ORDER BY key",
                           &redemptions));
+    TRY(statement_prepare(verification->database,
+                          "SELECT count(*), ifnull(sum(claimed), 0), ifnull(sum(credited), 0) FROM seconds WHERE campaign_number = ?1",
+                          &sums));
     for (;;) {
         bool is_row;
         struct result outcome = statement_step(&campaigns, &is_row);
@@ -118,7 +135,7 @@ static struct result walk_campaigns(struct verification *verification) {
         }
         if (result_is_ok(outcome) && is_row && verification->campaign.number != verification->campaign_count + 1)
             outcome = broken(verification, NULL, "the campaign created before it is missing");
-        if (result_is_ok(outcome) && is_row) outcome = check_campaign(verification, &redemptions);
+        if (result_is_ok(outcome) && is_row) outcome = check_campaign(verification, &redemptions, &sums);
         if (result_is_ok(outcome) && is_row) continue;
         statement_reset(&campaigns);
         return outcome;

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "base/check.h"
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "discount/board.h"
 
@@ -54,13 +56,13 @@ static void test_readers_never_see_half_a_state(void **state) {
     assert_true(result_is_ok(board_create(4, &shared.board)));
     struct campaign campaign = make_campaign(1);
     board_reserve(shared.board, &campaign);
-    board_publish(shared.board, &campaign);
+    board_publish(shared.board, &campaign, 0);
     pthread_t readers[READERS];
     for (size_t i = 0; i < READERS; i++) assert_int_equal(pthread_create(&readers[i], NULL, read_views, &shared), 0);
     for (int64_t i = 1; atomic_load(&shared.reads) < READS; i++) { /* until they have looked often enough while it changed */
         campaign.redeemed = campaign.credited = campaign.last_redeemed_at_us = i;
         campaign.sequence = i + 1;
-        board_publish(shared.board, &campaign);
+        board_publish(shared.board, &campaign, 0);
     }
     atomic_store(&shared.is_over, true);
     for (size_t i = 0; i < READERS; i++) assert_int_equal(pthread_join(readers[i], NULL), 0);
@@ -77,7 +79,7 @@ static void test_campaigns_are_found_once_published(void **state) {
         assert_null(board_find_code(board, &campaign.code));
         board_reserve(board, &campaign);
         assert_null(board_find_id(board, campaign.id)); /* reserved is not visible */
-        board_publish(board, &campaign);
+        board_publish(board, &campaign, 0);
         assert_int_equal(board_find_code(board, &campaign.code)->number, number);
         assert_int_equal(board_find_id(board, campaign.id)->number, number);
     }
@@ -115,14 +117,14 @@ static void test_the_filter_never_misses_a_published_winner(void **state) {
     struct campaign campaign = make_campaign(1);
     campaign.max_redemptions = ROUNDS / 4;
     board_reserve(race.board, &campaign);
-    board_publish(race.board, &campaign);
+    board_publish(race.board, &campaign, 0);
     pthread_t reader;
     struct phone phone = {.size = 3, .e164 = "+98"};
     assert_int_equal(pthread_create(&reader, NULL, look_for_winners, &race), 0);
     for (int64_t i = 1; i <= ROUNDS / 4; i++) {
         board_add_winner(race.board, 1, user_id(i), &phone);
         campaign.redeemed = i;
-        board_publish(race.board, &campaign);
+        board_publish(race.board, &campaign, 0);
     }
     assert_int_equal(pthread_join(reader, NULL), 0);
     assert_int_equal(atomic_load(&race.missed), 0);
@@ -132,27 +134,149 @@ static void test_the_filter_never_misses_a_published_winner(void **state) {
     board_free(race.board);
 }
 
+#define REJECTIONS 30000 /* of each thread */
+
+struct crowd {
+    struct board *board;
+    atomic_int counting; /* threads that still do */
+    atomic_int wrong;
+};
+
+/* 300 seconds, so that none leaves the ring; the threads' clocks differ. */
 static void *count_rejections(void *context) {
-    struct board *board = context;
-    for (int i = 0; i < ROUNDS; i++) board_count_rejection(board_slot(board, 0), REJECTED_SOLD_OUT, (100 + i / 5000) * INT64_C(1000000));
+    struct crowd *crowd = context;
+    for (int i = 0; i < REJECTIONS; i++) {
+        enum rejection rejection = i % 3 == 0 ? REJECTED_PAUSED : REJECTED_SOLD_OUT;
+        board_count_rejection(board_slot(crowd->board, 0), rejection, (100 + i / 100) * CLOCK_SECOND_US);
+    }
+    atomic_fetch_sub(&crowd->counting, 1);
     return NULL;
 }
 
-static void test_seconds_add_up(void **state) {
+static int64_t sum_of(const struct rejection_counts *counts) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < REJECTION_COUNT; i++) sum += counts->counts[i];
+    return sum;
+}
+
+/* Every report adds up, and none is behind the one before. */
+static void *read_reports(void *context) {
+    struct crowd *crowd = context;
+    int64_t redeemed = 0, rejections = 0;
+    while (atomic_load(&crowd->counting) > 0) {
+        struct board_snapshot snapshot;
+        board_read(board_slot(crowd->board, 0), &snapshot);
+        int64_t claimed = 0, credited = 0, rejected = 0;
+        for (size_t i = 0; i < snapshot.second_count; i++) {
+            claimed += snapshot.seconds[i].claimed;
+            credited += snapshot.seconds[i].credited;
+            rejected += snapshot.seconds[i].rejected;
+        }
+        bool is_exact = claimed == snapshot.view.redeemed && credited == snapshot.view.credited && rejected == sum_of(&snapshot.rejected);
+        if (!is_exact || claimed < redeemed || rejected < rejections) atomic_fetch_add(&crowd->wrong, 1);
+        redeemed = claimed;
+        rejections = rejected;
+    }
+    return NULL;
+}
+
+/* What the database would hold. */
+struct disk {
+    struct rejection_counts rejections;
+    uint32_t rejected[100 + REJECTIONS / 100];
+};
+
+static void save(struct board *board, struct disk *disk) {
+    struct board_snapshot unsaved;
+    board_take_unsaved(board_slot(board, 0), &unsaved);
+    disk->rejections = unsaved.rejected;
+    for (size_t i = 0; i < unsaved.second_count; i++) disk->rejected[unsaved.seconds[i].second] = unsaved.seconds[i].rejected;
+    int64_t sum = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(disk->rejected); i++) sum += disk->rejected[i];
+    assert_int_equal(sum, sum_of(&disk->rejections));
+}
+
+static void test_every_report_adds_up_while_everybody_counts(void **state) {
     (void)state;
+    struct crowd crowd = {0};
+    static struct disk disk;
+    assert_true(result_is_ok(board_create(1, &crowd.board)));
+    struct campaign campaign = make_campaign(1);
+    campaign.max_redemptions = INT64_MAX;
+    board_reserve(crowd.board, &campaign);
+    board_publish(crowd.board, &campaign, 0);
+    atomic_store(&crowd.counting, READERS);
+    struct board_slot *slot = board_slot(crowd.board, 0);
+    pthread_t threads[READERS], reader;
+    for (size_t i = 0; i < READERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, count_rejections, &crowd), 0);
+    assert_int_equal(pthread_create(&reader, NULL, read_reports, &crowd), 0);
+    for (int64_t i = 0; atomic_load(&crowd.counting) > 0; i++) { /* the store's thread */
+        campaign.redeemed += 3;
+        campaign.credited += 2;
+        board_publish(crowd.board, &campaign, board_begin_second(slot, (100 + i / 100 % 250) * CLOCK_SECOND_US));
+        if (i % 50 == 0) save(crowd.board, &disk);
+        if (i % 400 == 0) board_forget_saved(slot); /* the transaction failed */
+    }
+    for (size_t i = 0; i < READERS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(pthread_join(reader, NULL), 0);
+    assert_int_equal(atomic_load(&crowd.wrong), 0);
+    save(crowd.board, &disk);
+    assert_int_equal(sum_of(&disk.rejections), READERS * REJECTIONS);
+    assert_int_equal(disk.rejections.counts[REJECTED_PAUSED], READERS * REJECTIONS / 3);
+    board_free(crowd.board);
+}
+
+/* The ring keeps the newest seconds in which something happened, however far apart they are; the totals keep everything. */
+static void test_the_oldest_seconds_leave_the_ring(void **state) {
+    (void)state;
+    static struct board_snapshot snapshot;
     struct board *board;
     assert_true(result_is_ok(board_create(1, &board)));
     struct campaign campaign = make_campaign(1);
     board_reserve(board, &campaign);
-    board_publish(board, &campaign);
-    pthread_t threads[READERS];
-    for (size_t i = 0; i < READERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, count_rejections, board), 0);
-    for (size_t i = 0; i < READERS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
-    const struct board_slot *slot = board_slot(board, 0);
-    uint64_t sum = 0;
-    for (size_t i = 0; i < BOARD_SECONDS; i++) sum += atomic_load(&slot->seconds[i].rejected);
-    assert_int_equal(sum, READERS * ROUNDS);
-    assert_int_equal(atomic_load(&slot->rejected[REJECTED_SOLD_OUT]), READERS * ROUNDS);
+    board_publish(board, &campaign, 0);
+    struct board_slot *slot = board_slot(board, 0);
+    for (int64_t i = 1; i <= BOARD_SECONDS + 50; i++) {
+        campaign.redeemed = i;
+        board_publish(board, &campaign, board_begin_second(slot, i * BOARD_SECONDS * CLOCK_SECOND_US));
+        board_count_rejection(slot, REJECTED_ENDED, i * BOARD_SECONDS * CLOCK_SECOND_US);
+    }
+    board_read(slot, &snapshot);
+    assert_int_equal(snapshot.second_count, BOARD_SECONDS);
+    for (int64_t i = 0; i < BOARD_SECONDS; i++) {
+        const struct second_counts *counts = &snapshot.seconds[i];
+        assert_int_equal(counts->second, (i + 51) * BOARD_SECONDS);
+        assert_true(counts->claimed == 1 && counts->rejected == 1 && counts->credited == 0);
+    }
+    assert_int_equal(snapshot.rejected.counts[REJECTED_ENDED], BOARD_SECONDS + 50);
+    /* A commit that took so long that its second is gone shows its places all the same. */
+    campaign.redeemed++;
+    board_publish(board, &campaign, BOARD_SECONDS);
+    board_read(slot, &snapshot);
+    assert_int_equal(snapshot.view.redeemed, BOARD_SECONDS + 51);
+    assert_int_equal(snapshot.second_count, BOARD_SECONDS);
+    board_free(board);
+}
+
+static void test_what_was_not_saved_is_saved_again(void **state) {
+    (void)state;
+    static struct board_snapshot unsaved;
+    struct board *board;
+    assert_true(result_is_ok(board_create(1, &board)));
+    struct campaign campaign = make_campaign(1);
+    board_reserve(board, &campaign);
+    board_publish(board, &campaign, 0);
+    struct board_slot *slot = board_slot(board, 0);
+    board_count_rejection(slot, REJECTED_ENDED, 7 * CLOCK_SECOND_US);
+    board_take_unsaved(slot, &unsaved);
+    assert_true(unsaved.second_count == 1 && unsaved.seconds[0].rejected == 1 && unsaved.rejected.counts[REJECTED_ENDED] == 1);
+    board_take_unsaved(slot, &unsaved);
+    assert_true(unsaved.second_count == 0 && unsaved.rejected.counts[REJECTED_ENDED] == 1);
+    atomic_store(&slot->is_dirty, false);
+    board_forget_saved(slot);
+    assert_true(atomic_load(&slot->is_dirty));
+    board_take_unsaved(slot, &unsaved);
+    assert_true(unsaved.second_count == 1 && unsaved.seconds[0].second == 7 && unsaved.seconds[0].rejected == 1);
     board_free(board);
 }
 
@@ -162,7 +286,9 @@ int main(void) {
         cmocka_unit_test(test_readers_never_see_half_a_state),
         cmocka_unit_test(test_campaigns_are_found_once_published),
         cmocka_unit_test(test_the_filter_never_misses_a_published_winner),
-        cmocka_unit_test(test_seconds_add_up),
+        cmocka_unit_test(test_every_report_adds_up_while_everybody_counts),
+        cmocka_unit_test(test_the_oldest_seconds_leave_the_ring),
+        cmocka_unit_test(test_what_was_not_saved_is_saved_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,12 +104,12 @@ static struct discount_operation *make_operation(struct side *side, const struct
     return operation;
 }
 
-static void create_campaign(struct side *side, struct id id) {
+static void create_campaign(struct side *side, struct id id, const char *code) {
     struct test_exchange *test = exchange_new(&side->discount, test_user(1));
     struct discount_operation *operation = operation_create(&test->exchange, OPERATION_CREATE);
     operation->id = id;
     operation->create =
-        (struct campaign_create){.code = test_code("GIFT"), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = 30};
+        (struct campaign_create){.code = test_code(code), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = 30};
     run_batch(side, &operation, 1, false);
     assert_int_equal(operation->answer.kind, ANSWER_WAITING);
     exchange_delete(test);
@@ -135,10 +135,28 @@ static void compare_answers(const struct answer *a, const struct answer *b) {
     assert_int_equal(a->redemption.position, b->redemption.position);
 }
 
+/* The report's sums, after every commit. */
+static void check_seconds(struct side *side, size_t index) {
+    static struct board_snapshot snapshot;
+    board_read(board_slot(side->discount.board, index), &snapshot);
+    int64_t claimed = 0, credited = 0, rejected = 0;
+    for (size_t i = 0; i < snapshot.second_count; i++) {
+        claimed += snapshot.seconds[i].claimed;
+        credited += snapshot.seconds[i].credited;
+        rejected += snapshot.seconds[i].rejected;
+    }
+    for (size_t i = 0; i < REJECTION_COUNT; i++) rejected -= snapshot.rejected.counts[i];
+    assert_int_equal(claimed, snapshot.view.redeemed);
+    assert_int_equal(credited, snapshot.view.credited);
+    assert_int_equal(rejected, 0);
+}
+
 static void compare_views(struct side *a, struct side *b) {
     struct campaign_view x = board_view(board_slot(a->discount.board, 0)), y = board_view(board_slot(b->discount.board, 0));
     assert_memory_equal(&x, &y, sizeof x);
     assert_true(x.redeemed <= x.max_redemptions);
+    check_seconds(a, 0);
+    check_seconds(b, 0);
 }
 
 static void test_memory_and_sqlite_decide_alike(void **state) {
@@ -147,14 +165,14 @@ static void test_memory_and_sqlite_decide_alike(void **state) {
     struct id campaign_id = {.bytes = {5, 5}};
     open_side(&memory, false);
     open_side(&sqlite, true);
-    create_campaign(&memory, campaign_id);
-    create_campaign(&sqlite, campaign_id);
+    create_campaign(&memory, campaign_id, "GIFT");
+    create_campaign(&sqlite, campaign_id, "GIFT");
     for (int step = 0; step < STEPS; step++) {
         struct plan plan = make_plan(step);
         struct test_exchange *tests[2];
         struct discount_operation *a = make_operation(&memory, &plan, campaign_id, &tests[0]);
         struct discount_operation *b = make_operation(&sqlite, &plan, campaign_id, &tests[1]);
-        frozen_us += 1000;
+        frozen_us += 200000; /* 300 seconds in all: none leaves the report */
         bool fails = next_random() % 5 == 0;
         if (fails) { /* nothing of it stays, so that the second run decides as if it were the first */
             run_batch(&memory, &a, 1, true);
@@ -182,11 +200,94 @@ static void test_memory_and_sqlite_decide_alike(void **state) {
     close_side(&sqlite);
 }
 
+/* Opens the same database anew, as after a crash: nothing is flushed. */
+static void restart(struct side *side) {
+    engine_free(side->engine);
+    database_close(side->database);
+    board_free(side->discount.board);
+    struct rows rows;
+    assert_true(result_is_ok(board_create(LIMIT_CAMPAIGNS, &side->discount.board)));
+    assert_true(result_is_ok(database_open(side->path, DATABASE_WRITE, &discount_schema, &side->database)));
+    assert_true(result_is_ok(rows_sqlite_create(side->database, &rows)));
+    assert_true(result_is_ok(engine_create(&rows, side->discount.board, &side->engine)));
+    side->interface = engine_interface(side->engine);
+}
+
+static struct discount_operation *make_redeem(struct side *side, const char *code, unsigned user, struct test_exchange **ret_test) {
+    struct plan plan = {.user = user, .phone = user, .key = 39};
+    memcpy(plan.id.bytes + 8, &user, sizeof user);
+    plan.id.bytes[0] = code[0] == 'G' ? 9 : 8;
+    struct discount_operation *operation = make_operation(side, &plan, plan.id, ret_test);
+    operation->redeem.code = test_code(code);
+    return operation;
+}
+
+/* Batches that claim in two campaigns and settle at once what came before, credited and failed; each report adds up after each of them, and
+ * after a restart at any moment, when nothing but the batches themselves was written. */
+static void test_seconds_are_written_with_what_they_count(void **state) {
+    (void)state;
+    static struct side side;
+    struct id gift = {.bytes = {5, 5}}, other = {.bytes = {5, 6}};
+    side = (struct side){0};
+    open_side(&side, true);
+    create_campaign(&side, gift, "GIFT");
+    create_campaign(&side, other, "OTHER");
+    struct id before[2] = {{{0}}, {{0}}};
+    for (unsigned step = 1; step <= 25; step++) {
+        struct test_exchange *tests[2];
+        struct settlement settlements[2] = {
+            {.redemption_id = before[0], .is_credited = true, .transaction_id = before[0]},
+            {.redemption_id = before[1], .is_credited = step % 3 != 0, .transaction_id = before[1], .failure = TEXT("account_frozen")}};
+        struct discount_operation mark = {.store.kind = OPERATION_MARK, .discount = &side.discount, .mark = {settlements, 2}};
+        struct discount_operation *operations[3] = {make_redeem(&side, "GIFT", step, &tests[0]),
+                                                    make_redeem(&side, "OTHER", step, &tests[1]), &mark};
+        size_t count = step == 1 ? 2 : 3;
+        frozen_us += 400000;
+        if (step % 4 == 0) run_batch(&side, operations, count, true);
+        run_batch(&side, operations, count, false);
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(operations[i]->answer.kind, ANSWER_WAITING);
+            before[i] = operations[i]->answer.subject;
+            exchange_delete(tests[i]);
+            check_seconds(&side, i);
+        }
+        board_count_rejection(board_slot(side.discount.board, 0), REJECTED_PAUSED, frozen_us);
+        if (step % 7 == 0) assert_true(result_is_ok(engine_flush(side.engine)));
+        if (step % 2 == 0) restart(&side);
+        check_seconds(&side, 0);
+        check_seconds(&side, 1);
+        struct campaign_view view = board_view(board_slot(side.discount.board, 1));
+        assert_true(view.redeemed == step && view.credited + view.failed == step - 1);
+    }
+    close_side(&side);
+}
+
+/* A loop's clock may be ahead of the batch's, and a commit may take longer than the report goes back. */
+static void test_a_loop_that_is_ahead_of_the_batch(void **state) {
+    (void)state;
+    static struct side side;
+    struct test_exchange *test;
+    struct id gift = {.bytes = {5, 5}};
+    side = (struct side){0};
+    open_side(&side, true);
+    create_campaign(&side, gift, "GIFT");
+    board_count_rejection(board_slot(side.discount.board, 0), REJECTED_PAUSED, frozen_us + 5 * CLOCK_SECOND_US);
+    struct discount_operation *operation = make_redeem(&side, "GIFT", 1, &test);
+    run_batch(&side, &operation, 1, false);
+    check_seconds(&side, 0);
+    restart(&side);
+    check_seconds(&side, 0);
+    exchange_delete(test);
+    close_side(&side);
+}
+
 int main(void) {
     crypto_init();
     log_init("test", LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_and_sqlite_decide_alike),
+        cmocka_unit_test(test_seconds_are_written_with_what_they_count),
+        cmocka_unit_test(test_a_loop_that_is_ahead_of_the_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

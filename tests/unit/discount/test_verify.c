@@ -36,6 +36,7 @@ static struct result verify_with(const char *fault, char said[2048]) {
     execute(path, CAMPAIGN);
     execute(path, FIRST);
     execute(path, SECOND);
+    execute(path, "INSERT INTO seconds VALUES (1, 7, 2, 0, 5), (1, 8, 0, 1, 0)");
     if (fault != NULL) execute(path, fault);
     FILE *out = fmemopen(said, 2048, "w");
     assert_non_null(out);
@@ -68,6 +69,8 @@ static void test_each_fault_is_named(void **state) {
         {"UPDATE campaigns SET last_redeemed_at = 7", "another time"},
         {"UPDATE redemptions SET status = 1, settled_at = 300, transaction_id = x'C1020304050607080910111213141516' WHERE key = 4294967298",
          "count of credits"},
+        {"UPDATE seconds SET claimed = 1 WHERE second = 7", "seconds do not add up"},
+        {"DELETE FROM seconds WHERE second = 8", "seconds do not add up"},
         {"UPDATE campaigns SET fund_is_released = 1", "released before"},
         {"UPDATE campaigns SET max_redemptions = 2, exhausted_at = 199", "exhausted before its last"},
         {"UPDATE campaigns SET fund_confirmed = 999", "more was credited"},
