@@ -118,12 +118,12 @@ static void end_reading(struct reading *reading) {
     arena_release(&reading->arena);
 }
 
-/* Exactly two dots (RFC 7515, section 7.1). */
+/* Two dots (RFC 7515, section 7.1); a third one would be no digit of the last part. */
 static bool split(struct text token, struct reading *reading) {
     const char *end = token.data + token.size;
     const char *first = memchr(token.data, '.', token.size);
     const char *second = first == NULL ? NULL : memchr(first + 1, '.', (size_t)(end - first - 1));
-    if (second == NULL || memchr(second + 1, '.', (size_t)(end - second - 1)) != NULL) return false;
+    if (second == NULL) return false;
     reading->parts[0] = (struct text){token.data, (size_t)(first - token.data)};
     reading->parts[1] = (struct text){first + 1, (size_t)(second - first - 1)};
     reading->parts[2] = (struct text){second + 1, (size_t)(end - second - 1)};

@@ -204,6 +204,17 @@ def test_tampered_tokens(get, victim):
             assert get(f"Bearer {token[:-1]}{other}").status_code == 401, other
 
 
+@pytest.mark.parametrize("algorithm", ["ES256", "HS256", "RS384", "PS256", "none", "rs256", "RS256 ", ""])
+def test_a_good_signature_under_another_algorithms_name(get, victim, key, algorithm):
+    """The key's own signature, over a header that names another algorithm: what the key would verify is not what the header says."""
+    for name, status in (("RS256", 200), (algorithm, 401)):
+        signed = f"{part({'alg': name, 'typ': 'JWT', 'kid': key.kid})}.{part(claims_of(victim.token))}"
+        answer = get(f"Bearer {signed}.{part(key.private.sign(signed.encode(), *_pkcs()))}")
+        assert answer.status_code == status, answer.text
+        if status == 401:
+            assert_refused(answer, "token_invalid")
+
+
 def test_signed_but_written_in_another_way(get, victim, key):
     """Good claims under a good signature, but base64 that is not the one text of its bytes (RFC 7515, section 2)."""
     for filling in ("", "?", "??", "???"):  # so that the parts end in all three ways
