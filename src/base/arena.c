@@ -1,5 +1,5 @@
 /* Chunks of ARENA_CHUNK_BYTES hold the small takings one behind the other; a taking above BIG_BYTES gets a chunk of its own, which stands
- * behind the newest so that the newest's rest stays in use, and which can grow in place. At most a quarter of a chunk is lost. */
+ * behind the newest so that the newest's rest stays in use, and which can grow in place. At most half of a chunk is lost. */
 #include "base/arena.h"
 
 #include <pthread.h>
@@ -12,7 +12,7 @@
 #include "base/check.h"
 
 #define ALIGNMENT        alignof(max_align_t)
-#define SPARE_CHUNKS_MAX 256u /* per thread: 2 MiB */
+#define SPARE_CHUNKS_MAX 512u /* per thread: 2 MiB */
 
 struct arena_chunk {
     struct arena_chunk *older;
@@ -36,7 +36,7 @@ struct arena_chunk {
 #define IS_WATCHED false
 #endif
 
-#define BIG_BYTES (IS_WATCHED ? 0u : ARENA_CHUNK_BYTES / 4u)
+#define BIG_BYTES (IS_WATCHED ? 0u : ARENA_CHUNK_BYTES / 2u)
 
 struct spares {
     struct arena_chunk *first;

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-#define ARENA_CHUNK_BYTES 8192u
+#define ARENA_CHUNK_BYTES 4096u /* nearly every request needs less: thousands may wait at once */
 
 struct arena_chunk;
 
