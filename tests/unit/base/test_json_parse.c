@@ -284,7 +284,8 @@ static void a_text_of_a_mebibyte_is_read(void **state) {
     memset(text, 'a', size);
     text[0] = text[size - 1] = '"';
     assert_true(oracle_agrees((struct text){text, size}));
-    for (size_t i = 1; i + 12 < size; i += 12) memcpy(text + i, "\\u0633\\ud834\\udd1e" + (i % 24 == 1 ? 6 : 0), 12);
+    for (size_t i = 1; i + 12 < size; i += 12) memcpy(text + i, "\\ud834\\udd1e", 12);
+    assert_int_equal(judge((struct text){text, size}), READ);
     assert_true(oracle_agrees((struct text){text, size}));
     text[size / 2] = '\x01';
     assert_int_equal(judge((struct text){text, size}), MALFORMED);
