@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "auth/keys.h"
 #include "base/check.h"
 #include "base/crypto.h"
 #include "sim/disk_vfs.h"
@@ -42,19 +41,6 @@ static void give_password(void) {
     close(pipe_fds[1]);
 }
 
-static int remove_one(const char *path, const struct stat *file, int kind, struct FTW *place) {
-    (void)file;
-    (void)place;
-    return kind == FTW_D ? 0 : remove(path);
-}
-
-/* To load an RSA key costs milliseconds, at each start of each world; one on a curve does as well. */
-static void replace_rsa_key(const char *keys) {
-    CHECK(nftw(keys, remove_one, 4, FTW_PHYS) == 0);
-    struct result made = key_generate(keys, KEY_ES256, PROCESS_EPOCH_US);
-    CHECK(result_is_ok(made));
-}
-
 void boot_prepare(void) {
     const char *temporary = getenv("TMPDIR");
     snprintf(folder, sizeof folder, "%.40s/hamyan-sim-XXXXXX", temporary == NULL ? "/tmp" : temporary);
@@ -63,12 +49,11 @@ void boot_prepare(void) {
     crypto_init();
     world_begin(0, &(struct world_limits){0});
     process_prepare();
-    char *wallet_init[] = {"walletd", "init", "--data", "0", "--algorithm", "ES256", NULL};
+    char *wallet_init[] = {"walletd", "init", "--data", "0", NULL};
     char *discount_init[] = {"discountd", "init", "--data", "1", NULL};
     char *user_add[] = {"walletd", "user", "add", "--data", "0", "--admin", BOOT_ADMIN_NAME, NULL};
     run(&processes[PROCESS_WALLET], wallet_init);
     run(&processes[PROCESS_DISCOUNT], discount_init);
-    replace_rsa_key("1/keys");
     give_password();
     run(&processes[PROCESS_WALLET], user_add);
     process_read_first_disks();

@@ -8,22 +8,28 @@
 
 /* ---- bytes ---- */
 
+/* What is new is not set yet. */
+static void reserve(struct bytes *bytes, size_t size) {
+    if (size <= bytes->capacity) return;
+    size_t capacity = bytes->capacity * 2 > size ? bytes->capacity * 2 : size + 4096;
+    bytes->data = realloc(bytes->data, capacity);
+    CHECK(bytes->data != NULL);
+    bytes->capacity = capacity;
+}
+
 static void grow(struct bytes *bytes, size_t size) {
-    if (size > bytes->capacity) {
-        size_t capacity = bytes->capacity * 2 > size ? bytes->capacity * 2 : size + 4096;
-        bytes->data = realloc(bytes->data, capacity);
-        CHECK(bytes->data != NULL);
-        bytes->capacity = capacity;
-    }
-    if (size > bytes->size) {
-        memset(bytes->data + bytes->size, 0, size - bytes->size);
-        bytes->size = size;
-    }
+    if (size <= bytes->size) return;
+    reserve(bytes, size);
+    memset(bytes->data + bytes->size, 0, size - bytes->size);
+    bytes->size = size;
 }
 
 static void put(struct bytes *bytes, size_t offset, const uint8_t *data, size_t size) {
-    grow(bytes, offset + size);
+    if (size == 0) return;
+    grow(bytes, offset);
+    reserve(bytes, offset + size);
     memcpy(bytes->data + offset, data, size);
+    if (offset + size > bytes->size) bytes->size = offset + size;
 }
 
 static void apply(struct bytes *bytes, const struct pending_piece *piece) {
@@ -46,7 +52,15 @@ static void forget_pending(struct disk_file *file) {
     file->newest = NULL;
 }
 
+static void note_difference(struct disk_file *file, size_t from, size_t to) {
+    bool is_first = file->differs_from == file->differs_to;
+    if (is_first || from < file->differs_from) file->differs_from = from;
+    if (is_first || to > file->differs_to) file->differs_to = to;
+}
+
 static void add_pending(struct disk_file *file, size_t offset, const void *data, size_t size) {
+    size_t end = offset + size;
+    note_difference(file, offset < file->visible.size ? offset : file->visible.size, end > file->visible.size ? end : file->visible.size);
     struct pending_piece *piece = calloc(1, sizeof *piece);
     CHECK(piece != NULL);
     piece->offset = offset;
@@ -95,6 +109,7 @@ struct disk_file *disk_make(struct disk *disk, const char *name) {
 
 void disk_delete(struct disk *disk, struct disk_file *file, bool is_synced) {
     (void)disk;
+    note_difference(file, 0, SIZE_MAX);
     file->is_visible = false;
     file->visible.size = 0;
     forget_pending(file);
@@ -117,6 +132,7 @@ void disk_sync(struct disk_file *file) {
     for (const struct pending_piece *piece = file->oldest; piece != NULL; piece = piece->next) apply(&file->platter, piece);
     forget_pending(file);
     file->is_on_platter = true;
+    if (!file->has_forgotten) file->differs_from = file->differs_to = 0;
 }
 
 void disk_put(struct disk *disk, const char *name, const void *data, size_t size) {
@@ -150,13 +166,18 @@ static void apply_in_part(struct disk_file *file, const struct pending_piece *pi
 void disk_fail_sync(struct disk_file *file) {
     for (const struct pending_piece *piece = file->oldest; piece != NULL; piece = piece->next) apply_in_part(file, piece);
     forget_pending(file);
+    file->has_forgotten = true;
 }
 
-static void copy_bytes(struct bytes *to, const struct bytes *from) {
-    to->size = 0;
-    grow(to, from->size);
-    if (from->size > 0) memcpy(to->data, from->data, from->size);
-    to->size = from->size;
+/* What is on the platter is what reads see. */
+static void show_platter(struct disk_file *file) {
+    size_t size = file->platter.size, to = file->differs_to < size ? file->differs_to : size;
+    reserve(&file->visible, size);
+    if (file->differs_from < to)
+        memcpy(file->visible.data + file->differs_from, file->platter.data + file->differs_from, to - file->differs_from);
+    file->visible.size = size;
+    file->differs_from = file->differs_to = 0;
+    file->has_forgotten = false;
 }
 
 static void crash_file(struct disk_file *file) {
@@ -167,11 +188,12 @@ static void crash_file(struct disk_file *file) {
     if (file->is_visible && !file->is_on_platter && had_pending) file->is_on_platter = !world_fault(FAULT_LOSE_WRITE);
     file->is_visible = file->is_on_platter;
     if (!file->is_on_platter) {
-        file->platter.size = file->visible.size = 0;
+        file->platter.size = 0;
+        show_platter(file);
         file->name[0] = '\0';
         return;
     }
-    copy_bytes(&file->visible, &file->platter);
+    show_platter(file);
 }
 
 void disk_crash(struct disk *disk) {

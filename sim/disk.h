@@ -30,7 +30,9 @@ struct disk_file {
     bool is_visible, is_on_platter;
     struct bytes visible, platter;
     struct pending_piece *oldest, *newest;
-    void *locks; /* of the VFS: gone after a crash */
+    size_t differs_from, differs_to; /* both contents are the same outside of this; none when from is to */
+    bool has_forgotten;              /* pieces that no later sync will write */
+    void *locks;                     /* of the VFS: gone after a crash */
 };
 
 struct disk {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "sim/memory.h"
 #include "sim/process.h"
 #include "sim/world.h"
 
@@ -377,6 +378,27 @@ static int vfs_last_error(sqlite3_vfs *vfs, int size, char *buffer) {
     return last_errno;
 }
 
+static int begin_memory(void *context) {
+    (void)context;
+    return SQLITE_OK;
+}
+
+static void end_memory(void *context) { (void)context; }
+
+static void take_memory(void) {
+#ifndef __SANITIZE_ADDRESS__ /* which watches the heap's blocks */
+    static const sqlite3_mem_methods memory = {.xMalloc = memory_take,
+                                               .xFree = memory_give_back,
+                                               .xRealloc = memory_resize,
+                                               .xSize = memory_size,
+                                               .xRoundup = memory_round_up,
+                                               .xInit = begin_memory,
+                                               .xShutdown = end_memory};
+    memory_prepare();
+    CHECK(sqlite3_config(SQLITE_CONFIG_MALLOC, &memory) == SQLITE_OK);
+#endif
+}
+
 void disk_vfs_register(void) {
     static sqlite3_vfs vfs = {.iVersion = 2,
                               .szOsFile = sizeof(struct handle),
@@ -390,7 +412,11 @@ void disk_vfs_register(void) {
                               .xSleep = vfs_sleep,
                               .xGetLastError = vfs_last_error,
                               .xCurrentTimeInt64 = vfs_time};
-    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* as database.c does: after this it is too late */
+    CHECK(sqlite3_shutdown() == SQLITE_OK); /* `init` has used it */
+    take_memory();
+    CHECK(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK); /* as database.c does */
+    /* No pages beforehand: a start of a program opens several connections, and touches little of it. */
+    CHECK(sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0) == SQLITE_OK);
     CHECK(sqlite3_vfs_register(&vfs, 1) == SQLITE_OK);
 }
 

@@ -29,6 +29,8 @@ struct fiber {
 /* Places are not reused within a world, so that a stale pointer of a dead process never means a new fiber; stacks are. */
 static struct fiber fibers[FIBERS_MAX];
 static size_t fiber_count;
+static struct fiber *living[FIBERS_MAX]; /* the oldest first; the ended go with the next turn of any fiber */
+static size_t living_count;
 static struct fiber *current;
 static ucontext_t scheduler;
 static void *spare_stacks[FIBERS_MAX];
@@ -57,6 +59,7 @@ static void begin(void) {
 struct fiber *fiber_spawn(struct process *process, const char *name, void *(*run)(void *context), void *context) {
     CHECK(fiber_count < FIBERS_MAX);
     struct fiber *fiber = &fibers[fiber_count++];
+    living[living_count++] = fiber;
     *fiber = (struct fiber){.state = FIBER_RUNNABLE, .process = process, .name = name, .run = run, .context = context};
     fiber->stack = take_stack();
     CHECK(getcontext(&fiber->registers) == 0);
@@ -110,8 +113,8 @@ void fiber_join(struct fiber *fiber) {
 }
 
 void fiber_kill_process(const struct process *process) {
-    for (size_t i = 0; i < fiber_count; i++) {
-        if (fibers[i].process == process) fibers[i].state = FIBER_ENDED;
+    for (size_t i = 0; i < living_count; i++) {
+        if (living[i]->process == process) living[i]->state = FIBER_ENDED;
     }
     if (current != NULL && current->state == FIBER_ENDED) CHECK(setcontext(&scheduler) == 0);
 }
@@ -124,7 +127,7 @@ static bool is_due(const struct fiber *fiber, int64_t now_us) {
 
 size_t fiber_runnable_count(int64_t now_us) {
     size_t count = 0;
-    for (size_t i = 0; i < fiber_count; i++) count += is_due(&fibers[i], now_us);
+    for (size_t i = 0; i < living_count; i++) count += is_due(living[i], now_us);
     return count;
 }
 
@@ -140,29 +143,35 @@ static void give_back_stack(struct fiber *fiber) {
 
 void fiber_run(size_t index, int64_t now_us) {
     CHECK(current == NULL);
-    for (size_t i = 0; i < fiber_count; i++) {
-        if (!is_due(&fibers[i], now_us) || index-- > 0) continue;
-        current = &fibers[i];
+    for (size_t i = 0; i < living_count; i++) {
+        if (!is_due(living[i], now_us) || index-- > 0) continue;
+        current = living[i];
         current->state = FIBER_RUNNABLE;
         CHECK(swapcontext(&scheduler, &current->registers) == 0);
         current = NULL;
         break;
     }
-    for (size_t i = 0; i < fiber_count; i++) {
-        if (fibers[i].state == FIBER_ENDED) give_back_stack(&fibers[i]);
+    size_t kept = 0;
+    for (size_t i = 0; i < living_count; i++) {
+        if (living[i]->state == FIBER_ENDED) {
+            give_back_stack(living[i]);
+        } else {
+            living[kept++] = living[i];
+        }
     }
+    living_count = kept;
 }
 
 int64_t fiber_next_wake_us(void) {
     int64_t wake_us = FIBER_FOR_EVER;
-    for (size_t i = 0; i < fiber_count; i++) {
-        if (fibers[i].state == FIBER_PARKED && fibers[i].wake_us < wake_us) wake_us = fibers[i].wake_us;
+    for (size_t i = 0; i < living_count; i++) {
+        if (living[i]->state == FIBER_PARKED && living[i]->wake_us < wake_us) wake_us = living[i]->wake_us;
     }
     return wake_us;
 }
 
 void fiber_reset(void) {
     CHECK(current == NULL);
-    for (size_t i = 0; i < fiber_count; i++) give_back_stack(&fibers[i]);
-    fiber_count = 0;
+    for (size_t i = 0; i < living_count; i++) give_back_stack(living[i]);
+    fiber_count = living_count = 0;
 }

@@ -476,7 +476,8 @@ void judge_prompt(const struct intent *intent, enum verdict verdict) {
     int64_t passed_us = world.now_us - intent->first_sent_us;
     /* A queue that was made short stays so until the service starts again. */
     if (world.fault_counts[FAULT_QUEUE_FULL] > 0) return;
-    bool is_paid = intent->kind != INTENT_REDEEM || intent->status == 201;
+    /* Whoever finds no room among the claims is paid later. */
+    bool is_paid = intent->kind != INTENT_REDEEM || intent->status == 201 || world.fault_counts[FAULT_CLAIMS_FULL] > 0;
     if (verdict != VERDICT_DONE || intent->status >= 300 || !is_paid) {
         wrong(intent, "services at rest do what they are asked", "they refuse, or it is not paid yet");
     } else if (passed_us > intent->prompt_us) {

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "sim/link.h"
+#include "sim/memory.h"
 #include "sim/world.h"
 
 #define RESTART_LEAST_US   500
@@ -24,6 +25,7 @@ SECTION(discount_data);
 SECTION(discount_moved);
 SECTION(discount_zero);
 
+static char loops[] = "1"; /* of each, in this world */
 static char *wallet_arguments[] = {"walletd",
                                    "serve",
                                    "--data",
@@ -35,9 +37,9 @@ static char *wallet_arguments[] = {"walletd",
                                    "--password-cost",
                                    "low",
                                    "--loops",
-                                   "2",
+                                   loops,
                                    NULL};
-static char *discount_arguments[] = {"discountd", "serve", "--data", "1", "--wallet", "http://wallet", "--loops", "2", NULL};
+static char *discount_arguments[] = {"discountd", "serve", "--data", "1", "--wallet", "http://wallet", "--loops", loops, NULL};
 
 struct process processes[PROCESS_COUNT] = {
     [PROCESS_WALLET] = {.index = PROCESS_WALLET,
@@ -80,6 +82,7 @@ void process_prepare(void) {
 }
 
 static void restore_memory(struct process *process) {
+    memory_reset(process);
     for (size_t k = 0; k < PROCESS_SECTIONS; k++) {
         const struct section *section = &process->sections[k];
         copy_raw(section->start, section->first, (size_t)(section->stop - section->start));
@@ -111,6 +114,7 @@ void process_read_first_disks(void) {
 /* ---- life ---- */
 
 void process_begin_world(void) {
+    loops[0] = (char)('1' + random_below(&world.random, 2));
     for (size_t i = 0; i < PROCESS_COUNT; i++) {
         struct process *process = &processes[i];
         process->state = PROCESS_DOWN;
@@ -158,7 +162,7 @@ void process_start(struct process *process) {
     (void)process_wall_us(process);
     bool is_planned = world.fault_per_million[FAULT_CRASH_DISK] > 0 && random_below(&world.random, PLANNED_CRASH_RATE) == 0;
     /* An early one as often as a late one. */
-    uint64_t call = random_below(&world.random, UINT64_C(1) << random_between(&world.random, 3, CRASH_CALLS_BITS)) + 1;
+    uint64_t call = random_below(&world.random, UINT64_C(1) << random_between(&world.random, 5, CRASH_CALLS_BITS)) + 1;
     process->disk.crash_at = world.has_faults && is_planned ? call : 0;
     world_note("%s: starts, incarnation %u", process->name, process->incarnation);
     (void)fiber_spawn(process, "main", run_main, process);

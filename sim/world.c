@@ -38,6 +38,7 @@ const struct fault_kind fault_kinds[FAULT_COUNT] = {
     [FAULT_CLIENT_KEY] = {"key with another body", 100000},
     [FAULT_BACKUP] = {"older backup", 1000000},
     [FAULT_QUEUE_FULL] = {"queue full", 1000000},
+    [FAULT_CLAIMS_FULL] = {"few claims in memory", 1000000},
 };
 
 struct pending {
@@ -161,7 +162,11 @@ bool world_step(void) {
         if (next_us > world.now_us) world.now_us = next_us;
         return true;
     }
-    world.step++;
+    uint64_t steps_max = world.limits.steps_max == 0 ? WORLD_STEPS_MAX : world.limits.steps_max;
+    if (++world.step > steps_max) {
+        world_fail("a world ends", "not within %llu steps", (unsigned long long)steps_max);
+        return false;
+    }
     uint64_t turn = random_below(&world.random, runnable + has_due);
     world.now_us += random_between(&world.random, 0, TURN_MOST_US);
     if (turn < runnable) {

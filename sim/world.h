@@ -33,6 +33,7 @@ enum sim_fault {
     FAULT_CLIENT_KEY,     /* it sends another body with a used Idempotency-Key */
     FAULT_BACKUP,         /* at the very end Wallet comes back from an older backup */
     FAULT_QUEUE_FULL,     /* the store's queue is short */
+    FAULT_CLAIMS_FULL,    /* the settler has room for few claims */
     FAULT_COUNT
 };
 
@@ -46,12 +47,14 @@ extern const struct fault_kind fault_kinds[FAULT_COUNT];
 struct world_limits {
     uint32_t users_max, actions_max; /* 0: as the seed says */
     uint32_t faults_off;             /* a bit for each fault that is left out */
+    uint64_t steps_max;              /* a world that has not ended by then never will; 0: WORLD_STEPS_MAX */
     bool is_quiet;                   /* nothing is printed while it runs */
     bool prints_events;              /* all lines, not only the last */
 };
 
-#define EVENT_BYTES 240
-#define EVENTS_KEPT 64u
+#define WORLD_STEPS_MAX UINT64_C(12000000) /* more than run.c's own bounds allow in all */
+#define EVENT_BYTES     240
+#define EVENTS_KEPT     64u
 
 struct world {
     uint64_t seed;

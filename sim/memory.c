@@ -1,0 +1,97 @@
+#include "sim/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/check.h"
+#include "sim/fiber.h"
+
+#define POOL_BYTES    ((size_t)1 << 30) /* of addresses; a page costs something when it is touched */
+#define STEP_BYTES    64u
+#define CLASSES_SMALL 64u /* by steps, up to 4 KiB; beyond, by powers of two */
+#define CLASSES       (CLASSES_SMALL + 20u)
+
+/* Before each block. */
+struct block {
+    uint32_t class;
+    uint32_t owner; /* of enum process_index; PROCESS_COUNT: the heap */
+    struct block *next_free;
+};
+
+static struct {
+    char *start;
+    size_t used;
+    struct block *free[CLASSES];
+} pools[PROCESS_COUNT];
+
+static size_t class_of(size_t size) {
+    if (size <= (size_t)CLASSES_SMALL * STEP_BYTES) return (size + STEP_BYTES - 1) / STEP_BYTES - (size > 0);
+    size_t class = CLASSES_SMALL;
+    while (size > ((size_t)CLASSES_SMALL * STEP_BYTES * 2) << (class - CLASSES_SMALL)) class ++;
+    CHECK(class < CLASSES);
+    return class;
+}
+
+static size_t class_bytes(size_t class) {
+    return class < CLASSES_SMALL ? (class + 1) * STEP_BYTES : ((size_t)CLASSES_SMALL * STEP_BYTES * 2) << (class - CLASSES_SMALL);
+}
+
+static struct block *take_from_pool(uint32_t owner, size_t class) {
+    struct block *block = pools[owner].free[class];
+    if (block != NULL) {
+        pools[owner].free[class] = block->next_free;
+        return block;
+    }
+    size_t bytes = sizeof *block + class_bytes(class);
+    CHECK(pools[owner].used + bytes <= POOL_BYTES);
+    block = (struct block *)(void *)(pools[owner].start + pools[owner].used);
+    pools[owner].used += bytes;
+    return block;
+}
+
+void *memory_take(int size) {
+    uint32_t owner = fiber_current() == NULL ? PROCESS_COUNT : (uint32_t)fiber_process(fiber_current())->index;
+    size_t class = class_of((size_t)size);
+    struct block *block = owner == PROCESS_COUNT ? malloc(sizeof *block + class_bytes(class)) : take_from_pool(owner, class);
+    if (block == NULL) return NULL;
+    *block = (struct block){.class = (uint32_t) class, .owner = owner};
+    return block + 1;
+}
+
+static struct block *block_of(void *memory) { return (struct block *)memory - 1; }
+
+void memory_give_back(void *memory) {
+    struct block *block = block_of(memory);
+    if (block->owner == PROCESS_COUNT) {
+        free(block);
+        return;
+    }
+    block->next_free = pools[block->owner].free[block->class];
+    pools[block->owner].free[block->class] = block;
+}
+
+int memory_size(void *memory) { return memory == NULL ? 0 : (int)class_bytes(block_of(memory)->class); }
+
+void *memory_resize(void *memory, int size) {
+    if ((size_t)size <= class_bytes(block_of(memory)->class)) return memory;
+    void *bigger = memory_take(size);
+    if (bigger == NULL) return NULL;
+    memcpy(bigger, memory, (size_t)memory_size(memory));
+    memory_give_back(memory);
+    return bigger;
+}
+
+int memory_round_up(int size) { return (int)class_bytes(class_of((size_t)size)); }
+
+void memory_prepare(void) {
+    for (size_t i = 0; i < PROCESS_COUNT; i++) {
+        pools[i].start = mmap(NULL, POOL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        CHECK(pools[i].start != MAP_FAILED);
+    }
+}
+
+void memory_reset(const struct process *process) {
+    pools[process->index].used = 0;
+    memset(pools[process->index].free, 0, sizeof pools[process->index].free);
+}

@@ -1,0 +1,15 @@
+/* The memory that SQLite takes for a program of the world. A crash leaves it behind; the next start of the program takes it from the beginning again,
+ * so that a world with many crashes stays small and its pages warm. What the oracle takes, outside of the programs, is the heap's. */
+#pragma once
+
+#include "sim/process.h"
+
+void memory_prepare(void);
+void memory_reset(const struct process *process);
+
+/* As sqlite3_mem_methods wants them (sqlite.org/c3ref/mem_methods.html). */
+void *memory_take(int size);
+void memory_give_back(void *memory);
+void *memory_resize(void *memory, int size);
+int memory_size(void *memory);
+int memory_round_up(int size);
