@@ -1,5 +1,6 @@
 /* The command line: one seed, many seeds, or the planted faults. */
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 
 static struct {
     const char *seed, *seeds, *without, *table;
-    int64_t jobs, users, actions;
+    int64_t jobs, users, actions, steps;
     bool prints_events, keeps_going, is_planted;
 } settings;
 
@@ -46,6 +47,13 @@ static const struct param params[] = {
      .min = 0,
      .max = 1000,
      .sentence = "At most so many actions of each; 0: as the seed says"},
+    {.name = "steps",
+     .kind = PARAM_INTEGER,
+     .target = &settings.steps,
+     .default_text = "0",
+     .min = 0,
+     .max = WORLD_STEPS_MAX,
+     .sentence = "A world that has not ended after so many steps has failed; 0: more than any takes"},
     {.name = "without",
      .kind = PARAM_TEXT,
      .target = &settings.without,
@@ -69,6 +77,7 @@ static const struct param params[] = {
 static struct world_limits limits_of_settings(void) {
     return (struct world_limits){.users_max = (uint32_t)settings.users,
                                  .actions_max = (uint32_t)settings.actions,
+                                 .steps_max = (uint64_t)settings.steps,
                                  .faults_off = settings.without == NULL ? 0 : (uint32_t)strtoul(settings.without, NULL, 16),
                                  .prints_events = settings.prints_events};
 }
@@ -94,8 +103,8 @@ static void print_hash(const struct hash *hash) {
 static void print_failure(const struct job *job, const struct outcome *outcome) {
     printf("\nseed %" PRIu64 " FAILED at step %" PRIu64 ", %.3f s of its time\n  %s\n%s\n", job->seed, outcome->step,
            (double)outcome->world_us / 1e6, outcome->failure, outcome->text);
-    printf("  replay: build/sim --seed %" PRIu64 " --users %u --actions %u --without %x --events\n", job->seed, job->limits.users_max,
-           job->limits.actions_max, job->limits.faults_off);
+    printf("  replay: build/sim --seed %" PRIu64 " --users %u --actions %u --without %x --steps %" PRIu64 " --events\n", job->seed,
+           job->limits.users_max, job->limits.actions_max, job->limits.faults_off, job->limits.steps_max);
 }
 
 static void report_failure(const struct job *job, const struct outcome *outcome) {
@@ -103,7 +112,7 @@ static void report_failure(const struct job *job, const struct outcome *outcome)
     static struct outcome smallest;
     smallest = *outcome;
     printf("\nseed %" PRIu64 " failed: %s; making it smaller\n", job->seed, outcome->failure);
-    shrink(&smaller, &smallest);
+    if (outcome->kind != OUTCOME_HUNG) shrink(&smaller, &smallest); /* each try would take seconds */
     print_failure(&smaller, &smallest);
 }
 
@@ -236,6 +245,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "sim: %s cannot be written\n", settings.table);
         return 2;
     }
+    /* Big tables come as fresh pages, which cost nothing until they are touched, and never out of the heap, where they would be wiped. */
+    CHECK(mallopt(M_MMAP_THRESHOLD, 16 * 1024) == 1);
     boot_prepare();
     int code = settings.is_planted ? planted_find_all(job_count(), table) : settings.seed != NULL ? run_one() : run_many();
     boot_clean();

@@ -13,6 +13,7 @@ static const char *const names[PLANTED_COUNT] = {
     [PLANTED_REPLY_BEFORE_COMMIT] = "reply before the commit",
     [PLANTED_PUBLISH_BEFORE_COMMIT] = "snapshot published before the commit",
     [PLANTED_FAILED_COMMIT_ANSWERED] = "a failed commit answered as done",
+    [PLANTED_BATCH_WAITS_UNTIL_FULL] = "a batch waits until it is full",
     [PLANTED_FSYNC_LEFT_OUT] = "commits without fsync: torn and lost pages are accepted",
     [PLANTED_OLD_STATE_READ] = "a loop reads an old state",
     [PLANTED_LOST_WAKE_UP] = "lost wake-up of the store",

@@ -11,6 +11,7 @@ enum planted {
     PLANTED_REPLY_BEFORE_COMMIT,             /* store.c: answered, then committed */
     PLANTED_PUBLISH_BEFORE_COMMIT,           /* store.c: the snapshot shows what may still fail */
     PLANTED_FAILED_COMMIT_ANSWERED,          /* store.c: done, though nothing was saved */
+    PLANTED_BATCH_WAITS_UNTIL_FULL,          /* store.c: for ever, when no more come */
     PLANTED_FSYNC_LEFT_OUT,                  /* database.c */
     PLANTED_OLD_STATE_READ,                  /* round.c: a loop reads on in its round, whatever was committed */
     PLANTED_LOST_WAKE_UP,                    /* store.c: the store sleeps on */

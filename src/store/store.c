@@ -206,6 +206,7 @@ static void collect(struct store *store) {
     size_t count = 0;
     while (count < LIMIT_STORE_BATCH) {
         if (store->rest == NULL) store->rest = queue_take_all(&store->queue);
+        if (store->rest == NULL && PLANTED(BATCH_WAITS_UNTIL_FULL) && count > 0) continue;
         if (store->rest == NULL) break;
         struct store_operation *operation = CONTAINER_OF(store->rest, struct store_operation, link);
         weight += weight_of(operation);

@@ -45,6 +45,14 @@ def test_another_seed_is_another_world():
     assert len(hashes) == 3
 
 
+def test_a_world_that_does_not_end_is_reported():
+    done = run("--seed", "7", "--steps", "300", limit_s=60)
+    assert done.returncode == 1
+    assert "FAILED at step 301" in done.stdout and "a world ends: not within 300 steps" in done.stdout
+    replay = re.search(r"^  replay: build/sim (.+) --events$", done.stdout, re.MULTILINE)[1].split()
+    assert "a world ends" in run(*replay, limit_s=60).stdout
+
+
 def rows_of(table):
     """Of the table of planted faults: (fault, seed)."""
     return re.findall(r"^\| ([^|]+?) \| (\d+|not found) \|", table, re.MULTILINE)
@@ -56,6 +64,7 @@ def test_every_planted_fault_is_found(tmp_path):
     done = subprocess.run([ROOT / "scripts/write-planted", tmp_path / "table.md"], capture_output=True, text=True, timeout=3000, check=False)
     found = rows_of((tmp_path / "table.md").read_text())
     assert done.returncode == 0, (done.stderr[-2000:], [fault for fault, seed in found if seed == "not found"])
+    assert re.search(r"^\| a batch waits until it is full \|.*\| a step comes to its end \|$", (tmp_path / "table.md").read_text(), re.MULTILINE)
     assert len(found) == planted and all(int(seed) <= 10000 for _, seed in found)
     kept = rows_of((ROOT / "docs/planted-faults.md").read_text())
     assert [fault for fault, _ in kept] == [fault for fault, _ in found], "docs/planted-faults.md: run scripts/write-planted"
