@@ -17,6 +17,9 @@
 #define PAUSE_MOST_US     800000
 #define PROMPT_US         300000 /* with two services at rest and nothing that fails */
 #define TOKEN_OLD_US      600000000
+#define LATECOMERS        6
+#define LATE_MOST_US      1500000 /* before or after the end */
+#define SOON_US           3000000
 
 struct people people;
 
@@ -76,6 +79,8 @@ static const char *id_text(struct id id) {
     text[ID_TEXT_BYTES] = '\0';
     return text;
 }
+
+static void send_round(struct intent *intent);
 
 static struct intent *want_session(struct actor *actor) {
     struct intent *intent;
@@ -172,6 +177,23 @@ static struct intent *want_as_user(struct actor *actor) {
     return intent;
 }
 
+/* Those who come at the last moment, or just after it: whoever has nothing else to do. */
+static void come_late(void *context) {
+    struct campaign_plan *campaign = context;
+    struct actor *actor = &people.actors[random_below(&world.random, people.user_count)];
+    people.latecomers--;
+    if (people.is_over || actor->intent != NULL || actor->token_size == 0) return;
+    actor->intent = want_redemption(actor, campaign);
+    send_round(actor->intent);
+}
+
+static void expect_latecomers(struct campaign_plan *campaign, int64_t ends_in_us) {
+    for (int i = 0; i < LATECOMERS; i++) {
+        people.latecomers++;
+        world_after(ends_in_us + random_between(&world.random, -LATE_MOST_US, LATE_MOST_US), come_late, campaign);
+    }
+}
+
 static struct intent *want_campaign(struct actor *actor, struct campaign_plan *campaign) {
     struct intent *intent = new_intent(actor, INTENT_CREATE);
     intent->campaign = campaign;
@@ -182,7 +204,9 @@ static struct intent *want_campaign(struct actor *actor, struct campaign_plan *c
         snprintf(times, sizeof times, ",\"starts_at\":\"%.*s\"", CLOCK_TEXT_BYTES, text);
     } else if (chance(20)) {
         char text[CLOCK_TEXT_BYTES];
-        clock_format(PROCESS_EPOCH_US + world.now_us + random_between(&world.random, 2000000, 20000000), text);
+        int64_t ends_in_us = random_between(&world.random, LATE_MOST_US, chance(50) ? SOON_US : 10 * SOON_US);
+        clock_format(PROCESS_EPOCH_US + world.now_us + ends_in_us, text);
+        expect_latecomers(campaign, ends_in_us);
         snprintf(times, sizeof times, ",\"ends_at\":\"%.*s\"", CLOCK_TEXT_BYTES, text);
     }
     REQUEST(intent, "POST", "/v1/campaigns");
@@ -234,7 +258,6 @@ static struct intent *want_as_operator(struct actor *actor) {
 /* ---- sending ---- */
 
 static void think(struct actor *actor);
-static void send_round(struct intent *intent);
 
 static void send_again(void *context) {
     struct intent *intent = context;
@@ -417,6 +440,7 @@ void actors_begin_world(void) {
 }
 
 bool actors_are_quiet(void) {
+    if (people.latecomers > 0 && !people.is_over) return false;
     for (uint32_t i = 0; i <= people.user_count; i++) {
         const struct actor *actor = &people.actors[i];
         if (actor->intent != NULL || actor->actions_left > 0) return false;

@@ -97,7 +97,8 @@ struct people {
     struct campaign_plan campaigns[CAMPAIGNS_MAX];
     struct intent *intents[INTENTS_MAX];
     uint32_t intent_count;
-    bool is_over; /* nobody begins anything any more */
+    uint32_t latecomers; /* who will come at the end of a campaign */
+    bool is_over;        /* nobody begins anything any more */
 };
 extern struct people people;
 
