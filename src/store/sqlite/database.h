@@ -72,9 +72,12 @@ struct metric;
 void database_observe_commits(struct database *database, struct metric *metric);
 
 /* ---- statements: prepared once, kept with the connection; one user at a time ---- */
+#define STATEMENT_IDS 4
 struct statement {
     struct database *database;
     void *handle;
+    size_t id_count;
+    struct id ids[STATEMENT_IDS]; /* bound since the last reset: the statement is not moved meanwhile */
 };
 
 /* RESULT_INVALID when the SQL is wrong (logged): a mistake in our code. The statement lives until database_close. */

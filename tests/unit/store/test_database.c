@@ -224,6 +224,23 @@ static void values_come_back_as_they_went(void **state) {
     database_close(database);
 }
 
+/* More than a statement keeps, and some of them bound twice. */
+static void any_number_of_ids_can_be_bound(void **state) {
+    struct folder *folder = *state;
+    struct database *database = folder_open(folder, DATABASE_CREATE);
+    struct statement statement;
+    assert_int_equal(statement_prepare(database, "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7", &statement).code, RESULT_OK);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; round == 1 && i < 7; i++) statement_bind_id(&statement, i + 1, (struct id){.bytes = {99}});
+        for (int i = 0; i < 7; i++) statement_bind_id(&statement, i + 1, (struct id){.bytes = {(uint8_t)(10 * round + i)}});
+        bool is_row = false;
+        assert_int_equal(statement_step(&statement, &is_row).code, RESULT_OK);
+        for (int i = 0; i < 7; i++) assert_int_equal(statement_id(&statement, i).bytes[0], 10 * round + i);
+        statement_reset(&statement);
+    }
+    database_close(database);
+}
+
 static void a_broken_constraint_is_a_conflict(void **state) {
     struct folder *folder = *state;
     struct database *database = folder_open(folder, DATABASE_CREATE);
@@ -500,6 +517,7 @@ int main(void) {
         TEST(one_writer_per_folder),
         TEST(migrates_each_step_or_not_at_all),
         TEST(values_come_back_as_they_went),
+        TEST(any_number_of_ids_can_be_bound),
         TEST(a_broken_constraint_is_a_conflict),
         TEST(a_reader_sees_commits_only_and_never_writes),
         TEST(the_wal_stays_small_unless_a_reader_holds_it),
