@@ -44,8 +44,8 @@
 #define PATIENCE_MS        20     /* many rounds of a loop */
 #define WRITER_PRAGMAS                                                                                              \
     "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;" \
-    "PRAGMA cache_size = -65536; PRAGMA journal_size_limit = 67108864;"
-#define READER_PRAGMAS "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;"
+    "PRAGMA cache_size = -16384; PRAGMA journal_size_limit = 67108864;"
+#define READER_PRAGMAS "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096;"
 
 /* ---- results ---- */
 
