@@ -39,7 +39,8 @@ static const char *const sql[READ_COUNT] = {
     [READ_TRANSACTIONS] =
         "SELECT e.sequence, e.amount, e.balance_after, t.id, t.kind, t.currency, t.reference, t.description, t.created_at, o.id, u.name "
         "FROM entry e JOIN transfer t ON t.sequence = e.transfer "
-        "LEFT JOIN account o ON o.number = iif(e.amount < 0, t.credit_account, t.debit_account) AND o.kind = 1 "
+        /* Only a transfer between users (kind 2) has another user on its other side: for the rest there is nothing to look up. */
+        "LEFT JOIN account o ON o.number = CASE WHEN t.kind = 2 THEN iif(e.amount < 0, t.credit_account, t.debit_account) END "
         "LEFT JOIN user u ON u.id = o.user_id WHERE e.account = ?1 AND e.sequence < ?2 ORDER BY e.sequence DESC LIMIT ?3",
     [READ_TRANSACTION] = "SELECT t.kind, t.amount, t.currency, t.reference, t.description, t.created_at, "
                          "d.id, d.user_id, du.name, de.balance_after, c.id, c.user_id, cu.name, ce.balance_after FROM transfer t "
@@ -139,9 +140,11 @@ static struct result read_entry_time(struct reader *reader, int64_t account, int
     return result_ok();
 }
 
-/* How many entries of the account are from before the time: a binary search, because time grows with the sequence. */
+/* How many entries of the account are from before the time: all, when it is after the newest; else a binary search, because time grows with
+ * the sequence. */
 static struct result count_entries_before(struct reader *reader, const struct account *account, int64_t time_us, int64_t *ret_count) {
     int64_t low = 0, high = account->sequence; /* low entries are before it, those behind high are not */
+    if (time_us > account->updated_at_us) low = high;
     while (low < high) {
         int64_t middle = low + (high - low + 1) / 2, entry_us = 0;
         TRY(read_entry_time(reader, account->number, middle, &entry_us));
