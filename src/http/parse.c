@@ -6,20 +6,38 @@
 #include "base/limits.h"
 
 #define CHUNK_LINE_BYTES_MAX 1024u
-#define VERSION_BYTES        (sizeof(" HTTP/1.1\r") - 1) /* from the target's end to the line's LF */
 
 /* ---- bytes ---- */
 
 /* A line, from `start` to its LF, has one CR, and that stands before the LF. */
 static bool ends_well(const char *start, const char *lf) { return lf > start && memchr(start, '\r', (size_t)(lf - start)) == lf - 1; }
 
-/* Visible ASCII but for the fragment's mark, which no target has (RFC 9112, section 3.2). */
+/* RFC 3986, section 3.2, without a look at its parts: nobody asks them anything. */
+static bool is_authority(struct text authority) {
+    for (size_t i = 0; i < authority.size; i++) {
+        char byte = authority.data[i];
+        bool is_word = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
+        if (!is_word && (byte == '\0' || strchr("-._~!$&'()*+,;=:@[]%", byte) == NULL)) return false;
+    }
+    return authority.size > 0;
+}
+
+/* origin-form, absolute-form, or the asterisk (RFC 9112, section 3.2). CONNECT's authority-form is no path of ours. */
+static bool has_form(struct text target) {
+    struct text path = request_without_authority(target);
+    if (path.data == target.data) return target.size > 0 && (target.data[0] == '/' || (target.size == 1 && target.data[0] == '*'));
+    const char *start = memchr(target.data, '/', target.size) + 2; /* of "://" */
+    return is_authority((struct text){start, (size_t)(path.data - start)});
+}
+
+/* Visible ASCII, without a fragment. */
 static bool is_target(struct text target) {
+    bool is_visible = true;
     for (size_t i = 0; i < target.size; i++) {
         unsigned char byte = (unsigned char)target.data[i];
-        if (byte <= ' ' || byte >= 0x7f || byte == '#') return false;
+        is_visible &= (byte > ' ') & (byte < 0x7f) & (byte != '#');
     }
-    return target.size > 0;
+    return is_visible && has_form(target);
 }
 
 /* ---- where a head ends ---- */
@@ -55,80 +73,65 @@ enum head_verdict head_scan(struct head_scan *scan, struct text bytes, size_t *r
 
 /* ---- a head, read ---- */
 
-struct reading {
-    struct request_head *head;
-    struct exchange *exchange;
-    struct text method, target, name;
-    bool is_whole;
-};
-
-static int take_target(http_parser *parser, const char *at, size_t size) {
-    struct reading *reading = parser->data;
-    reading->target = (struct text){at, size};
-    request_begin(reading->head, reading->exchange, reading->method, reading->target);
-    return 0;
-}
-
-static int take_name(http_parser *parser, const char *at, size_t size) {
-    struct reading *reading = parser->data;
-    reading->name = (struct text){at, size};
-    return 0;
-}
-
-static int take_value(http_parser *parser, const char *at, size_t size) {
-    struct reading *reading = parser->data;
-    request_add_header(reading->head, reading->name, (struct text){at, size});
-    return 0;
-}
-
-/* Paused at its last byte: what follows, a body or a tunnel, is none of its business. */
-static int take_end_of_head(http_parser *parser) {
-    ((struct reading *)parser->data)->is_whole = true;
-    http_parser_pause(parser, 1);
-    return 0;
-}
-
 static size_t method_size(struct text bytes) {
     size_t size = 0;
     while (size < bytes.size && request_is_token((struct text){bytes.data + size, 1})) size++;
     return size;
 }
 
-static const char *fault_of_line(const struct reading *reading, struct text bytes) {
-    const char *lf = memchr(bytes.data, '\n', bytes.size);
-    const struct text *target = &reading->target;
-    if (lf == NULL || target->data != reading->method.data + reading->method.size + 1) return "the request line is ill-formed";
-    if (lf != target->data + target->size + VERSION_BYTES) return "the request line is ill-formed";
-    return is_target(*target) ? NULL : "the request target is ill-formed";
+/* The next line, without its end, which head_scan has seen. */
+static struct text cut_line(struct text *bytes) {
+    const char *lf = memchr(bytes->data, '\n', bytes->size);
+    CHECK(lf != NULL && lf > bytes->data);
+    struct text line = {bytes->data, (size_t)(lf - 1 - bytes->data)};
+    *bytes = (struct text){lf + 1, bytes->size - line.size - 2};
+    return line;
 }
 
-/* The parser stops at these before request.c sees the whole. */
-static const char *fault_of_parser(const http_parser *parser, bool is_whole) {
-    enum http_errno error = HTTP_PARSER_ERRNO(parser);
-    if (error == HPE_UNEXPECTED_CONTENT_LENGTH) return "a second Content-Length, or one beside Transfer-Encoding";
-    if (error == HPE_INVALID_CONTENT_LENGTH) return "an ill-formed Content-Length";
-    return is_whole && error == HPE_PAUSED ? NULL : "the header section is ill-formed";
+/* RFC 9112, section 2.3: any HTTP/1.x is read as the highest that we know. */
+static const char *read_version(struct text version, bool *ret_is_1_1) {
+    bool is_version = version.size == 8 && memcmp(version.data, "HTTP/", 5) == 0 && version.data[6] == '.' && version.data[5] >= '0' &&
+                      version.data[5] <= '9' && version.data[7] >= '0' && version.data[7] <= '9';
+    if (!is_version) return "the request line is ill-formed";
+    *ret_is_1_1 = version.data[7] != '0';
+    return version.data[5] == '1' ? NULL : "the version is none of HTTP/1.x";
+}
+
+/* RFC 9112, section 3: one blank on either side of the target. */
+static const char *read_request_line(struct text line, struct text *ret_method, struct text *ret_target, bool *ret_is_1_1) {
+    *ret_method = (struct text){line.data, method_size(line)};
+    struct text rest = {line.data + ret_method->size, line.size - ret_method->size};
+    if (rest.size == 0 || rest.data[0] != ' ') return "the request line is ill-formed";
+    struct text target = {rest.data + 1, rest.size - 1};
+    const char *blank = memchr(target.data, ' ', target.size);
+    if (blank == NULL) return "the request line is ill-formed";
+    target.size = (size_t)(blank - target.data);
+    *ret_target = target;
+    const char *fault = read_version((struct text){blank + 1, rest.size - target.size - 2}, ret_is_1_1);
+    if (fault != NULL) return fault;
+    return is_target(target) ? NULL : "the request target is ill-formed";
+}
+
+static void read_field(struct request_head *head, struct text line) {
+    const char *colon = memchr(line.data, ':', line.size);
+    if (colon == NULL) {
+        request_set_fault(head, "a line of the header section has no colon");
+        return;
+    }
+    size_t name_size = (size_t)(colon - line.data);
+    request_add_header(head, (struct text){line.data, name_size}, (struct text){colon + 1, line.size - name_size - 1});
 }
 
 struct head_facts head_read(struct request_head *head, struct exchange *exchange, struct text bytes) {
-    static const http_parser_settings settings = {.on_url = take_target,
-                                                  .on_header_field = take_name,
-                                                  .on_header_value = take_value,
-                                                  .on_headers_complete = take_end_of_head};
-    struct reading reading = {.head = head, .exchange = exchange, .method = {bytes.data, method_size(bytes)}};
-    http_parser parser;
-    http_parser_init(&parser, HTTP_REQUEST);
-    parser.data = &reading;
-    (void)http_parser_execute(&parser, &settings, "PUT", 3);
-    struct text rest = {bytes.data + reading.method.size, bytes.size - reading.method.size};
-    size_t read_bytes = http_parser_execute(&parser, &settings, rest.data, rest.size);
-    if (reading.target.data == NULL) request_begin(head, exchange, reading.method, TEXT(""));
-    const char *fault = fault_of_line(&reading, bytes);
-    if (fault == NULL && parser.http_major != 1) fault = "the version is none of HTTP/1.x";
-    if (fault == NULL) fault = fault_of_parser(&parser, reading.is_whole && read_bytes + 1 == rest.size);
+    struct head_facts facts = {.is_1_1 = true};
+    struct text method = {0}, target = {"", 0};
+    const char *fault = read_request_line(cut_line(&bytes), &method, &target, &facts.is_1_1);
+    request_begin(head, exchange, method, target);
     if (fault != NULL) request_set_fault(head, fault);
-    bool keeps_alive = http_should_keep_alive(&parser) != 0 && (parser.flags & F_CONNECTION_CLOSE) == 0;
-    return (struct head_facts){.is_1_1 = parser.http_minor >= 1, .keeps_alive = fault == NULL && keeps_alive};
+    for (struct text line = cut_line(&bytes); line.size > 0; line = cut_line(&bytes)) read_field(head, line);
+    CHECK(bytes.size == 0);
+    facts.keeps_alive = !head->wants_close && (facts.is_1_1 || head->wants_keep_alive);
+    return facts;
 }
 
 void head_read_faulty(struct request_head *head, struct exchange *exchange, struct text bytes, enum head_verdict verdict) {
@@ -147,69 +150,53 @@ void head_read_faulty(struct request_head *head, struct exchange *exchange, stru
 
 /* ---- a chunked body ---- */
 
-static int take_chunk_size(http_parser *parser) {
-    struct chunks *chunks = parser->data;
-    chunks->left_bytes = parser->content_length;
-    chunks->state = chunks->left_bytes == 0 ? CHUNKS_TRAILER : CHUNKS_DATA;
-    return 0;
+void chunks_begin(struct chunks *chunks) { *chunks = (struct chunks){.state = CHUNKS_SIZE}; }
+
+static int hex_value(char byte) {
+    if (byte >= '0' && byte <= '9') return byte - '0';
+    if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
+    if (byte >= 'A' && byte <= 'F') return byte - 'A' + 10;
+    return -1;
 }
 
-static int take_trailer_name(http_parser *parser, const char *at, size_t size) {
-    (void)parser;
-    return request_is_token((struct text){at, size}) ? 0 : 1;
-}
-
-static int take_end_of_body(http_parser *parser) {
-    ((struct chunks *)parser->data)->state = CHUNKS_OVER;
-    return 0;
-}
-
-static const http_parser_settings chunks_settings = {.on_chunk_header = take_chunk_size,
-                                                     .on_header_field = take_trailer_name,
-                                                     .on_message_complete = take_end_of_body};
-
-static bool show(struct chunks *chunks, struct text bytes) {
-    return http_parser_execute(&chunks->parser, &chunks_settings, bytes.data, bytes.size) == bytes.size &&
-           HTTP_PARSER_ERRNO(&chunks->parser) == HPE_OK;
-}
-
-void chunks_begin(struct chunks *chunks) {
-    static const http_parser_settings nothing = {0};
-    static const struct text head = TEXT("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
-    *chunks = (struct chunks){.state = CHUNKS_SIZE};
-    http_parser_init(&chunks->parser, HTTP_REQUEST);
-    CHECK(http_parser_execute(&chunks->parser, &nothing, head.data, head.size) == head.size);
-    chunks->parser.data = chunks;
-}
-
-static bool is_hex(char byte) { return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F'); }
-
-/* `line` without its end: a number, and extensions that nobody reads. */
-static bool is_size_line(struct chunks *chunks, struct text line) {
+/* A number, and extensions that nobody reads. */
+static bool read_size(struct chunks *chunks, struct text line) {
+    uint64_t size = 0;
     size_t at = 0;
-    while (at < line.size && is_hex(line.data[at])) at++;
+    for (; at < line.size && hex_value(line.data[at]) >= 0; at++) {
+        if (size > (uint64_t)INT64_MAX >> 4) return false;
+        size = size << 4 | (uint64_t)hex_value(line.data[at]);
+    }
     if (at == 0) return false;
     chunks->superfluous_bytes += line.size - at;
+    chunks->left_bytes = size;
+    chunks->state = size == 0 ? CHUNKS_TRAILER : CHUNKS_DATA;
     if (at == line.size) return true;
-    size_t mark = at;
-    while (mark < line.size && (line.data[mark] == ' ' || line.data[mark] == '\t')) mark++;
-    return mark < line.size && line.data[mark] == ';';
+    while (at < line.size && line.data[at] == ' ') at++;
+    return at < line.size && line.data[at] == ';';
 }
 
-static bool has_controls(struct text line) {
-    for (size_t i = 0; i < line.size; i++) {
-        unsigned char byte = (unsigned char)line.data[i];
-        if ((byte < ' ' && byte != '\t') || byte == 0x7f) return true;
+static bool read_trailer(struct chunks *chunks, struct text line) {
+    if (line.size == 0) {
+        chunks->state = CHUNKS_OVER;
+        return true;
+    }
+    chunks->superfluous_bytes += line.size;
+    const char *colon = memchr(line.data, ':', line.size);
+    return colon != NULL && request_is_token((struct text){line.data, (size_t)(colon - line.data)});
+}
+
+static bool read_line(struct chunks *chunks, struct text line) {
+    if (!request_is_value(line)) return false;
+    switch (chunks->state) {
+    case CHUNKS_SIZE: return read_size(chunks, line);
+    case CHUNKS_DATA_END: chunks->state = CHUNKS_SIZE; return line.size == 0;
+    case CHUNKS_TRAILER: return read_trailer(chunks, line);
+    case CHUNKS_DATA:
+    case CHUNKS_OVER:
+    case CHUNKS_FAULTY: break;
     }
     return false;
-}
-
-static bool line_is_sound(struct chunks *chunks, struct text line) {
-    if (has_controls(line)) return false;
-    if (chunks->state == CHUNKS_DATA_END) return line.size == 0;
-    if (chunks->state == CHUNKS_SIZE) return is_size_line(chunks, line);
-    chunks->superfluous_bytes += line.size;
-    return line.size == 0 || (line.data[0] != ' ' && line.data[0] != '\t');
 }
 
 static size_t fail(struct chunks *chunks) {
@@ -217,25 +204,22 @@ static size_t fail(struct chunks *chunks) {
     return 0;
 }
 
-static size_t read_line(struct chunks *chunks, struct text bytes) {
+static size_t take_line(struct chunks *chunks, struct text bytes) {
     size_t size = bytes.size < CHUNK_LINE_BYTES_MAX ? bytes.size : CHUNK_LINE_BYTES_MAX;
     const char *lf = memchr(bytes.data, '\n', size);
     if (lf == NULL) return size == CHUNK_LINE_BYTES_MAX ? fail(chunks) : 0;
-    struct text line = {bytes.data, (size_t)(lf + 1 - bytes.data)};
-    if (!ends_well(bytes.data, lf) || !line_is_sound(chunks, (struct text){line.data, line.size - 2})) return fail(chunks);
-    if (chunks->superfluous_bytes > LIMIT_HEADER_BYTES) return fail(chunks);
-    if (chunks->state == CHUNKS_DATA_END) chunks->state = CHUNKS_SIZE;
-    return show(chunks, line) ? line.size : fail(chunks);
+    size = (size_t)(lf + 1 - bytes.data);
+    if (!ends_well(bytes.data, lf) || !read_line(chunks, (struct text){bytes.data, size - 2})) return fail(chunks);
+    return chunks->superfluous_bytes > LIMIT_HEADER_BYTES ? fail(chunks) : size;
 }
 
 size_t chunks_read(struct chunks *chunks, struct text bytes, struct text *ret_data) {
     *ret_data = (struct text){NULL, 0};
     if (bytes.size == 0 || chunks->state == CHUNKS_OVER || chunks->state == CHUNKS_FAULTY) return 0;
-    if (chunks->state != CHUNKS_DATA) return read_line(chunks, bytes);
-    struct text data = {bytes.data, bytes.size < chunks->left_bytes ? bytes.size : (size_t)chunks->left_bytes};
-    if (!show(chunks, data)) return fail(chunks);
-    chunks->left_bytes -= data.size;
+    if (chunks->state != CHUNKS_DATA) return take_line(chunks, bytes);
+    size_t size = bytes.size < chunks->left_bytes ? bytes.size : (size_t)chunks->left_bytes;
+    chunks->left_bytes -= size;
     if (chunks->left_bytes == 0) chunks->state = CHUNKS_DATA_END;
-    *ret_data = data;
-    return data.size;
+    *ret_data = (struct text){bytes.data, size};
+    return size;
 }

@@ -1,20 +1,15 @@
-/* From the bytes of a connection to requests, without sockets: the connections and the fuzzers call these.
+/* From the bytes of a connection to requests (RFC 9112), without sockets: the connections and the fuzzers call these.
  *
  *   head_scan  finds where a head ends, line by line, and sees the faults that must not wait for its end
- *   head_read  the whole head, through http-parser, into request.h
+ *   head_read  the whole head, into request.h
  *   chunks_*   a chunked body, piece by piece
  *
  * Bytes always come as one run: what is not used is handed in again with what follows it. What is said of some bytes does not depend on the
  * pieces in which they came.
  *
- * Debian's http-parser is built with HTTP_PARSER_STRICT=0. It takes a line that ends with LF alone or with CR and anything, "\r\n\rX" for the
- * end of a head, blanks before a colon, folded lines, several blanks in the request line, controls in the target, and any two bytes behind a
- * chunk. RFC 9112 forbids all of these, and whoever stands before us may read them in another way: here each line is checked before the
- * parser sees it, so that only the rest of its judgement counts. It knows 34 methods and treats CONNECT apart, therefore it is shown PUT
- * instead of the method, which is any token (RFC 9110, section 9.1), and the router says what it thinks of it. */
+ * Nothing is repaired and nothing is guessed: whoever stands before us may repair or guess otherwise, and see other requests than we do. A line
+ * ends with CRLF, stands for itself, and has no controls but HT; there is one blank where one is due; a chunk ends where its size says. */
 #pragma once
-
-#include <http_parser.h>
 
 #include "http/request.h"
 
@@ -29,7 +24,7 @@ struct head_scan {
 enum head_verdict {
     HEAD_PARTIAL,
     HEAD_WHOLE,     /* to be read */
-    HEAD_FAULTY,    /* a line that no longer text can repair */
+    HEAD_FAULTY,    /* a line that nothing behind it can repair */
     HEAD_TOO_LARGE, /* no end within LIMIT_HEADER_BYTES */
 };
 
@@ -53,7 +48,6 @@ void head_read_faulty(struct request_head *head, struct exchange *exchange, stru
 enum chunks_state { CHUNKS_SIZE, CHUNKS_DATA, CHUNKS_DATA_END, CHUNKS_TRAILER, CHUNKS_OVER, CHUNKS_FAULTY };
 
 struct chunks {
-    http_parser parser;
     enum chunks_state state;
     uint64_t left_bytes;      /* of this chunk's data */
     size_t superfluous_bytes; /* extensions and trailers, which nobody reads: LIMIT_HEADER_BYTES in all */

@@ -71,16 +71,13 @@ static void take_query(struct request_head *head, struct text query) {
     }
 }
 
-/* absolute-form carries scheme and authority before the path (RFC 9112, section 3.2.2). */
-static struct text without_authority(struct text target) {
-    struct text scheme = text_starts_with(target, TEXT("http://")) ? TEXT("http://") : TEXT("https://");
-    if (!text_starts_with(target, scheme)) return target;
-    struct text rest = {target.data + scheme.size, target.size - scheme.size};
-    while (rest.size > 0 && rest.data[0] != '/' && rest.data[0] != '?') {
-        rest.data++;
-        rest.size--;
-    }
-    return rest;
+struct text request_without_authority(struct text target) {
+    size_t size = 7;
+    if (target.size == 0 || target.data[0] == '/') return target;
+    if (target.size >= 8 && text_equal_ignoring_case((struct text){target.data, 8}, TEXT("https://"))) size = 8;
+    if (size == 7 && (target.size < 7 || !text_equal_ignoring_case((struct text){target.data, 7}, TEXT("http://")))) return target;
+    while (size < target.size && target.data[size] != '/' && target.data[size] != '?') size++;
+    return (struct text){target.data + size, target.size - size};
 }
 
 void request_begin(struct request_head *head, struct exchange *exchange, struct text method, struct text target) {
@@ -92,7 +89,7 @@ void request_begin(struct request_head *head, struct exchange *exchange, struct 
         head->target_too_long = true;
         return;
     }
-    target = without_authority(target);
+    target = request_without_authority(target);
     const char *mark = target.size > 0 ? memchr(target.data, '?', target.size) : NULL;
     struct text raw_path = {target.data, mark != NULL ? (size_t)(mark - target.data) : target.size};
     if (raw_path.size > 0) exchange->path = arena_copy(&exchange->arena, raw_path);
@@ -177,13 +174,29 @@ bool request_is_token(struct text text) {
     return text.size > 0;
 }
 
-/* RFC 9110, section 5.5. */
-static bool ends_line(struct text value) {
-    for (size_t i = 0; i < value.size; i++) {
-        if (value.data[i] == '\r' || value.data[i] == '\n' || value.data[i] == '\0') return true;
+/* Without an early end, so that the compiler looks at many bytes at once: tokens are long. */
+bool request_is_value(struct text text) {
+    unsigned char bad = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        bad |= (unsigned char)((byte < ' ') & (byte != '\t'));
     }
-    return false;
+    return bad == 0;
 }
+
+static void take_connection(struct request_head *head, struct text list) {
+    while (list.size > 0) {
+        const char *comma = memchr(list.data, ',', list.size);
+        struct text option = {list.data, comma != NULL ? (size_t)(comma - list.data) : list.size};
+        size_t step = comma != NULL ? option.size + 1 : option.size;
+        list = (struct text){list.data + step, list.size - step};
+        option = trimmed(option);
+        if (text_equal_ignoring_case(option, TEXT("close"))) head->wants_close = true;
+        if (text_equal_ignoring_case(option, TEXT("keep-alive"))) head->wants_keep_alive = true;
+    }
+}
+
+static bool is_named(struct text name, struct text wanted) { return name.size == wanted.size && text_equal_ignoring_case(name, wanted); }
 
 void request_add_header(struct request_head *head, struct text name, struct text value) {
     value = trimmed(value);
@@ -191,20 +204,22 @@ void request_add_header(struct request_head *head, struct text name, struct text
     if (head->header_bytes > LIMIT_HEADER_BYTES) return;
     /* Who reads "Transfer-Encoding " as Transfer-Encoding sees another body than we do (RFC 9112, section 5.1). */
     if (!request_is_token(name)) request_set_fault(head, "the name of a header field is ill-formed");
-    if (ends_line(value)) request_set_fault(head, "a header field has a line's end or a NUL in it");
-    if (text_equal_ignoring_case(name, TEXT("Host"))) {
+    if (!request_is_value(value)) request_set_fault(head, "a header field has a control character in it");
+    if (is_named(name, TEXT("Host"))) {
         head->host_count++;
-    } else if (text_equal_ignoring_case(name, TEXT("Content-Length"))) {
+    } else if (is_named(name, TEXT("Content-Length"))) {
         take_framing(head, &head->content_length, value);
-    } else if (text_equal_ignoring_case(name, TEXT("Transfer-Encoding"))) {
+    } else if (is_named(name, TEXT("Transfer-Encoding"))) {
         take_framing(head, &head->transfer_encoding, value);
-    } else if (text_equal_ignoring_case(name, TEXT("Expect"))) {
+    } else if (is_named(name, TEXT("Connection"))) {
+        take_connection(head, value);
+    } else if (is_named(name, TEXT("Expect"))) {
         head->expects_continue = text_equal_ignoring_case(value, TEXT("100-continue"));
-    } else if (text_equal_ignoring_case(name, TEXT("X-Request-Id"))) {
+    } else if (is_named(name, TEXT("X-Request-Id"))) {
         if (head->x_request_id.data == NULL) head->x_request_id = value;
     } else {
         for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
-            if (!text_equal_ignoring_case(name, fields[i].name)) continue;
+            if (!is_named(name, fields[i].name)) continue;
             take_field(head, &fields[i], value);
             return;
         }
