@@ -254,6 +254,10 @@ static bool take_room(struct connection *connection) {
 static enum step after_head(struct connection *connection) {
     struct exchange *exchange = connection->exchange;
     bool is_admitted = exchange->state == EXCHANGE_BODY;
+    if (is_admitted && connection->closes && exchange->content_length != 0) {
+        problem_reply(exchange, &problem_overloaded, NULL); /* the start of its body came while it was away, and there was no room */
+        return answer_and_close(connection);
+    }
     bool is_short = exchange->content_length >= 0 && exchange->content_length <= DISCARD_BYTES_MAX;
     bool can_go_on = is_short && exchange->status != 400 && (exchange->content_length == 0 || !connection->expects_continue);
     if (is_admitted ? !take_room(connection) : !can_go_on) return answer_and_close(connection);

@@ -1,5 +1,10 @@
 /* One connection over a real socket: requests in whatever pieces, answers in order, hand-over between threads, and how it ends. */
+#include <fcntl.h>
+
 #include "toy.h"
+
+#include "base/limits.h"
+#include "http/loop.h"
 
 /* Piece by piece, each read by a round of its own or not: what is left over is found again. */
 static void test_requests_in_single_bytes(void **state) {
@@ -232,6 +237,99 @@ static void test_head_options_and_wrong_methods(void **state) {
     toy_stop(toy);
 }
 
+/* A loop without a thread, whose one connection is a socket pair, and whose memory for waiting bytes is used up at will. */
+struct bare {
+    struct toy toy;
+    struct loop loop;
+    int fd;
+};
+
+static void bare_start(struct bare *bare) {
+    int fds[2];
+    struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    memset(bare, 0, sizeof(*bare));
+    assert_int_equal(router_create(toy_routes, ARRAY_COUNT(toy_routes), &bare->toy.router).code, RESULT_OK);
+    pthread_mutex_init(&bare->toy.mutex, NULL);
+    pthread_cond_init(&bare->toy.changed, NULL);
+    bare->toy.service = (struct http_service){.name = "bare",
+                                              .self = &bare->toy,
+                                              .routes = toy_routes,
+                                              .route_count = ARRAY_COUNT(toy_routes),
+                                              .router = bare->toy.router,
+                                              .clock = &clock_system,
+                                              .authorize = toy_authorize};
+    bare->loop.service = &bare->toy.service;
+    bare->loop.traffic = traffic_for(&bare->toy.service);
+    bare->loop.connections_max = bare->loop.exchanges_max = 4;
+    for (size_t i = 0; i < PHASE_COUNT; i++) bare->loop.phases[i].timeout_us = 3600 * CLOCK_SECOND_US;
+    assert_int_equal(loop_init(&bare->loop, -1).code, RESULT_OK);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    bare->loop.now_us = clock_monotonic_us(&clock_system);
+    assert_int_equal(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
+    assert_non_null(accept_socket(&bare->loop, fds[1], &nowhere));
+    bare->fd = fds[0];
+}
+
+static void bare_rounds(struct bare *bare) {
+    for (int i = 0; i < 4; i++) loop_round(&bare->loop, 0);
+}
+
+static void bare_stop(struct bare *bare) {
+    close(bare->fd);
+    bare->loop.unread_pool.out_bytes = 0;
+    loop_close(&bare->loop);
+    pthread_cond_destroy(&bare->toy.changed);
+    pthread_mutex_destroy(&bare->toy.mutex);
+    router_free(bare->toy.router);
+}
+
+static void expect_overloaded(struct bare *bare) {
+    bare_rounds(bare);
+    struct toy_answer answer = toy_receive(bare->fd);
+    assert_int_equal(answer.status, 503);
+    assert_true(answer.closes);
+    assert_non_null(strstr(toy_body(&answer), "\"code\":\"overloaded\""));
+    assert_true(toy_is_closed(bare->fd));
+    bare_stop(bare);
+}
+
+/* No byte is lost in silence: what stands behind a gap would be read as something else. */
+static void test_without_room_for_what_waits(void **state) {
+    (void)state;
+    static struct bare bare;
+    bare_start(&bare);
+    bare.loop.unread_pool.out_bytes = LIMIT_UNREAD_BYTES;
+    toy_send(bare.fd, "GET /fast HTTP/1.1\r\nHo");
+    expect_overloaded(&bare);
+
+    bare_start(&bare);
+    bare.loop.unread_pool.out_bytes = LIMIT_UNREAD_BYTES;
+    toy_send(bare.fd, TOY_JSON_HEAD "Transfer-Encoding: chunked\r\n\r\n1");
+    expect_overloaded(&bare);
+
+    bare_start(&bare);
+    bare.loop.unread_pool.out_bytes = LIMIT_UNREAD_BYTES;
+    toy_send(bare.fd,
+             "POST /owned HTTP/1.1\r\nHost: a\r\nAuthorization: good\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\n[1");
+    bare_rounds(&bare);
+    assert_int_equal(bare.toy.away_count, 1); /* its admission waits, and half of its body found no room */
+    toy_send(bare.fd, "2]GET /fast HTTP/1.1\r\nHost: a\r\n\r\n");
+    exchange_continue(bare.toy.away[0], route_admit_again);
+    expect_overloaded(&bare);
+
+    bare_start(&bare);
+    bare.loop.unread_pool.out_bytes = LIMIT_UNREAD_BYTES;
+    toy_send(bare.fd, "GET /away HTTP/1.1\r\nHost: a\r\n\r\nGET /fast HTTP/1.1\r\nHost: a\r\n\r\n");
+    bare_rounds(&bare);
+    toy_reply(bare.toy.away[0]);
+    bare_rounds(&bare);
+    struct toy_answer answer = toy_receive(bare.fd);
+    assert_int_equal(answer.status, 200); /* the one that was taken; the other is to be sent again */
+    assert_true(answer.closes);
+    assert_true(toy_is_closed(bare.fd));
+    bare_stop(&bare);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keep_alive_and_pipelining),
@@ -245,6 +343,7 @@ int main(void) {
         cmocka_unit_test(test_a_slow_reader_gets_it_all),
         cmocka_unit_test(test_an_end_behind_the_request_is_not_the_end),
         cmocka_unit_test(test_http_1_0),
+        cmocka_unit_test(test_without_room_for_what_waits),
     };
     log_init("toy", LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
