@@ -30,7 +30,7 @@ GENERATED_HEADERS = {"wallet": {"wallet_schema.h"}, "discount": {"discount_schem
 THIRD_PARTY = {
     "jansson.h": "tests",
     "sodium.h": "src/base",
-    "http_parser.h": "tests",
+    "microhttpd.h": "src/http",
     "curl/": "src/http",
     "cjose/": "src/auth",
     "openssl/": "src/auth",

@@ -1,0 +1,192 @@
+/* Discount's requests (requests.h). After each input its campaigns must be sound. Wallet is never reached: a claim waits for ever, as in an outage. */
+#include "tests/fuzz/requests.h"
+
+#include "auth/token.h"
+#include "discount/discount.h"
+#include "discount/settle_state.h"
+#include "discount/verify.h"
+#include "discount_answers.h"
+#include "discount_schema.h"
+#include "service/serve.h"
+
+#define SECRET_BYTE 7
+
+static struct discount discount;
+static char database_path[96];
+static struct arena arena; /* of tokens and keys */
+static struct key_ring *wallet_keys, *own_keys;
+static struct trust *trust;
+static struct database *database;
+static struct engine *engine;
+static FILE *nowhere;
+
+/* ---- what every input finds ---- */
+
+/* Answered at once, as when the time to wait for Wallet is over. */
+void __wrap_settler_submit(struct settler *settler, struct discount_operation *operation);
+void __wrap_settler_submit(struct settler *settler, struct discount_operation *operation) {
+    settler->store = discount.service.store;
+    operation->waits_in = NULL;
+    settle_answer_now(settler, operation);
+}
+
+static void open_service(void) {
+    struct rows rows;
+    CHECK(result_is_ok(database_open(database_path, DATABASE_WRITE, &discount_schema, &database)));
+    database_count_commits(database, &discount.service.commits);
+    CHECK(result_is_ok(board_create(LIMIT_CAMPAIGNS, &discount.board)));
+    CHECK(result_is_ok(rows_sqlite_create(database, &rows)));
+    CHECK(result_is_ok(engine_create(&rows, discount.board, &engine)));
+    struct store_engine store_engine = engine_interface(engine);
+    struct store_options store_options = {.name = "discountd", .clock = &fixed_clock};
+    CHECK(result_is_ok(store_create(&store_engine, &store_options, &discount.service.store)));
+    CHECK(result_is_ok(limiter_create(&discount.limiter)));
+    CHECK(result_is_ok(reader_open(database_path, &discount.service.commits, &discount.readers[0])));
+    struct settler_options options = {.discount = &discount,
+                                      .clock = &fixed_clock,
+                                      .keys = own_keys,
+                                      .wallet_url = "http://127.0.0.1:1",
+                                      .database_path = database_path,
+                                      .claims_max = 64};
+    CHECK(result_is_ok(settler_create(&options, &discount.settler)));
+}
+
+static void close_service(void) {
+    reader_close(discount.readers[0]);
+    settler_free(discount.settler);
+    limiter_free(discount.limiter);
+    store_free(discount.service.store);
+    CHECK(result_is_ok(engine_flush(engine)));
+    engine_free(engine);
+    board_free(discount.board);
+    database_close(database);
+}
+
+/* Counters are written now and then only: before they are compared they must be. */
+static void check_campaigns(void) {
+    CHECK(result_is_ok(engine_flush(engine)));
+    struct result verified = verify_database(database_path, nowhere);
+    if (!result_is_ok(verified)) (void)verify_database(database_path, stderr);
+    CHECK(result_is_ok(verified));
+}
+
+/* ---- the start ---- */
+
+static void make_keys(const char *name, struct key_ring **ret_keys) {
+    char keys_folder[96];
+    snprintf(keys_folder, sizeof keys_folder, "%s/%s", folder, name);
+    CHECK(mkdir(keys_folder, 0700) == 0 && result_is_ok(key_generate(keys_folder, KEY_ES256, now_us)));
+    CHECK(result_is_ok(key_ring_load(keys_folder, ret_keys)));
+}
+
+static void make_discount(void) {
+    make_folder();
+    arena_init(&arena, (size_t)1024 * 1024);
+    make_keys("wallet", &wallet_keys);
+    make_keys("own", &own_keys);
+    snprintf(database_path, sizeof database_path, "%s/discount.db", folder);
+    CHECK(result_is_ok(database_open(database_path, DATABASE_CREATE, &discount_schema, &database)));
+    database_close(database);
+    discount.service.name = "discountd";
+    discount.service.short_name = "discount";
+    discount.service.clock = &fixed_clock;
+    discount.service.documents = discount_assets;
+    discount.service.jwks = TEXT("{\"keys\":[]}");
+    discount.region = "IR";
+    discount.currency = CURRENCY_IRT;
+    memset(discount.idempotency_secret, SECRET_BYTE, sizeof discount.idempotency_secret);
+    discount_register_metrics();
+    id_source_init_system(&ids);
+    id_source_init_system(&discount.id_sources[0]);
+    struct trusted_issuer wallet = {.name = "wallet", .kind = IDENTITY_USER, .scopes = SCOPE_USER | SCOPE_ADMIN, .ring = wallet_keys};
+    CHECK(result_is_ok(trust_create("discount", &wallet, 1, &trust)));
+    trust_load(trust);
+    struct access_options options = {.trust = trust, .clock = &fixed_clock, .loop_count = 1};
+    CHECK(result_is_ok(access_create(&options, &discount.service.access)));
+}
+
+static struct text make_token(const char *audience, struct text phone, struct text scope, int64_t expires_at_us) {
+    static char subjects[CALLERS_MAX][ID_TEXT_BYTES];
+    static size_t count;
+    struct text token = {NULL, 0}, subject = {subjects[count], ID_TEXT_BYTES};
+    id_format(id_make(&ids, now_us), subjects[count++]);
+    struct token_claims claims = {.issuer = "wallet",
+                                  .audiences = {audience},
+                                  .audience_count = 1,
+                                  .subject = subject,
+                                  .scope = scope,
+                                  .preferred_username = TEXT("somebody"),
+                                  .phone_number = phone,
+                                  .session_id = subject,
+                                  .token_id = id_make(&ids, now_us),
+                                  .issued_at_us = now_us - CLOCK_SECOND_US,
+                                  .expires_at_us = expires_at_us};
+    CHECK(result_is_ok(token_sign(wallet_keys, &claims, &arena, &token)));
+    return token;
+}
+
+static void make_callers(void) {
+    int64_t in_time_us = now_us + 100000 * CLOCK_SECOND_US;
+    callers[1] = make_token("discount", TEXT("+989121234567"), TEXT("user"), in_time_us);
+    callers[2] = make_token("discount", TEXT(""), TEXT("user"), in_time_us);
+    callers[3] = make_token("discount", TEXT(""), TEXT("user admin"), in_time_us);
+    callers[4] = make_token("discount", TEXT(""), TEXT("user"), in_time_us);
+    callers[5] = make_token("discount", TEXT(""), TEXT("user admin"), now_us);
+    callers[6] = make_token("wallet", TEXT(""), TEXT("user admin"), in_time_us);
+    callers[7] = TEXT("ey.no.token");
+}
+
+static void round_ended(void *self, size_t loop_index) {
+    (void)self;
+    reader_end_round(discount.readers[loop_index]);
+}
+
+static char first_ids[KEPT_IDS][ID_TEXT_BYTES];
+static size_t first_count;
+
+static void begin(void) {
+    static bool has_begun;
+    if (has_begun) return;
+    has_begun = true;
+    crypto_init();
+    log_init("fuzz", LOG_ERROR);
+    nowhere = fopen("/dev/null", "w");
+    CHECK(nowhere != NULL);
+    answers = known_answers;
+    answer_count = ARRAY_COUNT(known_answers);
+    make_discount();
+    make_callers();
+    http = (struct http_service){.name = "discountd",
+                                 .self = &discount,
+                                 .routes = discount_routes,
+                                 .route_count = discount_route_count,
+                                 .clock = &fixed_clock,
+                                 .authorize = access_authorize,
+                                 .allowed_origins = "https://a.test",
+                                 .round_ended = round_ended};
+    static struct router *router;
+    CHECK(result_is_ok(router_create(discount_routes, discount_route_count, &router)));
+    http.router = router;
+    open_service();
+    run_request(TEXT("POST"), TEXT("/v1/campaigns"), 0, callers[3],
+                TEXT("{\"name\":\"A\",\"kind\":\"wallet_credit\",\"code\":\"GIFT\",\"credit\":{\"amount\":1000,\"currency\":\"IRT\"},"
+                     "\"max_redemptions\":2,\"max_per_user\":1}"));
+    CHECK(kept_count == 1);
+    check_campaigns();
+    close_service();
+    read_image(database_path);
+    memcpy(first_ids, kept_ids, sizeof first_ids);
+    first_count = kept_count;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    begin();
+    write_image(database_path);
+    memcpy(kept_ids, first_ids, sizeof kept_ids);
+    kept_count = first_count;
+    open_service();
+    run_input(data, size);
+    check_campaigns();
+    close_service();
+    return 0;
+}

@@ -1,0 +1,213 @@
+/* Wallet's requests (requests.h). After each input its books must be sound. */
+#include "tests/fuzz/requests.h"
+
+#include "auth/token.h"
+#include "service/serve.h"
+#include "wallet/data.h"
+#include "wallet/engine.h"
+#include "wallet/flow.h"
+#include "wallet/verify.h"
+#include "wallet/wallet.h"
+#include "wallet_answers.h"
+
+#define LIFETIME_US INT64_C(900000000)
+
+static struct wallet wallet;
+static char data_folder[80];
+static struct data_paths paths;
+static struct arena arena; /* of tokens and keys */
+static struct trust *trust;
+static struct key_ring *service_keys;
+
+/* ---- what every input finds ---- */
+
+static struct database *database;
+static struct rows_sqlite *sqlite;
+static struct engine *engine;
+
+static void session_ended(void *context, const struct session *session) {
+    (void)context;
+    revocations_add_session(wallet.revocations, session->id, session->ended_at_us, now_us);
+}
+
+static void user_sessions_ended(void *context, const struct user *user) {
+    (void)context;
+    revocations_add_user(wallet.revocations, user->id, user->sessions_cutoff, user->kept_session, user->sessions_ended_at_us, now_us);
+}
+
+static bool is_revoked(void *self, const struct identity *identity) {
+    (void)self;
+    return revocations_contain(wallet.revocations, identity->user_id, identity->session_id);
+}
+
+static void open_service(void) {
+    struct rows rows;
+    struct store_engine store_engine;
+    CHECK(result_is_ok(data_open(data_folder, DATABASE_WRITE, &database)));
+    database_count_commits(database, &wallet.service.commits);
+    CHECK(result_is_ok(rows_sqlite_create(database, &sqlite)));
+    rows_sqlite_bind(sqlite, &rows);
+    struct engine_options options = {.currency = wallet.currency,
+                                     .rows = &rows,
+                                     .ids = &ids,
+                                     .clock = &fixed_clock,
+                                     .session_ended = session_ended,
+                                     .user_sessions_ended = user_sessions_ended};
+    CHECK(result_is_ok(engine_create(&options, &engine)));
+    engine_bind(engine, &store_engine);
+    struct store_options store_options = {.name = "walletd", .clock = &fixed_clock};
+    CHECK(result_is_ok(store_create(&store_engine, &store_options, &wallet.service.store)));
+    CHECK(result_is_ok(revocations_create(LIFETIME_US, &wallet.revocations)) && result_is_ok(attempts_create(&wallet.attempts)));
+    flow_open_reader(&wallet, 0);
+}
+
+static void close_service(void) {
+    reader_close(wallet.loops[0].reader);
+    wallet.loops[0].reader = NULL;
+    wallet.loops[0].reader_due_us = 0;
+    store_free(wallet.service.store);
+    engine_free(engine);
+    rows_sqlite_free(sqlite);
+    database_close(database);
+    revocations_free(wallet.revocations);
+    attempts_free(wallet.attempts);
+}
+
+static void check_books(void) {
+    struct verify_report report;
+    CHECK(result_is_ok(verify_books(database, &report)));
+    if (!report.is_sound) fprintf(stderr, "%s\n", report.finding);
+    CHECK(report.is_sound);
+}
+
+/* ---- the start ---- */
+
+static void make_trust(void) {
+    static char keys_folder[96];
+    snprintf(keys_folder, sizeof keys_folder, "%s/service", folder);
+    CHECK(mkdir(keys_folder, 0700) == 0 && result_is_ok(key_generate(keys_folder, KEY_ES256, now_us)));
+    CHECK(result_is_ok(key_ring_load(keys_folder, &service_keys)));
+    struct trusted_issuer issuers[] = {
+        {.name = "wallet", .kind = IDENTITY_USER, .scopes = SCOPE_USER | SCOPE_ADMIN, .ring = wallet.keys},
+        {.name = "discount", .kind = IDENTITY_SERVICE, .scopes = SCOPE_CREDITS_WRITE | SCOPE_FUNDS_WRITE, .ring = service_keys}};
+    CHECK(result_is_ok(trust_create("wallet", issuers, ARRAY_COUNT(issuers), &trust)));
+    trust_load(trust);
+    struct access_options options = {.trust = trust, .clock = &fixed_clock, .loop_count = 1, .is_revoked = is_revoked};
+    CHECK(result_is_ok(access_create(&options, &wallet.service.access)));
+}
+
+static void make_wallet(void) {
+    struct data_meta meta;
+    make_folder();
+    snprintf(data_folder, sizeof data_folder, "%s/data", folder);
+    CHECK(result_is_ok(data_create(data_folder, CURRENCY_IRT, KEY_ES256, now_us)) && result_is_ok(data_paths_of(data_folder, &paths)));
+    CHECK(result_is_ok(data_open(data_folder, DATABASE_WRITE, &database)) && result_is_ok(data_read_meta(database, &meta)));
+    database_close(database);
+    arena_init(&arena, (size_t)1024 * 1024);
+    wallet.service.name = "walletd";
+    wallet.service.short_name = "wallet";
+    wallet.service.clock = &fixed_clock;
+    wallet.service.documents = wallet_assets;
+    wallet.database_path = paths.database;
+    wallet.currency = meta.currency;
+    wallet.region = "IR";
+    wallet.access_lifetime_us = LIFETIME_US;
+    wallet.refresh_lifetime_us = 10 * LIFETIME_US;
+    memcpy(wallet.idempotency_secret, meta.idempotency_secret, sizeof wallet.idempotency_secret);
+    wallet_register_metrics(&wallet.metrics);
+    CHECK(result_is_ok(serve_load_keys(paths.keys, &arena, &wallet.keys, &wallet.service.jwks)));
+    CHECK(result_is_ok(password_pool_create(1, CRYPTO_COST_LOW, LIMIT_PASSWORD_QUEUE, &wallet.passwords)));
+    id_source_init_system(&ids);
+    id_source_init_system(&wallet.loops[0].ids);
+    make_trust();
+}
+
+static struct text make_token(const struct key_ring *ring, const char *issuer, struct text subject, struct text scope,
+                              int64_t expires_at_us) {
+    struct text token = {NULL, 0};
+    struct token_claims claims = {.issuer = issuer,
+                                  .audiences = {"wallet"},
+                                  .audience_count = 1,
+                                  .subject = subject,
+                                  .scope = scope,
+                                  .preferred_username = TEXT("somebody"),
+                                  .session_id = subject,
+                                  .token_id = id_make(&ids, now_us),
+                                  .issued_at_us = now_us - CLOCK_SECOND_US,
+                                  .expires_at_us = expires_at_us};
+    if (strcmp(issuer, "wallet") != 0) claims.preferred_username = claims.session_id = (struct text){NULL, 0};
+    CHECK(result_is_ok(token_sign(ring, &claims, &arena, &token)));
+    return token;
+}
+
+static void make_callers(void) {
+    const struct text users[] = {{kept_ids[0], ID_TEXT_BYTES}, {kept_ids[1], ID_TEXT_BYTES}};
+    int64_t in_time_us = now_us + 100 * LIFETIME_US;
+    callers[1] = make_token(wallet.keys, "wallet", users[0], TEXT("user"), in_time_us);
+    callers[2] = make_token(wallet.keys, "wallet", users[1], TEXT("user"), in_time_us);
+    callers[3] = make_token(wallet.keys, "wallet", users[0], TEXT("user admin"), in_time_us);
+    callers[4] = make_token(service_keys, "discount", TEXT("discount"), TEXT("credits:write funds:write"), in_time_us);
+    callers[5] = make_token(wallet.keys, "wallet", users[0], TEXT("user"), now_us);
+    callers[6] = make_token(service_keys, "discount", TEXT("discount"), TEXT("funds:write"), in_time_us);
+    callers[7] = TEXT("ey.no.token");
+}
+
+static void post(const char *target, struct text token, const char *body) {
+    static char text[1024];
+    run_request(TEXT("POST"), text_of(target), 0, token, fill_in(text_of(body), text));
+}
+
+static void round_ended(void *self, size_t loop_index) {
+    (void)self;
+    reader_end_round(wallet.loops[loop_index].reader);
+}
+
+static char first_ids[KEPT_IDS][ID_TEXT_BYTES];
+static size_t first_count;
+
+static void begin(void) {
+    static bool has_begun;
+    if (has_begun) return;
+    has_begun = true;
+    crypto_init();
+    log_init("fuzz", LOG_ERROR);
+    answers = known_answers;
+    answer_count = ARRAY_COUNT(known_answers);
+    make_wallet();
+    http = (struct http_service){.name = "walletd",
+                                 .self = &wallet,
+                                 .routes = wallet_routes,
+                                 .route_count = wallet_route_count,
+                                 .clock = &fixed_clock,
+                                 .authorize = access_authorize,
+                                 .allowed_origins = "https://a.test",
+                                 .round_ended = round_ended};
+    static struct router *router;
+    CHECK(result_is_ok(router_create(wallet_routes, wallet_route_count, &router)));
+    http.router = router;
+    open_service();
+    post("/v1/users", callers[0], "{\"username\":\"first\",\"password\":\"a password\"}");
+    post("/v1/users", callers[0], "{\"username\":\"second\",\"password\":\"a password\"}");
+    CHECK(kept_count == 2);
+    make_callers();
+    post("/v1/funds", callers[4], "{\"reference\":\"fund\",\"amount\":5000,\"currency\":\"IRT\"}");
+    post("/v1/credits", callers[4],
+         "{\"items\":[{\"reference\":\"one\",\"user_id\":\"@0\",\"amount\":1000,\"currency\":\"IRT\",\"fund\":\"fund\"}]}");
+    check_books();
+    close_service();
+    read_image(paths.database);
+    memcpy(first_ids, kept_ids, sizeof first_ids);
+    first_count = kept_count;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    begin();
+    write_image(paths.database);
+    memcpy(kept_ids, first_ids, sizeof kept_ids);
+    kept_count = first_count;
+    open_service();
+    run_input(data, size);
+    check_books();
+    close_service();
+    return 0;
+}
