@@ -87,12 +87,41 @@ static void test_each_fault_is_named(void **state) {
     }
 }
 
+/* A folder of the first version, whose last second was not written before a crash. */
+static void test_an_older_database_is_brought_up_to_date(void **state) {
+    (void)state;
+    char folder[] = "/tmp/discount-verify-XXXXXX", path[128], said[2048] = "";
+    struct database_schema old = discount_schema;
+    struct database *database;
+    old.count = 1;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/discount.db", folder);
+    assert_true(result_is_ok(database_open(path, DATABASE_CREATE, &old, &database)));
+    static const char *const texts[] = {CAMPAIGN, FIRST, SECOND, "INSERT INTO seconds VALUES (1, 0, 1, 0, 4)"};
+    for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+        struct statement statement;
+        assert_true(result_is_ok(statement_prepare(database, texts[i], &statement)));
+        assert_true(result_is_ok(database_begin(database)));
+        assert_true(result_is_ok(statement_run(&statement)));
+        assert_true(result_is_ok(database_commit(database)));
+    }
+    database_close(database);
+    execute(path, "UPDATE seconds SET rejected = rejected + 1"); /* opens it, and so migrates */
+    FILE *out = fmemopen(said, sizeof said, "w");
+    assert_non_null(out);
+    assert_true(result_is_ok(verify_database(path, out)));
+    fclose(out);
+    assert_non_null(strstr(said, "verified: 1 campaigns, 2 redemptions"));
+    assert_true(folder_remove(folder));
+}
+
 int main(void) {
     crypto_init();
     log_init("test", LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_sound_database_is_verified),
         cmocka_unit_test(test_each_fault_is_named),
+        cmocka_unit_test(test_an_older_database_is_brought_up_to_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
