@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/planted.h"
 
+#define RECENTS_MAX               LIMIT_SETTLE_CLAIMS
 #define FLUSH_RECORDS_INTERVAL_US (INT64_C(60) * CLOCK_SECOND_US)
 
 /* What is on disk of a campaign's counters. */
@@ -16,9 +17,18 @@ struct saved_counts {
     bool is_saving;       /* rejections, in this transaction */
 };
 
+/* Claims that were committed and not settled since: the mark of one needs no look into the database. Those that find no room are read there. */
+struct recent_claim {
+    struct redemption redemption;
+    struct recent_claim *next_free;
+};
+
 struct engine {
     struct rows rows;
     struct board *board;
+    struct recent_claim *recents; /* [RECENTS_MAX] */
+    struct recent_claim *free_recent;
+    struct map recents_by_id;
     struct working_set set;
     struct saved_counts *saved; /* [LIMIT_CAMPAIGNS] */
     bool is_stale;              /* after a rollback: memory and disk may differ */
@@ -71,6 +81,16 @@ static struct result load_board(struct engine *engine) {
     return engine->rows.each_second(engine->rows.self, visit_second, engine);
 }
 
+static struct result init_recents(struct engine *engine) {
+    engine->recents = calloc(RECENTS_MAX, sizeof *engine->recents);
+    if (engine->recents == NULL) return result_error(RESULT_FULL);
+    for (size_t i = RECENTS_MAX; i > 0; i--) {
+        engine->recents[i - 1].next_free = engine->free_recent;
+        engine->free_recent = &engine->recents[i - 1];
+    }
+    return map_init(&engine->recents_by_id, RECENTS_MAX);
+}
+
 struct result engine_create(const struct rows *rows, struct board *board, struct engine **ret_engine) {
     struct engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) {
@@ -84,6 +104,7 @@ struct result engine_create(const struct rows *rows, struct board *board, struct
     struct result outcome = engine->saved == NULL ? result_error(RESULT_FULL) : result_ok();
     if (result_is_ok(outcome)) outcome = campaign_set_init(&engine->set.campaigns, LIMIT_CAMPAIGNS, CAMPAIGN_SET_REDEMPTIONS);
     if (result_is_ok(outcome)) outcome = map_init(&engine->set.records_by_lookup, ENGINE_RECORDS_MAX);
+    if (result_is_ok(outcome)) outcome = init_recents(engine);
     if (result_is_ok(outcome)) outcome = load_campaigns(engine);
     if (result_is_ok(outcome)) outcome = load_board(engine);
     if (!result_is_ok(outcome)) {
@@ -99,7 +120,9 @@ void engine_free(struct engine *engine) {
     engine->rows.close(engine->rows.self);
     campaign_set_free(&engine->set.campaigns);
     map_free(&engine->set.records_by_lookup);
+    map_free(&engine->recents_by_id);
     arena_release(&engine->set.arena);
+    free(engine->recents);
     free(engine->saved);
     free(engine);
 }
@@ -130,26 +153,33 @@ static struct result load_record(struct engine *engine, const struct idempotency
     return working_set_add_record(&engine->set, &record) == NULL ? result_error(RESULT_FULL) : result_ok();
 }
 
+static struct text key_of(const struct id *id) { return (struct text){(const char *)id->bytes, sizeof id->bytes}; }
+
 static struct result load_redemption(struct engine *engine, struct id id) {
     struct campaign_set *set = &engine->set.campaigns;
-    if (id_is_zero(id) || redemption_by_id(set, id) != NULL || campaign_by_id(set, id) != NULL) return result_ok();
+    if (id_is_zero(id) || redemption_by_id(set, id) != NULL) return result_ok();
+    const struct recent_claim *recent = map_get(&engine->recents_by_id, key_of(&id));
+    if (recent != NULL) return campaign_set_load_redemption(set, &recent->redemption);
+    if (campaign_by_id(set, id) != NULL) return result_ok();
     struct redemption redemption;
     bool is_found;
     TRY(engine->rows.find_id(engine->rows.self, id, &redemption, &is_found));
     return is_found ? campaign_set_load_redemption(set, &redemption) : result_ok();
 }
 
+/* Whom the filter does not know has no row: every winner is added to it, by this thread, when the commit is published. */
 static struct result load_redeem(struct engine *engine, const struct redeem_request *request) {
     struct campaign_set *set = &engine->set.campaigns;
     const struct campaign *campaign = campaign_by_code(set, &request->code);
     if (campaign == NULL) return result_ok();
+    const struct board_slot *slot = board_slot(engine->board, campaign->number - 1);
     struct redemption redemption;
     bool is_found;
-    if (redemption_by_user(set, campaign->number, request->user_id) == NULL) {
+    if (board_may_be_user(engine->board, slot, request->user_id) && redemption_by_user(set, campaign->number, request->user_id) == NULL) {
         TRY(engine->rows.find_user(engine->rows.self, campaign->number, request->user_id, &redemption, &is_found));
         if (is_found) TRY(campaign_set_load_redemption(set, &redemption));
     }
-    if (redemption_by_phone(set, campaign->number, &request->phone) == NULL) {
+    if (board_may_be_phone(engine->board, slot, &request->phone) && redemption_by_phone(set, campaign->number, &request->phone) == NULL) {
         TRY(engine->rows.find_phone(engine->rows.self, campaign->number, &request->phone, &redemption, &is_found));
         if (is_found) TRY(campaign_set_load_redemption(set, &redemption));
     }
@@ -308,6 +338,23 @@ static void engine_rollback(void *self) {
     engine->is_stale = !PLANTED(WORKING_SET_KEPT_AFTER_ROLLBACK);
 }
 
+/* It is committed: a new claim is remembered until it is settled. */
+static void note_recent(struct engine *engine, const struct redemption *redemption) {
+    if (redemption->status != REDEMPTION_CLAIMED) {
+        struct recent_claim *recent = map_remove(&engine->recents_by_id, key_of(&redemption->id));
+        if (recent == NULL) return;
+        recent->next_free = engine->free_recent;
+        engine->free_recent = recent;
+        return;
+    }
+    struct recent_claim *recent = engine->free_recent;
+    if (recent == NULL) return;
+    engine->free_recent = recent->next_free;
+    recent->redemption = *redemption;
+    recent->redemption.is_new = recent->redemption.is_changed = false;
+    CHECK(result_is_ok(map_put(&engine->recents_by_id, key_of(&recent->redemption.id), recent)));
+}
+
 /* Winners first: whoever sees a campaign without free places must also see who has them. */
 static void engine_publish(void *self) {
     struct engine *engine = self;
@@ -319,6 +366,9 @@ static void engine_publish(void *self) {
         const struct redemption *redemption = &set->redemptions[i];
         if (redemption->is_new && !PLANTED(WINNER_NOT_PUBLISHED))
             board_add_winner(engine->board, redemption->campaign_number, redemption->user_id, &redemption->phone);
+    }
+    for (size_t i = 0; i < set->redemption_count; i++) {
+        if (set->redemptions[i].is_changed) note_recent(engine, &set->redemptions[i]);
     }
     for (size_t i = 0; i < set->campaign_count; i++) {
         if (PLANTED(SNAPSHOT_NOT_PUBLISHED) && !set->campaigns[i].is_paused && set->campaigns[i].version > 2) continue;
