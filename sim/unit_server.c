@@ -1,6 +1,6 @@
 /* http/server.h for a program inside of the world: its loops are fibers, and requests come from the link instead of sockets.
  *
- * It stands for libmicrohttpd and for what connection.c and loop.c do with it; from a complete request on it is the shipped code: request.c,
+ * It stands for accept.c, loop.c, connection.c and answer.c; from a complete request on it is the shipped code: request.c,
  * route.c, the handlers, and the way back by exchange_finish and exchange_continue. Built into each program. */
 #include <stdlib.h>
 #include <string.h>

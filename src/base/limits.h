@@ -10,7 +10,8 @@
 #define LIMIT_CONNECTIONS           16384u              /* per loop; beyond it connections wait in the kernel's backlog */
 #define LIMIT_EXCHANGES             16384u              /* requests in progress per loop: 503 overloaded */
 #define LIMIT_LOOPS                 64u
-#define LIMIT_ARENA_BYTES           (256u * 1024) /* per request: 503 overloaded */
+#define LIMIT_UNREAD_BYTES          (32u * 1024 * 1024) /* per loop, of heads and pipelined requests that wait: 503 overloaded */
+#define LIMIT_ARENA_BYTES           (256u * 1024)       /* per request: 503 overloaded */
 #define LIMIT_BATCH_ARENA_BYTES     (8u * 1024 * 1024)
 #define LIMIT_REPLY_BYTES           (4u * 1024 * 1024)
 #define LIMIT_FAULTS                32u   /* faults listed in one problem document */

@@ -1,19 +1,25 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "http/loop.h"
 
+#define END_BYTES 2u /* of the head */
+
+/* ---- log and metrics ---- */
+
 /* W3C Trace Context, section 3.2.2.5: the last bit of the flags. The caller records this trace, so do we; one that we made has none set. */
 static bool is_sampled(struct text traceparent) { return traceparent.size >= 55 && strchr("13579bdf", traceparent.data[54]) != NULL; }
 
 /* One line per answer at debug level; of a sampled trace always, and failures of ours and faults of the protocol always. */
-static void record(const struct connection *connection) {
-    const struct exchange *exchange = connection->exchange;
-    struct loop *loop = connection->loop;
-    int64_t latency_us = clock_monotonic_us(loop->service->clock) - connection->head_us;
+void answer_record(struct exchange *exchange) {
+    const struct loop *loop = exchange->owner;
+    int64_t latency_us = clock_monotonic_us(loop->service->clock) - exchange->head_us;
     traffic_count(loop->traffic, exchange->route, exchange->status, latency_us);
     bool is_fault = exchange->status == 400 || exchange->status == 413 || exchange->status == 414 || exchange->status == 431;
     enum log_level level = exchange->status >= 500 ? LOG_WARN : is_fault || is_sampled(exchange->traceparent) ? LOG_INFO : LOG_DEBUG;
@@ -25,62 +31,189 @@ static void record(const struct connection *connection) {
         LOG_TEXT("path", exchange->path), LOG_INTEGER("status", exchange->status), LOG_INTEGER("latency_us", latency_us));
 }
 
-static void add(struct MHD_Response *response, const char *name, struct text value) {
-    if (value.size == 0 || MHD_add_response_header(response, name, value.data) == MHD_YES) return;
-    LOG(LOG_ERROR, "reply_header_refused", LOG_STRING("name", name));
-}
+/* ---- the head ---- */
 
-/* Header values are terminated: they come from the arena or are constants. */
-static void add_headers(struct MHD_Response *response, const struct connection *connection) {
-    const struct exchange *exchange = connection->exchange;
-    bool has_cache_control = false;
-    if (exchange->reply_content_type != NULL) add(response, "Content-Type", text_of(exchange->reply_content_type));
-    add(response, "X-Request-Id", exchange->request_id);
-    add(response, "X-Content-Type-Options", TEXT("nosniff"));
-    for (size_t i = 0; i < exchange->reply_header_count; i++) {
-        const struct exchange_header *header = &exchange->reply_headers[i];
-        add(response, header->name, header->value);
-        if (text_equal_ignoring_case(text_of(header->name), TEXT("Cache-Control"))) has_cache_control = true;
+struct head {
+    char *bytes; /* ANSWER_BYTES */
+    size_t size;
+};
+
+#define LINE(status, phrase) \
+    case status: return TEXT("HTTP/1.1 " #status " " phrase "\r\n")
+
+/* RFC 9110, section 15. NULL for a status that has none here. */
+static struct text status_line(int status) {
+    switch (status) {
+        LINE(200, "OK");
+        LINE(201, "Created");
+        LINE(202, "Accepted");
+        LINE(204, "No Content");
+        LINE(304, "Not Modified");
+        LINE(400, "Bad Request");
+        LINE(401, "Unauthorized");
+        LINE(403, "Forbidden");
+        LINE(404, "Not Found");
+        LINE(405, "Method Not Allowed");
+        LINE(406, "Not Acceptable");
+        LINE(409, "Conflict");
+        LINE(410, "Gone");
+        LINE(412, "Precondition Failed");
+        LINE(413, "Content Too Large");
+        LINE(414, "URI Too Long");
+        LINE(415, "Unsupported Media Type");
+        LINE(422, "Unprocessable Content");
+        LINE(428, "Precondition Required");
+        LINE(429, "Too Many Requests");
+        LINE(431, "Request Header Fields Too Large");
+        LINE(500, "Internal Server Error");
+        LINE(502, "Bad Gateway");
+        LINE(503, "Service Unavailable");
+        LINE(504, "Gateway Timeout");
+    default: return (struct text){NULL, 0};
     }
-    if (!has_cache_control) add(response, "Cache-Control", TEXT("no-store"));
-    if (connection->loop->draining) add(response, "Connection", TEXT("close"));
+}
+
+static bool put(struct head *head, struct text text) {
+    if (text.size > ANSWER_BYTES - END_BYTES - head->size) return false;
+    memcpy(head->bytes + head->size, text.data, text.size);
+    head->size += text.size;
+    return true;
+}
+
+static void put_status(struct head *head, int status) {
+    char made[32];
+    struct text line = status_line(status);
+    if (line.data == NULL) line = (struct text){made, (size_t)snprintf(made, sizeof(made), "HTTP/1.1 %d \r\n", status)};
+    CHECK(put(head, line));
+}
+
+/* One field, whole or not at all: a value that would end the line has no way out, wherever it came from (RFC 9110, section 5.5). */
+static void put_field(struct head *head, struct text name, struct text value) {
+    size_t start = head->size;
+    bool is_sound = value.size == 0 || (memchr(value.data, '\r', value.size) == NULL && memchr(value.data, '\n', value.size) == NULL &&
+                                        memchr(value.data, '\0', value.size) == NULL);
+    if (is_sound && put(head, name) && put(head, TEXT(": ")) && put(head, value) && put(head, TEXT("\r\n"))) return;
+    head->size = start;
+    LOG(LOG_ERROR, "reply_header_refused", LOG_TEXT("name", name));
+}
+
+static void put_length(struct head *head, size_t length) {
+    char digits[20];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + length % 10);
+        length /= 10;
+    } while (length > 0);
+    CHECK(put(head, TEXT("Content-Length: ")) && put(head, (struct text){digits + at, sizeof(digits) - at}) && put(head, TEXT("\r\n")));
+}
+
+/* IMF-fixdate (RFC 9110, section 5.6.7), made once in a second. */
+static struct text date_line(struct loop *loop) {
+    int64_t second = clock_now_us(loop->service->clock) / CLOCK_SECOND_US;
+    if (second != loop->date_second || loop->date[0] == '\0') {
+        time_t time = (time_t)second;
+        struct tm parts;
+        size_t size =
+            gmtime_r(&time, &parts) == NULL ? 0 : strftime(loop->date, sizeof(loop->date), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+        if (size != DATE_BYTES) return (struct text){"", 0}; /* a clock beyond the year 9999 */
+        loop->date_second = second;
+    }
+    return (struct text){loop->date, DATE_BYTES};
+}
+
+static void put_origin(struct head *head, const struct exchange *exchange) {
     if (exchange->service->allowed_origins == NULL) return;
-    add(response, "Vary", TEXT("Origin"));
+    put_field(head, TEXT("Vary"), TEXT("Origin"));
     if (!route_allows_origin(exchange)) return;
-    add(response, "Access-Control-Allow-Origin", exchange->origin);
-    add(response, "Access-Control-Expose-Headers", TEXT("ETag, Idempotent-Replayed, Location, Retry-After, X-Request-Id"));
+    put_field(head, TEXT("Access-Control-Allow-Origin"), exchange->origin);
+    put_field(head, TEXT("Access-Control-Expose-Headers"), TEXT("ETag, Idempotent-Replayed, Location, Retry-After, X-Request-Id"));
 }
 
-enum MHD_Result answer_queue(struct connection *connection) {
-    struct exchange *exchange = connection->exchange;
-    CHECK(exchange->state == EXCHANGE_FINISHED && exchange->status != 0);
-    struct text body = exchange->reply_body;
-    /* Persistent: the body lives in the exchange's arena, which is given back only when libmicrohttpd has done with the request. */
-    struct MHD_Response *response = MHD_create_response_from_buffer(body.size, (void *)(uintptr_t)body.data, MHD_RESPMEM_PERSISTENT);
-    if (response == NULL) return MHD_NO;
-    add_headers(response, connection);
-    exchange->state = EXCHANGE_SENDING;
+/* What frames the message comes first: it always fits. */
+static struct text make_head(const struct connection *connection) {
+    struct loop *loop = connection->loop;
+    const struct exchange *exchange = connection->exchange;
+    struct head head = {.bytes = loop->answer};
+    bool has_cache_control = false;
+    put_status(&head, exchange->status);
+    CHECK(put(&head, date_line(loop)));
+    /* RFC 9110, section 8.6: none with 204, and with 304 only that of the 200. */
+    if (exchange->status != 204 && exchange->status != 304) put_length(&head, exchange->reply_body.size);
+    if (connection->closes) {
+        CHECK(put(&head, TEXT("Connection: close\r\n")));
+    } else if (!connection->is_1_1) {
+        CHECK(put(&head, TEXT("Connection: keep-alive\r\n")));
+    }
+    CHECK(put(&head, TEXT("X-Content-Type-Options: nosniff\r\n")));
+    put_field(&head, TEXT("X-Request-Id"), exchange->request_id);
+    if (exchange->reply_content_type != NULL) put_field(&head, TEXT("Content-Type"), text_of(exchange->reply_content_type));
+    for (size_t i = 0; i < exchange->reply_header_count; i++) {
+        struct text name = text_of(exchange->reply_headers[i].name);
+        if (exchange->reply_headers[i].value.size > 0) put_field(&head, name, exchange->reply_headers[i].value);
+        if (text_equal_ignoring_case(name, TEXT("Cache-Control"))) has_cache_control = true;
+    }
+    if (!has_cache_control) put_field(&head, TEXT("Cache-Control"), TEXT("no-store"));
+    put_origin(&head, exchange);
+    memcpy(head.bytes + head.size, "\r\n", END_BYTES);
+    return (struct text){head.bytes, head.size + END_BYTES};
+}
+
+/* ---- sending ---- */
+
+static struct text without(struct text text, size_t *size) {
+    size_t step = *size < text.size ? *size : text.size;
+    *size -= step;
+    return (struct text){text.data + step, text.size - step};
+}
+
+/* One call; less than all means that the socket is full. */
+static enum answer_outcome send_unsent(struct connection *connection) {
+    struct text *unsent = connection->unsent;
+    struct iovec pieces[2];
+    size_t count = 0;
+    for (size_t i = 0; i < 2; i++) {
+        if (unsent[i].size > 0) pieces[count++] = (struct iovec){(void *)(uintptr_t)unsent[i].data, unsent[i].size};
+    }
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
+    ssize_t sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) return ANSWER_FAILED;
+    if (sent < 0 && errno == EINTR) loop_make_ready(connection);
+    if (sent < 0 && errno == EAGAIN) connection->writable = false;
+    size_t left = sent > 0 ? (size_t)sent : 0;
+    unsent[0] = without(unsent[0], &left);
+    unsent[1] = without(unsent[1], &left);
+    if (unsent[0].size + unsent[1].size == 0) return ANSWER_SENT;
+    if (sent > 0) connection->writable = false;
+    return ANSWER_WAITS;
+}
+
+/* The head was made where the next answer's will be. Its copy is none of the request's own taking. */
+static enum answer_outcome keep_unsent(struct connection *connection) {
+    struct arena *arena = &connection->exchange->arena;
+    struct text *head = &connection->unsent[0];
+    if (head->size > 0) {
+        arena->limit_bytes += ANSWER_BYTES;
+        *head = arena_copy(arena, *head);
+        if (head->data == NULL) return ANSWER_FAILED;
+    }
     loop_enter_phase(connection, PHASE_SENDING);
-    record(connection);
-    enum MHD_Result outcome = MHD_queue_response(connection->mhd, (unsigned)exchange->status, response);
-    MHD_destroy_response(response);
-    return outcome;
+    return ANSWER_WAITS;
 }
 
-void answer_send_raw(struct connection *connection) {
+enum answer_outcome answer_begin(struct connection *connection) {
     struct exchange *exchange = connection->exchange;
     CHECK(exchange->state == EXCHANGE_FINISHED && exchange->status != 0);
-    char head[512];
-    int size = snprintf(head, sizeof(head),
-                        "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nX-Request-Id: %.*s\r\nX-Content-Type-Options: nosniff\r\n"
-                        "Cache-Control: no-store\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
-                        exchange->status, MHD_get_reason_phrase_for((unsigned)exchange->status), exchange->reply_content_type,
-                        (int)exchange->request_id.size, exchange->request_id.data, exchange->reply_body.size);
-    CHECK(size > 0 && (size_t)size < sizeof(head));
+    bool has_body = exchange->status != 204 && exchange->status != 304 && !text_equal(exchange->method, TEXT("HEAD"));
+    if (connection->loop->draining || !connection->keeps_alive) connection->closes = true;
+    connection->unsent[0] = make_head(connection);
+    connection->unsent[1] = has_body ? exchange->reply_body : (struct text){NULL, 0};
     exchange->state = EXCHANGE_SENDING;
-    connection->linger = true;
-    record(connection);
-    /* Nothing else is on its way to this client, so that both pieces fit into the socket's buffer; if not, the close says enough. */
-    if (send(connection->fd, head, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE) != size) return;
-    if (send(connection->fd, exchange->reply_body.data, exchange->reply_body.size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return;
+    answer_record(exchange);
+    enum answer_outcome outcome = send_unsent(connection);
+    return outcome == ANSWER_WAITS ? keep_unsent(connection) : outcome;
+}
+
+enum answer_outcome answer_go_on(struct connection *connection) {
+    CHECK(connection->exchange->state == EXCHANGE_SENDING);
+    return send_unsent(connection);
 }

@@ -74,6 +74,7 @@ struct exchange {
     void *owner;                                /* struct loop, or a test's own */
     void *connection;                           /* the loop's; NULL once the client has left */
     size_t loop_index;
+    int64_t head_us; /* monotonic: when its first byte came */
 };
 
 #define EXCHANGE_MAGIC 0x48584348u

@@ -1,31 +1,29 @@
 #include "http/loop.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/crypto.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "http/problem.h"
 
-/* libmicrohttpd keeps a request's head and its headers' table, 56 bytes each, in one pool per connection, and zeroes the whole pool after
- * each request. 32 KiB hold a head of LIMIT_HEADER_BYTES, so that it is our check which refuses a larger one, up to about 28 KiB. */
-#define CONNECTION_POOL_BYTES (32u * 1024)
-#define EVENTS_MAX            32
-#define WAIT_MS_MAX           60000
-#define ACCEPT_RUNS_MAX       4096            /* at a drain's start, at most ten connections each */
-#define DRAIN_FIRST_US        CLOCK_SECOND_US /* for the first request of a connection that was accepted and had said nothing */
+#define EVENTS_MAX          64
+#define ACCEPTS_A_ROUND     64u
+#define WAIT_MS_MAX         60000
+#define DRAIN_ROUNDS_MAX    4096            /* at its start, for connections that the kernel has accepted */
+#define DRAIN_FIRST_US      CLOCK_SECOND_US /* for the first request of a connection that was accepted and had said nothing */
+#define LINGER_US           (2 * CLOCK_SECOND_US)
+#define SPARE_EXCHANGES_MAX 1024u
 
 static _Thread_local const struct loop *this_loop;
+
+/* ---- connections ---- */
 
 void loop_enter_phase(struct connection *connection, enum phase phase) {
     struct loop *loop = connection->loop;
@@ -44,6 +42,40 @@ void loop_enter_phase(struct connection *connection, enum phase phase) {
     list->last = connection;
 }
 
+void loop_make_ready(struct connection *connection) {
+    struct loop *loop = connection->loop;
+    if (connection->is_ready) return;
+    connection->is_ready = true;
+    connection->next_ready = NULL;
+    *(loop->ready_last != NULL ? &loop->ready_last->next_ready : &loop->ready_first) = connection;
+    loop->ready_last = connection;
+}
+
+/* One turn each for those that were ready when the round came here. */
+static void run_ready(struct loop *loop) {
+    struct connection *connection = loop->ready_first;
+    loop->ready_first = loop->ready_last = NULL;
+    while (connection != NULL) {
+        struct connection *next = connection->next_ready;
+        connection->is_ready = false;
+        if (connection->fd >= 0) {
+            connection_run(connection);
+        } else {
+            connection->next = loop->ended;
+            loop->ended = connection;
+        }
+        connection = next;
+    }
+}
+
+static void bury_ended(struct loop *loop) {
+    while (loop->ended != NULL) {
+        struct connection *connection = loop->ended;
+        loop->ended = connection->next;
+        free(connection);
+    }
+}
+
 /* ---- exchanges ---- */
 
 /* Any thread. The exchange that is being dispatched by this very thread needs no way back. */
@@ -56,9 +88,9 @@ static void deliver(struct exchange *exchange) {
     bool was_empty = false;
     /* Once pushed, the exchange may be answered and the loop may end: loop_close waits until nobody is between here and the wake. */
     atomic_fetch_add(&loop->delivering, 1);
-    /* An exchange waits here at most once, and the limit is the number of connections: it cannot be full. */
+    /* An exchange waits here at most once, and the limit is above what may be in use: it cannot be full. */
     CHECK(result_is_ok(queue_push(&loop->returned, &exchange->link, &was_empty)));
-    if (was_empty) waker_wake(&loop->waker);
+    if (was_empty && this_loop != loop) waker_wake(&loop->waker); /* it looks into the queue before it sleeps */
     atomic_fetch_sub(&loop->delivering, 1);
 }
 
@@ -67,6 +99,7 @@ struct exchange *loop_take_exchange(struct loop *loop, struct connection *connec
     if (loop->spare != NULL) {
         exchange = CONTAINER_OF(loop->spare, struct exchange, link);
         loop->spare = loop->spare->next;
+        loop->spare_count--;
     } else {
         exchange = malloc(sizeof(*exchange));
         if (exchange == NULL) return NULL;
@@ -83,11 +116,16 @@ struct exchange *loop_take_exchange(struct loop *loop, struct connection *connec
 
 void loop_put_exchange(struct loop *loop, struct exchange *exchange) {
     exchange_clear(exchange);
-    exchange->link.next = loop->spare;
-    loop->spare = &exchange->link;
     CHECK(loop->exchange_count > 0);
     loop->exchange_count--;
     traffic_add_exchanges(loop->traffic, -1);
+    if (loop->spare_count >= SPARE_EXCHANGES_MAX) {
+        free(exchange);
+        return;
+    }
+    exchange->link.next = loop->spare;
+    loop->spare = &exchange->link;
+    loop->spare_count++;
 }
 
 bool loop_dispatch(struct loop *loop, struct exchange *exchange, void (*action)(struct exchange *exchange)) {
@@ -99,79 +137,95 @@ bool loop_dispatch(struct loop *loop, struct exchange *exchange, void (*action)(
     return loop->came_back;
 }
 
-bool loop_dispatch_admission(struct loop *loop, struct exchange *exchange) { return loop_dispatch(loop, exchange, route_admit_again); }
+/* Its client has left: what is finished is counted, what was only admitted is forgotten. */
+static void drop_orphan(struct loop *loop, struct exchange *exchange) {
+    if (exchange->state == EXCHANGE_FINISHED) answer_record(exchange);
+    loop_put_exchange(loop, exchange);
+}
 
 static void take_returned(struct loop *loop) {
+    if (queue_count(&loop->returned) == 0) return;
     struct queue_link *link = queue_take_all(&loop->returned);
     while (link != NULL) {
         struct exchange *exchange = CONTAINER_OF(link, struct exchange, link);
         link = link->next;
         CHECK(exchange->magic == EXCHANGE_MAGIC && exchange->owner == loop);
-        struct connection *connection = exchange->connection;
         void (*resume)(struct exchange *) = exchange->resume;
         exchange->resume = NULL;
         if (resume != NULL && !loop_dispatch(loop, exchange, resume)) continue;
         CHECK(exchange->state == EXCHANGE_FINISHED || exchange->state == EXCHANGE_BODY);
-        CHECK(connection->waiting);
-        connection->waiting = false;
-        MHD_resume_connection(connection->mhd);
+        if (exchange->connection != NULL) {
+            connection_resume(exchange->connection);
+        } else {
+            drop_orphan(loop, exchange);
+        }
     }
 }
 
 /* ---- timeouts ---- */
 
-static void cut(struct connection *connection) {
-    connection->cut = true;
-    shutdown(connection->fd, SHUT_RDWR); /* libmicrohttpd sees the end and closes */
+static void log_timeout(const struct connection *connection) {
+    static const char *const names[PHASE_COUNT] = {[PHASE_HEAD] = "head", [PHASE_BODY] = "body", [PHASE_SENDING] = "answer"};
+    const char *name = names[connection->phase];
+    if (name == NULL) return; /* idle, or lingering: as it should be */
+    LOG(LOG_INFO, "connection_timed_out", LOG_STRING("phase", name), LOG_STRING("address", connection->remote_address));
 }
 
 static void sweep(struct loop *loop) {
     for (size_t phase = 0; phase < PHASE_AWAY; phase++) {
         struct phase_list *list = &loop->phases[phase];
-        for (struct connection *connection = list->first; connection != NULL && connection->deadline_us <= loop->now_us;
-             connection = list->first) {
-            if (phase != PHASE_IDLE)
-                LOG(LOG_INFO, "connection_timed_out",
-                    LOG_STRING("phase", phase == PHASE_HEAD   ? "head"
-                                        : phase == PHASE_BODY ? "body"
-                                                              : "answer"),
-                    LOG_STRING("address", connection->remote_address));
-            cut(connection);
-            loop_enter_phase(connection, PHASE_AWAY); /* until it is closed: no second cut */
+        while (list->first != NULL && list->first->deadline_us <= loop->now_us) {
+            log_timeout(list->first);
+            connection_end(list->first);
         }
     }
-    linger_sweep(loop);
+    if (loop->listen_fd < 0 || loop->is_listening) return;
+    if (loop->connection_count < loop->connections_max && loop->listen_again_us <= loop->now_us) CHECK(accept_watch(loop, true));
 }
 
 static int wait_ms(const struct loop *loop) {
-    MHD_UNSIGNED_LONG_LONG of_daemon_ms = 0;
-    if (MHD_get_timeout(loop->daemon, &of_daemon_ms) == MHD_YES && of_daemon_ms == 0) return 0;
+    if (loop->ready_first != NULL || queue_count(&loop->returned) > 0) return 0;
     int64_t earliest_us = loop->now_us + WAIT_MS_MAX * 1000;
     for (size_t phase = 0; phase < PHASE_AWAY; phase++) {
         const struct connection *first = loop->phases[phase].first;
         if (first != NULL && first->deadline_us < earliest_us) earliest_us = first->deadline_us;
     }
-    for (const struct lingering *one = loop->lingering; one != NULL; one = one->next) {
-        if (one->deadline_us < earliest_us) earliest_us = one->deadline_us;
-    }
+    bool waits_for_files = loop->listen_fd >= 0 && !loop->is_listening && loop->connection_count < loop->connections_max;
+    if (waits_for_files && loop->listen_again_us < earliest_us) earliest_us = loop->listen_again_us;
     return earliest_us <= loop->now_us ? 0 : (int)((earliest_us - loop->now_us + 999) / 1000);
 }
 
-static void run_once(struct loop *loop, int timeout_ms) {
+/* ---- a round ---- */
+
+static void take_event(struct connection *connection, uint32_t events) {
+    if (connection->fd < 0) return; /* ended in this round */
+    if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) connection->readable = true;
+    if ((events & EPOLLOUT) != 0) connection->writable = true;
+    if ((events & EPOLLRDHUP) != 0) connection->hung_up = true;
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0) connection->reset = true;
+    connection_run(connection);
+}
+
+void loop_round(struct loop *loop, int timeout_ms) {
     struct epoll_event events[EVENTS_MAX];
+    bool has_newcomers = false;
     int count = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, timeout_ms);
     CHECK(count >= 0 || errno == EINTR);
     loop->now_us = clock_monotonic_us(loop->service->clock);
     for (int i = 0; i < count; i++) {
         if (events[i].data.ptr == &loop->waker) {
             waker_clear(&loop->waker);
-        } else if (events[i].data.ptr != loop) {
-            linger_read(loop, events[i].data.ptr);
+        } else if (events[i].data.ptr == loop) {
+            has_newcomers = true;
+        } else {
+            take_event(events[i].data.ptr, events[i].events);
         }
     }
     take_returned(loop);
-    CHECK(MHD_run(loop->daemon) == MHD_YES);
+    run_ready(loop);
+    if (has_newcomers && loop->listen_fd >= 0) accept_burst(loop, ACCEPTS_A_ROUND);
     sweep(loop);
+    bury_ended(loop);
     if (loop->service->round_ended != NULL) loop->service->round_ended(loop->service->self, loop->index);
 }
 
@@ -179,18 +233,19 @@ static void run_once(struct loop *loop, int timeout_ms) {
 
 /* Connections that wait in the backlog have been promised to by the kernel: they are taken in before the door is closed. */
 static void stop_listening(struct loop *loop) {
-    struct pollfd listening = {.fd = loop->listen_fd, .events = POLLIN};
-    for (int i = 0; i < ACCEPT_RUNS_MAX && loop->connection_count < loop->connections_max && poll(&listening, 1, 0) > 0; i++)
-        run_once(loop, 0);
-    int fd = MHD_quiesce_daemon(loop->daemon);
-    CHECK(fd == loop->listen_fd);
-    close(fd);
+    size_t before = SIZE_MAX;
+    for (int i = 0; i < DRAIN_ROUNDS_MAX && loop->connection_count < loop->connections_max && loop->connection_count != before; i++) {
+        before = loop->connection_count;
+        accept_burst(loop, ACCEPTS_A_ROUND);
+    }
+    close(loop->listen_fd);
     loop->listen_fd = -1;
+    loop->is_listening = false;
 }
 
 /* What has begun is served; what has not begun on a used connection is not waited for; a fresh connection may say one thing. */
 static void begin_drain(struct loop *loop) {
-    stop_listening(loop);
+    if (loop->listen_fd >= 0) stop_listening(loop);
     loop->draining = true;
     for (struct connection *connection = loop->phases[PHASE_HEAD].first; connection != NULL; connection = connection->next)
         connection->before_drain = true;
@@ -201,23 +256,24 @@ static void begin_drain(struct loop *loop) {
         int unread_bytes = 0;
         connection->phase = PHASE_COUNT;
         loop_enter_phase(connection, PHASE_IDLE);
-        if (ioctl(connection->fd, FIONREAD, &unread_bytes) == 0 && unread_bytes > 0) {
+        if (connection->unread.size > 0 || (ioctl(connection->fd, FIONREAD, &unread_bytes) == 0 && unread_bytes > 0)) {
             connection->before_drain = true;
-        } else if (connection->request_count > 0) {
-            cut(connection);
+        } else if (connection->is_used) {
+            connection_end(connection);
         }
         connection = next;
     }
+    bury_ended(loop);
 }
 
 /* The server does not wait any longer: what is away stays away, its connection is closed. */
-static void abandon(struct loop *loop) {
-    for (struct connection *connection = loop->phases[PHASE_AWAY].first; connection != NULL; connection = connection->next) {
-        if (!connection->waiting) continue;
-        cut(connection);
-        MHD_resume_connection(connection->mhd);
+static void end_all(struct loop *loop) {
+    for (size_t phase = 0; phase < PHASE_COUNT; phase++) {
+        while (loop->phases[phase].first != NULL) connection_end(loop->phases[phase].first);
     }
-    CHECK(MHD_run(loop->daemon) == MHD_YES);
+    run_ready(loop);
+    bury_ended(loop);
+    CHECK(loop->connection_count == 0 && loop->lingering_count == 0);
 }
 
 void loop_run(struct loop *loop) {
@@ -225,14 +281,11 @@ void loop_run(struct loop *loop) {
     loop->now_us = clock_monotonic_us(loop->service->clock);
     if (loop->service->loop_started != NULL) loop->service->loop_started(loop->service->self, loop->index);
     while (!atomic_load(&loop->stop_wanted)) {
-        run_once(loop, wait_ms(loop));
+        loop_round(loop, wait_ms(loop));
         if (!loop->draining && atomic_load(&loop->drain_wanted)) begin_drain(loop);
-        if (loop->draining && loop->connection_count == 0 && loop->lingering_count == 0) break;
+        if (loop->draining && loop->connection_count == 0) break;
     }
-    abandon(loop);
-    MHD_stop_daemon(loop->daemon);
-    loop->daemon = NULL;
-    linger_end_all(loop);
+    end_all(loop);
     if (loop->service->loop_stopped != NULL) loop->service->loop_stopped(loop->service->self, loop->index);
     this_loop = NULL;
     server_loop_ended(loop->server);
@@ -251,22 +304,6 @@ static void random_for_ids(void *context, void *buffer, uint64_t size) {
     memcpy(buffer, loop->random + loop->random_left, size);
 }
 
-static void log_library(void *context, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
-static void log_library(void *context, const char *format, va_list arguments) {
-    char message[256];
-    (void)context;
-    int size = vsnprintf(message, sizeof(message), format, arguments);
-    if (size > 0 && (size_t)size < sizeof(message) && message[size - 1] == '\n') message[size - 1] = '\0';
-    LOG(LOG_INFO, "http_fault", LOG_STRING("detail", message));
-}
-
-/* The raw target is parsed by request.c: nothing is to be unescaped before. */
-static size_t keep_escaped(void *context, struct MHD_Connection *mhd, char *text) {
-    (void)context;
-    (void)mhd;
-    return strlen(text);
-}
-
 static bool watch(struct loop *loop, int fd, void *tag) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = tag};
     return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
@@ -276,28 +313,24 @@ struct result loop_init(struct loop *loop, int listen_fd) {
     loop->listen_fd = listen_fd;
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->waker.fd = -1;
+    loop->phases[PHASE_LINGER].timeout_us = LINGER_US;
     id_source_init(&loop->ids, random_for_ids, loop);
-    queue_init(&loop->returned, (uint32_t)loop->connections_max + 1);
+    queue_init(&loop->returned, UINT32_MAX);
     if (loop->epoll_fd < 0 || !result_is_ok(waker_init(&loop->waker))) return result_error(RESULT_FULL);
-    /* No MHD_OPTION_CONNECTION_TIMEOUT: the phases' own deadlines cover idleness too, to the millisecond. */
-    loop->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, connection_handle, loop,
-                         MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-                         (unsigned)loop->connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_POOL_BYTES,
-                         MHD_OPTION_NOTIFY_CONNECTION, connection_notify, loop, MHD_OPTION_NOTIFY_COMPLETED, connection_end_request, loop,
-                         MHD_OPTION_URI_LOG_CALLBACK, connection_begin_request, loop, MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL,
-                         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
-    if (loop->daemon == NULL) return result_error(RESULT_FULL);
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    if (info == NULL || !watch(loop, info->epoll_fd, loop) || !watch(loop, loop->waker.fd, &loop->waker)) return result_error(RESULT_FULL);
+    if (!watch(loop, loop->waker.fd, &loop->waker)) return result_error(RESULT_FULL);
+    if (listen_fd >= 0 && !watch(loop, listen_fd, loop)) return result_error(RESULT_FULL);
+    loop->is_listening = listen_fd >= 0;
     return result_ok();
 }
 
 void loop_close(struct loop *loop) {
     while (atomic_load(&loop->delivering) > 0) sched_yield();
-    if (loop->daemon != NULL) MHD_stop_daemon(loop->daemon); /* closes the listening socket */
+    end_all(loop);
+    unread_pool_free(&loop->unread_pool);
+    if (loop->listen_fd >= 0) close(loop->listen_fd);
     if (loop->waker.fd >= 0) waker_close(&loop->waker);
     if (loop->epoll_fd >= 0) close(loop->epoll_fd);
+    loop->listen_fd = loop->epoll_fd = -1;
     while (loop->spare != NULL) {
         struct exchange *exchange = CONTAINER_OF(loop->spare, struct exchange, link);
         loop->spare = loop->spare->next;

@@ -41,7 +41,7 @@ struct result request_decode(struct arena *arena, struct text raw, bool plus_is_
     return text_count_characters(*ret_text, &character_count);
 }
 
-static void set_fault(struct request_head *head, const char *fault) {
+void request_set_fault(struct request_head *head, const char *fault) {
     if (head->fault == NULL) head->fault = fault;
 }
 
@@ -65,22 +65,19 @@ static void take_query(struct request_head *head, struct text query) {
         struct result outcome = request_decode(&exchange->arena, name, true, &given->name);
         if (result_is_ok(outcome)) outcome = request_decode(&exchange->arena, value, true, &given->value);
         if (outcome.code == RESULT_FULL) head->out_of_memory = true;
-        if (outcome.code == RESULT_INVALID) set_fault(head, "the query has a bad percent-encoding");
+        if (outcome.code == RESULT_INVALID) request_set_fault(head, "the query has a bad percent-encoding");
         if (!result_is_ok(outcome)) return;
         exchange->query_count++;
     }
 }
 
-/* absolute-form carries scheme and authority before the path (RFC 9112, section 3.2.2). */
-static struct text without_authority(struct text target) {
-    struct text scheme = text_starts_with(target, TEXT("http://")) ? TEXT("http://") : TEXT("https://");
-    if (!text_starts_with(target, scheme)) return target;
-    struct text rest = {target.data + scheme.size, target.size - scheme.size};
-    while (rest.size > 0 && rest.data[0] != '/' && rest.data[0] != '?') {
-        rest.data++;
-        rest.size--;
-    }
-    return rest;
+struct text request_without_authority(struct text target) {
+    size_t size = 7;
+    if (target.size == 0 || target.data[0] == '/') return target;
+    if (target.size >= 8 && text_equal_ignoring_case((struct text){target.data, 8}, TEXT("https://"))) size = 8;
+    if (size == 7 && (target.size < 7 || !text_equal_ignoring_case((struct text){target.data, 7}, TEXT("http://")))) return target;
+    while (size < target.size && target.data[size] != '/' && target.data[size] != '?') size++;
+    return (struct text){target.data + size, target.size - size};
 }
 
 void request_begin(struct request_head *head, struct exchange *exchange, struct text method, struct text target) {
@@ -92,7 +89,7 @@ void request_begin(struct request_head *head, struct exchange *exchange, struct 
         head->target_too_long = true;
         return;
     }
-    target = without_authority(target);
+    target = request_without_authority(target);
     const char *mark = target.size > 0 ? memchr(target.data, '?', target.size) : NULL;
     struct text raw_path = {target.data, mark != NULL ? (size_t)(mark - target.data) : target.size};
     if (raw_path.size > 0) exchange->path = arena_copy(&exchange->arena, raw_path);
@@ -102,7 +99,7 @@ void request_begin(struct request_head *head, struct exchange *exchange, struct 
     }
     struct text decoded;
     struct result outcome = request_decode(&exchange->arena, raw_path, false, &decoded);
-    if (outcome.code == RESULT_INVALID) set_fault(head, "the path has a bad percent-encoding");
+    if (outcome.code == RESULT_INVALID) request_set_fault(head, "the path has a bad percent-encoding");
     if (mark != NULL) take_query(head, (struct text){mark + 1, target.size - raw_path.size - 1});
 }
 
@@ -145,7 +142,7 @@ static void take_field(struct request_head *head, const struct field *field, str
     struct text *place = (struct text *)(void *)((char *)head->exchange + field->offset);
     struct text copy;
     if (place->data != NULL && field->rule == FIELD_ONCE) {
-        set_fault(head, "a header field that may stand once is repeated");
+        request_set_fault(head, "a header field that may stand once is repeated");
         return;
     }
     if (place->data != NULL && field->rule == FIELD_LIST) {
@@ -161,47 +158,68 @@ static void take_field(struct request_head *head, const struct field *field, str
 }
 
 static void take_framing(struct request_head *head, struct text *place, struct text value) {
-    if (place->data != NULL) set_fault(head, "a header field that frames the body is repeated");
+    if (place->data != NULL) request_set_fault(head, "a header field that frames the body is repeated");
     *place = value;
 }
 
-/* RFC 9110, section 5.6.2. Who reads "Transfer-Encoding " as Transfer-Encoding sees another body than we do (RFC 9112, section 5.1). */
-static bool is_token(struct text name) {
-    for (size_t i = 0; i < name.size; i++) {
-        char byte = name.data[i];
-        bool is_word = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
-        if (!is_word && (byte == '\0' || strchr("!#$%&'*+-.^_`|~", byte) == NULL)) return false;
+bool request_is_token(struct text text) {
+    static const bool is_word[256] = {
+        ['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true,         ['&'] = true,         ['\''] = true,
+        ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true,         ['^'] = true,         ['_'] = true,
+        ['`'] = true, ['|'] = true, ['~'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+    };
+    for (size_t i = 0; i < text.size; i++) {
+        if (!is_word[(unsigned char)text.data[i]]) return false;
     }
-    return name.size > 0;
+    return text.size > 0;
 }
 
-/* RFC 9110, section 5.5. */
-static bool ends_line(struct text value) {
-    for (size_t i = 0; i < value.size; i++) {
-        if (value.data[i] == '\r' || value.data[i] == '\n' || value.data[i] == '\0') return true;
+/* Without an early end, so that the compiler looks at many bytes at once: tokens are long. */
+bool request_is_value(struct text text) {
+    unsigned char bad = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        bad |= (unsigned char)((byte < ' ') & (byte != '\t'));
     }
-    return false;
+    return bad == 0;
 }
+
+static void take_connection(struct request_head *head, struct text list) {
+    while (list.size > 0) {
+        const char *comma = memchr(list.data, ',', list.size);
+        struct text option = {list.data, comma != NULL ? (size_t)(comma - list.data) : list.size};
+        size_t step = comma != NULL ? option.size + 1 : option.size;
+        list = (struct text){list.data + step, list.size - step};
+        option = trimmed(option);
+        if (text_equal_ignoring_case(option, TEXT("close"))) head->wants_close = true;
+        if (text_equal_ignoring_case(option, TEXT("keep-alive"))) head->wants_keep_alive = true;
+    }
+}
+
+static bool is_named(struct text name, struct text wanted) { return name.size == wanted.size && text_equal_ignoring_case(name, wanted); }
 
 void request_add_header(struct request_head *head, struct text name, struct text value) {
     value = trimmed(value);
     head->header_bytes += name.size + value.size + 4;
     if (head->header_bytes > LIMIT_HEADER_BYTES) return;
-    if (!is_token(name)) set_fault(head, "the name of a header field is ill-formed");
-    if (ends_line(value)) set_fault(head, "a header field has a line's end or a NUL in it");
-    if (text_equal_ignoring_case(name, TEXT("Host"))) {
+    /* Who reads "Transfer-Encoding " as Transfer-Encoding sees another body than we do (RFC 9112, section 5.1). */
+    if (!request_is_token(name)) request_set_fault(head, "the name of a header field is ill-formed");
+    if (!request_is_value(value)) request_set_fault(head, "a header field has a control character in it");
+    if (is_named(name, TEXT("Host"))) {
         head->host_count++;
-    } else if (text_equal_ignoring_case(name, TEXT("Content-Length"))) {
+    } else if (is_named(name, TEXT("Content-Length"))) {
         take_framing(head, &head->content_length, value);
-    } else if (text_equal_ignoring_case(name, TEXT("Transfer-Encoding"))) {
+    } else if (is_named(name, TEXT("Transfer-Encoding"))) {
         take_framing(head, &head->transfer_encoding, value);
-    } else if (text_equal_ignoring_case(name, TEXT("Expect"))) {
+    } else if (is_named(name, TEXT("Connection"))) {
+        take_connection(head, value);
+    } else if (is_named(name, TEXT("Expect"))) {
         head->expects_continue = text_equal_ignoring_case(value, TEXT("100-continue"));
-    } else if (text_equal_ignoring_case(name, TEXT("X-Request-Id"))) {
+    } else if (is_named(name, TEXT("X-Request-Id"))) {
         if (head->x_request_id.data == NULL) head->x_request_id = value;
     } else {
         for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
-            if (!text_equal_ignoring_case(name, fields[i].name)) continue;
+            if (!is_named(name, fields[i].name)) continue;
             take_field(head, &fields[i], value);
             return;
         }
@@ -280,11 +298,13 @@ static void judge_framing(struct request_head *head, bool is_1_1) {
     uint64_t length = 0;
     if (head->transfer_encoding.data != NULL) {
         exchange->content_length = EXCHANGE_LENGTH_UNKNOWN;
-        if (head->content_length.data != NULL) set_fault(head, "Content-Length beside Transfer-Encoding");
-        if (!is_1_1) set_fault(head, "Transfer-Encoding before HTTP/1.1");
-        if (!text_equal_ignoring_case(head->transfer_encoding, TEXT("chunked"))) set_fault(head, "a Transfer-Encoding other than chunked");
+        if (head->content_length.data != NULL) request_set_fault(head, "Content-Length beside Transfer-Encoding");
+        if (!is_1_1) request_set_fault(head, "Transfer-Encoding before HTTP/1.1");
+        if (!text_equal_ignoring_case(head->transfer_encoding, TEXT("chunked")))
+            request_set_fault(head, "a Transfer-Encoding other than chunked");
     } else if (head->content_length.data != NULL) {
-        if (!result_is_ok(text_parse_unsigned(head->content_length, INT64_MAX, &length))) set_fault(head, "an ill-formed Content-Length");
+        if (!result_is_ok(text_parse_unsigned(head->content_length, INT64_MAX, &length)))
+            request_set_fault(head, "an ill-formed Content-Length");
         exchange->content_length = (int64_t)length;
     }
 }
@@ -293,7 +313,7 @@ bool request_end(struct request_head *head, bool is_1_1, struct id_source *ids, 
     struct exchange *exchange = head->exchange;
     judge_framing(head, is_1_1);
     identify(head, ids, now_us);
-    if (is_1_1 ? head->host_count != 1 : head->host_count > 1) set_fault(head, "not exactly one Host");
+    if (is_1_1 ? head->host_count != 1 : head->host_count > 1) request_set_fault(head, "not exactly one Host");
     if (head->header_bytes > LIMIT_HEADER_BYTES) {
         problem_reply(exchange, &problem_headers_too_large, "the header section is limited to %u bytes", LIMIT_HEADER_BYTES);
     } else if (head->target_too_long) {

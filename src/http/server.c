@@ -191,10 +191,7 @@ struct result server_start(const struct http_service *service, const struct serv
     }
     bool is_ready = true;
     for (size_t i = 0; i < server->loop_count; i++) {
-        if (!is_ready || !result_is_ok(loop_init(&server->loops[i], fds[i]))) {
-            is_ready = false;
-            if (server->loops[i].daemon == NULL) close(fds[i]);
-        }
+        if (!result_is_ok(loop_init(&server->loops[i], fds[i]))) is_ready = false; /* all of them: each has its socket to close */
     }
     if (!is_ready || !start_threads(server)) {
         LOG(LOG_ERROR, "loops_failed", LOG_STRING("error", strerror(errno)));

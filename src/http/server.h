@@ -1,8 +1,8 @@
-/* libmicrohttpd behind our own epoll loops: one daemon and one thread per loop, SO_REUSEPORT, nothing shared between loops.
+/* HTTP/1.1 (RFC 9112) over epoll: one thread and one listening socket (SO_REUSEPORT) per loop, nothing shared between loops; loop.h says how.
  *
- * Each loop waits on MHD's epoll descriptor and on its waker, runs MHD, takes what came back (queue), answers it, and sweeps timeouts.
+ * Everything is answered with a document of ours, also what can't be read as a request: 400 and Connection: close.
  * SIGTERM: server_drain stops listening, answers every accepted request, refuses later ones on open connections with 503 shutting_down and
- * Connection: close, and returns when all is answered or the deadline passed. Timeouts: head (10 s from its first line), body (20 s), idle
+ * Connection: close, and returns when all is answered or the deadline passed. Timeouts: head (10 s from its first byte), body (20 s), idle
  * keep-alive (75 s); a connection that breaks one is closed. Exchanges that wait elsewhere have no timeout here: their owner answers. */
 #pragma once
 

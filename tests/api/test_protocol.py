@@ -43,6 +43,15 @@ def chunks(data, size=10_000):
         yield data[start:start + size]
 
 
+def assert_refused(answer, status, code):
+    """By the connection itself, before any route: a problem document like every other, and the end of the connection."""
+    assert answer is not None and answer.status == status, answer and answer.head
+    assert answer.header("Content-Type") == "application/problem+json" and answer.header("Connection") == "close"
+    problem = json.loads(answer.body)
+    assert problem["code"] == code and problem["status"] == status and problem["request_id"] == answer.header("X-Request-Id")
+    assert problem["type"] == f"urn:hamyan:problem:{code}" and problem["detail"] and answer.header("Cache-Control") == "no-store"
+
+
 # ---- routes and methods ----
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/v1/nothing", "/healthz/", "/V1/wallet", "/v1/wallet/", "//v1/wallet", "/v1/%2e%2e/healthz", "/admin"])
@@ -188,9 +197,11 @@ def test_headers_over_the_limit(world, service):
         answer = world.raw(service, "GET", "/healthz", {"X-Filling": "a" * size})
         assert answer.status == 431 and json.loads(answer.body)["code"] == "headers_too_large"
     for size in (HEADER_LIMIT * 2, HEADER_LIMIT * 20):
-        assert ask(world.service(service).port, request_bytes("GET", "/healthz", {"X-Filling": "a" * size})).status == 431
-    many = [(f"X-Filling-{index}", "a" * 40) for index in range(600)]
-    assert ask(world.service(service).port, request_bytes("GET", "/healthz", many)).status == 431
+        assert_refused(ask(world.service(service).port, request_bytes("GET", "/healthz", {"X-Filling": "a" * size})), 431, "headers_too_large")
+    for many in ([(f"X-Filling-{index}", "a" * 40) for index in range(600)], [("X", "")] * 5000):
+        assert_refused(ask(world.service(service).port, request_bytes("GET", "/healthz", many)), 431, "headers_too_large")
+    few = [("X", "")] * 3000
+    assert ask(world.service(service).port, request_bytes("GET", "/healthz", few)).status == 200
 
 
 def test_targets_over_the_limit(world, service):
@@ -260,36 +271,96 @@ def test_a_garbage_trace_harms_nothing(client, garbage):
     request_bytes("GET", "/v1/wallet", [("Authorization", "Bearer a"), ("Authorization", "Bearer b")]),
     request_bytes("POST", "/v1/users", [("Content-Type", "application/json"), ("Transfer-Encoding ", "chunked")]) + b"2\r\n{}\r\n0\r\n\r\n",
     request_bytes("GET", "/healthz", [("X-A", "a\rX-B: b")]),
+    request_bytes("GET", "/healthz", [("X-A", "a\r\n b")]),
+    request_bytes("GET", "/healthz", [("X-A", "a\0b")]),
+    request_bytes("GET", "/healthz\0?" + "a=1&" * 900),
+    request_bytes("GET", "/healthz").replace(b"\r\n", b"\n"),
+    request_bytes("GET", "/healthz").replace(b"\r\n\r\n", b"\r\n\rX\r\n\r\n"),
+    request_bytes("GET", " /healthz"),
+    request_bytes("GET", "/healthz#part"),
+    request_bytes("GET", "/healthz", version="HTTP/9.9"),
+    request_bytes("GET", "/healthz", version="HTTP/1.1 "),
+    request_bytes("CONNECT", "127.0.0.1:443"),
+    request_bytes("G@T", "/healthz"),
+    request_bytes("POST", "/v1/users", [("Content-Type", "application/json"), ("Transfer-Encoding", "gzip, chunked")]) + b"0\r\n\r\n",
+    request_bytes("POST", "/v1/users", [("Transfer-Encoding", "chunked")], version="HTTP/1.0") + b"0\r\n\r\n",
+    b"GET\r\n\r\n", b"GET /healthz\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x00" * 1000 + b"\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
 ], ids=["no host", "two hosts", "two lengths", "length and chunks", "negative length", "length in words", "cut escape", "NUL", "bad escape", "not UTF-8",
-        "two tokens", "blank before the colon", "bare CR"])
+        "two tokens", "blank before the colon", "bare CR", "folded line", "NUL in a field", "NUL before a query", "bare LFs", "bare CR for the end", "two blanks",
+        "fragment", "HTTP/9.9", "blank behind the version", "CONNECT", "no method", "other coding", "chunks in HTTP/1.0", "a word", "HTTP/0.9", "HTTP/2",
+        "NULs", "TLS"])
 def test_bad_requests(world, data):
-    answer = ask(world.pair.wallet.port, data)
-    assert answer is None or answer.status == 400, answer.head
+    assert_refused(ask(world.pair.wallet.port, data), 400, "bad_request")
     assert world.wallet.get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize("body", [
+    b"2\r\n{}XY0\r\n\r\n", b"2\n{}\n0\n\n", b"2\rX{}\r\n0\r\n\r\n", b"2 \r\n{}\r\n0\r\n\r\n", b"0x2\r\n{}\r\n0\r\n\r\n", b"+2\r\n{}\r\n0\r\n\r\n",
+    b"fffffffffffffffff\r\n{}", b"zz\r\n", b"\r\n2\r\n{}", b"2;\0\r\n{}\r\n", b"2;" + b"x" * 2000, b"0\r\nX : y\r\n\r\n", b"0\r\nX: y\r\n z\r\n\r\n",
+    b"0\r\n" + b"X: y\r\n" * 5000,
+], ids=["no end of data", "bare LFs", "bare CR", "blank", "0x", "sign", "too large", "no number", "empty line", "NUL", "long extension", "blank before the colon",
+        "folded trailer", "many trailers"])
+def test_bad_chunks(world, body):
+    """What a proxy before us might read in another way, with a request hidden behind it."""
+    head = request_bytes("POST", "/v1/users", {"Content-Type": "application/json", "Transfer-Encoding": "chunked"})
+    with RawConnection(world.pair.wallet.port) as connection:
+        connection.send(head + body + request_bytes("GET", "/healthz"))
+        assert_refused(connection.read_answer(), 400, "bad_request")
+        assert connection.is_closed()
+
+
+@pytest.mark.parametrize("body", [b"2\r\n{}\r\n0\r\n\r\n", b"0002;a=b;c\r\n{}\r\n000\r\nX: y\r\nContent-Type: z\r\n\r\n", b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"])
+def test_good_chunks(world, body):
+    head = request_bytes("POST", "/v1/users", {"Content-Type": "application/json", "Transfer-Encoding": "chunked"})
+    with RawConnection(world.pair.wallet.port) as connection:
+        connection.send(head + body + request_bytes("GET", "/healthz"))
+        assert connection.read_answer().status == 422
+        assert connection.read_answer().status == 200
+
+
 def test_a_query_of_many_parameters_is_answered_at_once(world, service):
-    """libmicrohttpd's table of them did not fit into its pool: no answer, and the service ended when the connection did."""
     for query in ("a=1&" * 1000, "a&" * 2000, "&" * 4000):
         assert world.raw(service, "GET", f"/healthz?{query}").status == 200
+    answer = world.raw(service, "GET", "/healthz?" + "a=1&" * 10_000)
+    assert answer.status == 414 and json.loads(answer.body)["code"] == "uri_too_long"
 
 
-def test_a_query_behind_a_nul_harms_nobody_else(tmp_path):
-    wallet = Wallet(tmp_path, "--head-timeout", 200).init().start()
-    try:
-        for rest in (b"", b"Host: a\r\n\r\n"):
-            with RawConnection(wallet.port) as connection:
-                connection.send(b"GET /healthz\0?" + b"a=1&" * 900 + b" HTTP/1.1\r\n" + rest)
-                assert connection.is_closed()
-    finally:
-        wallet.end()
+@pytest.mark.parametrize("field, closes", [("close", True), ("Close", True), ("te, close", True), ("close ,x", True), ("closer", False), ("keep-alive", False)])
+def test_connection_close_in_any_list(world, service, field, closes):
+    with RawConnection(world.service(service).port) as connection:
+        connection.send(request_bytes("GET", "/healthz", {"Connection": field}))
+        answer = connection.read_answer()
+        assert answer.status == 200 and (answer.header("Connection") == "close") == closes
+        if closes:
+            assert connection.is_closed()
+        else:
+            connection.send(request_bytes("GET", "/healthz"))
+            assert connection.read_answer().status == 200
+
+
+def test_http_1_0_keeps_alive_when_asked(world, service):
+    with RawConnection(world.service(service).port) as connection:
+        for _ in range(2):
+            connection.send(request_bytes("GET", "/healthz", {"Connection": "keep-alive"}, version="HTTP/1.0"))
+            answer = connection.read_answer()
+            assert answer.status == 200 and answer.header("Connection") == "keep-alive"
+
+
+def test_absolute_form(world, service):
+    port = world.service(service).port
+    assert ask(port, request_bytes("GET", f"http://127.0.0.1:{port}/healthz?a=b")).status == 200
+    assert ask(port, request_bytes("OPTIONS", "*")).status == 404
+
+
+def test_each_answer_says_when(client):
+    answer = client.get("/healthz")
+    assert re.fullmatch(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", answer.headers["Date"])
 
 
 @pytest.mark.parametrize("data", [
-    b"\r\n\r\n", b"GET\r\n\r\n", b"GET /healthz\r\n\r\n", b"GET /healthz HTTP/9.9\r\nHost: a\r\n\r\n", b"\x00" * 1000 + b"\r\n\r\n",
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20 + b"\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n",
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-], ids=["empty", "a word", "HTTP/0.9", "HTTP/9.9", "NULs", "TLS", "bad header", "HTTP/2"])
+    b"\r\n\r\n", b"\r", b"GET", b"GET /healthz HTTP/1.1\r\nHost: a\r\n", b"GET /healthz HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n", b"\xff" * 100_000,
+], ids=["empty", "half an empty line", "half a word", "half a head", "bad header", "noise"])
 def test_noise_is_survived(world, data):
     with RawConnection(world.pair.wallet.port, deadline_s=1) as connection:
         connection.send(data)
@@ -305,6 +376,28 @@ def test_pipelined_requests_are_answered_in_order(world, service):
     with RawConnection(world.service(service).port) as connection:
         connection.send(b"".join(request_bytes("GET", "/healthz", {"X-Request-Id": f"number-{index}"}) for index in range(20)))
         assert [connection.read_answer().header("X-Request-Id") for _ in range(20)] == [f"number-{index}" for index in range(20)]
+
+
+def test_a_request_behind_one_that_waits_for_the_disk(world):
+    campaign, user = world.operator.campaign(places=1), world.user()
+    body = json.dumps({"code": campaign["code"], "phone": user.phone}).encode()
+    redemption = request_bytes("POST", "/v1/redemptions", {"Content-Type": "application/json", "Authorization": f"Bearer {user.token}"}, body)
+    with RawConnection(world.pair.discount.port) as connection:
+        connection.send(request_bytes("GET", "/nothing") + redemption + request_bytes("GET", "/healthz") + redemption)
+        assert [connection.read_answer().status for _ in range(4)] == [404, 201, 200, 200]
+
+
+def test_an_answer_that_is_read_slowly(world, service):
+    """More than the sockets' buffers take, behind others on the same connection, while other connections are served."""
+    port = world.service(service).port
+    path = "/docs/swagger-ui-bundle.js"
+    whole = ask(port, request_bytes("GET", path))
+    assert whole.status == 200 and len(whole.body) > 100_000
+    with RawConnection(port) as connection:
+        connection.send(request_bytes("GET", path) * 8 + request_bytes("HEAD", path))
+        assert ask(port, request_bytes("GET", "/healthz")).status == 200
+        assert all(connection.read_answer().body == whole.body for _ in range(8))
+        assert int(connection.read_answer("HEAD").header("Content-Length")) == len(whole.body)
 
 
 def test_a_request_in_single_bytes(world):

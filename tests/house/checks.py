@@ -30,7 +30,7 @@ GENERATED_HEADERS = {"wallet": {"wallet_schema.h"}, "discount": {"discount_schem
 THIRD_PARTY = {
     "jansson.h": "tests",
     "sodium.h": "src/base",
-    "microhttpd.h": "src/http",
+    "http_parser.h": "tests",
     "curl/": "src/http",
     "cjose/": "src/auth",
     "openssl/": "src/auth",

@@ -39,7 +39,7 @@ CASES = [
     (checks.check_layers, "tests/unit/http/test_a.c", '#include "store/store.h"\n', '#include "http/a.h"\n'),
     (checks.check_layers, "tests/unit/base/test_a.c", '#include "absent.h"\n', '#include "test_a.c"\n'),
     (checks.check_layers, "src/discount/a.c", '#include "wallet_schema.h"\n', '#include "discount_schema.h"\n'),
-    (checks.check_third_party, "src/http/a.c", "#include <jansson.h>\n", "#include <microhttpd.h>\n"),
+    (checks.check_third_party, "src/http/a.c", "#include <http_parser.h>\n", "#include <curl/curl.h>\n"),
     (checks.check_third_party, "src/store/a.c", "#include <sqlite3.h>\n", "#include <stdio.h>\n"),
     (checks.check_third_party, "sim/disk.c", "#include <sqlite3.h>\n", "#include <stdio.h>\n"),
     (checks.check_third_party, "src/wallet/a.c", "#include <cjose/jwk.h>\n", "#include <string.h>\n"),

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -16,7 +17,8 @@
 
 #include "base/log.h"
 
-#define TOY_AWAY_MAX 4096
+#define TOY_AWAY_MAX  4096
+#define TOY_BIG_BYTES (8u * 1024 * 1024) /* more than both sockets' buffers take */
 
 struct toy {
     struct http_service service;
@@ -28,7 +30,7 @@ struct toy {
     struct exchange *away[TOY_AWAY_MAX];
     size_t away_count;
     bool is_open, is_over;
-    atomic_int started, stopped, asked;
+    atomic_int started, stopped, asked, rounds;
     sem_t blocked, unblock;
 };
 
@@ -36,6 +38,16 @@ static inline struct toy *toy_of(struct exchange *exchange) { return exchange->s
 
 static inline void toy_reply(struct exchange *exchange) {
     reply_json(exchange, 200, TEXT("{\"ok\":true}"));
+    exchange_finish(exchange);
+}
+
+static inline char toy_big_byte(size_t at) { return (char)('a' + at % 23); }
+
+static inline void toy_big(struct exchange *exchange) {
+    char *bytes = arena_take(&exchange->arena, TOY_BIG_BYTES);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < TOY_BIG_BYTES; i++) bytes[i] = toy_big_byte(i);
+    reply_set(exchange, 200, "text/plain", (struct text){bytes, TOY_BIG_BYTES});
     exchange_finish(exchange);
 }
 
@@ -104,6 +116,12 @@ static inline enum route_admission toy_authorize(struct exchange *exchange) {
 
 static const struct route toy_routes[] = {
     {.method = "GET", .path = "/fast", .scope = SCOPE_PUBLIC, .handle = toy_reply},
+    {.method = "GET",
+     .path = "/big",
+     .scope = SCOPE_PUBLIC,
+     .produces = "*/*",
+     .arena_limit_bytes = TOY_BIG_BYTES + 65536,
+     .handle = toy_big},
     {.method = "GET", .path = "/away", .scope = SCOPE_PUBLIC, .handle = toy_hand_away},
     {.method = "POST", .path = "/echo", .scope = SCOPE_PUBLIC, .flags = ROUTE_BODY_JSON, .handle = toy_echo},
     {.method = "POST", .path = "/owned", .scope = SCOPE_USER, .flags = ROUTE_BODY_JSON, .handle = toy_echo},
@@ -138,6 +156,7 @@ static inline void *toy_work(void *context) {
 
 static inline void toy_loop_started(void *self, size_t index) { atomic_fetch_add(&((struct toy *)self)->started, 1 + 0 * (int)index); }
 static inline void toy_loop_stopped(void *self, size_t index) { atomic_fetch_add(&((struct toy *)self)->stopped, 1 + 0 * (int)index); }
+static inline void toy_round_ended(void *self, size_t index) { atomic_fetch_add(&((struct toy *)self)->rounds, 1 + 0 * (int)index); }
 
 static inline struct toy *toy_start(const struct server_options *options) {
     struct toy *toy = calloc(1, sizeof(*toy));
@@ -156,7 +175,8 @@ static inline struct toy *toy_start(const struct server_options *options) {
                                          .clock = &clock_system,
                                          .authorize = toy_authorize,
                                          .loop_started = toy_loop_started,
-                                         .loop_stopped = toy_loop_stopped};
+                                         .loop_stopped = toy_loop_stopped,
+                                         .round_ended = toy_round_ended};
     assert_int_equal(pthread_create(&toy->worker, NULL, toy_work, toy), 0);
     assert_int_equal(server_start(&toy->service, options, &toy->server).code, RESULT_OK);
     return toy;
@@ -270,3 +290,16 @@ static inline bool toy_still_listens(int fd) {
     static const char more[1024];
     return toy_try_send(fd, more, sizeof(more)) && toy_try_send(fd, more, sizeof(more));
 }
+
+static inline struct server_options toy_options(void) { return (struct server_options){.listen = {.host = "127.0.0.1"}, .loop_count = 1}; }
+
+static inline void toy_expect(int fd, const char *request, int status) {
+    toy_send(fd, request);
+    struct toy_answer answer = toy_receive(fd);
+    assert_int_equal(answer.status, status);
+    assert_non_null(strcasestr(answer.text, "\r\nX-Request-Id: "));
+    assert_non_null(strcasestr(answer.text, "\r\nX-Content-Type-Options: nosniff"));
+    assert_non_null(strcasestr(answer.text, "\r\nCache-Control: no-store"));
+}
+
+#define TOY_JSON_HEAD "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
