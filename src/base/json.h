@@ -57,9 +57,8 @@ const struct json_value *json_get(const struct json_value *object, const char *n
 struct text json_text(const struct json_value *value);                        /* data is NULL when the value is, or is no text */
 struct text json_get_text(const struct json_value *object, const char *name); /* empty when absent or no text */
 int64_t json_get_integer(const struct json_value *object, const char *name, int64_t when_absent);
-struct text
-json_dump(struct arena *arena,
-          const struct json_value *value); /* compact, members sorted: equal values, equal bytes; data is NULL when the limit is reached */
+/* Compact, members sorted: equal values, equal bytes; data is NULL when the arena's limit is reached. */
+struct text json_dump(struct arena *arena, const struct json_value *value);
 
 /* Writing. Commas are set by the writer; texts are escaped; money and ids are written as the contract says. */
 struct json_writer {

@@ -8,17 +8,21 @@
 
 #define PREFIX_BYTES 40 /* "items[999].", whatever a size_t may hold */
 
-static void read_metadata(struct exchange *exchange, const struct json_value *metadata, const char *prefix, struct credit_item *item,
+/* False: no room. */
+static bool read_metadata(struct exchange *exchange, const struct json_value *metadata, const char *prefix, struct credit_item *item,
                           struct faults *faults) {
     char field[PREFIX_BYTES + 16];
     item->metadata = json_dump(&exchange->arena, metadata);
+    if (item->metadata.data == NULL) return false;
     snprintf(field, sizeof field, "%smetadata", prefix);
     if (item->metadata.size > LIMIT_METADATA_BYTES) {
         faults_add(faults, field, "too_long", "must be at most %u bytes as compact JSON", LIMIT_METADATA_BYTES);
     }
+    return true;
 }
 
-static void read_item(struct exchange *exchange, const struct json_value *value, size_t index, struct credit_item *item,
+/* False: no room. */
+static bool read_item(struct exchange *exchange, const struct json_value *value, size_t index, struct credit_item *item,
                       struct faults *faults) {
     char prefix[PREFIX_BYTES];
     snprintf(prefix, sizeof prefix, "items[%zu].", index);
@@ -36,12 +40,12 @@ static void read_item(struct exchange *exchange, const struct json_value *value,
     if (!json_is_object(value)) {
         prefix[snprintf(prefix, sizeof prefix, "items[%zu]", index)] = '\0';
         faults_add(faults, prefix, "wrong_type", "must be an object");
-        return;
+        return true;
     }
     json_read(value, prefix, members, ARRAY_COUNT(members), faults);
     if (has_reference) reference_check(item->reference, REFERENCE_ANY, prefix, "reference", faults);
     if (has_fund) reference_check(item->fund, REFERENCE_FUND, prefix, "fund", faults);
-    if (metadata != NULL) read_metadata(exchange, metadata, prefix, item, faults);
+    return metadata == NULL || read_metadata(exchange, metadata, prefix, item, faults);
 }
 
 /* The parser's texts go with the document: what the store needs is copied. */
@@ -64,11 +68,12 @@ static bool read_items(struct exchange *exchange, const struct json_value *body,
     size_t count = json_array_count(array);
     struct credit_item *items = ARENA_NEW_ARRAY(&exchange->arena, struct credit_item, count);
     struct credit_outcome *outcomes = ARENA_NEW_ARRAY(&exchange->arena, struct credit_outcome, count);
-    if (items == NULL || outcomes == NULL) {
+    bool has_room = items != NULL && outcomes != NULL;
+    for (size_t i = 0; i < count && has_room; i++) has_room = read_item(exchange, json_array_item(array, i), i, &items[i], faults);
+    if (!has_room) {
         flow_refuse(exchange, &problem_overloaded, NULL);
         return false;
     }
-    for (size_t i = 0; i < count; i++) read_item(exchange, json_array_item(array, i), i, &items[i], faults);
     if (flow_refuse_faults(exchange, faults)) return false;
     for (size_t i = 0; i < count; i++) {
         if (!keep_item(exchange, &items[i])) return false;
