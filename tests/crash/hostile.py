@@ -59,6 +59,18 @@ class HostileWallet:
             "never authorised": lambda: (401, {"code": "invalid_token"}),
             "moved away": lambda: (302, {}),
             "refused as a whole": lambda: (422, {"code": "validation_failed"}),
+            "nothing": lambda: (200, b""),
+            "null": lambda: (200, b"null"),
+            "said twice": lambda: (200, json.dumps(self.pay(items)).encode()[:-1] + b', "items": []}'),
+            "a status said twice": lambda: (200, json.dumps(self.pay(items)).encode().replace(b'"status":', b'"status": "rejected", "status":')),
+            "a status of a wrong type": lambda: (200, {"items": [{**item, "status": True} for item in self.pay(items)["items"]]}),
+            "a transaction of a wrong type": lambda: (200, {"items": [{**item, "transaction_id": 7} for item in self.pay(items)["items"]]}),
+            "no content": lambda: (self.pay(items) and 204, b""),
+            "accepted": lambda: (202, self.pay(items)),
+            "a number beyond reading": lambda: (200, {"items": [{**item, "balance_after": -(1 << 70)} for item in self.pay(items)["items"]]}),
+            "in another order": lambda: (200, {"items": self.pay(items)["items"][::-1]}),
+            "with lies about amounts and times": lambda: (200, {"items": [{**item, "amount": 1, "balance_after": -5, "created_at": "tomorrow"}
+                                                                          for item in self.pay(items)["items"]]}),
             "huge": lambda: (200, (b" " * (1 << 20) for _ in range(64))),
             "deep": lambda: (200, b"[" * 1_000_000),
             "slow drip": lambda: (200, self.drip()),
@@ -76,7 +88,9 @@ class HostileWallet:
 
 MOODS = ("not JSON", "cut JSON", "no items", "items of a wrong type", "one too few", "one too many", "unknown references", "the same reference for all",
          "unknown status", "no transaction", "transaction zero", "rejected with an unknown code", "rejected without a code", "fund exhausted", "a problem",
-         "never authorised", "moved away", "refused as a whole", "huge", "deep", "slow drip", "closed in the middle", "paid and then closed")
+         "never authorised", "moved away", "refused as a whole", "nothing", "null", "said twice", "a status said twice", "a status of a wrong type",
+         "a transaction of a wrong type", "no content", "accepted", "a number beyond reading", "huge", "deep", "slow drip", "closed in the middle", "paid and then closed")
+HARMLESS = ("in another order", "with lies about amounts and times")  # Discount knows the order by the references, and asks nobody for its amounts
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -42,9 +42,8 @@ def claim(wallet, discount, code, count):
         assert json.loads(answer.body)["status"] == "claimed"
 
 
-@pytest.mark.parametrize("mood", hostile.MOODS)
-def test_no_claim_is_lost_nor_called_paid(scene, mood):
-    wallet, discount, operator = scene
+def begin(wallet, operator, mood):
+    """A campaign whose fund Wallet has confirmed, and a function that reads its report."""
     wallet.set_mood("honest")
     body = {"name": mood, "kind": "wallet_credit", "code": f"M{uuid.uuid4().hex[:12]}", "credit": {"amount": CREDIT, "currency": "IRT"},
             "max_redemptions": CLAIMS}
@@ -55,6 +54,29 @@ def test_no_claim_is_lost_nor_called_paid(scene, mood):
 
     wait_until(lambda: campaign["id"] in wallet.funds, "the fund")
     wallet.set_mood(mood)
+    return campaign, report
+
+
+@pytest.mark.parametrize("mood", hostile.HARMLESS)
+def test_what_is_odd_and_right_is_believed(scene, mood):
+    wallet, discount, operator = scene
+    campaign, report = begin(wallet, operator, mood)
+    requests = [people.Person(new_phone()) for _ in range(CLAIMS)]
+    for person in requests:
+        person.token = wallet.token(str(uuid.uuid4()), person.phone)
+    answers = at_once(discount.port, [person.redemption(campaign["code"]) for person in requests])
+    assert all(answer.status in (201, 202) for answer in answers)
+    wait_until(lambda: report()["pending"] == 0, "settled")
+    seen = report()
+    assert (seen["redeemed"], seen["credited"], seen["failed"]) == (CLAIMS, CLAIMS, 0)
+    for winner in operator.get(f"/v1/campaigns/{campaign['id']}/redemptions").json()["data"]:
+        assert wallet.paid[winner["id"]] == (winner["user_id"], CREDIT, winner["transaction_id"])
+
+
+@pytest.mark.parametrize("mood", hostile.MOODS)
+def test_no_claim_is_lost_nor_called_paid(scene, mood):
+    wallet, discount, operator = scene
+    campaign, report = begin(wallet, operator, mood)
     claim(wallet, discount, campaign["code"], CLAIMS)
     wait_until(lambda: wallet.calls >= (1 if mood == "slow drip" else 3), "tries")
     seen = report()
