@@ -26,8 +26,9 @@ struct recent_claim {
 struct engine {
     struct rows rows;
     struct board *board;
-    struct recent_claim *recents; /* [RECENTS_MAX] */
-    struct recent_claim *free_recent;
+    struct recent_claim *recents;     /* [RECENTS_MAX] */
+    struct recent_claim *free_recent; /* given back */
+    size_t recent_count;              /* ever taken: what comes behind them is memory that nobody has touched */
     struct map recents_by_id;
     struct working_set set;
     struct saved_counts *saved; /* [LIMIT_CAMPAIGNS] */
@@ -84,10 +85,6 @@ static struct result load_board(struct engine *engine) {
 static struct result init_recents(struct engine *engine) {
     engine->recents = calloc(RECENTS_MAX, sizeof *engine->recents);
     if (engine->recents == NULL) return result_error(RESULT_FULL);
-    for (size_t i = RECENTS_MAX; i > 0; i--) {
-        engine->recents[i - 1].next_free = engine->free_recent;
-        engine->free_recent = &engine->recents[i - 1];
-    }
     return map_init(&engine->recents_by_id, RECENTS_MAX);
 }
 
@@ -338,6 +335,13 @@ static void engine_rollback(void *self) {
     engine->is_stale = !PLANTED(WORKING_SET_KEPT_AFTER_ROLLBACK);
 }
 
+static struct recent_claim *take_recent(struct engine *engine) {
+    struct recent_claim *recent = engine->free_recent;
+    if (recent == NULL) return engine->recent_count < RECENTS_MAX ? &engine->recents[engine->recent_count++] : NULL;
+    engine->free_recent = recent->next_free;
+    return recent;
+}
+
 /* It is committed: a new claim is remembered until it is settled. */
 static void note_recent(struct engine *engine, const struct redemption *redemption) {
     if (redemption->status != REDEMPTION_CLAIMED) {
@@ -347,9 +351,8 @@ static void note_recent(struct engine *engine, const struct redemption *redempti
         engine->free_recent = recent;
         return;
     }
-    struct recent_claim *recent = engine->free_recent;
+    struct recent_claim *recent = take_recent(engine);
     if (recent == NULL) return;
-    engine->free_recent = recent->next_free;
     recent->redemption = *redemption;
     recent->redemption.is_new = recent->redemption.is_changed = false;
     CHECK(result_is_ok(map_put(&engine->recents_by_id, key_of(&recent->redemption.id), recent)));
