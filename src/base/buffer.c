@@ -36,13 +36,6 @@ char *buffer_grow(struct buffer *buffer, size_t more_bytes) {
     return NULL;
 }
 
-void buffer_append(struct buffer *buffer, struct text text) {
-    char *at = text.size == 0 ? NULL : buffer_reserve(buffer, text.size);
-    if (at == NULL) return;
-    memcpy(at, text.data, text.size);
-    buffer->size += text.size;
-}
-
 void buffer_append_integer(struct buffer *buffer, int64_t value) {
     char digits[INTEGER_BYTES];
     size_t at = sizeof digits;

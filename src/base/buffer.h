@@ -19,7 +19,12 @@ static inline char *buffer_reserve(struct buffer *buffer, size_t more_bytes) {
     return buffer->data + buffer->size;
 }
 static inline void buffer_end_at(struct buffer *buffer, const char *end) { buffer->size = (size_t)(end - buffer->data); }
-void buffer_append(struct buffer *buffer, struct text text);
+static inline void buffer_append(struct buffer *buffer, struct text text) {
+    char *at = text.size == 0 ? NULL : buffer_reserve(buffer, text.size);
+    if (at == NULL) return;
+    memcpy(at, text.data, text.size);
+    buffer->size += text.size;
+}
 static inline void buffer_append_byte(struct buffer *buffer, char byte) {
     char *at = buffer_reserve(buffer, 1);
     if (at == NULL) return;

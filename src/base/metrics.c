@@ -40,17 +40,12 @@ static int64_t bucket_bound(bool is_duration, size_t index) {
 }
 
 static size_t bucket_of(bool is_duration, int64_t value) {
-    size_t low = 0;
-    size_t high = BUCKET_OVERFLOW;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (value <= bucket_bound(is_duration, middle)) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return low;
+    if (value <= bucket_bound(is_duration, 0)) return 0;
+    /* The largest power of two below the value, and the bucket behind that which ends there. */
+    size_t power = 63u - (size_t)__builtin_clzll((uint64_t)value - 1);
+    size_t index = is_duration ? 2 * (power - 4) + 1 : power + 1;
+    if (is_duration && index < BUCKET_OVERFLOW && value > bucket_bound(true, index)) index++;
+    return index < BUCKET_OVERFLOW ? index : BUCKET_OVERFLOW;
 }
 
 void metric_observe(struct metric *metric, int64_t value) {

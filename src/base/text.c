@@ -1,18 +1,17 @@
 #include "base/text.h"
 
-#include <string.h>
+#define TOP_BITS UINT64_C(0x8080808080808080) /* of eight bytes: none is set in ASCII */
 
 struct text text_of(const char *terminated) {
     if (terminated == NULL) return (struct text){"", 0};
     return (struct text){terminated, strlen(terminated)};
 }
 
-bool text_equal(struct text a, struct text b) { return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0); }
-
 static char ascii_lower(char byte) { return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte; }
 
 bool text_equal_ignoring_case(struct text a, struct text b) {
     if (a.size != b.size) return false;
+    if (text_equal(a, b)) return true; /* nearly always written as we write it */
     for (size_t i = 0; i < a.size; i++) {
         if (ascii_lower(a.data[i]) != ascii_lower(b.data[i])) return false;
     }
@@ -74,7 +73,12 @@ struct text text_cut(struct text text, size_t max_bytes) {
 }
 
 struct result text_count_characters(struct text text, size_t *ret_count) {
-    size_t count = 0, offset = 0;
+    size_t offset = 0;
+    for (uint64_t word; text.size - offset >= sizeof word; offset += sizeof word) {
+        memcpy(&word, text.data + offset, sizeof word);
+        if ((word & TOP_BITS) != 0) break;
+    }
+    size_t count = offset;
     while (offset < text.size) {
         uint32_t character;
         if ((unsigned char)text.data[offset] < 0x80) {
@@ -104,14 +108,18 @@ struct result text_parse_unsigned(struct text text, uint64_t max, uint64_t *ret_
 }
 
 /* What keyboards and copied messages put between the parts of a number or code. */
-static bool is_separator(uint32_t character) {
+static const bool is_ascii_separator[128] = {
+    [0x09 ... 0x0D] = true, [' '] = true, ['('] = true, [')'] = true, ['-'] = true,
+    ['.'] = true,           ['['] = true, [']'] = true, ['{'] = true, ['}'] = true,
+};
+
+static bool is_wide_separator(uint32_t character) {
     static const struct {
         uint32_t first, last;
     } ranges[] = {
-        {0x09, 0x0D},     {0x20, 0x20},     {'(', ')'},       {'-', '.'},       {'[', '['},       {']', ']'},       {'{', '{'},
-        {'}', '}'},       {0x85, 0x85},     {0xA0, 0xA0},     {0xAD, 0xAD},     {0xB7, 0xB7},     {0x061C, 0x061C}, {0x0640, 0x0640},
-        {0x06D4, 0x06D4}, {0x1680, 0x1680}, {0x2000, 0x2015}, {0x2024, 0x2024}, {0x2028, 0x202F}, {0x205F, 0x2060}, {0x2066, 0x2069},
-        {0x2212, 0x2212}, {0x3000, 0x3000}, {0xFE58, 0xFE58}, {0xFE63, 0xFE63}, {0xFEFF, 0xFEFF}, {0xFF0D, 0xFF0D},
+        {0x85, 0x85},     {0xA0, 0xA0},     {0xAD, 0xAD},     {0xB7, 0xB7},     {0x061C, 0x061C}, {0x0640, 0x0640}, {0x06D4, 0x06D4},
+        {0x1680, 0x1680}, {0x2000, 0x2015}, {0x2024, 0x2024}, {0x2028, 0x202F}, {0x205F, 0x2060}, {0x2066, 0x2069}, {0x2212, 0x2212},
+        {0x3000, 0x3000}, {0xFE58, 0xFE58}, {0xFE63, 0xFE63}, {0xFEFF, 0xFEFF}, {0xFF0D, 0xFF0D},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0] && ranges[i].first <= character; i++) {
         if (character <= ranges[i].last) return true;
@@ -119,22 +127,31 @@ static bool is_separator(uint32_t character) {
     return false;
 }
 
-static uint32_t fold_character(uint32_t character, bool upper) {
+static uint32_t fold_wide(uint32_t character) {
     if (character >= 0x06F0 && character <= 0x06F9) return '0' + (character - 0x06F0); /* Persian */
     if (character >= 0x0660 && character <= 0x0669) return '0' + (character - 0x0660); /* Arabic-Indic */
-    if (upper && character >= 'a' && character <= 'z') return character - ('a' - 'A');
     return character;
 }
+
+static char fold_ascii(unsigned char byte, bool upper) { return (char)(upper && byte >= 'a' && byte <= 'z' ? byte - ('a' - 'A') : byte); }
 
 struct result text_fold(struct text text, struct text_folding folding, char *buffer, size_t capacity, size_t *ret_size) {
     size_t size = 0, offset = 0;
     while (offset < text.size) {
-        size_t start = offset;
-        uint32_t character;
-        TRY(text_next_character(text, &offset, &character));
-        if (folding.drop_separators && is_separator(character)) continue;
-        uint32_t folded = fold_character(character, folding.upper);
-        size_t folded_size = folded < 0x80 ? 1 : offset - start;
+        size_t start = offset, folded_size = 1;
+        unsigned char first = (unsigned char)text.data[offset];
+        uint32_t folded;
+        if (first < 0x80) {
+            offset++;
+            if (folding.drop_separators && is_ascii_separator[first]) continue;
+            folded = (unsigned char)fold_ascii(first, folding.upper);
+        } else {
+            uint32_t character;
+            TRY(text_next_character(text, &offset, &character));
+            if (folding.drop_separators && is_wide_separator(character)) continue;
+            folded = fold_wide(character);
+            if (folded >= 0x80) folded_size = offset - start;
+        }
         if (capacity - size < folded_size) return result_error(RESULT_FULL);
         if (folded < 0x80) {
             buffer[size] = (char)folded;

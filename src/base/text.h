@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/result.h"
 
@@ -15,7 +16,9 @@ struct text {
 #define TEXT(literal) ((struct text){(literal), sizeof(literal) - 1})
 
 struct text text_of(const char *terminated); /* NULL gives the empty text */
-bool text_equal(struct text a, struct text b);
+static inline bool text_equal(struct text a, struct text b) {
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
 bool text_equal_ignoring_case(struct text a, struct text b); /* ASCII case only */
 bool text_starts_with(struct text text, struct text prefix);
 bool text_is_printable_ascii(struct text text); /* every byte in 0x20..0x7E */

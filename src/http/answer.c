@@ -152,7 +152,7 @@ static struct text make_head(const struct connection *connection) {
         if (exchange->reply_headers[i].value.size > 0) put_field(&head, name, exchange->reply_headers[i].value);
         if (text_equal_ignoring_case(name, TEXT("Cache-Control"))) has_cache_control = true;
     }
-    if (!has_cache_control) put_field(&head, TEXT("Cache-Control"), TEXT("no-store"));
+    if (!has_cache_control) (void)put(&head, TEXT("Cache-Control: no-store\r\n"));
     put_origin(&head, exchange);
     memcpy(head.bytes + head.size, "\r\n", END_BYTES);
     return (struct text){head.bytes, head.size + END_BYTES};

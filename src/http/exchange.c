@@ -1,5 +1,6 @@
 #include "http/exchange.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -7,7 +8,7 @@
 #include "http/server.h"
 
 void exchange_init(struct exchange *exchange, const struct http_service *service) {
-    memset(exchange, 0, sizeof(*exchange));
+    memset(exchange, 0, offsetof(struct exchange, query));
     exchange->magic = EXCHANGE_MAGIC;
     exchange->state = EXCHANGE_HEAD;
     exchange->service = service;

@@ -47,7 +47,6 @@ struct exchange {
     /* the request; all in the arena, header values trimmed, empty when absent (data is NULL only when absent) */
     struct text method, path, body;
     struct text parameters[EXCHANGE_PARAMETERS_MAX]; /* percent-decoded, in the path's order */
-    struct query_value query[EXCHANGE_QUERY_MAX];
     size_t query_count;
     size_t query_dropped;   /* beyond EXCHANGE_QUERY_MAX: a fault in query_read */
     int64_t content_length; /* declared: 0 no body, EXCHANGE_LENGTH_UNKNOWN when chunked */
@@ -63,7 +62,6 @@ struct exchange {
     int status; /* 0 until set */
     const char *reply_content_type;
     struct text reply_body; /* in the arena, or static for as long as the process lives */
-    struct exchange_header reply_headers[EXCHANGE_HEADERS_MAX];
     size_t reply_header_count;
 
     void *operation; /* the handler's own state, in the arena: struct wallet_operation, … */
@@ -75,13 +73,17 @@ struct exchange {
     void *connection;                           /* the loop's; NULL once the client has left */
     size_t loop_index;
     int64_t head_us; /* monotonic: when its first byte came */
+
+    /* From here on not zeroed: what stands behind the counts is never looked at, and to wipe it would cost more than all the rest. */
+    struct query_value query[EXCHANGE_QUERY_MAX];
+    struct exchange_header reply_headers[EXCHANGE_HEADERS_MAX];
 };
 
 #define EXCHANGE_MAGIC 0x48584348u
 
 /* ---- for whoever makes one: the loop, tests, fuzzers ---- */
 
-/* Everything zero but the service, its root object and an arena with LIMIT_ARENA_BYTES; `deliver` is the maker's to set. */
+/* Everything zero but the two arrays at the end, the service, its root object and an arena with LIMIT_ARENA_BYTES; `deliver` is the maker's to set. */
 void exchange_init(struct exchange *exchange, const struct http_service *service);
 /* Gives the arena back; the exchange itself belongs to its maker. */
 void exchange_clear(struct exchange *exchange);

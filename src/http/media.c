@@ -91,6 +91,7 @@ int media_quality(struct text accept, struct text type) {
 
 bool media_is_json(struct text content_type) {
     struct text part;
+    if (text_equal(content_type, TEXT("application/json"))) return true; /* as nearly everybody writes it */
     if (!next_part(&content_type, ';', &part) || !text_equal_ignoring_case(part, TEXT("application/json"))) return false;
     while (next_part(&content_type, ';', &part)) {
         struct text name;

@@ -60,13 +60,17 @@ struct text problem_document(struct arena *arena, const struct problem *problem,
     struct json_writer writer = {.buffer = &buffer};
     json_begin_object(&writer);
     json_key(&writer, "type");
+    /* Codes and titles are constants without anything to escape. */
     json_put_raw(&writer, TEXT("\"urn:hamyan:problem:"));
-    buffer_append(&buffer, text_of(problem->code)); /* a constant without anything to escape */
-    buffer_append_byte(&buffer, '"');
-    json_text_member(&writer, "title", text_of(problem->title));
-    json_integer_member(&writer, "status", problem->status);
+    buffer_append(&buffer, text_of(problem->code));
+    buffer_append(&buffer, TEXT("\",\"title\":\""));
+    buffer_append(&buffer, text_of(problem->title));
+    buffer_append(&buffer, TEXT("\",\"status\":"));
+    buffer_append_integer(&buffer, problem->status);
     json_text_member(&writer, "detail", text_of(detail != NULL ? detail : problem->title));
-    json_text_member(&writer, "code", text_of(problem->code));
+    buffer_append(&buffer, TEXT(",\"code\":\""));
+    buffer_append(&buffer, text_of(problem->code));
+    buffer_append_byte(&buffer, '"');
     if (request_id.size > 0) json_text_member(&writer, "request_id", request_id);
     if (faults != NULL && faults_any(faults)) put_faults(&writer, faults);
     if (members.size > 0) {

@@ -71,6 +71,14 @@ static void take_query(struct request_head *head, struct text query) {
     }
 }
 
+/* ASCII with nothing to decode. */
+static bool is_plain(struct text raw) {
+    for (size_t i = 0; i < raw.size; i++) {
+        if (raw.data[i] <= 0 || raw.data[i] == '%') return false;
+    }
+    return true;
+}
+
 struct text request_without_authority(struct text target) {
     size_t size = 7;
     if (target.size == 0 || target.data[0] == '/') return target;
@@ -98,35 +106,10 @@ void request_begin(struct request_head *head, struct exchange *exchange, struct 
         head->out_of_memory = true;
     }
     struct text decoded;
-    struct result outcome = request_decode(&exchange->arena, raw_path, false, &decoded);
-    if (outcome.code == RESULT_INVALID) request_set_fault(head, "the path has a bad percent-encoding");
+    if (!is_plain(raw_path) && request_decode(&exchange->arena, raw_path, false, &decoded).code == RESULT_INVALID)
+        request_set_fault(head, "the path has a bad percent-encoding");
     if (mark != NULL) take_query(head, (struct text){mark + 1, target.size - raw_path.size - 1});
 }
-
-enum field_rule { FIELD_ONCE, FIELD_LIST, FIELD_LAST };
-
-struct field {
-    struct text name;
-    size_t offset;
-    enum field_rule rule;
-};
-
-#define FIELD(name_, member_, rule_) \
-    { TEXT(name_), offsetof(struct exchange, member_), (rule_) }
-
-/* Those that decide who asks, or what is done, may stand once only: two different readings of one request are an attack. */
-static const struct field fields[] = {
-    FIELD("Authorization", authorization, FIELD_ONCE),
-    FIELD("Content-Type", content_type, FIELD_ONCE),
-    FIELD("Accept", accept, FIELD_LIST),
-    FIELD("Accept-Encoding", accept_encoding, FIELD_LIST),
-    FIELD("Idempotency-Key", idempotency_key, FIELD_ONCE),
-    FIELD("If-Match", if_match, FIELD_LIST),
-    FIELD("If-None-Match", if_none_match, FIELD_LIST),
-    FIELD("Last-Event-ID", last_event_id, FIELD_LAST),
-    FIELD("Origin", origin, FIELD_ONCE),
-    FIELD("traceparent", traceparent, FIELD_ONCE),
-};
 
 static struct text trimmed(struct text value) {
     while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t')) {
@@ -137,7 +120,45 @@ static struct text trimmed(struct text value) {
     return value;
 }
 
-static void take_field(struct request_head *head, const struct field *field, struct text value) {
+bool request_is_token(struct text text) {
+    static const bool is_word[256] = {
+        ['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true,         ['&'] = true,         ['\''] = true,
+        ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true,         ['^'] = true,         ['_'] = true,
+        ['`'] = true, ['|'] = true, ['~'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+    };
+    for (size_t i = 0; i < text.size; i++) {
+        if (!is_word[(unsigned char)text.data[i]]) return false;
+    }
+    return text.size > 0;
+}
+
+/* Without an early end, so that the compiler looks at many bytes at once: tokens are long. Tabs, which may be there, hardly ever are. */
+bool request_is_value(struct text text) {
+    unsigned char least = ' ';
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        least = byte < least ? byte : least;
+    }
+    if (least == ' ') return true;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        if (byte < ' ' && byte != '\t') return false;
+    }
+    return true;
+}
+
+/* ---- fields ---- */
+
+enum field_rule { FIELD_ONCE, FIELD_LIST, FIELD_LAST };
+
+struct field {
+    struct text name;
+    void (*take)(struct request_head *head, const struct field *field, struct text value);
+    size_t offset; /* take_kept: in the exchange */
+    enum field_rule rule;
+};
+
+static void take_kept(struct request_head *head, const struct field *field, struct text value) {
     struct arena *arena = &head->exchange->arena;
     struct text *place = (struct text *)(void *)((char *)head->exchange + field->offset);
     struct text copy;
@@ -162,29 +183,34 @@ static void take_framing(struct request_head *head, struct text *place, struct t
     *place = value;
 }
 
-bool request_is_token(struct text text) {
-    static const bool is_word[256] = {
-        ['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true,         ['&'] = true,         ['\''] = true,
-        ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true,         ['^'] = true,         ['_'] = true,
-        ['`'] = true, ['|'] = true, ['~'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
-    };
-    for (size_t i = 0; i < text.size; i++) {
-        if (!is_word[(unsigned char)text.data[i]]) return false;
-    }
-    return text.size > 0;
+static void take_length(struct request_head *head, const struct field *field, struct text value) {
+    (void)field;
+    take_framing(head, &head->content_length, value);
 }
 
-/* Without an early end, so that the compiler looks at many bytes at once: tokens are long. */
-bool request_is_value(struct text text) {
-    unsigned char bad = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char byte = (unsigned char)text.data[i];
-        bad |= (unsigned char)((byte < ' ') & (byte != '\t'));
-    }
-    return bad == 0;
+static void take_encoding(struct request_head *head, const struct field *field, struct text value) {
+    (void)field;
+    take_framing(head, &head->transfer_encoding, value);
 }
 
-static void take_connection(struct request_head *head, struct text list) {
+static void take_host(struct request_head *head, const struct field *field, struct text value) {
+    (void)field;
+    (void)value;
+    head->host_count++;
+}
+
+static void take_expect(struct request_head *head, const struct field *field, struct text value) {
+    (void)field;
+    head->expects_continue = text_equal_ignoring_case(value, TEXT("100-continue"));
+}
+
+static void take_request_id(struct request_head *head, const struct field *field, struct text value) {
+    (void)field;
+    if (head->x_request_id.data == NULL) head->x_request_id = value;
+}
+
+static void take_connection(struct request_head *head, const struct field *field, struct text list) {
+    (void)field;
     while (list.size > 0) {
         const char *comma = memchr(list.data, ',', list.size);
         struct text option = {list.data, comma != NULL ? (size_t)(comma - list.data) : list.size};
@@ -196,34 +222,47 @@ static void take_connection(struct request_head *head, struct text list) {
     }
 }
 
-static bool is_named(struct text name, struct text wanted) { return name.size == wanted.size && text_equal_ignoring_case(name, wanted); }
+#define KEPT(name_, member_, rule_) \
+    { TEXT(name_), take_kept, offsetof(struct exchange, member_), (rule_) }
+#define OTHER(name_, take_) \
+    { .name = TEXT(name_), .take = (take_) }
+
+/* Those that decide who asks, or what is done, may stand once only: two different readings of one request are an attack. */
+static const struct field fields[] = {
+    OTHER("Host", take_host),
+    KEPT("Authorization", authorization, FIELD_ONCE),
+    KEPT("Content-Type", content_type, FIELD_ONCE),
+    OTHER("Content-Length", take_length),
+    OTHER("Transfer-Encoding", take_encoding),
+    OTHER("Connection", take_connection),
+    OTHER("Expect", take_expect),
+    OTHER("X-Request-Id", take_request_id),
+    KEPT("Accept", accept, FIELD_LIST),
+    KEPT("Accept-Encoding", accept_encoding, FIELD_LIST),
+    KEPT("Idempotency-Key", idempotency_key, FIELD_ONCE),
+    KEPT("If-Match", if_match, FIELD_LIST),
+    KEPT("If-None-Match", if_none_match, FIELD_LIST),
+    KEPT("Last-Event-ID", last_event_id, FIELD_LAST),
+    KEPT("Origin", origin, FIELD_ONCE),
+    KEPT("traceparent", traceparent, FIELD_ONCE),
+};
+
+static const struct field *find_field(struct text name) {
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+        if (fields[i].name.size == name.size && text_equal_ignoring_case(fields[i].name, name)) return &fields[i];
+    }
+    return NULL;
+}
 
 void request_add_header(struct request_head *head, struct text name, struct text value) {
     value = trimmed(value);
     head->header_bytes += name.size + value.size + 4;
     if (head->header_bytes > LIMIT_HEADER_BYTES) return;
+    const struct field *field = find_field(name); /* its name is a token, then */
     /* Who reads "Transfer-Encoding " as Transfer-Encoding sees another body than we do (RFC 9112, section 5.1). */
-    if (!request_is_token(name)) request_set_fault(head, "the name of a header field is ill-formed");
+    if (field == NULL && !request_is_token(name)) request_set_fault(head, "the name of a header field is ill-formed");
     if (!request_is_value(value)) request_set_fault(head, "a header field has a control character in it");
-    if (is_named(name, TEXT("Host"))) {
-        head->host_count++;
-    } else if (is_named(name, TEXT("Content-Length"))) {
-        take_framing(head, &head->content_length, value);
-    } else if (is_named(name, TEXT("Transfer-Encoding"))) {
-        take_framing(head, &head->transfer_encoding, value);
-    } else if (is_named(name, TEXT("Connection"))) {
-        take_connection(head, value);
-    } else if (is_named(name, TEXT("Expect"))) {
-        head->expects_continue = text_equal_ignoring_case(value, TEXT("100-continue"));
-    } else if (is_named(name, TEXT("X-Request-Id"))) {
-        if (head->x_request_id.data == NULL) head->x_request_id = value;
-    } else {
-        for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
-            if (!is_named(name, fields[i].name)) continue;
-            take_field(head, &fields[i], value);
-            return;
-        }
-    }
+    if (field != NULL) field->take(head, field, value);
 }
 
 static bool is_lower_hex(struct text text) {

@@ -160,6 +160,17 @@ void router_free(struct router *router) {
     free(router);
 }
 
+/* The way through literals alone, which goes before every other; NULL when it leads nowhere, or only once the path is decoded. */
+static const struct node *find_literal(const struct router *router, struct text path) {
+    const struct node *node = &router->root;
+    struct text segment;
+    while (node != NULL && next_segment(&path, &segment)) {
+        node = node->first_child;
+        while (node != NULL && (node->kind != NODE_LITERAL || !text_equal(node->literal, segment))) node = node->next_sibling;
+    }
+    return node != NULL && node->route_count > 0 ? node : NULL;
+}
+
 /* A place in the tree to go on from when the present way leads nowhere. */
 struct step {
     const struct node *node; /* the sibling to be tried next */
@@ -195,7 +206,10 @@ static const struct node *find_node(const struct router *router, struct exchange
     struct step steps[SEGMENTS_MAX + 1];
     size_t depth = 0;
     if (exchange->path.size == 0 || exchange->path.data[0] != '/') return NULL;
-    steps[depth++] = (struct step){router->root.first_child, {exchange->path.data + 1, exchange->path.size - 1}, 0};
+    struct text path = {exchange->path.data + 1, exchange->path.size - 1};
+    const struct node *literal = find_literal(router, path);
+    if (literal != NULL) return literal;
+    steps[depth++] = (struct step){router->root.first_child, path, 0};
     while (depth > 0) {
         struct step step = steps[--depth];
         if (step.node == NULL) continue;
@@ -225,6 +239,7 @@ enum route_match router_match(const struct router *router, struct exchange *exch
 
 static bool is_acceptable(const struct exchange *exchange) {
     const struct route *route = exchange->route;
+    if (exchange->accept.size == 0) return true;
     struct text produces = route->produces != NULL ? text_of(route->produces) : TEXT("application/json");
     if (text_equal(produces, TEXT("*/*")) || media_quality(exchange->accept, produces) > 0) return true;
     if ((route->flags & ROUTE_CSV) != 0 && media_quality(exchange->accept, TEXT("text/csv")) > 0) return true;

@@ -91,6 +91,28 @@ static void shows_sizes_as_they_are(void **state) {
     assert_line(text, "t_batch_size_count 4");
 }
 
+/* Each bound is the last value of its bucket, and the next value is in the next bucket, which the quantile names by its own bound. */
+static void puts_values_into_the_right_buckets(void **state) {
+    (void)state;
+    for (int is_duration = 0; is_duration < 2; is_duration++) {
+        int64_t bound = is_duration ? 16 : 1;
+        for (size_t i = 0; i < METRIC_BUCKETS - 2; i++) {
+            struct metric at = {.kind = METRIC_HISTOGRAM, .is_duration = is_duration}, behind = at;
+            metric_observe(&at, bound);
+            assert_int_equal(metric_quantile(&at, 1.0), bound);
+            metric_observe(&behind, bound + 1);
+            int64_t next = metric_quantile(&behind, 1.0);
+            if (!is_duration) assert_int_equal(next, 2 * bound);
+            if (is_duration && i % 2 == 1) assert_int_equal(next, INT64_C(16) << (i + 1) / 2);
+            assert_true(next > bound);
+            bound = next;
+        }
+        struct metric most = {.kind = METRIC_HISTOGRAM, .is_duration = is_duration};
+        metric_observe(&most, INT64_MAX);
+        assert_int_equal(atomic_load(&most.buckets[METRIC_BUCKETS - 1]), 1);
+    }
+}
+
 static void answers_quantiles(void **state) {
     (void)state;
     static struct metric latency = {.name = "t_q_seconds", .help = "Q.", .labels = "", .kind = METRIC_HISTOGRAM, .is_duration = true};
@@ -126,8 +148,9 @@ static void counts_from_many_threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(groups_by_name),    cmocka_unit_test(shows_durations_in_seconds), cmocka_unit_test(shows_sizes_as_they_are),
-        cmocka_unit_test(answers_quantiles), cmocka_unit_test(counts_from_many_threads),
+        cmocka_unit_test(groups_by_name),          cmocka_unit_test(shows_durations_in_seconds),
+        cmocka_unit_test(shows_sizes_as_they_are), cmocka_unit_test(puts_values_into_the_right_buckets),
+        cmocka_unit_test(answers_quantiles),       cmocka_unit_test(counts_from_many_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
