@@ -259,7 +259,7 @@ static enum step after_head(struct connection *connection) {
         return answer_and_close(connection);
     }
     bool is_short = exchange->content_length >= 0 && exchange->content_length <= DISCARD_BYTES_MAX;
-    bool can_go_on = is_short && exchange->status != 400 && (exchange->content_length == 0 || !connection->expects_continue);
+    bool can_go_on = is_short && !connection->closes && (exchange->content_length == 0 || !connection->expects_continue);
     if (is_admitted ? !take_room(connection) : !can_go_on) return answer_and_close(connection);
     connection->stage = exchange->content_length == EXCHANGE_LENGTH_UNKNOWN ? STAGE_CHUNKS : STAGE_BODY;
     connection->body_left_bytes = exchange->content_length > 0 ? (uint64_t)exchange->content_length : 0;

@@ -12,22 +12,12 @@
 /* A line, from `start` to its LF, has one CR, and that stands before the LF. */
 static bool ends_well(const char *start, const char *lf) { return lf > start && memchr(start, '\r', (size_t)(lf - start)) == lf - 1; }
 
-/* RFC 3986, section 3.2, without a look at its parts: nobody asks them anything. */
-static bool is_authority(struct text authority) {
-    for (size_t i = 0; i < authority.size; i++) {
-        char byte = authority.data[i];
-        bool is_word = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
-        if (!is_word && (byte == '\0' || strchr("-._~!$&'()*+,;=:@[]%", byte) == NULL)) return false;
-    }
-    return authority.size > 0;
-}
-
 /* origin-form, absolute-form, or the asterisk (RFC 9112, section 3.2). CONNECT's authority-form is no path of ours. */
 static bool has_form(struct text target) {
     struct text path = request_without_authority(target);
     if (path.data == target.data) return target.size > 0 && (target.data[0] == '/' || (target.size == 1 && target.data[0] == '*'));
     const char *start = memchr(target.data, '/', target.size) + 2; /* of "://" */
-    return is_authority((struct text){start, (size_t)(path.data - start)});
+    return request_is_authority((struct text){start, (size_t)(path.data - start)});
 }
 
 /* Visible ASCII, without a fragment. */

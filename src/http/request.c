@@ -132,6 +132,17 @@ bool request_is_token(struct text text) {
     return text.size > 0;
 }
 
+bool request_is_authority(struct text text) {
+    static const bool is_part[256] = {
+        ['!'] = true, ['$' ... '.'] = true, ['0' ... ';'] = true, ['='] = true, ['@' ... '['] = true,
+        [']'] = true, ['_'] = true,         ['a' ... 'z'] = true, ['~'] = true,
+    };
+    for (size_t i = 0; i < text.size; i++) {
+        if (!is_part[(unsigned char)text.data[i]]) return false;
+    }
+    return text.size > 0;
+}
+
 /* Without an early end, so that the compiler looks at many bytes at once: tokens are long. Tabs, which may be there, hardly ever are. */
 bool request_is_value(struct text text) {
     unsigned char least = ' ';
@@ -195,8 +206,9 @@ static void take_encoding(struct request_head *head, const struct field *field, 
 
 static void take_host(struct request_head *head, const struct field *field, struct text value) {
     (void)field;
-    (void)value;
     head->host_count++;
+    /* RFC 9112, section 3.2. We do not ask what it says, but whoever stands before us may. */
+    if (value.size > 0 && !request_is_authority(value)) request_set_fault(head, "an ill-formed Host");
 }
 
 static void take_expect(struct request_head *head, const struct field *field, struct text value) {
@@ -364,5 +376,7 @@ bool request_end(struct request_head *head, bool is_1_1, struct id_source *ids, 
     } else {
         return true;
     }
+    /* Whatever was wrong, the fields that frame the body may have been left unread or read wrongly: where it ends is not known. */
+    exchange->content_length = EXCHANGE_LENGTH_UNKNOWN;
     return false;
 }

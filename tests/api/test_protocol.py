@@ -260,6 +260,8 @@ def test_a_garbage_trace_harms_nothing(client, garbage):
 @pytest.mark.parametrize("data", [
     request_bytes("GET", "/healthz", host=None),
     request_bytes("GET", "/healthz", [("Host", "a")]),
+    request_bytes("GET", "/healthz", host="a b"),
+    request_bytes("GET", "/healthz", host="a/b"),
     request_bytes("POST", "/v1/users", [("Content-Type", "application/json"), ("Content-Length", "2"), ("Content-Length", "3")]) + b"{} ",
     request_bytes("POST", "/v1/users", [("Content-Type", "application/json"), ("Content-Length", "4"), ("Transfer-Encoding", "chunked")]) + b"0\r\n\r\n",
     request_bytes("POST", "/v1/users", [("Content-Type", "application/json"), ("Content-Length", "-1")]),
@@ -286,13 +288,32 @@ def test_a_garbage_trace_harms_nothing(client, garbage):
     request_bytes("POST", "/v1/users", [("Transfer-Encoding", "chunked")], version="HTTP/1.0") + b"0\r\n\r\n",
     b"GET\r\n\r\n", b"GET /healthz\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x00" * 1000 + b"\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
-], ids=["no host", "two hosts", "two lengths", "length and chunks", "negative length", "length in words", "cut escape", "NUL", "bad escape", "not UTF-8",
+], ids=["no host", "two hosts", "blank in the host", "slash in the host", "two lengths", "length and chunks", "negative length", "length in words", "cut escape", "NUL", "bad escape", "not UTF-8",
         "two tokens", "blank before the colon", "bare CR", "folded line", "NUL in a field", "NUL before a query", "bare LFs", "bare CR for the end", "two blanks",
         "fragment", "HTTP/9.9", "blank behind the version", "CONNECT", "no method", "other coding", "chunks in HTTP/1.0", "a word", "HTTP/0.9", "HTTP/2",
         "NULs", "TLS"])
 def test_bad_requests(world, data):
     assert_refused(ask(world.pair.wallet.port, data), 400, "bad_request")
     assert world.wallet.get("/healthz").status_code == 200
+
+
+HIDDEN = request_bytes("GET", "/healthz")
+
+
+@pytest.mark.parametrize("target, fields, status, code", [
+    ("/" + "a" * 5000, [("Content-Length", str(len(HIDDEN))), ("Content-Length", "0")], 414, "uri_too_long"),
+    ("/" + "a" * 5000, [("Content-Length", f"+{len(HIDDEN)}")], 414, "uri_too_long"),
+    ("/" + "a" * 5000, [("Content-Length ", str(len(HIDDEN)))], 414, "uri_too_long"),
+    ("/" + "a" * 5000, [("Transfer-Encoding ", "chunked")], 414, "uri_too_long"),
+    ("/healthz", [("X", "")] * 3900 + [("Content-Length", str(len(HIDDEN)))], 431, "headers_too_large"),
+], ids=["two lengths", "sign", "blank before the colon", "blank behind chunks", "a length behind too many fields"])
+def test_no_request_hides_behind_a_refused_head(world, target, fields, status, code):
+    """A fault that is named first must not cover one of the framing, and a field that is not read any more may be the one that frames."""
+    data = request_bytes("POST", target, fields).replace(b"X: \r\n", b"X:\r\n") + HIDDEN
+    with RawConnection(world.pair.wallet.port) as connection:
+        connection.send(data)
+        assert_refused(connection.read_answer(), status, code)
+        assert connection.is_closed()
 
 
 @pytest.mark.parametrize("body", [

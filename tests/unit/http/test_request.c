@@ -24,6 +24,7 @@ static void refused(const char *target, const char *fields, int status, const ch
     assert_false(fixture_read(&fixture, "POST", target, fields));
     assert_int_equal(fixture.exchange.status, status);
     assert_true(body_contains(&fixture.exchange, piece));
+    assert_int_equal(fixture.exchange.content_length, EXCHANGE_LENGTH_UNKNOWN); /* or the rest would be read as a request */
     fixture_clear(&fixture);
 }
 
@@ -43,6 +44,9 @@ static void test_what_http_forbids_is_refused(void **state) {
     refused("/x", "Authorization: a\nAuthorization: b\n", 400, "repeated");
     refused("/x", "Idempotency-Key:\nIdempotency-Key: b\n", 400, "repeated");
     refused("/x", "Host: other\n", 400, "Host");
+    refused("/x", "host: a b\n", 400, "ill-formed Host");
+    refused("/x", "host: a/b\n", 400, "ill-formed Host");
+    refused("/x", "host: \xc3\xa9\n", 400, "ill-formed Host");
     refused("/x", "Transfer-Encoding : chunked\n", 400, "ill-formed");
     refused("/x", ": nameless\n", 400, "ill-formed");
     refused("/x", "X-\xc3\xa9: a\n", 400, "ill-formed");
@@ -56,6 +60,7 @@ static void test_sizes_are_bounded(void **state) {
     memset(long_target, 'a', sizeof(long_target) - 1);
     long_target[0] = '/';
     refused(long_target, "", 414, "uri_too_long");
+    refused(long_target, "Content-Length: 1\nContent-Length: 0\n", 414, "uri_too_long");
     memset(long_field, 'a', sizeof(long_field) - 1);
     long_field[1] = ':';
     refused("/x", long_field, 431, "headers_too_large");
