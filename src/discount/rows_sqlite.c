@@ -72,7 +72,11 @@ static struct statement *use(void *self, enum row_statement which) { return &((s
 static struct result sqlite_begin(void *self) { return database_begin(((struct sqlite_rows *)self)->database); }
 static struct result sqlite_commit(void *self) { return database_commit(((struct sqlite_rows *)self)->database); }
 static void sqlite_rollback(void *self) { database_rollback(((struct sqlite_rows *)self)->database); }
-static void sqlite_tidy(void *self) { database_checkpoint(((struct sqlite_rows *)self)->database, 1); }
+static void sqlite_tidy(void *self) {
+    struct database *database = ((struct sqlite_rows *)self)->database;
+    database_checkpoint(database, 1);
+    database_make_room(database);
+}
 static void sqlite_close(void *self) { free(self); }
 
 static struct result sqlite_probe(void *self) { return database_probe(((struct sqlite_rows *)self)->database); }

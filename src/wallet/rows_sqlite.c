@@ -455,6 +455,7 @@ static void idle(void *self, int64_t now_us) {
     expire(sqlite, SQL_HAS_EXPIRED_KEPT, SQL_EXPIRE_KEPT,
            now_us - (PLANTED(KEPT_ANSWER_DROPPED_EARLY) ? CLOCK_SECOND_US : IDEMPOTENCY_RETENTION_US));
     database_checkpoint(sqlite->database, CHECKPOINT_PAGES_MIN);
+    database_make_room(sqlite->database);
 }
 
 struct result rows_sqlite_create(struct database *database, struct rows_sqlite **ret_sqlite) {

@@ -22,6 +22,7 @@ struct database {
     uint32_t wal_pages_tried;    /* of these, what the last checkpoint has seen */
     uint32_t wal_pages_alarming; /* the next size that is worth a warning */
     uint32_t wal_pages_patient;  /* from this size on a checkpoint waits a little for readers */
+    uint32_t quiet_moments;      /* offered to database_make_room so far */
     bool is_backfill_doubtful;   /* see database.c: no more checkpoints by this connection */
     int logged_code;             /* the last error that was logged, so that a failing disk does not fill the log; reset by a commit */
 };

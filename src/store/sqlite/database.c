@@ -16,6 +16,8 @@
  *   fsync to the checkpoint that reaches the end. If that one's fsync fails, the next would write only what came after the part.
  *   So after a partial checkpoint we call fsync on the file ourselves, and if that fails this connection checkpoints no more: the WAL keeps
  *   everything, and the next start, which finds no mark in shared memory, copies all of it again.
+ * - The WAL is lengthened once with zeros (database_make_room): an fsync of bytes that are written over costs half of one that also has to make
+ *   the new length of the file durable. If one of those writes fails, nobody has counted on it.
  * - On a full disk a checkpoint may succeed where a commit cannot, and then the WAL is written from its start again, which needs no room:
  *   database_probe tries that first. */
 #include "store/sqlite/database.h"
@@ -38,7 +40,9 @@
 #include "store/sqlite/connection.h"
 
 #define PATH_BYTES         4096
-#define BUSY_TIMEOUT_MS    2000   /* only a foreign writer (the sqlite3 program) or a recovery ever makes us wait */
+#define BUSY_TIMEOUT_MS    2000 /* only a foreign writer (the sqlite3 program) or a recovery ever makes us wait */
+#define WAL_BYTES_READY    (INT64_C(8) * 1024 * 1024)
+#define QUIET_MOMENTS      10u    /* before the WAL is lengthened: a service that was only started to be stopped again does without */
 #define WAL_PAGES_ALARMING 65536u /* 256 MiB */
 #define WAL_PAGES_PATIENT  8192u  /* 32 MiB */
 #define PATIENCE_MS        20     /* many rounds of a loop */
@@ -406,6 +410,30 @@ void database_checkpoint(struct database *database, uint32_t wal_pages_min) {
     if (database->is_backfill_doubtful || database->wal_pages == 0) return;
     if (database->wal_pages - database->wal_pages_tried < wal_pages_min) return;
     checkpoint(database);
+}
+
+/* Zeros behind the end of the WAL: no frame there has a checksum that continues the one before, so that they are as good as nothing. After a
+ * failure the file is as long as it was. */
+static bool lengthen(sqlite3_file *file, sqlite3_int64 size, sqlite3_int64 wanted) {
+    static const char zeros[64 * 1024];
+    bool is_written = true;
+    for (sqlite3_int64 at = size; at < wanted && is_written; at += (sqlite3_int64)sizeof zeros)
+        is_written = file->pMethods->xWrite(file, zeros, (int)sizeof zeros, at) == SQLITE_OK;
+    if (is_written && file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) == SQLITE_OK) return true;
+    (void)file->pMethods->xTruncate(file, size);
+    return false;
+}
+
+void database_make_room(struct database *database) {
+    CHECK(database->mode == DATABASE_WRITE && sqlite3_get_autocommit(database->handle));
+    if (database->wal_pages == 0 || database->quiet_moments > QUIET_MOMENTS) return;
+    if (++database->quiet_moments <= QUIET_MOMENTS) return;
+    sqlite3_file *wal = NULL;
+    sqlite3_int64 size = 0;
+    int code = sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+    CHECK(code == SQLITE_OK && wal != NULL && wal->pMethods != NULL);
+    if (wal->pMethods->xFileSize(wal, &size) != SQLITE_OK || size >= WAL_BYTES_READY) return;
+    if (!lengthen(wal, size, WAL_BYTES_READY)) LOG(LOG_WARN, "wal_not_lengthened", LOG_INTEGER("bytes", size));
 }
 
 struct result database_probe(struct database *database) {

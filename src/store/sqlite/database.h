@@ -62,6 +62,9 @@ void database_end_round(struct database *database);
 /* The writer, between transactions: moves the WAL into the file when it has grown by `wal_pages_min` pages (of 4 KiB) since the last time;
  * never blocks readers. 0: whenever there is something in it. A failure is logged and loses nothing. */
 void database_checkpoint(struct database *database, uint32_t wal_pages_min);
+/* The writer, between transactions, at each quiet moment: at the tenth after the first commit it makes the WAL as long as a busy second needs it,
+ * because commits that write over old bytes are twice as fast. Once; a failure (a full disk) changes nothing. */
+void database_make_room(struct database *database);
 /* A small durable write, for struct store_engine: whether a failed disk is back. First moves the WAL into the file, because on a full disk that
  * makes its room free for new commits. Between transactions. */
 struct result database_probe(struct database *database) MUST_CHECK;

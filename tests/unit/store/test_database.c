@@ -320,6 +320,36 @@ static void the_wal_stays_small_unless_a_reader_holds_it(void **state) {
     assert_int_equal(folder_file_size(folder, "-wal"), -1);
 }
 
+/* At the tenth quiet moment after the first commit, once; what is read is the same, also after a crash with the zeros behind the last frame. */
+static void the_wal_is_lengthened_for_the_crowd(void **state) {
+    struct folder *folder = *state;
+    struct database *writer = folder_open(folder, DATABASE_CREATE);
+    struct database *reader = folder_open(folder, DATABASE_READ);
+    database_close(writer);
+    writer = folder_open(folder, DATABASE_WRITE);
+    for (int i = 0; i < 20; i++) database_make_room(writer);
+    assert_true(folder_file_size(folder, "-wal") <= 0); /* nothing was committed yet */
+    assert_int_equal(insert_things(writer, 1, 10, 3000).code, RESULT_OK);
+    off_t before = folder_file_size(folder, "-wal");
+    for (int i = 0; i < 10; i++) database_make_room(writer);
+    assert_int_equal(folder_file_size(folder, "-wal"), before);
+    database_make_room(writer);
+    off_t room = folder_file_size(folder, "-wal");
+    assert_true(room >= 8 * 1024 * 1024);
+    assert_int_equal(insert_things(writer, 11, 10, 3000).code, RESULT_OK);
+    for (int i = 0; i < 20; i++) database_make_room(writer);
+    assert_int_equal(folder_file_size(folder, "-wal"), room);
+    assert_int_equal(count_things(reader), 20);
+    database_checkpoint(writer, 0);
+    assert_int_equal(insert_things(writer, 21, 1, 3000).code, RESULT_OK); /* begins the WAL anew, in the same room */
+    assert_int_equal(folder_file_size(folder, "-wal"), room);
+    assert_int_equal(count_things(reader), 21);
+    assert_verified(reader);
+    database_close(reader);
+    database_close(writer);
+    assert_int_equal(folder_file_size(folder, "-wal"), -1);
+}
+
 static void a_readers_close_leaves_the_wal_alone(void **state) {
     struct folder *folder = *state;
     struct database *writer = folder_open(folder, DATABASE_CREATE);
@@ -521,6 +551,7 @@ int main(void) {
         TEST(a_broken_constraint_is_a_conflict),
         TEST(a_reader_sees_commits_only_and_never_writes),
         TEST(the_wal_stays_small_unless_a_reader_holds_it),
+        TEST(the_wal_is_lengthened_for_the_crowd),
         TEST(a_readers_close_leaves_the_wal_alone),
         TEST(what_was_committed_survives_kill),
         TEST(a_folder_that_may_not_be_written_can_be_read),

@@ -101,6 +101,27 @@ static void a_disk_without_room_to_grow(void **state) {
     database_close(writer);
 }
 
+/* What the lengthening needs is not there: the WAL is as it was, commits go on, and it is not tried again. */
+static void no_room_for_the_crowd(struct folder *folder, const char *mode) {
+    struct database *writer = folder_open(folder, DATABASE_CREATE);
+    assert_int_equal(insert_things(writer, 1, 5, 1000).code, RESULT_OK);
+    off_t before = folder_file_size(folder, "-wal");
+    let_disk(mode);
+    for (int i = 0; i < 11; i++) database_make_room(writer);
+    assert_true(control->failed_calls > 0);
+    let_disk("none");
+    for (int i = 0; i < 11; i++) database_make_room(writer);
+    assert_int_equal(folder_file_size(folder, "-wal"), before);
+    assert_int_equal(insert_things(writer, 6, 1, 1000).code, RESULT_OK);
+    assert_int_equal(count_things(writer), 6);
+    assert_verified(writer);
+    database_close(writer);
+}
+
+static void no_room_on_a_full_disk(void **state) { no_room_for_the_crowd(*state, "full"); }
+static void no_room_on_a_disk_that_cannot_write(void **state) { no_room_for_the_crowd(*state, "write"); }
+static void no_room_on_a_disk_that_cannot_sync(void **state) { no_room_for_the_crowd(*state, "sync"); }
+
 /* What a process leaves that dies after a failed commit, and before the next when `then` is 0. */
 static int64_t count_after_death(const struct folder *folder, int64_t failing, int64_t then) {
     pid_t child = fork();
@@ -276,6 +297,9 @@ int main(int argc, char **argv) {
         TEST(a_disk_that_cannot_write),
         TEST(a_disk_that_cannot_sync),
         TEST(a_disk_without_room_to_grow),
+        TEST(no_room_on_a_full_disk),
+        TEST(no_room_on_a_disk_that_cannot_write),
+        TEST(no_room_on_a_disk_that_cannot_sync),
         TEST(a_failed_commit_never_comes_back_behind_a_later_one),
         TEST(death_at_the_sync_loses_nothing_that_was_acknowledged),
         TEST(a_failed_checkpoint_is_repeated),
