@@ -34,7 +34,8 @@ struct engine {
     struct saved_counts *saved; /* [LIMIT_CAMPAIGNS] */
     bool is_stale;              /* after a rollback: memory and disk may differ */
     int64_t now_us;             /* of the last decide */
-    int64_t dropped_records_us; /* when old records were last looked for */
+    int64_t dropped_records_us; /* when old records were last looked for, */
+    int64_t saved_us;           /* and rejections were last saved */
 };
 
 /* ---- loading ---- */
@@ -304,6 +305,15 @@ static void end_rejections(struct engine *engine, bool is_committed) {
     }
 }
 
+/* What no operation asks for. Under a constant load it rides on a batch, once a second. */
+static struct result save_housekeeping(struct engine *engine) {
+    engine->saved_us = engine->now_us;
+    TRY(save_rejections(engine));
+    if (engine->now_us - engine->dropped_records_us < FLUSH_RECORDS_INTERVAL_US) return result_ok();
+    engine->dropped_records_us = engine->now_us;
+    return engine->rows.drop_records(engine->rows.self, engine->now_us - IDEMPOTENCY_RETENTION_US);
+}
+
 static struct result engine_save(void *self) {
     struct engine *engine = self;
     struct campaign_set *set = &engine->set.campaigns;
@@ -320,17 +330,20 @@ static struct result engine_save(void *self) {
     for (const struct record_entry *entry = engine->set.records; entry != NULL; entry = entry->next) {
         if (entry->is_changed) TRY(engine->rows.put_record(engine->rows.self, &entry->record));
     }
-    return result_ok();
+    return engine->now_us - engine->saved_us < CLOCK_SECOND_US ? result_ok() : save_housekeeping(engine);
 }
 
 static struct result engine_commit(void *self) {
     struct engine *engine = self;
-    return engine->rows.commit(engine->rows.self);
+    TRY(engine->rows.commit(engine->rows.self));
+    end_rejections(engine, true);
+    return result_ok();
 }
 
 static void engine_rollback(void *self) {
     struct engine *engine = self;
     engine->rows.rollback(engine->rows.self);
+    end_rejections(engine, false);
     begin_set(engine);
     engine->is_stale = !PLANTED(WORKING_SET_KEPT_AFTER_ROLLBACK);
 }
@@ -392,20 +405,18 @@ struct result engine_flush(struct engine *engine) {
     bool drops = engine->now_us - engine->dropped_records_us >= FLUSH_RECORDS_INTERVAL_US;
     if (!is_dirty && !drops) return result_ok();
     struct result outcome = engine->rows.begin(engine->rows.self);
-    if (result_is_ok(outcome)) outcome = save_rejections(engine);
-    if (result_is_ok(outcome) && drops) outcome = engine->rows.drop_records(engine->rows.self, engine->now_us - IDEMPOTENCY_RETENTION_US);
+    if (result_is_ok(outcome)) outcome = save_housekeeping(engine);
     if (result_is_ok(outcome)) outcome = engine->rows.commit(engine->rows.self);
     if (!result_is_ok(outcome)) engine->rows.rollback(engine->rows.self);
     end_rejections(engine, result_is_ok(outcome));
-    if (drops) engine->dropped_records_us = engine->now_us;
     return outcome;
 }
 
-static void engine_idle(void *self) {
+static void engine_idle(void *self, bool is_busy) {
     struct engine *engine = self;
-    struct result flushed = engine_flush(engine);
+    struct result flushed = is_busy ? result_ok() : engine_flush(engine); /* a batch is coming, which takes it along */
     if (!result_is_ok(flushed)) LOG(LOG_WARN, "counters_not_saved", LOG_STRING("reason", result_name(flushed)));
-    engine->rows.tidy(engine->rows.self);
+    engine->rows.tidy(engine->rows.self, is_busy);
 }
 
 struct store_engine engine_interface(struct engine *engine) {

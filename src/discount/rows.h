@@ -12,7 +12,7 @@ struct rows {
     struct result (*commit)(void *self);
     void (*rollback)(void *self);
     struct result (*probe)(void *self);
-    void (*tidy)(void *self); /* between transactions: checkpoint */
+    void (*tidy)(void *self, bool is_busy); /* between transactions: checkpoint, unless operations wait and it can */
     void (*close)(void *self);
 
     /* Each campaign in the order of its number, and so on; a visitor's error ends it and is returned. */

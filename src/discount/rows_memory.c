@@ -57,7 +57,10 @@ static struct result memory_probe(void *self) {
     return result_ok();
 }
 
-static void memory_tidy(void *self) { CHECK(!((struct memory_rows *)self)->is_open); }
+static void memory_tidy(void *self, bool is_busy) {
+    (void)is_busy;
+    CHECK(!((struct memory_rows *)self)->is_open);
+}
 
 static void memory_close(void *self) {
     struct memory_rows *rows = self;

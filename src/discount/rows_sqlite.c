@@ -72,10 +72,10 @@ static struct statement *use(void *self, enum row_statement which) { return &((s
 static struct result sqlite_begin(void *self) { return database_begin(((struct sqlite_rows *)self)->database); }
 static struct result sqlite_commit(void *self) { return database_commit(((struct sqlite_rows *)self)->database); }
 static void sqlite_rollback(void *self) { database_rollback(((struct sqlite_rows *)self)->database); }
-static void sqlite_tidy(void *self) {
+static void sqlite_tidy(void *self, bool is_busy) {
     struct database *database = ((struct sqlite_rows *)self)->database;
-    database_checkpoint(database, 1);
-    database_make_room(database);
+    database_checkpoint(database, is_busy ? DATABASE_CHECKPOINT_BUSY : 1);
+    if (!is_busy) database_make_room(database);
 }
 static void sqlite_close(void *self) { free(self); }
 

@@ -190,7 +190,7 @@ static void probe_when_due(struct store *store) {
 
 static void idle_when_due(struct store *store) {
     if (store->engine.idle == NULL || clock_monotonic_us(store->clock) < store->idle_due_us) return;
-    store->engine.idle(store->engine.self);
+    store->engine.idle(store->engine.self, store->rest != NULL || queue_count(&store->queue) > 0);
     store->idle_due_us = clock_monotonic_us(store->clock) + store->idle_interval_us;
 }
 

@@ -38,7 +38,8 @@ struct store_engine {
     void (*rollback)(void *self); /* also forgets the working set */
     void (*publish)(void *self);
     struct result (*probe)(void *self); /* a small durable write, to see whether a failed disk is back; NULL: never fails */
-    void (*idle)(void *self);           /* between two batches: checkpoint, expire; may be NULL */
+    /* Between two batches: checkpoint, expire; may be NULL. `is_busy`: operations wait, and what can wait longer than they should. */
+    void (*idle)(void *self, bool is_busy);
 };
 
 struct store;

@@ -325,10 +325,10 @@ static struct result probe(void *self) {
     return engine->rows.probe(engine->rows.self);
 }
 
-static void idle(void *self) {
+static void idle(void *self, bool is_busy) {
     struct engine *engine = self;
     forget(engine); /* a big batch's memory is not kept over a quiet night */
-    engine->rows.idle(engine->rows.self, clock_now_us(engine->options.clock));
+    engine->rows.idle(engine->rows.self, clock_now_us(engine->options.clock), is_busy);
 }
 
 struct result engine_create(const struct engine_options *options, struct engine **ret_engine) {

@@ -12,8 +12,8 @@ struct rows {
     struct result (*begin)(void *self);
     struct result (*commit)(void *self);
     void (*rollback)(void *self);
-    struct result (*probe)(void *self);       /* a small durable write */
-    void (*idle)(void *self, int64_t now_us); /* deletes some of what has expired, checkpoints */
+    struct result (*probe)(void *self);                     /* a small durable write */
+    void (*idle)(void *self, int64_t now_us, bool is_busy); /* deletes some of what has expired, checkpoints */
 
     struct result (*read_head)(void *self, struct ledger_head *ret_head, int64_t *ret_last_account_number);
     struct result (*read_issuance)(void *self, enum currency currency, struct account *ret_account, bool *ret_found);

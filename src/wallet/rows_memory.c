@@ -289,7 +289,8 @@ static struct result probe(void *self) {
     (void)self;
     return result_ok();
 }
-static void idle(void *self, int64_t now_us) {
+static void idle(void *self, int64_t now_us, bool is_busy) {
+    (void)is_busy;
     (void)self; /* a test's memory is small: nothing expires here */
     (void)now_us;
 }

@@ -449,13 +449,13 @@ static void expire(struct rows_sqlite *sqlite, enum query question, enum query d
     (void)outcome; /* logged where it failed; the next idle moment tries again */
 }
 
-static void idle(void *self, int64_t now_us) {
+static void idle(void *self, int64_t now_us, bool is_busy) {
     struct rows_sqlite *sqlite = self;
     expire(sqlite, SQL_HAS_EXPIRED_SESSION, SQL_EXPIRE_SESSIONS, now_us - SESSION_GRACE_US);
     expire(sqlite, SQL_HAS_EXPIRED_KEPT, SQL_EXPIRE_KEPT,
            now_us - (PLANTED(KEPT_ANSWER_DROPPED_EARLY) ? CLOCK_SECOND_US : IDEMPOTENCY_RETENTION_US));
-    database_checkpoint(sqlite->database, CHECKPOINT_PAGES_MIN);
-    database_make_room(sqlite->database);
+    database_checkpoint(sqlite->database, is_busy ? DATABASE_CHECKPOINT_BUSY : CHECKPOINT_PAGES_MIN);
+    if (!is_busy) database_make_room(sqlite->database);
 }
 
 struct result rows_sqlite_create(struct database *database, struct rows_sqlite **ret_sqlite) {

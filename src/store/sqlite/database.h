@@ -62,6 +62,7 @@ void database_end_round(struct database *database);
 /* The writer, between transactions: moves the WAL into the file when it has grown by `wal_pages_min` pages (of 4 KiB) since the last time;
  * never blocks readers. 0: whenever there is something in it. A failure is logged and loses nothing. */
 void database_checkpoint(struct database *database, uint32_t wal_pages_min);
+#define DATABASE_CHECKPOINT_BUSY 8192u /* `wal_pages_min` while operations wait: 32 MiB, of which a page that changes often is moved once */
 /* The writer, between transactions, at each quiet moment: at the tenth after the first commit it makes the WAL as long as a busy second needs it,
  * because commits that write over old bytes are twice as fast. Once; a failure (a full disk) changes nothing. */
 void database_make_room(struct database *database);

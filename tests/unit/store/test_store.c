@@ -47,7 +47,7 @@ struct world {
     size_t decided_count;
     int64_t decided_at_us;
     size_t done_count;
-    size_t commits, publishes, probes, idles, rollbacks;
+    size_t commits, publishes, probes, idles, busy_idles, rollbacks;
     bool is_published;
 
     sem_t *commit_entered;
@@ -126,7 +126,11 @@ static struct result fake_probe(void *self) {
     return verdict(world, STEP_PROBE);
 }
 
-static void fake_idle(void *self) { ((struct world *)self)->idles++; }
+static void fake_idle(void *self, bool is_busy) {
+    struct world *world = self;
+    world->idles++;
+    world->busy_idles += is_busy;
+}
 
 static void fake_done(struct store_operation *base, struct result outcome) {
     struct operation *operation = operation_of(base);
@@ -395,11 +399,17 @@ static void calls_idle_at_its_interval_under_load_too(void **state) {
     assert_false(store_run_batch(world->store));
     assert_false(store_run_batch(world->store));
     assert_int_equal(world->idles, 1);
+    assert_int_equal(world->busy_idles, 0);
     submit(world, 0, 2000);
     assert_true(store_run_batch(world->store));
     world->monotonic_us += CLOCK_SECOND_US;
-    assert_true(store_run_batch(world->store));
+    assert_true(store_run_batch(world->store)); /* of what was taken from the queue before */
     assert_int_equal(world->idles, 2);
+    assert_int_equal(world->busy_idles, 1);
+    submit(world, 2000, 1);
+    world->monotonic_us += CLOCK_SECOND_US;
+    assert_true(store_run_batch(world->store)); /* of what is in it */
+    assert_int_equal(world->busy_idles, 2);
     free_world(world);
 }
 
