@@ -164,9 +164,9 @@ static bool grow_body(struct connection *connection, size_t needed_bytes) {
     struct exchange *exchange = connection->exchange;
     if (needed_bytes <= connection->body_capacity) return true;
     size_t capacity = connection->body_capacity * 2 > needed_bytes ? connection->body_capacity * 2 : needed_bytes + 4096;
-    char *bytes = arena_take(&exchange->arena, capacity + 1);
+    /* In place: copies that double would take more of the arena than a body of its full size may. */
+    char *bytes = arena_resize(&exchange->arena, (void *)(uintptr_t)exchange->body.data, connection->body_capacity + 1, capacity + 1);
     if (bytes == NULL) return false;
-    if (exchange->body.size > 0) memcpy(bytes, exchange->body.data, exchange->body.size);
     exchange->body.data = bytes;
     connection->body_capacity = capacity;
     return true;

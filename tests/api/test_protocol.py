@@ -340,6 +340,18 @@ def test_good_chunks(world, body):
         assert connection.read_answer().status == 200
 
 
+@pytest.mark.parametrize("first", [1, 4080, 4095, 12_283, 61_438])
+def test_a_chunked_body_of_the_full_size(world, first):
+    """However its first chunk makes the room for it grow."""
+    body = padded(registration(), BODY_LIMIT)
+    with RawConnection(world.pair.wallet.port) as connection:
+        connection.send(request_bytes("POST", "/v1/users", {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}))
+        for piece in [body[:first], *chunks(body[first:], 1024)]:
+            connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+        connection.send(b"0\r\n\r\n")
+        assert connection.read_answer().status == 201
+
+
 def test_a_query_of_many_parameters_is_answered_at_once(world, service):
     for query in ("a=1&" * 1000, "a&" * 2000, "&" * 4000):
         assert world.raw(service, "GET", f"/healthz?{query}").status == 200

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "http/loop.h"
+#include "http/problem.h"
 
 /* Piece by piece, each read by a round of its own or not: what is left over is found again. */
 static void test_requests_in_single_bytes(void **state) {
@@ -316,6 +317,19 @@ static void test_without_room_for_what_waits(void **state) {
     toy_send(bare.fd, "2]GET /fast HTTP/1.1\r\nHost: a\r\n\r\n");
     exchange_continue(bare.toy.away[0], route_admit_again);
     expect_overloaded(&bare);
+
+    bare_start(&bare);
+    bare.loop.unread_pool.out_bytes = LIMIT_UNREAD_BYTES;
+    toy_send(bare.fd,
+             "POST /owned HTTP/1.1\r\nHost: a\r\nAuthorization: good\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\n[1");
+    bare_rounds(&bare);
+    problem_reply(bare.toy.away[0], &problem_forbidden, NULL); /* refused after all: the lost half of the body is not waited for */
+    exchange_finish(bare.toy.away[0]);
+    bare_rounds(&bare);
+    struct toy_answer refusal = toy_receive(bare.fd);
+    assert_int_equal(refusal.status, 403);
+    assert_true(refusal.closes);
+    bare_stop(&bare);
 
     bare_start(&bare);
     bare.loop.unread_pool.out_bytes = LIMIT_UNREAD_BYTES;
