@@ -116,15 +116,20 @@ static void link_chunk(struct arena *arena, struct arena_chunk *chunk, bool is_b
     }
 }
 
+static struct arena_chunk *add_chunk(struct arena *arena, size_t size, bool is_big) {
+    struct arena_chunk *chunk = get_chunk(is_big ? size : CHUNK_CAPACITY);
+    if (chunk != NULL) link_chunk(arena, chunk, is_big);
+    return chunk;
+}
+
 void *arena_take(struct arena *arena, size_t size_bytes) {
     size_t size = round_up(size_bytes);
     if (size == 0 || size > arena->limit_bytes - arena->used_bytes) return NULL;
     bool is_big = size > BIG_BYTES;
     struct arena_chunk *chunk = arena->newest;
     if (is_big || chunk == NULL || chunk->capacity - chunk->used < size) {
-        chunk = get_chunk(is_big ? size : CHUNK_CAPACITY);
+        chunk = add_chunk(arena, size, is_big);
         if (chunk == NULL) return NULL;
-        link_chunk(arena, chunk, is_big);
     }
     void *data = chunk->bytes + chunk->used;
     chunk->used += size;

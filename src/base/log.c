@@ -35,6 +35,8 @@ void log_init(const char *service, enum log_level least) {
     least_level = least;
 }
 
+bool log_wants(enum log_level level) { return level >= least_level; }
+
 /* All or nothing: a cut in the middle of an escape would not be JSON. */
 static bool append(struct line *line, struct text text) {
     if (text.size > line->limit - line->size) {

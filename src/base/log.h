@@ -22,9 +22,15 @@ struct log_field {
 #define LOG_ID(name_, id_)           ((struct log_field){.name = (name_), .kind = LOG_FIELD_ID, .id = (id_)})
 
 void log_init(const char *service, enum log_level least); /* before threads */
+bool log_wants(enum log_level level);
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count);
 
 /* LOG(LOG_INFO, "listening", LOG_STRING("address", address), LOG_INTEGER("port", port)); at least one field. One write(2) per line. */
-#define LOG(level, event, ...)                                           \
-    log_write((level), (event), (const struct log_field[]){__VA_ARGS__}, \
-              sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
+/* The fields are not even evaluated for a line that nobody wants. */
+#define LOG(level, event, ...)                                                                 \
+    do {                                                                                       \
+        enum log_level level_ = (level);                                                       \
+        if (!log_wants(level_)) break;                                                         \
+        log_write(level_, (event), (const struct log_field[]){__VA_ARGS__},                    \
+                  sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field)); \
+    } while (0)

@@ -113,7 +113,8 @@ static const bool is_ascii_separator[128] = {
     ['.'] = true,           ['['] = true, [']'] = true, ['{'] = true, ['}'] = true,
 };
 
-static bool is_wide_separator(uint32_t character) {
+static bool is_separator(uint32_t character) {
+    if (character < 0x80) return is_ascii_separator[character];
     static const struct {
         uint32_t first, last;
     } ranges[] = {
@@ -133,25 +134,28 @@ static uint32_t fold_wide(uint32_t character) {
     return character;
 }
 
-static char fold_ascii(unsigned char byte, bool upper) { return (char)(upper && byte >= 'a' && byte <= 'z' ? byte - ('a' - 'A') : byte); }
+/* A run of ASCII, as far as there is room: *offset stops behind it. Gives the size written. */
+static size_t fold_ascii(struct text text, size_t *offset, struct text_folding folding, char *buffer, size_t capacity) {
+    const unsigned char *bytes = (const unsigned char *)text.data;
+    size_t at = *offset, size = 0;
+    for (; at < text.size && bytes[at] < 0x80 && size < capacity; at++) {
+        bool is_lower = bytes[at] >= 'a' && bytes[at] <= 'z';
+        buffer[size] = (char)(bytes[at] - (folding.upper && is_lower ? 'a' - 'A' : 0));
+        size += !(folding.drop_separators && is_ascii_separator[bytes[at]]); /* else the next one takes its place */
+    }
+    *offset = at;
+    return size;
+}
 
 struct result text_fold(struct text text, struct text_folding folding, char *buffer, size_t capacity, size_t *ret_size) {
-    size_t size = 0, offset = 0;
+    size_t offset = 0, size = fold_ascii(text, &offset, folding, buffer, capacity);
     while (offset < text.size) {
-        size_t start = offset, folded_size = 1;
-        unsigned char first = (unsigned char)text.data[offset];
-        uint32_t folded;
-        if (first < 0x80) {
-            offset++;
-            if (folding.drop_separators && is_ascii_separator[first]) continue;
-            folded = (unsigned char)fold_ascii(first, folding.upper);
-        } else {
-            uint32_t character;
-            TRY(text_next_character(text, &offset, &character));
-            if (folding.drop_separators && is_wide_separator(character)) continue;
-            folded = fold_wide(character);
-            if (folded >= 0x80) folded_size = offset - start;
-        }
+        size_t start = offset;
+        uint32_t character;
+        TRY(text_next_character(text, &offset, &character));
+        if (folding.drop_separators && is_separator(character)) continue;
+        uint32_t folded = fold_wide(character);
+        size_t folded_size = folded < 0x80 ? 1 : offset - start;
         if (capacity - size < folded_size) return result_error(RESULT_FULL);
         if (folded < 0x80) {
             buffer[size] = (char)folded;
@@ -159,6 +163,7 @@ struct result text_fold(struct text text, struct text_folding folding, char *buf
             memcpy(buffer + size, text.data + start, folded_size);
         }
         size += folded_size;
+        size += fold_ascii(text, &offset, folding, buffer + size, capacity - size);
     }
     *ret_size = size;
     return result_ok();

@@ -238,12 +238,14 @@ static void send_ready(struct exchange *exchange, const struct answer *answer) {
     reply_set(exchange, answer->status, answer->content_type, answer->body);
 }
 
-void answer_send(struct discount_operation *operation) {
+void answer_send(struct discount_operation *operation) { answer_send_at(operation, clock_now_us(operation->discount->service.clock)); }
+
+void answer_send_at(struct discount_operation *operation, int64_t now_us) {
     struct exchange *exchange = operation->exchange;
     const struct answer *answer = &operation->answer;
     switch (answer->kind) {
     case ANSWER_READY:
-        count(operation, clock_now_us(operation->discount->service.clock));
+        count(operation, now_us);
         send_ready(exchange, answer);
         break;
     case ANSWER_REPLAY: idempotency_replay(exchange, &answer->record); break;

@@ -45,5 +45,6 @@ void answer_log(const struct discount_operation *operation);
 /* Sends the answer (READY, REPLAY, KEY_REUSED, NO_MEMORY) and gives the exchange back to its loop: the operation is gone after it. Counts the
  * rejection and the latency on the board. */
 void answer_send(struct discount_operation *operation);
+void answer_send_at(struct discount_operation *operation, int64_t now_us); /* for who has just looked at the clock */
 /* Instead, when the store or the settler could not do it: 503. */
 void answer_send_failure(struct discount_operation *operation, struct result outcome);

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@
 
 /* A bucket as the time at which it will be full again: one number instead of a level and a time (the "generic cell rate algorithm"). */
 struct bucket {
-    uint64_t key; /* hash; 0: unused */
+    _Atomic uint64_t key; /* hash; 0: unused. Written under the table's lock */
     int64_t full_at_us;
 };
 
@@ -59,12 +60,21 @@ static struct bucket *find_bucket(struct limiter_table *table, uint64_t key, boo
     struct bucket *row = table->rows[key % ROWS];
     struct bucket *least = &row[0];
     for (size_t i = 0; i < ROW_ENTRIES; i++) {
-        if (row[i].key == key) return &row[i];
+        if (atomic_load_explicit(&row[i].key, memory_order_relaxed) == key) return &row[i];
         if (row[i].full_at_us < least->full_at_us) least = &row[i];
     }
     if (!makes) return NULL;
-    *least = (struct bucket){.key = key};
+    atomic_store_explicit(&least->key, key, memory_order_relaxed);
+    least->full_at_us = 0;
     return least;
+}
+
+/* Without the lock: whether the key has a bucket. Nearly nobody has guessed lately, and those who did see their own guesses. */
+static bool has_bucket(const struct limiter_table *table, uint64_t key) {
+    const struct bucket *row = table->rows[key % ROWS];
+    bool has = false;
+    for (size_t i = 0; i < ROW_ENTRIES; i++) has |= atomic_load_explicit(&row[i].key, memory_order_relaxed) == key;
+    return has;
 }
 
 /* Until there is a token again; 0 when there is one. */
@@ -101,8 +111,10 @@ static uint64_t address_key(const struct limiter *limiter, const char *remote_ad
 }
 
 int64_t limiter_user_wait_s(struct limiter *limiter, struct id user_id, int64_t now_monotonic_us) {
+    uint64_t key = hash(limiter, user_id.bytes, sizeof user_id.bytes);
+    if (!has_bucket(&limiter->users, key)) return 0;
     CHECK(pthread_mutex_lock(&limiter->users.lock) == 0);
-    struct bucket *bucket = find_bucket(&limiter->users, hash(limiter, user_id.bytes, sizeof user_id.bytes), false);
+    struct bucket *bucket = find_bucket(&limiter->users, key, false);
     int64_t wait = wait_us(&limiter->users, bucket, now_monotonic_us);
     CHECK(pthread_mutex_unlock(&limiter->users.lock) == 0);
     return to_seconds(wait);

@@ -35,7 +35,7 @@ static void answer_here(struct discount_operation *operation, const struct board
     operation->answer.rejection = redeem_rejection(verdict);
     answer_redeem_refusal(operation, verdict, starts_at_us, now_us);
     metric_add(&metric_answered_by_loop, 1);
-    answer_send(operation);
+    answer_send_at(operation, now_us);
 }
 
 /* The caller may be a winner: asks this loop's own connection, which sees every commit that the view stands on. True when it is answered or
@@ -138,7 +138,7 @@ void handle_redeem(struct exchange *exchange) {
     if (operation == NULL) return;
     if (!read_redeem(exchange, operation)) return;
     struct discount *discount = operation->discount;
-    int64_t now_us = clock_now_us(discount->service.clock), now_monotonic_us = clock_monotonic_us(discount->service.clock);
+    int64_t now_us = exchange->arrived_us, now_monotonic_us = exchange->received_monotonic_us; /* it has just arrived */
     int64_t wait_s = limiter_user_wait_s(discount->limiter, exchange->caller.user_id, now_monotonic_us);
     const struct board_slot *slot = board_find_code(discount->board, &operation->redeem.code);
     if (wait_s == 0 && slot == NULL) {

@@ -92,8 +92,8 @@ static const char *find_trace(struct settle_batch *batch) {
     for (size_t i = 0; i < batch->claim_count; i++) {
         const struct discount_operation *waiter = batch->claims[i]->waiters.first;
         if (waiter == NULL) continue;
-        struct text trace = waiter->exchange->traceparent;
-        return arena_print(&batch->arena, "%.*s", (int)trace.size, trace.data).data;
+        struct text trace = exchange_traceparent(waiter->exchange);
+        return trace.size == 0 ? NULL : arena_copy(&batch->arena, trace).data;
     }
     return NULL;
 }

@@ -27,8 +27,9 @@ void answer_record(struct exchange *exchange) {
         exchange->status >= 500 ? "request_failed"
         : is_fault              ? "request_faulty"
                                 : "request",
-        LOG_TEXT("request_id", exchange->request_id), LOG_TEXT("traceparent", exchange->traceparent), LOG_TEXT("method", exchange->method),
-        LOG_TEXT("path", exchange->path), LOG_INTEGER("status", exchange->status), LOG_INTEGER("latency_us", latency_us));
+        LOG_TEXT("request_id", exchange->request_id), LOG_TEXT("traceparent", exchange_traceparent(exchange)),
+        LOG_TEXT("method", exchange->method), LOG_TEXT("path", exchange->path), LOG_INTEGER("status", exchange->status),
+        LOG_INTEGER("latency_us", latency_us));
 }
 
 /* ---- the head ---- */
@@ -107,15 +108,20 @@ static void put_length(struct head *head, size_t length) {
     CHECK(put(head, TEXT("Content-Length: ")) && put(head, (struct text){digits + at, sizeof(digits) - at}) && put(head, TEXT("\r\n")));
 }
 
-/* IMF-fixdate (RFC 9110, section 5.6.7), made once in a second. */
+/* IMF-fixdate (RFC 9110, section 5.6.7), made once in a second; the clock is asked once in a round. */
 static struct text date_line(struct loop *loop) {
+    if (loop->date_round_us == loop->now_us && loop->date[0] != '\0') return (struct text){loop->date, DATE_BYTES};
+    loop->date_round_us = loop->now_us;
     int64_t second = clock_now_us(loop->service->clock) / CLOCK_SECOND_US;
     if (second != loop->date_second || loop->date[0] == '\0') {
         time_t time = (time_t)second;
         struct tm parts;
         size_t size =
             gmtime_r(&time, &parts) == NULL ? 0 : strftime(loop->date, sizeof(loop->date), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
-        if (size != DATE_BYTES) return (struct text){"", 0}; /* a clock beyond the year 9999 */
+        if (size != DATE_BYTES) { /* a clock beyond the year 9999 */
+            loop->date[0] = '\0';
+            return (struct text){"", 0};
+        }
         loop->date_second = second;
     }
     return (struct text){loop->date, DATE_BYTES};

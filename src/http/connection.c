@@ -117,8 +117,8 @@ static enum step end_request(struct connection *connection) {
     struct exchange *exchange = connection->exchange;
     if (exchange->state == EXCHANGE_BODY) {
         if (exchange->body.data == NULL) exchange->body = TEXT("");
-        exchange->arrived_us = clock_now_us(loop->service->clock);
-        exchange->received_monotonic_us = clock_monotonic_us(loop->service->clock);
+        if (connection->phase == PHASE_BODY) exchange->arrived_us = clock_now_us(loop->service->clock); /* it waited since its head */
+        exchange->received_monotonic_us = loop->now_us;
         if (!loop_dispatch(loop, exchange, route_dispatch)) return wait_for_exchange(connection);
     }
     return answer(connection);
@@ -222,7 +222,8 @@ static bool begin_request(struct connection *connection) {
 static bool judge_head(struct connection *connection, struct request_head *head) {
     struct loop *loop = connection->loop;
     struct exchange *exchange = connection->exchange;
-    bool is_sound = request_end(head, connection->is_1_1, &loop->ids, clock_now_us(loop->service->clock));
+    exchange->arrived_us = clock_now_us(loop->service->clock);
+    bool is_sound = request_end(head, connection->is_1_1, &loop->ids, exchange->arrived_us);
     if (is_sound && loop->draining && !connection->before_drain) {
         problem_reply(exchange, &problem_shutting_down, NULL);
     } else if (is_sound && connection->overloaded) {

@@ -22,6 +22,17 @@ void exchange_clear(struct exchange *exchange) {
     exchange->magic = 0;
 }
 
+/* 00-<trace>-<parent>-00 (W3C Trace Context, section 3.2): the trace is our id, whose end is random, as section 3.2.2.3 asks; so is the parent,
+ * which is that end. Most requests have no line in the log and ask nobody else: then it is never written. */
+struct text exchange_traceparent(struct exchange *exchange) {
+    if (exchange->traceparent.data != NULL || id_is_zero(exchange->trace_id)) return exchange->traceparent;
+    char id[ID_TEXT_BYTES];
+    id_format(exchange->trace_id, id);
+    exchange->traceparent =
+        arena_print(&exchange->arena, "00-%.8s%.4s%.4s%.4s%.12s-%.4s%.12s-00", id, id + 9, id + 14, id + 19, id + 24, id + 19, id + 24);
+    return exchange->traceparent;
+}
+
 void reply_set(struct exchange *exchange, int status, const char *content_type, struct text body) {
     CHECK(exchange->status == 0);
     CHECK(status >= 200 && status <= 599);

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/id.h"
 #include "base/identity.h"
 #include "base/queue.h"
 
@@ -52,7 +53,8 @@ struct exchange {
     int64_t content_length; /* declared: 0 no body, EXCHANGE_LENGTH_UNKNOWN when chunked */
     struct text authorization, content_type, accept, accept_encoding, idempotency_key, if_match, if_none_match, last_event_id, origin;
     struct text request_id;  /* the client's or ours; never empty */
-    struct text traceparent; /* the client's if valid (W3C Trace Context, section 3.2), else ours */
+    struct text traceparent; /* the client's if valid (W3C Trace Context, section 3.2); ours only when exchange_traceparent was asked */
+    struct id trace_id;      /* ours */
     char remote_address[46]; /* textual */
     struct identity caller;
     int64_t arrived_us;            /* wall clock, when it was fully received */
@@ -89,6 +91,9 @@ void exchange_init(struct exchange *exchange, const struct http_service *service
 void exchange_clear(struct exchange *exchange);
 
 /* ---- for handlers ---- */
+
+/* Never an invalid one; empty when the arena is full, or where no request was read. */
+struct text exchange_traceparent(struct exchange *exchange);
 
 /* Sets the answer; the body must live in the arena or for ever. Once per exchange. */
 void reply_set(struct exchange *exchange, int status, const char *content_type, struct text body);

@@ -120,7 +120,7 @@ struct loop {
     uint8_t random[RANDOM_BYTES];
     size_t random_left;
     atomic_bool drain_wanted, stop_wanted;
-    int64_t date_second; /* of `date` */
+    int64_t date_second, date_round_us; /* of `date`, and when it was last looked at: now_us of that round */
     char date[DATE_BYTES + 1];
     char answer[ANSWER_BYTES];
     char buffer[READ_BYTES];

@@ -306,41 +306,25 @@ bool request_traceparent_is_valid(struct text traceparent) {
     return !text_equal(version, TEXT("00")) && data[TRACEPARENT_BYTES] == '-';
 }
 
-static void print_hex(char *place, const uint8_t *bytes, size_t count) {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < count; i++) {
-        place[2 * i] = digits[bytes[i] >> 4];
-        place[2 * i + 1] = digits[bytes[i] & 15];
-    }
-}
-
 /* Never empty: answers and logs name the request by it. */
 static void identify(struct request_head *head, struct id_source *ids, int64_t now_us) {
     struct exchange *exchange = head->exchange;
     struct text given = head->x_request_id;
+    struct id made = id_make(ids, now_us);
     if (given.size > 0 && given.size <= REQUEST_ID_BYTES_MAX && text_is_printable_ascii(given)) {
         exchange->request_id = arena_copy(&exchange->arena, given);
     } else {
-        char made[ID_TEXT_BYTES];
-        id_format(id_make(ids, now_us), made);
-        exchange->request_id = arena_copy(&exchange->arena, (struct text){made, sizeof(made)});
+        char text[ID_TEXT_BYTES];
+        id_format(made, text);
+        exchange->request_id = arena_copy(&exchange->arena, (struct text){text, sizeof(text)});
     }
     if (exchange->request_id.data == NULL) {
         exchange->request_id = TEXT("-");
         head->out_of_memory = true;
     }
     if (request_traceparent_is_valid(exchange->traceparent)) return;
-    uint8_t random[24];
-    ids->random(ids->context, random, sizeof(random));
-    random[0] |= 1; /* neither id may be all zero */
-    random[16] |= 1;
-    char made[TRACEPARENT_BYTES];
-    memcpy(made, "00-", 3);
-    print_hex(made + 3, random, 16);
-    made[35] = '-';
-    print_hex(made + 36, random + 16, 8);
-    memcpy(made + 52, "-00", 3);
-    exchange->traceparent = arena_copy(&exchange->arena, (struct text){made, sizeof(made)});
+    exchange->traceparent = (struct text){NULL, 0};
+    exchange->trace_id = made;
 }
 
 /* RFC 9112, section 6.3: a body whose length can be read in two ways is refused. */

@@ -29,7 +29,7 @@ bool request_is_value(struct text text);     /* no control but HT, and DEL, whic
 bool request_is_authority(struct text text); /* RFC 3986, section 3.2, by its bytes: nobody asks its parts anything */
 /* absolute-form carries scheme and authority before the path (RFC 9112, section 3.2.2): what stands behind them, or the target itself. */
 struct text request_without_authority(struct text target);
-/* Gives the exchange its request_id and traceparent, then judges the head: false when an answer is set, and then the length of the body is
+/* Gives the exchange its request_id and trace_id, then judges the head: false when an answer is set, and then the length of the body is
  * EXCHANGE_LENGTH_UNKNOWN. `is_1_1`: HTTP/1.1 or later. */
 bool request_end(struct request_head *head, bool is_1_1, struct id_source *ids, int64_t now_us);
 

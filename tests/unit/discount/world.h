@@ -53,6 +53,7 @@ static inline struct test_exchange *exchange_new(struct discount *discount, stru
     exchange->path = TEXT("/v1/redemptions");
     exchange->method = TEXT("POST");
     exchange->caller = (struct identity){.kind = IDENTITY_USER, .scopes = SCOPE_USER | SCOPE_ADMIN, .user_id = user_id};
+    exchange->arrived_us = clock_now_us(&clock_system);
     exchange->received_monotonic_us = clock_monotonic_us(&clock_system);
     exchange->state = EXCHANGE_HANDLING;
     return test;

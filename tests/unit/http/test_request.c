@@ -112,7 +112,12 @@ static void test_traceparent(void **state) {
     fixture_clear(&fixture);
     fixture_init(&fixture, NULL);
     assert_true(fixture_read(&fixture, "GET", "/", "traceparent: junk\n"));
-    assert_true(request_traceparent_is_valid(fixture.exchange.traceparent));
+    struct text made = exchange_traceparent(&fixture.exchange);
+    assert_true(request_traceparent_is_valid(made));
+    assert_int_equal(made.size, 55);
+    assert_memory_equal(made.data + 53, "00", 2);
+    assert_memory_equal(made.data + 3, fixture.exchange.request_id.data, 8); /* one thing to look for in all logs */
+    assert_ptr_equal(exchange_traceparent(&fixture.exchange).data, made.data);
     fixture_clear(&fixture);
 }
 
