@@ -8,7 +8,10 @@
 #define DETAIL_BYTES    255u
 #define CHARACTER_BYTES 4u
 
-void faults_init(struct faults *faults, struct arena *arena) { *faults = (struct faults){.arena = arena}; }
+void faults_init(struct faults *faults, struct arena *arena) {
+    faults->arena = arena;
+    faults->count = faults->dropped = 0; /* no item is looked at beyond the count: wiping them would cost more than most bodies' reading */
+}
 
 void faults_add(struct faults *faults, const char *field, const char *code, const char *detail, ...) {
     if (faults->count == LIMIT_FAULTS) {

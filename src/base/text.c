@@ -136,12 +136,15 @@ static uint32_t fold_wide(uint32_t character) {
 
 /* A run of ASCII, as far as there is room: *offset stops behind it. Gives the size written. */
 static size_t fold_ascii(struct text text, size_t *offset, struct text_folding folding, char *buffer, size_t capacity) {
-    const unsigned char *bytes = (const unsigned char *)text.data;
+    static const bool none[128];
+    const bool *is_dropped = folding.drop_separators ? is_ascii_separator : none;
+    const int step = folding.upper ? 'a' - 'A' : 0;
     size_t at = *offset, size = 0;
-    for (; at < text.size && bytes[at] < 0x80 && size < capacity; at++) {
-        bool is_lower = bytes[at] >= 'a' && bytes[at] <= 'z';
-        buffer[size] = (char)(bytes[at] - (folding.upper && is_lower ? 'a' - 'A' : 0));
-        size += !(folding.drop_separators && is_ascii_separator[bytes[at]]); /* else the next one takes its place */
+    for (; at < text.size && size < capacity; at++) {
+        unsigned char byte = (unsigned char)text.data[at];
+        if (byte >= 0x80) break;
+        buffer[size] = (char)(byte - (byte >= 'a' && byte <= 'z' ? step : 0));
+        size += !is_dropped[byte]; /* else the next one takes its place */
     }
     *offset = at;
     return size;

@@ -38,9 +38,15 @@ static void answer_here(struct discount_operation *operation, const struct board
     answer_send_at(operation, now_us);
 }
 
+/* To the store, where it may become a redemption. */
+static void submit(struct discount_operation *operation, int64_t now_us) {
+    operation->id = id_make(&operation->discount->id_sources[operation->exchange->loop_index], now_us);
+    operation_submit(operation);
+}
+
 /* The caller may be a winner: asks this loop's own connection, which sees every commit that the view stands on. True when it is answered or
  * must go to the store. */
-static bool answer_winner(struct discount_operation *operation, const struct board_slot *slot) {
+static bool answer_winner(struct discount_operation *operation, const struct board_slot *slot, int64_t now_us) {
     struct discount *discount = operation->discount;
     struct redemption redemption;
     bool is_found;
@@ -53,7 +59,7 @@ static bool answer_winner(struct discount_operation *operation, const struct boa
     }
     if (!is_found) return false;
     if (redemption.status == REDEMPTION_CLAIMED) { /* waits with its claim */
-        operation_submit(operation);
+        submit(operation, now_us);
         return true;
     }
     operation->answer.campaign_number = slot->number;
@@ -79,9 +85,9 @@ static void redeem_from_board(struct discount_operation *operation, const struct
     enum redeem_verdict verdict = refusal_of(&view, now_us);
     const struct redeem_request *request = &operation->redeem;
     bool is_mismatch = request->account_phone.size != 0 && !phone_equal(&request->account_phone, &request->phone);
-    if (answer_winner(operation, slot)) return; /* also while places are left: it needs no write, and so no disk that takes one */
+    if (answer_winner(operation, slot, now_us)) return; /* also while places are left: it needs no write, and so no disk that takes one */
     if (verdict == REDEEM_CLAIMED) {
-        operation_submit(operation);
+        submit(operation, now_us);
         return;
     }
     if (is_mismatch) verdict = REDEEM_PHONE_MISMATCH;
@@ -144,11 +150,10 @@ void handle_redeem(struct exchange *exchange) {
     if (wait_s == 0 && slot == NULL) {
         wait_s = limiter_count_wrong(discount->limiter, exchange->caller.user_id, exchange->remote_address, now_monotonic_us);
     }
-    operation->id = id_make(&discount->id_sources[exchange->loop_index], now_us);
     if (wait_s > 0)
         refuse_guesser(exchange, wait_s);
     else if (operation->idempotency.key.size != 0)
-        operation_submit(operation);
+        submit(operation, now_us);
     else if (slot == NULL)
         answer_here(operation, NULL, REDEEM_CODE_NOT_FOUND, 0, now_us);
     else

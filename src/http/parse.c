@@ -63,12 +63,6 @@ enum head_verdict head_scan(struct head_scan *scan, struct text bytes, size_t *r
 
 /* ---- a head, read ---- */
 
-static size_t method_size(struct text bytes) {
-    size_t size = 0;
-    while (size < bytes.size && request_is_token((struct text){bytes.data + size, 1})) size++;
-    return size;
-}
-
 /* The next line, without its end, which head_scan has seen. */
 static struct text cut_line(struct text *bytes) {
     const char *lf = memchr(bytes->data, '\n', bytes->size);
@@ -89,7 +83,7 @@ static const char *read_version(struct text version, bool *ret_is_1_1) {
 
 /* RFC 9112, section 3: one blank on either side of the target. */
 static const char *read_request_line(struct text line, struct text *ret_method, struct text *ret_target, bool *ret_is_1_1) {
-    *ret_method = (struct text){line.data, method_size(line)};
+    *ret_method = (struct text){line.data, request_token_size(line)};
     struct text rest = {line.data + ret_method->size, line.size - ret_method->size};
     if (rest.size == 0 || rest.data[0] != ' ') return "the request line is ill-formed";
     struct text target = {rest.data + 1, rest.size - 1};
@@ -125,7 +119,7 @@ struct head_facts head_read(struct request_head *head, struct exchange *exchange
 }
 
 void head_read_faulty(struct request_head *head, struct exchange *exchange, struct text bytes, enum head_verdict verdict) {
-    struct text method = {bytes.data, method_size(bytes)};
+    struct text method = {bytes.data, request_token_size(bytes)};
     struct text target = {bytes.data + method.size, 0};
     if (method.size < bytes.size && *target.data == ' ') {
         target.data++;

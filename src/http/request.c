@@ -74,7 +74,8 @@ static void take_query(struct request_head *head, struct text query) {
 /* ASCII with nothing to decode. */
 static bool is_plain(struct text raw) {
     for (size_t i = 0; i < raw.size; i++) {
-        if (raw.data[i] <= 0 || raw.data[i] == '%') return false;
+        unsigned char byte = (unsigned char)raw.data[i];
+        if (byte == '\0' || byte >= 0x80 || byte == '%') return false;
     }
     return true;
 }
@@ -120,17 +121,18 @@ static struct text trimmed(struct text value) {
     return value;
 }
 
-bool request_is_token(struct text text) {
+size_t request_token_size(struct text text) {
     static const bool is_word[256] = {
         ['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true,         ['&'] = true,         ['\''] = true,
         ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true,         ['^'] = true,         ['_'] = true,
         ['`'] = true, ['|'] = true, ['~'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
     };
-    for (size_t i = 0; i < text.size; i++) {
-        if (!is_word[(unsigned char)text.data[i]]) return false;
-    }
-    return text.size > 0;
+    size_t size = 0;
+    while (size < text.size && is_word[(unsigned char)text.data[size]]) size++;
+    return size;
 }
+
+bool request_is_token(struct text text) { return text.size > 0 && request_token_size(text) == text.size; }
 
 bool request_is_authority(struct text text) {
     static const bool is_part[256] = {

@@ -24,6 +24,7 @@ void request_begin(struct request_head *head, struct exchange *exchange, struct 
 void request_add_header(struct request_head *head, struct text name, struct text value);
 /* What the parser of the head saw: a sentence, kept if it is the first. Between request_begin and request_end. */
 void request_set_fault(struct request_head *head, const char *fault);
+size_t request_token_size(struct text text); /* of the token that it starts with: 0, there is none */
 bool request_is_token(struct text text);     /* RFC 9110, section 5.6.2: methods and the names of fields */
 bool request_is_value(struct text text);     /* no control but HT, and DEL, which ends no line (RFC 9110, section 5.5) */
 bool request_is_authority(struct text text); /* RFC 3986, section 3.2, by its bytes: nobody asks its parts anything */
