@@ -172,13 +172,16 @@ static struct text without(struct text text, size_t *size) {
     return (struct text){text.data + step, text.size - step};
 }
 
-/* One call; less than all means that the socket is full. */
+/* One call; less than it was given means that the socket is full. A long answer goes in pieces, a turn each: the others of the loop are not kept
+ * waiting while the kernel copies megabytes for clients that may never read them. */
 static enum answer_outcome send_unsent(struct connection *connection) {
     struct text *unsent = connection->unsent;
     struct iovec pieces[2];
-    size_t count = 0;
+    size_t count = 0, given = 0;
     for (size_t i = 0; i < 2; i++) {
-        if (unsent[i].size > 0) pieces[count++] = (struct iovec){(void *)(uintptr_t)unsent[i].data, unsent[i].size};
+        size_t size = unsent[i].size < TURN_SEND_BYTES ? unsent[i].size : TURN_SEND_BYTES;
+        if (size > 0) pieces[count++] = (struct iovec){(void *)(uintptr_t)unsent[i].data, size};
+        given += size;
     }
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
     ssize_t sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -189,7 +192,8 @@ static enum answer_outcome send_unsent(struct connection *connection) {
     unsent[0] = without(unsent[0], &left);
     unsent[1] = without(unsent[1], &left);
     if (unsent[0].size + unsent[1].size == 0) return ANSWER_SENT;
-    if (sent > 0) connection->writable = false;
+    if (sent > 0 && (size_t)sent < given) connection->writable = false;
+    if (sent > 0 && (size_t)sent == given) loop_make_ready(connection);
     return ANSWER_WAITS;
 }
 

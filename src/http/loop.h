@@ -11,8 +11,8 @@
  * the sweep looks at its first only.
  *
  * A round: epoll_wait, what happened to connections, what other threads brought back, connections with work left, new connections,
- * timeouts, `round_ended`. Each part is bounded, and a connection does at most one recv and TURN_REQUESTS requests in a round: what is left
- * goes to the end of the line (`ready`), and the next round does not sleep.
+ * timeouts, `round_ended`. Each part is bounded, and a connection does at most one recv, TURN_REQUESTS requests and TURN_SEND_BYTES of a body in
+ * a round: what is left goes to the end of the line (`ready`), and the next round does not sleep.
  *
  * Who owns what
  * - A connection belongs to its loop, from accept to connection_end, which leaves it in `ended` until the round is over: whatever the round still
@@ -42,10 +42,11 @@
 #include "http/traffic.h"
 #include "http/unread.h"
 
-#define READ_BYTES   UNREAD_BYTES_MAX /* asked for in one recv, less what is unread */
-#define ANSWER_BYTES 8192u            /* head of an answer; a header field that does not fit is left out */
-#define DATE_BYTES   37u              /* Date: Sun, 22 Nov 2026 10:00:00 GMT\r\n */
-#define RANDOM_BYTES 1024
+#define READ_BYTES      UNREAD_BYTES_MAX /* asked for in one recv, less what is unread */
+#define TURN_SEND_BYTES (256u * 1024)    /* of a body, in one turn of its connection */
+#define ANSWER_BYTES    8192u            /* head of an answer; a header field that does not fit is left out */
+#define DATE_BYTES      37u              /* Date: Sun, 22 Nov 2026 10:00:00 GMT\r\n */
+#define RANDOM_BYTES    1024
 
 enum phase { PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_SENDING, PHASE_LINGER, PHASE_AWAY, PHASE_COUNT };
 
