@@ -167,16 +167,13 @@ def test_an_unknown_key_is_asked_for_at_most_once_in_ten_seconds_and_found_then(
     started = time.monotonic()
     renewed = Issuer("shop", kid="renewed")
     key_server.answers[JWKS] = lambda headers, body: (200, {"keys": renewed.jwks()["keys"] + issuer.jwks()["keys"]})
-    count = 0
-    while time.monotonic() - started < 1.5:
+    for count in range(20):
         renewed.kid = f"unknown-{count}"
         assert_problem(ask_fund(wallet, renewed.token()), 401, "token_invalid")
-        count += 1
-    assert count > 10
-    assert len(key_server.asked(JWKS)) <= fetched + 1
+    assert len(key_server.asked(JWKS)) <= fetched + 1 + (time.monotonic() - started) // 10
     renewed.kid = "renewed"
     wait_until(lambda: ask_fund(wallet, renewed.token()).status_code == 404, "the new key", 20)
-    assert len(key_server.asked(JWKS)) <= fetched + 2
+    assert len(key_server.asked(JWKS)) <= fetched + 2 + (time.monotonic() - started) // 10
     assert ask_fund(wallet, issuer.token()).status_code == 404
 
 
