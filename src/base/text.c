@@ -156,11 +156,11 @@ struct result text_fold(struct text text, struct text_folding folding, char *buf
         size_t start = offset;
         uint32_t character;
         TRY(text_next_character(text, &offset, &character));
-        if (folding.drop_separators && is_separator(character)) continue;
         uint32_t folded = fold_wide(character);
         size_t folded_size = folded < 0x80 ? 1 : offset - start;
+        if (folding.drop_separators && is_separator(character)) folded_size = 0;
         if (capacity - size < folded_size) return result_error(RESULT_FULL);
-        if (folded < 0x80) {
+        if (folded < 0x80 && folded_size > 0) {
             buffer[size] = (char)folded;
         } else {
             memcpy(buffer + size, text.data + start, folded_size);

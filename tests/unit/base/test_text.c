@@ -115,6 +115,7 @@ static void folding_digits_and_separators(void **state) {
     assert_folds("a-b c", plain, "a-b c");
     assert_folds("a-b c", separators, "abc");
     assert_folds("now-ruz \u06F1\u06F4\u06F0\u06F4", all, "NOWRUZ1404");
+    assert_folds("now\u200Cruz\u06D4a-\u2013b\u06F1c", all, "NOWRUZAB1C");
     assert_folds("\t\n\u00A0\u200B\u200C\u200D\u200E\u200F\u2010\u2013\u2014\u2212\u202A\u202C\u2060\u2066\u2069\uFEFF\u061C.()[]{}\u3000",
                  separators, "");
     assert_folds("+98 (912) 123-45.67", separators, "+989121234567");
