@@ -81,11 +81,24 @@ bool settle_prepare_call(struct settler *settler, struct http_call *call, const 
 
 /* ---- to and from the store ---- */
 
-/* The store's thread. */
+/* Their answers are committed. */
+static void answer_frozen(struct operation_list *waiters) {
+    while (waiters->first != NULL) {
+        struct discount_operation *operation = waiters->first;
+        operation_list_remove(waiters, operation);
+        answer_send(operation);
+    }
+}
+
+/* The store's thread. It owns the operation and the waiters that were frozen for it: whoever's answer is committed hears it from here, without
+ * waiting until the settler is awake. */
 static void own_done(struct store_operation *store_operation, struct result outcome) {
     struct discount_operation *operation = operation_of(store_operation);
     operation->outcome = outcome;
-    if (result_is_ok(outcome)) answer_log(operation);
+    if (result_is_ok(outcome)) {
+        answer_log(operation);
+        answer_frozen(&operation->waiters);
+    }
     settler_submit(operation->discount->settler, operation);
 }
 
@@ -178,14 +191,11 @@ void settle_freeze(struct settler *settler, struct operation_list *from, struct 
     }
 }
 
-void settle_thaw(struct settler *settler, struct operation_list *list, struct result outcome) {
+void settle_thaw(struct settler *settler, struct operation_list *list) {
     while (list->first != NULL) {
         struct discount_operation *operation = list->first;
         operation_list_remove(list, operation);
-        if (result_is_ok(outcome))
-            answer_send(operation);
-        else
-            settle_answer_now(settler, operation);
+        settle_answer_now(settler, operation);
     }
 }
 

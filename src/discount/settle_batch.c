@@ -270,7 +270,7 @@ static void answer_late(struct settler *settler, struct settle_claim *claim, con
 void settle_batch_marked(struct settle_batch *batch, struct result outcome) {
     struct settler *settler = batch->settler;
     bool is_marked = result_is_ok(outcome);
-    settle_thaw(settler, &batch->mark.waiters, outcome);
+    settle_thaw(settler, &batch->mark.waiters);
     int64_t now_us = clock_now_us(settler->options.clock);
     for (size_t i = 0; i < batch->claim_count; i++) {
         struct settle_claim *claim = batch->claims[i];

@@ -51,7 +51,7 @@ static void tell_store(struct settle_fund_job *job, enum operation_kind kind) {
 void settle_fund_told(struct settle_fund_job *job, struct result outcome) {
     struct settler *settler = job->settler;
     struct settle_fund *fund = settle_fund_of(settler, job->campaign_number);
-    settle_thaw(settler, &job->operation.waiters, outcome);
+    settle_thaw(settler, &job->operation.waiters);
     if (result_is_ok(outcome)) {
         while (fund->waiters.first != NULL) { /* came meanwhile */
             struct operation_list late = {0};

@@ -120,8 +120,9 @@ void settle_wait_in(struct settler *settler, struct operation_list *list, struct
 void settle_answer_now(struct settler *settler, struct discount_operation *operation);
 /* Moves waiters (at most max) whose answers one of our operations makes; they have no deadline from then on. */
 void settle_freeze(struct settler *settler, struct operation_list *from, struct operation_list *to, size_t max);
-/* The operation that they were frozen for came back. */
-void settle_thaw(struct settler *settler, struct operation_list *list, struct result outcome);
+/* The operation that they were frozen for was not committed, or never got into the store: answered as things stand. (After a commit the store's
+ * thread has answered them.) */
+void settle_thaw(struct settler *settler, struct operation_list *list);
 
 /* ---- claims (settle_claims.c) ---- */
 struct result settle_claims_init(struct settler *settler, size_t claims_max) MUST_CHECK;
