@@ -36,6 +36,9 @@ struct result connection_execute(struct database *database, const char *sql) MUS
 /* The first column of the first row. RESULT_NOT_FOUND: no row. */
 struct result connection_query_integer(struct database *database, const char *sql, int64_t *ret_value) MUST_CHECK;
 
+/* The name of the VFS that gathers what a commit writes (gather.c), over the one that is the default now. */
+const char *gather_register(void);
+
 /* Takes the lock file for as long as the descriptor is open; the kernel gives it back however the process ends. RESULT_CONFLICT: another
  * process (or another descriptor of ours) has it. RESULT_FULL, RESULT_IO: the file cannot be made. */
 struct result lock_take(const char *database_path, int *ret_fd) MUST_CHECK;

@@ -2,9 +2,10 @@
  *
  * What a failed write leaves behind, and why going on is right (SQLite 3.40, WAL mode, read in wal.c and pager.c; tests/unit/store/test_database_faults.c):
  *
- * - A commit appends frames to the WAL, calls fsync, and only then shows the new end of the WAL to everybody (the wal-index header in shared
- *   memory). When a write or the fsync fails, the end stays where it was; the connection forgets its changed pages once no statement of it is
- *   running, hence the resets in database_rollback; and the next transaction writes its frames over the failed ones, from the same offset.
+ * - A commit appends frames to the WAL (in one write: gather.c), calls fsync, and only then shows the new end of the WAL to everybody (the
+ *   wal-index header in shared memory). When a write or the fsync fails, the end stays where it was; the connection forgets its changed pages
+ *   once no statement of it is running, hence the resets in database_rollback; and the next transaction writes its frames over the failed ones,
+ *   from the same offset.
  * - After a failed fsync Linux marks the dirty pages clean and reports the error once, so a repeated fsync proves nothing ("fsyncgate"). We never
  *   repeat one: all bytes behind the last successful commit are written anew before the next fsync, the page shared with the last commit's
  *   end included, because it is dirtied as a whole; if it had to be read from the disk first, it was durable there, or the read fails.
@@ -163,7 +164,9 @@ static struct result connect_handle(struct database *database, const char *path,
     if (!make_uri(path, options, uri, sizeof uri)) return refuse(path, "the path is too long", RESULT_INVALID);
     int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     flags |= database->mode == DATABASE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    int code = sqlite3_open_v2(uri, &database->handle, flags, NULL);
+    /* It relies on the sync of each commit. */
+    const char *vfs = database->mode == DATABASE_READ || PLANTED(FSYNC_LEFT_OUT) ? NULL : gather_register();
+    int code = sqlite3_open_v2(uri, &database->handle, flags, vfs);
     if (code != SQLITE_OK) {
         return database->handle == NULL ? result_error(RESULT_FULL) : connection_result(database, code, "open the database");
     }
