@@ -82,6 +82,7 @@ struct result password_pool_create(size_t thread_count, enum crypto_cost cost, u
         if (pthread_create(&pool->threads[pool->thread_count], NULL, work, pool) != 0) {
             made = result_error(RESULT_FULL);
         } else {
+            pthread_setname_np(pool->threads[pool->thread_count], "password");
             pool->thread_count++;
         }
     }

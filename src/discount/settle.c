@@ -373,6 +373,7 @@ struct result settler_start(struct settler *settler) {
     settler->store = settler->options.discount->service.store;
     CHECK(settler->store != NULL);
     if (pthread_create(&settler->thread, NULL, run, settler) != 0) return result_error(RESULT_FULL);
+    pthread_setname_np(settler->thread, "settler");
     settler->has_thread = true;
     return result_ok();
 }

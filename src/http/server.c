@@ -151,6 +151,7 @@ static bool start_threads(struct server *server) {
     while (server->thread_count < server->loop_count) {
         struct loop *loop = &server->loops[server->thread_count];
         if (pthread_create(&loop->thread, NULL, run_thread, loop) != 0) break;
+        pthread_setname_np(loop->thread, "loop");
         server->thread_count++;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -276,9 +276,12 @@ struct result access_create(const struct access_options *options, struct access 
 struct result access_start(struct access *access) {
     CHECK(!access->is_running && !access->is_stopping);
     access->is_running = true; /* before the thread is there, which reads it: nobody else does yet */
-    if (pthread_create(&access->fetcher, NULL, run_fetcher, access) == 0) return result_ok();
-    access->is_running = false;
-    return result_error(RESULT_FULL);
+    if (pthread_create(&access->fetcher, NULL, run_fetcher, access) != 0) {
+        access->is_running = false;
+        return result_error(RESULT_FULL);
+    }
+    pthread_setname_np(access->fetcher, "keys");
+    return result_ok();
 }
 
 void access_stop(struct access *access) {
