@@ -40,7 +40,7 @@ static const struct param config_param = {
     .target = &config_path,
     .optional = true,
     .unit = "FILE",
-    .sentence = "Configuration file: one `name = value` on each line, # begins a comment",
+    .sentence = "Configuration file: one `name = value` on each line; a line that begins with # is a comment",
 };
 
 /* Text from the environment and from files that targets point into; as old as the process, so that nobody has to free it. */
@@ -453,7 +453,8 @@ static void document_param(const char *program, const struct param *param, FILE 
     CHECK(rule_out != NULL);
     print_rule(param, rule_out);
     CHECK(fflush(rule_out) == 0);
-    fprintf(out, "| `--%s` | `%s` | ", param->name, variable);
+    fprintf(out, "| `--%s%s%s`%s | `%s` | ", param->name, param->kind == PARAM_FLAG ? "" : " ", value_name(param),
+            param->kind == PARAM_LIST ? " (several)" : "", variable);
     print_cell(rule, out);
     fputs(" | ", out);
     print_default(param, out);

@@ -25,7 +25,9 @@ static void print_routes(const struct route *routes, size_t count) {
 
 static void print_parameters(const char *program, const struct command *commands, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        printf("%s## %s %s\n\n%s.\n\n", i == 0 ? "" : "\n", program, commands[i].name, commands[i].summary);
+        bool has_names = commands[i].positional_max > 0;
+        printf("%s## %s %s%s%s\n\n%s.\n\n", i == 0 ? "" : "\n", program, commands[i].name, has_names ? " " : "",
+               has_names ? commands[i].positional_names : "", commands[i].summary);
         param_document(program, commands[i].params, commands[i].param_count, stdout);
     }
 }

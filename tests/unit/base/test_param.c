@@ -299,9 +299,12 @@ static void helps_with_units_ranges_and_defaults(void **state) {
 static void documents_as_a_table(void **state) {
     (void)state;
     const char *document = write_text(param_document);
-    static const char start[] = "| flag | environment | value | default | meaning |\n| --- | --- | --- | --- | --- |\n| `--listen` |";
+    static const char start[] =
+        "| flag | environment | value | default | meaning |\n| --- | --- | --- | --- | --- |\n| `--listen ADDR:PORT` |";
     assert_memory_equal(document, start, sizeof(start) - 1);
-    assert_non_null(strstr(document, "\n| `--note` | `WALLETD_NOTE` | not empty | none | Any \\| text. |\n"));
+    assert_non_null(strstr(document, "\n| `--admin` | "));
+    assert_non_null(strstr(document, "\n| `--trust-service TEXT` (several) | "));
+    assert_non_null(strstr(document, "\n| `--note TEXT` | `WALLETD_NOTE` | not empty | none | Any \\| text. |\n"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_config, remove_config)
