@@ -1,4 +1,4 @@
-"""Issue 4's cases. Each gives contestants, name → a function that measures once; the rounds go A B A B through them."""
+"""The cases. Each gives contestants, name → a function that measures once; the rounds go A B A B through them."""
 import csv
 import os
 import re

@@ -1,4 +1,4 @@
-/* A gift code in its one canonical form: upper case, digits folded to ASCII, separators dropped (API.md, "codes"). */
+/* A gift code in its one canonical form: upper case, digits folded to ASCII, separators dropped (CodeInput in api/discount.yaml). */
 #pragma once
 
 #include "base/limits.h"

@@ -1,4 +1,4 @@
-/* Every bound of the system in one place. A bound has a decent answer when it is reached: the comment says which. */
+/* The bounds of requests, queues and pages in one place. A bound has a decent answer when it is reached: the comment says which. */
 #pragma once
 
 /* HTTP */

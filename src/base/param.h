@@ -1,4 +1,4 @@
-/* One table of parameters makes the flags, the environment variables, the configuration file, --help and docs/parameters.md.
+/* One table of parameters makes the flags, the environment variables, the configuration file, --help and docs/parameters-*.md.
  *
  * Precedence: flag, environment (WALLETD_LISTEN for --listen of walletd; an empty variable counts as absent), configuration file
  * (`listen = …`), default. Every program has `--config FILE` (WALLETD_CONFIG) besides its table. Secrets are never parameters. Unknown flags,

@@ -5,7 +5,7 @@
 #include "discount/operation.h"
 #include "http/problem.h"
 
-/* Problems of this service (API.md; api/discount.yaml lists them by route). */
+/* Problems of this service (api/discount.yaml lists them by route). */
 extern const struct problem problem_code_not_found;          /* 404 */
 extern const struct problem problem_redemption_not_found;    /* 404 */
 extern const struct problem problem_campaign_not_found;      /* 404 */

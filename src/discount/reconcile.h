@@ -1,4 +1,5 @@
-/* The proof across both services (DESIGN.md, 6 and 7): what Discount says it has credited is what Wallet has paid out of each campaign's fund.
+/* The proof across both services (ARCHITECTURE.md, 6 and 7): what Discount says it has credited is what Wallet has paid out of each
+ * campaign's fund.
  *
  * Wallet is asked over HTTP, with a service token: the fund, and each transaction out of it. Both may be live: a claim that is being settled
  * may be on either side, so a difference counts only when it is still there after Discount's row was read again. */

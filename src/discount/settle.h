@@ -42,7 +42,7 @@ void settler_poke(struct settler *settler);
 void settler_register_metrics(void);
 
 /* ---- service tokens (settle_token.c), also for reconcile ---- */
-#define SERVICE_TOKEN_LIFETIME_US (INT64_C(300) * 1000000) /* API.md: at most 5 minutes */
+#define SERVICE_TOKEN_LIFETIME_US (INT64_C(300) * 1000000) /* api/wallet.yaml: at most 5 minutes */
 struct service_token {
     const struct key_ring *keys;
     char *text; /* NULL: none yet */

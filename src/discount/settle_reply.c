@@ -3,7 +3,7 @@
 #include "base/planted.h"
 #include "discount/settle_state.h"
 
-/* Refusals that will never turn into a credit (API.md and api/wallet.yaml). Everything else is tried again. */
+/* Refusals that will never turn into a credit (api/wallet.yaml). Everything else is tried again. */
 static bool is_final(struct text code) {
     static const char *const codes[] = {"account_frozen", "user_not_found",    "currency_mismatch",
                                         "balance_limit",  "balance_too_large", "reference_conflict"};

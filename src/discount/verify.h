@@ -1,4 +1,4 @@
-/* The proof of the invariants that Discount alone can prove (DESIGN.md, 1 to 3), on a live or a stopped database: one read transaction. */
+/* The proof of the invariants that Discount alone can prove (ARCHITECTURE.md, 1 to 3), on a live or a stopped database: one read transaction. */
 #pragma once
 
 #include <stdio.h>

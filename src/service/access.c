@@ -8,7 +8,7 @@
 #include "http/problem.h"
 #include "service/service.h"
 
-#define FETCH_INTERVAL_US         (10 * CLOCK_SECOND_US) /* API.md, "Command line": at most once in 10 s */
+#define FETCH_INTERVAL_US         (10 * CLOCK_SECOND_US) /* ARCHITECTURE.md, "Trust": at most once in 10 s */
 #define FETCH_INTERVAL_NO_KEYS_US (1 * CLOCK_SECOND_US)  /* while none are known nobody can get in: either service may start first */
 #define WAITING_MAX               1024u                  /* exchanges per issuer; beyond: as if no fetch were possible */
 #define FETCH_ARENA_BYTES         (1024u * 1024)

@@ -23,7 +23,7 @@ struct service {
 
 static inline struct service *service_of(struct exchange *exchange) { return exchange->self; }
 
-/* ---- the routes that both have (API.md, "operations"); see operations.c ---- */
+/* ---- the routes that both have (the tag "Operations" of their OpenAPI documents); see operations.c ---- */
 void operations_healthz(struct exchange *exchange);
 void operations_readyz(struct exchange *exchange);
 void operations_metrics(struct exchange *exchange);

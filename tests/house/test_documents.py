@@ -11,7 +11,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("HAMYAN_BUILD", ROOT / "build")).resolve()
 DOCUMENTS = [relative for relative, _ in checks.files(ROOT, {".md"})]
-FOLDERS = "api|bench|deploy|docs|scripts|sim|sql|src|tests"
+FOLDERS = "api|bench|docs|scripts|sim|sql|src|tests"
 PATH = re.compile(rf"`((?:{FOLDERS})/[\w./*-]*[\w*/])`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 

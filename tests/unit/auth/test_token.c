@@ -117,7 +117,7 @@ static void a_services_token_proves_its_issuer(void **state) {
     assert_int_equal(world.identity.kind, IDENTITY_SERVICE);
     assert_int_equal(world.identity.scopes, SCOPE_CREDITS_WRITE); /* no more than the issuer is trusted with */
     assert_text(((struct text){world.identity.name, world.identity.name_size}), "discount");
-    /* What API.md does not promise of a service's token is not required. */
+    /* What api/wallet.yaml does not promise of a service's token is not required. */
     token = sign_payload(world.discount, "{\"iss\":\"discount\",\"aud\":\"wallet\",\"scope\":\"credits:write\",\"exp\":1795341700}",
                          &world.arena);
     assert_int_equal(verify(token), TOKEN_VALID);
