@@ -1,4 +1,5 @@
 /* Making and steering campaigns. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "discount/answer.h"
@@ -28,9 +29,28 @@ static void check_code(struct text typed, struct code *ret_code, struct faults *
     faults_add(faults, "code", "invalid_format", "must be 1 to 64 letters A-Z and digits, blanks and hyphens left aside");
 }
 
-static void check_dates(int64_t starts_at_us, int64_t ends_at_us, struct faults *faults) {
-    if (starts_at_us < 0) faults_add(faults, "starts_at", "out_of_range", "must not be before 1970");
-    if (ends_at_us < 0) faults_add(faults, "ends_at", "out_of_range", "must be in the future");
+/* What a date is before it is read, and stays when it is left out, null, or faulty in itself. No text stands for it. */
+#define DATE_UNREAD INT64_MIN
+
+/* The campaign's core has the last word, in the order of all decisions; asked here, these faults are told together with all others. Behind
+ * this point 0 stands for no date, so that the moment itself can be none. */
+static void check_dates(const struct discount *discount, int64_t *starts_at_us, int64_t *ends_at_us, struct faults *faults) {
+    bool has_start = *starts_at_us != DATE_UNREAD, has_end = *ends_at_us != DATE_UNREAD;
+    if (has_start && *starts_at_us <= 0) faults_add(faults, "starts_at", "out_of_range", "must be after 1970-01-01T00:00:00Z");
+    if (has_end && *ends_at_us <= clock_now_us(discount->service.clock)) {
+        faults_add(faults, "ends_at", "out_of_range", "must be in the future");
+    } else if (has_start && has_end && *ends_at_us <= *starts_at_us) {
+        faults_add(faults, "ends_at", "out_of_range", "must be after starts_at");
+    }
+    if (!has_start) *starts_at_us = 0;
+    if (!has_end) *ends_at_us = 0;
+}
+
+/* `max_redemptions` 0: not given, or faulty in itself. */
+static void check_budget(struct money credit, int64_t max_redemptions, struct faults *faults) {
+    struct money budget;
+    if (max_redemptions == 0 || result_is_ok(money_multiply(credit, max_redemptions, &budget))) return;
+    faults_add(faults, "max_redemptions", "out_of_range", "times the credit it must not pass %" PRId64, MONEY_AMOUNT_MAX);
 }
 
 /* Wallet's accounts have one currency, and nothing is converted silently: a fund in another could never be opened. */
@@ -54,6 +74,7 @@ static bool read_create(struct exchange *exchange, struct discount_operation *op
     struct text kind = {0}, code = {0};
     const struct json_value *credit = NULL;
     int64_t max_per_user = 1;
+    create->starts_at_us = create->ends_at_us = DATE_UNREAD;
     const struct json_member members[] = {
         {.name = "name", .kind = JSON_TEXT, .target = &create->name, .required = true, .min = 1, .max = CAMPAIGN_NAME_CHARACTERS},
         {.name = "kind", .kind = JSON_TEXT, .target = &kind, .required = true, .min = 1, .max = 64},
@@ -75,7 +96,8 @@ static bool read_create(struct exchange *exchange, struct discount_operation *op
     check_currency(operation->discount, create->credit, &faults);
     check_kind(kind, &faults);
     check_code(code, &create->code, &faults);
-    check_dates(create->starts_at_us, create->ends_at_us, &faults);
+    check_dates(operation->discount, &create->starts_at_us, &create->ends_at_us, &faults);
+    check_budget(create->credit, create->max_redemptions, &faults);
     if (refuse_faults(exchange, &faults)) return false;
     create->name = arena_copy(&exchange->arena, create->name); /* the document is closed before the store reads it */
     idempotency_read(exchange, json_root(document), operation->discount->idempotency_secret, &operation->idempotency);
@@ -113,11 +135,19 @@ static bool read_if_match(struct exchange *exchange, int64_t *ret_version) {
     return true;
 }
 
-static bool read_patch(struct exchange *exchange, struct campaign_patch *patch) {
+/* Places that are taken stay taken. The core says so too, of this very moment; here it is told beside other faults. */
+static void check_taken(const struct board_slot *slot, const struct campaign_patch *patch, struct faults *faults) {
+    int64_t redeemed = board_view(slot).redeemed;
+    if (!faults_any(faults) || patch->max_redemptions == 0 || patch->max_redemptions >= redeemed) return;
+    faults_add(faults, "max_redemptions", "out_of_range", "must be at least %" PRId64 ": so many places are taken", redeemed);
+}
+
+static bool read_patch(struct exchange *exchange, const struct board_slot *slot, struct campaign_patch *patch) {
     struct faults faults;
     struct json_document *document __attribute__((cleanup(close_document))) = NULL;
     faults_init(&faults, &exchange->arena);
     if (!request_open_body(exchange, &faults, &document)) return false;
+    patch->starts_at_us = patch->ends_at_us = DATE_UNREAD;
     const struct json_member members[] = {
         {.name = "name", .kind = JSON_TEXT, .target = &patch->name, .min = 1, .max = CAMPAIGN_NAME_CHARACTERS, .present = &patch->has_name},
         {.name = "max_redemptions",
@@ -131,7 +161,9 @@ static bool read_patch(struct exchange *exchange, struct campaign_patch *patch) 
     };
     json_read(json_root(document), "", members, ARRAY_COUNT(members), &faults);
     check_name(patch->name, &faults);
-    check_dates(patch->starts_at_us, patch->ends_at_us, &faults);
+    check_dates(discount_of(exchange), &patch->starts_at_us, &patch->ends_at_us, &faults);
+    check_budget(slot->credit, patch->max_redemptions, &faults);
+    check_taken(slot, patch, &faults);
     if (refuse_faults(exchange, &faults)) return false;
     /* null takes a date away; what is left out stays. */
     patch->has_starts_at = json_get(json_root(document), "starts_at") != NULL;
@@ -145,7 +177,7 @@ void handle_patch_campaign(struct exchange *exchange) {
     struct board_slot *slot = request_campaign(exchange);
     if (slot == NULL || !read_if_match(exchange, &version)) return;
     struct discount_operation *operation = operation_create(exchange, OPERATION_PATCH);
-    if (operation == NULL || !read_patch(exchange, &operation->patch)) return;
+    if (operation == NULL || !read_patch(exchange, slot, &operation->patch)) return;
     operation->patch.version_expected = version;
     operation->campaign_id = slot->id;
     operation_submit(operation);

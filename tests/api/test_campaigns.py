@@ -93,6 +93,12 @@ def test_creating_one_opens_its_fund(world):
     ({"starts_at": "soon"}, ["starts_at"]), ({"ends_at": "2020-01-01T00:00:00Z"}, ["ends_at"]), ({"code": "absent"}, ["code"]), ({"budget": 5}, ["budget"]),
     ({"starts_at": "2050-01-02T00:00:00Z", "ends_at": "2050-01-01T00:00:00Z"}, ["ends_at"]),
     ({"starts_at": "2050-01-01T00:00:00Z", "ends_at": "2050-01-01T00:00:00Z"}, ["ends_at"]),
+    ({"starts_at": "1970-01-01T00:00:00Z"}, ["starts_at"]), ({"ends_at": "1970-01-01T00:00:00Z"}, ["ends_at"]),
+    ({"starts_at": "1969-12-31T23:59:59Z", "ends_at": "1969-12-31T23:59:58Z"}, ["ends_at", "starts_at"]),
+    ({"name": "", "ends_at": "2020-01-01T00:00:00Z"}, ["ends_at", "name"]),
+    ({"name": "", "starts_at": "2050-01-02T00:00:00Z", "ends_at": "2050-01-01T00:00:00Z"}, ["ends_at", "name"]),
+    ({"credit": {"amount": BIG, "currency": "IRT"}, "max_redemptions": 2, "ends_at": "2020-01-01T00:00:00Z", "kind": "x"}, ["ends_at", "kind", "max_redemptions"]),
+    ({"starts_at": "soon", "ends_at": "later"}, ["ends_at", "starts_at"]),
 ])
 def test_wrong_campaigns(world, change, fields):
     assert_problem(create(world, **change), 422, "validation_failed", fields)
@@ -255,6 +261,8 @@ def test_a_lowered_limit(world):
         assert world.user().redeem(campaign["code"]).status_code == 201
     too_low = assert_problem(patch(world, campaign, {"max_redemptions": 1}), 422, "validation_failed", ["max_redemptions"])
     assert too_low["errors"][0]["code"] == "out_of_range"
+    assert_problem(patch(world, campaign, {"max_redemptions": 1, "ends_at": "1970-01-01T00:00:00Z", "name": ""}), 422, "validation_failed", ["ends_at", "max_redemptions", "name"])
+    assert_problem(patch(world, campaign, {"max_redemptions": BIG, "starts_at": "1970-01-01T00:00:00Z"}), 422, "validation_failed", ["max_redemptions", "starts_at"])
     lowered = patch(world, campaign, {"max_redemptions": 2}).json()
     assert (lowered["state"], lowered["remaining"], lowered["redeemed"]) == ("exhausted", 0, 2)
     assert_problem(world.user().redeem(campaign["code"]), 410, "sold_out")
