@@ -28,7 +28,7 @@ struct limiter_table {
 };
 
 struct limiter {
-    struct limiter_table users, addresses;
+    struct limiter_table users, addresses, subnets;
     uint8_t secret[16];
 };
 
@@ -43,6 +43,7 @@ struct result limiter_create(struct limiter **ret_limiter) {
     if (limiter == NULL) return result_error(RESULT_FULL);
     init_table(&limiter->users, LIMITER_USER_BURST, LIMITER_USER_PER_MINUTE);
     init_table(&limiter->addresses, LIMITER_ADDRESS_BURST, LIMITER_ADDRESS_PER_MINUTE);
+    init_table(&limiter->subnets, LIMITER_SUBNET_BURST, LIMITER_SUBNET_PER_MINUTE);
     crypto_random(limiter->secret, sizeof limiter->secret);
     *ret_limiter = limiter;
     return result_ok();
@@ -52,6 +53,7 @@ void limiter_free(struct limiter *limiter) {
     if (limiter == NULL) return;
     pthread_mutex_destroy(&limiter->users.lock);
     pthread_mutex_destroy(&limiter->addresses.lock);
+    pthread_mutex_destroy(&limiter->subnets.lock);
     free(limiter);
 }
 
@@ -100,13 +102,14 @@ static uint64_t hash(const struct limiter *limiter, const void *data, size_t siz
     return key == 0 ? 1 : key;
 }
 
-static uint64_t address_key(const struct limiter *limiter, const char *remote_address) {
+/* Of the address's first bytes. */
+static uint64_t address_key(const struct limiter *limiter, const char *remote_address, size_t v4_size, size_t v6_size) {
     static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF}; /* ::ffff:a.b.c.d (RFC 4291, section 2.5.5.2) */
     uint8_t bytes[16];
     bool is_v6 = inet_pton(AF_INET6, remote_address, bytes) == 1;
-    if (is_v6 && memcmp(bytes, mapped, sizeof mapped) == 0) return hash(limiter, bytes + sizeof mapped, 4);
-    if (is_v6) return hash(limiter, bytes, 8); /* a /64 is one site (RFC 6177) */
-    if (inet_pton(AF_INET, remote_address, bytes) == 1) return hash(limiter, bytes, 4);
+    if (is_v6 && memcmp(bytes, mapped, sizeof mapped) == 0) return hash(limiter, bytes + sizeof mapped, v4_size);
+    if (is_v6) return hash(limiter, bytes, v6_size);
+    if (inet_pton(AF_INET, remote_address, bytes) == 1) return hash(limiter, bytes, v4_size);
     return hash(limiter, remote_address, strlen(remote_address));
 }
 
@@ -122,6 +125,8 @@ int64_t limiter_user_wait_s(struct limiter *limiter, struct id user_id, int64_t 
 
 int64_t limiter_count_wrong(struct limiter *limiter, struct id user_id, const char *remote_address, int64_t now_monotonic_us) {
     int64_t user_wait = take(&limiter->users, hash(limiter, user_id.bytes, sizeof user_id.bytes), now_monotonic_us);
-    int64_t address_wait = take(&limiter->addresses, address_key(limiter, remote_address), now_monotonic_us);
-    return to_seconds(user_wait > address_wait ? user_wait : address_wait);
+    int64_t address_wait = take(&limiter->addresses, address_key(limiter, remote_address, 4, 8), now_monotonic_us);
+    int64_t subnet_wait = take(&limiter->subnets, address_key(limiter, remote_address, 3, 6), now_monotonic_us);
+    int64_t wait = user_wait > address_wait ? user_wait : address_wait;
+    return to_seconds(wait > subnet_wait ? wait : subnet_wait);
 }

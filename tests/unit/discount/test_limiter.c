@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -47,6 +48,27 @@ static void test_an_address_has_its_own_bucket(void **state) {
     limiter_free(limiter);
 }
 
+/* Each address of it stays within its own bucket. */
+static void check_subnet(const char *before, const char *after, const char *outside) {
+    struct limiter *limiter;
+    assert_true(result_is_ok(limiter_create(&limiter)));
+    char address[48];
+    for (unsigned i = 0; i <= LIMITER_SUBNET_BURST; i++) {
+        snprintf(address, sizeof address, "%s%u%s", before, i % 250, after);
+        assert_int_equal(limiter_count_wrong(limiter, user(i), address, NOW) > 0, i == LIMITER_SUBNET_BURST);
+    }
+    assert_int_equal(limiter_count_wrong(limiter, user(99999), outside, NOW), 0);
+    assert_int_equal(limiter_count_wrong(limiter, user(99998), address, NOW + MINUTE), 0);
+    limiter_free(limiter);
+}
+
+static void test_a_subnet_has_its_own_bucket(void **state) {
+    (void)state;
+    check_subnet("10.0.1.", "", "10.0.2.1");
+    check_subnet("::ffff:10.0.1.", "", "::ffff:10.0.2.1");
+    check_subnet("2001:db8:1:", "::1", "2001:db8:2:1::1");
+}
+
 /* More users than the table has places: it stays bounded, and nobody who did nothing waits. */
 static void test_a_flood_of_users_does_not_block_others(void **state) {
     (void)state;
@@ -62,6 +84,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_user_who_guesses_waits),
         cmocka_unit_test(test_an_address_has_its_own_bucket),
+        cmocka_unit_test(test_a_subnet_has_its_own_bucket),
         cmocka_unit_test(test_a_flood_of_users_does_not_block_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
