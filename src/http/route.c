@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "http/media.h"
@@ -246,8 +247,9 @@ static bool is_acceptable(const struct exchange *exchange) {
     return media_quality(exchange->accept, TEXT("application/problem+json")) > 0;
 }
 
+/* Clients send `{}` from habit where POST and its like take nothing: that is read, and refused only for what is in it. */
 static uint32_t body_limit(const struct route *route) {
-    if ((route->flags & ROUTE_BODY_JSON) == 0) return 0;
+    if ((route->flags & ROUTE_BODY_JSON) == 0 && strcmp(route->method, "GET") == 0) return 0;
     return route->body_limit_bytes != 0 ? route->body_limit_bytes : LIMIT_BODY_BYTES;
 }
 
@@ -306,6 +308,18 @@ static bool refuse_route(struct exchange *exchange) {
     return true;
 }
 
+static bool refuse_media_type(struct exchange *exchange) {
+    if (media_is_json(exchange->content_type)) return false;
+    problem_reply(exchange, &problem_unsupported_media_type, "the body must be application/json in UTF-8");
+    return true;
+}
+
+/* Whether the head alone says that there is a body to be judged by its type. Where none is due, a chunked one may still turn out to be empty. */
+static bool has_typed_body(const struct exchange *exchange) {
+    if ((exchange->route->flags & ROUTE_BODY_JSON) != 0) return exchange->content_length != 0 || exchange->content_type.data != NULL;
+    return exchange->content_length > 0 && body_limit(exchange->route) > 0;
+}
+
 enum route_admission route_admit(struct exchange *exchange) {
     if (refuse_route(exchange)) return ROUTE_REFUSED;
     const struct route *route = exchange->route;
@@ -315,12 +329,7 @@ enum route_admission route_admit(struct exchange *exchange) {
         enum route_admission admission = exchange->service->authorize(exchange);
         if (admission != ROUTE_ADMITTED) return admission;
     }
-    bool takes_json = (route->flags & ROUTE_BODY_JSON) != 0;
-    bool has_body = exchange->content_length != 0;
-    if (takes_json && (has_body || exchange->content_type.data != NULL) && !media_is_json(exchange->content_type)) {
-        problem_reply(exchange, &problem_unsupported_media_type, "the body must be application/json in UTF-8");
-        return ROUTE_REFUSED;
-    }
+    if (has_typed_body(exchange) && refuse_media_type(exchange)) return ROUTE_REFUSED;
     if (!is_acceptable(exchange)) {
         problem_reply(exchange, &problem_not_acceptable, "this route offers %s%s",
                       route->produces != NULL ? route->produces : "application/json",
@@ -353,6 +362,30 @@ static bool refuse_idempotency_key(struct exchange *exchange) {
     return true;
 }
 
+static void close_document(struct json_document **document) { json_close(*document); }
+
+/* Where none is due: an object without members says as much as no body. */
+static bool refuse_needless_body(struct exchange *exchange) {
+    struct json_document *document __attribute__((cleanup(close_document))) = NULL;
+    struct faults faults;
+    if ((exchange->route->flags & ROUTE_BODY_JSON) != 0 || exchange->body.size == 0) return false;
+    if (refuse_media_type(exchange)) return true;
+    faults_init(&faults, &exchange->arena);
+    struct result opened = json_open_faulty(&exchange->arena, exchange->body, &faults, &document);
+    if (opened.code == RESULT_FULL) {
+        problem_reply(exchange, &problem_overloaded, NULL);
+        return true;
+    }
+    if (!result_is_ok(opened)) {
+        problem_reply(exchange, &problem_malformed_json, "The body is not JSON.");
+        return true;
+    }
+    json_read(json_root(document), "", NULL, 0, &faults);
+    if (!faults_any(&faults)) return false;
+    problem_reply_faults(exchange, &problem_validation_failed, &faults);
+    return true;
+}
+
 void route_dispatch(struct exchange *exchange) {
     const struct route *route = exchange->route;
     exchange->state = EXCHANGE_HANDLING;
@@ -360,7 +393,7 @@ void route_dispatch(struct exchange *exchange) {
     if (body_is_due && exchange->body.size == 0) {
         problem_reply(exchange, &problem_malformed_json, "a JSON body is due");
         exchange_finish(exchange);
-    } else if (refuse_idempotency_key(exchange)) {
+    } else if (refuse_idempotency_key(exchange) || refuse_needless_body(exchange)) {
         exchange_finish(exchange);
     } else {
         route->handle(exchange);

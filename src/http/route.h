@@ -6,7 +6,7 @@
 #include "http/exchange.h"
 
 enum route_flag {
-    ROUTE_BODY_NONE = 0,          /* a body is refused: 413 */
+    ROUTE_BODY_NONE = 0,          /* GET: a body is refused, 413; others: only `{}` passes, which is as good as none */
     ROUTE_BODY_JSON = 1 << 0,     /* Content-Type must be application/json (415), a body is due (400 malformed_json when empty) */
     ROUTE_BODY_OPTIONAL = 1 << 1, /* with ROUTE_BODY_JSON: may be empty */
     ROUTE_CSV = 1 << 2,           /* also offers text/csv by Accept */

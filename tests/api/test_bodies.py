@@ -214,3 +214,48 @@ def test_escapes_are_read(world):
     username = new_username()
     body = json.dumps({"username": username, "password": PASSWORD}).replace(username, "".join(f"\\u{ord(letter):04x}" for letter in username))
     assert ROUTES["users"].send(world, body.encode()).json()["username"] == username
+
+
+# ---- where none is due ----
+
+def bodiless(name):
+    """(method, status, what makes the client and the path) of an operation that takes no body."""
+    if name == "release":
+        return "POST", 200, lambda world: (world.shop, f"/v1/funds/{world.fund()['reference']}/release")
+    if name == "logout":
+        return "DELETE", 204, lambda world: (world.user().wallet, "/v1/sessions/current")
+    return "POST", 200, lambda world: (world.operator.discount, f"/v1/campaigns/{world.operator.campaign()['id']}/{name}")
+
+
+BODILESS = ["pause", "resume", "end", "release", "logout"]
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize("name", BODILESS)
+def test_an_object_without_members_is_as_good_as_no_body(world, name):
+    method, status, make = bodiless(name)
+    for options in ({}, {"json": {}}, {"data": b"", "headers": JSON}, {"data": b" {\n} ", "headers": JSON}, {"data": iter([b"{", b"}"]), "headers": JSON},
+                    {"data": iter([])}, {"data": b"{}".ljust(64 * 1024), "headers": JSON}):
+        client, path = make(world)
+        answer = client.request(method, path, **options)
+        assert answer.status_code == status, (options, answer.text)
+
+
+@pytest.mark.parametrize("name", BODILESS)
+def test_what_is_in_a_body_that_is_not_due_is_refused_and_nothing_done(world, name):
+    method, status, make = bodiless(name)
+    client, path = make(world)
+    for sent in (lambda data: data, lambda data: iter([data])):
+        problem = assert_problem(client.request(method, path, data=sent(b'{"reason": 1, "force": true}'), headers=JSON), 422, "validation_failed",
+                                 ["reason", "force"])
+        assert [fault["code"] for fault in problem["errors"]] == ["unknown_field"] * 2
+        for data in (b"[]", b"null", b"17"):
+            problem = assert_problem(client.request(method, path, data=sent(data), headers=JSON), 422, "validation_failed", [""])
+            assert problem["errors"][0]["code"] == "wrong_type"
+        assert_problem(client.request(method, path, data=sent(b"{"), headers=JSON), 400, "malformed_json")
+        assert_problem(client.request(method, path, data=sent(b"{}"), headers={"Content-Type": "text/plain"}), 415, "unsupported_media_type")
+        assert_problem(client.request(method, path, data=sent(b"{}")), 415, "unsupported_media_type")
+    assert_problem(client.request(method, path, data=b"{}".ljust(64 * 1024 + 1), headers=JSON), 413, "body_too_large")
+    if name in ("pause", "resume", "end"):
+        assert client.get(path.rpartition("/")[0]).json()["version"] == 1
+    assert client.request(method, path).status_code == status

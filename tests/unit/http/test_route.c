@@ -169,6 +169,10 @@ static void test_checks_come_in_their_order(void **state) {
     refused("PUT", "/v1/things/own/name", "Content-Type: application/json\nContent-Length: 11\n", 413);
     admitted("PUT", "/v1/things/own/name", "");
     refused("GET", "/v1/things", "Content-Length: 1\n", 413);
+    refused("DELETE", "/v1/things/7/parts/8", "Content-Length: 2\n", 415);
+    refused("DELETE", "/v1/things/7/parts/8", "Content-Type: application/json\nContent-Length: 65537\n", 413);
+    admitted("DELETE", "/v1/things/7/parts/8", "Content-Type: application/json\nContent-Length: 65536\n");
+    admitted("DELETE", "/v1/things/7/parts/8", "Content-Type: text/plain\n");
     verdict = ROUTE_PENDING;
     admitted("GET", "/v1/things", ""); /* public: nobody is asked */
     verdict = ROUTE_ADMITTED;
