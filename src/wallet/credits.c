@@ -64,7 +64,7 @@ static bool read_items(struct exchange *exchange, const struct json_value *body,
         {.name = "items", .kind = JSON_ARRAY, .target = &array, .required = true, .min = 1, .max = LIMIT_CREDIT_ITEMS},
     };
     json_read(body, "", members, ARRAY_COUNT(members), faults);
-    if (flow_refuse_faults(exchange, faults)) return false;
+    if (array == NULL && flow_refuse_faults(exchange, faults)) return false; /* what is wrong beside good items comes with theirs */
     size_t count = json_array_count(array);
     struct credit_item *items = ARENA_NEW_ARRAY(&exchange->arena, struct credit_item, count);
     struct credit_outcome *outcomes = ARENA_NEW_ARRAY(&exchange->arena, struct credit_outcome, count);

@@ -198,6 +198,15 @@ def test_every_fault_is_listed(world):
                    ["items[0].amount", "items[0].surprise", "items[2].reference", "items[2].user_id", "items[2].amount", "items[2].currency"])
 
 
+def test_what_is_wrong_beside_the_items_is_told_with_theirs(world):
+    for items in ([credit_item(), {**credit_item(), "amount": 0}], [credit_item(), 5]):
+        problem = assert_problem(world.shop.post("/v1/credits", {"surprise": 1, "items": items}), 422, "validation_failed")
+        assert [fault["field"] for fault in problem["errors"]] == ["surprise", "items[1].amount" if items[1] != 5 else "items[1]"]
+    assert_problem(world.shop.post("/v1/credits", {"surprise": 1, "items": [credit_item()]}), 422, "validation_failed", ["surprise"])
+    for items in ([], 5, None, [credit_item()] * 1001):
+        assert_problem(world.shop.post("/v1/credits", {"surprise": 1, "items": items}), 422, "validation_failed", ["surprise", "items"])
+
+
 def test_very_many_faults_are_bounded(world):
     answer = world.shop.post("/v1/credits", {"items": [{}] * 900})
     problem = assert_problem(answer, 422, "validation_failed")
