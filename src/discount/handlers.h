@@ -18,8 +18,8 @@ void handle_end_campaign(struct exchange *exchange);
 void handle_report(struct exchange *exchange);
 void handle_winners(struct exchange *exchange);
 
-/* Parses the body; false when a 400 or 503 is sent. The document is the caller's to close. There may be faults already (a member that stands
- * twice, a number beyond reading): the caller adds its own, and refuses them together. */
+/* Parses the body; false when a 400 or 503 is sent. The document is the caller's to close. There may be faults already (a bad header, a
+ * member that stands twice, a number beyond reading): the caller adds its own, and refuses them together. */
 bool request_open_body(struct exchange *exchange, struct faults *faults, struct json_document **ret_document);
 /* For routes without query parameters; false when a 422 is sent. */
 bool request_has_no_query(struct exchange *exchange);

@@ -1,7 +1,9 @@
 #include "discount/answer.h"
 #include "discount/handlers.h"
+#include "http/route.h"
 
 bool request_open_body(struct exchange *exchange, struct faults *faults, struct json_document **ret_document) {
+    route_check_headers(exchange, faults);
     struct result opened = json_open_faulty(&exchange->arena, exchange->body, faults, ret_document);
     if (result_is_ok(opened)) return true;
     if (opened.code == RESULT_FULL)

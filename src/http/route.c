@@ -351,36 +351,37 @@ void route_admit_again(struct exchange *exchange) {
     }
 }
 
-static bool refuse_idempotency_key(struct exchange *exchange) {
+void route_check_headers(const struct exchange *exchange, struct faults *faults) {
     struct text key = exchange->idempotency_key;
-    if (key.data == NULL || (exchange->route->flags & ROUTE_IDEMPOTENT) == 0) return false;
-    if (key.size >= 1 && key.size <= LIMIT_IDEMPOTENCY_KEY_BYTES && text_is_printable_ascii(key)) return false;
-    struct faults faults;
-    faults_init(&faults, &exchange->arena);
-    faults_add(&faults, "Idempotency-Key", "invalid_format", "1 to %u printable ASCII characters", LIMIT_IDEMPOTENCY_KEY_BYTES);
-    problem_reply_faults(exchange, &problem_validation_failed, &faults);
-    return true;
+    if (key.data == NULL || (exchange->route->flags & ROUTE_IDEMPOTENT) == 0) return;
+    if (key.size >= 1 && key.size <= LIMIT_IDEMPOTENCY_KEY_BYTES && text_is_printable_ascii(key)) return;
+    faults_add(faults, "Idempotency-Key", "invalid_format", "1 to %u printable ASCII characters", LIMIT_IDEMPOTENCY_KEY_BYTES);
 }
 
 static void close_document(struct json_document **document) { json_close(*document); }
 
-/* Where none is due: an object without members says as much as no body. */
-static bool refuse_needless_body(struct exchange *exchange) {
+/* Where none is due: an object without members says as much as no body. True: an answer is set. */
+static bool refuse_needless_body(struct exchange *exchange, struct faults *faults) {
     struct json_document *document __attribute__((cleanup(close_document))) = NULL;
-    struct faults faults;
-    if ((exchange->route->flags & ROUTE_BODY_JSON) != 0 || exchange->body.size == 0) return false;
     if (refuse_media_type(exchange)) return true;
-    faults_init(&faults, &exchange->arena);
-    struct result opened = json_open_faulty(&exchange->arena, exchange->body, &faults, &document);
-    if (opened.code == RESULT_FULL) {
+    struct result opened = json_open_faulty(&exchange->arena, exchange->body, faults, &document);
+    if (result_is_ok(opened)) {
+        json_read(json_root(document), "", NULL, 0, faults);
+        return false;
+    }
+    if (opened.code == RESULT_FULL)
         problem_reply(exchange, &problem_overloaded, NULL);
-        return true;
-    }
-    if (!result_is_ok(opened)) {
+    else
         problem_reply(exchange, &problem_malformed_json, "The body is not JSON.");
-        return true;
-    }
-    json_read(json_root(document), "", NULL, 0, &faults);
+    return true;
+}
+
+/* What a handler that reads no body never looks at. */
+static bool refuse_without_body(struct exchange *exchange) {
+    struct faults faults;
+    faults_init(&faults, &exchange->arena);
+    route_check_headers(exchange, &faults);
+    if (exchange->body.size > 0 && refuse_needless_body(exchange, &faults)) return true;
     if (!faults_any(&faults)) return false;
     problem_reply_faults(exchange, &problem_validation_failed, &faults);
     return true;
@@ -389,11 +390,12 @@ static bool refuse_needless_body(struct exchange *exchange) {
 void route_dispatch(struct exchange *exchange) {
     const struct route *route = exchange->route;
     exchange->state = EXCHANGE_HANDLING;
-    bool body_is_due = (route->flags & ROUTE_BODY_JSON) != 0 && (route->flags & ROUTE_BODY_OPTIONAL) == 0;
+    bool takes_json = (route->flags & ROUTE_BODY_JSON) != 0;
+    bool body_is_due = takes_json && (route->flags & ROUTE_BODY_OPTIONAL) == 0;
     if (body_is_due && exchange->body.size == 0) {
         problem_reply(exchange, &problem_malformed_json, "a JSON body is due");
         exchange_finish(exchange);
-    } else if (refuse_idempotency_key(exchange) || refuse_needless_body(exchange)) {
+    } else if (!takes_json && refuse_without_body(exchange)) {
         exchange_finish(exchange);
     } else {
         route->handle(exchange);

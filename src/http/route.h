@@ -10,7 +10,7 @@ enum route_flag {
     ROUTE_BODY_JSON = 1 << 0,     /* Content-Type must be application/json (415), a body is due (400 malformed_json when empty) */
     ROUTE_BODY_OPTIONAL = 1 << 1, /* with ROUTE_BODY_JSON: may be empty */
     ROUTE_CSV = 1 << 2,           /* also offers text/csv by Accept */
-    ROUTE_IDEMPOTENT = 1 << 3,    /* takes Idempotency-Key; its syntax is checked before the handler */
+    ROUTE_IDEMPOTENT = 1 << 3,    /* takes Idempotency-Key; see route_check_headers */
 };
 
 struct route {
@@ -39,6 +39,9 @@ enum route_match router_match(const struct router *router, struct exchange *exch
 enum route_admission { ROUTE_ADMITTED, ROUTE_REFUSED, ROUTE_PENDING /* away: comes back by exchange_continue */ };
 enum route_admission route_admit(struct exchange *exchange);
 void route_dispatch(struct exchange *exchange);
+/* Adds what is wrong with the headers of this route: the Idempotency-Key. With ROUTE_BODY_JSON whoever opens the body must ask this, so that the
+ * faults of both come in one answer; without, route_dispatch has asked. */
+void route_check_headers(const struct exchange *exchange, struct faults *faults);
 /* For an `authorize` that returned ROUTE_PENDING: exchange_continue(exchange, route_admit_again) has the whole admission asked once more, on
  * the loop, now that what was missing (keys) is there. `authorize` is then called again and may answer, or wait once more. */
 void route_admit_again(struct exchange *exchange);

@@ -29,7 +29,7 @@ struct idempotency_record {
     int64_t created_at_us;
 };
 
-/* Reads the header into `ret_request` (already syntax-checked by the route); `body` may be NULL. `secret` keys the hashes. */
+/* Reads the header into `ret_request` (its syntax is checked already: route_check_headers); `body` may be NULL. `secret` keys the hashes. */
 void idempotency_read(struct exchange *exchange, const struct json_value *body, const uint8_t secret[CRYPTO_HASH_BYTES],
                       struct idempotency_request *ret_request);
 bool idempotency_same_request(const struct idempotency_record *record, const struct idempotency_request *request);

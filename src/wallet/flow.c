@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "http/route.h"
 #include "wallet/problems.h"
 
 /* Room that must be left in the arena before a command goes to the store: its answer must fit whatever the decision is. */
@@ -20,6 +21,7 @@ void flow_close_document(struct json_document **document) { json_close(*document
 
 const struct json_value *flow_open_body(struct exchange *exchange, struct faults *faults, struct json_document **ret_document) {
     faults_init(faults, &exchange->arena);
+    route_check_headers(exchange, faults);
     struct result opened = json_open_faulty(&exchange->arena, exchange->body, faults, ret_document);
     if (!result_is_ok(opened)) {
         if (opened.code == RESULT_FULL) {

@@ -11,8 +11,8 @@
 
 /* ---- reading ---- */
 
-/* Parses the body and gives its root, an object; NULL: refused. The document must be closed. There may be faults already (a member that stands
- * twice, a number beyond reading): the caller adds its own, and refuses them together. */
+/* Parses the body and gives its root, an object; NULL: refused. The document must be closed. There may be faults already (a bad header,
+ * a member that stands twice, a number beyond reading): the caller adds its own, and refuses them together. */
 const struct json_value *flow_open_body(struct exchange *exchange, struct faults *faults, struct json_document **ret_document);
 /* Sets 422 and returns true when there are faults. */
 bool flow_refuse_faults(struct exchange *exchange, const struct faults *faults);

@@ -146,6 +146,23 @@ def test_wrong_keys_are_named(world, key):
     assert sender.balance() == 1000
 
 
+def test_a_wrong_key_is_told_with_what_is_wrong_in_the_body(world, action):
+    client, path, body, _, _, _ = action.prepare(world)
+    wrong = "x" * 256
+    assert_problem(client.post(path, body, key=wrong), 422, "validation_failed", ["Idempotency-Key"])
+    assert_problem(client.post(path, {**body, "surprise": 1, "more": 2}, key=wrong), 422, "validation_failed", ["Idempotency-Key", "surprise", "more"])
+    problem = assert_problem(client.post(path, [], key=wrong), 422, "validation_failed", ["Idempotency-Key", ""])
+    assert [fault["code"] for fault in problem["errors"]] == ["invalid_format", "wrong_type"]
+    assert client.post(path, body).status_code == action.status  # nothing was done before
+
+
+def test_a_wrong_key_is_told_with_a_body_that_is_not_due(world):
+    path = f"/v1/funds/{world.fund()['reference']}/release"
+    assert_problem(world.shop.post(path, key="x" * 256), 422, "validation_failed", ["Idempotency-Key"])
+    assert_problem(world.shop.post(path, {"surprise": 1}, key="x" * 256), 422, "validation_failed", ["Idempotency-Key", "surprise"])
+    assert world.shop.post(path, {}, key="k").content == world.shop.post(path, key="k").content  # the same request
+
+
 def test_keys_belong_to_their_caller(world):
     key = str(uuid.uuid4())
     receiver = world.user()

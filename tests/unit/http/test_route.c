@@ -14,6 +14,7 @@ static const struct route table[] = {
     {.method = "POST", .path = "/v1/things", .scope = SCOPE_USER, .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT, .handle = reply_path},
     {.method = "GET", .path = "/v1/things/{id}", .scope = SCOPE_USER, .handle = reply_path},
     {.method = "GET", .path = "/v1/things/own", .scope = SCOPE_PUBLIC, .handle = reply_path},
+    {.method = "POST", .path = "/v1/things/own", .scope = SCOPE_PUBLIC, .flags = ROUTE_IDEMPOTENT, .handle = reply_path},
     {.method = "DELETE", .path = "/v1/things/{id}/parts/{part}", .scope = SCOPE_PUBLIC, .handle = reply_path},
     {.method = "PUT",
      .path = "/v1/things/own/name",
@@ -238,13 +239,34 @@ static void test_dispatch_judges_body_and_key(void **state) {
     char long_key[300] = "Idempotency-Key: ";
     dispatched("/v1/things", "", "{}", 200);
     dispatched("/v1/things", "", "", 400);
-    dispatched("/v1/things", "Idempotency-Key: a b\n", "{}", 200);
-    dispatched("/v1/things", "Idempotency-Key:\n", "{}", 422);
-    dispatched("/v1/things", "Idempotency-Key: \xc3\xa9\n", "{}", 422);
+    dispatched("/v1/things/own", "", "", 200);
+    dispatched("/v1/things/own", "Content-Type: application/json\n", "{}", 200);
+    dispatched("/v1/things/own", "Content-Type: application/json\n", "{\"a\":1}", 422);
+    dispatched("/v1/things/own", "Content-Type: application/json\n", "[]", 422);
+    dispatched("/v1/things/own", "Content-Type: application/json\n", "{", 400);
+    dispatched("/v1/things/own", "", "{}", 415);
+    dispatched("/v1/things/own", "Idempotency-Key: a b\n", "", 200);
+    dispatched("/v1/things/own", "Idempotency-Key:\n", "", 422);
+    dispatched("/v1/things/own", "Idempotency-Key: \xc3\xa9\n", "", 422);
     memset(long_key + 17, 'k', 255);
-    dispatched("/v1/things", long_key, "{}", 200);
+    dispatched("/v1/things/own", long_key, "", 200);
     long_key[17 + 255] = 'k';
-    dispatched("/v1/things", long_key, "{}", 422);
+    dispatched("/v1/things/own", long_key, "", 422);
+}
+
+/* With a JSON body the handler's own reading asks for them. */
+static void test_faults_of_headers_are_added(void **state) {
+    (void)state;
+    struct fixture fixture;
+    struct faults faults;
+    prepare(&fixture, "POST", "/v1/things", "Idempotency-Key:\n");
+    assert_int_equal(route_admit(&fixture.exchange), ROUTE_ADMITTED);
+    faults_init(&faults, &fixture.exchange.arena);
+    faults_add(&faults, "a", "required", "must be there");
+    route_check_headers(&fixture.exchange, &faults);
+    assert_int_equal(faults.count, 2);
+    assert_string_equal(faults.items[1].field, "Idempotency-Key");
+    fixture_clear(&fixture);
 }
 
 static void test_pending_admission_is_asked_again(void **state) {
@@ -293,6 +315,7 @@ int main(void) {
         cmocka_unit_test(test_405_and_options_name_the_methods),
         cmocka_unit_test(test_cors_is_for_the_configured_only),
         cmocka_unit_test(test_dispatch_judges_body_and_key),
+        cmocka_unit_test(test_faults_of_headers_are_added),
         cmocka_unit_test(test_pending_admission_is_asked_again),
         cmocka_unit_test(test_csv_when_preferred),
     };
