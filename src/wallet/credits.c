@@ -27,13 +27,12 @@ static bool read_item(struct exchange *exchange, const struct json_value *value,
     char prefix[PREFIX_BYTES];
     snprintf(prefix, sizeof prefix, "items[%zu].", index);
     const struct json_value *metadata = NULL;
-    bool has_reference = false, has_fund = false;
     const struct json_member members[] = {
-        {.name = "reference", .kind = JSON_TEXT, .target = &item->reference, .required = true, .present = &has_reference},
+        {.name = "reference", .kind = JSON_TEXT, .target = &item->reference, .required = true},
         {.name = "user_id", .kind = JSON_ID, .target = &item->user_id, .required = true},
         {.name = "amount", .kind = JSON_INTEGER, .target = &item->amount.amount_minor, .required = true, .min = 1, .max = MONEY_AMOUNT_MAX},
         {.name = "currency", .kind = JSON_CURRENCY, .target = &item->amount.currency, .required = true},
-        {.name = "fund", .kind = JSON_TEXT, .target = &item->fund, .present = &has_fund},
+        {.name = "fund", .kind = JSON_TEXT, .target = &item->fund},
         {.name = "description", .kind = JSON_TEXT, .target = &item->description, .max = LIMIT_DESCRIPTION_CHARACTERS},
         {.name = "metadata", .kind = JSON_OBJECT, .target = &metadata},
     };
@@ -43,8 +42,8 @@ static bool read_item(struct exchange *exchange, const struct json_value *value,
         return true;
     }
     json_read(value, prefix, members, ARRAY_COUNT(members), faults);
-    if (has_reference) reference_check(item->reference, REFERENCE_ANY, prefix, "reference", faults);
-    if (has_fund) reference_check(item->fund, REFERENCE_FUND, prefix, "fund", faults);
+    if (item->reference.data != NULL) reference_check(item->reference, REFERENCE_ANY, prefix, "reference", faults);
+    if (item->fund.data != NULL) reference_check(item->fund, REFERENCE_FUND, prefix, "fund", faults);
     return metadata == NULL || read_metadata(exchange, metadata, prefix, item, faults);
 }
 

@@ -41,9 +41,8 @@ static struct wallet_operation *read_opening(struct exchange *exchange) {
     const struct json_value *body = flow_open_body(exchange, &faults, &document);
     if (body == NULL) return NULL;
     struct fund_command command = {0};
-    bool has_reference = false;
     const struct json_member members[] = {
-        {.name = "reference", .kind = JSON_TEXT, .target = &command.reference, .required = true, .present = &has_reference},
+        {.name = "reference", .kind = JSON_TEXT, .target = &command.reference, .required = true},
         {.name = "amount",
          .kind = JSON_INTEGER,
          .target = &command.amount.amount_minor,
@@ -54,7 +53,7 @@ static struct wallet_operation *read_opening(struct exchange *exchange) {
         {.name = "description", .kind = JSON_TEXT, .target = &command.description, .max = LIMIT_DESCRIPTION_CHARACTERS},
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
-    if (has_reference) reference_check(command.reference, REFERENCE_FUND, "", "reference", &faults);
+    if (command.reference.data != NULL) reference_check(command.reference, REFERENCE_FUND, "", "reference", &faults);
     if (flow_refuse_faults(exchange, &faults)) return NULL;
     command.reference = flow_keep_text(exchange, command.reference);
     command.description = flow_keep_text(exchange, command.description);
@@ -71,7 +70,6 @@ static struct wallet_operation *read_topup(struct exchange *exchange) {
     const struct json_value *body = flow_open_body(exchange, &faults, &document);
     if (body == NULL) return NULL;
     struct fund_command command = {0};
-    bool has_reference = false;
     const struct json_member members[] = {
         {.name = "amount",
          .kind = JSON_INTEGER,
@@ -80,10 +78,10 @@ static struct wallet_operation *read_topup(struct exchange *exchange) {
          .min = 1,
          .max = MONEY_AMOUNT_MAX},
         {.name = "currency", .kind = JSON_CURRENCY, .target = &command.amount.currency, .required = true},
-        {.name = "reference", .kind = JSON_TEXT, .target = &command.topup_reference, .present = &has_reference},
+        {.name = "reference", .kind = JSON_TEXT, .target = &command.topup_reference},
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
-    if (has_reference) reference_check(command.topup_reference, REFERENCE_ANY, "", "reference", &faults);
+    if (command.topup_reference.data != NULL) reference_check(command.topup_reference, REFERENCE_ANY, "", "reference", &faults);
     if (flow_refuse_faults(exchange, &faults) || !read_path(exchange, &command)) return NULL;
     command.topup_reference = flow_keep_text(exchange, command.topup_reference);
     struct wallet_operation *operation = begin(exchange, COMMAND_TOPUP_FUND, &command);

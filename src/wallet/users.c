@@ -22,19 +22,18 @@ static struct password_flow *read_registration(struct exchange *exchange) {
     struct json_document *document CLOSE_AT_END = NULL;
     const struct json_value *body = flow_open_body(exchange, &faults, &document);
     if (body == NULL) return NULL;
-    struct text username = {"", 0}, password = {"", 0}, phone = {"", 0};
-    bool has_username = false, has_password = false, has_phone = false;
+    struct text username = {NULL, 0}, password = {NULL, 0}, phone = {NULL, 0};
     const struct json_member members[] = {
-        {.name = "username", .kind = JSON_TEXT, .target = &username, .required = true, .present = &has_username},
-        {.name = "password", .kind = JSON_TEXT, .target = &password, .required = true, .present = &has_password},
-        {.name = "phone", .kind = JSON_TEXT, .target = &phone, .present = &has_phone},
+        {.name = "username", .kind = JSON_TEXT, .target = &username, .required = true},
+        {.name = "password", .kind = JSON_TEXT, .target = &password, .required = true},
+        {.name = "phone", .kind = JSON_TEXT, .target = &phone},
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
 
     struct register_command command = {0};
-    if (has_username) command.name = flow_read_username(exchange, username, "username", &faults);
-    if (has_password) flow_check_password(password, "password", &faults);
-    if (has_phone && !result_is_ok(phone_parse(phone, wallet_of(exchange)->region, &command.phone))) {
+    if (username.data != NULL) command.name = flow_read_username(exchange, username, "username", &faults);
+    if (password.data != NULL) flow_check_password(password, "password", &faults);
+    if (phone.data != NULL && !result_is_ok(phone_parse(phone, wallet_of(exchange)->region, &command.phone))) {
         faults_add(&faults, "phone", "invalid_format", "must be a phone number, like 09121234567 or +989121234567");
     }
     if (flow_refuse_faults(exchange, &faults)) return NULL;
@@ -125,7 +124,6 @@ static bool read_change(struct exchange *exchange, struct text *ret_current, str
     struct json_document *document CLOSE_AT_END = NULL;
     const struct json_value *body = flow_open_body(exchange, &faults, &document);
     if (body == NULL) return false;
-    bool has_next = false;
     const struct json_member members[] = {
         {.name = "current_password",
          .kind = JSON_TEXT,
@@ -133,10 +131,10 @@ static bool read_change(struct exchange *exchange, struct text *ret_current, str
          .required = true,
          .min = 1,
          .max = LIMIT_PASSWORD_CHARACTERS},
-        {.name = "new_password", .kind = JSON_TEXT, .target = ret_next, .required = true, .present = &has_next},
+        {.name = "new_password", .kind = JSON_TEXT, .target = ret_next, .required = true},
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
-    if (has_next) flow_check_password(*ret_next, "new_password", &faults);
+    if (ret_next->data != NULL) flow_check_password(*ret_next, "new_password", &faults);
     if (flow_refuse_faults(exchange, &faults)) return false;
     *ret_current = flow_keep_text(exchange, *ret_current);
     *ret_next = flow_keep_text(exchange, *ret_next);
@@ -146,7 +144,7 @@ static bool read_change(struct exchange *exchange, struct text *ret_current, str
 }
 
 static struct password_flow *read_password_change(struct exchange *exchange) {
-    struct text current = {"", 0}, next = {"", 0};
+    struct text current = {NULL, 0}, next = {NULL, 0};
     if (!read_change(exchange, &current, &next)) return NULL;
     struct text username = {exchange->caller.name, exchange->caller.name_size};
     if (sessions_refuse_attempts(exchange, username)) return NULL;

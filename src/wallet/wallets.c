@@ -150,7 +150,7 @@ void transactions_get(struct exchange *exchange) { answer_with(exchange, get_tra
 
 static void read_recipient(struct exchange *exchange, const struct json_value *to, struct transfer_command *command,
                            struct faults *faults) {
-    struct text username = {"", 0}, phone = {"", 0};
+    struct text username = {NULL, 0}, phone = {NULL, 0};
     bool has_username = false, has_phone = false, has_account = false;
     const struct json_member members[] = {
         {.name = "username", .kind = JSON_TEXT, .target = &username, .present = &has_username},
@@ -164,10 +164,10 @@ static void read_recipient(struct exchange *exchange, const struct json_value *t
     if (named > 1) faults_add(faults, "to", "invalid_format", "must have only one of username, phone, account_id");
     if (has_username) {
         command->recipient = RECIPIENT_USERNAME;
-        command->recipient_name = flow_read_username(exchange, username, "to.username", faults);
+        if (username.data != NULL) command->recipient_name = flow_read_username(exchange, username, "to.username", faults);
     } else if (has_phone) {
         command->recipient = RECIPIENT_PHONE;
-        if (result_is_ok(phone_parse(phone, wallet_of(exchange)->region, &command->recipient_phone))) return;
+        if (phone.data == NULL || result_is_ok(phone_parse(phone, wallet_of(exchange)->region, &command->recipient_phone))) return;
         faults_add(faults, "to.phone", "invalid_format", "must be a phone number, like 09121234567 or +989121234567");
     } else {
         command->recipient = RECIPIENT_ACCOUNT;
@@ -181,9 +181,8 @@ static struct wallet_operation *read_transfer(struct exchange *exchange) {
     if (body == NULL) return NULL;
     struct transfer_command command = {.user_id = exchange->caller.user_id};
     const struct json_value *to = NULL;
-    bool has_recipient = false;
     const struct json_member members[] = {
-        {.name = "to", .kind = JSON_OBJECT, .target = &to, .required = true, .present = &has_recipient},
+        {.name = "to", .kind = JSON_OBJECT, .target = &to, .required = true},
         {.name = "amount",
          .kind = JSON_INTEGER,
          .target = &command.amount.amount_minor,
@@ -194,7 +193,7 @@ static struct wallet_operation *read_transfer(struct exchange *exchange) {
         {.name = "description", .kind = JSON_TEXT, .target = &command.description, .max = LIMIT_DESCRIPTION_CHARACTERS},
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
-    if (has_recipient) read_recipient(exchange, to, &command, &faults);
+    if (to != NULL) read_recipient(exchange, to, &command, &faults);
     if (flow_refuse_faults(exchange, &faults)) return NULL;
     command.description = flow_keep_text(exchange, command.description);
     struct wallet_operation *operation = flow_begin(exchange, COMMAND_TRANSFER);

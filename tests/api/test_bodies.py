@@ -123,6 +123,25 @@ def test_every_member_of_a_wrong_type_is_named(world, name):
         assert named <= set(body) | {"a"}, (wrong, problem["errors"])
 
 
+TEXTS = [("users", "username"), ("users", "password"), ("users", "phone"), ("password", "new_password"), ("transfers", "to"), ("transfers", "to.username"),
+         ("transfers", "to.phone"), ("transfers", "to.account_id"), ("credits", "items[0].reference"), ("credits", "items[0].fund"), ("funds", "reference"),
+         ("topup", "reference"), ("redemptions", "phone"), ("redemptions", "code"), ("campaigns", "name"), ("campaigns", "kind"), ("campaigns", "code")]
+
+
+@pytest.mark.parametrize("name, path", TEXTS)
+def test_a_member_of_a_wrong_type_is_named_once(world, name, path):
+    route = ROUTES[name]
+    for wrong in (9.0, 9, True, ["09121234567"], None):
+        body = route.body()
+        member = path.rpartition(".")[2]
+        if path.startswith("to."):
+            body["to"] = {member: wrong}
+        else:
+            (body["items"][0] if name == "credits" else body)[member] = wrong
+        problem = assert_problem(route.send(world, body), 422, "validation_failed")
+        assert [(fault["field"], fault["code"]) for fault in problem["errors"]] == [(path, "wrong_type")], wrong
+
+
 INTEGERS = [("transfers", "amount"), ("credits", "items[0].amount"), ("funds", "amount"), ("topup", "amount"), ("campaigns", "credit.amount"),
             ("campaigns", "max_redemptions"), ("campaign", "max_redemptions")]
 NOT_INTEGERS = ["1.0", "1e6", "1E2", "10e-1", "5.5", "-0.0", '"5"', "true", "[5]", "null", "1e400"]
