@@ -234,7 +234,7 @@ int main(int argc, char **argv) {
         param_help("sim", params, ARRAY_COUNT(params), stdout);
         return 0;
     }
-    struct result parsed = param_parse("sim", params, ARRAY_COUNT(params), argc, argv, NULL, 0, &positional_count, stderr);
+    struct result parsed = param_parse("sim", params, ARRAY_COUNT(params), NULL, argc, argv, NULL, 0, &positional_count, stderr);
     if (!result_is_ok(parsed)) return 2;
     if ((settings.seed != NULL) + (settings.seeds != NULL) + settings.is_planted != 1) {
         fprintf(stderr, "sim: one of --seed, --seeds and --planted, please\n");

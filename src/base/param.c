@@ -27,6 +27,7 @@ struct parser {
     const char *program;
     const struct param *params;
     size_t count;
+    const struct param_table *others; /* NULL: none */
     struct setting settings[PARAM_COUNT_MAX];
     struct setting config; /* of the parameter that every program has */
     FILE *errors;
@@ -192,6 +193,15 @@ static void read_variable(struct parser *parser, const struct param *param, stru
     add_values(parser, param, setting, ORIGIN_ENVIRONMENT, variable, kept);
 }
 
+static bool is_of_another_command(const struct parser *parser, const char *name) {
+    for (const struct param_table *table = parser->others; table != NULL && table->params != NULL; table++) {
+        for (size_t i = 0; i < table->count; i++) {
+            if (strcmp(table->params[i].name, name) == 0) return true;
+        }
+    }
+    return false;
+}
+
 static void read_line(struct parser *parser, const char *place, char *line) {
     line = trim(line);
     if (line[0] == '\0' || line[0] == '#') return;
@@ -204,6 +214,7 @@ static void read_line(struct parser *parser, const char *place, char *line) {
     const char *name = trim(line);
     struct setting *setting;
     const struct param *param = find_param(parser, name, strlen(name), &setting);
+    if (param == NULL && is_of_another_command(parser, name)) return;
     if (param == NULL || param == &config_param) {
         report(parser, place, "unknown parameter `%s`", name);
         return;
@@ -378,10 +389,10 @@ static void finish_param(struct parser *parser, const struct param *param, struc
     fputc('\n', parser->errors);
 }
 
-struct result param_parse(const char *program, const struct param *params, size_t count, int argc, char **argv, const char **positional,
-                          size_t positional_max, size_t *ret_positional_count, FILE *errors) {
+struct result param_parse(const char *program, const struct param *params, size_t count, const struct param_table *others, int argc,
+                          char **argv, const char **positional, size_t positional_max, size_t *ret_positional_count, FILE *errors) {
     CHECK(count <= PARAM_COUNT_MAX);
-    struct parser parser = {.program = program, .params = params, .count = count, .errors = errors};
+    struct parser parser = {.program = program, .params = params, .count = count, .others = others, .errors = errors};
     read_arguments(&parser, argc, argv, positional, positional_max, ret_positional_count);
     read_variable(&parser, &config_param, &parser.config);
     for (size_t i = 0; i < count; i++) read_variable(&parser, &params[i], &parser.settings[i]);

@@ -2,7 +2,7 @@
  *
  * Precedence: flag, environment (WALLETD_LISTEN for --listen of walletd; an empty variable counts as absent), configuration file
  * (`listen = …`), default. Every program has `--config FILE` (WALLETD_CONFIG) besides its table. Secrets are never parameters. Unknown flags,
- * unknown keys in the file and values out of range are errors that name the parameter and the rule. */
+ * unknown keys in the file and values out of range are errors that name the parameter and the rule; a key that only another command of the program knows passes, unread. */
 #pragma once
 
 #include <stdint.h>
@@ -42,14 +42,22 @@ struct param {
     const char *sentence;
 };
 
+/* The parameters of one command. */
+struct param_table {
+    const struct param *params;
+    size_t count;
+};
+
 #define PARAM_COUNT_MAX      64u          /* parameters of one program */
 #define PARAM_FILE_BYTES_MAX (64u * 1024) /* of a configuration file */
 
 /* `program` is "walletd"; argv[0] is skipped, as in main. Flags are `--name VALUE`, `--name=VALUE`, `--flag`; `--` ends them. Texts that
  * targets point to live until the process ends. Messages go to `errors`, one line per fault. RESULT_INVALID when anything is wrong; targets
- * may then be half set. Positional arguments are put into `positional` (at most `positional_max`, more are a fault). */
-struct result param_parse(const char *program, const struct param *params, size_t count, int argc, char **argv, const char **positional,
-                          size_t positional_max, size_t *ret_positional_count, FILE *errors) MUST_CHECK;
+ * may then be half set. Positional arguments are put into `positional` (at most `positional_max`, more are a fault).
+ * `others`, NULL or ended by a table without params, are those of the program's other commands: one file serves them all. */
+struct result param_parse(const char *program, const struct param *params, size_t count, const struct param_table *others, int argc,
+                          char **argv, const char **positional, size_t positional_max, size_t *ret_positional_count,
+                          FILE *errors) MUST_CHECK;
 /* Whether --help or -h stands among the arguments before `--`: to be asked first, as nothing else counts then. */
 bool param_wants_help(int argc, char **argv);
 void param_help(const char *program, const struct param *params, size_t count, FILE *out); /* the flags; the caller prints the usage line */

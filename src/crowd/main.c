@@ -200,7 +200,7 @@ int main(int argc, char **argv) {
         return EXIT_SUCCESS;
     }
     size_t positional_count = 0;
-    struct result parsed = param_parse("crowd", params, ARRAY_COUNT(params), argc, argv, NULL, 0, &positional_count, stderr);
+    struct result parsed = param_parse("crowd", params, ARRAY_COUNT(params), NULL, argc, argv, NULL, 0, &positional_count, stderr);
     if (!result_is_ok(parsed) || !options_are_usable()) return EXIT_BAD_CALL;
     allow_files();
     struct crowd crowd = {.options = &options, .clock = &clock_system};

@@ -2,11 +2,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/param.h"
 #include "service/service.h"
 
 #define EXIT_BAD_CALL   2
 #define POSITIONALS_MAX 4
+#define COMMANDS_MAX    8 /* of one program */
 #define VERSION         "0.1.0"
 
 static void print_usage(const char *program, const char *summary, const struct command *commands, size_t count, FILE *out) {
@@ -14,6 +16,7 @@ static void print_usage(const char *program, const char *summary, const struct c
     for (size_t i = 0; i < count; i++) fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
     fprintf(out, "  %-12s %s\n  %-12s %s\n", "routes", "print each route with its scope", "parameters", "print all parameters as Markdown");
     fprintf(out, "\n%s COMMAND --help explains a command; --version prints the version.\n", program);
+    fprintf(out, "One configuration file may serve all commands: each passes over the parameters that only others have.\n");
 }
 
 static void print_routes(const struct route *routes, size_t count) {
@@ -45,7 +48,15 @@ static const struct command *find_command(const struct command *commands, size_t
     return NULL;
 }
 
-static int run_command(const char *program, const struct command *command, int words, int argc, char **argv) {
+/* Ended by a table without params. The command's own is among them, which makes no difference. */
+static void list_tables(const struct command *commands, size_t count, struct param_table ret_tables[COMMANDS_MAX + 1]) {
+    CHECK(count <= COMMANDS_MAX);
+    for (size_t i = 0; i < count; i++) ret_tables[i] = (struct param_table){commands[i].params, commands[i].param_count};
+    ret_tables[count] = (struct param_table){0};
+}
+
+static int run_command(const char *program, const struct command *command, const struct param_table *tables, int words, int argc,
+                       char **argv) {
     if (param_wants_help(argc, argv)) {
         printf("%s %s %s%s\n\n%s.\n\n", program, command->name, command->positional_max > 0 ? command->positional_names : "",
                command->positional_max > 0 ? " [flags]" : "[flags]", command->summary);
@@ -54,7 +65,7 @@ static int run_command(const char *program, const struct command *command, int w
     }
     const char *positional[POSITIONALS_MAX] = {0};
     size_t positional_count = 0;
-    struct result parsed = param_parse(program, command->params, command->param_count, argc - words, argv + words, positional,
+    struct result parsed = param_parse(program, command->params, command->param_count, tables, argc - words, argv + words, positional,
                                        command->positional_max, &positional_count, stderr);
     if (!result_is_ok(parsed)) return EXIT_BAD_CALL;
     if (positional_count != command->positional_max) {
@@ -84,7 +95,9 @@ int command_main(const char *program, const char *summary, const struct command 
     }
     int words = 0;
     const struct command *command = find_command(commands, count, argc, argv, &words);
-    if (command != NULL) return run_command(program, command, words, argc, argv);
+    struct param_table tables[COMMANDS_MAX + 1];
+    list_tables(commands, count, tables);
+    if (command != NULL) return run_command(program, command, tables, words, argc, argv);
     bool help = param_wants_help(argc, argv);
     if (!help) fprintf(stderr, "%s: no command called '%s'\n\n", program, argv[1]);
     print_usage(program, summary, commands, count, help ? stdout : stderr);

@@ -224,6 +224,22 @@ def test_flag_before_variable_before_file(folder, program, tmp_path):
     serves_on(program, ports["flag"], ["--listen", f"127.0.0.1:{ports['flag']}"], variables)
 
 
+def test_one_file_serves_all_commands(folder, program, tmp_path):
+    """Also when it is exported for good: a command passes over what only others know, and still refuses what none knows."""
+    config = tmp_path / "config"
+    lines = f"data = {folder}\nlisten = 127.0.0.1:{free_port()}\n" + ("wallet = http://127.0.0.1:1\n" if program == "discountd" else "password-cost = low\n")
+    environment = {f"{program.upper()}_CONFIG": str(config)}
+    config.write_text(lines)
+    own = ["user", "add", "boss"] if program == "walletd" else ["reconcile"]
+    for words in (["init", "--data", tmp_path / "new"], ["verify"], ["keys"], own):
+        done = run(program, *words, environment=environment, input="a good password\n")
+        assert done.returncode == 0, (words, done.stderr)
+    config.write_text(lines + "listens = 127.0.0.1:0\n")
+    done = run(program, "verify", environment=environment)
+    assert done.returncode == 2 and "unknown parameter `listens`" in done.stderr, done.stderr
+    assert "configuration file" in run(program, "--help").stdout
+
+
 # ---- walletd's own ----
 
 def test_a_low_password_cost_is_for_loopback_only(ready):

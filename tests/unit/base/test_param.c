@@ -45,6 +45,9 @@ static const struct param params[] = {
     {.name = "note", .kind = PARAM_TEXT, .target = &settings.note, .optional = true, .sentence = "Any | text."},
 };
 
+static const struct param other_params[] = {{.name = "loops", .kind = PARAM_INTEGER, .min = 1, .max = 9, .sentence = "How many."}};
+static const struct param_table others[] = {{params, ARRAY_COUNT(params)}, {other_params, ARRAY_COUNT(other_params)}, {0}};
+
 static char messages[4096];
 static const char *positional[2];
 static size_t positional_count;
@@ -57,7 +60,8 @@ static struct result parse(const char *const *arguments) {
     memset(messages, 0, sizeof(messages));
     FILE *errors = fmemopen(messages, sizeof(messages) - 1, "w");
     assert_non_null(errors);
-    struct result result = param_parse("walletd", params, ARRAY_COUNT(params), argc, argv, positional, 2, &positional_count, errors);
+    struct result result =
+        param_parse("walletd", params, ARRAY_COUNT(params), others, argc, argv, positional, 2, &positional_count, errors);
     fclose(errors);
     return result;
 }
@@ -214,6 +218,23 @@ static void refuses_bad_files(void **state) {
     ASSERT_PARSED("--data", "d", "--config", config_path);
 }
 
+/* One file for all commands: what only another one knows is not this one's to judge. */
+static void passes_over_what_other_commands_know(void **state) {
+    (void)state;
+    static const char shared[] = "loops = none of my business\nnote = mine\nloops = 2\n";
+    write_config(shared, sizeof(shared) - 1);
+    ASSERT_PARSED("--data", "d", "--config", config_path);
+    assert_string_equal(settings.note, "mine");
+    assert_string_equal(messages, "");
+
+    static const char stray[] = "loops = 1\nloop = 1\n";
+    write_config(stray, sizeof(stray) - 1);
+    assert_int_equal(PARSE("--data", "d", "--config", config_path).code, RESULT_INVALID);
+    assert_non_null(strstr(messages, ":2: unknown parameter `loop`"));
+    assert_null(strstr(messages, ":1:"));
+    assert_refused(PARSE("--data", "d", "--loops=1"), "walletd: --loops: unknown flag; --help names all\n"); /* a flag is meant for us */
+}
+
 static void refuses_bad_addresses(void **state) {
     (void)state;
     static const char *const bad[] = {"127.0.0.1", ":80",      "localhost:80",  "::1:80",     "[::1]",      "[127.0.0.1]:80",
@@ -317,6 +338,7 @@ int main(void) {
         TEST(names_every_fault),
         TEST(names_the_place_of_a_fault),
         TEST(refuses_bad_files),
+        TEST(passes_over_what_other_commands_know),
         TEST(refuses_bad_addresses),
         TEST(knows_loopback),
         TEST(bounds_lists),
