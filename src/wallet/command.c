@@ -14,7 +14,7 @@
 #include "wallet/wallet.h"
 
 #define DATA_DEFAULT        "data/wallet"
-#define PASSWORD_LINE_BYTES (4u * LIMIT_PASSWORD_CHARACTERS + 2u)
+#define PASSWORD_LINE_BYTES (4u * LIMIT_PASSWORD_CHARACTERS + 3u) /* with CR, LF and NUL */
 
 /* ---- init ---- */
 
@@ -70,7 +70,10 @@ static const struct param user_params[] = {
 static struct result read_password(char *buffer, size_t capacity, struct text *ret_password) {
     if (fgets(buffer, (int)capacity, stdin) == NULL) buffer[0] = '\0';
     struct text password = text_of(buffer);
-    if (password.size > 0 && password.data[password.size - 1] == '\n') password.size--;
+    if (password.size > 0 && password.data[password.size - 1] == '\n') {
+        password.size--;
+        if (password.size > 0 && password.data[password.size - 1] == '\r') password.size--; /* a file with CRLF lines */
+    }
     size_t characters = 0;
     struct result counted = text_count_characters(password, &characters);
     if (!result_is_ok(counted) || characters < 8 || characters > LIMIT_PASSWORD_CHARACTERS) {

@@ -260,6 +260,8 @@ def test_user_add(tmp_path):
     service = Wallet(tmp_path).init()
     service.add_user("Boss", "a good password", admin=True)
     service.add_user("worker", "another password")
+    service.add_user("typist", "a password of Windows\r")  # the line ends with CRLF
+    service.add_user("poet", "\U0001f511" * 128 + "\r")  # as long as can be
     for name, password in (("boss", "a good password"), ("worker", "short"), ("w", "a good password"), ("with blank", "a good password"), ("new", "")):
         done = service.command("user", "add", name, "--data", service.data, input=password + "\n")
         assert done.returncode != 0 and done.stderr, name
@@ -270,7 +272,8 @@ def test_user_add(tmp_path):
         done = service.command("user", "add", "late", "--data", service.data, input="a good password\n")
         assert done.returncode not in (0, -6, -11), "beside a running service"
         client = Client(service.url)
-        for name, password, scope_count in (("boss", "a good password", 200), ("worker", "another password", 403)):
+        for name, password, scope_count in (("boss", "a good password", 200), ("worker", "another password", 403), ("typist", "a password of Windows", 403),
+                                            ("poet", "\U0001f511" * 128, 403)):
             token = client.post("/v1/sessions", {"username": name, "password": password}).json()["access_token"]
             assert client.get("/v1/accounts", token=token).status_code == scope_count
     finally:
