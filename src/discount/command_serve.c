@@ -217,17 +217,16 @@ static struct result start(struct program *program) {
 }
 
 /* In the order in which work flows, so that nothing is handed to somebody who has left. */
-static void stop(struct program *program) {
+static struct result stop(struct program *program) {
     struct discount *discount = &program->discount;
-    if (program->server != NULL) {
-        struct result drained = server_drain(program->server, settings.common.drain_deadline_ms);
-        if (!result_is_ok(drained)) LOG(LOG_WARN, "not_drained", LOG_STRING("reason", result_name(drained)));
-    }
+    struct result drained = result_ok();
+    if (program->server != NULL) drained = server_drain(program->server, settings.common.drain_deadline_ms);
     access_stop(discount->service.access);
     settler_stop(discount->settler);
     store_stop(discount->service.store);
     struct result flushed = engine_flush(program->engine);
     if (!result_is_ok(flushed)) LOG(LOG_ERROR, "counters_not_saved", LOG_STRING("reason", result_name(flushed)));
+    return drained;
 }
 
 int command_serve(const char **positional, size_t count) {
@@ -237,13 +236,19 @@ int command_serve(const char **positional, size_t count) {
     if (!result_is_ok(serve_begin("discountd", &settings.common))) return 2;
     if (!result_is_ok(service_check_folder(settings.data, stderr))) return 1;
     struct result outcome = open_program(&program);
-    if (result_is_ok(outcome)) {
+    bool is_open = result_is_ok(outcome);
+    if (is_open) {
         discount_register_metrics();
         outcome = start(&program);
-        if (result_is_ok(outcome)) service_wait_for_stop();
-        stop(&program);
     }
-    if (!result_is_ok(outcome)) fprintf(stderr, "discountd: could not start: %s\n", result_name(outcome));
+    if (result_is_ok(outcome))
+        service_wait_for_stop();
+    else
+        fprintf(stderr, "discountd: could not start: %s\n", result_name(outcome));
+    if (is_open) {
+        struct result drained = stop(&program);
+        if (result_is_ok(outcome)) outcome = drained;
+    }
     close_program(&program);
-    return result_is_ok(outcome) ? 0 : 1;
+    return service_end(outcome);
 }

@@ -35,6 +35,12 @@ void service_wait_for_stop(void) {
     LOG(LOG_INFO, "stopping", LOG_STRING("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"));
 }
 
+int service_end(struct result outcome) {
+    bool is_clean = result_is_ok(outcome);
+    LOG(is_clean ? LOG_INFO : LOG_ERROR, "stopped", LOG_STRING("reason", is_clean ? "drained" : result_name(outcome)));
+    return is_clean ? 0 : 1;
+}
+
 static struct result refuse(FILE *errors, const char *path, const char *reason, enum result_code code) {
     fprintf(errors, "%s %s\n", path, reason);
     return result_error(code);

@@ -75,6 +75,8 @@ struct text page_cursor(struct arena *arena, char list, const int64_t words[PAGE
 void service_block_signals(void);
 /* Waits for SIGTERM or SIGINT. */
 void service_wait_for_stop(void);
+/* The last line of the log, after everything is closed. Returns the exit code: 0 when serve started and drained, 1 otherwise. */
+int service_end(struct result outcome);
 /* Makes DIR (0700) whole or not at all: `fill` fills DIR.new, which then gets its name. RESULT_CONFLICT: DIR exists, or DIR.new was left by an
  * init that did not end; RESULT_INVALID: the path is too long; RESULT_IO; or what `fill` said. Says why on `errors`, but for `fill`. */
 struct result service_create_folder(const char *directory, struct result (*fill)(const char *folder, void *context), void *context,

@@ -268,8 +268,6 @@ int serve_run(const struct serve_settings *settings) {
     serving->settings = settings;
     serving->wallet = wallet;
     struct result outcome = run(serving);
-    if (!result_is_ok(outcome)) LOG(LOG_ERROR, "stopped", LOG_STRING("reason", result_name(outcome)));
-    if (result_is_ok(outcome)) LOG(LOG_INFO, "stopped", LOG_STRING("reason", "drained"));
     take_apart(serving);
-    return result_is_ok(outcome) ? 0 : 1;
+    return service_end(outcome);
 }

@@ -1,4 +1,5 @@
 """The command line: what --help says, where values come from, what is refused, and what init leaves on the disk."""
+import json
 import os
 import re
 import stat
@@ -8,6 +9,7 @@ import pytest
 from contract.routes import differences, parse_table
 
 from harness.client import Client
+from harness.raw import RawConnection
 from harness.services import BUILD, DEADLINE_S, Discount, Wallet, free_port, wait_until
 
 PROGRAMS = ["walletd", "discountd"]
@@ -120,7 +122,6 @@ def test_serve_refuses_a_folder_that_was_not_initialised(program, tmp_path):
 
 
 def test_keys_prints_the_public_keys_only(folder, program):
-    import json
     done = run(program, "keys", "--data", folder)
     assert done.returncode == 0
     [key] = json.loads(done.stdout)["keys"]
@@ -165,6 +166,23 @@ def test_signals_end_it_with_exit_code_0(service, signal_number):
     service.start()
     service.process.send_signal(signal_number)
     assert service.process.wait(DEADLINE_S) == 0
+    last = json.loads(service.tail(1))
+    assert (last["event"], last["level"], last["reason"]) == ("stopped", "info", "drained"), last
+
+
+def test_an_undrained_end_is_told(service):
+    """A request that never comes to its end is waited for until the deadline."""
+    service.start("--drain-deadline", "0")
+    connection = RawConnection(service.port)
+    try:
+        connection.send(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.read_answer().status == 200
+        connection.send(b"GET /healthz HTTP/1.1\r\n")
+        assert service.stop() == 1, service.tail()
+    finally:
+        connection.socket.close()
+    last = json.loads(service.tail(1))
+    assert (last["event"], last["level"], last["reason"]) == ("stopped", "error", "timeout"), last
 
 
 @pytest.mark.parametrize("words, name", [
