@@ -100,6 +100,31 @@ def test_cross_origin_requests_are_off(client):
         assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
 
 
+def documented_headers(part):
+    """The names of all header fields of answers in a part of an OpenAPI document."""
+    if isinstance(part, list):
+        return set().union(*map(documented_headers, part))
+    if not isinstance(part, dict):
+        return set()
+    own = part["headers"] if isinstance(part.get("headers"), dict) else {}
+    return set(own).union(*map(documented_headers, part.values()))
+
+
+def test_a_browser_may_read_every_documented_header(contracts, tmp_path):
+    """Of an origin that is let in: what is not exposed by name, no script can see."""
+    service = Wallet(tmp_path, "--allowed-origins", "https://a.test").init().start()
+    try:
+        answer = Client(service.url).get("/v1/wallet", headers={"Origin": "https://a.test"})
+        assert answer.status_code == 401 and answer.headers["Access-Control-Allow-Origin"] == "https://a.test"
+        exposed = {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
+        documents = [{**contract.document, "components": contract.document["components"]["responses"]} for contract in contracts.values()]
+        assert exposed == documented_headers(documents)
+        answer = Client(service.url).get("/v1/wallet", headers={"Origin": "https://b.test"})
+        assert "Access-Control-Expose-Headers" not in answer.headers
+    finally:
+        service.end()
+
+
 def test_head_of_a_users_list(world, stranger):
     answer = stranger.wallet.request("HEAD", "/v1/wallet")
     assert answer.status_code == 200 and answer.content == b"" and int(answer.headers["Content-Length"]) > 0
