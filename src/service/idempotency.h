@@ -33,7 +33,8 @@ struct idempotency_record {
 void idempotency_read(struct exchange *exchange, const struct json_value *body, const uint8_t secret[CRYPTO_HASH_BYTES],
                       struct idempotency_request *ret_request);
 bool idempotency_same_request(const struct idempotency_record *record, const struct idempotency_request *request);
-/* Whether an answer is kept: 2xx and definite refusals, never 5xx and 429; nor 401 and 403, which are about the token, and 400. */
+/* Whether an answer that the store decided is kept: 2xx and definite refusals, never 5xx and 429; nor 401 and 403, which are about the token, and
+ * 400. What is refused before it reaches the store (413, 415, a body with faults) is never asked about here, and never kept. */
 bool idempotency_keeps(int status);
 /* The kept answer, with Idempotent-Replayed: true. */
 void idempotency_replay(struct exchange *exchange, const struct idempotency_record *record);

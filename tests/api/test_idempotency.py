@@ -202,12 +202,27 @@ def test_a_sold_out_is_kept(world):
     assert late.redeem(made["code"], key=str(uuid.uuid4())).status_code == 201
 
 
+def test_what_the_store_finds_wrong_is_kept(world):
+    """A 422 of its own is an answer like any other; that of the members' rules leaves the key free."""
+    sender, key = world.rich_user(1000), str(uuid.uuid4())
+    body = {"to": {"username": sender.username}, "amount": 10, "currency": "IRT"}
+    assert_problem(sender.wallet.post("/v1/wallet/transfers", body, key=key), 422, "same_account")
+    assert sender.wallet.post("/v1/wallet/transfers", body, key=key).headers["Idempotent-Replayed"] == "true"
+    client, path, body, *_ = campaign(world)
+    assert_problem(client.post(path, {**body, "ends_at": "2020-01-01T00:00:00Z"}, key=key), 422, "validation_failed")
+    assert client.post(path, body, key=key).status_code == 201
+
+
 def test_what_passes_is_not_kept(world):
-    """401 and 400 say nothing about the request itself."""
+    """What was refused before anything was decided: the request, corrected, has the same key."""
     client, path, body, _, _, effects = transfer(world)
     key = str(uuid.uuid4())
     assert client.post(path, body, key=key, token=client.token[:-4] + "AAAA").status_code == 401
     assert client.request("POST", path, data=b"{", headers={"Content-Type": "application/json"}, key=key).status_code == 400
+    assert client.request("POST", path, data=b"to=a", headers={"Content-Type": "text/plain"}, key=key).status_code == 415
+    assert_problem(client.post(path, {**body, "amount": -1}, key=key), 422, "validation_failed")
+    large = world.raw("wallet", "POST", path, {"Authorization": f"Bearer {client.token}", "Content-Type": "application/json", "Idempotency-Key": key}, b" " * 70_000)
+    assert large.status == 413
     good = client.post(path, body, key=key)
     assert good.status_code == 201 and "Idempotent-Replayed" not in good.headers
     assert effects() == 1
