@@ -228,6 +228,8 @@ def test_a_change_against_redemptions_in_between_is_fine(world):
     """Places that go meanwhile are no change by an admin."""
     campaign = create(world).json()
     assert world.user().redeem(campaign["code"]).status_code == 201
+    got = world.operator.discount.get(f"/v1/campaigns/{campaign['id']}")
+    assert got.json()["redeemed"] == 1 and got.headers["ETag"] == f'"{campaign["version"]}"'
     assert patch(world, campaign, {"name": "B"}).status_code == 200
 
 
