@@ -2,7 +2,8 @@
  *
  * Precedence: flag, environment (WALLETD_LISTEN for --listen of walletd; an empty variable counts as absent), configuration file
  * (`listen = …`), default. Every program has `--config FILE` (WALLETD_CONFIG) besides its table. Secrets are never parameters. Unknown flags,
- * unknown keys in the file and values out of range are errors that name the parameter and the rule; a key that only another command of the program knows passes, unread. */
+ * unknown keys in the file and values out of range are errors that name the parameter and the rule; a key that only another command of the
+ * program knows passes, unread. */
 #pragma once
 
 #include <stdint.h>

@@ -218,16 +218,17 @@ static struct result start(struct serving *serving) {
     return result_ok();
 }
 
-/* Takers before givers: first nothing new comes in, then what is under way ends, then the rest goes. */
+/* Takers before givers: first nothing new comes in, then what is under way ends, then the rest goes. The loops are first: cut off at the drain's
+ * deadline, they would go on handing work to whom we have freed. What comes back to them later finds them abandoned, not gone. */
 static void take_apart(struct serving *serving) {
     struct wallet *wallet = serving->wallet;
     if (wallet->service.access != NULL) access_stop(wallet->service.access);
+    if (serving->server != NULL) server_free(serving->server);
     password_pool_free(wallet->passwords);
     if (wallet->service.store != NULL) {
         store_stop(wallet->service.store);
         store_free(wallet->service.store);
     }
-    if (serving->server != NULL) server_free(serving->server);
     router_free(serving->router);
     if (wallet->service.access != NULL) access_free(wallet->service.access);
     if (serving->trust != NULL) trust_free(serving->trust);
