@@ -1,9 +1,11 @@
 """The command line: what --help says, where values come from, what is refused, and what init leaves on the disk."""
+import contextlib
 import json
 import os
 import re
 import stat
 import subprocess
+import threading
 
 import pytest
 from contract.routes import differences, parse_table
@@ -183,6 +185,37 @@ def test_an_undrained_end_is_told(service):
         connection.socket.close()
     last = json.loads(service.tail(1))
     assert (last["event"], last["level"], last["reason"]) == ("stopped", "error", "timeout"), last
+
+
+def keep_asking(port, serial, has_asked):
+    """Passwords to hash, and rows to write, until nobody answers any more."""
+    body = json.dumps({"username": f"asker-{serial}", "password": "correct horse battery"}).encode()
+    head = f"POST /v1/users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with contextlib.suppress(OSError, AssertionError):
+        connection = RawConnection(port)
+        with contextlib.closing(connection.socket):
+            while True:
+                connection.send(head + body + b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n")
+                has_asked.release()
+                connection.read_answer()
+                connection.read_answer()
+
+
+def test_an_end_in_the_middle_of_work_uses_nothing_that_is_gone(service):
+    """Cut off at once, while loops, the store and the threads that hash passwords are all busy. The sanitizers watch."""
+    for run_number in range(3):
+        service.start("--drain-deadline", "0")
+        has_asked = threading.Semaphore(0)
+        askers = [threading.Thread(target=keep_asking, args=(service.port, f"{run_number}-{index}", has_asked)) for index in range(8)]
+        for asker in askers:
+            asker.start()
+        for _ in range(2 * len(askers)):
+            assert has_asked.acquire(timeout=DEADLINE_S)
+        code = service.stop()
+        for asker in askers:
+            asker.join()
+        assert code in (0, 1), service.tail()
+        assert json.loads(service.tail(1))["event"] == "stopped"
 
 
 @pytest.mark.parametrize("words, name", [
