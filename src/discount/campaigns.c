@@ -32,12 +32,14 @@ static void check_code(struct text typed, struct code *ret_code, struct faults *
 /* What a date is before it is read, and stays when it is left out, null, or faulty in itself. No text stands for it. */
 #define DATE_UNREAD INT64_MIN
 
-/* The campaign's core has the last word, in the order of all decisions; asked here, these faults are told together with all others. Behind
- * this point 0 stands for no date, so that the moment itself can be none. */
+/* The campaign's core has the last word, in the order of all decisions; asked here, these faults are told together with all others. That an end
+ * has passed is told only beside other faults: alone it may be the repeat of a request that was answered while the end was still to come, and
+ * whoever keeps that answer must be asked. Behind this point 0 stands for no date, so that the moment itself can be none. */
 static void check_dates(const struct discount *discount, int64_t *starts_at_us, int64_t *ends_at_us, struct faults *faults) {
     bool has_start = *starts_at_us != DATE_UNREAD, has_end = *ends_at_us != DATE_UNREAD;
     if (has_start && *starts_at_us <= 0) faults_add(faults, "starts_at", "out_of_range", "must be after 1970-01-01T00:00:00Z");
-    if (has_end && *ends_at_us <= clock_now_us(discount->service.clock)) {
+    bool is_past = has_end && *ends_at_us <= clock_now_us(discount->service.clock);
+    if (has_end && (*ends_at_us <= 0 || (is_past && faults_any(faults)))) {
         faults_add(faults, "ends_at", "out_of_range", "must be in the future");
     } else if (has_start && has_end && *ends_at_us <= *starts_at_us) {
         faults_add(faults, "ends_at", "out_of_range", "must be after starts_at");
@@ -96,8 +98,8 @@ static bool read_create(struct exchange *exchange, struct discount_operation *op
     check_currency(operation->discount, create->credit, &faults);
     check_kind(kind, &faults);
     check_code(code, &create->code, &faults);
-    check_dates(operation->discount, &create->starts_at_us, &create->ends_at_us, &faults);
     check_budget(create->credit, create->max_redemptions, &faults);
+    check_dates(operation->discount, &create->starts_at_us, &create->ends_at_us, &faults);
     if (refuse_faults(exchange, &faults)) return false;
     create->name = arena_copy(&exchange->arena, create->name); /* the document is closed before the store reads it */
     idempotency_read(exchange, json_root(document), operation->discount->idempotency_secret, &operation->idempotency);
@@ -161,8 +163,8 @@ static bool read_patch(struct exchange *exchange, const struct board_slot *slot,
     };
     json_read(json_root(document), "", members, ARRAY_COUNT(members), &faults);
     check_name(patch->name, &faults);
-    check_dates(discount_of(exchange), &patch->starts_at_us, &patch->ends_at_us, &faults);
     check_budget(slot->credit, patch->max_redemptions, &faults);
+    check_dates(discount_of(exchange), &patch->starts_at_us, &patch->ends_at_us, &faults);
     check_taken(slot, patch, &faults);
     if (refuse_faults(exchange, &faults)) return false;
     /* null takes a date away; what is left out stays. */

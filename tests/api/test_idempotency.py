@@ -1,10 +1,12 @@
 """Idempotency-Key on every POST that makes something or moves money."""
+import datetime
 import json
 import uuid
 
 import pytest
 
 from harness.client import PASSWORD, new_phone, new_username
+from harness.services import wait_until
 from harness.world import assert_problem
 
 
@@ -209,8 +211,20 @@ def test_what_the_store_finds_wrong_is_kept(world):
     assert_problem(sender.wallet.post("/v1/wallet/transfers", body, key=key), 422, "same_account")
     assert sender.wallet.post("/v1/wallet/transfers", body, key=key).headers["Idempotent-Replayed"] == "true"
     client, path, body, *_ = campaign(world)
-    assert_problem(client.post(path, {**body, "ends_at": "2020-01-01T00:00:00Z"}, key=key), 422, "validation_failed")
+    assert_problem(client.post(path, {**body, "ends_at": "1970-01-01T00:00:00Z"}, key=key), 422, "validation_failed")
     assert client.post(path, body, key=key).status_code == 201
+
+
+def test_a_campaign_that_has_ended_meanwhile_is_replayed(world):
+    """Its end was to come when it was made: the repeat is no request with an end in the past."""
+    client, path, body, *_ = campaign(world)
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
+    key, body = str(uuid.uuid4()), {**body, "code": f"E{uuid.uuid4().hex[:12]}", "ends_at": end.isoformat().replace("+00:00", "Z")}
+    made = client.post(path, body, key=key)
+    assert made.status_code == 201
+    wait_until(lambda: client.get(f"{path}/{made.json()['id']}").json()["state"] == "ended", "the end", 15)
+    again = client.post(path, body, key=key)
+    assert again.status_code == 201 and again.content == made.content and again.headers["Idempotent-Replayed"] == "true"
 
 
 def test_what_passes_is_not_kept(world):
