@@ -243,7 +243,8 @@ static bool read_scope(const struct json_value *claims, struct text *ret_scope) 
     return scope == NULL || ret_scope->data != NULL;
 }
 
-/* All that the claims say about who and when; false when something is missing or wrong. Of a service only what api/wallet.yaml names is required. */
+/* All that the claims say about who and when; false when something is missing or wrong. Of a service only what api/wallet.yaml names is
+ * required. */
 static bool read_claims(const struct reading *reading, const struct trust *trust, struct token_proof *proof) {
     const struct json_value *claims = reading->claims;
     const struct trusted_issuer *issuer = trust_issuer(trust, reading->issuer_index);

@@ -211,6 +211,8 @@ def test_what_the_store_finds_wrong_is_kept(world):
     assert_problem(sender.wallet.post("/v1/wallet/transfers", body, key=key), 422, "same_account")
     assert sender.wallet.post("/v1/wallet/transfers", body, key=key).headers["Idempotent-Replayed"] == "true"
     client, path, body, *_ = campaign(world)
+    assert_problem(client.post(path, {**body, "ends_at": "2020-01-01T00:00:00Z"}, key="past" + key), 422, "validation_failed", ["ends_at"])
+    assert_problem(client.post(path, body, key="past" + key), 422, "idempotency_key_reused")
     assert_problem(client.post(path, {**body, "ends_at": "1970-01-01T00:00:00Z"}, key=key), 422, "validation_failed")
     assert client.post(path, body, key=key).status_code == 201
 
