@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "sim/oracle.h"
 #include "sim/world.h"
 

@@ -5,7 +5,7 @@
 #include "auth/keys.h"
 #include "auth/signature.h"
 #include "base/crypto.h"
-#include "base/json.h"
+#include "base/json/json.h"
 
 #define KEY_ID_BYTES_MAX 128u /* of another issuer's `kid`; ours have 43 */
 

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "base/limits.h"
 #include "base/phone.h"
 #include "crowd/heap.h"

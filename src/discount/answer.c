@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 #include "base/log.h"
 #include "discount/discount.h"
 

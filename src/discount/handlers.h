@@ -1,7 +1,7 @@
 /* The handlers of the routes, and what they share (request.c). */
 #pragma once
 
-#include "base/json.h"
+#include "base/json/json.h"
 #include "discount/discount.h"
 #include "http/query.h"
 

@@ -3,7 +3,7 @@
 
 #include <pthread.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 #include "discount/discount.h"
 #include "http/client.h"
 

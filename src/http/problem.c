@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "http/server.h"
 
 #define DETAIL_BYTES_MAX 512

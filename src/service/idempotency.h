@@ -6,7 +6,7 @@
 
 #include "base/crypto.h"
 #include "base/identity.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "http/exchange.h"
 
 #define IDEMPOTENCY_RETENTION_US (INT64_C(8) * 24 * 3600 * 1000000) /* the contract promises 7 days */

@@ -1,7 +1,7 @@
 /* The wallet's documents as JSON, written once for answers that are kept and for those that are read. */
 #pragma once
 
-#include "base/json.h"
+#include "base/json/json.h"
 #include "wallet/ledger.h"
 
 /* A transfer as one of its parties sees it. */

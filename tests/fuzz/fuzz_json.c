@@ -1,6 +1,6 @@
 /* json_open, json_read and json_dump: jansson thinks the same of the text and reads the same values; the canonical form is its own; the reader
  * either fills its targets within their rules or names a fault; every fault and every text can be written and read again. */
-#include "../unit/base/json_oracle.h"
+#include "../unit/base/json/oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

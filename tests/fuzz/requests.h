@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "base/log.h"
 #include "http/request.h"
 #include "http/server.h"

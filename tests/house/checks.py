@@ -113,7 +113,7 @@ def check_layers(root):
             folder = header.split("/")[0]
             if not quoted:
                 continue
-            beside = header.removeprefix("../base/")
+            beside = re.sub(r"^\.\./(base/)?", "", header)
             if relative.startswith("tests/") and "/" not in beside and (root / relative).parent.joinpath(header).is_file():
                 continue
             if header in GENERATED_HEADERS.get(layer, ()):

@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 #include "base/queue.h"
 
 enum fake_act {

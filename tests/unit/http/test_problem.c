@@ -1,6 +1,6 @@
 #include "fixture.h"
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 static void test_the_document_has_every_member(void **state) {
     (void)state;

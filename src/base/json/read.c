@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/json_tree.h"
+#include "base/json/tree.h"
 
 /* Where a value stands, for its faults. */
 struct spot {

@@ -1,8 +1,8 @@
-/* What json_open makes of a text, for the json_*.c files only: 16 bytes for each value, the values of one array or object side by
+/* What json_open makes of a text, for the files of this folder only: 16 bytes for each value, the values of one array or object side by
  * side. */
 #pragma once
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte of a word is its lowest");
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/json_tree.h"
+#include "base/json/tree.h"
 
 /* The biggest text that is opened has less than a third as many members: each needs a pointer to be sorted. */
 #define LEVELS_BYTES_MAX (3u * LIMIT_JSON_BYTES)

@@ -1,8 +1,8 @@
-#include "assertions.h"
+#include "../assertions.h"
 
 #include <stdlib.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 /* Opens one text; the arena and faults are as fresh as a request's. */
 struct opening {

@@ -1,11 +1,11 @@
 /* The grammar, byte by byte: a table of our own in the shapes of "Parsing JSON is a minefield" (what must be read, what must be refused), and
  * jansson's opinion on all of it and on many thousand texts besides. */
-#include "assertions.h"
+#include "../assertions.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "json_oracle.h"
+#include "oracle.h"
 
 enum verdict { READ, FAULTY, MALFORMED };
 

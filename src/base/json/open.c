@@ -1,5 +1,5 @@
 #include "base/check.h"
-#include "base/json_tree.h"
+#include "base/json/tree.h"
 
 /* What a document may take: 8 bytes for each byte of "[1,1,…", and as much again twice while the parser's stack doubles. */
 #define ARENA_BYTES_PER_BYTE 32u

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/json_tree.h"
+#include "base/json/tree.h"
 
 #define DEPTH_MAX   2048u
 #define FIRST_COUNT 64u /* values on our own stack: nearly every text needs no more at once */

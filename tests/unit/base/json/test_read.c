@@ -1,8 +1,8 @@
-#include "assertions.h"
+#include "../assertions.h"
 
 #include <stdio.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 struct targets {
     struct text text;

@@ -1,6 +1,6 @@
-#include "assertions.h"
+#include "../assertions.h"
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 #define OPEN_MAX 4
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/json.h"
+#include "base/json/json.h"
 
 #define ORACLE_FLAGS (JSON_DECODE_ANY | JSON_ALLOW_NUL)
 

@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/json_tree.h"
+#include "base/json/tree.h"
 
 /* Comma, quotes and colon around a name or a text. */
 #define FRAME_BYTES 4u

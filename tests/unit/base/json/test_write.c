@@ -1,6 +1,6 @@
-#include "assertions.h"
+#include "../assertions.h"
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 static struct arena arena;
 static struct buffer buffer;
