@@ -25,7 +25,7 @@ struct reader {
     struct statement statements[STATEMENT_COUNT];
 };
 
-struct result reader_open(const char *path, const struct database_commits *commits, struct reader **ret_reader) {
+struct result reader_open(const char *path, const struct batch_commits *commits, struct reader **ret_reader) {
     struct reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) return result_error(RESULT_FULL);
     struct result outcome = database_open(path, DATABASE_READ, &discount_schema, &reader->database);

@@ -8,7 +8,7 @@
 struct reader;
 
 /* `commits`: of the writer, to read in rounds; NULL: none. */
-struct result reader_open(const char *path, const struct database_commits *commits, struct reader **ret_reader) MUST_CHECK;
+struct result reader_open(const char *path, const struct batch_commits *commits, struct reader **ret_reader) MUST_CHECK;
 void reader_close(struct reader *reader);
 void reader_end_round(struct reader *reader); /* before the loop waits */
 

@@ -69,7 +69,7 @@ static void reset(struct statement **statement) { statement_reset(*statement); }
 
 static struct statement *take(struct reader *reader, enum query query) { return &reader->statements[query]; }
 
-struct result reader_open(const char *path, const struct database_commits *commits, struct reader **ret_reader) {
+struct result reader_open(const char *path, const struct batch_commits *commits, struct reader **ret_reader) {
     struct reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) return result_error(RESULT_FULL);
     struct result opened = database_open(path, DATABASE_READ, &wallet_schema, &reader->database);

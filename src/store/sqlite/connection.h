@@ -14,9 +14,9 @@ struct database {
     struct statement commit;
     struct metric *commit_metric; /* may be NULL */
 
-    struct database_commits *commits_made;           /* the writer's; may be NULL */
-    const struct database_commits *commits_followed; /* a reader's; NULL: it does not read in rounds */
-    uint64_t commits_seen;                           /* their count before the transaction that is open */
+    struct batch_commits *commits_made;           /* the writer's; may be NULL */
+    const struct batch_commits *commits_followed; /* a reader's; NULL: it does not read in rounds */
+    uint64_t commits_seen;                        /* their count before the transaction that is open */
 
     uint32_t wal_pages;          /* in the WAL after the newest commit */
     uint32_t wal_pages_tried;    /* of these, what the last checkpoint has seen */
@@ -46,4 +46,4 @@ struct result lock_take(const char *database_path, int *ret_fd) MUST_CHECK;
 struct result lock_share(const char *database_path, int *ret_fd) MUST_CHECK;
 
 /* Runs the migrations from user_version on, each in one transaction. Between transactions. */
-struct result migrate(struct database *database, const struct database_schema *schema) MUST_CHECK;
+struct result migrate(struct database *database, const struct schema *schema) MUST_CHECK;

@@ -199,7 +199,7 @@ static struct result connect_for_reading(struct database *database, const char *
 }
 
 /* Whose file it is, and how new. An empty file and another application's are alike: not ours. */
-static struct result identify(struct database *database, const char *path, const struct database_schema *schema) {
+static struct result identify(struct database *database, const char *path, const struct schema *schema) {
     int64_t application_id = 0;
     int64_t version = 0;
     TRY(connection_query_integer(database, "PRAGMA application_id", &application_id));
@@ -229,7 +229,7 @@ static struct result begin_wal(struct database *database, const char *path) {
     return is_wal ? result_ok() : refuse(path, "the file system does not allow a WAL", RESULT_IO);
 }
 
-static struct result set_up_writer(struct database *database, const char *path, const struct database_schema *schema) {
+static struct result set_up_writer(struct database *database, const char *path, const struct schema *schema) {
     TRY(connect_handle(database, path, "mode=rw"));
     TRY(identify(database, path, schema));
     TRY(begin_wal(database, path));
@@ -240,7 +240,7 @@ static struct result set_up_writer(struct database *database, const char *path, 
     return migrate(database, schema);
 }
 
-static struct result set_up_reader(struct database *database, const char *path, const struct database_schema *schema) {
+static struct result set_up_reader(struct database *database, const char *path, const struct schema *schema) {
     TRY(connect_for_reading(database, path));
     TRY(identify(database, path, schema));
     TRY(connection_execute(database, READER_PRAGMAS));
@@ -277,7 +277,7 @@ static void remove_draft(const char *draft) {
     }
 }
 
-static struct result fill_draft(const char *draft, const struct database_schema *schema) {
+static struct result fill_draft(const char *draft, const struct schema *schema) {
     int fd = open(draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600); /* SQLite gives its other files the same mode */
     if (fd < 0) return refuse(draft, strerror(errno), is_no_room(errno) ? RESULT_FULL : RESULT_IO);
     close(fd);
@@ -295,7 +295,7 @@ static struct result fill_draft(const char *draft, const struct database_schema 
     return outcome;
 }
 
-static struct result create_file(const char *path, const struct database_schema *schema) {
+static struct result create_file(const char *path, const struct schema *schema) {
     if (access(path, F_OK) == 0) return refuse(path, "it exists already", RESULT_CONFLICT);
     char draft[PATH_BYTES];
     int size = snprintf(draft, sizeof draft, "%s.new", path);
@@ -310,15 +310,13 @@ static struct result create_file(const char *path, const struct database_schema 
     return sync_folder(path);
 }
 
-static struct result open_with_lock(struct database *database, const char *path, enum database_mode mode,
-                                    const struct database_schema *schema) {
+static struct result open_with_lock(struct database *database, const char *path, enum database_mode mode, const struct schema *schema) {
     TRY(lock_take(path, &database->lock_fd));
     if (mode == DATABASE_CREATE) TRY(create_file(path, schema));
     return set_up_writer(database, path, schema);
 }
 
-struct result database_open(const char *path, enum database_mode mode, const struct database_schema *schema,
-                            struct database **ret_database) {
+struct result database_open(const char *path, enum database_mode mode, const struct schema *schema, struct database **ret_database) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     CHECK(pthread_once(&once, prepare_library) == 0);
     if (mode != DATABASE_CREATE && access(path, F_OK) != 0) return refuse(path, strerror(errno), RESULT_NOT_FOUND);
@@ -503,3 +501,5 @@ void database_close(struct database *database) {
     if (database->lock_fd >= 0) close(database->lock_fd);
     free(database);
 }
+
+int64_t database_changes(const struct database *database) { return sqlite3_changes64(database->handle); }

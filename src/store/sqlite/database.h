@@ -5,24 +5,12 @@
  * foreign_keys, STRICT tables, application_id, user_version = number of the newest migration. */
 #pragma once
 
-#include <stdatomic.h>
-
 #include "base/crypto.h"
 #include "base/id.h"
 #include "base/text.h"
+#include "store/batch.h"
 
 struct database;
-
-struct migration {
-    const char *name; /* "0001_ledger.sql" */
-    const char *sql;
-};
-
-struct database_schema {
-    uint32_t application_id;
-    const struct migration *migrations; /* number i+1 at index i */
-    size_t count;
-};
 
 enum database_mode {
     DATABASE_CREATE, /* must not exist; makes it and runs all migrations */
@@ -33,7 +21,7 @@ enum database_mode {
 /* `path` is the file; beside it stand PATH-wal, PATH-shm and PATH.lock, all 0600. RESULT_CONFLICT: exists already (CREATE), or another process holds the lock (WRITE). RESULT_NOT_FOUND, RESULT_CORRUPT,
  * RESULT_INVALID (another application's file, a newer schema, or, for READ, an older one), RESULT_UNAVAILABLE (READ, after a crash, in a folder
  * that may not be written: the writer must start first), RESULT_FULL, RESULT_IO. Each failure is logged once with its reason. */
-struct result database_open(const char *path, enum database_mode mode, const struct database_schema *schema,
+struct result database_open(const char *path, enum database_mode mode, const struct schema *schema,
                             struct database **ret_database) MUST_CHECK;
 void database_close(struct database *database);
 
@@ -46,14 +34,10 @@ void database_end_read(struct database *database);
 
 /* ---- reading in rounds: one read transaction for all that a loop reads between two waits, and never an old state (round.c) ---- */
 
-/* Commits made by the writer, for its readers in the same process. */
-struct database_commits {
-    _Atomic uint64_t count;
-};
 /* From now on the writer counts there, when a commit is visible and nobody knows of it yet. `commits` outlives the writer. */
-void database_count_commits(struct database *database, struct database_commits *commits);
+void database_count_commits(struct database *database, struct batch_commits *commits);
 /* The reader reads in rounds; NULL: not, each statement is a transaction of its own. `commits` outlives the reader. */
-void database_follow(struct database *database, const struct database_commits *commits);
+void database_follow(struct database *database, const struct batch_commits *commits);
 /* Before each question, which may take several statements; no statement is in use. What is read next is one state, with every commit that ended
  * before this call. For a reader that follows nobody it does nothing. */
 struct result database_refresh(struct database *database) MUST_CHECK;
@@ -69,6 +53,7 @@ void database_make_room(struct database *database);
 /* A small durable write, for struct store_engine: whether a failed disk is back. First moves the WAL into the file, because on a full disk that
  * makes its room free for new commits. Between transactions. */
 struct result database_probe(struct database *database) MUST_CHECK;
+int64_t database_changes(const struct database *database); /* rows that the last INSERT, UPDATE or DELETE touched */
 /* PRAGMA integrity_check and foreign_key_check; RESULT_CORRUPT with the first finding in `buffer`. */
 struct result database_verify(struct database *database, char *buffer, size_t capacity) MUST_CHECK;
 /* fsync time of commits goes to this metric. */
@@ -101,4 +86,7 @@ int64_t statement_integer(const struct statement *statement, int column);
 struct text statement_text(const struct statement *statement, int column); /* valid until the next step or reset */
 struct text statement_blob(const struct statement *statement, int column);
 struct id statement_id(const struct statement *statement, int column); /* zero for NULL */
+/* Any column, as what it is: COLUMN_INTEGER, COLUMN_TEXT, COLUMN_BYTES, or NULL; a real number, which no table of ours may hold, is COLUMN_NONE. */
+struct value statement_value(const struct statement *statement, int column);
+int statement_column_count(const struct statement *statement);
 bool statement_is_null(const struct statement *statement, int column);

@@ -25,7 +25,7 @@ static struct result run_one(struct database *database, const struct migration *
     return connection_execute(database, sql);
 }
 
-static struct result run_missing(struct database *database, const struct database_schema *schema, size_t version) {
+static struct result run_missing(struct database *database, const struct schema *schema, size_t version) {
     for (size_t i = version; i < schema->count; i++) {
         TRY(database_begin(database));
         struct result outcome = run_one(database, &schema->migrations[i], i + 1);
@@ -40,7 +40,7 @@ static struct result run_missing(struct database *database, const struct databas
     return result_ok();
 }
 
-struct result migrate(struct database *database, const struct database_schema *schema) {
+struct result migrate(struct database *database, const struct schema *schema) {
     int64_t version = 0;
     TRY(connection_query_integer(database, "PRAGMA user_version", &version));
     CHECK(version >= 0 && (size_t)version <= schema->count); /* the opener has compared them */

@@ -15,12 +15,12 @@
 #include "base/planted.h"
 #include "store/sqlite/connection.h"
 
-void database_count_commits(struct database *database, struct database_commits *commits) {
+void database_count_commits(struct database *database, struct batch_commits *commits) {
     CHECK(database->mode == DATABASE_WRITE && database->commits_made == NULL);
     database->commits_made = commits;
 }
 
-void database_follow(struct database *database, const struct database_commits *commits) {
+void database_follow(struct database *database, const struct batch_commits *commits) {
     CHECK(database->mode == DATABASE_READ && sqlite3_get_autocommit(database->handle));
     database->commits_followed = commits;
 }

@@ -102,3 +102,16 @@ struct id statement_id(const struct statement *statement, int column) {
 bool statement_is_null(const struct statement *statement, int column) {
     return sqlite3_column_type(handle_of(statement), column) == SQLITE_NULL;
 }
+
+int statement_column_count(const struct statement *statement) { return sqlite3_column_count(handle_of(statement)); }
+
+struct value statement_value(const struct statement *statement, int column) {
+    sqlite3_stmt *handle = handle_of(statement);
+    switch (sqlite3_column_type(handle, column)) {
+    case SQLITE_INTEGER: return value_integer(sqlite3_column_int64(handle, column));
+    case SQLITE_TEXT: return value_text(statement_text(statement, column));
+    case SQLITE_BLOB: return (struct value){.column = COLUMN_BYTES, .text = statement_blob(statement, column)};
+    case SQLITE_NULL: return value_null(COLUMN_NONE);
+    default: return (struct value){.column = COLUMN_NONE};
+    }
+}

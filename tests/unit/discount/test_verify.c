@@ -91,7 +91,7 @@ static void test_each_fault_is_named(void **state) {
 static void test_an_older_database_is_brought_up_to_date(void **state) {
     (void)state;
     char folder[] = "/tmp/discount-verify-XXXXXX", path[128], said[2048] = "";
-    struct database_schema old = discount_schema;
+    struct schema old = discount_schema;
     struct database *database;
     old.count = 1;
     assert_non_null(mkdtemp(folder));

@@ -26,12 +26,12 @@ struct folder {
 };
 
 static const struct migration folder_migrations[] = {
-    {"0001_first.sql",
-     "CREATE TABLE owners (id INTEGER PRIMARY KEY) STRICT;\n"
-     "CREATE TABLE things (number INTEGER PRIMARY KEY, name TEXT, body BLOB, owner INTEGER REFERENCES owners (id)) STRICT;\n"
-     "CREATE UNIQUE INDEX things_by_name ON things (name);\n"},
+    {.name = "0001_first.sql",
+     .sql = "CREATE TABLE owners (id INTEGER PRIMARY KEY) STRICT;\n"
+            "CREATE TABLE things (number INTEGER PRIMARY KEY, name TEXT, body BLOB, owner INTEGER REFERENCES owners (id)) STRICT;\n"
+            "CREATE UNIQUE INDEX things_by_name ON things (name);\n"},
 };
-static const struct database_schema folder_schema = {.application_id = 0x54455354, .migrations = folder_migrations, .count = 1};
+static const struct schema folder_schema = {.application_id = 0x54455354, .migrations = folder_migrations, .count = 1};
 
 static inline void folder_make(struct folder *folder, const char *parent) {
     snprintf(folder->path, sizeof folder->path, "%s/hamyan-test-XXXXXX", parent);

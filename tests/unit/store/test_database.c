@@ -18,7 +18,7 @@ static int remove_folder(void **state) {
     return 0;
 }
 
-static enum result_code try_open(const struct folder *folder, enum database_mode mode, const struct database_schema *schema) {
+static enum result_code try_open(const struct folder *folder, enum database_mode mode, const struct schema *schema) {
     struct database *database = NULL;
     enum result_code code = database_open(folder->database, mode, schema, &database).code;
     if (code == RESULT_OK) database_close(database);
@@ -104,7 +104,7 @@ static void refuses_what_is_not_its_own(void **state) {
     assert_int_equal(unlink(folder->database), 0);
 
     database_close(folder_open(folder, DATABASE_CREATE));
-    struct database_schema other = folder_schema;
+    struct schema other = folder_schema;
     other.application_id++;
     assert_int_equal(try_open(folder, DATABASE_WRITE, &other), RESULT_INVALID);
     assert_int_equal(try_open(folder, DATABASE_READ, &other), RESULT_INVALID);
@@ -152,9 +152,11 @@ static void migrates_each_step_or_not_at_all(void **state) {
     struct folder *folder = *state;
     database_close(folder_open(folder, DATABASE_CREATE));
     struct migration steps[] = {folder_migrations[0],
-                                {"0002_second.sql", "ALTER TABLE things ADD COLUMN colour TEXT; UPDATE things SET colour = 'red';"},
-                                {"0003_broken.sql", "CREATE TABLE made (id INTEGER) STRICT; INSERT INTO nowhere VALUES (1);"}};
-    struct database_schema schema = {.application_id = folder_schema.application_id, .migrations = steps, .count = 3};
+                                {.name = "0002_second.sql",
+                                 .sql = "ALTER TABLE things ADD COLUMN colour TEXT; UPDATE things SET colour = 'red';"},
+                                {.name = "0003_broken.sql",
+                                 .sql = "CREATE TABLE made (id INTEGER) STRICT; INSERT INTO nowhere VALUES (1);"}};
+    struct schema schema = {.application_id = folder_schema.application_id, .migrations = steps, .count = 3};
     assert_int_equal(try_open(folder, DATABASE_WRITE, &schema), RESULT_INVALID);
 
     schema.count = 2; /* the second was done and stays */

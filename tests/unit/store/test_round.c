@@ -5,7 +5,7 @@
 
 struct pair {
     struct folder folder;
-    struct database_commits commits;
+    struct batch_commits commits;
     struct database *writer, *reader;
 };
 

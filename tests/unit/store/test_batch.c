@@ -1,0 +1,217 @@
+/* The seam: what is asked, in which state, and what becomes of a failure. */
+#include "store/batch.h"
+
+#include "folder.h"
+
+static const struct question insert_thing = {.name = "a new thing",
+                                             .sql = "INSERT INTO things (number, name, body) VALUES ($1, $2, $3)",
+                                             .parameters = {COLUMN_INTEGER, COLUMN_TEXT, COLUMN_BYTES}};
+static const struct question rename_thing = {.name = "another name",
+                                             .sql = "UPDATE things SET name = $2 WHERE number = $1",
+                                             .parameters = {COLUMN_INTEGER, COLUMN_TEXT}};
+static const struct question thing_by_number = {.name = "a thing",
+                                                .sql = "SELECT number, name, body FROM things WHERE number = $1 LIMIT 1",
+                                                .parameters = {COLUMN_INTEGER}};
+static const struct question all_things = {.name = "all things", .sql = "SELECT number, name, body FROM things ORDER BY number"};
+
+struct pair {
+    struct folder folder;
+    struct batch_commits commits;
+    struct place place;
+    struct batch *writer, *reader;
+};
+
+static int open_pair(void **state) {
+    struct pair *pair = calloc(1, sizeof *pair);
+    assert_non_null(pair);
+    folder_make(&pair->folder, "/tmp");
+    pair->place = (struct place){.file = pair->folder.database, .schema = &folder_schema, .commits = &pair->commits};
+    assert_int_equal(batch_open(&pair->place, BATCH_CREATE, &pair->writer).code, RESULT_OK);
+    assert_int_equal(batch_open(&pair->place, BATCH_READ, &pair->reader).code, RESULT_OK);
+    *state = pair;
+    return 0;
+}
+
+static int close_pair(void **state) {
+    struct pair *pair = *state;
+    batch_close(pair->reader);
+    batch_close(pair->writer);
+    folder_remove(&pair->folder);
+    free(pair);
+    return 0;
+}
+
+struct seen {
+    int64_t count, last;
+    char names[256];
+    enum result_code refusal; /* what the visitor says of each row */
+};
+
+static struct result see(void *context, const struct row *row) {
+    struct seen *seen = context;
+    seen->count++;
+    seen->last = row_integer(row, 0);
+    struct text name = row_text_or_empty(row, 1);
+    size_t used = strlen(seen->names);
+    snprintf(seen->names + used, sizeof seen->names - used, "%.*s;", (int)name.size, name.data);
+    return result_error(seen->refusal);
+}
+
+static void insert(struct batch *writer, int64_t number, const char *name) {
+    const struct value values[] = {value_integer(number), value_text(text_of(name)), value_null(COLUMN_BYTES)};
+    batch_do(writer, &insert_thing, values, 1);
+}
+
+static void commit(struct batch *writer) {
+    struct result reason;
+    assert_int_equal(batch_commit(writer, &reason), COMMITTED);
+}
+
+static void write_things(struct batch *writer, int64_t first, int64_t count) {
+    assert_int_equal(batch_begin(writer).code, RESULT_OK);
+    for (int64_t i = 0; i < count; i++) {
+        char name[32]; /* names are unique */
+        snprintf(name, sizeof name, "thing %lld", (long long)(first + i));
+        insert(writer, first + i, name);
+    }
+    commit(writer);
+}
+
+static struct seen read_all(struct batch *reader) {
+    struct seen seen = {0};
+    batch_ask(reader, &all_things, NULL, see, &seen);
+    assert_int_equal(batch_run(reader).code, RESULT_OK);
+    return seen;
+}
+
+static void what_is_committed_is_read_by_the_next_run(void **state) {
+    struct pair *pair = *state;
+    for (int64_t i = 0; i < 5; i++) {
+        assert_int_equal(read_all(pair->reader).count, 2 * i);
+        write_things(pair->writer, 10 * i, 2);
+        if (i % 2 == 0) batch_end_round(pair->reader);
+    }
+}
+
+static void one_run_sees_one_state(void **state) {
+    struct pair *pair = *state;
+    struct seen before = {0}, after = {0};
+    batch_ask(pair->reader, &all_things, NULL, see, &before);
+    write_things(pair->writer, 1, 3);
+    batch_ask(pair->reader, &all_things, NULL, see, &after);
+    assert_int_equal(batch_run(pair->reader).code, RESULT_OK);
+    assert_int_equal(before.count, after.count);
+    assert_int_equal(read_all(pair->reader).count, 3);
+}
+
+static void each_asker_gets_its_own_rows(void **state) {
+    struct pair *pair = *state;
+    struct seen seen[6] = {0};
+    write_things(pair->writer, 0, 5);
+    for (int64_t i = 0; i < 6; i++) batch_ask(pair->reader, &thing_by_number, (struct value[]){value_integer(5 - i)}, see, &seen[i]);
+    assert_int_equal(batch_run(pair->reader).code, RESULT_OK);
+    assert_int_equal(seen[0].count, 0); /* there is no thing 5 */
+    for (int64_t i = 1; i < 6; i++) {
+        assert_int_equal(seen[i].count, 1);
+        assert_int_equal(seen[i].last, 5 - i);
+    }
+}
+
+static void the_writer_sees_what_it_did(void **state) {
+    struct pair *pair = *state;
+    struct seen seen = {0};
+    assert_int_equal(batch_begin(pair->writer).code, RESULT_OK);
+    insert(pair->writer, 1, "mine");
+    batch_ask(pair->writer, &all_things, NULL, see, &seen);
+    assert_int_equal(batch_run(pair->writer).code, RESULT_OK);
+    assert_string_equal(seen.names, "mine;");
+    batch_rollback(pair->writer);
+    assert_int_equal(read_all(pair->reader).count, 0);
+}
+
+static void a_write_that_misses_its_row_ends_the_commit(void **state) {
+    struct pair *pair = *state;
+    struct result reason;
+    write_things(pair->writer, 1, 1);
+    assert_int_equal(batch_begin(pair->writer).code, RESULT_OK);
+    batch_do(pair->writer, &rename_thing, (struct value[]){value_integer(1), value_text(TEXT("renamed"))}, 1);
+    batch_do(pair->writer, &rename_thing, (struct value[]){value_integer(2), value_text(TEXT("nobody"))}, 1);
+    assert_int_equal(batch_commit(pair->writer, &reason), NOT_COMMITTED);
+    assert_int_equal(reason.code, RESULT_CORRUPT);
+    assert_string_equal(read_all(pair->reader).names, "thing 1;");
+
+    assert_int_equal(batch_begin(pair->writer).code, RESULT_OK); /* and the connection is as good as new */
+    batch_do(pair->writer, &rename_thing, (struct value[]){value_integer(2), value_text(TEXT("nobody"))}, ROWS_ANY);
+    commit(pair->writer);
+}
+
+static void a_constraint_ends_the_commit(void **state) {
+    struct pair *pair = *state;
+    struct result reason;
+    assert_int_equal(batch_begin(pair->writer).code, RESULT_OK);
+    insert(pair->writer, 1, "a");
+    insert(pair->writer, 1, "b");
+    insert(pair->writer, 2, "c");
+    assert_int_equal(batch_commit(pair->writer, &reason), NOT_COMMITTED);
+    assert_int_equal(reason.code, RESULT_CONFLICT);
+    assert_int_equal(read_all(pair->reader).count, 0);
+}
+
+static void a_visitors_failure_ends_the_run_and_no_more_are_called(void **state) {
+    struct pair *pair = *state;
+    struct seen seen = {.refusal = RESULT_FULL}, next = {0};
+    write_things(pair->writer, 1, 3);
+    batch_ask(pair->reader, &all_things, NULL, see, &seen);
+    batch_ask(pair->reader, &all_things, NULL, see, &next);
+    assert_int_equal(batch_run(pair->reader).code, RESULT_FULL);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(next.count, 0);
+    assert_int_equal(read_all(pair->reader).count, 3); /* as new */
+}
+
+static struct result read_wrongly(void *context, const struct row *row) {
+    switch (*(const int *)context) {
+    case 0: (void)row_text(row, 0); break;                        /* an integer */
+    case 1: (void)row_integer(row, 1); break;                     /* a text */
+    case 2: (void)row_bytes(row, 2); break;                       /* NULL */
+    case 3: (void)row_integer_between(row, 0, 5, 9); break;       /* 1 */
+    case 4: (void)row_id(row, 1); break;                          /* no id */
+    case 5: row_refuse(row, 1, "a name nobody has"); break;       /* the visitor's own rule */
+    default: (void)row_text_or_empty(row, 1); return result_ok(); /* as it should be */
+    }
+    return result_ok();
+}
+
+static void a_row_that_breaks_a_rule_is_refused(void **state) {
+    struct pair *pair = *state;
+    write_things(pair->writer, 1, 1);
+    for (int way = 0; way <= 6; way++) {
+        batch_ask(pair->reader, &all_things, NULL, read_wrongly, &way);
+        assert_int_equal(batch_run(pair->reader).code, way == 6 ? RESULT_OK : RESULT_CORRUPT);
+    }
+}
+
+static void a_second_writer_is_refused(void **state) {
+    struct pair *pair = *state;
+    struct place place = pair->place;
+    struct batch_commits commits = {0};
+    struct batch *second = NULL;
+    place.commits = &commits;
+    assert_int_equal(batch_open(&place, BATCH_WRITE, &second).code, RESULT_CONFLICT);
+    assert_null(second);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_committed_is_read_by_the_next_run, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(one_run_sees_one_state, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(each_asker_gets_its_own_rows, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(the_writer_sees_what_it_did, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(a_write_that_misses_its_row_ends_the_commit, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(a_constraint_ends_the_commit, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(a_visitors_failure_ends_the_run_and_no_more_are_called, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(a_row_that_breaks_a_rule_is_refused, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(a_second_writer_is_refused, open_pair, close_pair),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
