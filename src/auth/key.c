@@ -1,6 +1,5 @@
 #include "auth/key.h"
 
-#include <cjose/cjose.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,18 +7,17 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-#define RSA_BYTES_LEAST 256u /* 2048 bits: RFC 7518, section 3.3 */
-#define RSA_BYTES_MOST  512u /* 4096 bits: what one verification may cost */
-#define P256_BYTES      32u  /* of a coordinate; a signature is two of them (RFC 7518, section 3.4) */
-#define JSON_BYTES      8192u
+#define RSA_BYTES_LEAST    256u                            /* 2048 bits: RFC 7518, section 3.3 */
+#define RSA_BYTES_MOST     PRIVATE_KEY_SIGNATURE_BYTES_MAX /* 4096 bits: what one verification may cost */
+#define P256_BYTES         32u                             /* of a coordinate; a signature is two of them (RFC 7518, section 3.4) */
+#define JSON_BYTES         8192u
+#define SIGNATURE_TEXT_MAX (RSA_BYTES_MOST / 3 * 4 + 3)
 
 static const char *const algorithm_names[] = {[KEY_RS256] = "RS256", [KEY_ES256] = "ES256"};
 static const char *const private_members[] = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"};
 
-static void release_jwk(cjose_jwk_t **jwk) { (void)cjose_jwk_release(*jwk); }
+static void free_private(struct private_key **key) { private_key_free(*key); }
 static void free_checker(struct signature_checker **checker) { signature_checker_free(*checker); }
-static void release_jws(cjose_jws_t **jws) { cjose_jws_release(*jws); }
-static void release_header(cjose_header_t **header) { cjose_header_release(*header); }
 static void close_json(struct json_document **document) { json_close(*document); }
 
 #define AT_END(function) __attribute__((cleanup(function)))
@@ -163,7 +161,7 @@ static struct public_key *make_public(const struct members *members) {
     return is_rsa ? public_key_make_rsa(numbers[0], numbers[1]) : public_key_make_p256(numbers[0], numbers[1]);
 }
 
-/* Fills everything but jwk and is_private. */
+/* Fills everything but the private half. */
 static struct result fill(struct key *key, const struct members *members, size_t signature_bytes, struct arena *arena) {
     struct text json = write_public(members, arena);
     char *copy = json.data == NULL ? NULL : malloc(json.size);
@@ -201,8 +199,8 @@ struct result key_import_public(const struct json_value *jwk, struct arena *aren
     return fill(ret_key, &members, signature_bytes, arena);
 }
 
-/* The two halves fit together when the published one verifies what the other signed. The private JWK cannot be asked itself: of an EC key the
- * library computes the public half from the private one and takes no notice of what stands there. */
+/* The two halves fit together when the published one verifies what the other signed. The library does not ask: it takes numbers of two keys for
+ * one, and signs with what the private half makes of them. */
 static bool is_pair(const struct key *key, struct arena *arena) {
     struct text token;
     return result_is_ok(key_sign(key, TEXT("{}"), arena, &token)) && key_verify(key, token);
@@ -219,77 +217,93 @@ struct result key_import_private(struct text json, struct arena *arena, struct k
     if (!result_is_ok(clock_parse(json_get_text(jwk, "created_at"), ret_created_at_us))) return result_error(RESULT_CORRUPT);
     struct result filled = fill(ret_key, &members, signature_bytes, arena);
     if (!result_is_ok(filled)) return result_error(filled.code == RESULT_INVALID ? RESULT_CORRUPT : filled.code);
-    cjose_err error;
-    ret_key->is_private = true;
-    ret_key->jwk = cjose_jwk_import(json.data, json.size, &error);
-    if (ret_key->jwk != NULL && is_pair(ret_key, arena)) return result_ok();
+    ret_key->private_key = private_key_read(members.algorithm, jwk);
+    if (ret_key->private_key != NULL && is_pair(ret_key, arena)) return result_ok();
     key_free(ret_key);
     return result_error(RESULT_CORRUPT);
 }
 
 void key_free(struct key *key) {
-    if (key->jwk != NULL) (void)cjose_jwk_release(key->jwk);
+    private_key_free(key->private_key);
     public_key_free(key->public_key);
     free((void *)(uintptr_t)key->public_json.data);
     *key = (struct key){0};
 }
 
-/* What cjose writes, copied into the arena; its own copy is wiped. */
-static struct text export_jwk(const cjose_jwk_t *jwk, bool with_private, struct arena *arena) {
-    cjose_err error;
-    char *json = cjose_jwk_to_json(jwk, with_private, &error);
-    if (json == NULL) return (struct text){NULL, 0};
-    struct text copy = arena_copy(arena, text_of(json));
-    crypto_wipe(json, strlen(json));
-    cjose_get_dealloc()(json);
-    return copy;
-}
-
-struct result key_make(enum key_algorithm algorithm, int64_t now_us, struct arena *arena, struct text *ret_id, struct text *ret_json) {
-    static const uint8_t exponent[] = {0x01, 0x00, 0x01}; /* 65537 */
-    cjose_err error;
-    AT_END(release_jwk)
-    cjose_jwk_t *jwk = algorithm == KEY_RS256 ? cjose_jwk_create_RSA_random(RSA_BYTES_LEAST * 8, exponent, sizeof exponent, &error)
-                                              : cjose_jwk_create_EC_random(CJOSE_JWK_EC_P_256, &error);
-    if (jwk == NULL) return result_error(RESULT_IO);
+/* The thumbprint of a key that was just made; its public half is read as anybody would. */
+static struct result name_key(const struct private_key *made, struct arena *arena, struct text *ret_id) {
+    struct buffer buffer;
+    buffer_init(&buffer, arena, JSON_BYTES / 2);
+    struct json_writer writer = {.buffer = &buffer};
+    json_begin_object(&writer);
+    bool is_written = private_key_write(made, false, &writer);
+    json_end_object(&writer);
+    if (!is_written || buffer.failed) return result_error(RESULT_FULL);
     AT_END(close_json) struct json_document *document = NULL;
-    TRY(parse(export_jwk(jwk, false, arena), arena, &document));
+    TRY(parse(buffer_text(&buffer), arena, &document));
     struct members members;
     size_t signature_bytes = 0;
     if (!read_public(json_root(document), &members, &signature_bytes)) return result_error(RESULT_IO);
-    struct text id = thumbprint(&members, arena);
-    struct text secret = export_jwk(jwk, true, arena);
-    if (id.data == NULL || secret.data == NULL) return result_error(RESULT_FULL);
-    CHECK(secret.size > 2 && secret.data[0] == '{' && secret.size < JSON_BYTES / 2);
-    char created_at[CLOCK_TEXT_BYTES];
-    clock_format(now_us, created_at);
-    struct buffer buffer;
-    buffer_init(&buffer, arena, JSON_BYTES); /* enough at once: no half of a secret stays behind in a smaller one */
-    buffer_print(&buffer, "{\"kid\":\"%.*s\",\"alg\":\"%s\",\"use\":\"sig\",\"created_at\":\"%.*s\",", (int)id.size, id.data,
-                 algorithm_names[algorithm], CLOCK_TEXT_BYTES, created_at);
-    buffer_append(&buffer, (struct text){secret.data + 1, secret.size - 1});
-    buffer_append_byte(&buffer, '\n');
-    crypto_wipe((void *)(uintptr_t)secret.data, secret.size);
-    if (buffer.failed) return result_error(RESULT_FULL);
-    *ret_id = arena_copy(arena, id);
-    *ret_json = buffer_text(&buffer);
+    *ret_id = thumbprint(&members, arena);
     return ret_id->data == NULL ? result_error(RESULT_FULL) : result_ok();
 }
 
+struct result key_make(enum key_algorithm algorithm, int64_t now_us, struct arena *arena, struct text *ret_id, struct text *ret_json) {
+    AT_END(free_private) struct private_key *made = private_key_make(algorithm);
+    if (made == NULL) return result_error(RESULT_IO);
+    TRY(name_key(made, arena, ret_id));
+    struct buffer buffer;
+    buffer_init(&buffer, arena, JSON_BYTES); /* enough at once: no half of a secret stays behind in a smaller one */
+    struct json_writer writer = {.buffer = &buffer};
+    json_begin_object(&writer);
+    json_text_member(&writer, "kid", *ret_id);
+    json_text_member(&writer, "alg", text_of(algorithm_names[algorithm]));
+    json_text_member(&writer, "use", TEXT("sig"));
+    json_time_member(&writer, "created_at", now_us);
+    bool is_written = private_key_write(made, true, &writer);
+    json_end_object(&writer);
+    buffer_append_byte(&buffer, '\n');
+    if (!is_written || buffer.failed) {
+        crypto_wipe(buffer.data, buffer.size);
+        return result_error(RESULT_FULL);
+    }
+    CHECK(buffer.size <= JSON_BYTES);
+    *ret_json = buffer_text(&buffer);
+    return result_ok();
+}
+
+static void append_base64url(struct buffer *buffer, const void *data, size_t size) {
+    size_t text_bytes = crypto_base64url_size(size);
+    char *at = buffer_reserve(buffer, text_bytes);
+    if (at == NULL) return;
+    crypto_base64url(data, size, at);
+    buffer_end_at(buffer, at + text_bytes);
+}
+
 struct result key_sign(const struct key *key, struct text payload, struct arena *arena, struct text *ret_token) {
-    CHECK(key->is_private);
-    cjose_err error;
-    AT_END(release_header) cjose_header_t *header = cjose_header_new(&error);
-    struct text id = arena_copy(arena, key_id(key)); /* terminated */
-    if (header == NULL || id.data == NULL) return result_error(RESULT_FULL);
-    bool is_set = cjose_header_set(header, CJOSE_HDR_ALG, algorithm_names[key->algorithm], &error) &&
-                  cjose_header_set(header, CJOSE_HDR_KID, id.data, &error) && cjose_header_set(header, "typ", "JWT", &error);
-    if (!is_set) return result_error(RESULT_IO);
-    AT_END(release_jws) cjose_jws_t *jws = cjose_jws_sign(key->jwk, header, (const uint8_t *)payload.data, payload.size, &error);
-    const char *token = NULL; /* the jws owns it */
-    if (jws == NULL || !cjose_jws_export(jws, &token, &error)) return result_error(RESULT_IO);
-    *ret_token = arena_copy(arena, text_of(token));
-    return ret_token->data == NULL ? result_error(RESULT_FULL) : result_ok();
+    CHECK(key->private_key != NULL);
+    struct buffer header, token;
+    buffer_init(&header, arena, 256);
+    struct json_writer writer = {.buffer = &header};
+    json_begin_object(&writer);
+    json_text_member(&writer, "alg", text_of(algorithm_names[key->algorithm]));
+    json_text_member(&writer, "kid", key_id(key));
+    json_text_member(&writer, "typ", TEXT("JWT"));
+    json_end_object(&writer);
+    if (header.failed) return result_error(RESULT_FULL);
+    buffer_init(&token, arena, crypto_base64url_size(header.size) + crypto_base64url_size(payload.size) + SIGNATURE_TEXT_MAX + 2);
+    append_base64url(&token, header.data, header.size);
+    buffer_append_byte(&token, '.');
+    append_base64url(&token, payload.data, payload.size);
+    if (token.failed) return result_error(RESULT_FULL);
+    uint8_t signature[PRIVATE_KEY_SIGNATURE_BYTES_MAX];
+    size_t size = 0;
+    TRY(private_key_sign(key->private_key, buffer_text(&token), signature, &size));
+    CHECK(size == key->signature_bytes);
+    buffer_append_byte(&token, '.');
+    append_base64url(&token, signature, size);
+    *ret_token = buffer_text(&token);
+    return token.failed ? result_error(RESULT_FULL) : result_ok();
 }
 
 bool key_verify(const struct key *key, struct text token) {

@@ -1,8 +1,9 @@
-/* One key: a JSON Web Key (RFC 7517) of an algorithm we know. Private to src/auth. cjose makes keys and signs, and key.c alone includes it;
- * signature.c checks, at the price of the bare arithmetic. A key is immutable once made: any thread may sign and verify with it. */
+/* One key: a JSON Web Key (RFC 7517) of an algorithm we know. Private to src/auth. private_key.c makes keys and signs, signature.c checks, at the
+ * price of the bare arithmetic; both by OpenSSL. A key is immutable once made: any thread may sign and verify with it. */
 #pragma once
 
 #include "auth/keys.h"
+#include "auth/private_key.h"
 #include "auth/signature.h"
 #include "base/crypto.h"
 #include "base/json/json.h"
@@ -13,12 +14,11 @@ struct key {
     uint8_t id_size;
     char id[KEY_ID_BYTES_MAX]; /* kid, printable ASCII */
     enum key_algorithm algorithm;
-    bool is_private;
-    size_t signature_bytes;        /* of each of its signatures, exactly */
-    struct text public_json;       /* its JWK with public members only; owned */
-    struct hash digest;            /* of public_json: two keys are the same when this is */
-    struct public_key *public_key; /* owned */
-    void *jwk;                     /* of a private key: cjose_jwk_t, owned; else NULL */
+    size_t signature_bytes;          /* of each of its signatures, exactly */
+    struct text public_json;         /* its JWK with public members only; owned */
+    struct hash digest;              /* of public_json: two keys are the same when this is */
+    struct public_key *public_key;   /* owned */
+    struct private_key *private_key; /* owned; NULL: others sign with it */
 };
 
 static inline struct text key_id(const struct key *key) { return (struct text){key->id, key->id_size}; }

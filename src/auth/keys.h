@@ -1,7 +1,7 @@
 /* Signing keys of a service: JSON Web Keys (RFC 7517) in files, one private key signs, older public ones stay for their last tokens.
  *
- * DIR/<kid>.jwk holds a private key (0600); the newest by creation time signs. `kid` is the key's RFC 7638 thumbprint. cjose and OpenSSL
- * are included in this folder only. A loaded ring is immutable: any thread may use it. */
+ * DIR/<kid>.jwk holds a private key (0600); the newest by creation time signs. `kid` is the key's RFC 7638 thumbprint. OpenSSL is
+ * included in this folder only. A loaded ring is immutable: any thread may use it. */
 #pragma once
 
 #include "base/arena.h"

@@ -32,7 +32,6 @@ THIRD_PARTY = {
     "sodium.h": "src/base",
     "http_parser.h": "tests",
     "curl/": "src/http",
-    "cjose/": "src/auth",
     "openssl/": "src/auth",
     "sqlite3.h": "src/store/sqlite",
     "cmocka.h": "tests/unit",

@@ -1,10 +1,11 @@
-/* Tokens as an honest issuer makes them, and as nobody should. The one place in tests that signs with cjose itself. */
+/* Tokens as an honest issuer makes them, and as nobody should. The one place in tests that makes HMACs (RS256's key as HS256's secret). */
 #pragma once
 
 #include "../base/assertions.h"
 
-#include <cjose/cjose.h>
 #include <dirent.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -58,42 +59,54 @@ static inline struct text jwks_of(const struct key_ring *ring, struct arena *are
     return buffer_text(&buffer);
 }
 
-static inline void set_member(cjose_header_t *header, const char *name, const char *value, struct arena *arena) {
-    cjose_err error;
-    if (value[0] == '"') {
-        struct text text = arena_print(arena, "%.*s", (int)strlen(value) - 2, value + 1);
-        assert_true(cjose_header_set(header, name, text.data, &error));
-    } else {
-        assert_true(cjose_header_set_raw(header, name, value, &error));
-    }
+static inline struct text encode(struct arena *arena, struct text bytes) {
+    size_t size = crypto_base64url_size(bytes.size);
+    char *text = arena_take(arena, size + 1);
+    crypto_base64url(bytes.data, bytes.size, text);
+    return (struct text){text, size};
 }
 
-/* Any header over any payload, by any key; header members as JSON: a text, an array or an object. */
-static inline struct text sign_with(cjose_jwk_t *jwk, const char *const (*members)[2], struct text payload, struct arena *arena) {
-    cjose_err error;
-    cjose_header_t *header = cjose_header_new(&error);
-    for (; (*members)[0] != NULL; members++) set_member(header, (*members)[0], (*members)[1], arena);
-    cjose_jws_t *jws = cjose_jws_sign(jwk, header, (const uint8_t *)payload.data, payload.size, &error);
-    assert_non_null(jws);
-    const char *token;
-    assert_true(cjose_jws_export(jws, &token, &error));
-    struct text copy = arena_copy(arena, text_of(token));
-    cjose_jws_release(jws);
-    cjose_header_release(header);
-    return copy;
+/* What is signed: any header over any payload; header members as JSON, of two with one name the later one. */
+static inline struct text signing_input(const char *const (*members)[2], struct text payload, struct arena *arena) {
+    struct buffer header;
+    buffer_init(&header, arena, 256);
+    for (; (*members)[0] != NULL; members++) {
+        const char *const(*later)[2] = members + 1;
+        while ((*later)[0] != NULL && strcmp((*later)[0], (*members)[0]) != 0) later++;
+        if ((*later)[0] == NULL) buffer_print(&header, "%c\"%s\":%s", header.size == 0 ? '{' : ',', (*members)[0], (*members)[1]);
+    }
+    buffer_append_byte(&header, '}');
+    struct text head = encode(arena, buffer_text(&header)), body = encode(arena, payload);
+    return arena_print(arena, "%.*s.%.*s", (int)head.size, head.data, (int)body.size, body.data);
+}
+
+static inline struct text with_signature(struct text input, const void *signature, size_t size, struct arena *arena) {
+    struct text tail = encode(arena, (struct text){signature, size});
+    return arena_print(arena, "%.*s.%.*s", (int)input.size, input.data, (int)tail.size, tail.data);
+}
+
+static inline struct text sign_with(const struct key *key, const char *const (*members)[2], struct text payload, struct arena *arena) {
+    struct text input = signing_input(members, payload, arena);
+    uint8_t signature[PRIVATE_KEY_SIGNATURE_BYTES_MAX];
+    size_t size;
+    assert_ok(private_key_sign(key->private_key, input, signature, &size));
+    return with_signature(input, signature, size, arena);
+}
+
+/* As HS256 (RFC 7518, section 3.2) would. */
+static inline struct text sign_with_secret(struct text secret, const char *const (*members)[2], struct text payload, struct arena *arena) {
+    struct text input = signing_input(members, payload, arena);
+    uint8_t mac[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    assert_non_null(HMAC(EVP_sha256(), secret.data, (int)secret.size, (const uint8_t *)input.data, input.size, mac, &size));
+    assert_int_equal(size, 32);
+    return with_signature(input, mac, size, arena);
 }
 
 static inline struct text sign_payload(const struct key_ring *ring, const char *payload, struct arena *arena) {
     struct text token;
     assert_ok(key_sign(key_ring_signer(ring), text_of(payload), arena, &token));
     return token;
-}
-
-static inline struct text encode(struct arena *arena, struct text bytes) {
-    size_t size = crypto_base64url_size(bytes.size);
-    char *text = arena_take(arena, size + 1);
-    crypto_base64url(bytes.data, bytes.size, text);
-    return (struct text){text, size};
 }
 
 /* header.payload.signature out of raw parts. */

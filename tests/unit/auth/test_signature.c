@@ -1,4 +1,3 @@
-/* Signatures come from cjose here, and are checked by OpenSSL's own interface: two ways that must meet. */
 #include "forge.h"
 
 #include "auth/base64url.h"
