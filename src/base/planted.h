@@ -15,7 +15,7 @@ enum planted {
     PLANTED_FSYNC_LEFT_OUT,                  /* database.c */
     PLANTED_OLD_STATE_READ,                  /* round.c: a loop reads on in its round, whatever was committed */
     PLANTED_LOST_WAKE_UP,                    /* store.c: the store sleeps on */
-    PLANTED_TIME_GOES_BACK,                  /* campaign_redeem.c: with the wall clock */
+    PLANTED_TIME_GOES_BACK,                  /* core/redeem.c: with the wall clock */
     PLANTED_REPLAY_OF_ANOTHER_BODY,          /* idempotency.c: a used key gets the first answer, whatever is asked */
     PLANTED_KEPT_ANSWER_NOT_SAVED,           /* wallet/engine.c */
     PLANTED_KEPT_ANSWER_NOT_LOADED,          /* wallet/engine.c: looked up and written in two transactions */
@@ -24,10 +24,10 @@ enum planted {
     PLANTED_CREDIT_OUT_OF_NOTHING,           /* ledger_money.c: not out of its fund */
     PLANTED_SIDE_OF_A_TRANSFER_LOST,         /* wallet/engine.c: one of the two accounts is not saved */
     PLANTED_WORKING_SET_KEPT_AFTER_ROLLBACK, /* discount/engine.c */
-    PLANTED_ONE_PLACE_TOO_MANY,              /* campaign_redeem.c */
-    PLANTED_PHONE_NOT_ASKED,                 /* campaign_redeem.c */
-    PLANTED_PAUSE_NOT_ASKED,                 /* campaign_redeem.c */
-    PLANTED_EXPIRY_OFF_BY_ONE,               /* campaign_redeem.c: a second */
+    PLANTED_ONE_PLACE_TOO_MANY,              /* core/redeem.c */
+    PLANTED_PHONE_NOT_ASKED,                 /* core/redeem.c */
+    PLANTED_PAUSE_NOT_ASKED,                 /* core/redeem.c */
+    PLANTED_EXPIRY_OFF_BY_ONE,               /* core/redeem.c: a second */
     PLANTED_SNAPSHOT_NOT_PUBLISHED,          /* discount/engine.c: the loops go on refusing */
     PLANTED_WINNER_NOT_PUBLISHED,            /* discount/engine.c: a winner's repeat is a stranger's */
     PLANTED_MARK_NOT_SAVED,                  /* discount/engine.c */

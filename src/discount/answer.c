@@ -8,20 +8,13 @@
 
 #define ANSWER_BYTES 640u
 
-const struct problem problem_code_not_found = {404, "code_not_found", "Code not found"};
 const struct problem problem_redemption_not_found = {404, "redemption_not_found", "Redemption not found"};
 const struct problem problem_campaign_not_found = {404, "campaign_not_found", "Campaign not found"};
-const struct problem problem_phone_already_redeemed = {409, "phone_already_redeemed", "Phone already redeemed"};
-const struct problem problem_campaign_not_started = {409, "campaign_not_started", "Campaign not started"};
-const struct problem problem_campaign_paused = {409, "campaign_paused", "Campaign paused"};
 const struct problem problem_credit_failed = {409, "credit_failed", "Credit failed"};
 const struct problem problem_code_taken = {409, "code_taken", "Code taken"};
 const struct problem problem_campaign_state_conflict = {409, "campaign_state_conflict", "Campaign state conflict"};
 const struct problem problem_too_many_campaigns = {409, "too_many_campaigns", "Too many campaigns"};
-const struct problem problem_sold_out = {410, "sold_out", "Sold out"};
-const struct problem problem_campaign_ended = {410, "campaign_ended", "Campaign ended"};
 const struct problem problem_version_mismatch = {412, "version_mismatch", "Version mismatch"};
-const struct problem problem_phone_mismatch = {422, "phone_mismatch", "Phone mismatch"};
 const struct problem problem_precondition_required = {428, "precondition_required", "Precondition required"};
 const struct problem problem_too_many_attempts = {429, "too_many_attempts", "Too many attempts"};
 
@@ -144,34 +137,21 @@ void answer_campaign(struct discount_operation *operation, int status, const str
     finish(operation, status, "application/json", finished_text(&buffer));
 }
 
-static void answer_not_started(struct discount_operation *operation, int64_t starts_at_us, int64_t now_us) {
+/* When it starts, and in how many seconds. */
+static struct text tell_start(struct discount_operation *operation, int64_t starts_at_us, int64_t now_us) {
     char time[CLOCK_TEXT_BYTES];
     clock_format(starts_at_us, time);
     int64_t left_s = (starts_at_us - now_us + CLOCK_SECOND_US - 1) / CLOCK_SECOND_US;
-    struct text members = arena_print(arena_of(operation), "\"starts_at\":\"%.*s\"", (int)sizeof time, time);
-    answer_problem(operation, &problem_campaign_not_started, members, NULL, "The campaign has not started.");
     operation->answer.retry_after = arena_print(arena_of(operation), "%" PRId64, left_s < 1 ? 1 : left_s);
+    return arena_print(arena_of(operation), "\"starts_at\":\"%.*s\"", (int)sizeof time, time);
 }
 
-void answer_redeem_refusal(struct discount_operation *operation, enum redeem_verdict verdict, int64_t starts_at_us, int64_t now_us) {
-    struct text none = {0};
-    switch (verdict) {
-    case REDEEM_CODE_NOT_FOUND: answer_problem(operation, &problem_code_not_found, none, NULL, "There is no such code."); return;
-    case REDEEM_PHONE_MISMATCH:
-        answer_problem(operation, &problem_phone_mismatch, none, NULL, "Your account has another phone number.");
-        return;
-    case REDEEM_NOT_STARTED: answer_not_started(operation, starts_at_us, now_us); return;
-    case REDEEM_PAUSED: answer_problem(operation, &problem_campaign_paused, none, NULL, "The campaign is paused."); return;
-    case REDEEM_ENDED: answer_problem(operation, &problem_campaign_ended, none, NULL, "The campaign is over."); return;
-    case REDEEM_PHONE_TAKEN:
-        answer_problem(operation, &problem_phone_already_redeemed, none, NULL,
-                       "This phone number has won in this campaign for another user.");
-        return;
-    case REDEEM_SOLD_OUT: answer_problem(operation, &problem_sold_out, none, NULL, "All places are taken."); return;
-    case REDEEM_CLAIMED:
-    case REDEEM_REPEATED: break;
-    }
-    CHECK(false);
+void answer_redeem_refusal(struct discount_operation *operation, enum refusal refusal, int64_t starts_at_us, int64_t now_us) {
+    const struct refusal_rule *rule = refusal_rule(refusal);
+    const struct problem problem = {rule->status, rule->code, rule->title};
+    struct text members = {0};
+    if (refusal == REFUSED_NOT_STARTED) members = tell_start(operation, starts_at_us, now_us);
+    answer_problem(operation, &problem, members, NULL, rule->detail);
 }
 
 void answer_campaign_refusal(struct discount_operation *operation, enum campaign_verdict verdict, const struct campaign *campaign) {
@@ -226,7 +206,7 @@ static void count(struct discount_operation *operation, int64_t now_us) {
     const struct answer *answer = &operation->answer;
     if (answer->campaign_number == 0) return;
     struct board_slot *slot = board_slot(operation->discount->board, answer->campaign_number - 1);
-    if (answer->rejection >= 0) board_count_rejection(slot, (enum rejection)answer->rejection, now_us);
+    if (answer->refusal != NOT_REFUSED && refusal_rule(answer->refusal)->is_counted) board_count_refusal(slot, answer->refusal, now_us);
     int64_t now_monotonic_us = clock_monotonic_us(operation->discount->service.clock);
     metric_observe(&slot->latency, now_monotonic_us - operation->exchange->received_monotonic_us);
 }

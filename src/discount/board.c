@@ -149,11 +149,11 @@ static struct board_second *newest_second(const struct board_slot *slot, int64_t
     return atomic_load_explicit(&newest->second, memory_order_acquire) >= now ? newest : NULL;
 }
 
-/* Within a turn. A loop that was about to count in the second that leaves the ring counts in the new one: no rejection is lost. */
+/* Within a turn. A loop that was about to count in the second that leaves the ring counts in the new one: no refusal is lost. */
 static struct board_second *add_second(struct board_slot *slot, int64_t now) {
     uint64_t count = atomic_load_explicit(&slot->second_count, memory_order_relaxed);
     struct board_second *second = second_at(slot, count);
-    for (size_t i = 0; i < REJECTION_COUNT; i++) {
+    for (size_t i = 0; i < REFUSAL_COUNT; i++) {
         int64_t before = atomic_load_explicit(&slot->rejected_before[i], memory_order_relaxed);
         int64_t leaving = atomic_exchange_explicit(&second->rejected[i], 0, memory_order_acq_rel);
         atomic_store_explicit(&slot->rejected_before[i], before + leaving, memory_order_release);
@@ -318,9 +318,9 @@ bool board_may_be_phone(const struct board *board, const struct board_slot *slot
 
 /* ---- the report ---- */
 
-static uint32_t sum_rejected(const struct board_second *second, struct rejection_counts *counts) {
+static uint32_t sum_rejected(const struct board_second *second, struct refusal_counts *counts) {
     uint32_t sum = atomic_load_explicit(&second->rejected_before, memory_order_acquire);
-    for (size_t i = 0; i < REJECTION_COUNT; i++) {
+    for (size_t i = 0; i < REFUSAL_COUNT; i++) {
         uint32_t count = atomic_load_explicit(&second->rejected[i], memory_order_acquire);
         counts->counts[i] += count;
         sum += count;
@@ -333,7 +333,7 @@ static bool try_read(const struct board_slot *slot, struct board_snapshot *snaps
     uint64_t turn = atomic_load_explicit(&slot->turn, memory_order_acquire);
     if (turn % 2 != 0) return false;
     read_view(slot, &snapshot->view);
-    for (size_t i = 0; i < REJECTION_COUNT; i++)
+    for (size_t i = 0; i < REFUSAL_COUNT; i++)
         snapshot->rejected.counts[i] = atomic_load_explicit(&slot->rejected_before[i], memory_order_acquire);
     snapshot->second_count = 0;
     uint64_t count = atomic_load_explicit(&slot->second_count, memory_order_acquire);
@@ -354,17 +354,17 @@ void board_read(const struct board_slot *slot, struct board_snapshot *ret_snapsh
     }
 }
 
-/* ---- rejections ---- */
+/* ---- refusals ---- */
 
-void board_count_rejection(struct board_slot *slot, enum rejection rejection, int64_t now_us) {
-    atomic_fetch_add_explicit(&take_second(slot, now_us)->rejected[rejection], 1, memory_order_relaxed);
+void board_count_refusal(struct board_slot *slot, enum refusal refusal, int64_t now_us) {
+    atomic_fetch_add_explicit(&take_second(slot, now_us)->rejected[refusal], 1, memory_order_relaxed);
     /* Always a store, never a look first: it releases the counter to the saver's exchange. */
     atomic_store_explicit(&slot->is_dirty, true, memory_order_release);
 }
 
-void board_restore_rejections(struct board_slot *slot, const struct rejection_counts *counts) {
+void board_restore_refusals(struct board_slot *slot, const struct refusal_counts *counts) {
     begin_turn(slot);
-    for (size_t i = 0; i < REJECTION_COUNT; i++) atomic_store_explicit(&slot->rejected_before[i], counts->counts[i], memory_order_release);
+    for (size_t i = 0; i < REFUSAL_COUNT; i++) atomic_store_explicit(&slot->rejected_before[i], counts->counts[i], memory_order_release);
     end_turn(slot);
 }
 

@@ -16,7 +16,9 @@
 #include <pthread.h>
 
 #include "base/metrics.h"
-#include "discount/campaign.h"
+#include "base/phone.h"
+#include "discount/core/campaign.h"
+#include "discount/core/refusal.h"
 #include "discount/filter.h"
 
 #define BOARD_SECONDS       600u                 /* newest seconds with events that a report shows */
@@ -33,10 +35,13 @@ struct campaign_view {
     int64_t fund_confirmed_minor, fund_step_minor, fund_step_version;
     int64_t fund_is_released;
 };
+static inline struct gate_times view_times(const struct campaign_view *view) {
+    return (struct gate_times){view->starts_at_us, view->ends_at_us, view->ended_at_us, view->is_paused != 0};
+}
 #define VIEW_WORDS (sizeof(struct campaign_view) / sizeof(uint64_t))
 
-struct rejection_counts {
-    int64_t counts[REJECTION_COUNT];
+struct refusal_counts {
+    int64_t counts[REFUSAL_COUNT];
 };
 
 struct second_counts {
@@ -48,7 +53,7 @@ struct second_counts {
  * BOARD_SECONDS of them. */
 struct board_snapshot {
     struct campaign_view view;
-    struct rejection_counts rejected;
+    struct refusal_counts rejected;
     struct second_counts seconds[BOARD_SECONDS]; /* in their order; those in which something happened */
     size_t second_count;
 };
@@ -57,7 +62,7 @@ struct board_second {
     _Atomic int64_t second;
     _Atomic uint32_t claimed, credited;
     _Atomic uint32_t rejected_before; /* this start; their reasons are among the slot's own */
-    _Atomic uint32_t rejected[REJECTION_COUNT];
+    _Atomic uint32_t rejected[REFUSAL_COUNT];
     _Atomic uint32_t rejected_saved; /* of all of them; BOARD_UNSAVED: not known */
 };
 #define BOARD_UNSAVED UINT32_MAX
@@ -72,12 +77,12 @@ struct board_slot {
 
     _Atomic uint64_t turn;
     _Atomic uint64_t words[VIEW_WORDS];
-    struct board_second *seconds;                     /* [BOARD_SECONDS], a ring */
-    _Atomic uint64_t second_count;                    /* ever begun: the newest is the one before */
-    _Atomic int64_t rejected_before[REJECTION_COUNT]; /* this start, or in seconds that have left the ring */
-    pthread_mutex_t turn_lock; /* who holds it may make a turn: the store's thread, and a loop when a second begins */
+    struct board_second *seconds;                   /* [BOARD_SECONDS], a ring */
+    _Atomic uint64_t second_count;                  /* ever begun: the newest is the one before */
+    _Atomic int64_t rejected_before[REFUSAL_COUNT]; /* this start, or in seconds that have left the ring */
+    pthread_mutex_t turn_lock;                      /* who holds it may make a turn: the store's thread, and a loop when a second begins */
 
-    atomic_bool is_dirty; /* rejections were counted since they were last saved */
+    atomic_bool is_dirty; /* refusals were counted since they were last saved */
     struct metric latency;
 };
 
@@ -97,9 +102,9 @@ void board_publish(struct board *board, const struct campaign *campaign, int64_t
 /* After its slot was reserved, before the campaign with this winner is published. */
 void board_add_winner(struct board *board, uint32_t campaign_number, struct id user_id, const struct phone *phone);
 /* From the database, after the campaign was published; seconds in their order. */
-void board_restore_rejections(struct board_slot *slot, const struct rejection_counts *counts);
+void board_restore_refusals(struct board_slot *slot, const struct refusal_counts *counts);
 void board_restore_second(struct board_slot *slot, const struct second_counts *counts);
-/* What of the rejections is not saved yet: all counts, and the seconds whose `rejected` has changed. They count as saved from then on, until
+/* What of the refusals is not saved yet: all counts, and the seconds whose `rejected` has changed. They count as saved from then on, until
  * board_forget_saved says that they were not. */
 void board_take_unsaved(struct board_slot *slot, struct board_snapshot *ret_unsaved);
 void board_forget_saved(struct board_slot *slot);
@@ -114,4 +119,4 @@ void board_read(const struct board_slot *slot, struct board_snapshot *ret_snapsh
 /* False: certainly no winner. True: ask the database. */
 bool board_may_be_user(const struct board *board, const struct board_slot *slot, struct id user_id);
 bool board_may_be_phone(const struct board *board, const struct board_slot *slot, const struct phone *phone);
-void board_count_rejection(struct board_slot *slot, enum rejection rejection, int64_t now_us);
+void board_count_refusal(struct board_slot *slot, enum refusal refusal, int64_t now_us);

@@ -17,12 +17,11 @@ static void replay(struct discount_operation *operation, enum answer_kind kind, 
     bool is_whole = answer->record.fingerprint.data != NULL && answer->record.content_type.data != NULL &&
                     answer->record.location.data != NULL && answer->record.body.data != NULL;
     answer->kind = is_whole ? kind : ANSWER_NO_MEMORY;
-    answer->rejection = -1;
+    answer->refusal = NOT_REFUSED;
 }
 
-/* "Not yet" is no definite refusal: the same request is to be sent again, and shall be decided anew. */
 static bool keeps(const struct answer *answer) {
-    return idempotency_keeps(answer->status) && answer->rejection != REJECTED_NOT_STARTED && answer->rejection != REJECTED_PAUSED;
+    return idempotency_keeps(answer->status) && (answer->refusal == NOT_REFUSED || refusal_rule(answer->refusal)->is_kept);
 }
 
 /* Writes the answer, final or waiting, under the operation's key. */
@@ -71,13 +70,13 @@ static void decide_redeem(struct working_set *set, struct discount_operation *op
     struct campaign *campaign;
     struct redemption *redemption;
     operation->redeem.redemption_id = operation->id;
-    enum redeem_verdict verdict = campaign_redeem(&set->campaigns, &operation->redeem, now_us, &campaign, &redemption);
+    struct redeem_verdict verdict = campaign_redeem(&set->campaigns, &operation->redeem, now_us, &campaign, &redemption);
     operation->answer.campaign_number = campaign == NULL ? 0 : campaign->number;
-    operation->answer.rejection = redeem_rejection(verdict);
+    operation->answer.refusal = verdict.refusal;
     if (redemption == NULL) {
-        answer_redeem_refusal(operation, verdict, campaign == NULL ? 0 : campaign->starts_at_us, now_us);
+        answer_redeem_refusal(operation, verdict.refusal, campaign == NULL ? 0 : campaign->starts_at_us, now_us);
     } else if (redemption->status == REDEMPTION_CLAIMED) {
-        wait_for_redemption(operation, redemption, verdict == REDEEM_CLAIMED);
+        wait_for_redemption(operation, redemption, verdict.step == REDEEM_CLAIM);
     } else {
         answer_settled(set, operation, redemption, false);
     }
@@ -240,7 +239,7 @@ void decide(struct working_set *set, struct discount_operation *operation, int64
     case OPERATION_RESUME:
     case OPERATION_END:
     case OPERATION_REDEEM:
-        operation->answer = (struct answer){.rejection = -1}; /* a batch may be decided a second time */
+        operation->answer = (struct answer){0}; /* a batch may be decided a second time */
         decide_request(set, operation, now_us);
         return;
     case OPERATION_NOTE: answer_waiter(set, operation, now_us); return;
@@ -248,7 +247,7 @@ void decide(struct working_set *set, struct discount_operation *operation, int64
     case OPERATION_EXPIRE:
     case OPERATION_FUND_CONFIRMED:
     case OPERATION_FUND_RELEASED:
-        operation->answer = (struct answer){.rejection = -1};
+        operation->answer = (struct answer){0};
         decide_own(set, operation, now_us);
         return;
     }

@@ -11,10 +11,10 @@
 
 /* What is on disk of a campaign's counters. */
 struct saved_counts {
-    struct rejection_counts rejections;
+    struct refusal_counts refusals;
     int64_t newest_second;
     int64_t batch_second; /* in which this batch's claims and credits are counted; 0: it has none */
-    bool is_saving;       /* rejections, in this transaction */
+    bool is_saving;       /* refusals, in this transaction */
 };
 
 /* Claims that were committed and not settled since: the mark of one needs no look into the database. Those that find no room are read there. */
@@ -35,7 +35,7 @@ struct engine {
     bool is_stale;              /* after a rollback: memory and disk may differ */
     int64_t now_us;             /* of the last decide */
     int64_t dropped_records_us; /* when old records were last looked for, */
-    int64_t saved_us;           /* and rejections were last saved */
+    int64_t saved_us;           /* and refusals were last saved */
 };
 
 /* ---- loading ---- */
@@ -76,9 +76,9 @@ static struct result load_board(struct engine *engine) {
     for (size_t i = 0; i < set->campaign_count; i++) {
         const struct campaign *campaign = &set->campaigns[i];
         board_publish(engine->board, campaign, 0);
-        struct rejection_counts *counts = &engine->saved[i].rejections;
-        TRY(engine->rows.find_rejections(engine->rows.self, campaign->number, counts));
-        board_restore_rejections(board_slot(engine->board, i), counts);
+        struct refusal_counts *counts = &engine->saved[i].refusals;
+        TRY(engine->rows.find_refusals(engine->rows.self, campaign->number, counts));
+        board_restore_refusals(board_slot(engine->board, i), counts);
     }
     return engine->rows.each_second(engine->rows.self, visit_second, engine);
 }
@@ -275,7 +275,7 @@ static struct result save_second(struct engine *engine, const struct campaign *c
     return note_second(engine, index, second);
 }
 
-static struct result save_rejections(struct engine *engine) {
+static struct result save_refusals(struct engine *engine) {
     for (size_t i = 0; i < board_count(engine->board); i++) {
         struct board_slot *slot = board_slot(engine->board, i);
         struct saved_counts *saved = &engine->saved[i];
@@ -283,9 +283,9 @@ static struct result save_rejections(struct engine *engine) {
         saved->is_saving = true;
         struct board_snapshot unsaved;
         board_take_unsaved(slot, &unsaved);
-        if (memcmp(&unsaved.rejected, &saved->rejections, sizeof saved->rejections) != 0)
-            TRY(engine->rows.put_rejections(engine->rows.self, slot->number, &unsaved.rejected));
-        saved->rejections = unsaved.rejected;
+        if (memcmp(&unsaved.rejected, &saved->refusals, sizeof saved->refusals) != 0)
+            TRY(engine->rows.put_refusals(engine->rows.self, slot->number, &unsaved.rejected));
+        saved->refusals = unsaved.rejected;
         for (size_t k = 0; k < unsaved.second_count; k++) {
             TRY(engine->rows.put_second_rejected(engine->rows.self, slot->number, &unsaved.seconds[k]));
             TRY(note_second(engine, i, unsaved.seconds[k].second));
@@ -295,12 +295,12 @@ static struct result save_rejections(struct engine *engine) {
 }
 
 /* The transaction is over. After a failure everything that it meant to save is saved again with the next. */
-static void end_rejections(struct engine *engine, bool is_committed) {
+static void end_refusals(struct engine *engine, bool is_committed) {
     for (size_t i = 0; i < board_count(engine->board); i++) {
         if (!engine->saved[i].is_saving) continue;
         engine->saved[i].is_saving = false;
         if (is_committed) continue;
-        engine->saved[i].rejections = (struct rejection_counts){.counts = {-1}};
+        engine->saved[i].refusals = (struct refusal_counts){.counts = {-1}};
         board_forget_saved(board_slot(engine->board, i));
     }
 }
@@ -308,7 +308,7 @@ static void end_rejections(struct engine *engine, bool is_committed) {
 /* What no operation asks for. Under a constant load it rides on a batch, once a second. */
 static struct result save_housekeeping(struct engine *engine) {
     engine->saved_us = engine->now_us;
-    TRY(save_rejections(engine));
+    TRY(save_refusals(engine));
     if (engine->now_us - engine->dropped_records_us < FLUSH_RECORDS_INTERVAL_US) return result_ok();
     engine->dropped_records_us = engine->now_us;
     return engine->rows.drop_records(engine->rows.self, engine->now_us - IDEMPOTENCY_RETENTION_US);
@@ -320,11 +320,13 @@ static struct result engine_save(void *self) {
     if (engine->set.has_failed) return result_error(RESULT_FULL);
     for (size_t i = 0; i < set->campaign_count; i++) {
         if (!set->campaigns[i].is_changed) continue;
+        CHECK(campaign_fault(&set->campaigns[i]) == NULL);
         TRY(engine->rows.put_campaign(engine->rows.self, &set->campaigns[i]));
         TRY(save_second(engine, &set->campaigns[i]));
     }
     for (size_t i = 0; i < set->redemption_count; i++) {
         if (PLANTED(MARK_NOT_SAVED) && !set->redemptions[i].is_new) continue;
+        CHECK(redemption_fault(&set->redemptions[i]) == NULL);
         if (set->redemptions[i].is_changed) TRY(engine->rows.put_redemption(engine->rows.self, &set->redemptions[i]));
     }
     for (const struct record_entry *entry = engine->set.records; entry != NULL; entry = entry->next) {
@@ -336,14 +338,14 @@ static struct result engine_save(void *self) {
 static struct result engine_commit(void *self) {
     struct engine *engine = self;
     TRY(engine->rows.commit(engine->rows.self));
-    end_rejections(engine, true);
+    end_refusals(engine, true);
     return result_ok();
 }
 
 static void engine_rollback(void *self) {
     struct engine *engine = self;
     engine->rows.rollback(engine->rows.self);
-    end_rejections(engine, false);
+    end_refusals(engine, false);
     begin_set(engine);
     engine->is_stale = !PLANTED(WORKING_SET_KEPT_AFTER_ROLLBACK);
 }
@@ -408,7 +410,7 @@ struct result engine_flush(struct engine *engine) {
     if (result_is_ok(outcome)) outcome = save_housekeeping(engine);
     if (result_is_ok(outcome)) outcome = engine->rows.commit(engine->rows.self);
     if (!result_is_ok(outcome)) engine->rows.rollback(engine->rows.self);
-    end_rejections(engine, result_is_ok(outcome));
+    end_refusals(engine, result_is_ok(outcome));
     return outcome;
 }
 

@@ -29,7 +29,6 @@ struct discount_operation *operation_create(struct exchange *exchange, enum oper
     operation->store.weight = kind == OPERATION_REDEEM ? REDEMPTION_WEIGHT : 1;
     operation->discount = discount;
     operation->exchange = exchange;
-    operation->answer.rejection = -1;
     exchange->operation = operation;
     return operation;
 }
@@ -55,7 +54,7 @@ void operation_done(struct store_operation *store_operation, struct result outco
     answer_log(operation);
     bool has_changed_campaign = operation->answer.event != NULL;
     if (store_operation->kind == OPERATION_REDEEM && operation->answer.kind == ANSWER_WAITING && operation->answer.is_maker &&
-        operation->answer.rejection < 0 && operation->answer.campaign_number != 0) {
+        operation->answer.refusal == NOT_REFUSED && operation->answer.campaign_number != 0) {
         metric_add(&metric_claims, 1);
     }
     if (operation->answer.kind == ANSWER_WAITING)

@@ -8,12 +8,11 @@
  * lives in the exchange's arena; those without one (MARK, EXPIRE, FUND_*) are the settler's own memory. */
 #pragma once
 
-#pragma once
-
 #include <stddef.h>
 
 #include "base/check.h"
-#include "discount/campaign.h"
+#include "discount/core/redeem.h"
+#include "discount/core/settlement.h"
 #include "http/exchange.h"
 #include "service/idempotency.h"
 #include "store/store.h"
@@ -51,7 +50,7 @@ struct answer {
     struct text body, location, etag, retry_after; /* empty: no such header */
     struct idempotency_record record;              /* REPLAY, KEY_REUSED: copied into the request's arena */
     uint32_t campaign_number;                      /* 0: no campaign is meant */
-    int rejection;                                 /* enum rejection, or -1 */
+    enum refusal refusal;                          /* to be counted */
     struct id subject;                             /* the redemption or campaign that was made or met */
     bool is_maker;                                 /* this request (or the first with its key) made the subject: 201 and 202, not 200 */
     struct redemption redemption;                  /* WAITING for a claim: as it was when decided */

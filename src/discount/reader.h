@@ -2,7 +2,8 @@
  * commit that was published before the call. Each row goes to a visitor as it comes; a visitor's error ends the reading and is returned. */
 #pragma once
 
-#include "discount/campaign.h"
+#include "discount/core/campaign.h"
+#include "discount/core/redemption.h"
 #include "store/sqlite/database.h"
 
 struct reader;

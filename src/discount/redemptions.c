@@ -15,25 +15,11 @@ static void close_document(struct json_document **document) { json_close(*docume
 
 /* ---- what the board knows ---- */
 
-static enum redeem_verdict refusal_of(const struct campaign_view *view, int64_t now_us) {
-    struct gate_times times = {.starts_at_us = view->starts_at_us,
-                               .ends_at_us = view->ends_at_us,
-                               .ended_at_us = view->ended_at_us,
-                               .is_paused = view->is_paused != 0};
-    switch (campaign_gate(times, now_us)) {
-    case GATE_ENDED: return REDEEM_ENDED;
-    case GATE_NOT_STARTED: return REDEEM_NOT_STARTED;
-    case GATE_PAUSED: return REDEEM_PAUSED;
-    case GATE_OPEN: break;
-    }
-    return view->redeemed >= view->max_redemptions ? REDEEM_SOLD_OUT : REDEEM_CLAIMED;
-}
-
-static void answer_here(struct discount_operation *operation, const struct board_slot *slot, enum redeem_verdict verdict,
-                        int64_t starts_at_us, int64_t now_us) {
+static void answer_here(struct discount_operation *operation, const struct board_slot *slot, enum refusal refusal, int64_t starts_at_us,
+                        int64_t now_us) {
     operation->answer.campaign_number = slot == NULL ? 0 : slot->number;
-    operation->answer.rejection = redeem_rejection(verdict);
-    answer_redeem_refusal(operation, verdict, starts_at_us, now_us);
+    operation->answer.refusal = refusal;
+    answer_redeem_refusal(operation, refusal, starts_at_us, now_us);
     metric_add(&metric_answered_by_loop, 1);
     answer_send_at(operation, now_us);
 }
@@ -44,63 +30,79 @@ static void submit(struct discount_operation *operation, int64_t now_us) {
     operation_submit(operation);
 }
 
-/* The caller may be a winner: asks this loop's own connection, which sees every commit that the view stands on. True when it is answered or
- * must go to the store. */
-static bool answer_winner(struct discount_operation *operation, const struct board_slot *slot, int64_t now_us) {
-    struct discount *discount = operation->discount;
-    struct redemption redemption;
-    bool is_found;
-    if (!board_may_be_user(discount->board, slot, operation->redeem.user_id)) return false;
-    struct reader *reader = discount->readers[operation->exchange->loop_index];
-    struct result outcome = reader_find_user(reader, slot->number, operation->redeem.user_id, &redemption, &is_found);
-    if (!result_is_ok(outcome)) {
-        answer_send_failure(operation, outcome);
-        return true;
-    }
-    if (!is_found) return false;
-    if (redemption.status == REDEMPTION_CLAIMED) { /* waits with its claim */
-        submit(operation, now_us);
-        return true;
-    }
-    operation->answer.campaign_number = slot->number;
-    operation->answer.rejection = REJECTED_ALREADY_REDEEMED;
-    answer_redemption(operation, &redemption, slot->id, slot->credit, false);
-    metric_add(&metric_answered_by_loop, 1);
-    answer_send(operation);
-    return true;
-}
-
-static struct result phone_has_won(struct discount_operation *operation, const struct board_slot *slot, bool *ret_has_won) {
-    struct discount *discount = operation->discount;
-    struct redemption redemption;
-    *ret_has_won = false;
-    if (!board_may_be_phone(discount->board, slot, &operation->redeem.phone)) return result_ok();
-    struct reader *reader = discount->readers[operation->exchange->loop_index];
-    return reader_find_phone(reader, slot->number, &operation->redeem.phone, &redemption, ret_has_won);
-}
-
-/* In the order of campaign_redeem: the user's own, the account's phone, times and switches, another's phone, places. */
-static void redeem_from_board(struct discount_operation *operation, const struct board_slot *slot, int64_t now_us) {
-    struct campaign_view view = board_view(slot);
-    enum redeem_verdict verdict = refusal_of(&view, now_us);
-    const struct redeem_request *request = &operation->redeem;
-    bool is_mismatch = request->account_phone.size != 0 && !phone_equal(&request->account_phone, &request->phone);
-    if (answer_winner(operation, slot, now_us)) return; /* also while places are left: it needs no write, and so no disk that takes one */
-    if (verdict == REDEEM_CLAIMED) {
+/* A winner's repeat. It needs no write, and so no disk that takes one; but one that still waits for its credit waits with its claim. */
+static void answer_winner(struct discount_operation *operation, const struct board_slot *slot, const struct redemption *redemption,
+                          int64_t now_us) {
+    if (redemption->status == REDEMPTION_CLAIMED) {
         submit(operation, now_us);
         return;
     }
-    if (is_mismatch) verdict = REDEEM_PHONE_MISMATCH;
-    if (verdict == REDEEM_SOLD_OUT) {
-        bool has_won;
-        struct result outcome = phone_has_won(operation, slot, &has_won);
-        if (!result_is_ok(outcome)) {
-            answer_send_failure(operation, outcome);
-            return;
-        }
-        if (has_won) verdict = REDEEM_PHONE_TAKEN;
+    operation->answer.campaign_number = slot->number;
+    operation->answer.refusal = REFUSED_ALREADY_REDEEMED;
+    answer_redemption(operation, redemption, slot->id, slot->credit, false);
+    metric_add(&metric_answered_by_loop, 1);
+    answer_send(operation);
+}
+
+/* The caller may be a winner: asks this loop's own connection, which sees every commit that the board's state stands on. */
+static struct result find_own(struct discount_operation *operation, const struct board_slot *slot, enum knowledge *ret_has_own,
+                              struct redemption *ret_own) {
+    struct discount *discount = operation->discount;
+    bool is_found = false;
+    if (board_may_be_user(discount->board, slot, operation->redeem.user_id)) {
+        struct reader *reader = discount->readers[operation->exchange->loop_index];
+        TRY(reader_find_user(reader, slot->number, operation->redeem.user_id, ret_own, &is_found));
     }
-    answer_here(operation, slot, verdict, view.starts_at_us, now_us);
+    *ret_has_own = is_found ? IS_SO : IS_NOT;
+    return result_ok();
+}
+
+static struct result find_phone(struct discount_operation *operation, const struct board_slot *slot, enum knowledge *ret_has_won) {
+    struct discount *discount = operation->discount;
+    struct redemption redemption;
+    bool is_found = false;
+    if (board_may_be_phone(discount->board, slot, &operation->redeem.phone)) {
+        struct reader *reader = discount->readers[operation->exchange->loop_index];
+        TRY(reader_find_phone(reader, slot->number, &operation->redeem.phone, &redemption, &is_found));
+    }
+    *ret_has_won = is_found ? IS_SO : IS_NOT;
+    return result_ok();
+}
+
+/* Asks for what the decision depends on, until it is made. */
+static struct result decide_from_board(struct discount_operation *operation, const struct board_slot *slot,
+                                       const struct campaign_view *view, int64_t now_us, struct redemption *ret_own,
+                                       struct redeem_verdict *ret_verdict) {
+    struct redeem_facts facts = {.has_campaign = true,
+                                 .is_other_phone = redeem_is_other_phone(&operation->redeem),
+                                 .times = view_times(view),
+                                 .places = view->max_redemptions,
+                                 .taken = view->redeemed};
+    for (;;) {
+        *ret_verdict = redeem_decide(&facts, now_us);
+        switch (ret_verdict->step) {
+        case REDEEM_ASK_OWN: TRY(find_own(operation, slot, &facts.has_own, ret_own)); break;
+        case REDEEM_ASK_PHONE: TRY(find_phone(operation, slot, &facts.phone_has_won)); break;
+        case REDEEM_CLAIM:
+        case REDEEM_REPEAT:
+        case REDEEM_REFUSE: return result_ok();
+        }
+    }
+}
+
+static void redeem_from_board(struct discount_operation *operation, const struct board_slot *slot, int64_t now_us) {
+    struct campaign_view view = board_view(slot);
+    struct redemption own;
+    struct redeem_verdict verdict;
+    struct result outcome = decide_from_board(operation, slot, &view, now_us, &own, &verdict);
+    if (!result_is_ok(outcome))
+        answer_send_failure(operation, outcome);
+    else if (verdict.step == REDEEM_REPEAT)
+        answer_winner(operation, slot, &own, now_us);
+    else if (verdict.step == REDEEM_REFUSE && refusal_rule(verdict.refusal)->is_answered_by_loop)
+        answer_here(operation, slot, verdict.refusal, view.starts_at_us, now_us);
+    else
+        submit(operation, now_us);
 }
 
 /* ---- POST ---- */
@@ -155,7 +157,7 @@ void handle_redeem(struct exchange *exchange) {
     else if (operation->idempotency.key.size != 0)
         submit(operation, now_us);
     else if (slot == NULL)
-        answer_here(operation, NULL, REDEEM_CODE_NOT_FOUND, 0, now_us);
+        answer_here(operation, NULL, REFUSED_CODE_NOT_FOUND, 0, now_us);
     else
         redeem_from_board(operation, slot, now_us);
 }

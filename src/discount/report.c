@@ -13,13 +13,14 @@ static void write_time_or_null(struct json_writer *writer, const char *name, int
 }
 
 /* Returns their sum. */
-static int64_t write_rejected(struct json_writer *writer, const struct rejection_counts *rejected) {
+static int64_t write_rejected(struct json_writer *writer, const struct refusal_counts *rejected) {
     int64_t sum = 0;
     json_key(writer, "rejected");
     json_begin_object(writer);
-    for (size_t i = 0; i < REJECTION_COUNT; i++) {
-        json_integer_member(writer, rejection_name((enum rejection)i), rejected->counts[i]);
-        sum += rejected->counts[i];
+    for (enum refusal refusal = NOT_REFUSED + 1; refusal < REFUSAL_COUNT; refusal++) {
+        if (!refusal_rule(refusal)->is_counted) continue;
+        json_integer_member(writer, refusal_rule(refusal)->code, rejected->counts[refusal]);
+        sum += rejected->counts[refusal];
     }
     json_end_object(writer);
     return sum;

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "discount/board.h"
+#include "discount/core/redemption.h"
 #include "service/idempotency.h"
 
 struct rows {
@@ -20,7 +21,7 @@ struct rows {
     struct result (*each_redemption)(void *self, struct result (*visit)(void *context, const struct redemption *redemption), void *context);
     struct result (*each_second)(void *self, struct result (*visit)(void *context, uint32_t number, const struct second_counts *counts),
                                  void *context);
-    struct result (*find_rejections)(void *self, uint32_t number, struct rejection_counts *ret_counts);
+    struct result (*find_refusals)(void *self, uint32_t number, struct refusal_counts *ret_counts);
     struct result (*find_user)(void *self, uint32_t number, struct id user_id, struct redemption *ret_redemption, bool *ret_found);
     struct result (*find_phone)(void *self, uint32_t number, const struct phone *phone, struct redemption *ret_redemption, bool *ret_found);
     struct result (*find_id)(void *self, struct id id, struct redemption *ret_redemption, bool *ret_found);
@@ -32,7 +33,7 @@ struct rows {
     struct result (*put_campaign)(void *self, const struct campaign *campaign);
     struct result (*put_redemption)(void *self, const struct redemption *redemption);
     struct result (*put_record)(void *self, const struct idempotency_record *record); /* inserts or replaces */
-    struct result (*put_rejections)(void *self, uint32_t number, const struct rejection_counts *counts);
+    struct result (*put_refusals)(void *self, uint32_t number, const struct refusal_counts *counts);
     /* Of a second, inserted when it is not there: what was claimed and credited in it, or what was rejected. */
     struct result (*put_second_settled)(void *self, uint32_t number, const struct second_counts *counts);
     struct result (*put_second_rejected)(void *self, uint32_t number, const struct second_counts *counts);

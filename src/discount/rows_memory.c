@@ -16,7 +16,7 @@ struct memory_second {
 
 struct memory_state {
     struct campaign campaigns[CAMPAIGNS];
-    struct rejection_counts rejections[CAMPAIGNS];
+    struct refusal_counts rejections[CAMPAIGNS];
     struct redemption redemptions[ROWS];
     struct idempotency_record records[ROWS];
     struct memory_second seconds[ROWS];
@@ -86,7 +86,7 @@ static struct result memory_each_second(void *self, struct result (*visit)(void 
     return result_ok();
 }
 
-static struct result memory_find_rejections(void *self, uint32_t number, struct rejection_counts *ret_counts) {
+static struct result memory_find_refusals(void *self, uint32_t number, struct refusal_counts *ret_counts) {
     *ret_counts = state_of(self)->rejections[number - 1];
     return result_ok();
 }
@@ -191,7 +191,7 @@ static struct result memory_put_record(void *self, const struct idempotency_reco
     return result_ok();
 }
 
-static struct result memory_put_rejections(void *self, uint32_t number, const struct rejection_counts *counts) {
+static struct result memory_put_refusals(void *self, uint32_t number, const struct refusal_counts *counts) {
     state_of(self)->rejections[number - 1] = *counts;
     return result_ok();
 }
@@ -251,7 +251,7 @@ struct result rows_memory_create(struct rows *ret_rows) {
         .each_campaign = memory_each_campaign,
         .each_redemption = memory_each_redemption,
         .each_second = memory_each_second,
-        .find_rejections = memory_find_rejections,
+        .find_refusals = memory_find_refusals,
         .find_user = memory_find_user,
         .find_phone = memory_find_phone,
         .find_id = memory_find_id,
@@ -259,7 +259,7 @@ struct result rows_memory_create(struct rows *ret_rows) {
         .put_campaign = memory_put_campaign,
         .put_redemption = memory_put_redemption,
         .put_record = memory_put_record,
-        .put_rejections = memory_put_rejections,
+        .put_refusals = memory_put_refusals,
         .put_second_settled = memory_put_second_settled,
         .put_second_rejected = memory_put_second_rejected,
         .drop_records = memory_drop_records,

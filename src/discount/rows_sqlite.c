@@ -10,7 +10,7 @@ enum row_statement {
     EACH_CAMPAIGN,
     EACH_REDEMPTION,
     EACH_SECOND,
-    FIND_REJECTIONS,
+    FIND_REFUSALS,
     FIND_USER,
     FIND_PHONE,
     FIND_ID,
@@ -20,7 +20,7 @@ enum row_statement {
     INSERT_REDEMPTION,
     UPDATE_REDEMPTION,
     PUT_RECORD,
-    PUT_REJECTIONS,
+    PUT_REFUSALS,
     PUT_SECOND_SETTLED,
     PUT_SECOND_REJECTED,
     DROP_RECORDS,
@@ -32,8 +32,8 @@ static const char *const texts[STATEMENT_COUNT] = {
     [EACH_CAMPAIGN] = "SELECT " CAMPAIGN_COLUMNS " FROM campaigns ORDER BY number",
     [EACH_REDEMPTION] = "SELECT " REDEMPTION_COLUMNS " FROM redemptions ORDER BY key",
     [EACH_SECOND] = "SELECT campaign_number, second, claimed, credited, rejected FROM seconds ORDER BY campaign_number, second",
-    [FIND_REJECTIONS] = "SELECT sold_out, already_redeemed, phone_already_redeemed, phone_mismatch, campaign_not_started, campaign_paused, "
-                        "campaign_ended FROM rejections WHERE campaign_number = ?1",
+    [FIND_REFUSALS] = "SELECT sold_out, already_redeemed, phone_already_redeemed, phone_mismatch, campaign_not_started, campaign_paused, "
+                      "campaign_ended FROM rejections WHERE campaign_number = ?1",
     [FIND_USER] = "SELECT " REDEMPTION_COLUMNS " FROM redemptions WHERE user_id = ?2 AND campaign_number = ?1",
     [FIND_PHONE] = "SELECT " REDEMPTION_COLUMNS " FROM redemptions WHERE campaign_number = ?1 AND phone = ?2",
     [FIND_ID] = "SELECT " REDEMPTION_COLUMNS " FROM redemptions WHERE id = ?1",
@@ -53,7 +53,7 @@ static const char *const texts[STATEMENT_COUNT] = {
         "INSERT INTO idempotency (lookup, fingerprint, status, content_type, location, body, subject, created_at) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (lookup) DO UPDATE SET status = ?3, content_type = ?4, location = ?5, "
         "body = ?6, subject = ?7",
-    [PUT_REJECTIONS] = "INSERT OR REPLACE INTO rejections VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [PUT_REFUSALS] = "INSERT OR REPLACE INTO rejections VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [PUT_SECOND_SETTLED] = "INSERT INTO seconds VALUES (?1, ?2, ?3, ?4, 0) ON CONFLICT DO UPDATE SET claimed = ?3, credited = ?4",
     [PUT_SECOND_REJECTED] = "INSERT INTO seconds VALUES (?1, ?2, 0, 0, ?3) ON CONFLICT DO UPDATE SET rejected = ?3",
     [DROP_RECORDS] = "DELETE FROM idempotency WHERE number IN (SELECT number FROM idempotency ORDER BY number LIMIT " DROP_RECORDS_MAX
@@ -127,14 +127,14 @@ static struct result sqlite_each_second(void *self, struct result (*visit)(void 
     }
 }
 
-static struct result sqlite_find_rejections(void *self, uint32_t number, struct rejection_counts *ret_counts) {
-    struct statement *statement = use(self, FIND_REJECTIONS);
-    *ret_counts = (struct rejection_counts){0};
+static struct result sqlite_find_refusals(void *self, uint32_t number, struct refusal_counts *ret_counts) {
+    struct statement *statement = use(self, FIND_REFUSALS);
+    *ret_counts = (struct refusal_counts){0};
     statement_bind_integer(statement, 1, number);
     bool is_row;
     struct result outcome = statement_step(statement, &is_row);
-    for (int i = 0; result_is_ok(outcome) && is_row && i < (int)REJECTION_COUNT; i++)
-        ret_counts->counts[i] = statement_integer(statement, i);
+    for (int i = 0; result_is_ok(outcome) && is_row && i < (int)REFUSED_ENDED; i++)
+        ret_counts->counts[i + 1] = statement_integer(statement, i);
     statement_reset(statement);
     return outcome;
 }
@@ -274,10 +274,10 @@ static struct result sqlite_put_record(void *self, const struct idempotency_reco
     return statement_run(statement);
 }
 
-static struct result sqlite_put_rejections(void *self, uint32_t number, const struct rejection_counts *counts) {
-    struct statement *statement = use(self, PUT_REJECTIONS);
+static struct result sqlite_put_refusals(void *self, uint32_t number, const struct refusal_counts *counts) {
+    struct statement *statement = use(self, PUT_REFUSALS);
     statement_bind_integer(statement, 1, number);
-    for (int i = 0; i < (int)REJECTION_COUNT; i++) statement_bind_integer(statement, 2 + i, counts->counts[i]);
+    for (int i = 1; i <= (int)REFUSED_ENDED; i++) statement_bind_integer(statement, 1 + i, counts->counts[i]);
     return statement_run(statement);
 }
 
@@ -332,7 +332,7 @@ struct result rows_sqlite_create(struct database *database, struct rows *ret_row
         .each_campaign = sqlite_each_campaign,
         .each_redemption = sqlite_each_redemption,
         .each_second = sqlite_each_second,
-        .find_rejections = sqlite_find_rejections,
+        .find_refusals = sqlite_find_refusals,
         .find_user = sqlite_find_user,
         .find_phone = sqlite_find_phone,
         .find_id = sqlite_find_id,
@@ -340,7 +340,7 @@ struct result rows_sqlite_create(struct database *database, struct rows *ret_row
         .put_campaign = sqlite_put_campaign,
         .put_redemption = sqlite_put_redemption,
         .put_record = sqlite_put_record,
-        .put_rejections = sqlite_put_rejections,
+        .put_refusals = sqlite_put_refusals,
         .put_second_settled = sqlite_put_second_settled,
         .put_second_rejected = sqlite_put_second_rejected,
         .drop_records = sqlite_drop_records,

@@ -134,7 +134,7 @@ static void test_the_filter_never_misses_a_published_winner(void **state) {
     board_free(race.board);
 }
 
-#define REJECTIONS 30000 /* of each thread */
+#define REFUSALS 30000 /* of each thread */
 
 struct crowd {
     struct board *board;
@@ -143,26 +143,26 @@ struct crowd {
 };
 
 /* 300 seconds, so that none leaves the ring; the threads' clocks differ. */
-static void *count_rejections(void *context) {
+static void *count_refusals(void *context) {
     struct crowd *crowd = context;
-    for (int i = 0; i < REJECTIONS; i++) {
-        enum rejection rejection = i % 3 == 0 ? REJECTED_PAUSED : REJECTED_SOLD_OUT;
-        board_count_rejection(board_slot(crowd->board, 0), rejection, (100 + i / 100) * CLOCK_SECOND_US);
+    for (int i = 0; i < REFUSALS; i++) {
+        enum refusal refusal = i % 3 == 0 ? REFUSED_PAUSED : REFUSED_SOLD_OUT;
+        board_count_refusal(board_slot(crowd->board, 0), refusal, (100 + i / 100) * CLOCK_SECOND_US);
     }
     atomic_fetch_sub(&crowd->counting, 1);
     return NULL;
 }
 
-static int64_t sum_of(const struct rejection_counts *counts) {
+static int64_t sum_of(const struct refusal_counts *counts) {
     int64_t sum = 0;
-    for (size_t i = 0; i < REJECTION_COUNT; i++) sum += counts->counts[i];
+    for (size_t i = 0; i < REFUSAL_COUNT; i++) sum += counts->counts[i];
     return sum;
 }
 
 /* Every report adds up, and none is behind the one before. */
 static void *read_reports(void *context) {
     struct crowd *crowd = context;
-    int64_t redeemed = 0, rejections = 0;
+    int64_t redeemed = 0, refusals = 0;
     while (atomic_load(&crowd->counting) > 0) {
         struct board_snapshot snapshot;
         board_read(board_slot(crowd->board, 0), &snapshot);
@@ -173,27 +173,27 @@ static void *read_reports(void *context) {
             rejected += snapshot.seconds[i].rejected;
         }
         bool is_exact = claimed == snapshot.view.redeemed && credited == snapshot.view.credited && rejected == sum_of(&snapshot.rejected);
-        if (!is_exact || claimed < redeemed || rejected < rejections) atomic_fetch_add(&crowd->wrong, 1);
+        if (!is_exact || claimed < redeemed || rejected < refusals) atomic_fetch_add(&crowd->wrong, 1);
         redeemed = claimed;
-        rejections = rejected;
+        refusals = rejected;
     }
     return NULL;
 }
 
 /* What the database would hold. */
 struct disk {
-    struct rejection_counts rejections;
-    uint32_t rejected[100 + REJECTIONS / 100];
+    struct refusal_counts refusals;
+    uint32_t rejected[100 + REFUSALS / 100];
 };
 
 static void save(struct board *board, struct disk *disk) {
     struct board_snapshot unsaved;
     board_take_unsaved(board_slot(board, 0), &unsaved);
-    disk->rejections = unsaved.rejected;
+    disk->refusals = unsaved.rejected;
     for (size_t i = 0; i < unsaved.second_count; i++) disk->rejected[unsaved.seconds[i].second] = unsaved.seconds[i].rejected;
     int64_t sum = 0;
     for (size_t i = 0; i < ARRAY_COUNT(disk->rejected); i++) sum += disk->rejected[i];
-    assert_int_equal(sum, sum_of(&disk->rejections));
+    assert_int_equal(sum, sum_of(&disk->refusals));
 }
 
 static void test_every_report_adds_up_while_everybody_counts(void **state) {
@@ -208,7 +208,7 @@ static void test_every_report_adds_up_while_everybody_counts(void **state) {
     atomic_store(&crowd.counting, READERS);
     struct board_slot *slot = board_slot(crowd.board, 0);
     pthread_t threads[READERS], reader;
-    for (size_t i = 0; i < READERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, count_rejections, &crowd), 0);
+    for (size_t i = 0; i < READERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, count_refusals, &crowd), 0);
     assert_int_equal(pthread_create(&reader, NULL, read_reports, &crowd), 0);
     for (int64_t i = 0; atomic_load(&crowd.counting) > 0; i++) { /* the store's thread */
         campaign.redeemed += 3;
@@ -221,8 +221,8 @@ static void test_every_report_adds_up_while_everybody_counts(void **state) {
     assert_int_equal(pthread_join(reader, NULL), 0);
     assert_int_equal(atomic_load(&crowd.wrong), 0);
     save(crowd.board, &disk);
-    assert_int_equal(sum_of(&disk.rejections), READERS * REJECTIONS);
-    assert_int_equal(disk.rejections.counts[REJECTED_PAUSED], READERS * REJECTIONS / 3);
+    assert_int_equal(sum_of(&disk.refusals), READERS * REFUSALS);
+    assert_int_equal(disk.refusals.counts[REFUSED_PAUSED], READERS * REFUSALS / 3);
     board_free(crowd.board);
 }
 
@@ -239,7 +239,7 @@ static void test_the_oldest_seconds_leave_the_ring(void **state) {
     for (int64_t i = 1; i <= BOARD_SECONDS + 50; i++) {
         campaign.redeemed = i;
         board_publish(board, &campaign, board_begin_second(slot, i * BOARD_SECONDS * CLOCK_SECOND_US));
-        board_count_rejection(slot, REJECTED_ENDED, i * BOARD_SECONDS * CLOCK_SECOND_US);
+        board_count_refusal(slot, REFUSED_ENDED, i * BOARD_SECONDS * CLOCK_SECOND_US);
     }
     board_read(slot, &snapshot);
     assert_int_equal(snapshot.second_count, BOARD_SECONDS);
@@ -248,7 +248,7 @@ static void test_the_oldest_seconds_leave_the_ring(void **state) {
         assert_int_equal(counts->second, (i + 51) * BOARD_SECONDS);
         assert_true(counts->claimed == 1 && counts->rejected == 1 && counts->credited == 0);
     }
-    assert_int_equal(snapshot.rejected.counts[REJECTED_ENDED], BOARD_SECONDS + 50);
+    assert_int_equal(snapshot.rejected.counts[REFUSED_ENDED], BOARD_SECONDS + 50);
     /* A commit that took so long that its second is gone shows its places all the same. */
     campaign.redeemed++;
     board_publish(board, &campaign, BOARD_SECONDS);
@@ -267,11 +267,11 @@ static void test_what_was_not_saved_is_saved_again(void **state) {
     board_reserve(board, &campaign);
     board_publish(board, &campaign, 0);
     struct board_slot *slot = board_slot(board, 0);
-    board_count_rejection(slot, REJECTED_ENDED, 7 * CLOCK_SECOND_US);
+    board_count_refusal(slot, REFUSED_ENDED, 7 * CLOCK_SECOND_US);
     board_take_unsaved(slot, &unsaved);
-    assert_true(unsaved.second_count == 1 && unsaved.seconds[0].rejected == 1 && unsaved.rejected.counts[REJECTED_ENDED] == 1);
+    assert_true(unsaved.second_count == 1 && unsaved.seconds[0].rejected == 1 && unsaved.rejected.counts[REFUSED_ENDED] == 1);
     board_take_unsaved(slot, &unsaved);
-    assert_true(unsaved.second_count == 0 && unsaved.rejected.counts[REJECTED_ENDED] == 1);
+    assert_true(unsaved.second_count == 0 && unsaved.rejected.counts[REFUSED_ENDED] == 1);
     atomic_store(&slot->is_dirty, false);
     board_forget_saved(slot);
     assert_true(atomic_load(&slot->is_dirty));

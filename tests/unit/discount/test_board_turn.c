@@ -1,5 +1,5 @@
 /* Reports and publications in every interleaving: board.c is compiled here with a look between any two of its atomic steps. Whatever a reader
- * takes for whole must add up: its seconds to its places, its credits, its rejections. */
+ * takes for whole must add up: its seconds to its places, its credits, its refusals. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +42,7 @@ static uint32_t load_u32(const _Atomic uint32_t *target, memory_order order) { r
 
 #include "discount/board.c"
 
-/* ---- a campaign in which each second brings two places, a credit, and a rejection ---- */
+/* ---- a campaign in which each second brings two places, a credit, and a refusal ---- */
 
 static struct board *board;
 static struct board_slot *slot;
@@ -52,7 +52,7 @@ static size_t whole_count;
 
 static void advance(void) {
     second++;
-    board_count_rejection(slot, REJECTED_SOLD_OUT, second * CLOCK_SECOND_US);
+    board_count_refusal(slot, REFUSED_SOLD_OUT, second * CLOCK_SECOND_US);
     campaign.redeemed += 2;
     campaign.credited++;
     campaign.sequence++;
@@ -67,11 +67,10 @@ static void check_whole(const struct board_snapshot *snapshot) {
         rejected += snapshot->seconds[i].rejected;
         assert_true(i == 0 || snapshot->seconds[i - 1].second < snapshot->seconds[i].second);
     }
-    int64_t gone =
-        snapshot->view.redeemed - claimed; /* with the seconds that have left the ring: a credit and a rejection for two places */
+    int64_t gone = snapshot->view.redeemed - claimed; /* with the seconds that have left the ring: a credit and a refusal for two places */
     assert_int_equal(gone % 2, 0);
     assert_int_equal(snapshot->view.credited - credited, gone / 2);
-    assert_int_equal(snapshot->rejected.counts[REJECTED_SOLD_OUT] - rejected, gone / 2);
+    assert_int_equal(snapshot->rejected.counts[REFUSED_SOLD_OUT] - rejected, gone / 2);
     if (snapshot->view.redeemed <= 2 * (int64_t)BOARD_SECONDS - 2) assert_int_equal(gone, 0);
     whole_count++;
 }
@@ -146,12 +145,12 @@ static void test_a_publication_between_two_loads_of_a_report(void **state) {
     publish_before_each_load(3 * BOARD_SECONDS, 13);
 }
 
-/* A rejection alone makes no turn: it is in both sums or in none. */
+/* A refusal alone makes no turn: it is in both sums or in none. */
 static void reject_once(void) {
-    if (loads_left-- == 0) board_count_rejection(slot, REJECTED_SOLD_OUT, second * CLOCK_SECOND_US);
+    if (loads_left-- == 0) board_count_refusal(slot, REFUSED_SOLD_OUT, second * CLOCK_SECOND_US);
 }
 
-static void test_a_rejection_between_two_loads_of_a_report(void **state) {
+static void test_a_refusal_between_two_loads_of_a_report(void **state) {
     (void)state;
     begin(3);
     for (size_t at = 0;; at++) {
@@ -164,7 +163,7 @@ static void test_a_rejection_between_two_loads_of_a_report(void **state) {
         assert_true(is_whole);
         int64_t rejected = 0;
         for (size_t i = 0; i < snapshot.second_count; i++) rejected += snapshot.seconds[i].rejected;
-        assert_int_equal(rejected, snapshot.rejected.counts[REJECTED_SOLD_OUT]);
+        assert_int_equal(rejected, snapshot.rejected.counts[REFUSED_SOLD_OUT]);
     }
     end();
 }
@@ -174,7 +173,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_report_between_two_stores_of_a_publication),
         cmocka_unit_test(test_a_publication_between_two_loads_of_a_report),
-        cmocka_unit_test(test_a_rejection_between_two_loads_of_a_report),
+        cmocka_unit_test(test_a_refusal_between_two_loads_of_a_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

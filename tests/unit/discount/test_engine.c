@@ -131,7 +131,7 @@ static void compare_answers(const struct answer *a, const struct answer *b) {
     assert_true(text_equal(a->body, b->body));
     assert_true(text_equal(a->record.body, b->record.body));
     assert_true(id_equal(a->subject, b->subject));
-    assert_int_equal(a->rejection, b->rejection);
+    assert_int_equal(a->refusal, b->refusal);
     assert_int_equal(a->redemption.position, b->redemption.position);
 }
 
@@ -145,7 +145,7 @@ static void check_seconds(struct side *side, size_t index) {
         credited += snapshot.seconds[i].credited;
         rejected += snapshot.seconds[i].rejected;
     }
-    for (size_t i = 0; i < REJECTION_COUNT; i++) rejected -= snapshot.rejected.counts[i];
+    for (size_t i = 0; i < REFUSAL_COUNT; i++) rejected -= snapshot.rejected.counts[i];
     assert_int_equal(claimed, snapshot.view.redeemed);
     assert_int_equal(credited, snapshot.view.credited);
     assert_int_equal(rejected, 0);
@@ -251,7 +251,7 @@ static void test_seconds_are_written_with_what_they_count(void **state) {
             exchange_delete(tests[i]);
             check_seconds(&side, i);
         }
-        board_count_rejection(board_slot(side.discount.board, 0), REJECTED_PAUSED, frozen_us);
+        board_count_refusal(board_slot(side.discount.board, 0), REFUSED_PAUSED, frozen_us);
         if (step % 7 == 0) assert_true(result_is_ok(engine_flush(side.engine)));
         if (step % 2 == 0) restart(&side);
         check_seconds(&side, 0);
@@ -271,7 +271,7 @@ static void test_a_loop_that_is_ahead_of_the_batch(void **state) {
     side = (struct side){0};
     open_side(&side, true);
     create_campaign(&side, gift, "GIFT");
-    board_count_rejection(board_slot(side.discount.board, 0), REJECTED_PAUSED, frozen_us + 5 * CLOCK_SECOND_US);
+    board_count_refusal(board_slot(side.discount.board, 0), REFUSED_PAUSED, frozen_us + 5 * CLOCK_SECOND_US);
     struct discount_operation *operation = make_redeem(&side, "GIFT", 1, &test);
     run_batch(&side, &operation, 1, false);
     check_seconds(&side, 0);

@@ -1,8 +1,9 @@
-#include "discount/campaign.h"
+#include "discount/core/campaign.h"
 
 #include <string.h>
 
 #include "base/check.h"
+#include "discount/core/set.h"
 
 enum gate campaign_gate(struct gate_times times, int64_t now_us) {
     /* Ended comes first: what was ended before its start never starts. */
@@ -12,13 +13,14 @@ enum gate campaign_gate(struct gate_times times, int64_t now_us) {
     return now_us < times.starts_at_us ? GATE_NOT_STARTED : GATE_OPEN;
 }
 
-static enum gate gate_of(const struct campaign *campaign, int64_t now_us) {
-    return campaign_gate((struct gate_times){.starts_at_us = campaign->starts_at_us,
-                                             .ends_at_us = campaign->ends_at_us,
-                                             .ended_at_us = campaign->ended_at_us,
-                                             .is_paused = campaign->is_paused},
-                         now_us);
+struct gate_times campaign_times(const struct campaign *campaign) {
+    return (struct gate_times){.starts_at_us = campaign->starts_at_us,
+                               .ends_at_us = campaign->ends_at_us,
+                               .ended_at_us = campaign->ended_at_us,
+                               .is_paused = campaign->is_paused};
 }
+
+static enum gate gate_of(const struct campaign *campaign, int64_t now_us) { return campaign_gate(campaign_times(campaign), now_us); }
 
 enum campaign_state campaign_state(const struct campaign *campaign, int64_t now_us) {
     switch (gate_of(campaign, now_us)) {
@@ -55,42 +57,40 @@ const char *fund_state_name(enum fund_state state) {
     return "unknown";
 }
 
-const char *redemption_status_name(enum redemption_status status) {
-    switch (status) {
-    case REDEMPTION_CLAIMED: return "claimed";
-    case REDEMPTION_CREDITED: return "credited";
-    case REDEMPTION_FAILED: return "failed";
-    }
-    return "unknown";
+/* Whether so many credits fit into an amount. */
+static bool is_worth_at_most(struct money credit, int64_t count, int64_t amount_minor) {
+    struct money worth;
+    return result_is_ok(money_multiply(credit, count, &worth)) && worth.amount_minor <= amount_minor;
 }
 
-const char *rejection_name(enum rejection rejection) {
-    switch (rejection) {
-    case REJECTED_SOLD_OUT: return "sold_out";
-    case REJECTED_ALREADY_REDEEMED: return "already_redeemed";
-    case REJECTED_PHONE_ALREADY_REDEEMED: return "phone_already_redeemed";
-    case REJECTED_PHONE_MISMATCH: return "phone_mismatch";
-    case REJECTED_NOT_STARTED: return "campaign_not_started";
-    case REJECTED_PAUSED: return "campaign_paused";
-    case REJECTED_ENDED: return "campaign_ended";
-    }
-    return "unknown";
+static const char *fund_fault(const struct campaign *campaign) {
+    bool is_settled = campaign->credited + campaign->failed == campaign->redeemed;
+    int64_t confirmed = campaign->fund_confirmed_minor, step = campaign->fund_step_minor;
+    if (confirmed < 0 || step < 0 || confirmed > MONEY_AMOUNT_MAX || step > MONEY_AMOUNT_MAX - confirmed) return "its fund is out of range";
+    if ((step == 0) != (campaign->fund_step_version == 0)) return "a step of its fund has no version";
+    if (campaign->fund_step_version < 0 || campaign->fund_step_version > campaign->version) return "a step of its fund is from the future";
+    /* A step that Wallet has taken and we have not heard of may be paid out already. */
+    if (!is_worth_at_most(campaign->credit, campaign->credited, confirmed + step))
+        return "more was credited than was ever put into its fund";
+    if (campaign->fund_is_released && (campaign->ended_at_us == 0 || !is_settled || step != 0)) return "its fund was released too early";
+    return NULL;
 }
 
-static void check_invariants(const struct campaign *campaign) {
-    CHECK(campaign->redeemed >= 0 && campaign->redeemed <= campaign->max_redemptions);
-    CHECK(campaign->credited >= 0 && campaign->failed >= 0 && campaign->credited + campaign->failed <= campaign->redeemed);
-    CHECK((campaign->fund_step_minor == 0) == (campaign->fund_step_version == 0));
-}
-
-static void mark_changed(struct campaign *campaign, int64_t now_us, bool by_admin) {
-    campaign->is_changed = true;
-    campaign->sequence++;
-    if (by_admin) {
-        campaign->version++;
-        campaign->updated_at_us = now_us;
-    }
-    check_invariants(campaign);
+const char *campaign_fault(const struct campaign *campaign) {
+    bool is_full = campaign->redeemed == campaign->max_redemptions, is_empty = campaign->redeemed == 0;
+    if (campaign->number == 0 || id_is_zero(campaign->id) || campaign->code.size == 0) return "it has no number, id or code";
+    if (campaign->credit.amount_minor <= 0 || campaign->credit.currency == CURRENCY_NONE) return "it gives no credit";
+    if (campaign->max_redemptions < 1 || campaign->max_redemptions > LIMIT_CAMPAIGN_PLACES) return "its places are out of range";
+    if (campaign->version < 1 || campaign->sequence < campaign->version) return "its version or its sequence is out of range";
+    if (campaign->redeemed < 0 || campaign->redeemed > campaign->max_redemptions) return "it has more redemptions than places";
+    if (campaign->credited < 0 || campaign->failed < 0 || campaign->credited > campaign->redeemed - campaign->failed)
+        return "it has settled more than it has given out";
+    if (is_empty != (campaign->first_redeemed_at_us == 0) || is_empty != (campaign->last_redeemed_at_us == 0))
+        return "its first or last redemption has no time";
+    if (campaign->first_redeemed_at_us > campaign->last_redeemed_at_us) return "its last redemption was before its first";
+    if (is_full != (campaign->exhausted_at_us != 0)) return "it says it is exhausted and is not, or the other way round";
+    if (is_full && campaign->exhausted_at_us < campaign->last_redeemed_at_us) return "it was exhausted before its last redemption";
+    return fund_fault(campaign);
 }
 
 /* What the fund must hold to pay for every place; false when it passes the largest amount. */
@@ -108,6 +108,24 @@ static void plan_fund_step(struct campaign *campaign) {
     if (campaign->fund_step_minor != 0 || campaign->fund_is_released || required <= campaign->fund_confirmed_minor) return;
     campaign->fund_step_minor = required - campaign->fund_confirmed_minor;
     campaign->fund_step_version = campaign->version;
+}
+
+/* The end of each decision that changes something. */
+static void mark_changed(struct campaign *campaign, int64_t now_us, bool by_admin) {
+    campaign->is_changed = true;
+    campaign->sequence++;
+    if (by_admin) {
+        campaign->version++;
+        campaign->updated_at_us = now_us;
+    }
+    plan_fund_step(campaign); /* its limit may have been raised, also while another step waited */
+    CHECK(campaign_fault(campaign) == NULL);
+}
+
+/* The beginning of each decision about one that may not be there. */
+static bool is_there(const struct campaign *campaign) {
+    CHECK(campaign == NULL || campaign_fault(campaign) == NULL);
+    return campaign != NULL;
 }
 
 static void set_name(struct campaign *campaign, struct text name) {
@@ -149,7 +167,7 @@ enum campaign_verdict campaign_create(struct campaign_set *set, const struct cam
     };
     set_name(&campaign, create->name);
     plan_fund_step(&campaign);
-    check_invariants(&campaign);
+    CHECK(campaign_fault(&campaign) == NULL);
     CHECK(result_is_ok(campaign_set_load(set, &campaign)));
     *ret_campaign = &set->campaigns[campaign.number - 1];
     return CAMPAIGN_DONE;
@@ -171,7 +189,7 @@ static enum campaign_verdict check_patch(const struct campaign *campaign, const 
 }
 
 enum campaign_verdict campaign_patch(struct campaign *campaign, const struct campaign_patch *patch, int64_t now_us) {
-    if (campaign == NULL) return CAMPAIGN_NOT_FOUND;
+    if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
     enum campaign_verdict verdict = check_patch(campaign, patch, now_us);
     if (verdict != CAMPAIGN_DONE) return verdict;
 
@@ -192,12 +210,11 @@ enum campaign_verdict campaign_patch(struct campaign *campaign, const struct cam
         campaign->exhausted_at_us = !is_exhausted ? 0 : campaign->exhausted_at_us != 0 ? campaign->exhausted_at_us : exhausted_at_us;
     }
     mark_changed(campaign, now_us, true);
-    plan_fund_step(campaign);
     return CAMPAIGN_DONE;
 }
 
 static enum campaign_verdict set_paused(struct campaign *campaign, bool is_paused, int64_t now_us) {
-    if (campaign == NULL) return CAMPAIGN_NOT_FOUND;
+    if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
     if (gate_of(campaign, now_us) == GATE_ENDED) return CAMPAIGN_STATE_CONFLICT;
     if (campaign->is_paused == is_paused) return CAMPAIGN_UNCHANGED;
     campaign->is_paused = is_paused;
@@ -210,7 +227,7 @@ enum campaign_verdict campaign_pause(struct campaign *campaign, int64_t now_us) 
 enum campaign_verdict campaign_resume(struct campaign *campaign, int64_t now_us) { return set_paused(campaign, false, now_us); }
 
 enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us) {
-    if (campaign == NULL) return CAMPAIGN_NOT_FOUND;
+    if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
     if (gate_of(campaign, now_us) == GATE_ENDED) return CAMPAIGN_UNCHANGED;
     /* Never before its last place, not even when the clock was set back between two starts. */
     campaign->ended_at_us = now_us < campaign->last_redeemed_at_us ? campaign->last_redeemed_at_us : now_us;
@@ -219,7 +236,7 @@ enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us) {
 }
 
 enum campaign_verdict campaign_expire(struct campaign *campaign, int64_t now_us) {
-    if (campaign == NULL) return CAMPAIGN_NOT_FOUND;
+    if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
     if (campaign->ended_at_us != 0 || campaign->ends_at_us == 0 || now_us < campaign->ends_at_us) return CAMPAIGN_UNCHANGED;
     campaign->ended_at_us = campaign->ends_at_us;
     mark_changed(campaign, now_us, false);
@@ -227,18 +244,16 @@ enum campaign_verdict campaign_expire(struct campaign *campaign, int64_t now_us)
 }
 
 enum campaign_verdict campaign_fund_confirm(struct campaign *campaign, int64_t step_version, int64_t now_us) {
-    if (campaign == NULL) return CAMPAIGN_NOT_FOUND;
+    if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
     if (campaign->fund_step_minor == 0 || campaign->fund_step_version != step_version) return CAMPAIGN_UNCHANGED;
     campaign->fund_confirmed_minor += campaign->fund_step_minor;
     campaign->fund_step_minor = campaign->fund_step_version = 0;
-    CHECK(campaign->fund_confirmed_minor <= MONEY_AMOUNT_MAX);
     mark_changed(campaign, now_us, false);
-    plan_fund_step(campaign); /* the limit may have been raised again meanwhile */
     return CAMPAIGN_DONE;
 }
 
 enum campaign_verdict campaign_fund_release(struct campaign *campaign, int64_t now_us) {
-    if (campaign == NULL) return CAMPAIGN_NOT_FOUND;
+    if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
     if (campaign->fund_is_released) return CAMPAIGN_UNCHANGED;
     bool is_settled = campaign->credited + campaign->failed == campaign->redeemed;
     if (campaign->ended_at_us == 0 || !is_settled || campaign->fund_step_minor != 0) return CAMPAIGN_STATE_CONFLICT;

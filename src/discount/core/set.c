@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "discount/campaign.h"
+#include "discount/core/set.h"
 
 struct result campaign_set_init(struct campaign_set *set, size_t campaign_capacity, size_t redemption_capacity) {
     *set = (struct campaign_set){.campaign_capacity = campaign_capacity, .redemption_capacity = redemption_capacity};
@@ -49,7 +49,7 @@ static struct text id_key(const struct id *id) { return (struct text){(const cha
 
 struct result campaign_set_load(struct campaign_set *set, const struct campaign *campaign) {
     if (set->campaign_count == set->campaign_capacity) return result_error(RESULT_FULL);
-    if (campaign->number != set->campaign_count + 1) return result_error(RESULT_CORRUPT);
+    if (campaign->number != set->campaign_count + 1 || campaign_fault(campaign) != NULL) return result_error(RESULT_CORRUPT);
     if (campaign_by_code(set, &campaign->code) != NULL || campaign_by_id(set, campaign->id) != NULL) return result_error(RESULT_CORRUPT);
     struct campaign *kept = &set->campaigns[set->campaign_count];
     *kept = *campaign;
@@ -73,6 +73,9 @@ static size_t phone_key(uint32_t campaign_number, const struct phone *phone, uin
 
 struct result campaign_set_load_redemption(struct campaign_set *set, const struct redemption *redemption) {
     if (redemption_by_id(set, redemption->id) != NULL) return result_ok();
+    const struct campaign *campaign = campaign_by_number(set, redemption->campaign_number);
+    if (campaign == NULL || redemption->position > campaign->redeemed || redemption_fault(redemption) != NULL)
+        return result_error(RESULT_CORRUPT);
     if (set->redemption_count == set->redemption_capacity) return result_error(RESULT_FULL);
     struct redemption *kept = &set->redemptions[set->redemption_count];
     *kept = *redemption;

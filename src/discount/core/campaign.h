@@ -1,0 +1,111 @@
+/* The pure core: campaigns, what their admins decide, and their funds. The whole folder knows no I/O, no clock, no randomness and no threads: time and
+ * ids are handed in, so that every store and the simulator decide alike. It includes base/ and itself. Each function checks everything first and then
+ * applies everything: a refusal changes nothing. Its own state is asserted before and after.
+ *
+ * Invariants, of each campaign: redeemed <= max_redemptions; positions are 1..redeemed; credited + failed <= redeemed; one redemption per
+ * user and per phone. The fund: claims are sent to Wallet only while fund_step_minor is 0, that is when it could pay for every place. */
+#pragma once
+
+#include "base/code.h"
+#include "base/id.h"
+#include "base/money.h"
+
+#define CAMPAIGN_NAME_CHARACTERS 128u
+#define CAMPAIGN_NAME_BYTES      (CAMPAIGN_NAME_CHARACTERS * 4u)
+
+enum campaign_state { CAMPAIGN_SCHEDULED, CAMPAIGN_ACTIVE, CAMPAIGN_PAUSED, CAMPAIGN_EXHAUSTED, CAMPAIGN_ENDED };
+enum fund_state { FUND_PENDING, FUND_OPEN, FUND_RELEASED };
+
+struct campaign {
+    uint32_t number; /* 1..: the order of creation; its place in the set is number - 1 */
+    struct id id;
+    struct code code;
+    struct money credit; /* of each place */
+    uint16_t name_size;
+    char name[CAMPAIGN_NAME_BYTES];
+    int64_t max_redemptions;
+    int64_t starts_at_us, ends_at_us; /* 0: none */
+    int64_t ended_at_us;              /* 0: not ended; final once set */
+    bool is_paused;
+    int64_t version;  /* grows with each change by an admin */
+    int64_t sequence; /* grows with everything that is written */
+    int64_t redeemed, credited, failed;
+    int64_t first_redeemed_at_us, last_redeemed_at_us, exhausted_at_us; /* 0: not yet */
+    int64_t created_at_us, updated_at_us;
+    /* The fund in Wallet: what it confirmed, and the one step (opening it, or a top-up) that waits for confirmation. */
+    int64_t fund_confirmed_minor;
+    int64_t fund_step_minor; /* 0: none waits */
+    int64_t fund_step_version;
+    bool fund_is_released;
+    bool is_new, is_changed; /* in this batch */
+};
+
+/* ---- states ---- */
+
+static inline struct text campaign_name(const struct campaign *campaign) { return (struct text){campaign->name, campaign->name_size}; }
+enum campaign_state campaign_state(const struct campaign *campaign, int64_t now_us);
+const char *campaign_state_name(enum campaign_state state);
+enum fund_state campaign_fund_state(const struct campaign *campaign);
+const char *fund_state_name(enum fund_state state);
+
+/* Whether the campaign's times and switches let anybody in; shared with the loops, which ask the published snapshot. */
+enum gate { GATE_OPEN, GATE_NOT_STARTED, GATE_PAUSED, GATE_ENDED };
+struct gate_times {
+    int64_t starts_at_us, ends_at_us, ended_at_us;
+    bool is_paused;
+};
+enum gate campaign_gate(struct gate_times times, int64_t now_us);
+struct gate_times campaign_times(const struct campaign *campaign);
+/* The first rule that it breaks by itself, as a constant phrase; NULL: none. Asked when it is loaded, when it is saved, and by each decision. */
+const char *campaign_fault(const struct campaign *campaign);
+
+/* ---- decisions of admins ---- */
+
+struct campaign_create {
+    struct id id;
+    struct code code;
+    struct money credit;
+    struct text name;
+    int64_t max_redemptions;
+    int64_t starts_at_us, ends_at_us;
+};
+
+enum campaign_verdict {
+    CAMPAIGN_DONE,
+    CAMPAIGN_UNCHANGED, /* it was so already */
+    CAMPAIGN_NOT_FOUND,
+    CAMPAIGN_CODE_TAKEN,
+    CAMPAIGN_TOO_MANY,
+    CAMPAIGN_VERSION_MISMATCH,
+    CAMPAIGN_STATE_CONFLICT, /* it has ended */
+    CAMPAIGN_STARTED,        /* starts_at can't move any more */
+    CAMPAIGN_LIMIT_TOO_LOW,  /* below what has been redeemed */
+    CAMPAIGN_LIMIT_TOO_HIGH, /* times the credit it passes MONEY_AMOUNT_MAX */
+    CAMPAIGN_END_NOT_FUTURE,
+    CAMPAIGN_END_NOT_AFTER_START,
+};
+
+struct campaign_set;
+enum campaign_verdict campaign_create(struct campaign_set *set, const struct campaign_create *create, int64_t now_us,
+                                      struct campaign **ret_campaign);
+
+struct campaign_patch {
+    int64_t version_expected; /* 0: any (If-Match: *) */
+    bool has_name, has_max_redemptions, has_starts_at, has_ends_at;
+    struct text name;
+    int64_t max_redemptions;
+    int64_t starts_at_us, ends_at_us; /* 0 takes the date away */
+};
+enum campaign_verdict campaign_patch(struct campaign *campaign, const struct campaign_patch *patch, int64_t now_us);
+enum campaign_verdict campaign_pause(struct campaign *campaign, int64_t now_us);
+enum campaign_verdict campaign_resume(struct campaign *campaign, int64_t now_us);
+enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us);
+
+/* ---- decisions of time and of Wallet ---- */
+
+/* ends_at has passed: makes it final, so that nothing can be claimed once the rest of the fund is given back. */
+enum campaign_verdict campaign_expire(struct campaign *campaign, int64_t now_us);
+/* The step with this version is on disk in Wallet. */
+enum campaign_verdict campaign_fund_confirm(struct campaign *campaign, int64_t step_version, int64_t now_us);
+/* The rest went back; only of an ended campaign without unsettled claims. */
+enum campaign_verdict campaign_fund_release(struct campaign *campaign, int64_t now_us);

@@ -1,0 +1,28 @@
+#include "discount/core/refusal.h"
+
+#include "base/check.h"
+
+/* The report's members stand in this order. */
+static const struct refusal_rule rules[REFUSAL_COUNT] = {
+    [REFUSED_SOLD_OUT] = {"sold_out", 410, "Sold out", "All places are taken.", true, true, true},
+    [REFUSED_ALREADY_REDEEMED] = {"already_redeemed", 200, "Already redeemed", "You have won already.", true, true, true},
+    [REFUSED_PHONE_ALREADY_REDEEMED] = {"phone_already_redeemed", 409, "Phone already redeemed",
+                                        "This phone number has won in this campaign for another user.", true, true, true},
+    [REFUSED_PHONE_MISMATCH] = {"phone_mismatch", 422, "Phone mismatch", "Your account has another phone number.", true, true, true},
+    [REFUSED_NOT_STARTED] = {"campaign_not_started", 409, "Campaign not started", "The campaign has not started.", false, true, true},
+    [REFUSED_PAUSED] = {"campaign_paused", 409, "Campaign paused", "The campaign is paused.", false, true, true},
+    [REFUSED_ENDED] = {"campaign_ended", 410, "Campaign ended", "The campaign is over.", true, true, true},
+    [REFUSED_CODE_NOT_FOUND] = {"code_not_found", 404, "Code not found", "There is no such code.", true, false, true},
+};
+
+const struct refusal_rule *refusal_rule(enum refusal refusal) {
+    CHECK(refusal > NOT_REFUSED && refusal < REFUSAL_COUNT);
+    return &rules[refusal];
+}
+
+enum refusal refusal_named(struct text code) {
+    for (enum refusal refusal = NOT_REFUSED + 1; refusal < REFUSAL_COUNT; refusal++) {
+        if (text_equal(text_of(rules[refusal].code), code)) return refusal;
+    }
+    return NOT_REFUSED;
+}

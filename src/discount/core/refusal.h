@@ -1,0 +1,32 @@
+/* Why nobody gets a place: one table, so that a refusal means the same wherever it is given. A new one is a row here, a fact and a line in
+ * redeem.c, and its code in api/discount.yaml. */
+#pragma once
+
+#include "base/text.h"
+
+enum refusal {
+    NOT_REFUSED,
+    REFUSED_SOLD_OUT,
+    REFUSED_ALREADY_REDEEMED, /* a winner's repeat: no problem, the answer is the same redemption again */
+    REFUSED_PHONE_ALREADY_REDEEMED,
+    REFUSED_PHONE_MISMATCH,
+    REFUSED_NOT_STARTED,
+    REFUSED_PAUSED,
+    REFUSED_ENDED,
+    REFUSED_CODE_NOT_FOUND,
+};
+#define REFUSAL_COUNT 9u /* with NOT_REFUSED */
+
+struct refusal_rule {
+    const char *code; /* of the problem; the report's member; the name under which it is counted on disk */
+    int status;
+    const char *title, *detail;
+    bool is_kept;             /* under an Idempotency-Key. "Not yet" is no definite refusal: the same request is to be decided anew */
+    bool is_counted;          /* per campaign, by the report */
+    bool is_answered_by_loop; /* from what is published, without the store */
+};
+
+/* Of any but NOT_REFUSED. */
+const struct refusal_rule *refusal_rule(enum refusal refusal);
+/* NOT_REFUSED: nothing is called so. */
+enum refusal refusal_named(struct text code);

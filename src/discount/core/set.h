@@ -1,0 +1,39 @@
+/* The working set of one batch: all campaigns (they are few, and stay between batches), and the redemptions that the batch names. Whoever loads must
+ * bring, for each redemption request, what there is under (campaign, user) and (campaign, phone): what is not in the set then does not exist. */
+#pragma once
+
+#include "base/map.h"
+#include "discount/core/campaign.h"
+#include "discount/core/redemption.h"
+
+#define CAMPAIGN_SET_REDEMPTIONS 8192u /* named by one batch, see LIMIT_STORE_BATCH_WEIGHT */
+#define REDEMPTION_WEIGHT        2u    /* rows that one redemption request may name; for struct store_operation */
+
+struct campaign_set {
+    struct campaign *campaigns; /* [capacity] */
+    size_t campaign_count, campaign_capacity;
+    struct redemption *redemptions; /* [redemption_capacity] */
+    size_t redemption_count, redemption_capacity;
+    struct map by_code, by_campaign_id, by_id, by_user, by_phone;
+};
+
+/* RESULT_FULL: no memory. */
+struct result campaign_set_init(struct campaign_set *set, size_t campaign_capacity, size_t redemption_capacity) MUST_CHECK;
+void campaign_set_free(struct campaign_set *set);
+/* Forgets the redemptions and the marks of what changed: the next batch begins. */
+void campaign_set_begin(struct campaign_set *set);
+/* Forgets everything, before the campaigns are loaded anew. */
+void campaign_set_clear(struct campaign_set *set);
+/* Loading, campaigns in the order of their numbers. RESULT_CORRUPT: a number is missing, a code or id stands there twice, or it breaks a rule
+ * of its own (campaign_fault). */
+struct result campaign_set_load(struct campaign_set *set, const struct campaign *campaign) MUST_CHECK;
+/* Loading a redemption that the batch names; naming it twice is fine. RESULT_FULL; RESULT_CORRUPT: its campaign is not there, has not given out its
+ * position, or it breaks a rule of its own (redemption_fault). */
+struct result campaign_set_load_redemption(struct campaign_set *set, const struct redemption *redemption) MUST_CHECK;
+
+struct campaign *campaign_by_code(const struct campaign_set *set, const struct code *code);
+struct campaign *campaign_by_id(const struct campaign_set *set, struct id id);
+struct campaign *campaign_by_number(const struct campaign_set *set, uint32_t number);
+struct redemption *redemption_by_id(const struct campaign_set *set, struct id id);
+struct redemption *redemption_by_user(const struct campaign_set *set, uint32_t campaign_number, struct id user_id);
+struct redemption *redemption_by_phone(const struct campaign_set *set, uint32_t campaign_number, const struct phone *phone);

@@ -1,0 +1,94 @@
+/* What becomes of a claim. */
+#include "discount/core/settlement.h"
+
+#include "base/limits.h"
+
+#include "set.h"
+
+static void test_settling_twice_changes_nothing(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 2);
+    struct redemption *redemption;
+    redemption = claim(set, 1, 1, NOW);
+    struct settlement credited = {.redemption_id = redemption->id,
+                                  .is_credited = true,
+                                  .transaction_id = make_id(9, 9),
+                                  .settled_at_us = NOW + 1};
+    assert_true(result_is_ok(campaign_settle(set, &credited, NOW)));
+    int64_t sequence = campaign->sequence;
+    assert_true(result_is_ok(campaign_settle(set, &credited, NOW)));
+    assert_int_equal(campaign->credited, 1);
+    assert_int_equal(campaign->sequence, sequence);
+    struct settlement failed = {.redemption_id = redemption->id, .failure = TEXT("account_frozen")};
+    assert_int_equal(campaign_settle(set, &failed, NOW).code, RESULT_CONFLICT);
+    assert_int_equal(redemption->status, REDEMPTION_CREDITED);
+    failed.redemption_id = make_id(7, 7);
+    assert_int_equal(campaign_settle(set, &failed, NOW).code, RESULT_NOT_FOUND);
+}
+
+/* A failed redemption keeps its place: nobody else gets it, and its user does not get another. */
+static void test_a_failure_keeps_its_place(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 1);
+    struct redemption *redemption;
+    redemption = claim(set, 1, 1, NOW);
+    struct settlement failed = {.redemption_id = redemption->id, .failure = TEXT("user_not_found")};
+    assert_true(result_is_ok(campaign_settle(set, &failed, NOW)));
+    assert_int_equal(campaign->failed, 1);
+    be_refused(set, 2, 2, NOW, REFUSED_SOLD_OUT);
+    be_refused(set, 1, 1, NOW, REFUSED_ALREADY_REDEEMED);
+    assert_int_equal(redemption->status, REDEMPTION_FAILED);
+}
+
+static void test_a_broken_redemption_is_told(void **state) {
+    struct campaign_set *set = *state;
+    make_campaign(set, "GIFT", 2);
+    const struct redemption claimed = *claim(set, 1, 1, NOW);
+    struct redemption credited = claimed, failed = claimed, bad;
+    credited.status = REDEMPTION_CREDITED;
+    credited.settled_at_us = NOW;
+    credited.transaction_id = make_id(9, 9);
+    failed.status = REDEMPTION_FAILED;
+    failed.settled_at_us = NOW;
+    failed.failure_size = 3;
+    assert_null(redemption_fault(&claimed));
+    assert_null(redemption_fault(&credited));
+    assert_null(redemption_fault(&failed));
+#define BREAK(good, member, value) \
+    bad = good;                    \
+    bad.member = value;            \
+    if (redemption_fault(&bad) == NULL) fail_msg("%s = %s is no fault", #member, #value)
+    BREAK(claimed, id, (struct id){{0}});
+    BREAK(claimed, campaign_number, 0);
+    BREAK(claimed, position, 0);
+    BREAK(claimed, position, LIMIT_CAMPAIGN_PLACES + 1);
+    BREAK(claimed, phone.size, 0);
+    BREAK(claimed, user_id, (struct id){{0}});
+    BREAK(claimed, settled_at_us, NOW);
+    BREAK(claimed, transaction_id, make_id(9, 9));
+    BREAK(claimed, failure_size, 1);
+    BREAK(credited, settled_at_us, 0);
+    BREAK(credited, transaction_id, (struct id){{0}});
+    BREAK(failed, failure_size, 0);
+#undef BREAK
+    /* and the set takes neither it nor one whose place was never given out */
+    campaign_set_begin(set);
+    bad = claimed;
+    bad.position = 2;
+    assert_int_equal(campaign_set_load_redemption(set, &bad).code, RESULT_CORRUPT);
+    bad.campaign_number = 2;
+    assert_int_equal(campaign_set_load_redemption(set, &bad).code, RESULT_CORRUPT);
+    bad = claimed;
+    bad.phone.size = 0;
+    assert_int_equal(campaign_set_load_redemption(set, &bad).code, RESULT_CORRUPT);
+    assert_int_equal(campaign_set_load_redemption(set, &claimed).code, RESULT_OK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_settling_twice_changes_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_failure_keeps_its_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_broken_redemption_is_told, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
