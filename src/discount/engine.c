@@ -335,11 +335,12 @@ static struct result engine_save(void *self) {
     return engine->now_us - engine->saved_us < CLOCK_SECOND_US ? result_ok() : save_housekeeping(engine);
 }
 
-static struct result engine_commit(void *self) {
+static enum commit_end engine_commit(void *self, struct result *ret_reason) {
     struct engine *engine = self;
-    TRY(engine->rows.commit(engine->rows.self));
+    *ret_reason = engine->rows.commit(engine->rows.self);
+    if (!result_is_ok(*ret_reason)) return NOT_COMMITTED;
     end_refusals(engine, true);
-    return result_ok();
+    return COMMITTED;
 }
 
 static void engine_rollback(void *self) {
@@ -414,11 +415,12 @@ struct result engine_flush(struct engine *engine) {
     return outcome;
 }
 
-static void engine_idle(void *self, bool is_busy) {
+static enum commit_end engine_idle(void *self, bool is_busy) {
     struct engine *engine = self;
     struct result flushed = is_busy ? result_ok() : engine_flush(engine); /* a batch is coming, which takes it along */
     if (!result_is_ok(flushed)) LOG(LOG_WARN, "counters_not_saved", LOG_STRING("reason", result_name(flushed)));
     engine->rows.tidy(engine->rows.self, is_busy);
+    return COMMITTED;
 }
 
 struct store_engine engine_interface(struct engine *engine) {

@@ -16,9 +16,11 @@ struct service {
     const struct clock *clock;
     struct access *access;
     struct store *store;
-    struct batch_commits commits;  /* counted by the store's connection, followed by the loops' readers */
-    struct text jwks;              /* of its own key ring, rendered once at start */
-    const struct asset *documents; /* its OpenAPI documents: wallet_assets, discount_assets */
+    struct readers *readers;
+    uint8_t idempotency_secret[CRYPTO_HASH_BYTES]; /* keys the fingerprints of requests */
+    struct batch_commits commits;                  /* counted by the store's connection, followed by the loops' readers */
+    struct text jwks;                              /* of its own key ring, rendered once at start */
+    const struct asset *documents;                 /* its OpenAPI documents: wallet_assets, discount_assets */
 };
 
 static inline struct service *service_of(struct exchange *exchange) { return exchange->self; }

@@ -12,7 +12,11 @@
  *                                                     └────┘ └───────────────────┼──────────────────────────────────────┘
  *                                                                                ▼
  *                                                                            ROLLBACK ─▶ DONE with the error   (disk, memory, time; or one alone)
- *                                                                                    └─▶ TRY each alone        (a bad row among several)
+ *                                                                                    ├─▶ TRY each alone        (a bad row among several)
+ *                                                                                    └─▶ TRY once more         (the connection was lost before COMMIT)
+ *
+ *   commit ─▶ COMMIT_DOUBTFUL ─▶ SETTLE with pauses until it is known ─▶ PUBLISH or ROLLBACK; stopping, and for SETTLE_STOPPING_US: DONE with TIMEOUT
+ *   commit, idle ─▶ COMMIT_FENCED ─▶ another process is the writer: nothing is tried any more, whatever comes is DONE with UNAVAILABLE
  *
  * After TRY failed for the disk the store is unwritable, with a reason. It stays so until the engine's probe, a small durable write, succeeds:
  * 100 ms after the failure, then with doubled pauses up to 1 s. Meanwhile each batch is tried all the same, and one that succeeds makes
@@ -36,6 +40,10 @@
 #define PROBE_PAUSE_MIN_US (CLOCK_SECOND_US / 10)
 #define PROBE_PAUSE_MAX_US CLOCK_SECOND_US
 
+#define SETTLE_PAUSE_MIN_US (CLOCK_SECOND_US / 100)
+#define SETTLE_PAUSE_MAX_US CLOCK_SECOND_US
+#define SETTLE_STOPPING_US  (10 * CLOCK_SECOND_US) /* so long a stopping store still asks what became of its last commit */
+
 #define ADMITTED_STOPPING      (UINT64_C(1) << 63)
 #define ADMITTED_INTERNAL_ONE  (UINT64_C(1) << 32)
 #define ADMITTED_INTERNAL_MASK (UINT64_C(0x7fffffff) << 32)
@@ -47,6 +55,8 @@ struct store {
     uint32_t queue_limit;
     int64_t idle_interval_us;
     struct store_meter *meter;
+    void (*fenced)(void *context);
+    void *fenced_context;
 
     struct queue queue;
     struct waker waker;
@@ -61,6 +71,7 @@ struct store {
     struct queue_link *rest; /* taken from the queue, first in line */
     struct store_operation *batch[LIMIT_STORE_BATCH];
     size_t batch_count;
+    bool is_fenced;
     int64_t idle_due_us; /* monotonic, like the next three */
     int64_t probe_due_us;
     int64_t probe_last_us;
@@ -80,6 +91,8 @@ struct result store_create(const struct store_engine *engine, const struct store
     }
     store->engine = *engine;
     store->clock = options->clock;
+    store->fenced = options->fenced;
+    store->fenced_context = options->fenced_context;
     store->queue_limit = options->queue_limit == 0 ? LIMIT_STORE_QUEUE : options->queue_limit;
     store->idle_interval_us = options->idle_interval_us == 0 ? CLOCK_SECOND_US : options->idle_interval_us;
     store->idle_due_us = clock_monotonic_us(store->clock) + store->idle_interval_us;
@@ -141,15 +154,20 @@ bool store_is_writable(const struct store *store, const char **ret_reason) {
     return reason == NULL;
 }
 
+bool store_is_stopping(const struct store *store) {
+    return (atomic_load_explicit(&store->admitted, memory_order_acquire) & ADMITTED_STOPPING) != 0;
+}
+
 int64_t store_now_us(const struct store *store) { return atomic_load_explicit(&store->now_us, memory_order_acquire); }
 
 /* ---- whether the disk takes writes ---- */
 
 static void mark_unwritable(struct store *store, struct result failure) {
-    const char *reason = failure.code == RESULT_FULL          ? "The disk is full."
-                         : failure.code == RESULT_UNAVAILABLE ? "The database is locked by another process."
-                         : failure.code == RESULT_TIMEOUT     ? "The database does not answer in time."
-                                                              : "The disk reports errors.";
+    const char *reason = failure.code == RESULT_FULL ? "The disk is full."
+                         : failure.code == RESULT_UNAVAILABLE
+                             ? "The database is locked by another process, or its server is not to be reached."
+                         : failure.code == RESULT_TIMEOUT ? "The database does not answer in time."
+                                                          : "The disk reports errors.";
     const char *before = atomic_exchange_explicit(&store->reason, reason, memory_order_acq_rel);
     metric_set(&store->meter->writable, 0);
     if (before != NULL) return;
@@ -172,8 +190,17 @@ static void note_success(struct store *store) {
     if (store->probe_due_us > earliest_us) store->probe_due_us = earliest_us;
 }
 
+static void note_fenced(struct store *store) {
+    if (store->is_fenced) return;
+    store->is_fenced = true;
+    atomic_store_explicit(&store->reason, "Another process is the writer of this database now.", memory_order_release);
+    metric_set(&store->meter->writable, 0);
+    LOG(LOG_ERROR, "store_fenced", LOG_STRING("reason", "another process has taken over: this one writes nothing any more, and ends"));
+    if (store->fenced != NULL) store->fenced(store->fenced_context);
+}
+
 static void probe_when_due(struct store *store) {
-    if (store_is_writable(store, NULL)) return;
+    if (store_is_writable(store, NULL) || store->is_fenced) return;
     int64_t now_us = clock_monotonic_us(store->clock);
     if (now_us < store->probe_due_us) return;
     struct result outcome = store->engine.probe == NULL ? result_ok() : store->engine.probe(store->engine.self);
@@ -189,8 +216,9 @@ static void probe_when_due(struct store *store) {
 }
 
 static void idle_when_due(struct store *store) {
-    if (store->engine.idle == NULL || clock_monotonic_us(store->clock) < store->idle_due_us) return;
-    store->engine.idle(store->engine.self, store->rest != NULL || queue_count(&store->queue) > 0);
+    if (store->engine.idle == NULL || store->is_fenced || clock_monotonic_us(store->clock) < store->idle_due_us) return;
+    bool is_busy = store->rest != NULL || queue_count(&store->queue) > 0;
+    if (store->engine.idle(store->engine.self, is_busy) == COMMIT_FENCED) note_fenced(store);
     store->idle_due_us = clock_monotonic_us(store->clock) + store->idle_interval_us;
 }
 
@@ -235,18 +263,53 @@ static void finish(struct store_operation *const *operations, size_t count, stru
     for (size_t i = 0; i < count; i++) operations[i]->done(operations[i], outcome);
 }
 
-static struct result attempt(struct store *store, struct store_operation *const *operations, size_t count) {
+/* Asks what became of a commit until it is known, or until a stopping store has asked for long enough. */
+static enum commit_end settle(struct store *store) {
+    int64_t pause_us = SETTLE_PAUSE_MIN_US, stopping_us = 0;
+    LOG(LOG_WARN, "commit_doubtful", LOG_STRING("reason", "the server did not say whether it committed"));
+    for (;;) {
+        enum commit_end end = store->engine.settle(store->engine.self);
+        if (end != COMMIT_DOUBTFUL) {
+            LOG(LOG_INFO, "commit_settled", LOG_STRING("end", end == COMMITTED ? "committed" : "not committed"));
+            return end;
+        }
+        int64_t now_us = clock_monotonic_us(store->clock);
+        if (store_is_stopping(store) && stopping_us == 0) stopping_us = now_us;
+        if (stopping_us != 0 && now_us - stopping_us >= SETTLE_STOPPING_US) return end;
+        waker_clear(&store->waker);
+        waker_wait(&store->waker, pause_us);
+        pause_us = 2 * pause_us > SETTLE_PAUSE_MAX_US ? SETTLE_PAUSE_MAX_US : 2 * pause_us;
+    }
+}
+
+static struct result commit(struct store *store) {
+    struct result reason = result_ok();
+    int64_t before_us = clock_monotonic_us(store->clock);
+    enum commit_end end = store->engine.commit(store->engine.self, &reason);
+    if (end == COMMIT_DOUBTFUL) end = settle(store);
+    metric_observe(&store->meter->commit_time, clock_monotonic_us(store->clock) - before_us);
+    switch (end) {
+    case COMMITTED: return result_ok();
+    case NOT_COMMITTED: return result_is_ok(reason) ? result_error(RESULT_UNAVAILABLE) : reason;
+    case COMMIT_FENCED: note_fenced(store); return result_error(RESULT_UNAVAILABLE);
+    case COMMIT_DOUBTFUL: return result_error(RESULT_TIMEOUT);
+    }
+    return result_error(RESULT_TIMEOUT);
+}
+
+/* *ret_was_open: the transaction was begun, so that a lost connection may have been an old one. */
+static struct result attempt(struct store *store, struct store_operation *const *operations, size_t count, bool *ret_was_open) {
     const struct store_engine *engine = &store->engine;
+    *ret_was_open = false;
+    if (store->is_fenced) return result_error(RESULT_UNAVAILABLE);
     TRY(engine->begin(engine->self));
+    *ret_was_open = true;
     TRY(engine->load(engine->self, operations, count));
     engine->decide(engine->self, operations, count, advance_time(store));
     TRY(engine->save(engine->self));
     if (PLANTED(REPLY_BEFORE_COMMIT)) finish(operations, count, result_ok());
     if (PLANTED(PUBLISH_BEFORE_COMMIT)) engine->publish(engine->self);
-    int64_t before_us = clock_monotonic_us(store->clock);
-    struct result committed = engine->commit(engine->self);
-    metric_observe(&store->meter->commit_time, clock_monotonic_us(store->clock) - before_us);
-    return committed;
+    return commit(store);
 }
 
 /* Whether the failure says something about the disk, the memory or another process, and not about one of the operations. */
@@ -268,7 +331,12 @@ static bool concerns_all(struct result failure) {
 
 /* Tries these as one transaction and publishes; after a failure nothing of them is left anywhere. */
 static struct result attempt_and_publish(struct store *store, struct store_operation *const *operations, size_t count) {
-    struct result outcome = attempt(store, operations, count);
+    bool was_open = false;
+    struct result outcome = attempt(store, operations, count, &was_open);
+    if (outcome.code == RESULT_UNAVAILABLE && was_open && !store->is_fenced) {
+        store->engine.rollback(store->engine.self);
+        outcome = attempt(store, operations, count, &was_open);
+    }
     if (result_is_ok(outcome)) {
         store->engine.publish(store->engine.self);
         note_success(store);
@@ -276,7 +344,7 @@ static struct result attempt_and_publish(struct store *store, struct store_opera
     }
     store->engine.rollback(store->engine.self);
     metric_add(&store->meter->failures[outcome.code], 1);
-    if (concerns_all(outcome)) mark_unwritable(store, outcome);
+    if (concerns_all(outcome) && !store->is_fenced) mark_unwritable(store, outcome);
     return outcome;
 }
 

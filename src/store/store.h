@@ -7,7 +7,9 @@
  * Invariants: an operation is decided in the order of its push, after everything pushed before it; done(OK) is called only after the commit
  * that holds its effect; snapshots are published after the commit and before any done of the batch; after a failure nothing of the batch is
  * in the database nor in the working set. A batch is what waits, at most LIMIT_STORE_BATCH: a lone request never waits for company.
- * A batch that fails for another reason than disk or memory is run again one operation at a time, so that one bad row refuses one request. */
+ * A batch that fails for another reason than disk or memory is run again one operation at a time, so that one bad row refuses one request. One whose
+ * connection to a server was lost before its commit is run again as it is. A commit that was not answered is doubtful: nobody is answered, and nothing else
+ * is begun, before it is known what became of it. */
 #pragma once
 
 #include <stddef.h>
@@ -15,13 +17,14 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/queue.h"
+#include "store/batch.h"
 
 struct store_operation {
     struct queue_link link;
     uint32_t kind;   /* the service's own enum */
     uint32_t weight; /* about how many rows it writes: 0 counts as 1; a batch ends before LIMIT_STORE_BATCH_WEIGHT */
-    /* On the store thread, after the commit (OK), or after the failure: FULL (disk), IO, CORRUPT, UNAVAILABLE (stopping). Gives the
-     * operation away: the store does not touch it afterwards. */
+    /* On the store thread, after the commit (OK), or after the failure: FULL (disk), IO, CORRUPT, UNAVAILABLE (stopping, or no server), TIMEOUT: it is
+     * not known whether it was committed. Gives the operation away: the store does not touch it afterwards. */
     void (*done)(struct store_operation *operation, struct result outcome);
     int64_t submitted_monotonic_us; /* set by the store at the submission, as is the next */
     bool is_internal;
@@ -34,12 +37,14 @@ struct store_engine {
     struct result (*load)(void *self, struct store_operation *const *operations, size_t count);
     void (*decide)(void *self, struct store_operation *const *operations, size_t count, int64_t now_us);
     struct result (*save)(void *self);
-    struct result (*commit)(void *self);
-    void (*rollback)(void *self); /* also forgets the working set */
+    enum commit_end (*commit)(void *self, struct result *ret_reason); /* why not, when it is not COMMITTED */
+    enum commit_end (*settle)(void *self);                            /* after COMMIT_DOUBTFUL; NULL: never doubtful */
+    void (*rollback)(void *self);                                     /* also forgets the working set */
     void (*publish)(void *self);
     struct result (*probe)(void *self); /* a small durable write, to see whether a failed disk is back; NULL: never fails */
-    /* Between two batches: checkpoint, expire; may be NULL. `is_busy`: operations wait, and what can wait longer than they should. */
-    void (*idle)(void *self, bool is_busy);
+    /* Between two batches: checkpoint, expire; may be NULL. `is_busy`: operations wait, and what can wait longer than they should. COMMIT_FENCED, else
+     * COMMITTED. */
+    enum commit_end (*idle)(void *self, bool is_busy);
 };
 
 struct store;
@@ -49,6 +54,9 @@ struct store_options {
     const struct clock *clock;
     uint32_t queue_limit;     /* 0: LIMIT_STORE_QUEUE */
     int64_t idle_interval_us; /* how often idle is called, also between the batches of a constant load; 0: 1 s */
+    /* Once, on the store thread: another process is the writer now, and this one never writes again. May be NULL. */
+    void (*fenced)(void *context);
+    void *fenced_context;
 };
 
 /* Copies engine and options; the clock must outlive the store. RESULT_FULL: no memory, no descriptor. */
@@ -66,4 +74,5 @@ bool store_run_batch(struct store *store);
 
 /* Any thread: whether the last write reached the disk; `ret_reason` (may be NULL) is a constant sentence when not. */
 bool store_is_writable(const struct store *store, const char **ret_reason);
-int64_t store_now_us(const struct store *store); /* time handed to the last decide: never goes back */
+bool store_is_stopping(const struct store *store); /* any thread */
+int64_t store_now_us(const struct store *store);   /* time handed to the last decide: never goes back */

@@ -296,9 +296,10 @@ static struct result begin(void *self) {
     return engine->rows.begin(engine->rows.self);
 }
 
-static struct result commit(void *self) {
+static enum commit_end commit(void *self, struct result *ret_reason) {
     struct engine *engine = self;
-    return engine->rows.commit(engine->rows.self);
+    *ret_reason = engine->rows.commit(engine->rows.self);
+    return result_is_ok(*ret_reason) ? COMMITTED : NOT_COMMITTED;
 }
 
 static void rollback(void *self) {
@@ -325,10 +326,11 @@ static struct result probe(void *self) {
     return engine->rows.probe(engine->rows.self);
 }
 
-static void idle(void *self, bool is_busy) {
+static enum commit_end idle(void *self, bool is_busy) {
     struct engine *engine = self;
     forget(engine); /* a big batch's memory is not kept over a quiet night */
     engine->rows.idle(engine->rows.self, clock_now_us(engine->options.clock), is_busy);
+    return COMMITTED;
 }
 
 struct result engine_create(const struct engine_options *options, struct engine **ret_engine) {

@@ -5,6 +5,7 @@
  *
  * A commit is never doubtful here: SQLite has written it, or rolls it back at the next opening. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -12,6 +13,7 @@
 #include "store/sqlite/connection.h"
 
 #define CHECKPOINT_PAGES_QUIET 1000u
+#define SQL_BYTES_MAX          4096u
 #define STATEMENTS_MAX         256u /* a power of two, and twice what a service asks at least */
 
 struct prepared {
@@ -34,13 +36,22 @@ static struct sqlite_batch *own(struct batch *batch) { return (struct sqlite_bat
 
 /* ---- statements ---- */
 
+/* To SQLite $2 is a name, and the first name that comes is parameter 1; ?2 is parameter 2. The text is a constant of ours, without quotes around a $. */
+static void number_parameters(const char *sql, char text[SQL_BYTES_MAX]) {
+    size_t size = strlen(sql);
+    CHECK(size < SQL_BYTES_MAX);
+    for (size_t i = 0; i <= size; i++) text[i] = sql[i] == '$' ? '?' : sql[i];
+}
+
 static struct result prepare(struct sqlite_batch *self, const struct question *question, struct statement **ret_statement) {
     size_t slot = (size_t)(((uintptr_t)question >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> 40) % STATEMENTS_MAX;
     while (self->prepared[slot].question != NULL && self->prepared[slot].question != question) slot = (slot + 1) % STATEMENTS_MAX;
     struct prepared *prepared = &self->prepared[slot];
     if (prepared->question == NULL) {
         CHECK(self->prepared_count < STATEMENTS_MAX / 2);
-        TRY(statement_prepare(self->database, question->sql, &prepared->statement));
+        char text[SQL_BYTES_MAX];
+        number_parameters(question->sql, text);
+        TRY(statement_prepare(self->database, text, &prepared->statement));
         prepared->question = question;
         self->prepared_count++;
     }

@@ -57,7 +57,8 @@ static void run_batch(struct side *side, struct discount_operation **operations,
         engine->rollback(engine->self);
         return;
     }
-    assert_true(result_is_ok(engine->commit(engine->self)));
+    struct result reason;
+    assert_int_equal(engine->commit(engine->self, &reason), COMMITTED);
     engine->publish(engine->self);
 }
 

@@ -104,6 +104,20 @@ static void one_run_sees_one_state(void **state) {
     assert_int_equal(read_all(pair->reader).count, 3);
 }
 
+/* To SQLite a $2 would be a name, numbered by its first place in the text. */
+static void parameters_are_counted_by_their_number(void **state) {
+    struct pair *pair = *state;
+    static const struct question between = {.name = "some things",
+                                            .sql =
+                                                "SELECT number, name, body FROM things WHERE number <= $2 AND number >= $1 ORDER BY number",
+                                            .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
+    struct seen seen = {0};
+    write_things(pair->writer, 0, 9);
+    batch_ask(pair->reader, &between, (struct value[]){value_integer(3), value_integer(6)}, see, &seen);
+    assert_int_equal(batch_run(pair->reader).code, RESULT_OK);
+    assert_string_equal(seen.names, "thing 3;thing 4;thing 5;thing 6;");
+}
+
 static void each_asker_gets_its_own_rows(void **state) {
     struct pair *pair = *state;
     struct seen seen[6] = {0};
@@ -205,6 +219,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_committed_is_read_by_the_next_run, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(one_run_sees_one_state, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(parameters_are_counted_by_their_number, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(each_asker_gets_its_own_rows, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(the_writer_sees_what_it_did, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(a_write_that_misses_its_row_ends_the_commit, open_pair, close_pair),

@@ -1,0 +1,135 @@
+#include "service/operation.h"
+
+#include "service/service.h"
+
+#define ANSWER_BYTES_MIN (4u * 1024) /* of a problem with many faults */
+
+void storage_refuse(struct exchange *exchange, struct result failure) {
+    if (failure.code == RESULT_UNAVAILABLE && store_is_stopping(service_of(exchange)->store)) {
+        problem_reply(exchange, &problem_shutting_down, "The service is stopping. Nothing was done.");
+    } else if (failure.code == RESULT_TIMEOUT) {
+        problem_reply(exchange, &problem_storage_unavailable,
+                      "The storage did not say whether it was done. Ask again, with the same Idempotency-Key.");
+    } else {
+        problem_reply(exchange, &problem_storage_unavailable, "The storage does not answer. Nothing was done.");
+    }
+}
+
+/* ---- beginning ---- */
+
+void *operation_begin(struct exchange *exchange, const struct action *action, size_t size) {
+    CHECK(size >= sizeof(struct operation));
+    struct operation *operation = arena_take_zeroed(&exchange->arena, size);
+    if (operation == NULL) {
+        problem_reply(exchange, &problem_overloaded, "The request needs more memory than one request may take.");
+        return NULL;
+    }
+    operation->action = action;
+    operation->store.weight = action->weight;
+    operation->answer_bytes = action->answer_bytes;
+    operation->exchange = exchange;
+    operation->arena = &exchange->arena;
+    exchange->operation = operation;
+    return operation;
+}
+
+void operation_read_key(struct operation *operation, const struct json_value *body) {
+    idempotency_read(operation->exchange, body, service_of(operation->exchange)->idempotency_secret, &operation->idempotency);
+}
+
+/* ---- sending ---- */
+
+static void reply_answer(struct exchange *exchange, const struct answer *answer) {
+    if (answer->location.size > 0) reply_header(exchange, "Location", answer->location);
+    if (answer->etag.size > 0) reply_header(exchange, "ETag", answer->etag);
+    if (answer->retry_after.size > 0) reply_header(exchange, "Retry-After", answer->retry_after);
+    if (answer->status == 204) {
+        reply_empty(exchange, 204);
+    } else {
+        reply_set(exchange, answer->status, answer->content_type, answer->body);
+    }
+}
+
+void operation_send(struct operation *operation) {
+    struct exchange *exchange = operation->exchange;
+    if (operation->fate == FATE_DECIDED && operation->answer.status == 0) operation->action->render(operation);
+    switch (operation->fate) {
+    case FATE_DECIDED: reply_answer(exchange, &operation->answer); break;
+    case FATE_REPLAYED: idempotency_replay(exchange, &operation->kept); break;
+    case FATE_KEY_REUSED: idempotency_refuse(exchange, &operation->kept, &operation->idempotency); break;
+    case FATE_OVERLOADED: problem_reply(exchange, &problem_overloaded, "The answer needs more memory than one request may take."); break;
+    case FATE_WAITING: CHECK(operation->fate != FATE_WAITING); /* who took it over decides it again first */
+    }
+    exchange_finish(exchange);
+}
+
+static void send_on_loop(struct exchange *exchange) {
+    struct operation *operation = exchange->operation;
+    if (operation->action->send != NULL) {
+        operation->action->send(operation);
+    } else {
+        operation_send(operation);
+    }
+}
+
+void operation_return(struct operation *operation) { exchange_continue(operation->exchange, send_on_loop); }
+
+/* ---- to the store and back ---- */
+
+static void done(struct store_operation *store, struct result outcome) {
+    struct operation *operation = operation_of(store);
+    if (!result_is_ok(outcome)) {
+        storage_refuse(operation->exchange, outcome);
+        exchange_finish(operation->exchange);
+    } else if (operation->action->committed != NULL) {
+        operation->action->committed(operation);
+    } else {
+        operation_return(operation);
+    }
+}
+
+static bool has_room_for_answer(const struct operation *operation) {
+    size_t needed = operation->answer_bytes + ANSWER_BYTES_MIN;
+    return operation->arena->limit_bytes - operation->arena->used_bytes >= needed;
+}
+
+void operation_submit(struct operation *operation) {
+    struct exchange *exchange = operation->exchange;
+    if (!has_room_for_answer(operation)) {
+        problem_reply(exchange, &problem_overloaded, "The request needs more memory than one request may take.");
+        exchange_finish(exchange);
+        return;
+    }
+    operation->store.done = done;
+    struct result submitted = store_submit(service_of(exchange)->store, &operation->store);
+    if (result_is_ok(submitted)) return; /* it is the store's now */
+    if (submitted.code == RESULT_FULL) {
+        problem_reply(exchange, &problem_overloaded, "A queue is full. Nothing was done.");
+    } else {
+        storage_refuse(exchange, submitted);
+    }
+    exchange_finish(exchange);
+}
+
+/* ---- rendering ---- */
+
+void operation_overflow(struct operation *operation) {
+    operation->fate = FATE_OVERLOADED;
+    operation->answer = (struct answer){0};
+}
+
+void operation_answer(struct operation *operation, int status, const char *content_type, const struct buffer *buffer) {
+    operation->answer.status = status;
+    operation->answer.content_type = content_type;
+    operation->answer.body = buffer_text(buffer);
+    if (buffer->failed) operation_overflow(operation);
+}
+
+void operation_answer_problem(struct operation *operation, const struct problem *problem, struct text members, const struct faults *faults,
+                              const char *detail) {
+    struct text request_id = {0};
+    if (operation->exchange != NULL) request_id = operation->exchange->request_id;
+    struct text body = problem_document(operation->arena, problem, request_id, members, faults, detail);
+    operation->answer = (struct answer){.status = problem->status, .content_type = "application/problem+json", .body = body};
+    if (body.data == NULL) operation_overflow(operation);
+}

@@ -1,0 +1,61 @@
+#include "service/request.h"
+
+#include "http/query.h"
+#include "http/route.h"
+
+void request_close_body(struct json_document **document) { json_close(*document); }
+
+void request_refuse_memory(struct exchange *exchange) {
+    problem_reply(exchange, &problem_overloaded, "The request needs more memory than one request may take.");
+}
+
+const struct json_value *request_open_body(struct exchange *exchange, struct faults *faults, struct json_document **ret_document) {
+    faults_init(faults, &exchange->arena);
+    route_check_headers(exchange, faults);
+    struct result opened = json_open_faulty(&exchange->arena, exchange->body, faults, ret_document);
+    if (!result_is_ok(opened)) {
+        if (opened.code == RESULT_FULL) {
+            request_refuse_memory(exchange);
+        } else {
+            problem_reply(exchange, &problem_malformed_json, "The body is not JSON.");
+        }
+        return NULL;
+    }
+    const struct json_value *root = json_root(*ret_document);
+    if (json_is_object(root)) return root;
+    faults_add(faults, "", "wrong_type", "the body must be an object");
+    problem_reply_faults(exchange, &problem_validation_failed, faults);
+    return NULL;
+}
+
+bool request_refuse_faults(struct exchange *exchange, const struct faults *faults) {
+    if (!faults_any(faults)) return false;
+    problem_reply_faults(exchange, &problem_validation_failed, faults);
+    return true;
+}
+
+bool request_has_no_query(struct exchange *exchange) {
+    if (exchange->query_count == 0) return true;
+    struct faults faults;
+    faults_init(&faults, &exchange->arena);
+    query_read(exchange, NULL, 0, &faults);
+    return !request_refuse_faults(exchange, &faults);
+}
+
+void reply_buffer(struct exchange *exchange, int status, const char *content_type, const struct buffer *buffer) {
+    if (buffer->failed) {
+        problem_reply(exchange, &problem_overloaded, "The answer needs more memory than one request may take.");
+    } else {
+        reply_set(exchange, status, content_type, buffer_text(buffer));
+    }
+}
+
+void reply_page(struct exchange *exchange, struct json_writer *writer, char list, bool has_more, const int64_t words[PAGE_CURSOR_WORDS]) {
+    if (has_more) {
+        json_text_member(writer, "next_cursor", page_cursor(&exchange->arena, list, words));
+    } else {
+        json_null_member(writer, "next_cursor");
+    }
+    json_end_object(writer);
+    reply_buffer(exchange, 200, "application/json", writer->buffer);
+}
