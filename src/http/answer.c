@@ -169,6 +169,7 @@ static struct text make_head(const struct connection *connection) {
 
 static struct text without(struct text text, size_t *size) {
     size_t step = *size < text.size ? *size : text.size;
+    if (step == 0) return text; /* an empty one may be NULL, to which nothing can be added */
     *size -= step;
     return (struct text){text.data + step, text.size - step};
 }

@@ -90,6 +90,8 @@ static void nothing_longer_than_a_token(void **state) {
     assert_ok(base64url_decode((struct text){text, LIMIT_TOKEN_BYTES}, bytes, &size));
     assert_int_equal(size, BASE64URL_ROOM_BYTES(LIMIT_TOKEN_BYTES));
     assert_result(base64url_decode((struct text){text, LIMIT_TOKEN_BYTES + 4}, bytes, &size), RESULT_INVALID);
+    assert_ok(base64url_decode((struct text){NULL, 0}, bytes, &size));
+    assert_int_equal(size, 0);
     free(text);
     free(bytes);
 }

@@ -45,6 +45,7 @@ static void base64url(void **state) {
         assert_memory_equal(back, bytes, size);
         if (size > 0) assert_result(crypto_base64url_decode((struct text){text, text_size}, back, size - 1, &back_size), RESULT_INVALID);
     }
+    crypto_base64url(NULL, 0, text);
     crypto_base64url("\xFB\xEF\xFF", 3, text);
     assert_memory_equal(text, "--__", 4);
     static const char *const bad[] = {"A", "AB=", "AA==", "A+/A", "AA A", "AA\n", "AB", "A!", "\xC3\xA9"};

@@ -136,9 +136,31 @@ static void folding_respects_its_bounds(void **state) {
     assert_int_equal(size, 3);
 }
 
+/* Nothing is added to NULL, not even zero: clang's sanitizer sees it. */
+static void an_empty_text_may_have_no_data(void **state) {
+    (void)state;
+    const struct text empty = {NULL, 0};
+    char buffer[4];
+    size_t count = 1, offset = 0;
+    uint32_t character;
+    uint64_t value;
+    assert_true(text_starts_with(TEXT("a"), empty) && text_starts_with(empty, empty));
+    assert_true(text_equal_ignoring_case(empty, TEXT("")));
+    assert_true(text_is_printable_ascii(empty));
+    assert_false(text_is_name(empty));
+    assert_ok(text_count_characters(empty, &count));
+    assert_int_equal(count, 0);
+    assert_result(text_next_character(empty, &offset, &character), RESULT_INVALID);
+    assert_int_equal(text_cut(empty, 8).size, 0);
+    assert_result(text_parse_unsigned(empty, 9, &value), RESULT_INVALID);
+    assert_ok(text_fold(empty, (struct text_folding){.upper = true}, buffer, sizeof buffer, &count));
+    assert_int_equal(count, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comparing),
+        cmocka_unit_test(an_empty_text_may_have_no_data),
         cmocka_unit_test(printable_ascii),
         cmocka_unit_test(names),
         cmocka_unit_test(counting_characters),

@@ -68,6 +68,7 @@ static void structure_is_strict(void **state) {
         "<null>~/**/1~1//~#~[1,/**/2]~\xEF\xBB\xBF{}~\xFF\xFE{~\xA0~\f[]~[\v1]~\u2060[]~[\xC2\xA0"
         "1]~\xE5";
     assert_all(texts, MALFORMED);
+    assert_int_equal(judge((struct text){NULL, 0}), MALFORMED);
 }
 
 static void names_of_values_are_strict(void **state) {
