@@ -96,8 +96,7 @@ static void begin(struct unit_loop *loop, struct arrived *arrived) {
     if (request_end(&head, true, &loop->ids, clock_now_us(clock))) {
         route_admit_again(exchange);
     } else {
-        exchange->state = EXCHANGE_FINISHED;
-        deliver(exchange);
+        exchange_finish(exchange);
     }
 }
 
@@ -126,10 +125,8 @@ static void answer(struct arrived *arrived) {
 /* What came back: as loop.c and connection.c treat it. */
 static void go_on(struct unit_loop *loop, struct arrived *arrived) {
     struct exchange *exchange = &arrived->exchange;
-    void (*resume)(struct exchange *) = exchange->resume;
-    exchange->resume = NULL;
-    if (resume != NULL) {
-        resume(exchange);
+    if (exchange_is_returned(exchange)) {
+        exchange_resume(exchange);
     } else if (exchange->state == EXCHANGE_BODY) {
         const struct clock *clock = loop->server->service->clock;
         const struct text body = arrived->request->body;

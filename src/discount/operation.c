@@ -35,8 +35,10 @@ struct discount_operation *operation_create(struct exchange *exchange, enum oper
 
 void operation_submit(struct discount_operation *operation) {
     struct exchange *exchange = operation->exchange;
+    exchange_give(exchange, EXCHANGE_OF_STORE);
     struct result submitted = store_submit(operation->discount->service.store, &operation->store);
     if (result_is_ok(submitted)) return;
+    exchange_take(exchange, EXCHANGE_OF_STORE);
     if (submitted.code == RESULT_FULL)
         problem_reply(exchange, &problem_overloaded, "Too many requests wait for the disk.");
     else
@@ -47,6 +49,7 @@ void operation_submit(struct discount_operation *operation) {
 void operation_done(struct store_operation *store_operation, struct result outcome) {
     struct discount_operation *operation = operation_of(store_operation);
     struct discount *discount = operation->discount;
+    exchange_take(operation->exchange, EXCHANGE_OF_STORE);
     if (!result_is_ok(outcome)) {
         answer_send_failure(operation, outcome);
         return;
@@ -57,9 +60,11 @@ void operation_done(struct store_operation *store_operation, struct result outco
         operation->answer.refusal == NOT_REFUSED && operation->answer.campaign_number != 0) {
         metric_add(&metric_claims, 1);
     }
-    if (operation->answer.kind == ANSWER_WAITING)
+    if (operation->answer.kind == ANSWER_WAITING) {
+        exchange_give(operation->exchange, EXCHANGE_OF_SETTLER);
         settler_submit(discount->settler, operation);
-    else
+    } else {
         answer_send(operation);
+    }
     if (has_changed_campaign) settler_poke(discount->settler);
 }

@@ -81,6 +81,16 @@ bool settle_prepare_call(struct settler *settler, struct http_call *call, const 
 
 /* ---- to and from the store ---- */
 
+static void give_waiters(const struct operation_list *waiters, enum exchange_owner owner) {
+    for (const struct discount_operation *waiter = waiters->first; waiter != NULL; waiter = waiter->next)
+        exchange_give(waiter->exchange, owner);
+}
+
+static void take_waiters(const struct operation_list *waiters, enum exchange_owner owner) {
+    for (const struct discount_operation *waiter = waiters->first; waiter != NULL; waiter = waiter->next)
+        exchange_take(waiter->exchange, owner);
+}
+
 /* Their answers are committed. */
 static void answer_frozen(struct operation_list *waiters) {
     while (waiters->first != NULL) {
@@ -95,10 +105,12 @@ static void answer_frozen(struct operation_list *waiters) {
 static void own_done(struct store_operation *store_operation, struct result outcome) {
     struct discount_operation *operation = operation_of(store_operation);
     operation->outcome = outcome;
+    take_waiters(&operation->waiters, EXCHANGE_OF_STORE);
     if (result_is_ok(outcome)) {
         answer_log(operation);
         answer_frozen(&operation->waiters);
     }
+    give_waiters(&operation->waiters, EXCHANGE_OF_SETTLER); /* those whose answer is not committed */
     settler_submit(operation->discount->settler, operation);
 }
 
@@ -106,7 +118,11 @@ bool settle_to_store(struct settler *settler, struct discount_operation *operati
     operation->discount = settler->options.discount;
     operation->store.kind = kind;
     operation->store.done = own_done;
-    if (!result_is_ok(store_submit_internal(settler->store, &operation->store))) return false;
+    give_waiters(&operation->waiters, EXCHANGE_OF_STORE);
+    if (!result_is_ok(store_submit_internal(settler->store, &operation->store))) {
+        take_waiters(&operation->waiters, EXCHANGE_OF_STORE);
+        return false;
+    }
     settler->in_store++;
     return true;
 }
@@ -170,8 +186,12 @@ void settle_answer_now(struct settler *settler, struct discount_operation *opera
     if (operation->idempotency.key.size != 0) {
         operation->store.kind = OPERATION_NOTE;
         operation->store.done = operation_done;
+        exchange_give(operation->exchange, EXCHANGE_OF_STORE);
         struct result submitted = store_submit_internal(settler->store, &operation->store);
-        if (!result_is_ok(submitted)) answer_send_failure(operation, submitted);
+        if (!result_is_ok(submitted)) {
+            exchange_take(operation->exchange, EXCHANGE_OF_STORE);
+            answer_send_failure(operation, submitted);
+        }
     } else if (is_for_campaign(settler, operation)) {
         answer_from_database(settler, operation);
     } else {
@@ -217,6 +237,7 @@ static void end_waits(struct settler *settler, int64_t now_us) {
 static void take_own(struct settler *settler, struct discount_operation *operation) {
     CHECK(settler->in_store > 0);
     settler->in_store--;
+    take_waiters(&operation->waiters, EXCHANGE_OF_SETTLER);
     if (operation->store.kind == OPERATION_MARK) {
         settle_batch_marked(CONTAINER_OF(operation, struct settle_batch, mark), operation->outcome);
     } else {
@@ -226,6 +247,7 @@ static void take_own(struct settler *settler, struct discount_operation *operati
 
 static void take_request(struct settler *settler, struct discount_operation *operation) {
     const struct board_slot *slot = board_find_id(settler->board, operation->answer.subject);
+    exchange_take(operation->exchange, EXCHANGE_OF_SETTLER);
     operation->waits_in = NULL;
     if (slot != NULL) {
         settler->must_scan = true;

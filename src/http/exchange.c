@@ -51,19 +51,51 @@ void reply_header(struct exchange *exchange, const char *name, struct text value
     exchange->reply_headers[exchange->reply_header_count++] = (struct exchange_header){name, value};
 }
 
+/* ---- from hand to hand ---- */
+
+static bool is_in_hand(const struct exchange *exchange) {
+    return exchange->state == EXCHANGE_HEAD || exchange->state == EXCHANGE_HANDLING || exchange->state == EXCHANGE_TAKEN;
+}
+
+void exchange_give(struct exchange *exchange, enum exchange_owner owner) {
+    CHECK(exchange->magic == EXCHANGE_MAGIC);
+    CHECK(is_in_hand(exchange) && exchange->status == 0 && owner != EXCHANGE_OF_LOOP);
+    if (exchange->state != EXCHANGE_TAKEN) exchange->resumed_state = exchange->state;
+    exchange->state = EXCHANGE_AWAY;
+    exchange->given_to = owner;
+}
+
+void exchange_take(struct exchange *exchange, enum exchange_owner owner) {
+    CHECK(exchange->magic == EXCHANGE_MAGIC);
+    CHECK(exchange->state == EXCHANGE_AWAY && exchange->given_to == owner);
+    exchange->state = EXCHANGE_TAKEN;
+}
+
 void exchange_finish(struct exchange *exchange) {
     CHECK(exchange->magic == EXCHANGE_MAGIC);
-    CHECK(exchange->status != 0);
-    CHECK(exchange->state != EXCHANGE_FINISHED && exchange->state != EXCHANGE_SENDING);
-    exchange->resume = NULL;
+    CHECK(is_in_hand(exchange) && exchange->status != 0);
+    exchange->given_to = EXCHANGE_OF_LOOP;
     exchange->state = EXCHANGE_FINISHED;
     exchange->deliver(exchange);
 }
 
 void exchange_continue(struct exchange *exchange, void (*resume)(struct exchange *exchange)) {
     CHECK(exchange->magic == EXCHANGE_MAGIC);
-    CHECK(resume != NULL && exchange->status == 0);
+    CHECK(is_in_hand(exchange) && exchange->status == 0 && resume != NULL);
+    if (exchange->state != EXCHANGE_TAKEN) exchange->resumed_state = exchange->state;
     exchange->resume = resume;
-    exchange->state = EXCHANGE_AWAY;
+    exchange->given_to = EXCHANGE_OF_LOOP;
+    exchange->state = EXCHANGE_RETURNED;
     exchange->deliver(exchange);
+}
+
+bool exchange_is_returned(const struct exchange *exchange) { return exchange->state == EXCHANGE_RETURNED; }
+
+void exchange_resume(struct exchange *exchange) {
+    CHECK(exchange->magic == EXCHANGE_MAGIC);
+    CHECK(exchange->state == EXCHANGE_RETURNED);
+    void (*resume)(struct exchange *) = exchange->resume;
+    exchange->resume = NULL;
+    exchange->state = exchange->resumed_state;
+    resume(exchange);
 }

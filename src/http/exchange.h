@@ -1,12 +1,18 @@
 /* One request and its answer (ARCHITECTURE.md, "One request's way"). It is one object from the first header byte to the last answered one.
  *
- *            loop                              another thread                     loop
- *   HEAD ──▶ BODY ──▶ HANDLING ──────────────▶ AWAY ────────────▶ FINISHED ──▶ SENDING ──▶ back to the pool
- *                        └── exchange_finish on the spot ──────────────▲
+ *            loop                              another thread                               loop
+ *   HEAD ──▶ BODY ──▶ HANDLING ──give──▶ AWAY ──take──▶ TAKEN ──exchange_finish──────────▶ FINISHED ──▶ SENDING ──▶ back to the pool
+ *    │ ▲       ▲         │  ▲              ▲              │ │                                 ▲
+ *    │ └resume─│─────────│──┴──── RETURNED │ ◀─continue───┘ └─give─▶ AWAY, to the next owner  │
+ *    │         └admitted─┤                 │                                                  │
+ *    └───give, for a key─│─────────────────┘                                                  │
+ *                        └─────────────────────── exchange_finish on the spot ────────────────┘
  *
- * Owner: exactly one thread at a time. The loop owns it in every state but AWAY; in AWAY whoever it was handed to does (store, password pool,
- * settler, key fetcher), and gives it back with exchange_finish or exchange_continue. A client that leaves only unhooks its connection: the
- * exchange finishes alone. Everything the request is made of lives in `arena`. */
+ * Owner: exactly one thread at a time, which is the loop's in every state but AWAY and TAKEN. Whoever has it in hand (HEAD, HANDLING, TAKEN) gives
+ * it away *before* it is put into the owner's queue, for it may be another's from then on; the owner takes it when its turn has come. Whose queue
+ * it lies in is written down, and a thread that takes what was given to another, or finishes what it has not taken, ends the program. A queue that
+ * refuses it has not had it: the giver takes it back in the owner's name. A client that leaves only unhooks its connection: the exchange finishes
+ * alone. Everything the request is made of lives in `arena`. */
 #pragma once
 
 #include "base/arena.h"
@@ -34,12 +40,26 @@ struct query_value {
     struct text name, value; /* percent-decoded */
 };
 
-enum exchange_state { EXCHANGE_HEAD, EXCHANGE_BODY, EXCHANGE_HANDLING, EXCHANGE_AWAY, EXCHANGE_FINISHED, EXCHANGE_SENDING };
+enum exchange_state {
+    EXCHANGE_HEAD,
+    EXCHANGE_BODY,
+    EXCHANGE_HANDLING,
+    EXCHANGE_AWAY,     /* in the queue of `given_to` */
+    EXCHANGE_TAKEN,    /* in the hand of a thread that is not its loop's */
+    EXCHANGE_RETURNED, /* in its loop's queue, to be resumed */
+    EXCHANGE_FINISHED,
+    EXCHANGE_SENDING
+};
+
+/* Whose queue it lies in, or who has taken it out of there. */
+enum exchange_owner { EXCHANGE_OF_LOOP, EXCHANGE_OF_STORE, EXCHANGE_OF_PASSWORD_POOL, EXCHANGE_OF_KEY_FETCHER, EXCHANGE_OF_SETTLER };
 
 struct exchange {
     struct queue_link link; /* of whichever queue holds it now */
     uint32_t magic;
     enum exchange_state state;
+    enum exchange_state resumed_state; /* HEAD or HANDLING: what it left the loop in */
+    enum exchange_owner given_to;
     struct arena arena;
     const struct http_service *service;
     void *self; /* the service's own root object: struct wallet, struct discount */
@@ -101,7 +121,14 @@ void reply_json(struct exchange *exchange, int status, struct text body);
 void reply_empty(struct exchange *exchange, int status); /* 204 */
 void reply_header(struct exchange *exchange, const char *name, struct text value);
 
-/* The answer is set: back to the loop and to the client. From any thread; the caller owns the exchange no more. */
+/* Before it is put where `owner` finds it; the caller has it in hand, and no more from here on. */
+void exchange_give(struct exchange *exchange, enum exchange_owner owner);
+/* By `owner`, when its turn has come; or by the giver, when there was no room for it. */
+void exchange_take(struct exchange *exchange, enum exchange_owner owner);
+/* The answer is set: back to the loop and to the client. From any thread that has it in hand, which owns it no more. */
 void exchange_finish(struct exchange *exchange);
-/* Back to the loop without an answer yet: `resume` is called there, which ends in exchange_finish or hands it away again. */
+/* Back to the loop without an answer yet: `resume` is called there, which ends in exchange_finish or gives it away again. */
 void exchange_continue(struct exchange *exchange, void (*resume)(struct exchange *exchange));
+/* For whoever made it, on the loop: whether exchange_continue brought it, and then does what that asked for. */
+bool exchange_is_returned(const struct exchange *exchange);
+void exchange_resume(struct exchange *exchange);

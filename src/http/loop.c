@@ -81,7 +81,7 @@ static void bury_ended(struct loop *loop) {
 /* Any thread. The exchange that is being dispatched by this very thread needs no way back. */
 static void deliver(struct exchange *exchange) {
     struct loop *loop = exchange->owner;
-    if (this_loop == loop && loop->dispatching == exchange && exchange->resume == NULL) {
+    if (this_loop == loop && loop->dispatching == exchange && !exchange_is_returned(exchange)) {
         loop->came_back = true;
         return;
     }
@@ -150,9 +150,7 @@ static void take_returned(struct loop *loop) {
         struct exchange *exchange = CONTAINER_OF(link, struct exchange, link);
         link = link->next;
         CHECK(exchange->magic == EXCHANGE_MAGIC && exchange->owner == loop);
-        void (*resume)(struct exchange *) = exchange->resume;
-        exchange->resume = NULL;
-        if (resume != NULL && !loop_dispatch(loop, exchange, resume)) continue;
+        if (exchange_is_returned(exchange) && !loop_dispatch(loop, exchange, exchange_resume)) continue;
         CHECK(exchange->state == EXCHANGE_FINISHED || exchange->state == EXCHANGE_BODY);
         if (exchange->connection != NULL) {
             connection_resume(exchange->connection);

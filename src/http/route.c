@@ -321,6 +321,7 @@ static bool has_typed_body(const struct exchange *exchange) {
 }
 
 enum route_admission route_admit(struct exchange *exchange) {
+    CHECK(exchange->state == EXCHANGE_HEAD);
     if (refuse_route(exchange)) return ROUTE_REFUSED;
     const struct route *route = exchange->route;
     exchange->arena.limit_bytes = route->arena_limit_bytes != 0 ? route->arena_limit_bytes : LIMIT_ARENA_BYTES;
@@ -337,15 +338,13 @@ enum route_admission route_admit(struct exchange *exchange) {
         return ROUTE_REFUSED;
     }
     if (exchange->content_length > 0 && route_refuse_body(exchange, (uint64_t)exchange->content_length)) return ROUTE_REFUSED;
+    exchange->state = EXCHANGE_BODY;
     return ROUTE_ADMITTED;
 }
 
 void route_admit_again(struct exchange *exchange) {
     switch (route_admit(exchange)) {
-    case ROUTE_ADMITTED:
-        exchange->state = EXCHANGE_BODY;
-        exchange->deliver(exchange);
-        break;
+    case ROUTE_ADMITTED: exchange->deliver(exchange); break;
     case ROUTE_REFUSED: exchange_finish(exchange); break;
     case ROUTE_PENDING: break; /* somebody else's again */
     }
@@ -389,6 +388,7 @@ static bool refuse_without_body(struct exchange *exchange) {
 
 void route_dispatch(struct exchange *exchange) {
     const struct route *route = exchange->route;
+    CHECK(exchange->state == EXCHANGE_BODY);
     exchange->state = EXCHANGE_HANDLING;
     bool takes_json = (route->flags & ROUTE_BODY_JSON) != 0;
     bool body_is_due = takes_json && (route->flags & ROUTE_BODY_OPTIONAL) == 0;

@@ -127,7 +127,7 @@ static bool wait_for_keys(struct access *access, struct exchange *exchange, size
     bool waits = access->is_running && !access->is_stopping && keys->waiting_count < WAITING_MAX && want_fetch(access, keys, has_keys);
     if (waits) {
         exchange->operation = &has_waited;
-        exchange->state = EXCHANGE_AWAY;
+        exchange_give(exchange, EXCHANGE_OF_KEY_FETCHER);
         exchange->link.next = keys->waiting;
         keys->waiting = &exchange->link;
         keys->waiting_count++;
@@ -183,7 +183,9 @@ enum route_admission access_authorize(struct exchange *exchange) {
 static void give_back(struct queue_link *link) {
     while (link != NULL) {
         struct queue_link *next = link->next;
-        exchange_continue(CONTAINER_OF(link, struct exchange, link), route_admit_again);
+        struct exchange *exchange = CONTAINER_OF(link, struct exchange, link);
+        exchange_take(exchange, EXCHANGE_OF_KEY_FETCHER);
+        exchange_continue(exchange, route_admit_again);
         link = next;
     }
 }

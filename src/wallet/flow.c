@@ -236,6 +236,7 @@ static void answer(struct exchange *exchange) {
 static void done(struct store_operation *store, struct result outcome) {
     struct wallet_operation *operation = operation_of(store);
     struct exchange *exchange = operation->exchange;
+    exchange_take(exchange, EXCHANGE_OF_STORE);
     if (!result_is_ok(outcome)) {
         flow_finish_storage(exchange, outcome);
         return;
@@ -256,8 +257,11 @@ void flow_submit(struct wallet_operation *operation) {
         return;
     }
     operation->store.done = done;
-    struct result submitted = store_submit(wallet_of(exchange)->service.store, &operation->store);
+    struct store *store = wallet_of(exchange)->service.store;
+    exchange_give(exchange, EXCHANGE_OF_STORE);
+    struct result submitted = store_submit(store, &operation->store);
     if (result_is_ok(submitted)) return; /* it is the store's now */
+    exchange_take(exchange, EXCHANGE_OF_STORE);
     if (submitted.code == RESULT_FULL) {
         flow_finish_problem(exchange, &problem_overloaded, "A queue is full. Nothing was done.");
     } else {
@@ -289,8 +293,10 @@ void flow_submit_password(struct password_flow *flow) {
     struct exchange *exchange = flow->operation->exchange;
     struct wallet *wallet = wallet_of(exchange);
     metric_add(&wallet->metrics.password_queue, 1);
+    exchange_give(exchange, EXCHANGE_OF_PASSWORD_POOL);
     struct result submitted = password_pool_submit(wallet->passwords, &flow->job);
     if (result_is_ok(submitted)) return; /* it is the pool's now */
+    exchange_take(exchange, EXCHANGE_OF_PASSWORD_POOL);
     metric_add(&wallet->metrics.password_queue, -1);
     flow_finish_problem(exchange, &problem_overloaded, "The queue for passwords is full. Nothing was done.");
 }

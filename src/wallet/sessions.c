@@ -130,6 +130,7 @@ static void matched(struct password_job *job) {
     struct exchange *exchange = flow->operation->exchange;
     struct wallet *wallet = wallet_of(exchange);
     struct text address = text_of(exchange->remote_address);
+    exchange_take(exchange, EXCHANGE_OF_PASSWORD_POOL);
     metric_add(&wallet->metrics.password_queue, -1);
     flow_wipe(job->password);
     if (job->matches) {

@@ -7,6 +7,7 @@
 
 static void hashed_for_registration(struct password_job *job) {
     struct password_flow *flow = CONTAINER_OF(job, struct password_flow, job);
+    exchange_take(flow->operation->exchange, EXCHANGE_OF_PASSWORD_POOL);
     metric_add(&wallet_of(flow->operation->exchange)->metrics.password_queue, -1);
     flow_wipe(job->password);
     if (job->hash[0] == '\0') {
@@ -85,6 +86,7 @@ void users_get_me(struct exchange *exchange) {
 
 static void hashed_for_change(struct password_job *job) {
     struct password_flow *flow = CONTAINER_OF(job, struct password_flow, job);
+    exchange_take(flow->operation->exchange, EXCHANGE_OF_PASSWORD_POOL);
     metric_add(&wallet_of(flow->operation->exchange)->metrics.password_queue, -1);
     flow_wipe(job->password);
     if (job->hash[0] == '\0') {
@@ -99,6 +101,7 @@ static void matched_for_change(struct password_job *job) {
     struct password_flow *flow = CONTAINER_OF(job, struct password_flow, job);
     struct exchange *exchange = flow->operation->exchange;
     struct wallet *wallet = wallet_of(exchange);
+    exchange_take(exchange, EXCHANGE_OF_PASSWORD_POOL);
     metric_add(&wallet->metrics.password_queue, -1);
     flow_wipe(job->password);
     if (!job->matches) {

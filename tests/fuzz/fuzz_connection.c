@@ -36,7 +36,7 @@ static void handle(struct exchange *exchange) {
 static void hand_away(struct exchange *exchange) {
     handled++;
     CHECK(away_count < ARRAY_COUNT(away));
-    exchange->state = EXCHANGE_AWAY;
+    exchange_give(exchange, EXCHANGE_OF_STORE);
     away[away_count++] = exchange;
 }
 
@@ -63,6 +63,7 @@ static void start(void) {
 static void bring_back(void) {
     while (away_count > 0) {
         struct exchange *exchange = away[--away_count];
+        exchange_take(exchange, EXCHANGE_OF_STORE);
         reply_json(exchange, 200, TEXT("{\"away\":true}"));
         exchange_finish(exchange);
     }

@@ -27,6 +27,7 @@ void __wrap_settler_submit(struct settler *settler, struct discount_operation *o
 void __wrap_settler_submit(struct settler *settler, struct discount_operation *operation) {
     settler->store = discount.service.store;
     operation->waits_in = NULL;
+    exchange_take(operation->exchange, EXCHANGE_OF_SETTLER);
     settle_answer_now(settler, operation);
 }
 

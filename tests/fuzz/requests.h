@@ -169,10 +169,8 @@ static void go_through(struct exchange *exchange, struct text body) {
     route_admit_again(exchange);
     for (;;) {
         await(service);
-        void (*resume)(struct exchange *) = exchange->resume;
-        exchange->resume = NULL;
-        if (resume != NULL) {
-            resume(exchange);
+        if (exchange_is_returned(exchange)) {
+            exchange_resume(exchange);
         } else if (exchange->state == EXCHANGE_BODY) {
             exchange->arrived_us = now_us;
             if (route_refuse_body(exchange, body.size)) return;

@@ -315,7 +315,7 @@ static void test_without_room_for_what_waits(void **state) {
     bare_rounds(&bare);
     assert_int_equal(bare.toy.away_count, 1); /* its admission waits, and half of its body found no room */
     toy_send(bare.fd, "2]GET /fast HTTP/1.1\r\nHost: a\r\n\r\n");
-    exchange_continue(bare.toy.away[0], route_admit_again);
+    exchange_continue(toy_take(&bare.toy), route_admit_again);
     expect_overloaded(&bare);
 
     bare_start(&bare);
@@ -323,8 +323,9 @@ static void test_without_room_for_what_waits(void **state) {
     toy_send(bare.fd,
              "POST /owned HTTP/1.1\r\nHost: a\r\nAuthorization: good\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\n[1");
     bare_rounds(&bare);
-    problem_reply(bare.toy.away[0], &problem_forbidden, NULL); /* refused after all: the lost half of the body is not waited for */
-    exchange_finish(bare.toy.away[0]);
+    struct exchange *exchange = toy_take(&bare.toy);
+    problem_reply(exchange, &problem_forbidden, NULL); /* refused after all: the lost half of the body is not waited for */
+    exchange_finish(exchange);
     bare_rounds(&bare);
     struct toy_answer refusal = toy_receive(bare.fd);
     assert_int_equal(refusal.status, 403);
@@ -335,7 +336,7 @@ static void test_without_room_for_what_waits(void **state) {
     bare.loop.unread_pool.out_bytes = LIMIT_UNREAD_BYTES;
     toy_send(bare.fd, "GET /away HTTP/1.1\r\nHost: a\r\n\r\nGET /fast HTTP/1.1\r\nHost: a\r\n\r\n");
     bare_rounds(&bare);
-    toy_reply(bare.toy.away[0]);
+    toy_reply(toy_take(&bare.toy));
     bare_rounds(&bare);
     struct toy_answer answer = toy_receive(bare.fd);
     assert_int_equal(answer.status, 200); /* the one that was taken; the other is to be sent again */

@@ -66,7 +66,7 @@ static inline void toy_hand_away(struct exchange *exchange) {
     struct toy *toy = toy_of(exchange);
     pthread_mutex_lock(&toy->mutex);
     assert_true(toy->away_count < TOY_AWAY_MAX);
-    exchange->state = EXCHANGE_AWAY;
+    exchange_give(exchange, EXCHANGE_OF_STORE);
     toy->away[toy->away_count++] = exchange;
     pthread_cond_broadcast(&toy->changed);
     pthread_mutex_unlock(&toy->mutex);
@@ -80,11 +80,17 @@ static inline void toy_back_on_loop(struct exchange *exchange) {
 /* Comes back to the loop before the handler has returned. */
 static inline void toy_later(struct exchange *exchange) { exchange_continue(exchange, toy_back_on_loop); }
 
+static inline struct exchange *toy_take(struct toy *toy) {
+    struct exchange *exchange = toy->away[--toy->away_count];
+    exchange_take(exchange, EXCHANGE_OF_STORE);
+    return exchange;
+}
+
 /* Finishes, on the loop's own thread, other requests than the one that is being handled. */
 static inline void toy_release(struct exchange *exchange) {
     struct toy *toy = toy_of(exchange);
     pthread_mutex_lock(&toy->mutex);
-    while (toy->away_count > 0) toy_reply(toy->away[--toy->away_count]);
+    while (toy->away_count > 0) toy_reply(toy_take(toy));
     pthread_mutex_unlock(&toy->mutex);
     toy_reply(exchange);
 }
@@ -139,7 +145,7 @@ static inline void *toy_work(void *context) {
             pthread_cond_wait(&toy->changed, &toy->mutex);
             continue;
         }
-        struct exchange *exchange = toy->away[--toy->away_count];
+        struct exchange *exchange = toy_take(toy);
         pthread_mutex_unlock(&toy->mutex);
         if (exchange->route->scope == SCOPE_USER) {
             exchange_continue(exchange, route_admit_again);

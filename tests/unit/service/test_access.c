@@ -358,7 +358,7 @@ static void send_away(struct exchange *exchange, const char *path, struct text a
 /* On the loop again: what the loop does with an exchange that came back. */
 static void resume(struct exchange *exchange) {
     assert_ptr_equal(exchange->resume, route_admit_again);
-    exchange->resume(exchange);
+    exchange_resume(exchange);
 }
 
 static void unknown_keys_are_fetched_once_for_all_who_wait(void **state) {
