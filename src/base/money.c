@@ -48,3 +48,13 @@ struct result money_multiply(struct money a, int64_t factor, struct money *ret_p
 }
 
 bool money_equal(struct money a, struct money b) { return a.amount_minor == b.amount_minor && a.currency == b.currency; }
+
+struct result money_add_to_total(int64_t total_minor, struct money amount, int64_t *ret_total_minor) {
+    CHECK(total_minor >= 0 && amount.amount_minor >= 0);
+    return __builtin_add_overflow(total_minor, amount.amount_minor, ret_total_minor) ? result_error(RESULT_FULL) : result_ok();
+}
+
+struct money money_between_totals(int64_t in_minor, int64_t out_minor, enum currency currency) {
+    CHECK(in_minor >= 0 && out_minor >= 0); /* so that no difference can overflow */
+    return (struct money){in_minor - out_minor, currency};
+}

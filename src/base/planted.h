@@ -20,8 +20,8 @@ enum planted {
     PLANTED_KEPT_ANSWER_NOT_SAVED,           /* wallet/engine.c */
     PLANTED_KEPT_ANSWER_NOT_LOADED,          /* wallet/engine.c: looked up and written in two transactions */
     PLANTED_KEPT_ANSWER_DROPPED_EARLY,       /* wallet/rows_sqlite.c */
-    PLANTED_REFERENCE_NOT_RECOGNISED,        /* ledger_money.c: the same credit again is a new one */
-    PLANTED_CREDIT_OUT_OF_NOTHING,           /* ledger_money.c: not out of its fund */
+    PLANTED_REFERENCE_NOT_RECOGNISED,        /* credits.c: the same credit again is a new one */
+    PLANTED_CREDIT_OUT_OF_NOTHING,           /* credits.c: not out of its fund */
     PLANTED_SIDE_OF_A_TRANSFER_LOST,         /* wallet/engine.c: one of the two accounts is not saved */
     PLANTED_WORKING_SET_KEPT_AFTER_ROLLBACK, /* discount/engine.c */
     PLANTED_ONE_PLACE_TOO_MANY,              /* core/redeem.c */

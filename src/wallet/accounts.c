@@ -14,9 +14,9 @@ static void write_account(struct json_writer *writer, const struct account_row *
     json_text_member(writer, "kind", text_of(account_kind_name(account->kind)));
     json_text_member(writer, "state", text_of(account_state_name(row)));
     json_text_member(writer, "currency", text_of(currency_code(account->currency)));
-    json_integer_member(writer, "balance", account_balance(account));
+    json_integer_member(writer, "balance", account_balance(account).amount_minor);
     json_integer_member(writer, "held", account->debits_pending);
-    json_integer_member(writer, "available", account_available(account));
+    json_integer_member(writer, "available", account_available(account).amount_minor);
     json_integer_member(writer, "sequence", account->sequence);
     if (account->kind == ACCOUNT_USER) {
         json_id_member(writer, "user_id", account->user_id);

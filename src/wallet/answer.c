@@ -52,7 +52,7 @@ void answer_write_fund(struct json_writer *writer, const struct fund *fund) {
     json_text_member(writer, "currency", text_of(currency_code(fund->account->currency)));
     json_integer_member(writer, "funded", fund->funded_minor);
     json_integer_member(writer, "credited", fund->credited_minor);
-    json_integer_member(writer, "remaining", account_balance(fund->account));
+    json_integer_member(writer, "remaining", account_balance(fund->account).amount_minor);
     json_integer_member(writer, "released", fund->released_minor);
     json_text_member(writer, "state", fund->is_released ? TEXT("released") : TEXT("open"));
     answer_text_or_null(writer, "description", fund->description);

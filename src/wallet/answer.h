@@ -2,7 +2,8 @@
 #pragma once
 
 #include "base/json/json.h"
-#include "wallet/ledger.h"
+#include "wallet/core/funds.h"
+#include "wallet/core/users.h"
 
 /* A transfer as one of its parties sees it. */
 struct transaction_view {

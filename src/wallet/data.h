@@ -2,8 +2,8 @@
 #pragma once
 
 #include "auth/keys.h"
+#include "base/money.h"
 #include "store/sqlite/database.h"
-#include "wallet/ledger.h"
 
 struct data_paths {
     char database[4096];

@@ -11,7 +11,10 @@
 #include "base/check.h"
 #include "service/idempotency.h"
 #include "store/store.h"
-#include "wallet/ledger.h"
+#include "wallet/core/credits.h"
+#include "wallet/core/funds.h"
+#include "wallet/core/sessions.h"
+#include "wallet/core/users.h"
 
 enum wallet_command {
     COMMAND_REGISTER = 1,

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "http/problem.h"
-#include "wallet/ledger.h"
+#include "wallet/core/outcome.h"
 
 extern const struct problem problem_invalid_credentials;     /* 401 */
 extern const struct problem problem_recipient_not_found;     /* 404 */

@@ -7,7 +7,8 @@
 #include "base/arena.h"
 #include "store/sqlite/database.h"
 #include "wallet/answer.h"
-#include "wallet/ledger.h"
+#include "wallet/core/funds.h"
+#include "wallet/core/users.h"
 
 /* Rows that one page may look at: a filter that matches little ends its page early and gives a cursor to go on. */
 #define READER_SCAN_MAX 2000

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/map.h"
-#include "wallet/ledger.h"
+#include "wallet/core/sessions.h"
 
 struct revocation {
     struct id id;           /* of a session or of a user: both are UUIDv7, they never meet */

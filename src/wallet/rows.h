@@ -5,7 +5,10 @@
 #pragma once
 
 #include "service/idempotency.h"
-#include "wallet/ledger.h"
+#include "wallet/core/funds.h"
+#include "wallet/core/references.h"
+#include "wallet/core/sessions.h"
+#include "wallet/core/users.h"
 
 struct rows {
     void *self;

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "store/sqlite/database.h"
-#include "wallet/ledger.h"
+#include "wallet/core/funds.h"
+#include "wallet/core/users.h"
 
 /* In this order, so that `first` is the only thing to know. */
 #define ACCOUNT_COLUMNS                                                                                                                   \

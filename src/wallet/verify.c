@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "wallet/ledger.h"
+#include "wallet/core/chain.h"
 
 static void reset(struct statement *statement) {
     if (statement->handle != NULL) statement_reset(statement);

@@ -20,9 +20,9 @@ static void write_wallet(struct json_writer *writer, const struct account *accou
     json_begin_object(writer);
     json_id_member(writer, "account_id", account->id);
     json_text_member(writer, "currency", text_of(currency_code(account->currency)));
-    json_integer_member(writer, "balance", account_balance(account));
+    json_integer_member(writer, "balance", account_balance(account).amount_minor);
     json_integer_member(writer, "held", account->debits_pending);
-    json_integer_member(writer, "available", account_available(account));
+    json_integer_member(writer, "available", account_available(account).amount_minor);
     json_integer_member(writer, "sequence", account->sequence);
     json_time_member(writer, "updated_at", account->updated_at_us);
     json_end_object(writer);

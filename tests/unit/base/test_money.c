@@ -56,12 +56,26 @@ static void results_stay_in_bounds(void **state) {
     assert_true(money_equal(result, irt(-MONEY_AMOUNT_MAX)));
 }
 
+static void totals_are_bounded_by_their_integer(void **state) {
+    (void)state;
+    int64_t total = 0;
+    struct money one = {1, CURRENCY_IRT}, most = {MONEY_AMOUNT_MAX, CURRENCY_IRT};
+    assert_int_equal(money_add_to_total(MONEY_AMOUNT_MAX, most, &total).code, RESULT_OK);
+    assert_int_equal(total, 2 * MONEY_AMOUNT_MAX);
+    assert_int_equal(money_add_to_total(INT64_MAX - 1, one, &total).code, RESULT_OK);
+    assert_int_equal(money_add_to_total(INT64_MAX, one, &total).code, RESULT_FULL);
+    struct money between = money_between_totals(3, INT64_MAX, CURRENCY_IRR);
+    assert_int_equal(between.amount_minor, 3 - INT64_MAX);
+    assert_int_equal(between.currency, CURRENCY_IRR);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(currencies),
         cmocka_unit_test(arithmetic),
         cmocka_unit_test(currencies_do_not_mix),
         cmocka_unit_test(results_stay_in_bounds),
+        cmocka_unit_test(totals_are_bounded_by_their_integer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

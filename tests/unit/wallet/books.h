@@ -214,7 +214,7 @@ static inline int64_t books_balance(struct books *books, struct id user_id) {
     bool found = false;
     assert_true(result_is_ok(books->rows.read_account_of_user(books->rows.self, user_id, &account, &found)));
     assert_true(found);
-    return account_balance(&account);
+    return account_balance(&account).amount_minor;
 }
 
 static inline struct account books_issuance(struct books *books) {

@@ -1,6 +1,7 @@
 /* verify finds each kind of damage. The damage is planted with the guards of the schema taken away. */
 #include "books.h"
 
+#include "wallet/core/chain.h"
 #include "wallet/verify.h"
 
 static int make_books(void **state) {

@@ -1,9 +1,10 @@
 /* The canonical encoding of a transfer, version 1 (docs/ledger.md): fixed fields in a fixed order, big-endian, then the texts with their sizes.
  * Each byte string decodes to one transfer only, so that two different transfers never have the same bytes. */
+#include "wallet/core/chain.h"
+
 #include <string.h>
 
 #include "base/check.h"
-#include "wallet/ledger.h"
 
 #define ENCODING_VERSION 1u
 #define FIXED_BYTES      (1u + 8u + 16u + 1u + 6u * 8u + 8u + 3u + 8u + CRYPTO_HASH_BYTES)
@@ -63,4 +64,12 @@ struct hash transfer_hash(const struct transfer *transfer) {
     put_text(&encoder, transfer->description);
     put_text(&encoder, transfer->metadata);
     return crypto_hash((struct text){encoder.bytes, encoder.size});
+}
+
+void chain_append(struct ledger_head *head, struct transfer *transfer) {
+    CHECK(head->sequence >= 0 && transfer->created_at_us >= head->created_at_us);
+    transfer->sequence = head->sequence + 1;
+    transfer->previous_hash = head->hash;
+    transfer->hash = transfer_hash(transfer);
+    *head = (struct ledger_head){transfer->sequence, transfer->hash, transfer->created_at_us};
 }

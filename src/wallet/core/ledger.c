@@ -1,12 +1,16 @@
-#include "wallet/ledger.h"
+#include "wallet/core/ledger.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-
-#define FLOOR_NONE (-MONEY_AMOUNT_MAX)
+#include "wallet/core/accounts.h"
+#include "wallet/core/funds.h"
+#include "wallet/core/references.h"
+#include "wallet/core/sessions.h"
+#include "wallet/core/transfers.h"
+#include "wallet/core/users.h"
 
 /* ---- tables ---- */
 
@@ -127,6 +131,7 @@ static void append_row(struct ledger *ledger, size_t table, void *row) {
 struct result ledger_add_account(struct ledger *ledger, const struct account *row, struct account **ret_account) {
     struct account *account = map_get(&ledger->accounts_by_number, number_key(&row->number));
     if (account == NULL) {
+        if (account_fault(row) != NULL) return result_error(RESULT_CORRUPT);
         account = arena_take(&ledger->arena, sizeof *account);
         if (account == NULL) return result_error(RESULT_FULL);
         *account = *row;
@@ -171,20 +176,20 @@ static struct result copy_text(struct arena *arena, struct text *text) {
     return result_ok();
 }
 
-/* Neither a caller nor a reference contains a NUL: they are printable ASCII. */
-static size_t join_key(struct text caller, struct text reference, char *buffer, size_t capacity) {
-    CHECK(caller.size + 1 + reference.size <= capacity);
-    if (caller.size > 0) memcpy(buffer, caller.data, caller.size);
-    buffer[caller.size] = '\0';
-    if (reference.size > 0) memcpy(buffer + caller.size + 1, reference.data, reference.size);
-    return caller.size + 1 + reference.size;
+size_t ledger_join_key(struct text first, struct text second, char *buffer, size_t capacity) {
+    CHECK(first.size + 1 + second.size <= capacity);
+    if (first.size > 0) memcpy(buffer, first.data, first.size);
+    buffer[first.size] = '\0';
+    if (second.size > 0) memcpy(buffer + first.size + 1, second.data, second.size);
+    return first.size + 1 + second.size;
 }
 
 struct result ledger_add_fund(struct ledger *ledger, const struct fund *row) {
     if (ledger_find_fund(ledger, row->caller, row->reference) != NULL) return result_ok();
+    if (fund_fault(row) != NULL) return result_error(RESULT_CORRUPT);
     struct fund *fund = arena_take(&ledger->arena, sizeof *fund);
     struct ledger_key joined;
-    joined.size = join_key(row->caller, row->reference, joined.bytes, sizeof joined.bytes);
+    joined.size = ledger_join_key(row->caller, row->reference, joined.bytes, sizeof joined.bytes);
     struct text key = arena_copy(&ledger->arena, ledger_key_text(&joined));
     if (fund == NULL || key.data == NULL) return result_error(RESULT_FULL);
     *fund = *row;
@@ -203,6 +208,13 @@ struct result ledger_add_reference(struct ledger *ledger, const struct known_ref
     TRY(copy_text(&ledger->arena, &reference->key));
     append_row(ledger, TABLE_REFERENCES, reference);
     return result_ok();
+}
+
+struct transfer *ledger_add_transfer(struct ledger *ledger) {
+    struct transfer *transfer = arena_take_zeroed(&ledger->arena, sizeof *transfer);
+    CHECK(transfer != NULL && ledger->transfers.count < LEDGER_TRANSFERS_MAX);
+    append_row(ledger, TABLE_TRANSFERS, transfer);
+    return transfer;
 }
 
 struct account *ledger_find_account(const struct ledger *ledger, struct id id) {
@@ -239,166 +251,10 @@ struct refresh_token *ledger_find_token(const struct ledger *ledger, struct id s
 
 struct fund *ledger_find_fund(const struct ledger *ledger, struct text caller, struct text reference) {
     struct ledger_key key;
-    key.size = join_key(caller, reference, key.bytes, sizeof key.bytes);
+    key.size = ledger_join_key(caller, reference, key.bytes, sizeof key.bytes);
     return map_get(&ledger->funds_by_key, ledger_key_text(&key));
 }
 
 struct known_reference *ledger_find_reference(const struct ledger *ledger, struct text key) {
     return map_get(&ledger->references_by_key, key);
-}
-
-void ledger_credit_key(struct text caller, struct text reference, struct ledger_key *ret_key) {
-    ret_key->bytes[0] = 'c';
-    ret_key->size = 1 + join_key(caller, reference, ret_key->bytes + 1, sizeof ret_key->bytes - 1);
-}
-
-void ledger_topup_key(int64_t fund_account, struct text reference, struct ledger_key *ret_key) {
-    ret_key->bytes[0] = 't';
-    ret_key->size = 1 + join_key(number_key(&fund_account), reference, ret_key->bytes + 1, sizeof ret_key->bytes - 1);
-}
-
-/* ---- accounts and postings ---- */
-
-struct account account_new(int64_t number, struct id id, enum account_kind kind, struct id user_id, enum currency currency,
-                           int64_t now_us) {
-    return (struct account){.state = ROW_NEW,
-                            .number = number,
-                            .id = id,
-                            .kind = kind,
-                            .user_id = user_id,
-                            .currency = currency,
-                            .floor_minor = kind == ACCOUNT_ISSUANCE ? FLOOR_NONE : 0,
-                            .created_at_us = now_us,
-                            .updated_at_us = now_us};
-}
-
-struct account *ledger_open_account(struct ledger *ledger, enum account_kind kind, struct id user_id, enum currency currency,
-                                    int64_t now_us) {
-    struct account row = account_new(++ledger->last_account_number, id_make(ledger->ids, now_us), kind, user_id, currency, now_us);
-    struct account *account = NULL;
-    struct result added = ledger_add_account(ledger, &row, &account);
-    CHECK(result_is_ok(added) && account->state == ROW_NEW);
-    return account;
-}
-
-static enum ledger_outcome refusal_below_floor(const struct account *account) {
-    switch (account->kind) {
-    case ACCOUNT_USER: return LEDGER_INSUFFICIENT_FUNDS;
-    case ACCOUNT_FUND: return LEDGER_FUND_EXHAUSTED;
-    case ACCOUNT_ISSUANCE: return LEDGER_BALANCE_TOO_LARGE;
-    }
-    return LEDGER_BALANCE_TOO_LARGE;
-}
-
-static enum ledger_outcome check_posting(const struct posting *posting) {
-    const struct account *debit = posting->debit, *credit = posting->credit;
-    int64_t amount = posting->amount.amount_minor;
-    CHECK(amount >= 1 && amount <= MONEY_AMOUNT_MAX && debit != credit);
-    if (debit->currency != posting->amount.currency || credit->currency != posting->amount.currency) return LEDGER_CURRENCY_MISMATCH;
-    if (debit->is_frozen || credit->is_frozen) return LEDGER_ACCOUNT_FROZEN;
-    /* What is reserved to leave counts as gone; what is reserved to come counts only against the ceiling. No sum here can overflow: each
-     * summand is within ±2^53, but for the totals, which are checked. */
-    if (account_available(debit) - amount < debit->floor_minor) return refusal_below_floor(debit);
-    if (account_balance(credit) + credit->credits_pending + amount > MONEY_AMOUNT_MAX) return LEDGER_BALANCE_TOO_LARGE;
-    int64_t total;
-    if (__builtin_add_overflow(debit->debits_posted, amount, &total) || __builtin_add_overflow(credit->credits_posted, amount, &total)) {
-        return LEDGER_BALANCE_TOO_LARGE;
-    }
-    return LEDGER_APPLIED;
-}
-
-static void touch_account(struct account *account, int64_t now_us) {
-    account->sequence++;
-    account->updated_at_us = now_us;
-    if (account->state == ROW_KEPT) account->state = ROW_CHANGED;
-}
-
-enum ledger_outcome ledger_post(struct ledger *ledger, const struct posting *posting, int64_t now_us,
-                                const struct transfer **ret_transfer) {
-    enum ledger_outcome outcome = check_posting(posting);
-    if (outcome != LEDGER_APPLIED) return outcome;
-    struct transfer *transfer = arena_take(&ledger->arena, sizeof *transfer);
-    CHECK(transfer != NULL && ledger->transfers.count < LEDGER_TRANSFERS_MAX);
-
-    struct account *debit = posting->debit, *credit = posting->credit;
-    int64_t before = account_balance(debit) + account_balance(credit);
-    /* Time never goes back along the chain, not even when the clock did between two starts. */
-    if (now_us < ledger->head.created_at_us) now_us = ledger->head.created_at_us;
-    debit->debits_posted += posting->amount.amount_minor;
-    credit->credits_posted += posting->amount.amount_minor;
-    touch_account(debit, now_us);
-    touch_account(credit, now_us);
-    CHECK(account_balance(debit) + account_balance(credit) == before && account_available(debit) >= debit->floor_minor);
-
-    *transfer = (struct transfer){
-        .sequence = ledger->head.sequence + 1,
-        .id = id_make(ledger->ids, now_us),
-        .kind = posting->kind,
-        .debit_account = debit->number,
-        .debit_sequence = debit->sequence,
-        .debit_balance_after = account_balance(debit),
-        .credit_account = credit->number,
-        .credit_sequence = credit->sequence,
-        .credit_balance_after = account_balance(credit),
-        .amount = posting->amount,
-        .caller = posting->caller,
-        .reference = posting->reference,
-        .description = posting->description,
-        .metadata = posting->metadata,
-        .created_at_us = now_us,
-        .previous_hash = ledger->head.hash,
-    };
-    transfer->hash = transfer_hash(transfer);
-    append_row(ledger, TABLE_TRANSFERS, transfer);
-    ledger->head = (struct ledger_head){transfer->sequence, transfer->hash, now_us};
-    *ret_transfer = transfer;
-    return LEDGER_APPLIED;
-}
-
-/* ---- names ---- */
-
-const char *ledger_outcome_code(enum ledger_outcome outcome) {
-    switch (outcome) {
-    case LEDGER_APPLIED: return "applied";
-    case LEDGER_REPLAYED: return "replayed";
-    case LEDGER_USERNAME_TAKEN: return "username_taken";
-    case LEDGER_PHONE_TAKEN: return "phone_taken";
-    case LEDGER_INVALID_CREDENTIALS: return "invalid_credentials";
-    case LEDGER_TOKEN_INVALID: return "token_invalid";
-    case LEDGER_TOKEN_EXPIRED: return "token_expired";
-    case LEDGER_TOKEN_REVOKED: return "token_revoked";
-    case LEDGER_USER_NOT_FOUND: return "user_not_found";
-    case LEDGER_ACCOUNT_FROZEN: return "account_frozen";
-    case LEDGER_CURRENCY_MISMATCH: return "currency_mismatch";
-    case LEDGER_BALANCE_TOO_LARGE: return "balance_too_large";
-    case LEDGER_INSUFFICIENT_FUNDS: return "insufficient_funds";
-    case LEDGER_RECIPIENT_NOT_FOUND: return "recipient_not_found";
-    case LEDGER_SAME_ACCOUNT: return "same_account";
-    case LEDGER_REFERENCE_CONFLICT: return "reference_conflict";
-    case LEDGER_FUND_NOT_FOUND: return "fund_not_found";
-    case LEDGER_FUND_EXHAUSTED: return "fund_exhausted";
-    case LEDGER_FUND_RELEASED: return "fund_released";
-    case LEDGER_FUND_REFERENCE_CONFLICT: return "fund_reference_conflict";
-    }
-    return "unknown";
-}
-
-const char *transfer_kind_name(enum transfer_kind kind) {
-    switch (kind) {
-    case TRANSFER_CREDIT: return "credit";
-    case TRANSFER_USER: return "transfer";
-    case TRANSFER_OPEN: return "fund_open";
-    case TRANSFER_TOPUP: return "fund_topup";
-    case TRANSFER_RELEASE: return "fund_release";
-    }
-    return "unknown";
-}
-
-const char *account_kind_name(enum account_kind kind) {
-    switch (kind) {
-    case ACCOUNT_USER: return "wallet";
-    case ACCOUNT_FUND: return "fund";
-    case ACCOUNT_ISSUANCE: return "issuance";
-    }
-    return "unknown";
 }

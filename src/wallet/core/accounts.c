@@ -1,0 +1,64 @@
+#include "wallet/core/accounts.h"
+
+#include <stddef.h>
+
+#include "base/check.h"
+
+#define FLOOR_NONE (-MONEY_AMOUNT_MAX)
+
+struct account account_new(int64_t number, struct id id, enum account_kind kind, struct id user_id, enum currency currency,
+                           int64_t now_us) {
+    return (struct account){.state = ROW_NEW,
+                            .number = number,
+                            .id = id,
+                            .kind = kind,
+                            .user_id = user_id,
+                            .currency = currency,
+                            .floor_minor = kind == ACCOUNT_ISSUANCE ? FLOOR_NONE : 0,
+                            .created_at_us = now_us,
+                            .updated_at_us = now_us};
+}
+
+struct account *ledger_open_account(struct ledger *ledger, enum account_kind kind, struct id user_id, int64_t now_us) {
+    CHECK(ledger->last_account_number >= 1); /* issuance was there before */
+    struct account row = account_new(++ledger->last_account_number, id_make(ledger->ids, now_us), kind, user_id, ledger->currency, now_us);
+    struct account *account = NULL;
+    struct result added = ledger_add_account(ledger, &row, &account);
+    CHECK(result_is_ok(added) && account->state == ROW_NEW && account_fault(account) == NULL);
+    return account;
+}
+
+struct money account_balance(const struct account *account) {
+    return money_between_totals(account->credits_posted, account->debits_posted, account->currency);
+}
+
+struct money account_available(const struct account *account) {
+    struct money available, pending = {account->debits_pending, account->currency};
+    struct result subtracted = money_subtract(account_balance(account), pending, &available);
+    CHECK(result_is_ok(subtracted)); /* account_fault has looked at every row that came in */
+    return available;
+}
+
+const char *account_fault(const struct account *account) {
+    bool counts_up = account->debits_posted >= 0 && account->credits_posted >= 0 && account->debits_pending >= 0 &&
+                     account->credits_pending >= 0 && account->sequence >= 0;
+    if (account->number < 1 || !counts_up) return "a sum, a count or its number is below what it can be";
+    if (account->currency == CURRENCY_NONE) return "it has no currency";
+    if ((account->kind == ACCOUNT_USER) == id_is_zero(account->user_id)) return "its user does not fit its kind";
+    struct money pending = {account->debits_pending, account->currency}, coming = {account->credits_pending, account->currency};
+    struct money available, expected, balance = account_balance(account);
+    if (balance.amount_minor < -MONEY_AMOUNT_MAX || balance.amount_minor > MONEY_AMOUNT_MAX) return "its balance is out of range";
+    if (!result_is_ok(money_subtract(balance, pending, &available)) || available.amount_minor < account->floor_minor)
+        return "it is below its floor";
+    if (!result_is_ok(money_add(balance, coming, &expected))) return "its balance with what is to come is out of range";
+    return NULL;
+}
+
+const char *account_kind_name(enum account_kind kind) {
+    switch (kind) {
+    case ACCOUNT_USER: return "wallet";
+    case ACCOUNT_FUND: return "fund";
+    case ACCOUNT_ISSUANCE: return "issuance";
+    }
+    return "unknown";
+}

@@ -1,0 +1,34 @@
+/* Accounts: what a balance is, and what may be taken from it.
+ *
+ * They are kept as TigerBeetle keeps them: sums of posted and pending debits and credits. The balance is credits_posted - debits_posted;
+ * what may be taken is less by debits_pending. */
+#pragma once
+
+#include "wallet/core/ledger.h"
+
+enum account_kind { ACCOUNT_USER = 1, ACCOUNT_FUND = 2, ACCOUNT_ISSUANCE = 3 };
+
+struct account {
+    enum row_state state;
+    int64_t number; /* 1, 2, 3, … */
+    struct id id;
+    enum account_kind kind;
+    struct id user_id; /* ACCOUNT_USER; else zero */
+    enum currency currency;
+    int64_t debits_posted, credits_posted, debits_pending, credits_pending;
+    int64_t sequence; /* of its newest entry; 0: none */
+    int64_t floor_minor;
+    bool is_frozen;
+    int64_t created_at_us, updated_at_us;
+};
+
+/* An account without entries; issuance alone has no floor: what it is below zero is all the money there is. */
+struct account account_new(int64_t number, struct id id, enum account_kind kind, struct id user_id, enum currency currency, int64_t now_us);
+/* A new account with the next number and a new id, in the working set. */
+struct account *ledger_open_account(struct ledger *ledger, enum account_kind kind, struct id user_id, int64_t now_us);
+
+struct money account_balance(const struct account *account);
+struct money account_available(const struct account *account);
+/* NULL: all that must be true of an account at any moment is; else the rule that it breaks, as a constant phrase. */
+const char *account_fault(const struct account *account);
+const char *account_kind_name(enum account_kind kind);

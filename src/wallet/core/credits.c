@@ -1,0 +1,58 @@
+#include "wallet/core/credits.h"
+
+#include <stddef.h>
+
+#include "base/check.h"
+#include "base/planted.h"
+#include "wallet/core/funds.h"
+#include "wallet/core/references.h"
+
+static bool is_same_credit(const struct ledger *ledger, const struct known_reference *known, struct text caller,
+                           const struct credit_item *item) {
+    const struct account *account = ledger_find_account_of_user(ledger, item->user_id);
+    if (account == NULL || account->number != known->credit_account || !money_equal(known->amount, item->amount)) return false;
+    if (item->fund.size == 0) return known->debit_account == ledger->issuance->number;
+    const struct fund *fund = ledger_find_fund(ledger, caller, item->fund);
+    return fund != NULL && known->debit_account == fund->account->number;
+}
+
+static struct credit_outcome outcome_of(enum ledger_outcome outcome, const struct known_reference *known) {
+    return (struct credit_outcome){outcome, known->transaction_id, known->balance_after, known->created_at_us};
+}
+
+/* Where the money comes from and goes to; `ret_fund` NULL: out of issuance. */
+static enum ledger_outcome find_sides(struct ledger *ledger, struct text caller, const struct credit_item *item, struct fund **ret_fund,
+                                      struct posting *posting) {
+    posting->credit = ledger_find_account_of_user(ledger, item->user_id);
+    if (posting->credit == NULL) return LEDGER_USER_NOT_FOUND;
+    *ret_fund = item->fund.size > 0 ? ledger_find_fund(ledger, caller, item->fund) : NULL;
+    if (item->fund.size > 0 && *ret_fund == NULL) return LEDGER_FUND_NOT_FOUND;
+    if (*ret_fund != NULL && (*ret_fund)->is_released) return LEDGER_FUND_RELEASED;
+    posting->debit = *ret_fund != NULL && !PLANTED(CREDIT_OUT_OF_NOTHING) ? (*ret_fund)->account : ledger->issuance;
+    return LEDGER_APPLIED;
+}
+
+struct credit_outcome ledger_credit(struct ledger *ledger, struct text caller, const struct credit_item *item, int64_t now_us) {
+    CHECK(caller.size > 0 && item->reference.size > 0 && ledger->issuance != NULL);
+    struct ledger_key key;
+    ledger_credit_key(caller, item->reference, &key);
+    const struct known_reference *known = ledger_find_reference(ledger, ledger_key_text(&key));
+    if (known != NULL && !PLANTED(REFERENCE_NOT_RECOGNISED)) {
+        if (is_same_credit(ledger, known, caller, item)) return outcome_of(LEDGER_REPLAYED, known);
+        return (struct credit_outcome){.outcome = LEDGER_REFERENCE_CONFLICT};
+    }
+    struct fund *fund = NULL;
+    struct posting posting = {.kind = TRANSFER_CREDIT,
+                              .amount = item->amount,
+                              .caller = caller,
+                              .reference = item->reference,
+                              .description = item->description,
+                              .metadata = item->metadata};
+    const struct transfer *transfer = NULL;
+    enum ledger_outcome outcome = find_sides(ledger, caller, item, &fund, &posting);
+    if (outcome == LEDGER_APPLIED) outcome = ledger_post(ledger, &posting, now_us, &transfer);
+    if (outcome != LEDGER_APPLIED) return (struct credit_outcome){.outcome = outcome};
+    if (fund != NULL) fund_count_credit(fund, transfer);
+    if (known == NULL) ledger_remember(ledger, &key, transfer);
+    return (struct credit_outcome){LEDGER_APPLIED, transfer->id, transfer->credit_balance_after, transfer->created_at_us};
+}

@@ -1,0 +1,27 @@
+#include "wallet/core/outcome.h"
+
+const char *ledger_outcome_code(enum ledger_outcome outcome) {
+    switch (outcome) {
+    case LEDGER_APPLIED: return "applied";
+    case LEDGER_REPLAYED: return "replayed";
+    case LEDGER_USERNAME_TAKEN: return "username_taken";
+    case LEDGER_PHONE_TAKEN: return "phone_taken";
+    case LEDGER_INVALID_CREDENTIALS: return "invalid_credentials";
+    case LEDGER_TOKEN_INVALID: return "token_invalid";
+    case LEDGER_TOKEN_EXPIRED: return "token_expired";
+    case LEDGER_TOKEN_REVOKED: return "token_revoked";
+    case LEDGER_USER_NOT_FOUND: return "user_not_found";
+    case LEDGER_ACCOUNT_FROZEN: return "account_frozen";
+    case LEDGER_CURRENCY_MISMATCH: return "currency_mismatch";
+    case LEDGER_BALANCE_TOO_LARGE: return "balance_too_large";
+    case LEDGER_INSUFFICIENT_FUNDS: return "insufficient_funds";
+    case LEDGER_RECIPIENT_NOT_FOUND: return "recipient_not_found";
+    case LEDGER_SAME_ACCOUNT: return "same_account";
+    case LEDGER_REFERENCE_CONFLICT: return "reference_conflict";
+    case LEDGER_FUND_NOT_FOUND: return "fund_not_found";
+    case LEDGER_FUND_EXHAUSTED: return "fund_exhausted";
+    case LEDGER_FUND_RELEASED: return "fund_released";
+    case LEDGER_FUND_REFERENCE_CONFLICT: return "fund_reference_conflict";
+    }
+    return "unknown";
+}

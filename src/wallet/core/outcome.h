@@ -1,0 +1,26 @@
+/* What a command came to. Everything but APPLIED and REPLAYED is a refusal, and a refused command has changed nothing. */
+#pragma once
+
+enum ledger_outcome {
+    LEDGER_APPLIED = 0,
+    LEDGER_REPLAYED, /* done before: the first answer again */
+    LEDGER_USERNAME_TAKEN,
+    LEDGER_PHONE_TAKEN,
+    LEDGER_INVALID_CREDENTIALS,
+    LEDGER_TOKEN_INVALID, /* the next three are about refresh tokens */
+    LEDGER_TOKEN_EXPIRED,
+    LEDGER_TOKEN_REVOKED, /* the session is over; a used token ends it */
+    LEDGER_USER_NOT_FOUND,
+    LEDGER_ACCOUNT_FROZEN,
+    LEDGER_CURRENCY_MISMATCH,
+    LEDGER_BALANCE_TOO_LARGE, /* a sum would leave the range of money */
+    LEDGER_INSUFFICIENT_FUNDS,
+    LEDGER_RECIPIENT_NOT_FOUND,
+    LEDGER_SAME_ACCOUNT,
+    LEDGER_REFERENCE_CONFLICT,
+    LEDGER_FUND_NOT_FOUND,
+    LEDGER_FUND_EXHAUSTED,
+    LEDGER_FUND_RELEASED,
+    LEDGER_FUND_REFERENCE_CONFLICT,
+};
+const char *ledger_outcome_code(enum ledger_outcome outcome); /* "insufficient_funds"; the problem code and the credit item's code */

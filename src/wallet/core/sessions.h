@@ -1,0 +1,45 @@
+/* Sessions and their refresh tokens: each token is good once, a second use ends the session. */
+#pragma once
+
+#include "wallet/core/ledger.h"
+#include "wallet/core/outcome.h"
+
+struct session {
+    enum row_state state;
+    struct id id;
+    struct id user_id;
+    int64_t generation; /* of the one refresh token that is good */
+    int64_t created_at_us, expires_at_us;
+    int64_t ended_at_us; /* 0: it lives, as far as it knows; see session_is_cut_off */
+};
+
+struct refresh_token {
+    enum row_state state;
+    struct id session_id;
+    struct hash hash;
+    int64_t generation;
+    int64_t expires_at_us;
+};
+
+struct session_command {
+    struct id user_id;
+    const char *password_hash; /* the one that matched: a password changed since then refuses */
+    struct hash token_hash;    /* of the refresh token's secret */
+    int64_t refresh_lifetime_us;
+};
+enum ledger_outcome ledger_start_session(struct ledger *ledger, const struct session_command *command, int64_t now_us,
+                                         struct session **ret_session);
+
+struct refresh_command {
+    struct id session_id;
+    struct hash token_hash, next_token_hash;
+    int64_t refresh_lifetime_us;
+};
+enum ledger_outcome ledger_refresh_session(struct ledger *ledger, const struct refresh_command *command, int64_t now_us,
+                                           struct session **ret_session);
+
+/* An unknown or ended session is no error: it is over either way. */
+enum ledger_outcome ledger_end_session(struct ledger *ledger, struct id session_id, int64_t now_us);
+
+/* Over by a change of password: older than it, and not the one that it was asked in. */
+bool session_is_cut_off(struct id session_id, struct id cutoff, struct id kept);

@@ -1,0 +1,53 @@
+/* Transfers: the one way money moves, and a user's own to another user. A transfer and its two entries are never changed. */
+#pragma once
+
+#include "wallet/core/accounts.h"
+#include "wallet/core/outcome.h"
+
+enum transfer_kind {
+    TRANSFER_CREDIT = 1, /* issuance or fund → user, by a service */
+    TRANSFER_USER = 2,   /* user → user */
+    TRANSFER_OPEN = 3,   /* issuance → fund */
+    TRANSFER_TOPUP = 4,  /* issuance → fund */
+    TRANSFER_RELEASE = 5 /* fund → issuance */
+};
+
+struct transfer {
+    int64_t sequence;
+    struct id id;
+    enum transfer_kind kind;
+    int64_t debit_account, debit_sequence, debit_balance_after;
+    int64_t credit_account, credit_sequence, credit_balance_after;
+    struct money amount;
+    struct text caller;    /* the service; empty for users */
+    struct text reference; /* empty: none */
+    struct text description, metadata;
+    int64_t created_at_us;
+    struct hash previous_hash, hash;
+};
+
+struct posting {
+    enum transfer_kind kind;
+    struct account *debit, *credit; /* two of the working set */
+    struct money amount;            /* 1 to MONEY_AMOUNT_MAX */
+    struct text caller, reference, description, metadata;
+};
+/* Moves the money, or says why not and changes nothing. The transfer's texts are the posting's. */
+enum ledger_outcome ledger_post(struct ledger *ledger, const struct posting *posting, int64_t now_us, const struct transfer **ret_transfer);
+/* What ledger_post would say. */
+enum ledger_outcome posting_outcome(const struct posting *posting);
+
+enum recipient_kind { RECIPIENT_USERNAME, RECIPIENT_PHONE, RECIPIENT_ACCOUNT };
+struct transfer_command {
+    struct id user_id;
+    enum recipient_kind recipient;
+    struct text recipient_name; /* folded to lower case */
+    struct phone recipient_phone;
+    struct id recipient_account;
+    struct money amount;
+    struct text description;
+};
+enum ledger_outcome ledger_transfer(struct ledger *ledger, const struct transfer_command *command, int64_t now_us,
+                                    const struct transfer **ret_transfer);
+
+const char *transfer_kind_name(enum transfer_kind kind);

@@ -1,0 +1,65 @@
+/* Registration and passwords. */
+#include "core.h"
+
+static enum ledger_outcome add(struct core *core, const char *name, const char *phone) {
+    struct user *user = NULL;
+    struct register_command command = {.name = text_of(name), .password_hash = CORE_PASSWORD};
+    if (phone != NULL) assert_int_equal(phone_parse(text_of(phone), "IR", &command.phone).code, RESULT_OK);
+    return ledger_register_user(&core->ledger, &command, core->now_us, &user);
+}
+
+static void a_name_and_a_phone_number_are_taken_once(void **state) {
+    struct core *core = *state;
+    assert_int_equal(add(core, "sara", "09121234567"), LEDGER_APPLIED);
+    struct core_picture before = core_take_picture(core);
+    assert_int_equal(add(core, "sara", NULL), LEDGER_USERNAME_TAKEN);
+    assert_int_equal(add(core, "reza", "09121234567"), LEDGER_PHONE_TAKEN);
+    struct core_picture after = core_take_picture(core);
+    assert_memory_equal(&before, &after, sizeof before);
+    assert_int_equal(core->ledger.users.count, 1);
+    assert_int_equal(add(core, "reza", NULL), LEDGER_APPLIED);
+    assert_int_equal(add(core, "ali", NULL), LEDGER_APPLIED); /* without a phone number nobody has the same */
+}
+
+static void each_user_has_an_empty_wallet(void **state) {
+    struct core *core = *state;
+    const struct account *account = core_open_wallet(core, "sara");
+    assert_int_equal(account->kind, ACCOUNT_USER);
+    assert_int_equal(account->currency, CURRENCY_IRT);
+    assert_int_equal(account_balance(account).amount_minor, 0);
+    assert_int_equal(account->created_at_us, core->now_us);
+}
+
+static void a_new_password_cuts_older_sessions_off(void **state) {
+    struct core *core = *state;
+    struct user *sara = core_register(core, "sara");
+    struct id older = id_make(&core->ids, core->now_us), kept = id_make(&core->ids, core->now_us);
+    struct password_command command = {.user_id = sara->id,
+                                       .session_id = kept,
+                                       .password_hash = CORE_PASSWORD,
+                                       .next_password_hash = "$argon2id$next"};
+    sara->state = ROW_KEPT;
+    assert_int_equal(ledger_change_password(&core->ledger, &command, core->now_us), LEDGER_APPLIED);
+    assert_int_equal(sara->state, ROW_CHANGED);
+    assert_int_equal(sara->sessions_ended_at_us, core->now_us);
+    assert_true(user_has_password(sara, "$argon2id$next"));
+    assert_false(user_has_password(sara, CORE_PASSWORD));
+    assert_true(session_is_cut_off(older, sara->sessions_cutoff, sara->kept_session));
+    assert_false(session_is_cut_off(kept, sara->sessions_cutoff, sara->kept_session));
+    assert_false(session_is_cut_off(id_make(&core->ids, core->now_us), sara->sessions_cutoff, sara->kept_session));
+    /* One that matched the password of before comes too late, and changes nothing. */
+    assert_int_equal(ledger_change_password(&core->ledger, &command, core->now_us + 1), LEDGER_INVALID_CREDENTIALS);
+    assert_int_equal(sara->sessions_ended_at_us, core->now_us);
+    command.user_id = (struct id){{9}};
+    assert_int_equal(ledger_change_password(&core->ledger, &command, core->now_us), LEDGER_INVALID_CREDENTIALS);
+}
+
+int main(void) {
+    crypto_init();
+    const struct CMUnitTest tests[] = {
+        CORE_TEST(a_name_and_a_phone_number_are_taken_once),
+        CORE_TEST(each_user_has_an_empty_wallet),
+        CORE_TEST(a_new_password_cuts_older_sessions_off),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
