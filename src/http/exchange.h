@@ -52,7 +52,14 @@ enum exchange_state {
 };
 
 /* Whose queue it lies in, or who has taken it out of there. */
-enum exchange_owner { EXCHANGE_OF_LOOP, EXCHANGE_OF_STORE, EXCHANGE_OF_PASSWORD_POOL, EXCHANGE_OF_KEY_FETCHER, EXCHANGE_OF_SETTLER };
+enum exchange_owner {
+    EXCHANGE_OF_LOOP,
+    EXCHANGE_OF_STORE,
+    EXCHANGE_OF_READERS,
+    EXCHANGE_OF_PASSWORD_POOL,
+    EXCHANGE_OF_KEY_FETCHER,
+    EXCHANGE_OF_SETTLER
+};
 
 struct exchange {
     struct queue_link link; /* of whichever queue holds it now */

@@ -3,15 +3,19 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "service/service.h"
 
 #define FOLDER_BYTES 4096u
+
+static atomic_bool is_fenced; /* of the process: it has one store */
 
 static void stop_signals(sigset_t *ret_set) {
     sigemptyset(ret_set);
@@ -32,10 +36,21 @@ void service_wait_for_stop(void) {
     stop_signals(&awaited);
     int number = 0;
     while (sigwait(&awaited, &number) != 0) continue;
-    LOG(LOG_INFO, "stopping", LOG_STRING("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"));
+    const char *cause = atomic_load(&is_fenced) ? "fenced" : number == SIGTERM ? "SIGTERM" : "SIGINT";
+    LOG(LOG_INFO, "stopping", LOG_STRING("signal", cause));
+}
+
+void service_fenced(void *context) {
+    (void)context;
+    atomic_store(&is_fenced, true);
+    CHECK(kill(getpid(), SIGTERM) == 0); /* blocked in all threads, awaited by the main one */
 }
 
 int service_end(struct result outcome) {
+    if (atomic_load(&is_fenced)) {
+        LOG(LOG_ERROR, "stopped", LOG_STRING("reason", "another process has taken over the database: this one wrote nothing after that"));
+        return 1;
+    }
     bool is_clean = result_is_ok(outcome);
     LOG(is_clean ? LOG_INFO : LOG_ERROR, "stopped", LOG_STRING("reason", is_clean ? "drained" : result_name(outcome)));
     return is_clean ? 0 : 1;

@@ -78,6 +78,7 @@ void operation_return(struct operation *operation) { exchange_continue(operation
 
 static void done(struct store_operation *store, struct result outcome) {
     struct operation *operation = operation_of(store);
+    exchange_take(operation->exchange, EXCHANGE_OF_STORE);
     if (!result_is_ok(outcome)) {
         storage_refuse(operation->exchange, outcome);
         exchange_finish(operation->exchange);
@@ -101,8 +102,11 @@ void operation_submit(struct operation *operation) {
         return;
     }
     operation->store.done = done;
-    struct result submitted = store_submit(service_of(exchange)->store, &operation->store);
+    struct store *store = service_of(exchange)->store;
+    exchange_give(exchange, EXCHANGE_OF_STORE);
+    struct result submitted = store_submit(store, &operation->store);
     if (result_is_ok(submitted)) return; /* it is the store's now */
+    exchange_take(exchange, EXCHANGE_OF_STORE);
     if (submitted.code == RESULT_FULL) {
         problem_reply(exchange, &problem_overloaded, "A queue is full. Nothing was done.");
     } else {

@@ -39,7 +39,8 @@ struct action {
     void (*decide_again)(struct engine *engine, struct operation *operation, int64_t now_us);
     /* Sets `answer` from the outcome alone: pure, no clock, no working set. What does not fit into the arena: operation_overflow. */
     void (*render)(struct operation *operation);
-    /* On the store's thread, after the commit: takes the operation over, for instance for a settler. Else it goes back to its loop. */
+    /* On the store's thread, after the commit, which has the exchange in hand: sends it, or gives it on, for instance to a settler. Else it goes back to
+     * its loop. */
     void (*committed)(struct operation *operation);
     /* On the loop, instead of operation_send: counts, signs, then sends. */
     void (*send)(struct operation *operation);

@@ -85,7 +85,7 @@ void *reading_begin(struct exchange *exchange, bool (*ask)(struct reading *readi
 }
 
 static struct result read_alone(struct reading *reading, struct batch *batch) {
-    if (batch == NULL) return result_error(RESULT_UNAVAILABLE);
+    if (batch == NULL) return result_error(RESULT_IO);
     for (uint32_t round = 0;; round++) {
         CHECK(round < READING_ROUNDS_MAX);
         bool wants_more = reading->ask(reading, batch, round);
@@ -151,10 +151,11 @@ static struct result read_together(struct reading **trip, size_t count, struct b
 
 static void run_trip(struct reader_thread *self, size_t count) {
     struct batch *batch = batch_of(self->readers, &self->reader);
-    struct result outcome = batch == NULL ? result_error(RESULT_UNAVAILABLE) : read_together(self->trip, count, batch);
+    struct result outcome = batch == NULL ? result_error(RESULT_IO) : read_together(self->trip, count, batch);
     for (size_t i = 0; i < count; i++) {
         struct reading *reading = self->trip[i];
         reading->outcome = result_is_ok(outcome) || batch == NULL ? outcome : read_alone(reading, batch);
+        exchange_take(reading->exchange, EXCHANGE_OF_READERS);
         exchange_continue(reading->exchange, answer_on_loop);
     }
     if (batch != NULL) batch_end_round(batch);
@@ -177,6 +178,7 @@ void reading_start(struct reading *reading) {
     struct readers *readers = service_of(exchange)->readers;
     exchange->operation = reading;
     if (readers->thread_count > 0) {
+        exchange_give(exchange, EXCHANGE_OF_READERS);
         put(readers, reading);
         return;
     }

@@ -77,6 +77,8 @@ struct text page_cursor(struct arena *arena, char list, const int64_t words[PAGE
 void service_block_signals(void);
 /* Waits for SIGTERM or SIGINT. */
 void service_wait_for_stop(void);
+/* For struct store_options: the process ends as by SIGTERM, with exit code 1 and a last line that says why. Any thread. */
+void service_fenced(void *context);
 /* The last line of the log, after everything is closed. Returns the exit code: 0 when serve started and drained, 1 otherwise. */
 int service_end(struct result outcome);
 /* Makes DIR (0700) whole or not at all: `fill` fills DIR.new, which then gets its name. RESULT_CONFLICT: DIR exists, or DIR.new was left by an

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -100,11 +101,29 @@ static void test_folders_that_can_not_be_made(void **state) {
     assert_int_equal(filled, 0);
 }
 
+/* In a process of its own: the flag is the process's. */
+static void test_who_is_fenced_ends_with_a_failure(void **state) {
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        service_block_signals();
+        service_fenced(NULL);
+        service_wait_for_stop(); /* comes back by itself */
+        _exit(service_end(result_ok()));
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_folder_is_made_whole, begin, end),
         cmocka_unit_test_setup_teardown(test_a_slash_at_the_end_is_the_same_folder, begin, end),
         cmocka_unit_test_setup_teardown(test_what_did_not_end_is_not_taken_for_a_folder, begin, end),
+        cmocka_unit_test(test_who_is_fenced_ends_with_a_failure),
         cmocka_unit_test_setup_teardown(test_folders_that_can_not_be_made, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
