@@ -2,6 +2,9 @@
 
 Each world is one choice of bounds. spin turns the model into a C program that visits every state that can be reached; "exhaustive" means that
 it was never cut short: no hashing without comparing (bitstate), no search that was too shallow. The table at the end says what was done.
+
+What spin found is kept in proven.txt with a digest of the model and of this checker. As long as it is the same, spin is not asked again, but by
+`./test --long`.
 """
 
 import dataclasses
@@ -14,12 +17,14 @@ import subprocess
 import time
 
 import pytest
+import record
 
 MODEL = pathlib.Path(__file__).with_name("settling.pml")
 MEMORY_MB = 1900
 IS_LONG = os.environ.get("HAMYAN_LONG") == "1"
 LIMIT_S = 900
-TABLE = []
+ASKED = []  # what spin found in this run
+KNOWN = []  # what stands in proven.txt instead
 
 # How many users, requests of each at once, and places. A refused user is one whom Wallet does not know.
 ONE_PLACE = {"USERS": 2, "REQUESTS": 1, "LIMIT": 1}
@@ -130,15 +135,32 @@ def check(folder, macros, compile_options=(), run_options=(), depth=1_000_000):
     )
 
 
+@pytest.fixture(scope="session")
+def proven(request):
+    """{(kind, name): line} of proven.txt, if it is of this model and this checker; empty when spin shall be asked anyway."""
+    digest, lines = record.read()
+    is_asked = IS_LONG or request.config.getoption("--record") or digest != record.digest()
+    return {} if is_asked else lines
+
+
+def is_known(proven, kind, name):
+    """Each answer must be there: a record of a part would leave the rest unasked."""
+    if proven:
+        KNOWN.append(proven[kind, name])
+    return bool(proven)
+
+
 def note(kind, name, verdict, result):
     peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-    TABLE.append(f"{kind:8} {name:28} {verdict.states:>9} states {verdict.depth:>7} deep {verdict.seconds:6.1f} s  {result}")
+    ASKED.append(f"{kind:8} {name:28} {verdict.states:>9} states {verdict.depth:>7} deep {verdict.seconds:6.1f} s  {result}")
     assert peak_mb < 2048, f"{peak_mb} MiB"
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_every_state_keeps_the_invariants(world, tmp_path):
+def test_every_state_keeps_the_invariants(world, proven, tmp_path):
     """And once calm, the world becomes quiet: with the last failure behind it, everybody is answered and every claim is settled."""
+    if is_known(proven, "proof", world):
+        return
     is_live = "LIVENESS" in WORLDS[world]
     verdict = check(tmp_path, WORLDS[world], [] if is_live else ["-DSAFETY"], ["-a", "-w23"] if is_live else ["-w23"])
     note("proof", world, verdict, f"errors: {verdict.errors}")
@@ -146,26 +168,32 @@ def test_every_state_keeps_the_invariants(world, tmp_path):
     assert verdict.states > 100_000, verdict.text
 
 
-def test_endless_unrest_is_found(tmp_path):
+def test_endless_unrest_is_found(proven, tmp_path):
     """The proof of quiet is not empty: a settler that gives up breaks it, also without the assertion at the end of the world."""
+    if is_known(proven, "fault", "gives_up, by liveness"):
+        return
     macros = ONE_PLACE | {"FAULT_GIVES_UP": 1, "WITHOUT_END": 1, "LIVENESS": 1}
     verdict = check(tmp_path, macros, [], ["-a", "-w22"])
     note("fault", "gives_up, by liveness", verdict, "acceptance cycle")
     assert verdict.errors > 0 and "acceptance cycle" in verdict.text, verdict.text
 
 
-def test_fund_stops_what_the_limit_lets_through(tmp_path):
+def test_fund_stops_what_the_limit_lets_through(proven, tmp_path):
     """Wallet alone refuses the credit behind the last place, when Discount has forgotten its limit."""
+    if is_known(proven, "defence", "no limit, fund checked"):
+        return
     verdict = check(tmp_path, ONE_PLACE | {"FAULT_NO_LIMIT": 1, "WITHOUT_END": 1}, ["-DSAFETY"], ["-w22"])
     note("defence", "no limit, fund checked", verdict, f"errors: {verdict.errors}")
     assert verdict.errors == 0 and verdict.whole, verdict.text
 
 
-def test_every_line_of_the_model_is_reached(tmp_path):
+def test_every_line_of_the_model_is_reached(proven, tmp_path):
     """Steps made of single statements, because spin does not look into a d_step. Reaching needs no complete search: bitstate will do.
 
     The ends of the endless processes are the only states that may stay unreached.
     """
+    if is_known(proven, "coverage", "every statement"):
+        return
     macros = {"USERS": 3, "REQUESTS": 1, "LIMIT": 2, "REFUSED": 1, "STEP": "atomic"}
     verdict = check(tmp_path, macros, ["-DSAFETY", "-DBITSTATE"], ["-w21"], depth=100_000)
     unexplained = [line for line in verdict.unreached if '"-end-"' not in line]
@@ -176,7 +204,9 @@ def test_every_line_of_the_model_is_reached(tmp_path):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_planted_fault_is_found(fault, tmp_path):
+def test_planted_fault_is_found(fault, proven, tmp_path):
+    if is_known(proven, "fault", fault.lower()):
+        return
     world, assertion = FAULTS[fault]
     verdict = check(tmp_path, world | {f"FAULT_{fault}": 1}, ["-DSAFETY"], ["-w22"])
     note("fault", fault.lower(), verdict, verdict.broken)
@@ -187,3 +217,24 @@ def test_planted_fault_is_found(fault, tmp_path):
 def test_every_fault_of_the_model_is_planted():
     named = set(re.findall(r"FAULT_(\w+)", MODEL.read_text())) - {"FUND_NOT_CHECKED"}  # it needs NO_LIMIT beside it
     assert named == set(FAULTS)
+
+
+def test_the_record_is_of_this_model(request):
+    digest, lines = record.read()
+    if request.config.getoption("--record"):
+        return  # it is written at the end
+    assert digest == record.digest(), "the model or its checker changed: pytest tests/model --record"
+    assert len(lines) == len(WORLDS) + len(FAULTS) + 3
+
+
+def test_another_model_or_another_checker_has_another_digest(tmp_path, monkeypatch):
+    for name, text in (("a.pml", "1"), ("b.py", "2")):
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(record, "FOLDER", tmp_path)
+    digests = {record.digest()}
+    for name, text in (("a.pml", "3"), ("b.py", "3"), ("c.py", "")):
+        (tmp_path / name).write_text(text)
+        digests.add(record.digest())
+    assert len(digests) == 4
+    record.write(["fault    a name                       7 states"], tmp_path / "proven.txt")
+    assert record.read(tmp_path / "proven.txt") == (record.digest(), {("fault", "a name"): "fault    a name                       7 states"})
