@@ -162,6 +162,7 @@ static struct board_second *add_second(struct board_slot *slot, int64_t now) {
     atomic_store_explicit(&second->credited, 0, memory_order_release);
     atomic_store_explicit(&second->rejected_before, 0, memory_order_release);
     atomic_store_explicit(&second->rejected_saved, 0, memory_order_release);
+    atomic_store_explicit(&second->rejected_saving, 0, memory_order_release);
     atomic_store_explicit(&second->second, now, memory_order_release);
     atomic_store_explicit(&slot->second_count, count + 1, memory_order_release);
     return second;
@@ -193,13 +194,10 @@ static struct board_second *find_second(const struct board_slot *slot, int64_t n
     return NULL;
 }
 
-struct second_counts board_second_after(const struct board_slot *slot, const struct campaign *campaign, int64_t second) {
-    struct campaign_view view = {0};
-    const struct board_second *now = NULL;
-    if (slot != NULL) {
-        view = board_view(slot);
-        now = find_second(slot, second);
-    }
+/* What this second will hold once `campaign` is shown with it. */
+static struct second_counts second_after(const struct board_slot *slot, const struct campaign *campaign, int64_t second) {
+    struct campaign_view view = board_view(slot);
+    const struct board_second *now = find_second(slot, second);
     CHECK(campaign->redeemed >= view.redeemed && campaign->credited >= view.credited);
     struct second_counts counts = {.second = second,
                                    .claimed = (uint32_t)(campaign->redeemed - view.redeemed),
@@ -276,7 +274,7 @@ void board_publish(struct board *board, const struct campaign *campaign, int64_t
     CHECK(campaign->number >= 1 && campaign->number <= count + 1 && campaign->number <= board->reserved_count);
     struct board_slot *slot = &board->slots[campaign->number - 1];
     CHECK(id_equal(slot->id, campaign->id));
-    struct second_counts counts = board_second_after(slot, campaign, second);
+    struct second_counts counts = second_after(slot, campaign, second);
     begin_turn(slot);
     write_view(slot, campaign);
     if (second != 0) write_second(slot, &counts);
@@ -365,6 +363,7 @@ void board_count_refusal(struct board_slot *slot, enum refusal refusal, int64_t 
 void board_restore_refusals(struct board_slot *slot, const struct refusal_counts *counts) {
     begin_turn(slot);
     for (size_t i = 0; i < REFUSAL_COUNT; i++) atomic_store_explicit(&slot->rejected_before[i], counts->counts[i], memory_order_release);
+    slot->rejected_saved = slot->rejected_saving = *counts;
     end_turn(slot);
 }
 
@@ -376,27 +375,47 @@ void board_restore_second(struct board_slot *slot, const struct second_counts *c
     atomic_store_explicit(&second->credited, counts->credited, memory_order_release);
     atomic_store_explicit(&second->rejected_before, counts->rejected, memory_order_release);
     atomic_store_explicit(&second->rejected_saved, counts->rejected, memory_order_release);
+    atomic_store_explicit(&second->rejected_saving, counts->rejected, memory_order_release);
     end_turn(slot);
+}
+
+static void take_unsaved_seconds(struct board_slot *slot, struct board_snapshot *unsaved) {
+    size_t kept = 0;
+    for (size_t i = 0; i < unsaved->second_count; i++) {
+        const struct second_counts *counts = &unsaved->seconds[i];
+        struct board_second *second = find_second(slot, counts->second);
+        uint32_t saved = atomic_load_explicit(&second->rejected_saved, memory_order_relaxed);
+        CHECK(counts->rejected >= saved);
+        if (counts->rejected == saved) continue;
+        atomic_store_explicit(&second->rejected_saving, counts->rejected, memory_order_relaxed);
+        unsaved->seconds[kept++] = (struct second_counts){.second = counts->second, .rejected = counts->rejected - saved};
+    }
+    unsaved->second_count = kept;
 }
 
 void board_take_unsaved(struct board_slot *slot, struct board_snapshot *ret_unsaved) {
     /* With the lock no second leaves the ring, so that the sums saved together agree. */
     CHECK(pthread_mutex_lock(&slot->turn_lock) == 0);
     CHECK(try_read(slot, ret_unsaved));
-    size_t kept = 0;
-    for (size_t i = 0; i < ret_unsaved->second_count; i++) {
-        const struct second_counts *counts = &ret_unsaved->seconds[i];
-        struct board_second *second = find_second(slot, counts->second);
-        if (atomic_exchange_explicit(&second->rejected_saved, counts->rejected, memory_order_relaxed) == counts->rejected) continue;
-        ret_unsaved->seconds[kept++] = *counts;
-    }
-    ret_unsaved->second_count = kept;
+    slot->rejected_saving = ret_unsaved->rejected;
+    for (size_t i = 0; i < REFUSAL_COUNT; i++) ret_unsaved->rejected.counts[i] -= slot->rejected_saved.counts[i];
+    take_unsaved_seconds(slot, ret_unsaved);
     CHECK(pthread_mutex_unlock(&slot->turn_lock) == 0);
 }
 
-void board_forget_saved(struct board_slot *slot) {
+void board_end_saving(struct board_slot *slot, bool is_committed) {
+    CHECK(pthread_mutex_lock(&slot->turn_lock) == 0);
     uint64_t count = atomic_load_explicit(&slot->second_count, memory_order_acquire);
-    for (uint64_t i = oldest_of(count); i < count; i++)
-        atomic_store_explicit(&second_at(slot, i)->rejected_saved, BOARD_UNSAVED, memory_order_relaxed);
-    atomic_store_explicit(&slot->is_dirty, true, memory_order_release);
+    for (uint64_t i = oldest_of(count); i < count; i++) {
+        struct board_second *second = second_at(slot, i);
+        _Atomic uint32_t *from = is_committed ? &second->rejected_saving : &second->rejected_saved;
+        _Atomic uint32_t *to = is_committed ? &second->rejected_saved : &second->rejected_saving;
+        atomic_store_explicit(to, atomic_load_explicit(from, memory_order_relaxed), memory_order_relaxed);
+    }
+    if (is_committed)
+        slot->rejected_saved = slot->rejected_saving;
+    else
+        slot->rejected_saving = slot->rejected_saved;
+    CHECK(pthread_mutex_unlock(&slot->turn_lock) == 0);
+    if (!is_committed) atomic_store_explicit(&slot->is_dirty, true, memory_order_release);
 }

@@ -63,9 +63,9 @@ struct board_second {
     _Atomic uint32_t claimed, credited;
     _Atomic uint32_t rejected_before; /* this start; their reasons are among the slot's own */
     _Atomic uint32_t rejected[REFUSAL_COUNT];
-    _Atomic uint32_t rejected_saved; /* of all of them; BOARD_UNSAVED: not known */
+    _Atomic uint32_t rejected_saved;  /* of all of them: committed, */
+    _Atomic uint32_t rejected_saving; /* and with the transaction that is under way */
 };
-#define BOARD_UNSAVED UINT32_MAX
 
 struct board_slot {
     /* Set before the slot is found, then constant. */
@@ -80,7 +80,9 @@ struct board_slot {
     struct board_second *seconds;                   /* [BOARD_SECONDS], a ring */
     _Atomic uint64_t second_count;                  /* ever begun: the newest is the one before */
     _Atomic int64_t rejected_before[REFUSAL_COUNT]; /* this start, or in seconds that have left the ring */
-    pthread_mutex_t turn_lock;                      /* who holds it may make a turn: the store's thread, and a loop when a second begins */
+    struct refusal_counts rejected_saved,
+        rejected_saving;       /* the store thread's own: committed, and with the transaction that is under way */
+    pthread_mutex_t turn_lock; /* who holds it may make a turn: the store's thread, and a loop when a second begins */
 
     atomic_bool is_dirty; /* refusals were counted since they were last saved */
     struct metric latency;
@@ -95,8 +97,6 @@ void board_free(struct board *board);
 void board_reserve(struct board *board, const struct campaign *campaign);
 /* The second in which events of this time are counted: the newest one when a loop's clock is ahead. */
 int64_t board_begin_second(struct board_slot *slot, int64_t now_us);
-/* What this second will hold once `campaign` is published with it; `slot` NULL: the campaign is new. */
-struct second_counts board_second_after(const struct board_slot *slot, const struct campaign *campaign, int64_t second);
 /* Shows the campaign as it is, in a slot that was reserved, and counts in the second what has changed since it was last shown; 0: nothing. */
 void board_publish(struct board *board, const struct campaign *campaign, int64_t second);
 /* After its slot was reserved, before the campaign with this winner is published. */
@@ -104,10 +104,10 @@ void board_add_winner(struct board *board, uint32_t campaign_number, struct id u
 /* From the database, after the campaign was published; seconds in their order. */
 void board_restore_refusals(struct board_slot *slot, const struct refusal_counts *counts);
 void board_restore_second(struct board_slot *slot, const struct second_counts *counts);
-/* What of the refusals is not saved yet: all counts, and the seconds whose `rejected` has changed. They count as saved from then on, until
- * board_forget_saved says that they were not. */
+/* What of the refusals is not saved yet, as differences: in `rejected`, and in the seconds that have some. Each is followed by board_end_saving, when the
+ * transaction that saves them is over: what was not committed is taken again by the next. */
 void board_take_unsaved(struct board_slot *slot, struct board_snapshot *ret_unsaved);
-void board_forget_saved(struct board_slot *slot);
+void board_end_saving(struct board_slot *slot, bool is_committed);
 
 /* ---- any thread ---- */
 size_t board_count(const struct board *board);

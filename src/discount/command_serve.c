@@ -8,8 +8,8 @@
 #include "auth/token.h"
 #include "base/log.h"
 #include "discount/program.h"
+#include "discount/tables.h"
 #include "discount_schema.h"
-#include "store/sqlite/database.h"
 
 #define DATABASE_NAME "discount.db"
 #define SECRET_NAME   "idempotency_secret"
@@ -17,27 +17,25 @@
 
 /* ---- init ---- */
 
-static struct result write_secret(struct database *database) {
+static struct result write_secret(struct batch *batch) {
     uint8_t secret[CRYPTO_HASH_BYTES];
-    struct statement insert;
+    struct result reason = batch_begin(batch);
+    if (!result_is_ok(reason)) return reason;
     crypto_random(secret, sizeof secret);
-    TRY(statement_prepare(database, "INSERT INTO settings (name, value) VALUES ('" SECRET_NAME "', ?1)", &insert));
-    TRY(database_begin(database));
-    statement_bind_blob(&insert, 1, secret, sizeof secret);
-    struct result outcome = statement_run(&insert);
-    if (result_is_ok(outcome)) outcome = database_commit(database);
-    if (!result_is_ok(outcome)) database_rollback(database);
+    save_setting(batch, TEXT(SECRET_NAME), secret, sizeof secret);
+    enum commit_end end = batch_commit(batch, &reason);
     crypto_wipe(secret, sizeof secret);
-    return outcome;
+    return end == COMMITTED || !result_is_ok(reason) ? reason : result_error(RESULT_UNAVAILABLE);
 }
 
 static struct result make_database(const char *folder) {
     char path[PATH_BYTES];
-    struct database *database;
+    struct batch *batch;
     TRY(program_path(folder, DATABASE_NAME, path));
-    TRY(database_open(path, DATABASE_CREATE, &discount_schema, &database));
-    struct result outcome = write_secret(database);
-    database_close(database);
+    const struct place place = {.file = path, .schema = &discount_schema};
+    TRY(batch_open(&place, BATCH_CREATE, &batch));
+    struct result outcome = write_secret(batch);
+    batch_close(batch);
     return outcome;
 }
 
@@ -75,7 +73,8 @@ struct program {
     struct arena arena; /* of what lives as long as the process: the JWKS text */
     struct trust *trust;
     struct trusted_issuer wallet;
-    struct database *database;
+    struct place place;
+    struct batch *batch; /* the writer's */
     struct engine *engine;
     struct router *router;
     struct http_service http;
@@ -83,20 +82,17 @@ struct program {
     char database_path[PATH_BYTES], keys_path[PATH_BYTES], jwks_cache_path[PATH_BYTES], jwks_url[PATH_BYTES + 32];
 };
 
+static struct result visit_secret(void *secret, const struct row *row) {
+    row_bytes_into(row, 0, secret, CRYPTO_HASH_BYTES);
+    return result_ok();
+}
+
 static struct result read_secret(struct program *program) {
-    struct statement select;
-    TRY(statement_prepare(program->database, "SELECT value FROM settings WHERE name = '" SECRET_NAME "'", &select));
-    bool is_row;
-    struct result outcome = statement_step(&select, &is_row);
-    if (result_is_ok(outcome)) {
-        struct text value = is_row ? statement_blob(&select, 0) : TEXT("");
-        if (value.size != CRYPTO_HASH_BYTES)
-            outcome = result_error(RESULT_CORRUPT);
-        else
-            memcpy(program->discount.idempotency_secret, value.data, value.size);
-    }
-    statement_reset(&select);
-    return outcome;
+    static const uint8_t none[CRYPTO_HASH_BYTES];
+    ask_setting(program->batch, TEXT(SECRET_NAME), visit_secret, program->discount.idempotency_secret);
+    TRY(batch_run(program->batch));
+    bool is_there = memcmp(program->discount.idempotency_secret, none, sizeof none) != 0;
+    return is_there ? result_ok() : result_error(RESULT_CORRUPT);
 }
 
 static struct result open_keys(struct program *program, const char *wallet_url) {
@@ -117,7 +113,9 @@ static struct result open_keys(struct program *program, const char *wallet_url) 
 }
 
 static struct result open_database(struct program *program) {
-    struct result opened = database_open(program->database_path, DATABASE_WRITE, &discount_schema, &program->database);
+    program->place =
+        (struct place){.file = program->database_path, .schema = &discount_schema, .commits = &program->discount.service.commits};
+    struct result opened = batch_open(&program->place, BATCH_WRITE, &program->batch);
     if (opened.code == RESULT_NOT_FOUND) {
         fprintf(stderr, "%s was not initialised: run discountd init --data %s first\n", settings.data, settings.data);
     } else if (opened.code == RESULT_CONFLICT) {
@@ -127,13 +125,10 @@ static struct result open_database(struct program *program) {
 }
 
 static struct result open_store(struct program *program) {
-    struct rows rows;
     TRY(open_database(program));
     TRY(read_secret(program));
-    database_count_commits(program->database, &program->discount.service.commits);
     TRY(board_create(LIMIT_CAMPAIGNS, &program->discount.board));
-    TRY(rows_sqlite_create(program->database, &rows));
-    TRY(engine_create(&rows, program->discount.board, &program->engine));
+    TRY(engine_create(program->batch, program->discount.board, &program->engine));
     struct store_engine engine = engine_interface(program->engine);
     struct store_options options = {.name = "discountd", .clock = &clock_system};
     return store_create(&engine, &options, &program->discount.service.store);
@@ -185,7 +180,7 @@ static void close_program(struct program *program) {
     if (discount->service.store != NULL) store_free(discount->service.store);
     engine_free(program->engine);
     board_free(discount->board);
-    if (program->database != NULL) database_close(program->database);
+    batch_close(program->batch);
     if (discount->service.access != NULL) access_free(discount->service.access);
     if (program->trust != NULL) trust_free(program->trust);
     if (program->keys != NULL) key_ring_free(program->keys);

@@ -1,17 +1,16 @@
-/* The engine behind the batch runner (store/store.h): load, decide and save for campaigns, over any storage (rows.h).
+/* The engine behind the batch runner (store/store.h): load, decide and save for campaigns, over the seam (store/batch.h).
  *
  * Campaigns stay in the working set between batches, as this is the only writer; after a rollback they are loaded anew. */
 #pragma once
 
 #include "discount/board.h"
 #include "discount/operation.h"
-#include "discount/rows.h"
+#include "store/batch.h"
 
 struct engine;
 
-/* Loads all campaigns and winners onto the board. The rows are the engine's from now on (closed by engine_free, also when this fails); the board
- * stays the caller's. RESULT_CORRUPT, RESULT_IO, RESULT_FULL. */
-struct result engine_create(const struct rows *rows, struct board *board, struct engine **ret_engine) MUST_CHECK;
+/* Loads all campaigns and winners onto the board. The writer's batch and the board stay the caller's. RESULT_CORRUPT, RESULT_IO, RESULT_FULL. */
+struct result engine_create(struct batch *batch, struct board *board, struct engine **ret_engine) MUST_CHECK;
 void engine_free(struct engine *engine);
 struct store_engine engine_interface(struct engine *engine);
 /* Writes counters that have changed, in a transaction of its own. When the store has stopped, or from its idle. */

@@ -1,15 +1,15 @@
-/* What is read outside the store's thread: each reader is one read-only connection with its own statements, for one thread. It sees every
- * commit that was published before the call. Each row goes to a visitor as it comes; a visitor's error ends the reading and is returned. */
+/* What is read outside the store's thread: each reader is one read-only connection, for one thread. It sees every commit that was published before the
+ * call. Each row goes to a visitor as it comes; a visitor's error ends the reading and is returned. */
 #pragma once
 
 #include "discount/core/campaign.h"
 #include "discount/core/redemption.h"
-#include "store/sqlite/database.h"
+#include "store/batch.h"
 
 struct reader;
 
-/* `commits`: of the writer, to read in rounds; NULL: none. */
-struct result reader_open(const char *path, const struct batch_commits *commits, struct reader **ret_reader) MUST_CHECK;
+/* `commits`: of the writer, to read in rounds; NULL: each question has a round of its own. */
+struct result reader_open(const char *path, struct batch_commits *commits, struct reader **ret_reader) MUST_CHECK;
 void reader_close(struct reader *reader);
 void reader_end_round(struct reader *reader); /* before the loop waits */
 

@@ -1,15 +1,22 @@
 #include "discount/verify.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
-#include "base/check.h"
-#include "discount/rows.h"
+#include "base/limits.h"
+#include "discount/tables.h"
 #include "discount_schema.h"
-#include "store/sqlite/database.h"
+
+#define ROWS_AT_ONCE 1000 /* of redemptions, so that memory stays bounded wherever they are kept */
 
 struct verification {
-    struct database *database;
+    struct batch *batch;
     FILE *out;
+    bool has_told; /* what is broken */
+    struct campaign *campaigns;
+    size_t campaign_total;
+    int64_t number_read;      /* of the last campaign's row */
+    size_t row_count;         /* in this run */
     struct campaign campaign; /* the one that is looked at */
     int64_t position;         /* of the last row */
     int64_t credited, failed;
@@ -17,8 +24,9 @@ struct verification {
     int64_t campaign_count, redemption_count;
 };
 
-static struct result broken(const struct verification *verification, const struct redemption *redemption, const char *rule) {
+static struct result broken(struct verification *verification, const struct redemption *redemption, const char *rule) {
     char campaign[ID_TEXT_BYTES], id[ID_TEXT_BYTES];
+    verification->has_told = true;
     id_format(verification->campaign.id, campaign);
     if (redemption == NULL) {
         fprintf(verification->out, "BROKEN: campaign %.*s: %s\n", (int)sizeof campaign, campaign, rule);
@@ -41,6 +49,8 @@ static struct result check_redemption(struct verification *verification, const s
     if (is_credited && id_is_zero(redemption->transaction_id))
         return broken(verification, redemption, "it is credited without a transaction");
     if (is_failed && redemption->failure_size == 0) return broken(verification, redemption, "it has failed without a reason");
+    if (redemption->status == REDEMPTION_CLAIMED && redemption->position <= verification->campaign.settled_position)
+        return broken(verification, redemption, "it is not settled, and stands before the position from which on such are looked for");
     verification->position = redemption->position;
     verification->last_claimed_at_us = redemption->claimed_at_us;
     if (verification->position == 1) verification->first_claimed_at_us = redemption->claimed_at_us;
@@ -49,44 +59,47 @@ static struct result check_redemption(struct verification *verification, const s
     return result_ok();
 }
 
-static struct result walk_redemptions(struct verification *verification, struct statement *select) {
+static struct result visit_redemption(void *context, const struct row *row) {
+    struct verification *verification = context;
+    struct redemption redemption;
+    redemption_of_row(row, 0, &redemption);
+    verification->row_count++;
+    return check_redemption(verification, &redemption);
+}
+
+static struct result walk_redemptions(struct verification *verification) {
+    uint32_t number = verification->campaign.number;
     verification->position = verification->credited = verification->failed = 0;
     verification->first_claimed_at_us = verification->last_claimed_at_us = 0;
-    statement_bind_integer(select, 1, redemption_key(verification->campaign.number, 0));
-    statement_bind_integer(select, 2, redemption_key(verification->campaign.number + 1, 0));
-    for (;;) {
-        bool is_row;
-        struct redemption redemption;
-        struct result outcome = statement_step(select, &is_row);
-        if (result_is_ok(outcome) && is_row) {
-            outcome = rows_read_redemption(select, &redemption);
-            if (!result_is_ok(outcome))
-                outcome = broken(verification, NULL, "one of its redemptions can't be read");
-            else
-                outcome = check_redemption(verification, &redemption);
-        }
-        if (result_is_ok(outcome) && is_row) continue;
-        statement_reset(select);
-        return outcome;
-    }
+    do {
+        verification->row_count = 0;
+        ask_redemptions(verification->batch, redemption_key(number, verification->position), redemption_key(number + 1, 0), ROWS_AT_ONCE,
+                        visit_redemption, verification);
+        struct result outcome = batch_run(verification->batch);
+        if (outcome.code == RESULT_CORRUPT && !verification->has_told)
+            return broken(verification, NULL, "one of its redemptions can't be read");
+        TRY(outcome);
+    } while (verification->row_count == ROWS_AT_ONCE);
+    return result_ok();
 }
 
 /* They are counted in the transactions that claim and credit. Of a long campaign the oldest are gone. */
-static struct result check_seconds(struct verification *verification, struct statement *sums) {
-    bool is_row;
-    statement_bind_integer(sums, 1, verification->campaign.number);
-    struct result outcome = statement_step(sums, &is_row);
-    if (result_is_ok(outcome) && is_row && statement_integer(sums, 0) < BOARD_SECONDS &&
-        (statement_integer(sums, 1) != verification->campaign.redeemed || statement_integer(sums, 2) != verification->campaign.credited)) {
-        outcome = broken(verification, NULL, "its seconds do not add up to its redemptions and credits");
-    }
-    statement_reset(sums);
-    return outcome;
+static struct result visit_sums(void *context, const struct row *row) {
+    struct verification *verification = context;
+    const struct campaign *campaign = &verification->campaign;
+    if (row_integer(row, 0) >= BOARD_SECONDS) return result_ok();
+    if (row_integer(row, 1) == campaign->redeemed && row_integer(row, 2) == campaign->credited) return result_ok();
+    return broken(verification, NULL, "its seconds do not add up to its redemptions and credits");
 }
 
-static struct result check_campaign(struct verification *verification, struct statement *select, struct statement *sums) {
+static struct result check_seconds(struct verification *verification) {
+    ask_sums_of_seconds(verification->batch, verification->campaign.number, visit_sums, verification);
+    return batch_run(verification->batch);
+}
+
+static struct result check_campaign(struct verification *verification) {
     const struct campaign *campaign = &verification->campaign;
-    TRY(walk_redemptions(verification, select));
+    TRY(walk_redemptions(verification));
     if (verification->position > campaign->max_redemptions) return broken(verification, NULL, "it has more redemptions than places");
     if (verification->position != campaign->redeemed) return broken(verification, NULL, "its count of redemptions is not that of its rows");
     if (verification->credited != campaign->credited) return broken(verification, NULL, "its count of credits is not that of its rows");
@@ -100,7 +113,7 @@ static struct result check_campaign(struct verification *verification, struct st
         return broken(verification, NULL, "it says it is exhausted and is not, or the other way round");
     if (campaign->exhausted_at_us != 0 && campaign->exhausted_at_us < campaign->last_redeemed_at_us)
         return broken(verification, NULL, "it says it was exhausted before its last redemption");
-    TRY(check_seconds(verification, sums));
+    TRY(check_seconds(verification));
     /* A step that Wallet has taken and we have not heard of may be paid out already. */
     __int128 credited_minor = (__int128)campaign->credited * campaign->credit.amount_minor;
     if (credited_minor > (__int128)campaign->fund_confirmed_minor + campaign->fund_step_minor)
@@ -117,77 +130,73 @@ static struct result check_campaign(struct verification *verification, struct st
     return result_ok();
 }
 
-static struct result walk_campaigns(struct verification *verification) {
-    struct statement campaigns, redemptions, sums;
-    TRY(statement_prepare(verification->database, "SELECT " CAMPAIGN_COLUMNS " FROM campaigns ORDER BY number", &campaigns));
-    TRY(statement_prepare(verification->database, "SELECT " REDEMPTION_COLUMNS " FROM redemptions WHERE key > ?1 AND key < ?2 ORDER BY key",
-                          &redemptions));
-    TRY(statement_prepare(verification->database,
-                          "SELECT count(*), ifnull(sum(claimed), 0), ifnull(sum(credited), 0) FROM seconds WHERE campaign_number = ?1",
-                          &sums));
-    for (;;) {
-        bool is_row;
-        struct result outcome = statement_step(&campaigns, &is_row);
-        if (result_is_ok(outcome) && is_row) {
-            outcome = rows_read_campaign(&campaigns, &verification->campaign);
-            if (!result_is_ok(outcome))
-                fprintf(verification->out, "BROKEN: campaign number %" PRId64 " can't be read\n", statement_integer(&campaigns, 0));
-        }
-        if (result_is_ok(outcome) && is_row && verification->campaign.number != verification->campaign_count + 1)
-            outcome = broken(verification, NULL, "the campaign created before it is missing");
-        if (result_is_ok(outcome) && is_row) outcome = check_campaign(verification, &redemptions, &sums);
-        if (result_is_ok(outcome) && is_row) continue;
-        statement_reset(&campaigns);
-        return outcome;
-    }
+static struct result visit_campaign(void *context, const struct row *row) {
+    struct verification *verification = context;
+    verification->number_read = row_integer(row, 0);
+    if (verification->campaign_total == LIMIT_CAMPAIGNS) return result_error(RESULT_FULL);
+    campaign_of_row(row, &verification->campaigns[verification->campaign_total++]);
+    return result_ok();
 }
 
-/* ---- rules across rows; each query names the first row that breaks one ---- */
+static struct result walk_campaigns(struct verification *verification) {
+    ask_all_campaigns(verification->batch, visit_campaign, verification);
+    struct result outcome = batch_run(verification->batch);
+    if (outcome.code == RESULT_CORRUPT) {
+        fprintf(verification->out, "BROKEN: campaign number %" PRId64 " can't be read\n", verification->number_read);
+        verification->has_told = true;
+    }
+    TRY(outcome);
+    for (size_t i = 0; i < verification->campaign_total; i++) {
+        verification->campaign = verification->campaigns[i];
+        if (verification->campaign.number != i + 1) return broken(verification, NULL, "the campaign created before it is missing");
+        TRY(check_campaign(verification));
+    }
+    return result_ok();
+}
 
-static const struct {
-    const char *sql, *rule;
-} rules[] = {
-    {"SELECT lower(hex(id)) FROM redemptions NOT INDEXED GROUP BY user_id, key >> 32 HAVING count(*) > 1 LIMIT 1",
-     "a user has two redemptions in one campaign"},
-    {"SELECT lower(hex(id)) FROM redemptions NOT INDEXED GROUP BY phone, key >> 32 HAVING count(*) > 1 LIMIT 1",
-     "a phone has two redemptions in one campaign"},
-    {"SELECT lower(hex(id)) FROM redemptions NOT INDEXED GROUP BY id HAVING count(*) > 1 LIMIT 1", "an id stands there twice"},
-    {"SELECT lower(hex(id)) FROM redemptions NOT INDEXED WHERE status = 1 GROUP BY transaction_id HAVING count(*) > 1 LIMIT 1",
-     "two redemptions have one transaction"},
-    {"SELECT lower(hex(r.id)) FROM redemptions r LEFT JOIN campaigns c ON c.number = r.key >> 32 WHERE c.number IS NULL LIMIT 1",
-     "a redemption has no campaign"},
-    {"SELECT lower(hex(id)) FROM redemptions NOT INDEXED WHERE campaign_number <> key >> 32 LIMIT 1",
-     "a redemption stands under another campaign's key"},
+/* ---- rules across rows ---- */
+
+struct rule_breaker {
+    bool is_there;
+    struct id id;
 };
 
+static struct result visit_breaker(void *context, const struct row *row) {
+    struct rule_breaker *breaker = context;
+    *breaker = (struct rule_breaker){true, row_id(row, 0)};
+    return result_ok();
+}
+
 static struct result check_rules(struct verification *verification) {
-    for (size_t i = 0; i < ARRAY_COUNT(rules); i++) {
-        struct statement select;
-        bool is_row;
-        TRY(statement_prepare(verification->database, rules[i].sql, &select));
-        struct result outcome = statement_step(&select, &is_row);
-        if (result_is_ok(outcome) && is_row) {
-            struct text id = statement_text(&select, 0);
-            fprintf(verification->out, "BROKEN: redemption %.*s: %s\n", (int)id.size, id.data, rules[i].rule);
-            outcome = result_error(RESULT_CORRUPT);
-        }
-        statement_reset(&select);
-        TRY(outcome);
+    for (size_t i = 0; i < table_rule_count; i++) {
+        struct rule_breaker breaker = {0};
+        batch_ask(verification->batch, &table_rules[i].question, NULL, visit_breaker, &breaker);
+        TRY(batch_run(verification->batch));
+        if (!breaker.is_there) continue;
+        char id[ID_TEXT_BYTES];
+        id_format(breaker.id, id);
+        fprintf(verification->out, "BROKEN: redemption %.*s: %s\n", (int)sizeof id, id, table_rules[i].sentence);
+        return result_error(RESULT_CORRUPT);
     }
     return result_ok();
 }
 
 struct result verify_database(const char *path, FILE *out) {
+    /* Nobody counts there: the reader's state stays that of its first question until the end. */
+    struct batch_commits still = {0};
+    const struct place place = {.file = path, .schema = &discount_schema, .commits = &still};
     struct verification verification = {.out = out};
     char finding[512] = "";
-    TRY(database_open(path, DATABASE_READ, &discount_schema, &verification.database));
-    struct result outcome = database_begin_read(verification.database);
-    if (result_is_ok(outcome)) outcome = database_verify(verification.database, finding, sizeof finding);
+    TRY(batch_open(&place, BATCH_READ, &verification.batch));
+    verification.campaigns = calloc(LIMIT_CAMPAIGNS, sizeof *verification.campaigns);
+    struct result outcome = verification.campaigns == NULL ? result_error(RESULT_FULL) : result_ok();
+    if (result_is_ok(outcome)) outcome = batch_verify(verification.batch, finding, sizeof finding);
     if (!result_is_ok(outcome) && finding[0] != '\0') fprintf(out, "BROKEN: the database itself: %s\n", finding);
     if (result_is_ok(outcome)) outcome = walk_campaigns(&verification);
     if (result_is_ok(outcome)) outcome = check_rules(&verification);
-    database_end_read(verification.database);
-    database_close(verification.database);
+    batch_end_round(verification.batch);
+    batch_close(verification.batch);
+    free(verification.campaigns);
     if (result_is_ok(outcome)) {
         fprintf(out, "verified: %" PRId64 " campaigns, %" PRId64 " redemptions\n", verification.campaign_count,
                 verification.redemption_count);

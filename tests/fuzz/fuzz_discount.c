@@ -16,7 +16,7 @@ static char database_path[96];
 static struct arena arena; /* of tokens and keys */
 static struct key_ring *wallet_keys, *own_keys;
 static struct trust *trust;
-static struct database *database;
+static struct batch *batch;
 static struct engine *engine;
 static FILE *nowhere;
 
@@ -32,12 +32,10 @@ void __wrap_settler_submit(struct settler *settler, struct discount_operation *o
 }
 
 static void open_service(void) {
-    struct rows rows;
-    CHECK(result_is_ok(database_open(database_path, DATABASE_WRITE, &discount_schema, &database)));
-    database_count_commits(database, &discount.service.commits);
+    const struct place place = {.file = database_path, .schema = &discount_schema, .commits = &discount.service.commits};
+    CHECK(result_is_ok(batch_open(&place, BATCH_WRITE, &batch)));
     CHECK(result_is_ok(board_create(LIMIT_CAMPAIGNS, &discount.board)));
-    CHECK(result_is_ok(rows_sqlite_create(database, &rows)));
-    CHECK(result_is_ok(engine_create(&rows, discount.board, &engine)));
+    CHECK(result_is_ok(engine_create(batch, discount.board, &engine)));
     struct store_engine store_engine = engine_interface(engine);
     struct store_options store_options = {.name = "discountd", .clock = &fixed_clock};
     CHECK(result_is_ok(store_create(&store_engine, &store_options, &discount.service.store)));
@@ -60,7 +58,7 @@ static void close_service(void) {
     CHECK(result_is_ok(engine_flush(engine)));
     engine_free(engine);
     board_free(discount.board);
-    database_close(database);
+    batch_close(batch);
 }
 
 /* Counters are written now and then only: before they are compared they must be. */
@@ -86,8 +84,9 @@ static void make_discount(void) {
     make_keys("wallet", &wallet_keys);
     make_keys("own", &own_keys);
     snprintf(database_path, sizeof database_path, "%s/discount.db", folder);
-    CHECK(result_is_ok(database_open(database_path, DATABASE_CREATE, &discount_schema, &database)));
-    database_close(database);
+    const struct place place = {.file = database_path, .schema = &discount_schema};
+    CHECK(result_is_ok(batch_open(&place, BATCH_CREATE, &batch)));
+    batch_close(batch);
     discount.service.name = "discountd";
     discount.service.short_name = "discount";
     discount.service.clock = &fixed_clock;

@@ -85,6 +85,8 @@ const char *campaign_fault(const struct campaign *campaign) {
     if (campaign->redeemed < 0 || campaign->redeemed > campaign->max_redemptions) return "it has more redemptions than places";
     if (campaign->credited < 0 || campaign->failed < 0 || campaign->credited > campaign->redeemed - campaign->failed)
         return "it has settled more than it has given out";
+    if (campaign->settled_position < 0 || campaign->settled_position > campaign->credited + campaign->failed)
+        return "it says that more positions are settled than are";
     if (is_empty != (campaign->first_redeemed_at_us == 0) || is_empty != (campaign->last_redeemed_at_us == 0))
         return "its first or last redemption has no time";
     if (campaign->first_redeemed_at_us > campaign->last_redeemed_at_us) return "its last redemption was before its first";
@@ -233,6 +235,11 @@ enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us) {
     campaign->ended_at_us = now_us < campaign->last_redeemed_at_us ? campaign->last_redeemed_at_us : now_us;
     mark_changed(campaign, now_us, true);
     return CAMPAIGN_DONE;
+}
+
+void campaign_note_settled(struct campaign *campaign, int64_t position) {
+    if (position > campaign->settled_position) campaign->settled_position = position;
+    CHECK(campaign_fault(campaign) == NULL);
 }
 
 enum campaign_verdict campaign_expire(struct campaign *campaign, int64_t now_us) {

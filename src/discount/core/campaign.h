@@ -30,6 +30,7 @@ struct campaign {
     int64_t version;  /* grows with each change by an admin */
     int64_t sequence; /* grows with everything that is written */
     int64_t redeemed, credited, failed;
+    int64_t settled_position; /* all up to it are settled; what the settler owes is looked for behind it */
     int64_t first_redeemed_at_us, last_redeemed_at_us, exhausted_at_us; /* 0: not yet */
     int64_t created_at_us, updated_at_us;
     /* The fund in Wallet: what it confirmed, and the one step (opening it, or a top-up) that waits for confirmation. */
@@ -102,6 +103,9 @@ enum campaign_verdict campaign_resume(struct campaign *campaign, int64_t now_us)
 enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us);
 
 /* ---- decisions of time and of Wallet ---- */
+
+/* Everything up to this position is settled: found out by whoever has looked. */
+void campaign_note_settled(struct campaign *campaign, int64_t position);
 
 /* ends_at has passed: makes it final, so that nothing can be claimed once the rest of the fund is given back. */
 enum campaign_verdict campaign_expire(struct campaign *campaign, int64_t now_us);

@@ -25,6 +25,9 @@ struct redemption {
     uint8_t phone_key_size;
 };
 
+/* A redemption's place among all: its campaign's number, then its position. */
+static inline int64_t redemption_key(uint32_t campaign_number, int64_t position) { return (int64_t)campaign_number << 32 | position; }
+
 const char *redemption_status_name(enum redemption_status status);
 /* The first rule that it breaks by itself, as a constant phrase; NULL: none. Asked when it is loaded, when it is saved, and by each decision. */
 const char *redemption_fault(const struct redemption *redemption);

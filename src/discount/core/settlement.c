@@ -35,6 +35,7 @@ struct result campaign_settle(struct campaign_set *set, const struct settlement 
         redemption->failure_size = (uint8_t)failure.size;
         campaign->failed++;
     }
+    if (campaign->credited + campaign->failed == campaign->redeemed) campaign->settled_position = campaign->redeemed;
     campaign->sequence++;
     campaign->is_changed = true;
     CHECK(redemption_fault(redemption) == NULL && campaign_fault(campaign) == NULL);

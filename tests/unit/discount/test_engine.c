@@ -1,11 +1,13 @@
-/* The same operations over memory and over SQLite: same answers, same campaigns; and a failed transaction leaves nothing behind. */
+/* Batches by hand: a failed transaction leaves nothing behind, and what is on disk at any moment is what is in memory. */
 #include "world.h"
+
+#include "discount/verify.h"
 
 #define STEPS 1500
 
 struct side {
     struct discount discount;
-    struct database *database;
+    struct batch *batch;
     struct engine *engine;
     struct store_engine interface;
     char folder[64], path[128];
@@ -18,30 +20,39 @@ static int64_t frozen_now(void *context) {
     return frozen_us;
 }
 
-static void open_side(struct side *side, bool is_sqlite) {
-    struct rows rows;
-    frozen_clock = (struct clock){.now_us = frozen_now, .monotonic_us = frozen_now};
-    side->discount.service.clock = &frozen_clock;
+static void start(struct side *side, enum batch_mode mode) {
+    const struct place place = {.file = side->path, .schema = &discount_schema, .commits = &side->discount.service.commits};
     assert_true(result_is_ok(board_create(LIMIT_CAMPAIGNS, &side->discount.board)));
-    if (is_sqlite) {
-        snprintf(side->folder, sizeof side->folder, "/tmp/discount-engine-XXXXXX");
-        assert_non_null(mkdtemp(side->folder));
-        snprintf(side->path, sizeof side->path, "%s/discount.db", side->folder);
-        assert_true(result_is_ok(database_open(side->path, DATABASE_CREATE, &discount_schema, &side->database)));
-        assert_true(result_is_ok(rows_sqlite_create(side->database, &rows)));
-    } else {
-        assert_true(result_is_ok(rows_memory_create(&rows)));
-    }
-    assert_true(result_is_ok(engine_create(&rows, side->discount.board, &side->engine)));
+    assert_true(result_is_ok(batch_open(&place, mode, &side->batch)));
+    assert_true(result_is_ok(engine_create(side->batch, side->discount.board, &side->engine)));
     side->interface = engine_interface(side->engine);
 }
 
-static void close_side(struct side *side) {
+static void stop(struct side *side) {
     engine_free(side->engine);
+    batch_close(side->batch);
     board_free(side->discount.board);
-    if (side->database == NULL) return;
-    database_close(side->database);
+}
+
+static void open_side(struct side *side) {
+    *side = (struct side){0};
+    frozen_clock = (struct clock){.now_us = frozen_now, .monotonic_us = frozen_now};
+    side->discount.service.clock = &frozen_clock;
+    snprintf(side->folder, sizeof side->folder, "/tmp/discount-engine-XXXXXX");
+    assert_non_null(mkdtemp(side->folder));
+    snprintf(side->path, sizeof side->path, "%s/discount.db", side->folder);
+    start(side, BATCH_CREATE);
+}
+
+static void close_side(struct side *side) {
+    stop(side);
     assert_true(folder_remove(side->folder));
+}
+
+/* Opens the same database anew, as after a crash: nothing is flushed. */
+static void restart(struct side *side) {
+    stop(side);
+    start(side, BATCH_WRITE);
 }
 
 /* One batch, by hand, so that it can be failed at will. */
@@ -152,66 +163,56 @@ static void check_seconds(struct side *side, size_t index) {
     assert_int_equal(rejected, 0);
 }
 
-static void compare_views(struct side *a, struct side *b) {
-    struct campaign_view x = board_view(board_slot(a->discount.board, 0)), y = board_view(board_slot(b->discount.board, 0));
-    assert_memory_equal(&x, &y, sizeof x);
-    assert_true(x.redeemed <= x.max_redemptions);
-    check_seconds(a, 0);
-    check_seconds(b, 0);
+static void check_view(struct side *side) {
+    struct campaign_view view = board_view(board_slot(side->discount.board, 0));
+    assert_true(view.redeemed <= view.max_redemptions);
+    check_seconds(side, 0);
 }
 
-static void test_memory_and_sqlite_decide_alike(void **state) {
+static void check_files(struct side *side) {
+    static char said[4096];
+    FILE *out = fmemopen(said, sizeof said, "w");
+    assert_non_null(out);
+    struct result outcome = verify_database(side->path, out);
+    fclose(out);
+    if (!result_is_ok(outcome)) fail_msg("%s", said);
+}
+
+static void restart_and_compare(struct side *side) {
+    struct campaign_view before = board_view(board_slot(side->discount.board, 0));
+    restart(side);
+    struct campaign_view after = board_view(board_slot(side->discount.board, 0));
+    assert_memory_equal(&before, &after, sizeof before);
+    check_files(side);
+}
+
+static void test_what_failed_leaves_nothing_and_what_did_not_is_on_disk(void **state) {
     (void)state;
-    static struct side memory, sqlite;
+    static struct side side;
     struct id campaign_id = {.bytes = {5, 5}};
-    open_side(&memory, false);
-    open_side(&sqlite, true);
-    create_campaign(&memory, campaign_id, "GIFT");
-    create_campaign(&sqlite, campaign_id, "GIFT");
+    open_side(&side);
+    create_campaign(&side, campaign_id, "GIFT");
     for (int step = 0; step < STEPS; step++) {
         struct plan plan = make_plan(step);
-        struct test_exchange *tests[2];
-        struct discount_operation *a = make_operation(&memory, &plan, campaign_id, &tests[0]);
-        struct discount_operation *b = make_operation(&sqlite, &plan, campaign_id, &tests[1]);
+        struct test_exchange *test;
+        struct discount_operation *operation = make_operation(&side, &plan, campaign_id, &test);
         frozen_us += 200000; /* 300 seconds in all: none leaves the report */
         bool fails = next_random() % 5 == 0;
-        if (fails) { /* nothing of it stays, so that the second run decides as if it were the first */
-            run_batch(&memory, &a, 1, true);
-            run_batch(&sqlite, &b, 1, true);
-            compare_answers(&a->answer, &b->answer);
+        if (fails) run_batch(&side, &operation, 1, true); /* nothing of it stays, so that the second run decides as if it were the first */
+        struct answer undone = operation->answer;
+        run_batch(&side, &operation, 1, false);
+        if (fails) compare_answers(&undone, &operation->answer);
+        check_view(&side);
+        if (operation->answer.kind == ANSWER_WAITING && next_random() % 2 == 0) {
+            settle(&side, operation->answer.subject, next_random() % 8 != 0);
+            check_view(&side);
         }
-        struct answer undone = a->answer;
-        run_batch(&memory, &a, 1, false);
-        run_batch(&sqlite, &b, 1, false);
-        if (fails) compare_answers(&undone, &a->answer);
-        compare_answers(&a->answer, &b->answer);
-        compare_views(&memory, &sqlite);
-        if (a->answer.kind == ANSWER_WAITING && next_random() % 2 == 0) {
-            bool is_credited = next_random() % 8 != 0;
-            settle(&memory, a->answer.subject, is_credited);
-            settle(&sqlite, b->answer.subject, is_credited);
-            compare_views(&memory, &sqlite);
-        }
-        exchange_delete(tests[0]);
-        exchange_delete(tests[1]);
+        exchange_delete(test);
+        if (step % 100 == 0) restart_and_compare(&side);
     }
-    assert_true(board_view(board_slot(memory.discount.board, 0)).redeemed > 10);
-    assert_true(result_is_ok(engine_flush(sqlite.engine)));
-    close_side(&memory);
-    close_side(&sqlite);
-}
-
-/* Opens the same database anew, as after a crash: nothing is flushed. */
-static void restart(struct side *side) {
-    engine_free(side->engine);
-    database_close(side->database);
-    board_free(side->discount.board);
-    struct rows rows;
-    assert_true(result_is_ok(board_create(LIMIT_CAMPAIGNS, &side->discount.board)));
-    assert_true(result_is_ok(database_open(side->path, DATABASE_WRITE, &discount_schema, &side->database)));
-    assert_true(result_is_ok(rows_sqlite_create(side->database, &rows)));
-    assert_true(result_is_ok(engine_create(&rows, side->discount.board, &side->engine)));
-    side->interface = engine_interface(side->engine);
+    assert_true(board_view(board_slot(side.discount.board, 0)).redeemed > 10);
+    restart_and_compare(&side);
+    close_side(&side);
 }
 
 static struct discount_operation *make_redeem(struct side *side, const char *code, unsigned user, struct test_exchange **ret_test) {
@@ -229,8 +230,7 @@ static void test_seconds_are_written_with_what_they_count(void **state) {
     (void)state;
     static struct side side;
     struct id gift = {.bytes = {5, 5}}, other = {.bytes = {5, 6}};
-    side = (struct side){0};
-    open_side(&side, true);
+    open_side(&side);
     create_campaign(&side, gift, "GIFT");
     create_campaign(&side, other, "OTHER");
     struct id before[2] = {{{0}}, {{0}}};
@@ -269,8 +269,7 @@ static void test_a_loop_that_is_ahead_of_the_batch(void **state) {
     static struct side side;
     struct test_exchange *test;
     struct id gift = {.bytes = {5, 5}};
-    side = (struct side){0};
-    open_side(&side, true);
+    open_side(&side);
     create_campaign(&side, gift, "GIFT");
     board_count_refusal(board_slot(side.discount.board, 0), REFUSED_PAUSED, frozen_us + 5 * CLOCK_SECOND_US);
     struct discount_operation *operation = make_redeem(&side, "GIFT", 1, &test);
@@ -282,11 +281,88 @@ static void test_a_loop_that_is_ahead_of_the_batch(void **state) {
     close_side(&side);
 }
 
+/* As differences: what a failed transaction meant to add is added by the next, once. */
+static void test_refusals_are_counted_on_disk_once(void **state) {
+    (void)state;
+    static struct side side;
+    static struct board_snapshot snapshot;
+    struct test_exchange *test;
+    open_side(&side);
+    create_campaign(&side, (struct id){.bytes = {5, 5}}, "GIFT");
+    for (unsigned step = 1; step <= 12; step++) {
+        for (unsigned i = 0; i < step; i++) board_count_refusal(board_slot(side.discount.board, 0), REFUSED_PAUSED, frozen_us);
+        board_count_refusal(board_slot(side.discount.board, 0), REFUSED_SOLD_OUT, frozen_us);
+        frozen_us += 1100000; /* the batch takes them along */
+        struct discount_operation *operation = make_redeem(&side, "GIFT", step, &test);
+        if (step % 3 == 0) run_batch(&side, &operation, 1, true);
+        if (step % 4 == 0) assert_true(result_is_ok(engine_flush(side.engine)));
+        run_batch(&side, &operation, 1, false);
+        exchange_delete(test);
+        if (step % 3 == 0) frozen_us += 1100000;
+        if (step % 5 == 0) {
+            assert_true(result_is_ok(engine_flush(side.engine)));
+            restart(&side);
+        }
+        check_seconds(&side, 0);
+    }
+    assert_true(result_is_ok(engine_flush(side.engine)));
+    restart(&side);
+    board_read(board_slot(side.discount.board, 0), &snapshot);
+    assert_int_equal(snapshot.rejected.counts[REFUSED_PAUSED], 78);
+    assert_int_equal(snapshot.rejected.counts[REFUSED_SOLD_OUT], 12);
+    check_seconds(&side, 0);
+    close_side(&side);
+}
+
+static struct result visit_owed(void *context, const struct redemption *redemption) {
+    int64_t *sum = context;
+    assert_int_equal(redemption->status, REDEMPTION_CLAIMED);
+    *sum = *sum * 100 + redemption->campaign_number * 10 + redemption->position;
+    return result_ok();
+}
+
+/* The unsettled ones of each campaign, in the order of their keys, at most so many at once, and no others. */
+static void test_what_is_owed_is_found_again(void **state) {
+    (void)state;
+    static struct side side;
+    static const struct {
+        int64_t after, limit, found;
+    } cases[] = {
+        {0, 9, 1113142122}, {0, 2, 1113}, {INT64_C(1) << 32 | 3, 9, 142122}, {INT64_C(2) << 32 | 1, 9, 22}, {INT64_C(2) << 32 | 2, 9, 0}};
+    struct test_exchange *test;
+    struct id claims[4];
+    open_side(&side);
+    create_campaign(&side, (struct id){.bytes = {5, 5}}, "GIFT");
+    create_campaign(&side, (struct id){.bytes = {5, 6}}, "OTHER");
+    for (unsigned user = 1; user <= 6; user++) {
+        struct discount_operation *operation = make_redeem(&side, user <= 4 ? "GIFT" : "OTHER", user, &test);
+        run_batch(&side, &operation, 1, false);
+        if (user <= 4) claims[user - 1] = operation->answer.subject;
+        exchange_delete(test);
+    }
+    settle(&side, claims[1], true);
+    restart(&side); /* the marks and the position that they move are both on disk */
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct reader *reader;
+        int64_t found = 0;
+        size_t count;
+        assert_true(result_is_ok(reader_open(side.path, NULL, &reader)));
+        assert_true(result_is_ok(reader_list_unsettled(reader, cases[i].after, cases[i].limit, visit_owed, &found, &count)));
+        assert_int_equal(found, cases[i].found);
+        reader_close(reader);
+    }
+    for (size_t i = 0; i < 4; i++) settle(&side, claims[i], i != 2); /* one of them again */
+    check_files(&side);
+    close_side(&side);
+}
+
 int main(void) {
     crypto_init();
     log_init("test", LOG_ERROR);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_memory_and_sqlite_decide_alike),
+        cmocka_unit_test(test_what_failed_leaves_nothing_and_what_did_not_is_on_disk),
+        cmocka_unit_test(test_refusals_are_counted_on_disk_once),
+        cmocka_unit_test(test_what_is_owed_is_found_again),
         cmocka_unit_test(test_seconds_are_written_with_what_they_count),
         cmocka_unit_test(test_a_loop_that_is_ahead_of_the_batch),
     };

@@ -3,21 +3,27 @@
 
 #include "discount/verify.h"
 
-static void execute(const char *path, const char *sql) {
-    struct database *database;
-    struct statement statement;
-    assert_true(result_is_ok(database_open(path, DATABASE_WRITE, &discount_schema, &database)));
-    assert_true(result_is_ok(statement_prepare(database, sql, &statement)));
-    assert_true(result_is_ok(database_begin(database)));
-    assert_true(result_is_ok(statement_run(&statement)));
-    assert_true(result_is_ok(database_commit(database)));
-    database_close(database);
+static void execute_as(const struct schema *schema, enum batch_mode mode, const char *path, const char *const *texts, size_t count) {
+    const struct place place = {.file = path, .schema = schema};
+    struct question questions[8] = {{0}}; /* as long as the connection */
+    struct batch *batch;
+    struct result reason;
+    assert_true(result_is_ok(batch_open(&place, mode, &batch)));
+    assert_true(result_is_ok(batch_begin(batch)));
+    for (size_t i = 0; i < count; i++) {
+        questions[i] = (struct question){.name = "a planted fault", .sql = texts[i]};
+        batch_do(batch, &questions[i], NULL, ROWS_ANY);
+    }
+    assert_int_equal(batch_commit(batch, &reason), COMMITTED);
+    batch_close(batch);
 }
 
-#define CAMPAIGN                                                                                                                        \
-    "INSERT INTO campaigns VALUES (1, x'01020304050607080910111213141516', 'GIFT', 'Gift', 1000, 'IRT', 3, 0, 0, 0, 0, 1, 5, 2, 1, 0, " \
-    "100, "                                                                                                                             \
-    "200, 0, 50, 50, 3000, 0, 0, 0)"
+static void execute(const char *path, const char *sql) { execute_as(&discount_schema, BATCH_WRITE, path, &sql, 1); }
+
+#define CAMPAIGN_VALUES \
+    "x'01020304050607080910111213141516', 'GIFT', 'Gift', 1000, 'IRT', 3, 0, 0, 0, 0, 1, 5, 2, 1, 0, 100, 200, 0, 50, 50, 3000, 0, 0, 0"
+#define OLD_CAMPAIGN "INSERT INTO campaigns VALUES (1, " CAMPAIGN_VALUES ")"
+#define CAMPAIGN     "INSERT INTO campaigns VALUES (1, " CAMPAIGN_VALUES ", 0)"
 #define FIRST                                                                                                                   \
     "INSERT INTO redemptions VALUES (4294967297, x'A1020304050607080910111213141516', 1, x'B1020304050607080910111213141516', " \
     "'+989120000001', 1, 100, 150, x'C1020304050607080910111213141516', NULL)"
@@ -28,15 +34,10 @@ static void execute(const char *path, const char *sql) {
 /* Plants the fault (NULL: none) and returns the verdict; what it says is in `said`. */
 static struct result verify_with(const char *fault, char said[2048]) {
     char folder[] = "/tmp/discount-verify-XXXXXX", path[128];
-    struct database *database;
+    static const char *const sound[] = {CAMPAIGN, FIRST, SECOND, "INSERT INTO seconds VALUES (1, 7, 2, 0, 5), (1, 8, 0, 1, 0)"};
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/discount.db", folder);
-    assert_true(result_is_ok(database_open(path, DATABASE_CREATE, &discount_schema, &database)));
-    database_close(database);
-    execute(path, CAMPAIGN);
-    execute(path, FIRST);
-    execute(path, SECOND);
-    execute(path, "INSERT INTO seconds VALUES (1, 7, 2, 0, 5), (1, 8, 0, 1, 0)");
+    execute_as(&discount_schema, BATCH_CREATE, path, sound, ARRAY_COUNT(sound));
     if (fault != NULL) execute(path, fault);
     FILE *out = fmemopen(said, 2048, "w");
     assert_non_null(out);
@@ -74,10 +75,12 @@ static void test_each_fault_is_named(void **state) {
         {"UPDATE campaigns SET fund_is_released = 1", "released before"},
         {"UPDATE campaigns SET max_redemptions = 2, exhausted_at = 199", "exhausted before its last"},
         {"UPDATE campaigns SET fund_confirmed = 999", "more was credited"},
+        {"UPDATE redemptions SET key = CASE key WHEN 4294967297 THEN 4294967299 ELSE key END", "positions have a gap"},
+        {"UPDATE redemptions SET phone = '+98912000000100000' WHERE key = 4294967298", "one of its redemptions can't be read"},
         {"UPDATE campaigns SET code = 'no code'", "campaign number 1 can't be read"},
         {"INSERT INTO campaigns SELECT 3, x'09020304050607080910111213141516', 'OTHER', name, amount, currency, max_redemptions, 0, 0, 0, "
          "0, 1, 5, 0, 0, 0, 0, 0, 0, 50, 50, "
-         "3000, 0, 0, 0 FROM campaigns",
+         "3000, 0, 0, 0, 0 FROM campaigns",
          "created before it is missing"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -87,25 +90,34 @@ static void test_each_fault_is_named(void **state) {
     }
 }
 
+/* Nobody would ever settle it. */
+static void test_a_claim_behind_the_settled_position_is_named(void **state) {
+    (void)state;
+    char folder[] = "/tmp/discount-verify-XXXXXX", path[128], said[2048] = "";
+    static const char *const texts[] = {CAMPAIGN, FIRST, SECOND, "UPDATE campaigns SET settled_position = 1",
+                                        "UPDATE redemptions SET status = 1 - status, settled_at = 250 * (1 - status), transaction_id = "
+                                        "CASE status WHEN 0 THEN x'C1020304050607080910111213141516' END"};
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/discount.db", folder);
+    execute_as(&discount_schema, BATCH_CREATE, path, texts, ARRAY_COUNT(texts));
+    FILE *out = fmemopen(said, sizeof said, "w");
+    assert_non_null(out);
+    assert_int_equal(verify_database(path, out).code, RESULT_CORRUPT);
+    fclose(out);
+    assert_non_null(strstr(said, "position 1: it is not settled, and stands before"));
+    assert_true(folder_remove(folder));
+}
+
 /* A folder of the first version, whose last second was not written before a crash. */
 static void test_an_older_database_is_brought_up_to_date(void **state) {
     (void)state;
     char folder[] = "/tmp/discount-verify-XXXXXX", path[128], said[2048] = "";
     struct schema old = discount_schema;
-    struct database *database;
     old.count = 1;
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/discount.db", folder);
-    assert_true(result_is_ok(database_open(path, DATABASE_CREATE, &old, &database)));
-    static const char *const texts[] = {CAMPAIGN, FIRST, SECOND, "INSERT INTO seconds VALUES (1, 0, 1, 0, 4)"};
-    for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
-        struct statement statement;
-        assert_true(result_is_ok(statement_prepare(database, texts[i], &statement)));
-        assert_true(result_is_ok(database_begin(database)));
-        assert_true(result_is_ok(statement_run(&statement)));
-        assert_true(result_is_ok(database_commit(database)));
-    }
-    database_close(database);
+    static const char *const texts[] = {OLD_CAMPAIGN, FIRST, SECOND, "INSERT INTO seconds VALUES (1, 0, 1, 0, 4)"};
+    execute_as(&old, BATCH_CREATE, path, texts, ARRAY_COUNT(texts));
     execute(path, "UPDATE seconds SET rejected = rejected + 1"); /* opens it, and so migrates */
     FILE *out = fmemopen(said, sizeof said, "w");
     assert_non_null(out);
@@ -121,6 +133,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_sound_database_is_verified),
         cmocka_unit_test(test_each_fault_is_named),
+        cmocka_unit_test(test_a_claim_behind_the_settled_position_is_named),
         cmocka_unit_test(test_an_older_database_is_brought_up_to_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

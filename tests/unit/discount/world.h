@@ -19,7 +19,7 @@
 #include "discount/answer.h"
 #include "discount/discount.h"
 #include "discount_schema.h"
-#include "store/sqlite/database.h"
+#include "store/batch.h"
 
 #include "../base/folder.h"
 
@@ -86,7 +86,7 @@ static inline bool body_has(const struct test_exchange *test, const char *piece)
 
 struct world {
     struct discount discount;
-    struct database *database;
+    struct batch *batch;
     struct engine *engine;
     struct key_ring *keys;
     char folder[64], database_path[128], keys_path[128], url[64];
@@ -96,15 +96,14 @@ struct world {
 };
 
 static inline void world_start(struct world *world) {
-    struct rows rows;
     struct discount *discount = &world->discount;
     *discount = (struct discount){.region = "IR"};
     discount->service.clock = &clock_system;
     discount->service.name = "discountd";
-    assert_true(result_is_ok(database_open(world->database_path, DATABASE_WRITE, &discount_schema, &world->database)));
+    const struct place place = {.file = world->database_path, .schema = &discount_schema, .commits = &discount->service.commits};
+    assert_true(result_is_ok(batch_open(&place, BATCH_WRITE, &world->batch)));
     assert_true(result_is_ok(board_create(LIMIT_CAMPAIGNS, &discount->board)));
-    assert_true(result_is_ok(rows_sqlite_create(world->database, &rows)));
-    assert_true(result_is_ok(engine_create(&rows, discount->board, &world->engine)));
+    assert_true(result_is_ok(engine_create(world->batch, discount->board, &world->engine)));
     struct store_engine engine = engine_interface(world->engine);
     struct store_options options = {.name = "test", .clock = &clock_system};
     assert_true(result_is_ok(store_create(&engine, &options, &discount->service.store)));
@@ -129,7 +128,7 @@ static inline void world_stop(struct world *world) {
     store_free(discount->service.store);
     engine_free(world->engine);
     board_free(discount->board);
-    database_close(world->database);
+    batch_close(world->batch);
 }
 
 static inline void world_create(struct world *world, uint16_t wallet_port) {
@@ -141,9 +140,10 @@ static inline void world_create(struct world *world, uint16_t wallet_port) {
     assert_int_equal(mkdir(world->keys_path, 0700), 0);
     assert_true(result_is_ok(key_generate(world->keys_path, KEY_RS256, clock_now_us(&clock_system))));
     assert_true(result_is_ok(key_ring_load(world->keys_path, &world->keys)));
-    struct database *database;
-    assert_true(result_is_ok(database_open(world->database_path, DATABASE_CREATE, &discount_schema, &database)));
-    database_close(database);
+    const struct place place = {.file = world->database_path, .schema = &discount_schema};
+    struct batch *batch;
+    assert_true(result_is_ok(batch_open(&place, BATCH_CREATE, &batch)));
+    batch_close(batch);
     id_source_init_system(&world->ids);
 }
 

@@ -137,6 +137,8 @@ static void test_a_broken_campaign_is_told(void **state) {
     BREAK(credited, 2);
     BREAK(failed, 1);
     BREAK(failed, -1);
+    BREAK(settled_position, -1);
+    BREAK(settled_position, 2);
     BREAK(first_redeemed_at_us, 0);
     BREAK(first_redeemed_at_us, NOW + 1);
     BREAK(last_redeemed_at_us, 0);

@@ -40,6 +40,31 @@ static void test_a_failure_keeps_its_place(void **state) {
     assert_int_equal(redemption->status, REDEMPTION_FAILED);
 }
 
+/* What is owed is never before it: it moves when nothing is open, or when somebody has looked. */
+static void test_the_settled_position_stays_before_what_is_open(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 9);
+    struct settlement settlements[4];
+    for (unsigned i = 0; i < 4; i++) {
+        settlements[i] = (struct settlement){.redemption_id = claim(set, i, i, NOW)->id,
+                                             .is_credited = i != 1,
+                                             .transaction_id = make_id(9, i + 1),
+                                             .failure = TEXT("frozen")};
+    }
+    static const unsigned order[] = {2, 0, 3};
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(result_is_ok(campaign_settle(set, &settlements[order[i]], NOW)));
+        assert_int_equal(campaign->settled_position, 0); /* the second is open */
+    }
+    campaign_note_settled(campaign, 1);
+    campaign_note_settled(campaign, 0);
+    assert_int_equal(campaign->settled_position, 1);
+    assert_true(result_is_ok(campaign_settle(set, &settlements[1], NOW)));
+    assert_int_equal(campaign->settled_position, 4);
+    (void)claim(set, 7, 7, NOW);
+    assert_int_equal(campaign->settled_position, 4);
+}
+
 static void test_a_broken_redemption_is_told(void **state) {
     struct campaign_set *set = *state;
     make_campaign(set, "GIFT", 2);
@@ -88,6 +113,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_settling_twice_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_failure_keeps_its_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_settled_position_stays_before_what_is_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_broken_redemption_is_told, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

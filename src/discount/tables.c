@@ -1,0 +1,450 @@
+#include "discount/tables.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/limits.h"
+
+#define DROP_KEPT_MAX 1000 /* in one transaction, so that tidying never keeps requests waiting */
+
+#define CAMPAIGN_COLUMNS                                                                                                                \
+    "number, id, code, name, amount, currency, max_redemptions, starts_at, ends_at, ended_at, is_paused, version, sequence, redeemed, " \
+    "credited, failed, first_redeemed_at, last_redeemed_at, exhausted_at, created_at, updated_at, fund_confirmed, fund_step, "          \
+    "fund_step_version, fund_is_released, settled_position"
+#define REDEMPTION_COLUMNS_OF(table)                                                                                              \
+    table "key, " table "id, " table "user_id, " table "phone, " table "status, " table "claimed_at, " table "settled_at, " table \
+          "transaction_id, " table "failure"
+#define REDEMPTION_COLUMNS REDEMPTION_COLUMNS_OF("")
+
+/* ---- campaigns ---- */
+
+static void read_code(const struct row *row, int column, struct code *ret_code) {
+    struct text text = row_text(row, column);
+    if (!result_is_ok(code_parse(text, ret_code)) || !text_equal(code_text(ret_code), text))
+        row_refuse(row, column, "not a canonical code");
+}
+
+static void read_name(const struct row *row, int column, struct campaign *campaign) {
+    struct text name = row_text(row, column);
+    if (name.size > sizeof campaign->name) {
+        row_refuse(row, column, "a name that is too long");
+        return;
+    }
+    memcpy(campaign->name, name.data, name.size);
+    campaign->name_size = (uint16_t)name.size;
+}
+
+void campaign_of_row(const struct row *row, struct campaign *ret_campaign) {
+    *ret_campaign = (struct campaign){
+        .number = (uint32_t)row_integer_between(row, 0, 1, UINT32_MAX),
+        .id = row_id(row, 1),
+        .credit.amount_minor = row_integer(row, 4),
+        .max_redemptions = row_integer(row, 6),
+        .starts_at_us = row_integer(row, 7),
+        .ends_at_us = row_integer(row, 8),
+        .ended_at_us = row_integer(row, 9),
+        .is_paused = row_boolean(row, 10),
+        .version = row_integer(row, 11),
+        .sequence = row_integer(row, 12),
+        .redeemed = row_integer(row, 13),
+        .credited = row_integer(row, 14),
+        .failed = row_integer(row, 15),
+        .first_redeemed_at_us = row_integer(row, 16),
+        .last_redeemed_at_us = row_integer(row, 17),
+        .exhausted_at_us = row_integer(row, 18),
+        .created_at_us = row_integer(row, 19),
+        .updated_at_us = row_integer(row, 20),
+        .fund_confirmed_minor = row_integer(row, 21),
+        .fund_step_minor = row_integer(row, 22),
+        .fund_step_version = row_integer(row, 23),
+        .fund_is_released = row_boolean(row, 24),
+        .settled_position = row_integer(row, 25),
+    };
+    read_code(row, 2, &ret_campaign->code);
+    read_name(row, 3, ret_campaign);
+    if (!result_is_ok(currency_parse(row_text(row, 5), &ret_campaign->credit.currency))) row_refuse(row, 5, "not a currency");
+}
+
+struct result campaign_found(void *found, const struct row *row) {
+    struct found_campaign *into = found;
+    campaign_of_row(row, &into->campaign);
+    into->is_found = true;
+    return result_ok();
+}
+
+static const struct question all_campaigns = {.name = "all campaigns", .sql = "SELECT " CAMPAIGN_COLUMNS " FROM campaigns ORDER BY number"};
+static const struct question campaign_by_its_id = {.name = "a campaign",
+                                                   .sql = "SELECT " CAMPAIGN_COLUMNS " FROM campaigns WHERE id = $1 LIMIT 1",
+                                                   .parameters = {COLUMN_ID}};
+static const struct question campaigns_before = {.name = "campaigns before one",
+                                                 .sql = "SELECT " CAMPAIGN_COLUMNS
+                                                        " FROM campaigns WHERE number < $1 ORDER BY number DESC LIMIT $2",
+                                                 .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
+static const struct question insert_campaign = {
+    .name = "a new campaign",
+    .sql = "INSERT INTO campaigns (" CAMPAIGN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
+           "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26)",
+    .parameters = {COLUMN_INTEGER, COLUMN_ID,      COLUMN_TEXT,    COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_TEXT,    COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+static const struct question update_campaign = {
+    .name = "a campaign as it is now",
+    .sql =
+        "UPDATE campaigns SET name = $3, max_redemptions = $4, starts_at = $5, ends_at = $6, ended_at = $7, is_paused = $8, version = $9, "
+        "sequence = sequence + $10, redeemed = redeemed + $11, credited = credited + $12, failed = failed + $13, first_redeemed_at = $14, "
+        "last_redeemed_at = $15, exhausted_at = $16, updated_at = $17, fund_confirmed = $18, fund_step = $19, fund_step_version = $20, "
+        "fund_is_released = $21, settled_position = $22 WHERE number = $1 AND id = $2",
+    .parameters = {COLUMN_INTEGER, COLUMN_ID,      COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+
+void ask_all_campaigns(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_campaigns, NULL, visit, context); }
+
+void ask_campaign(struct batch *batch, struct id id, row_visitor *visit, void *context) {
+    batch_ask(batch, &campaign_by_its_id, (struct value[]){value_id(id)}, visit, context);
+}
+
+void ask_campaigns_before(struct batch *batch, int64_t before, int64_t limit, row_visitor *visit, void *context) {
+    batch_ask(batch, &campaigns_before, (struct value[]){value_integer(before), value_integer(limit)}, visit, context);
+}
+
+struct campaign_counts campaign_counts(const struct campaign *campaign) {
+    return (struct campaign_counts){campaign->sequence, campaign->redeemed, campaign->credited, campaign->failed};
+}
+
+static void insert_as_it_is(struct batch *batch, const struct campaign *campaign) {
+    const struct value values[] = {
+        value_integer(campaign->number),
+        value_id(campaign->id),
+        value_text(code_text(&campaign->code)),
+        value_text(campaign_name(campaign)),
+        value_integer(campaign->credit.amount_minor),
+        value_text(text_of(currency_code(campaign->credit.currency))),
+        value_integer(campaign->max_redemptions),
+        value_integer(campaign->starts_at_us),
+        value_integer(campaign->ends_at_us),
+        value_integer(campaign->ended_at_us),
+        value_integer(campaign->is_paused),
+        value_integer(campaign->version),
+        value_integer(campaign->sequence),
+        value_integer(campaign->redeemed),
+        value_integer(campaign->credited),
+        value_integer(campaign->failed),
+        value_integer(campaign->first_redeemed_at_us),
+        value_integer(campaign->last_redeemed_at_us),
+        value_integer(campaign->exhausted_at_us),
+        value_integer(campaign->created_at_us),
+        value_integer(campaign->updated_at_us),
+        value_integer(campaign->fund_confirmed_minor),
+        value_integer(campaign->fund_step_minor),
+        value_integer(campaign->fund_step_version),
+        value_integer(campaign->fund_is_released),
+        value_integer(campaign->settled_position),
+    };
+    batch_do(batch, &insert_campaign, values, 1);
+}
+
+void save_campaign(struct batch *batch, const struct campaign *campaign, const struct campaign_counts *committed) {
+    CHECK(campaign_fault(campaign) == NULL);
+    if (campaign->is_new) {
+        insert_as_it_is(batch, campaign);
+        return;
+    }
+    CHECK(campaign->sequence >= committed->sequence && campaign->redeemed >= committed->redeemed);
+    const struct value values[] = {
+        value_integer(campaign->number),
+        value_id(campaign->id),
+        value_text(campaign_name(campaign)),
+        value_integer(campaign->max_redemptions),
+        value_integer(campaign->starts_at_us),
+        value_integer(campaign->ends_at_us),
+        value_integer(campaign->ended_at_us),
+        value_integer(campaign->is_paused),
+        value_integer(campaign->version),
+        value_integer(campaign->sequence - committed->sequence),
+        value_integer(campaign->redeemed - committed->redeemed),
+        value_integer(campaign->credited - committed->credited),
+        value_integer(campaign->failed - committed->failed),
+        value_integer(campaign->first_redeemed_at_us),
+        value_integer(campaign->last_redeemed_at_us),
+        value_integer(campaign->exhausted_at_us),
+        value_integer(campaign->updated_at_us),
+        value_integer(campaign->fund_confirmed_minor),
+        value_integer(campaign->fund_step_minor),
+        value_integer(campaign->fund_step_version),
+        value_integer(campaign->fund_is_released),
+        value_integer(campaign->settled_position),
+    };
+    batch_do(batch, &update_campaign, values, 1);
+}
+
+/* ---- redemptions ---- */
+
+void redemption_of_row(const struct row *row, int first_column, struct redemption *ret_redemption) {
+    int64_t key = row_integer_between(row, first_column, 1, INT64_MAX);
+    struct text phone = row_text(row, first_column + 3), failure = row_text_or_empty(row, first_column + 8);
+    *ret_redemption = (struct redemption){
+        .campaign_number = (uint32_t)(key >> 32),
+        .position = key & INT64_C(0xFFFFFFFF),
+        .id = row_id(row, first_column + 1),
+        .user_id = row_id(row, first_column + 2),
+        .status = (enum redemption_status)row_integer_between(row, first_column + 4, REDEMPTION_CLAIMED, REDEMPTION_FAILED),
+        .claimed_at_us = row_integer(row, first_column + 5),
+        .settled_at_us = row_integer(row, first_column + 6),
+        .transaction_id = row_id_or_zero(row, first_column + 7),
+    };
+    if (phone.size > sizeof ret_redemption->phone.e164 || failure.size > sizeof ret_redemption->failure)
+        row_refuse(row, first_column, "a phone or a failure that is too long");
+    phone = text_cut(phone, sizeof ret_redemption->phone.e164);
+    failure = text_cut(failure, sizeof ret_redemption->failure);
+    memcpy(ret_redemption->phone.e164, phone.data, phone.size);
+    ret_redemption->phone.size = (uint8_t)phone.size;
+    memcpy(ret_redemption->failure, failure.data, failure.size);
+    ret_redemption->failure_size = (uint8_t)failure.size;
+}
+
+struct result redemption_found(void *found, const struct row *row) {
+    struct found_redemption *into = found;
+    redemption_of_row(row, 0, &into->redemption);
+    into->is_found = true;
+    return result_ok();
+}
+
+static const struct question redemption_by_its_id = {.name = "a redemption",
+                                                     .sql = "SELECT " REDEMPTION_COLUMNS " FROM redemptions WHERE id = $1 LIMIT 1",
+                                                     .parameters = {COLUMN_ID}};
+static const struct question redemption_of_user = {.name = "a user's redemption in a campaign",
+                                                   .sql = "SELECT " REDEMPTION_COLUMNS
+                                                          " FROM redemptions WHERE user_id = $1 AND campaign_number = $2 LIMIT 1",
+                                                   .parameters = {COLUMN_ID, COLUMN_INTEGER}};
+static const struct question redemption_of_phone = {.name = "a phone's redemption in a campaign",
+                                                    .sql = "SELECT " REDEMPTION_COLUMNS
+                                                           " FROM redemptions WHERE campaign_number = $1 AND phone = $2 LIMIT 1",
+                                                    .parameters = {COLUMN_INTEGER, COLUMN_TEXT}};
+/* The plus keeps SQLite from walking all ids: a user has few redemptions, and they are sorted. */
+static const struct question redemptions_of_user = {
+    .name = "a user's redemptions",
+    .sql = "SELECT " REDEMPTION_COLUMNS " FROM redemptions WHERE user_id = $1 AND +id < $2 ORDER BY +id DESC LIMIT $3",
+    .postgres = "SELECT " REDEMPTION_COLUMNS " FROM redemptions WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+    .parameters = {COLUMN_ID, COLUMN_ID, COLUMN_INTEGER}};
+static const struct question redemptions_between = {.name = "redemptions by key",
+                                                    .sql = "SELECT " REDEMPTION_COLUMNS
+                                                           " FROM redemptions WHERE key > $1 AND key < $2 ORDER BY key LIMIT $3",
+                                                    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+/* Of each campaign only the part behind the position up to which everything is settled; the order of campaign and key is that of the keys. */
+static const struct question unsettled = {
+    .name = "unsettled claims",
+    .sql = "SELECT " REDEMPTION_COLUMNS_OF(
+        "r.") " FROM campaigns AS c JOIN redemptions AS r ON r.key > max($1, (c.number << 32) + "
+              "c.settled_position) AND r.key < (c.number + 1) << 32 WHERE c.number >= $1 >> 32 AND c.settled_position < c.redeemed AND "
+              "r.status = 0 ORDER BY c.number, r.key LIMIT $2",
+    .postgres = "SELECT " REDEMPTION_COLUMNS_OF(
+        "r.") " FROM campaigns AS c CROSS JOIN LATERAL (SELECT * FROM redemptions WHERE key > "
+              "greatest($1, (c.number << 32) + c.settled_position) AND key < (c.number + 1) << 32 AND status = 0 ORDER BY key LIMIT $2) "
+              "AS r WHERE c.number >= $1 >> 32 AND c.settled_position < c.redeemed ORDER BY r.key LIMIT $2",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
+static const struct question first_unsettled = {
+    .name = "the first unsettled claim of a campaign",
+    .sql = "SELECT key FROM redemptions WHERE key > $1 AND key <= $2 AND status = 0 ORDER BY key LIMIT 1",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
+static const struct question insert_redemption = {.name = "a new redemption",
+                                                  .sql = "INSERT INTO redemptions (" REDEMPTION_COLUMNS
+                                                         ", campaign_number) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                                                  .parameters = {COLUMN_INTEGER, COLUMN_ID, COLUMN_ID, COLUMN_TEXT, COLUMN_INTEGER,
+                                                                 COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT, COLUMN_INTEGER}};
+static const struct question update_redemption = {
+    .name = "a redemption that is settled",
+    .sql = "UPDATE redemptions SET status = $2, settled_at = $3, transaction_id = $4, failure = $5 WHERE key = $1",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT}};
+
+void ask_redemption(struct batch *batch, struct id id, row_visitor *visit, void *context) {
+    batch_ask(batch, &redemption_by_its_id, (struct value[]){value_id(id)}, visit, context);
+}
+
+void ask_redemption_of_user(struct batch *batch, uint32_t campaign_number, struct id user_id, row_visitor *visit, void *context) {
+    batch_ask(batch, &redemption_of_user, (struct value[]){value_id(user_id), value_integer(campaign_number)}, visit, context);
+}
+
+void ask_redemption_of_phone(struct batch *batch, uint32_t campaign_number, const struct phone *phone, row_visitor *visit, void *context) {
+    batch_ask(batch, &redemption_of_phone, (struct value[]){value_integer(campaign_number), value_text(phone_text(phone))}, visit, context);
+}
+
+void ask_redemptions_of_user(struct batch *batch, struct id user_id, struct id before, int64_t limit, row_visitor *visit, void *context) {
+    static const struct id greatest = {
+        .bytes = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}};
+    const struct value values[] = {value_id(user_id), value_id(id_is_zero(before) ? greatest : before), value_integer(limit)};
+    batch_ask(batch, &redemptions_of_user, values, visit, context);
+}
+
+void ask_redemptions(struct batch *batch, int64_t after, int64_t before, int64_t limit, row_visitor *visit, void *context) {
+    batch_ask(batch, &redemptions_between, (struct value[]){value_integer(after), value_integer(before), value_integer(limit)}, visit,
+              context);
+}
+
+void ask_unsettled(struct batch *batch, int64_t after, int64_t limit, row_visitor *visit, void *context) {
+    batch_ask(batch, &unsettled, (struct value[]){value_integer(after), value_integer(limit)}, visit, context);
+}
+
+void ask_first_unsettled(struct batch *batch, int64_t after, int64_t last, row_visitor *visit, void *context) {
+    batch_ask(batch, &first_unsettled, (struct value[]){value_integer(after), value_integer(last)}, visit, context);
+}
+
+void save_redemption(struct batch *batch, const struct redemption *redemption) {
+    CHECK(redemption_fault(redemption) == NULL);
+    struct value key = value_integer(redemption_key(redemption->campaign_number, redemption->position));
+    struct value status = value_integer(redemption->status), settled_at = value_integer(redemption->settled_at_us);
+    struct value transaction = value_id_or_null(redemption->transaction_id), failure = value_null(COLUMN_TEXT);
+    if (redemption->status == REDEMPTION_FAILED) failure = value_text((struct text){redemption->failure, redemption->failure_size});
+    if (!redemption->is_new) {
+        batch_do(batch, &update_redemption, (struct value[]){key, status, settled_at, transaction, failure}, 1);
+        return;
+    }
+    const struct value values[] = {key,
+                                   value_id(redemption->id),
+                                   value_id(redemption->user_id),
+                                   value_text(phone_text(&redemption->phone)),
+                                   status,
+                                   value_integer(redemption->claimed_at_us),
+                                   settled_at,
+                                   transaction,
+                                   failure,
+                                   value_integer(redemption->campaign_number)};
+    batch_do(batch, &insert_redemption, values, 1);
+}
+
+/* ---- counters ---- */
+
+static const struct question all_refusals = {
+    .name = "counts of refusals", .sql = "SELECT campaign_number, refusal, count FROM rejections ORDER BY campaign_number, refusal"};
+static const struct question add_refusals = {.name = "more refusals",
+                                             .sql =
+                                                 "INSERT INTO rejections (campaign_number, refusal, count) VALUES ($1, $2, $3) ON CONFLICT "
+                                                 "(campaign_number, refusal) DO UPDATE SET count = rejections.count + excluded.count",
+                                             .parameters = {COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER}};
+static const struct question all_seconds = {
+    .name = "seconds of all campaigns",
+    .sql = "SELECT campaign_number, second, claimed, credited, rejected FROM seconds ORDER BY campaign_number, second"};
+static const struct question add_to_second = {
+    .name = "more in a second",
+    .sql =
+        "INSERT INTO seconds (campaign_number, second, claimed, credited, rejected) VALUES ($1, $2, $3, $4, $5) ON CONFLICT "
+        "(campaign_number, "
+        "second) DO UPDATE SET claimed = seconds.claimed + excluded.claimed, credited = seconds.credited + excluded.credited, rejected = "
+        "seconds.rejected + excluded.rejected",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+static const struct question delete_seconds = {
+    .name = "a campaign's oldest seconds",
+    .sql = "DELETE FROM seconds WHERE campaign_number = $1 AND second < (SELECT min(second) FROM (SELECT second FROM seconds WHERE "
+           "campaign_number = $1 ORDER BY second DESC LIMIT $2) AS newest)",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
+static const struct question sums_of_seconds = {
+    .name = "sums of a campaign's seconds",
+    .sql = "SELECT count(*), CAST(coalesce(sum(claimed), 0) AS BIGINT), CAST(coalesce(sum(credited), 0) AS BIGINT) FROM seconds WHERE "
+           "campaign_number = $1",
+    .parameters = {COLUMN_INTEGER}};
+
+void ask_refusals(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_refusals, NULL, visit, context); }
+void ask_seconds(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_seconds, NULL, visit, context); }
+
+void save_refusals(struct batch *batch, uint32_t campaign_number, enum refusal refusal, int64_t more) {
+    const struct value values[] = {value_integer(campaign_number), value_text(text_of(refusal_rule(refusal)->code)), value_integer(more)};
+    batch_do(batch, &add_refusals, values, 1);
+}
+
+void save_second(struct batch *batch, uint32_t campaign_number, const struct second_counts *more) {
+    const struct value values[] = {value_integer(campaign_number), value_integer(more->second), value_integer(more->claimed),
+                                   value_integer(more->credited), value_integer(more->rejected)};
+    batch_do(batch, &add_to_second, values, 1);
+}
+
+void drop_seconds(struct batch *batch, uint32_t campaign_number) {
+    batch_do(batch, &delete_seconds, (struct value[]){value_integer(campaign_number), value_integer(BOARD_SECONDS)}, ROWS_ANY);
+}
+
+void ask_sums_of_seconds(struct batch *batch, uint32_t campaign_number, row_visitor *visit, void *context) {
+    batch_ask(batch, &sums_of_seconds, (struct value[]){value_integer(campaign_number)}, visit, context);
+}
+
+/* ---- kept answers ---- */
+
+static const struct question kept_answer = {
+    .name = "a kept answer",
+    .sql = "SELECT i.fingerprint, i.status, i.content_type, i.location, i.body, i.subject, i.created_at, " REDEMPTION_COLUMNS_OF(
+        "r.") " FROM idempotency AS i LEFT JOIN redemptions AS r ON r.id = i.subject AND i.status = 0 WHERE i.lookup = $1 LIMIT 1",
+    .parameters = {COLUMN_BYTES}};
+static const struct question put_kept_answer = {
+    .name = "an answer to be kept",
+    .sql = "INSERT INTO idempotency (lookup, fingerprint, status, content_type, location, body, subject, created_at) VALUES ($1, $2, $3, "
+           "$4, $5, "
+           "$6, $7, $8) ON CONFLICT (lookup) DO UPDATE SET status = excluded.status, content_type = excluded.content_type, location = "
+           "excluded.location, body = excluded.body, subject = excluded.subject",
+    .parameters = {COLUMN_BYTES, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_ID, COLUMN_INTEGER}};
+static const struct question drop_kept_answers = {
+    .name = "the oldest kept answers",
+    .sql = "DELETE FROM idempotency WHERE number IN (SELECT number FROM idempotency ORDER BY number LIMIT $2) AND created_at < $1",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
+
+void ask_kept(struct batch *batch, const struct hash *lookup, row_visitor *visit, void *context) {
+    batch_ask(batch, &kept_answer, (struct value[]){value_bytes(lookup->bytes, sizeof lookup->bytes)}, visit, context);
+}
+
+void save_kept(struct batch *batch, const struct idempotency_record *record) {
+    const struct value values[] = {value_bytes(record->lookup.bytes, sizeof record->lookup.bytes),
+                                   value_text(record->fingerprint),
+                                   value_integer(record->status),
+                                   value_text(record->content_type),
+                                   value_text(record->location),
+                                   value_text(record->body),
+                                   value_id_or_null(record->subject),
+                                   value_integer(record->created_at_us)};
+    batch_do(batch, &put_kept_answer, values, 1);
+}
+
+void drop_kept(struct batch *batch, int64_t before_us) {
+    batch_do(batch, &drop_kept_answers, (struct value[]){value_integer(before_us), value_integer(DROP_KEPT_MAX)}, ROWS_ANY);
+}
+
+/* ---- settings ---- */
+
+static const struct question setting = {.name = "a setting",
+                                        .sql = "SELECT value FROM settings WHERE name = $1 LIMIT 1",
+                                        .parameters = {COLUMN_TEXT}};
+static const struct question insert_setting = {.name = "a new setting",
+                                               .sql = "INSERT INTO settings (name, value) VALUES ($1, $2)",
+                                               .parameters = {COLUMN_TEXT, COLUMN_BYTES}};
+
+void ask_setting(struct batch *batch, struct text name, row_visitor *visit, void *context) {
+    batch_ask(batch, &setting, (struct value[]){value_text(name)}, visit, context);
+}
+
+void save_setting(struct batch *batch, struct text name, const void *data, size_t size) {
+    batch_do(batch, &insert_setting, (struct value[]){value_text(name), value_bytes(data, size)}, 1);
+}
+
+/* ---- rules across rows: each question names one that breaks its rule. SQLite's walk the table itself, so that an index that has gone wrong is
+ * not asked about itself. ---- */
+
+#define TWICE(columns)                                                                                            \
+    {                                                                                                             \
+        .name = "redemptions that are there twice",                                                               \
+        .sql = "SELECT id FROM redemptions NOT INDEXED GROUP BY " columns " HAVING count(*) > 1 LIMIT 1",         \
+        .postgres = "SELECT (array_agg(id))[1] FROM redemptions GROUP BY " columns " HAVING count(*) > 1 LIMIT 1" \
+    }
+
+const struct rule table_rules[] = {
+    {TWICE("user_id, key >> 32"), "a user has two redemptions in one campaign"},
+    {TWICE("phone, key >> 32"), "a phone has two redemptions in one campaign"},
+    {TWICE("id"), "an id stands there twice"},
+    {{.name = "transactions that are there twice",
+      .sql = "SELECT id FROM redemptions NOT INDEXED WHERE status = 1 GROUP BY transaction_id HAVING count(*) > 1 LIMIT 1",
+      .postgres = "SELECT (array_agg(id))[1] FROM redemptions WHERE status = 1 GROUP BY transaction_id HAVING count(*) > 1 LIMIT 1"},
+     "two redemptions have one transaction"},
+    {{.name = "redemptions without a campaign",
+      .sql = "SELECT r.id FROM redemptions AS r LEFT JOIN campaigns AS c ON c.number = r.key >> 32 WHERE c.number IS NULL LIMIT 1"},
+     "a redemption has no campaign"},
+    {{.name = "redemptions under another key", .sql = "SELECT id FROM redemptions WHERE campaign_number <> key >> 32 LIMIT 1"},
+     "a redemption stands under another campaign's key"},
+};
+const size_t table_rule_count = ARRAY_COUNT(table_rules);

@@ -1,0 +1,94 @@
+/* All SQL of Discount, and what its rows mean: once, for the store's thread and for every reader.
+ *
+ * ask_… only asks (store/batch.h): rows come to the visitor until batch_run has ended, and the context lives until then. save_… only writes down what the
+ * commit will do. A row that breaks its columns' rules is refused by its reader here; what an object may be is asked of the core (campaign_fault). */
+#pragma once
+
+#include "discount/board.h"
+#include "discount/core/set.h"
+#include "service/idempotency.h"
+#include "store/batch.h"
+
+/* ---- rows ---- */
+
+void campaign_of_row(const struct row *row, struct campaign *ret_campaign);
+void redemption_of_row(const struct row *row, int first_column, struct redemption *ret_redemption);
+
+/* A context and its visitor for a question after one row. */
+struct found_campaign {
+    bool is_found;
+    struct campaign campaign;
+};
+struct result campaign_found(void *found, const struct row *row);
+struct found_redemption {
+    bool is_found;
+    struct redemption redemption;
+};
+struct result redemption_found(void *found, const struct row *row);
+
+/* ---- campaigns: campaign_of_row ---- */
+
+void ask_all_campaigns(struct batch *batch, row_visitor *visit, void *context); /* by number */
+void ask_campaign(struct batch *batch, struct id id, row_visitor *visit, void *context);
+/* Newest first, numbers below `before`. */
+void ask_campaigns_before(struct batch *batch, int64_t before, int64_t limit, row_visitor *visit, void *context);
+
+/* What a transaction adds to is written as a difference. */
+struct campaign_counts {
+    int64_t sequence, redeemed, credited, failed;
+};
+struct campaign_counts campaign_counts(const struct campaign *campaign);
+/* `committed`: what stands in its row before. */
+void save_campaign(struct batch *batch, const struct campaign *campaign, const struct campaign_counts *committed);
+
+/* ---- redemptions: redemption_of_row, from column 0 ---- */
+
+void ask_redemption(struct batch *batch, struct id id, row_visitor *visit, void *context);
+void ask_redemption_of_user(struct batch *batch, uint32_t campaign_number, struct id user_id, row_visitor *visit, void *context);
+void ask_redemption_of_phone(struct batch *batch, uint32_t campaign_number, const struct phone *phone, row_visitor *visit, void *context);
+/* Newest first, ids below `before` (zero: all). */
+void ask_redemptions_of_user(struct batch *batch, struct id user_id, struct id before, int64_t limit, row_visitor *visit, void *context);
+/* By key, those above `after` and below `before`: the winners of a campaign in their order, or everything. */
+void ask_redemptions(struct batch *batch, int64_t after, int64_t before, int64_t limit, row_visitor *visit, void *context);
+/* What the settler owes, by key, those above `after`. */
+void ask_unsettled(struct batch *batch, int64_t after, int64_t limit, row_visitor *visit, void *context);
+/* The first of those above `after` up to `last` that is not settled. */
+void ask_first_unsettled(struct batch *batch, int64_t after, int64_t last, row_visitor *visit, void *context);
+
+void save_redemption(struct batch *batch, const struct redemption *redemption);
+
+/* ---- counters ---- */
+
+/* Columns: campaign's number, code of the refusal, count. */
+void ask_refusals(struct batch *batch, row_visitor *visit, void *context);
+void save_refusals(struct batch *batch, uint32_t campaign_number, enum refusal refusal, int64_t more);
+/* Columns: campaign's number, second, claimed, credited, rejected; by number and second. */
+void ask_seconds(struct batch *batch, row_visitor *visit, void *context);
+/* Adds to what the second has. */
+void save_second(struct batch *batch, uint32_t campaign_number, const struct second_counts *more);
+/* Forgets the campaign's seconds before its newest BOARD_SECONDS. */
+void drop_seconds(struct batch *batch, uint32_t campaign_number);
+
+/* ---- kept answers ---- */
+
+/* Columns: fingerprint, status, content type, location, body, subject or NULL, time; then, while the answer waits for one, the redemption. */
+void ask_kept(struct batch *batch, const struct hash *lookup, row_visitor *visit, void *context);
+#define KEPT_REDEMPTION_COLUMN 7
+void save_kept(struct batch *batch, const struct idempotency_record *record);
+void drop_kept(struct batch *batch, int64_t before_us); /* some at a time */
+
+/* ---- settings ---- */
+
+void ask_setting(struct batch *batch, struct text name, row_visitor *visit, void *context); /* column: bytes */
+void save_setting(struct batch *batch, struct text name, const void *data, size_t size);
+
+/* ---- rules across rows, for verify ---- */
+
+/* Columns: seconds, claimed in them, credited in them. */
+void ask_sums_of_seconds(struct batch *batch, uint32_t campaign_number, row_visitor *visit, void *context);
+struct rule {
+    struct question question; /* the id of a redemption that breaks it */
+    const char *sentence;
+};
+extern const struct rule table_rules[];
+extern const size_t table_rule_count;
