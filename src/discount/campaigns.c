@@ -4,18 +4,11 @@
 
 #include "discount/answer.h"
 #include "discount/handlers.h"
+#include "discount/tables.h"
+#include "service/request.h"
 
 #define CODE_TYPED_MAX      4096
 #define CAMPAIGN_ITEM_BYTES 1024u
-
-static void close_document(struct json_document **document) { json_close(*document); }
-
-static bool refuse_faults(struct exchange *exchange, const struct faults *faults) {
-    if (!faults_any(faults)) return false;
-    problem_reply_faults(exchange, &problem_validation_failed, faults);
-    exchange_finish(exchange);
-    return true;
-}
 
 /* ---- POST /v1/campaigns ---- */
 
@@ -70,9 +63,9 @@ static void check_name(struct text name, struct faults *faults) {
 static bool read_create(struct exchange *exchange, struct discount_operation *operation) {
     struct campaign_create *create = &operation->create;
     struct faults faults;
-    struct json_document *document __attribute__((cleanup(close_document))) = NULL;
-    faults_init(&faults, &exchange->arena);
-    if (!request_open_body(exchange, &faults, &document)) return false;
+    struct json_document *document CLOSE_BODY_AT_END = NULL;
+    const struct json_value *root = request_open_body(exchange, &faults, &document);
+    if (root == NULL) return false;
     struct text kind = {0}, code = {0};
     const struct json_value *credit = NULL;
     int64_t max_per_user = 1;
@@ -92,7 +85,7 @@ static bool read_create(struct exchange *exchange, struct discount_operation *op
         {.name = "starts_at", .kind = JSON_TIME, .target = &create->starts_at_us, .nullable = true},
         {.name = "ends_at", .kind = JSON_TIME, .target = &create->ends_at_us, .nullable = true},
     };
-    json_read(json_root(document), "", members, ARRAY_COUNT(members), &faults);
+    json_read(root, "", members, ARRAY_COUNT(members), &faults);
     check_name(create->name, &faults);
     if (credit != NULL) json_read_money(credit, "credit.", &faults, &create->credit);
     check_currency(operation->discount, create->credit, &faults);
@@ -100,32 +93,32 @@ static bool read_create(struct exchange *exchange, struct discount_operation *op
     check_code(code, &create->code, &faults);
     check_budget(create->credit, create->max_redemptions, &faults);
     check_dates(operation->discount, &create->starts_at_us, &create->ends_at_us, &faults);
-    if (refuse_faults(exchange, &faults)) return false;
+    if (request_refuse_faults(exchange, &faults)) return false;
     create->name = arena_copy(&exchange->arena, create->name); /* the document is closed before the store reads it */
-    idempotency_read(exchange, json_root(document), operation->discount->idempotency_secret, &operation->idempotency);
+    idempotency_read(exchange, root, operation->discount->service.idempotency_secret, &operation->idempotency);
     return true;
 }
 
 void handle_create_campaign(struct exchange *exchange) {
     struct discount_operation *operation = operation_create(exchange, OPERATION_CREATE);
-    if (operation == NULL || !read_create(exchange, operation)) return;
-    if (operation->create.name.data == NULL) {
-        problem_reply(exchange, &problem_overloaded, "The request needs more memory than one request may take.");
+    if (operation == NULL) return;
+    bool is_read = read_create(exchange, operation);
+    if (is_read && operation->create.name.data == NULL) request_refuse_memory(exchange);
+    if (!is_read || operation->create.name.data == NULL) {
         exchange_finish(exchange);
         return;
     }
     operation->id = id_make(&operation->discount->id_sources[exchange->loop_index], clock_now_us(operation->discount->service.clock));
-    operation_submit(operation);
+    discount_submit(operation);
 }
 
 /* ---- PATCH ---- */
 
-/* If-Match (RFC 9110, section 13.1.1): one strong tag of ours, or *. Any other tag matches no version. False: 428 is sent. */
+/* If-Match (RFC 9110, section 13.1.1): one strong tag of ours, or *. Any other tag matches no version. False: 428 is set. */
 static bool read_if_match(struct exchange *exchange, int64_t *ret_version) {
     struct text tag = exchange->if_match;
     if (tag.size == 0) {
         problem_reply(exchange, &problem_precondition_required, "Send If-Match with the ETag of the campaign you have seen.");
-        exchange_finish(exchange);
         return false;
     }
     uint64_t version = 0;
@@ -146,9 +139,9 @@ static void check_taken(const struct board_slot *slot, const struct campaign_pat
 
 static bool read_patch(struct exchange *exchange, const struct board_slot *slot, struct campaign_patch *patch) {
     struct faults faults;
-    struct json_document *document __attribute__((cleanup(close_document))) = NULL;
-    faults_init(&faults, &exchange->arena);
-    if (!request_open_body(exchange, &faults, &document)) return false;
+    struct json_document *document CLOSE_BODY_AT_END = NULL;
+    const struct json_value *root = request_open_body(exchange, &faults, &document);
+    if (root == NULL) return false;
     patch->starts_at_us = patch->ends_at_us = DATE_UNREAD;
     const struct json_member members[] = {
         {.name = "name", .kind = JSON_TEXT, .target = &patch->name, .min = 1, .max = CAMPAIGN_NAME_CHARACTERS, .present = &patch->has_name},
@@ -161,15 +154,15 @@ static bool read_patch(struct exchange *exchange, const struct board_slot *slot,
         {.name = "starts_at", .kind = JSON_TIME, .target = &patch->starts_at_us, .nullable = true},
         {.name = "ends_at", .kind = JSON_TIME, .target = &patch->ends_at_us, .nullable = true},
     };
-    json_read(json_root(document), "", members, ARRAY_COUNT(members), &faults);
+    json_read(root, "", members, ARRAY_COUNT(members), &faults);
     check_name(patch->name, &faults);
     check_budget(slot->credit, patch->max_redemptions, &faults);
     check_dates(discount_of(exchange), &patch->starts_at_us, &patch->ends_at_us, &faults);
     check_taken(slot, patch, &faults);
-    if (refuse_faults(exchange, &faults)) return false;
+    if (request_refuse_faults(exchange, &faults)) return false;
     /* null takes a date away; what is left out stays. */
-    patch->has_starts_at = json_get(json_root(document), "starts_at") != NULL;
-    patch->has_ends_at = json_get(json_root(document), "ends_at") != NULL;
+    patch->has_starts_at = json_get(root, "starts_at") != NULL;
+    patch->has_ends_at = json_get(root, "ends_at") != NULL;
     patch->name = arena_copy(&exchange->arena, patch->name);
     return true;
 }
@@ -177,41 +170,59 @@ static bool read_patch(struct exchange *exchange, const struct board_slot *slot,
 void handle_patch_campaign(struct exchange *exchange) {
     int64_t version;
     struct board_slot *slot = request_campaign(exchange);
-    if (slot == NULL || !read_if_match(exchange, &version)) return;
+    if (slot == NULL || !read_if_match(exchange, &version)) {
+        exchange_finish(exchange);
+        return;
+    }
     struct discount_operation *operation = operation_create(exchange, OPERATION_PATCH);
-    if (operation == NULL || !read_patch(exchange, slot, &operation->patch)) return;
+    if (operation == NULL) return;
+    if (!read_patch(exchange, slot, &operation->patch)) {
+        exchange_finish(exchange);
+        return;
+    }
     operation->patch.version_expected = version;
     operation->campaign_id = slot->id;
-    operation_submit(operation);
+    discount_submit(operation);
 }
 
 /* ---- switches ---- */
 
 static void submit_switch(struct exchange *exchange, enum operation_kind kind) {
-    if (!request_has_no_query(exchange)) return;
-    struct board_slot *slot = request_campaign(exchange);
-    if (slot == NULL) return;
+    struct board_slot *slot = request_has_no_query(exchange) ? request_campaign(exchange) : NULL;
+    if (slot == NULL) {
+        exchange_finish(exchange);
+        return;
+    }
     struct discount_operation *operation = operation_create(exchange, kind);
     if (operation == NULL) return;
     operation->campaign_id = slot->id;
-    operation_submit(operation);
+    discount_submit(operation);
 }
 
 void handle_pause_campaign(struct exchange *exchange) { submit_switch(exchange, OPERATION_PAUSE); }
 void handle_resume_campaign(struct exchange *exchange) { submit_switch(exchange, OPERATION_RESUME); }
 void handle_end_campaign(struct exchange *exchange) { submit_switch(exchange, OPERATION_END); }
 
-/* ---- reading ---- */
+/* ---- one ---- */
 
-void handle_get_campaign(struct exchange *exchange) {
-    struct discount *discount = discount_of(exchange);
-    if (!request_has_no_query(exchange)) return;
-    struct board_slot *slot = request_campaign(exchange);
-    if (slot == NULL) return;
-    struct campaign campaign;
-    bool is_found;
-    struct result outcome = reader_find_campaign(discount->readers[exchange->loop_index], slot->id, &campaign, &is_found);
-    if (!result_is_ok(outcome) || !is_found) {
+struct one_reading {
+    struct reading reading;
+    struct id id;
+    struct found_campaign found;
+};
+
+static bool ask_one(struct reading *reading, struct batch *batch, uint32_t round) {
+    struct one_reading *self = (struct one_reading *)reading;
+    (void)round;
+    self->found.is_found = false;
+    ask_campaign(batch, self->id, campaign_found, &self->found);
+    return false;
+}
+
+static void answer_one(struct reading *reading) {
+    const struct one_reading *self = (struct one_reading *)reading;
+    struct exchange *exchange = reading->exchange;
+    if (!self->found.is_found) { /* it was on the board */
         problem_reply(exchange, &problem_storage_unavailable, "The database can't be read now.");
         exchange_finish(exchange);
         return;
@@ -219,52 +230,90 @@ void handle_get_campaign(struct exchange *exchange) {
     struct buffer buffer;
     buffer_init(&buffer, &exchange->arena, CAMPAIGN_ITEM_BYTES);
     struct json_writer writer = {.buffer = &buffer};
-    answer_write_campaign(&writer, &campaign, clock_now_us(discount->service.clock));
-    reply_header(exchange, "ETag", arena_print(&exchange->arena, "\"%lld\"", (long long)campaign.version));
-    request_reply_buffer(exchange, 200, "application/json", &buffer);
+    answer_write_campaign(&writer, &self->found.campaign, clock_now_us(discount_of(exchange)->service.clock));
+    reply_header(exchange, "ETag", arena_print(&exchange->arena, "\"%" PRId64 "\"", self->found.campaign.version));
+    reply_buffer(exchange, 200, "application/json", &buffer);
+    exchange_finish(exchange);
 }
 
-struct campaign_page {
+void handle_get_campaign(struct exchange *exchange) {
+    struct one_reading *reading = NULL;
+    const struct board_slot *slot = request_has_no_query(exchange) ? request_campaign(exchange) : NULL;
+    if (slot != NULL) reading = reading_begin(exchange, ask_one, answer_one, sizeof *reading);
+    if (reading == NULL) {
+        exchange_finish(exchange);
+        return;
+    }
+    reading->id = slot->id;
+    reading_start(&reading->reading);
+}
+
+/* ---- all ---- */
+
+struct list_reading {
+    struct reading reading;
+    int64_t limit, before; /* this number */
+    struct buffer buffer;
     struct json_writer writer;
     int64_t left, now_us;
     bool has_more;
     uint32_t last_number;
 };
 
-static struct result visit_campaign(void *context, const struct campaign *campaign) {
-    struct campaign_page *page = context;
-    if (page->left == 0) {
-        page->has_more = true;
+static struct result visit_campaign(void *context, const struct row *row) {
+    struct list_reading *self = context;
+    if (self->left == 0) {
+        self->has_more = true;
         return result_ok();
     }
-    page->left--;
-    page->last_number = campaign->number;
-    answer_write_campaign(&page->writer, campaign, page->now_us);
+    struct campaign campaign;
+    campaign_of_row(row, &campaign);
+    self->left--;
+    self->last_number = campaign.number;
+    answer_write_campaign(&self->writer, &campaign, self->now_us);
     return result_ok();
 }
 
-void handle_list_campaigns(struct exchange *exchange) {
-    struct discount *discount = discount_of(exchange);
-    struct page_query query;
+static bool ask_list(struct reading *reading, struct batch *batch, uint32_t round) {
+    struct list_reading *self = (struct list_reading *)reading;
+    (void)round;
+    self->left = self->limit;
+    self->has_more = false;
+    page_open(&self->writer, &self->buffer, &reading->exchange->arena);
+    ask_campaigns_before(batch, self->before, self->limit + 1, visit_campaign, self);
+    return false;
+}
+
+static void answer_list(struct reading *reading) {
+    struct list_reading *self = (struct list_reading *)reading;
+    const int64_t words[PAGE_CURSOR_WORDS] = {self->last_number};
+    json_end_array(&self->writer);
+    reply_page(reading->exchange, &self->writer, LIST_CAMPAIGNS, self->has_more, words);
+    exchange_finish(reading->exchange);
+}
+
+static bool read_page(struct exchange *exchange, struct page_query *query) {
     struct faults faults;
     faults_init(&faults, &exchange->arena);
-    page_begin(&query, LIST_CAMPAIGNS);
-    const struct query_member members[] = {PAGE_QUERY_MEMBERS(&query)};
+    page_begin(query, LIST_CAMPAIGNS);
+    const struct query_member members[] = {PAGE_QUERY_MEMBERS(query)};
     query_read(exchange, members, ARRAY_COUNT(members), &faults);
-    page_finish(&query, &faults);
-    if (query.page.has_cursor && query.page.cursor[0] < 1)
+    page_finish(query, &faults);
+    if (query->page.has_cursor && query->page.cursor[0] < 1)
         faults_add(&faults, "cursor", "invalid_format", "must be a next_cursor of this list");
-    if (refuse_faults(exchange, &faults)) return;
-    struct buffer buffer;
-    buffer_init(&buffer, &exchange->arena, CAMPAIGN_ITEM_BYTES);
-    struct campaign_page page = {.writer = {.buffer = &buffer}, .left = query.page.limit, .now_us = clock_now_us(discount->service.clock)};
-    json_begin_object(&page.writer);
-    json_key(&page.writer, "data");
-    json_begin_array(&page.writer);
-    int64_t before = query.page.has_cursor ? query.page.cursor[0] : 0;
-    struct result outcome =
-        reader_list_campaigns(discount->readers[exchange->loop_index], before, query.page.limit + 1, visit_campaign, &page);
-    json_end_array(&page.writer);
-    int64_t words[PAGE_CURSOR_WORDS] = {page.last_number};
-    request_end_page(exchange, &page.writer, LIST_CAMPAIGNS, page.has_more, words, outcome);
+    return !request_refuse_faults(exchange, &faults);
+}
+
+void handle_list_campaigns(struct exchange *exchange) {
+    struct page_query query;
+    struct list_reading *reading = NULL;
+    if (read_page(exchange, &query)) reading = reading_begin(exchange, ask_list, answer_list, sizeof *reading);
+    if (reading == NULL) {
+        exchange_finish(exchange);
+        return;
+    }
+    reading->limit = query.page.limit;
+    reading->before = query.page.has_cursor ? query.page.cursor[0] : INT64_MAX;
+    reading->now_us = clock_now_us(discount_of(exchange)->service.clock);
+    reading_start(&reading->reading);
 }

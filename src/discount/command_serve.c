@@ -10,6 +10,7 @@
 #include "discount/program.h"
 #include "discount/tables.h"
 #include "discount_schema.h"
+#include "service/reading.h"
 
 #define DATABASE_NAME "discount.db"
 #define SECRET_NAME   "idempotency_secret"
@@ -89,9 +90,9 @@ static struct result visit_secret(void *secret, const struct row *row) {
 
 static struct result read_secret(struct program *program) {
     static const uint8_t none[CRYPTO_HASH_BYTES];
-    ask_setting(program->batch, TEXT(SECRET_NAME), visit_secret, program->discount.idempotency_secret);
+    ask_setting(program->batch, TEXT(SECRET_NAME), visit_secret, program->discount.service.idempotency_secret);
     TRY(batch_run(program->batch));
-    bool is_there = memcmp(program->discount.idempotency_secret, none, sizeof none) != 0;
+    bool is_there = memcmp(program->discount.service.idempotency_secret, none, sizeof none) != 0;
     return is_there ? result_ok() : result_error(RESULT_CORRUPT);
 }
 
@@ -130,7 +131,7 @@ static struct result open_store(struct program *program) {
     TRY(board_create(LIMIT_CAMPAIGNS, &program->discount.board));
     TRY(engine_create(program->batch, program->discount.board, &program->engine));
     struct store_engine engine = engine_interface(program->engine);
-    struct store_options options = {.name = "discountd", .clock = &clock_system};
+    struct store_options options = {.name = "discountd", .clock = &clock_system, .fenced = service_fenced};
     return store_create(&engine, &options, &program->discount.service.store);
 }
 
@@ -138,9 +139,9 @@ static struct result open_loops(struct program *program, const char *wallet_url)
     struct discount *discount = &program->discount;
     TRY(limiter_create(&discount->limiter));
     for (size_t i = 0; i < (size_t)settings.common.loop_count; i++) {
-        TRY(reader_open(program->database_path, &discount->service.commits, &discount->readers[i]));
         id_source_init_system(&discount->id_sources[i]);
     }
+    TRY(readers_create(&program->place, &clock_system, &discount->service.readers));
     struct settler_options options = {.discount = discount,
                                       .clock = &clock_system,
                                       .keys = program->keys,
@@ -175,7 +176,7 @@ static void close_program(struct program *program) {
     if (program->server != NULL) server_free(program->server);
     if (program->router != NULL) router_free(program->router);
     settler_free(discount->settler);
-    for (size_t i = 0; i < LIMIT_LOOPS; i++) reader_close(discount->readers[i]);
+    readers_free(discount->service.readers);
     limiter_free(discount->limiter);
     if (discount->service.store != NULL) store_free(discount->service.store);
     engine_free(program->engine);
@@ -185,13 +186,12 @@ static void close_program(struct program *program) {
     if (program->trust != NULL) trust_free(program->trust);
     if (program->keys != NULL) key_ring_free(program->keys);
     arena_release(&program->arena);
-    crypto_wipe(discount->idempotency_secret, sizeof discount->idempotency_secret);
+    crypto_wipe(discount->service.idempotency_secret, sizeof discount->service.idempotency_secret);
 }
 
-static void round_ended(void *self, size_t loop_index) {
-    struct discount *discount = self;
-    reader_end_round(discount->readers[loop_index]);
-}
+static void loop_started(void *self, size_t loop_index) { readers_open_loop(((struct discount *)self)->service.readers, loop_index); }
+static void loop_stopped(void *self, size_t loop_index) { readers_close_loop(((struct discount *)self)->service.readers, loop_index); }
+static void round_ended(void *self, size_t loop_index) { readers_end_round(((struct discount *)self)->service.readers, loop_index); }
 
 static struct result start(struct program *program) {
     struct discount *discount = &program->discount;
@@ -203,6 +203,8 @@ static struct result start(struct program *program) {
                                           .clock = &clock_system,
                                           .authorize = access_authorize,
                                           .allowed_origins = settings.common.allowed_origins,
+                                          .loop_started = loop_started,
+                                          .loop_stopped = loop_stopped,
                                           .round_ended = round_ended};
     struct server_options options = serve_server_options(&settings.common);
     TRY(access_start(discount->service.access));

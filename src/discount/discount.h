@@ -13,11 +13,9 @@ struct discount {
     struct board *board;
     struct settler *settler;
     struct limiter *limiter;
-    struct reader *readers[LIMIT_LOOPS];      /* one per loop, its own connection */
     struct id_source id_sources[LIMIT_LOOPS]; /* one per loop */
-    uint8_t idempotency_secret[CRYPTO_HASH_BYTES];
-    const char *region;     /* of phone numbers without a country */
-    enum currency currency; /* of Wallet's accounts */
+    const char *region;                       /* of phone numbers without a country */
+    enum currency currency;                   /* of Wallet's accounts */
 };
 
 static inline struct discount *discount_of(struct exchange *exchange) { return exchange->self; }
@@ -29,7 +27,7 @@ extern const size_t discount_route_count;
 /* Makes the operation of an exchange (in its arena); NULL when there is no memory: then 503 is answered already. */
 struct discount_operation *operation_create(struct exchange *exchange, enum operation_kind kind);
 /* Hands it to the store; what can't be queued is answered 503. */
-void operation_submit(struct discount_operation *operation);
+void discount_submit(struct discount_operation *operation);
 /* store_operation.done of every request: answers it or gives it on to the settler. */
 void operation_done(struct store_operation *store_operation, struct result outcome);
 

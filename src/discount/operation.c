@@ -33,7 +33,7 @@ struct discount_operation *operation_create(struct exchange *exchange, enum oper
     return operation;
 }
 
-void operation_submit(struct discount_operation *operation) {
+void discount_submit(struct discount_operation *operation) {
     struct exchange *exchange = operation->exchange;
     exchange_give(exchange, EXCHANGE_OF_STORE);
     struct result submitted = store_submit(operation->discount->service.store, &operation->store);

@@ -28,8 +28,6 @@ void reader_close(struct reader *reader) {
     free(reader);
 }
 
-void reader_end_round(struct reader *reader) { batch_end_round(reader->batch); }
-
 /* ---- one ---- */
 
 struct result reader_find_campaign(struct reader *reader, struct id id, struct campaign *ret_campaign, bool *ret_found) {
@@ -41,32 +39,13 @@ struct result reader_find_campaign(struct reader *reader, struct id id, struct c
     return result_ok();
 }
 
-static struct result run_to_find(struct reader *reader, const struct found_redemption *found, struct redemption *ret_redemption,
-                                 bool *ret_found) {
-    TRY(batch_run(reader->batch));
-    *ret_redemption = found->redemption;
-    *ret_found = found->is_found;
-    return result_ok();
-}
-
 struct result reader_find_redemption(struct reader *reader, struct id id, struct redemption *ret_redemption, bool *ret_found) {
     struct found_redemption found = {0};
     ask_redemption(reader->batch, id, redemption_found, &found);
-    return run_to_find(reader, &found, ret_redemption, ret_found);
-}
-
-struct result reader_find_user(struct reader *reader, uint32_t number, struct id user_id, struct redemption *ret_redemption,
-                               bool *ret_found) {
-    struct found_redemption found = {0};
-    ask_redemption_of_user(reader->batch, number, user_id, redemption_found, &found);
-    return run_to_find(reader, &found, ret_redemption, ret_found);
-}
-
-struct result reader_find_phone(struct reader *reader, uint32_t number, const struct phone *phone, struct redemption *ret_redemption,
-                                bool *ret_found) {
-    struct found_redemption found = {0};
-    ask_redemption_of_phone(reader->batch, number, phone, redemption_found, &found);
-    return run_to_find(reader, &found, ret_redemption, ret_found);
+    TRY(batch_run(reader->batch));
+    *ret_redemption = found.redemption;
+    *ret_found = found.is_found;
+    return result_ok();
 }
 
 /* ---- many ---- */
@@ -101,13 +80,6 @@ static struct result list_redemption(void *context, const struct row *row) {
     redemption_of_row(row, 0, &redemption);
     listing->count++;
     return listing->visit(listing->context, &redemption);
-}
-
-struct result reader_list_user(struct reader *reader, struct id user_id, struct id before, int64_t limit, reader_redemption_visitor *visit,
-                               void *context) {
-    struct redemption_listing listing = {.visit = visit, .context = context};
-    ask_redemptions_of_user(reader->batch, user_id, before, limit, list_redemption, &listing);
-    return batch_run(reader->batch);
 }
 
 struct result reader_list_winners(struct reader *reader, uint32_t number, int64_t after, int64_t limit, reader_redemption_visitor *visit,

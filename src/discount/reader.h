@@ -1,4 +1,4 @@
-/* What is read outside the store's thread: each reader is one read-only connection, for one thread. It sees every commit that was published before the
+/* What the settler and reconcile read: each reader is one read-only connection, for one thread. It sees every commit that was published before the
  * call. Each row goes to a visitor as it comes; a visitor's error ends the reading and is returned. */
 #pragma once
 
@@ -8,26 +8,17 @@
 
 struct reader;
 
-/* `commits`: of the writer, to read in rounds; NULL: each question has a round of its own. */
+/* `commits`: NULL, or a counter that does not move, and then it reads one state. */
 struct result reader_open(const char *path, struct batch_commits *commits, struct reader **ret_reader) MUST_CHECK;
 void reader_close(struct reader *reader);
-void reader_end_round(struct reader *reader); /* before the loop waits */
 
 struct result reader_find_campaign(struct reader *reader, struct id id, struct campaign *ret_campaign, bool *ret_found) MUST_CHECK;
 struct result reader_find_redemption(struct reader *reader, struct id id, struct redemption *ret_redemption, bool *ret_found) MUST_CHECK;
-struct result reader_find_user(struct reader *reader, uint32_t number, struct id user_id, struct redemption *ret_redemption,
-                               bool *ret_found) MUST_CHECK;
-struct result reader_find_phone(struct reader *reader, uint32_t number, const struct phone *phone, struct redemption *ret_redemption,
-                                bool *ret_found) MUST_CHECK;
-
 typedef struct result reader_campaign_visitor(void *context, const struct campaign *campaign);
 typedef struct result reader_redemption_visitor(void *context, const struct redemption *redemption);
 /* Newest first, numbers below `before` (0: all). */
 struct result reader_list_campaigns(struct reader *reader, int64_t before, int64_t limit, reader_campaign_visitor *visit,
                                     void *context) MUST_CHECK;
-/* Newest first, ids below `before` (zero: all). */
-struct result reader_list_user(struct reader *reader, struct id user_id, struct id before, int64_t limit, reader_redemption_visitor *visit,
-                               void *context) MUST_CHECK;
 /* By position, those above `after`. */
 struct result reader_list_winners(struct reader *reader, uint32_t number, int64_t after, int64_t limit, reader_redemption_visitor *visit,
                                   void *context) MUST_CHECK;

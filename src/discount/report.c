@@ -1,6 +1,7 @@
 /* GET /v1/campaigns/{id}/report: from the board, all of it from one moment. */
 #include "discount/answer.h"
 #include "discount/handlers.h"
+#include "service/request.h"
 
 #define REPORT_BYTES     4096u
 #define QUANTILE_DIVISOR 1000 /* microseconds, written as milliseconds */
@@ -61,9 +62,11 @@ static void write_seconds(struct json_writer *writer, const struct board_snapsho
 }
 
 void handle_report(struct exchange *exchange) {
-    if (!request_has_no_query(exchange)) return;
-    const struct board_slot *slot = request_campaign(exchange);
-    if (slot == NULL) return;
+    const struct board_slot *slot = request_has_no_query(exchange) ? request_campaign(exchange) : NULL;
+    if (slot == NULL) {
+        exchange_finish(exchange);
+        return;
+    }
     struct board_snapshot snapshot;
     board_read(slot, &snapshot);
     const struct campaign_view view = snapshot.view;
@@ -90,5 +93,6 @@ void handle_report(struct exchange *exchange) {
     write_latency(&writer, slot);
     write_seconds(&writer, &snapshot);
     json_end_object(&writer);
-    request_reply_buffer(exchange, 200, "application/json", &buffer);
+    reply_buffer(exchange, 200, "application/json", &buffer);
+    exchange_finish(exchange);
 }

@@ -3,12 +3,16 @@
 
 #include "discount/answer.h"
 #include "discount/handlers.h"
+#include "discount/tables.h"
+#include "service/request.h"
 
 #define CSV_ROWS_MAX  10000
 #define CSV_ROW_BYTES 230u
 #define CSV_HEADER    "position,id,user_id,phone,status,amount,currency,transaction_id,claimed_at,credited_at\r\n"
 
 struct winners {
+    struct reading reading;
+    int64_t limit, after; /* this position */
     const struct board_slot *slot;
     struct buffer buffer;
     struct json_writer writer;
@@ -54,35 +58,59 @@ static void append_row(struct buffer *buffer, const struct redemption *redemptio
     buffer_append(buffer, TEXT("\r\n"));
 }
 
-static struct result visit(void *context, const struct redemption *redemption) {
+static struct result visit(void *context, const struct row *row) {
     struct winners *winners = context;
     if (winners->left == 0) {
         winners->has_more = true;
         return result_ok();
     }
+    struct redemption redemption;
+    redemption_of_row(row, 0, &redemption);
     winners->left--;
-    winners->last_position = redemption->position;
+    winners->last_position = redemption.position;
     if (winners->is_csv)
-        append_row(&winners->buffer, redemption, winners->slot->credit);
+        append_row(&winners->buffer, &redemption, winners->slot->credit);
     else
-        answer_write_redemption(&winners->writer, redemption, winners->slot->id, winners->slot->credit);
+        answer_write_redemption(&winners->writer, &redemption, winners->slot->id, winners->slot->credit);
     return result_ok();
 }
 
-static void reply_csv(struct exchange *exchange, struct winners *winners, int64_t limit, struct result outcome) {
-    if (!result_is_ok(outcome)) {
-        problem_reply(exchange, &problem_storage_unavailable, "The database can't be read now.");
-        exchange_finish(exchange);
-        return;
+static bool ask(struct reading *reading, struct batch *batch, uint32_t round) {
+    struct winners *winners = (struct winners *)reading;
+    uint32_t number = winners->slot->number;
+    (void)round;
+    winners->left = winners->limit;
+    winners->has_more = false;
+    if (winners->is_csv) {
+        buffer_init(&winners->buffer, &reading->exchange->arena, CSV_ROW_BYTES * 16);
+        buffer_append(&winners->buffer, TEXT(CSV_HEADER));
+    } else {
+        page_open(&winners->writer, &winners->buffer, &reading->exchange->arena);
     }
+    ask_redemptions(batch, redemption_key(number, winners->after), redemption_key(number + 1, 0), winners->limit + 1, visit, winners);
+    return false;
+}
+
+static void reply_csv(struct exchange *exchange, const struct winners *winners, const int64_t words[PAGE_CURSOR_WORDS]) {
     if (winners->has_more) {
-        const int64_t words[PAGE_CURSOR_WORDS] = {winners->last_position};
         struct text cursor = page_cursor(&exchange->arena, LIST_WINNERS, words);
         reply_header(exchange, "Link",
                      arena_print(&exchange->arena, "<%.*s?limit=%" PRId64 "&cursor=%.*s>; rel=\"next\"", (int)exchange->path.size,
-                                 exchange->path.data, limit, (int)cursor.size, cursor.data));
+                                 exchange->path.data, winners->limit, (int)cursor.size, cursor.data));
     }
-    request_reply_buffer(exchange, 200, "text/csv; charset=utf-8", &winners->buffer);
+    reply_buffer(exchange, 200, "text/csv; charset=utf-8", &winners->buffer);
+}
+
+static void answer(struct reading *reading) {
+    struct winners *winners = (struct winners *)reading;
+    const int64_t words[PAGE_CURSOR_WORDS] = {winners->last_position};
+    if (winners->is_csv) {
+        reply_csv(reading->exchange, winners, words);
+    } else {
+        json_end_array(&winners->writer);
+        reply_page(reading->exchange, &winners->writer, LIST_WINNERS, winners->has_more, words);
+    }
+    exchange_finish(reading->exchange);
 }
 
 /* JSON pages are smaller than CSV ones. */
@@ -91,46 +119,39 @@ static void check_limit(int64_t limit, bool is_csv, struct faults *faults) {
     faults_add(faults, "limit", "out_of_range", "must be from 1 to %u, or ask for text/csv", LIMIT_PAGE_ITEMS);
 }
 
-void handle_winners(struct exchange *exchange) {
-    struct page_query query;
+static bool read_page(struct exchange *exchange, bool is_csv, struct page_query *query, int64_t *ret_after) {
     struct faults faults;
     faults_init(&faults, &exchange->arena);
-    page_begin(&query, LIST_WINNERS);
-    struct winners winners = {.is_csv = route_wants_csv(exchange)};
-    if (winners.is_csv) query.page.limit = CSV_ROWS_MAX;
+    page_begin(query, LIST_WINNERS);
+    if (is_csv) query->page.limit = CSV_ROWS_MAX;
     const struct query_member members[] = {
-        {.name = "limit", .kind = QUERY_INTEGER, .target = &query.page.limit, .min = 1, .max = CSV_ROWS_MAX},
-        {.name = "cursor", .kind = QUERY_TEXT, .target = &query.cursor_text, .min = 1, .max = 128},
+        {.name = "limit", .kind = QUERY_INTEGER, .target = &query->page.limit, .min = 1, .max = CSV_ROWS_MAX},
+        {.name = "cursor", .kind = QUERY_TEXT, .target = &query->cursor_text, .min = 1, .max = 128},
     };
     query_read(exchange, members, ARRAY_COUNT(members), &faults);
-    page_finish(&query, &faults);
-    check_limit(query.page.limit, winners.is_csv, &faults);
-    int64_t after = query.page.has_cursor ? query.page.cursor[0] : 0;
-    if (after < 0 || after > LIMIT_CAMPAIGN_PLACES) faults_add(&faults, "cursor", "invalid_format", "must be a next_cursor of this list");
-    if (faults_any(&faults)) {
-        problem_reply_faults(exchange, &problem_validation_failed, &faults);
+    page_finish(query, &faults);
+    check_limit(query->page.limit, is_csv, &faults);
+    *ret_after = query->page.has_cursor ? query->page.cursor[0] : 0;
+    if (*ret_after < 0 || *ret_after > LIMIT_CAMPAIGN_PLACES)
+        faults_add(&faults, "cursor", "invalid_format", "must be a next_cursor of this list");
+    return !request_refuse_faults(exchange, &faults);
+}
+
+void handle_winners(struct exchange *exchange) {
+    bool is_csv = route_wants_csv(exchange);
+    struct page_query query;
+    int64_t after;
+    const struct board_slot *slot = NULL;
+    struct winners *winners = NULL;
+    if (read_page(exchange, is_csv, &query, &after)) slot = request_campaign(exchange);
+    if (slot != NULL) winners = reading_begin(exchange, ask, answer, sizeof *winners);
+    if (winners == NULL) {
         exchange_finish(exchange);
         return;
     }
-    winners.slot = request_campaign(exchange);
-    if (winners.slot == NULL) return;
-    winners.left = query.page.limit;
-    buffer_init(&winners.buffer, &exchange->arena, CSV_ROW_BYTES * 16);
-    winners.writer.buffer = &winners.buffer;
-    if (winners.is_csv) {
-        buffer_append(&winners.buffer, TEXT(CSV_HEADER));
-    } else {
-        json_begin_object(&winners.writer);
-        json_key(&winners.writer, "data");
-        json_begin_array(&winners.writer);
-    }
-    struct reader *reader = discount_of(exchange)->readers[exchange->loop_index];
-    struct result outcome = reader_list_winners(reader, winners.slot->number, after, query.page.limit + 1, visit, &winners);
-    if (winners.is_csv) {
-        reply_csv(exchange, &winners, query.page.limit, outcome);
-        return;
-    }
-    json_end_array(&winners.writer);
-    const int64_t words[PAGE_CURSOR_WORDS] = {winners.last_position};
-    request_end_page(exchange, &winners.writer, LIST_WINNERS, winners.has_more, words, outcome);
+    winners->slot = slot;
+    winners->is_csv = is_csv;
+    winners->limit = query.page.limit;
+    winners->after = after;
+    reading_start(&winners->reading);
 }

@@ -7,6 +7,7 @@
 #include "discount/verify.h"
 #include "discount_answers.h"
 #include "discount_schema.h"
+#include "service/reading.h"
 #include "service/serve.h"
 
 #define SECRET_BYTE 7
@@ -16,6 +17,7 @@ static char database_path[96];
 static struct arena arena; /* of tokens and keys */
 static struct key_ring *wallet_keys, *own_keys;
 static struct trust *trust;
+static struct place read_place; /* of the readers */
 static struct batch *batch;
 static struct engine *engine;
 static FILE *nowhere;
@@ -40,7 +42,9 @@ static void open_service(void) {
     struct store_options store_options = {.name = "discountd", .clock = &fixed_clock};
     CHECK(result_is_ok(store_create(&store_engine, &store_options, &discount.service.store)));
     CHECK(result_is_ok(limiter_create(&discount.limiter)));
-    CHECK(result_is_ok(reader_open(database_path, &discount.service.commits, &discount.readers[0])));
+    read_place = (struct place){.file = database_path, .schema = &discount_schema, .commits = &discount.service.commits};
+    CHECK(result_is_ok(readers_create(&read_place, &fixed_clock, &discount.service.readers)));
+    readers_open_loop(discount.service.readers, 0);
     struct settler_options options = {.discount = &discount,
                                       .clock = &fixed_clock,
                                       .keys = own_keys,
@@ -51,7 +55,8 @@ static void open_service(void) {
 }
 
 static void close_service(void) {
-    reader_close(discount.readers[0]);
+    readers_close_loop(discount.service.readers, 0);
+    readers_free(discount.service.readers);
     settler_free(discount.settler);
     limiter_free(discount.limiter);
     store_free(discount.service.store);
@@ -94,7 +99,7 @@ static void make_discount(void) {
     discount.service.jwks = TEXT("{\"keys\":[]}");
     discount.region = "IR";
     discount.currency = CURRENCY_IRT;
-    memset(discount.idempotency_secret, SECRET_BYTE, sizeof discount.idempotency_secret);
+    memset(discount.service.idempotency_secret, SECRET_BYTE, sizeof discount.service.idempotency_secret);
     discount_register_metrics();
     id_source_init_system(&ids);
     id_source_init_system(&discount.id_sources[0]);
@@ -138,7 +143,7 @@ static void make_callers(void) {
 
 static void round_ended(void *self, size_t loop_index) {
     (void)self;
-    reader_end_round(discount.readers[loop_index]);
+    readers_end_round(discount.service.readers, loop_index);
 }
 
 static char first_ids[KEPT_IDS][ID_TEXT_BYTES];

@@ -191,7 +191,7 @@ static void test_funds(void **state) {
     struct discount_operation *operation = operation_create(&patch->exchange, OPERATION_PATCH);
     operation->campaign_id = id;
     operation->patch = (struct campaign_patch){.has_max_redemptions = true, .max_redemptions = 7};
-    operation_submit(operation);
+    discount_submit(operation);
     expect(patch, 200);
     exchange_delete(patch);
     struct test_exchange *sixth = world_redeem(&world, "GIFT", 6, NULL);

@@ -179,7 +179,7 @@ static inline struct test_exchange *world_create_campaign(struct world *world, c
     operation->create =
         (struct campaign_create){.code = test_code(code), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = places};
     test_key(operation, key);
-    operation_submit(operation);
+    discount_submit(operation);
     return test;
 }
 
@@ -192,7 +192,7 @@ static inline struct test_exchange *world_redeem(struct world *world, const char
     operation->redeem = (struct redeem_request){.code = test_code(code), .user_id = test_user(user)};
     assert_true(result_is_ok(phone_parse(text_of(phone), "IR", &operation->redeem.phone)));
     test_key(operation, key);
-    operation_submit(operation);
+    discount_submit(operation);
     return test;
 }
 
