@@ -48,6 +48,7 @@ void boot_prepare(void) {
     seams_take_over_randomness();
     crypto_init();
     world_begin(0, &(struct world_limits){0});
+    pages_prepare();
     process_prepare();
     char *wallet_init[] = {"walletd", "init", "--data", "0", NULL};
     char *discount_init[] = {"discountd", "init", "--data", "1", NULL};

@@ -6,39 +6,15 @@
 #include "base/check.h"
 #include "sim/world.h"
 
-/* ---- bytes ---- */
+/* ---- pieces ---- */
 
-/* What is new is not set yet. */
-static void reserve(struct bytes *bytes, size_t size) {
-    if (size <= bytes->capacity) return;
-    size_t capacity = bytes->capacity * 2 > size ? bytes->capacity * 2 : size + 4096;
-    bytes->data = realloc(bytes->data, capacity);
-    CHECK(bytes->data != NULL);
-    bytes->capacity = capacity;
-}
+static size_t start_in_piece(const struct pending_piece *piece) { return piece->offset % PAGE_BYTES; }
 
-static void grow(struct bytes *bytes, size_t size) {
-    if (size <= bytes->size) return;
-    reserve(bytes, size);
-    memset(bytes->data + bytes->size, 0, size - bytes->size);
-    bytes->size = size;
-}
-
-static void put(struct bytes *bytes, size_t offset, const uint8_t *data, size_t size) {
-    if (size == 0) return;
-    grow(bytes, offset);
-    reserve(bytes, offset + size);
-    memcpy(bytes->data + offset, data, size);
-    if (offset + size > bytes->size) bytes->size = offset + size;
-}
-
-static void apply(struct bytes *bytes, const struct pending_piece *piece) {
-    if (piece->data != NULL) {
-        put(bytes, piece->offset, piece->data, piece->size);
-    } else if (piece->offset < bytes->size) {
-        bytes->size = piece->offset;
+static void apply(struct content *content, const struct pending_piece *piece) {
+    if (piece->is_cut) {
+        content_resize(content, piece->offset);
     } else {
-        grow(bytes, piece->offset);
+        content_take(content, &piece->content, start_in_piece(piece), piece->size, piece->offset);
     }
 }
 
@@ -46,7 +22,7 @@ static void forget_pending(struct disk_file *file) {
     while (file->oldest != NULL) {
         struct pending_piece *piece = file->oldest;
         file->oldest = piece->next;
-        free(piece->data);
+        content_free(&piece->content);
         free(piece);
     }
     file->newest = NULL;
@@ -65,10 +41,12 @@ static void add_pending(struct disk_file *file, size_t offset, const void *data,
     CHECK(piece != NULL);
     piece->offset = offset;
     piece->size = size;
-    if (data != NULL) {
-        piece->data = malloc(size + 1);
-        CHECK(piece->data != NULL);
-        memcpy(piece->data, data, size);
+    piece->is_cut = data == NULL;
+    if (data == NULL) {
+        content_resize(&file->visible, offset);
+    } else {
+        content_write(&file->visible, offset, data, size);
+        if (size > 0) content_take(&piece->content, &file->visible, offset, size, start_in_piece(piece));
     }
     if (file->newest != NULL) {
         file->newest->next = piece;
@@ -76,7 +54,6 @@ static void add_pending(struct disk_file *file, size_t offset, const void *data,
         file->oldest = piece;
     }
     file->newest = piece;
-    apply(&file->visible, piece);
 }
 
 /* ---- files ---- */
@@ -111,28 +88,36 @@ void disk_delete(struct disk *disk, struct disk_file *file, bool is_synced) {
     (void)disk;
     note_difference(file, 0, SIZE_MAX);
     file->is_visible = false;
-    file->visible.size = 0;
+    content_resize(&file->visible, 0);
     forget_pending(file);
     if (is_synced) file->is_on_platter = false;
 }
 
 size_t disk_read(const struct disk_file *file, void *buffer, size_t size, size_t offset) {
-    size_t there = offset < file->visible.size ? file->visible.size - offset : 0;
-    if (there > size) there = size;
-    if (there > 0) memcpy(buffer, file->visible.data + offset, there);
-    memset((uint8_t *)buffer + there, 0, size - there);
-    return there;
+    return content_read(&file->visible, buffer, size, offset);
 }
 
 void disk_write(struct disk_file *file, const void *data, size_t size, size_t offset) { add_pending(file, offset, data, size); }
 
 void disk_truncate(struct disk_file *file, size_t size) { add_pending(file, size, NULL, 0); }
 
+/* Where both differ, `to` becomes as `from`; no byte is copied. */
+static void make_same(struct disk_file *file, struct content *to, const struct content *from) {
+    size_t end = file->differs_to < from->size ? file->differs_to : from->size;
+    content_resize(to, from->size);
+    if (file->differs_from < end) content_share(to, from, file->differs_from, end);
+    file->differs_from = file->differs_to = 0;
+}
+
+/* Unless some pieces were forgotten, what is pending is all that the two contents differ in. */
 void disk_sync(struct disk_file *file) {
-    for (const struct pending_piece *piece = file->oldest; piece != NULL; piece = piece->next) apply(&file->platter, piece);
+    if (file->has_forgotten) {
+        for (const struct pending_piece *piece = file->oldest; piece != NULL; piece = piece->next) apply(&file->platter, piece);
+    } else {
+        make_same(file, &file->platter, &file->visible);
+    }
     forget_pending(file);
     file->is_on_platter = true;
-    if (!file->has_forgotten) file->differs_from = file->differs_to = 0;
 }
 
 void disk_put(struct disk *disk, const char *name, const void *data, size_t size) {
@@ -145,7 +130,7 @@ void disk_put(struct disk *disk, const char *name, const void *data, size_t size
 
 /* Sector by sector, in the order of the writes: there, not there, or the start of it. */
 static void apply_in_part(struct disk_file *file, const struct pending_piece *piece) {
-    if (piece->data == NULL) {
+    if (piece->is_cut) {
         if (!world_fault(FAULT_LOSE_WRITE)) apply(&file->platter, piece);
         return;
     }
@@ -158,7 +143,7 @@ static void apply_in_part(struct disk_file *file, const struct pending_piece *pi
         } else if (world_fault(FAULT_TEAR_WRITE)) {
             kept = random_below(&world.random, size);
         }
-        if (kept > 0) put(&file->platter, piece->offset + at, piece->data + at, kept);
+        if (kept > 0) content_take(&file->platter, &piece->content, start_in_piece(piece) + at, kept, piece->offset + at);
         at += size;
     }
 }
@@ -171,12 +156,7 @@ void disk_fail_sync(struct disk_file *file) {
 
 /* What is on the platter is what reads see. */
 static void show_platter(struct disk_file *file) {
-    size_t size = file->platter.size, to = file->differs_to < size ? file->differs_to : size;
-    reserve(&file->visible, size);
-    if (file->differs_from < to)
-        memcpy(file->visible.data + file->differs_from, file->platter.data + file->differs_from, to - file->differs_from);
-    file->visible.size = size;
-    file->differs_from = file->differs_to = 0;
+    make_same(file, &file->visible, &file->platter);
     file->has_forgotten = false;
 }
 
@@ -188,7 +168,7 @@ static void crash_file(struct disk_file *file) {
     if (file->is_visible && !file->is_on_platter && had_pending) file->is_on_platter = !world_fault(FAULT_LOSE_WRITE);
     file->is_visible = file->is_on_platter;
     if (!file->is_on_platter) {
-        file->platter.size = 0;
+        content_resize(&file->platter, 0);
         show_platter(file);
         file->name[0] = '\0';
         return;
@@ -204,17 +184,34 @@ void disk_crash(struct disk *disk) {
     disk->crash_at = 0;
 }
 
+static void clear(struct disk *disk) {
+    for (size_t i = 0; i < DISK_FILES_MAX; i++) {
+        forget_pending(&disk->files[i]);
+        content_free(&disk->files[i].visible);
+        content_free(&disk->files[i].platter);
+    }
+    memset(disk, 0, sizeof *disk);
+}
+
+static void copy_file(struct disk *to, const char *name, const struct content *content) {
+    struct disk_file *file = disk_make(to, name);
+    content_take(&file->visible, content, 0, content->size, 0);
+    note_difference(file, 0, content->size);
+    disk_sync(file);
+}
+
 void disk_snapshot(struct disk *to, const struct disk *from) {
-    memset(to, 0, sizeof *to);
+    clear(to);
     for (size_t i = 0; i < DISK_FILES_MAX; i++) {
         const struct disk_file *file = &from->files[i];
-        if (file->name[0] != '\0' && file->is_visible) disk_put(to, file->name, file->visible.data, file->visible.size);
+        if (file->name[0] != '\0' && file->is_visible) copy_file(to, file->name, &file->visible);
     }
 }
 
 void disk_copy(struct disk *to, const struct disk *from) {
+    clear(to);
     for (size_t i = 0; i < DISK_FILES_MAX; i++) {
         const struct disk_file *file = &from->files[i];
-        if (file->name[0] != '\0' && file->is_on_platter) disk_put(to, file->name, file->platter.data, file->platter.size);
+        if (file->name[0] != '\0' && file->is_on_platter) copy_file(to, file->name, &file->platter);
     }
 }

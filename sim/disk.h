@@ -1,4 +1,5 @@
-/* A disk in memory that knows what was synced. Files have two contents: the one that reads see, and the one that is on the platter.
+/* A disk in memory that knows what was synced. Files have two contents: the one that reads see, and the one that is on the platter. They share the
+ * pages that are the same in both (sim/pages.h).
  *
  *   write ──▶ visible, and a pending piece ──sync──▶ platter
  *                         └──crash──▶ each pending sector is on the platter, or not, or in part, in any combination
@@ -11,24 +12,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sim/pages.h"
+
 #define DISK_FILES_MAX    16u
 #define DISK_SECTOR_BYTES 512u
 
-struct bytes {
-    uint8_t *data;
-    size_t size, capacity;
-};
-
 struct pending_piece {
     size_t offset, size;
-    uint8_t *data; /* NULL: the file was cut at `offset` */
+    bool is_cut;            /* the file was cut, or lengthened, at `offset` */
+    struct content content; /* as it was written; begins where the page of `offset` begins */
     struct pending_piece *next;
 };
 
 struct disk_file {
     char name[64]; /* empty: free */
     bool is_visible, is_on_platter;
-    struct bytes visible, platter;
+    struct content visible, platter;
     struct pending_piece *oldest, *newest;
     size_t differs_from, differs_to; /* both contents are the same outside of this; none when from is to */
     bool has_forgotten;              /* pieces that no later sync will write */

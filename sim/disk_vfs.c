@@ -185,8 +185,8 @@ static int vfs_close(sqlite3_file *file) {
     struct handle *handle = handle_of(file);
     if (handle->file == &handle->scratch) {
         disk_sync(&handle->scratch);
-        free(handle->scratch.visible.data);
-        free(handle->scratch.platter.data);
+        content_free(&handle->scratch.visible);
+        content_free(&handle->scratch.platter);
         return SQLITE_OK;
     }
     (void)vfs_unlock(file, SQLITE_LOCK_NONE);

@@ -120,7 +120,6 @@ void process_begin_world(void) {
         process->state = PROCESS_DOWN;
         process->incarnation = 0;
         process->is_retired = false;
-        memset(&process->disk, 0, sizeof process->disk);
         disk_copy(&process->disk, &first_disks[i]);
         process->wall_offset_us = process->drift_ppm = process->drift_from_us = process->drifted_us = 0;
         process->server = NULL;

@@ -242,8 +242,11 @@ struct result __wrap_file_read(const char *path, size_t limit_bytes, bool must_b
     struct disk *disk = is_inside() ? disk_of(path, &name) : NULL;
     const struct disk_file *file = disk == NULL ? NULL : disk_find(disk, name);
     if (file == NULL) return file_read(path, limit_bytes, must_be_private, arena, ret_text);
-    *ret_text = arena_copy(arena, (struct text){(const char *)file->visible.data, file->visible.size});
-    return ret_text->data == NULL ? result_error(RESULT_FULL) : result_ok();
+    char *content = arena_take(arena, file->visible.size + 1);
+    if (content == NULL) return result_error(RESULT_FULL);
+    *ret_text = (struct text){content, disk_read(file, content, file->visible.size, 0)};
+    content[ret_text->size] = '\0';
+    return result_ok();
 }
 
 /* ---- the log: events of the world ---- */
