@@ -1,7 +1,7 @@
 /* The settler of a world: its pool of claims is as large as the crowd needs, and in some worlds it is small, so that claims wait in the
  * database for their turn. Built into discountd only. */
 #include "base/check.h"
-#include "discount/settle.h"
+#include "discount/settle/settler.h"
 #include "sim/fiber.h"
 #include "sim/random.h"
 #include "sim/world.h"

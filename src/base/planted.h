@@ -31,12 +31,12 @@ enum planted {
     PLANTED_SNAPSHOT_NOT_PUBLISHED,          /* discount/engine.c: the loops go on refusing */
     PLANTED_WINNER_NOT_PUBLISHED,            /* discount/engine.c: a winner's repeat is a stranger's */
     PLANTED_MARK_NOT_SAVED,                  /* discount/engine.c */
-    PLANTED_CLAIM_FORGOTTEN_AT_RESTART,      /* settle_claims.c */
-    PLANTED_CLAIM_FORGOTTEN_WHEN_NOT_MARKED, /* settle_batch.c: credited, then the disk failed */
-    PLANTED_NEW_REFERENCE_AT_EACH_TRY,       /* settle_batch.c, settle_reply.c */
-    PLANTED_SETTLER_NOT_WOKEN,               /* settle.c */
-    PLANTED_FUND_RELEASED_TOO_EARLY,         /* settle_funds.c: before its last claim is paid */
-    PLANTED_TOP_UP_WITHOUT_LOOKING,          /* settle_funds.c: sent again, added again */
+    PLANTED_CLAIM_FORGOTTEN_AT_RESTART,      /* settle/claims.c */
+    PLANTED_CLAIM_FORGOTTEN_WHEN_NOT_MARKED, /* settle/credits.c: credited, then the disk failed */
+    PLANTED_NEW_REFERENCE_AT_EACH_TRY,       /* settle/credits.c, settle/reply.c */
+    PLANTED_SETTLER_NOT_WOKEN,               /* settle/messages.c */
+    PLANTED_FUND_RELEASED_TOO_EARLY,         /* settle/funds.c: before its last claim is paid */
+    PLANTED_TOP_UP_WITHOUT_LOOKING,          /* settle/funds.c: sent again, added again */
     PLANTED_COUNT
 };
 

@@ -8,6 +8,7 @@
 #include "auth/token.h"
 #include "base/log.h"
 #include "discount/program.h"
+#include "discount/settle/settler.h"
 #include "discount/tables.h"
 #include "discount_schema.h"
 #include "service/reading.h"
@@ -142,7 +143,7 @@ static struct result open_loops(struct program *program, const char *wallet_url)
         id_source_init_system(&discount->id_sources[i]);
     }
     TRY(readers_create(&program->place, &clock_system, &discount->service.readers));
-    struct settler_options options = {.discount = discount,
+    struct settler_options options = {.board = discount->board,
                                       .clock = &clock_system,
                                       .keys = program->keys,
                                       .wallet_url = wallet_url,
@@ -209,7 +210,7 @@ static struct result start(struct program *program) {
     struct server_options options = serve_server_options(&settings.common);
     TRY(access_start(discount->service.access));
     TRY(store_start(discount->service.store));
-    TRY(settler_start(discount->settler));
+    TRY(settler_start(discount->settler, discount->service.store));
     return server_start(&program->http, &options, &program->server);
 }
 

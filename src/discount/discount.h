@@ -5,8 +5,9 @@
 #include "discount/engine.h"
 #include "discount/limiter.h"
 #include "discount/reader.h"
-#include "discount/settle.h"
 #include "service/service.h"
+
+struct settler;
 
 struct discount {
     struct service service; /* first: the common routes find it here */

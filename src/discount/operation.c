@@ -3,6 +3,7 @@
 
 #include "discount/answer.h"
 #include "discount/discount.h"
+#include "discount/settle/settler.h"
 
 struct metric metric_claims = {.name = "discountd_claims_total", .help = "Places taken.", .labels = "", .kind = METRIC_COUNTER};
 struct metric metric_answered_by_loop = {.name = "discountd_redemptions_answered_by_loop_total",

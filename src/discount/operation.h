@@ -84,7 +84,6 @@ struct discount_operation {
     struct id campaign_id; /* of PATCH to END and EXPIRE to FUND_RELEASED */
     struct answer answer;
     struct operation_list waiters; /* MARK, FUND_CONFIRMED: requests that are answered in the same transaction */
-    struct result outcome;         /* the settler's own: how it ended in the store */
 
     /* the settler's, while it waits there */
     struct discount_operation *next, *previous; /* among those who wait for the same */

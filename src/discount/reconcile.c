@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
+#include "base/clock.h"
 #include "base/json/json.h"
 #include "base/log.h"
 #include "discount/reader.h"
-#include "discount/settle.h"
+#include "discount/settle/token.h"
 #include "http/client.h"
 
 #define CALL_ATTEMPTS   3

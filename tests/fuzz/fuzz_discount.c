@@ -3,7 +3,8 @@
 
 #include "auth/token.h"
 #include "discount/discount.h"
-#include "discount/settle_state.h"
+#include "discount/settle/settler.h"
+#include "discount/settle/waiters.h"
 #include "discount/verify.h"
 #include "discount_answers.h"
 #include "discount_schema.h"
@@ -20,6 +21,8 @@ static struct trust *trust;
 static struct place read_place; /* of the readers */
 static struct batch *batch;
 static struct engine *engine;
+static struct reader *reader; /* of the waiters */
+static struct waiters waiters;
 static FILE *nowhere;
 
 /* ---- what every input finds ---- */
@@ -27,10 +30,10 @@ static FILE *nowhere;
 /* Answered at once, as when the time to wait for Wallet is over. */
 void __wrap_settler_submit(struct settler *settler, struct discount_operation *operation);
 void __wrap_settler_submit(struct settler *settler, struct discount_operation *operation) {
-    settler->store = discount.service.store;
+    (void)settler;
     operation->waits_in = NULL;
     exchange_take(operation->exchange, EXCHANGE_OF_SETTLER);
-    settle_answer_now(settler, operation);
+    waiters_answer_now(&waiters, operation);
 }
 
 static void open_service(void) {
@@ -45,18 +48,21 @@ static void open_service(void) {
     read_place = (struct place){.file = database_path, .schema = &discount_schema, .commits = &discount.service.commits};
     CHECK(result_is_ok(readers_create(&read_place, &fixed_clock, &discount.service.readers)));
     readers_open_loop(discount.service.readers, 0);
-    struct settler_options options = {.discount = &discount,
+    struct settler_options options = {.board = discount.board,
                                       .clock = &fixed_clock,
                                       .keys = own_keys,
                                       .wallet_url = "http://127.0.0.1:1",
                                       .database_path = database_path,
                                       .claims_max = 64};
     CHECK(result_is_ok(settler_create(&options, &discount.settler)));
+    CHECK(result_is_ok(reader_open(database_path, NULL, &reader)));
+    waiters = (struct waiters){.board = discount.board, .clock = &fixed_clock, .reader = reader, .store = discount.service.store};
 }
 
 static void close_service(void) {
     readers_close_loop(discount.service.readers, 0);
     readers_free(discount.service.readers);
+    reader_close(reader);
     settler_free(discount.settler);
     limiter_free(discount.limiter);
     store_free(discount.service.store);

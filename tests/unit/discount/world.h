@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "discount/answer.h"
 #include "discount/discount.h"
+#include "discount/settle/settler.h"
 #include "discount_schema.h"
 #include "store/batch.h"
 
@@ -107,7 +108,7 @@ static inline void world_start(struct world *world) {
     struct store_engine engine = engine_interface(world->engine);
     struct store_options options = {.name = "test", .clock = &clock_system};
     assert_true(result_is_ok(store_create(&engine, &options, &discount->service.store)));
-    struct settler_options settler = {.discount = discount,
+    struct settler_options settler = {.board = discount->board,
                                       .clock = &clock_system,
                                       .keys = world->keys,
                                       .wallet_url = world->url,
@@ -116,7 +117,7 @@ static inline void world_start(struct world *world) {
                                       .claims_max = world->claims_max};
     assert_true(result_is_ok(settler_create(&settler, &discount->settler)));
     assert_true(result_is_ok(store_start(discount->service.store)));
-    assert_true(result_is_ok(settler_start(discount->settler)));
+    assert_true(result_is_ok(settler_start(discount->settler, discount->service.store)));
 }
 
 static inline void world_stop(struct world *world) {

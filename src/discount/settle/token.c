@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/log.h"
-#include "discount/settle.h"
+#include "discount/settle/token.h"
 
 #define RENEW_BEFORE_US (60 * CLOCK_SECOND_US)
 

@@ -1,8 +1,16 @@
 /* The settler: pays out what was promised, and answers those who wait for it.
  *
- * One thread, an event loop over HTTP calls to Wallet, its own queue and its deadlines; it never blocks for longer than the nearest of them.
+ * One thread, an event loop over HTTP calls to Wallet, its own messages and its deadlines; it never blocks for longer than the nearest of them. Its
+ * rooms, each of which owns its struct and includes only what stands below it:
  *
- *   claim:  READY ─▶ IN_FLIGHT (one POST /v1/credits with up to 1000) ─▶ MARKING (through the store) ─▶ gone
+ *   settler    the thread: what it does in a round, how it stops
+ *   credits    claims as POST /v1/credits, their marks        funds      opened, topped up, released
+ *   claims     the pool, and what is only in the database     reply      Wallet's answer to a batch
+ *   delivery   batches, back-off, an outcome for each item, halving
+ *   calls      client and token        waiters    requests and their deadlines        messages   other threads, the store
+ *   backoff, token
+ *
+ *   claim:  READY ─▶ IN_FLIGHT (one POST /v1/credits with up to 1000) ─▶ KEEPING (its mark, through the store) ─▶ gone
  *             ▲          │ refused for now                                  │ the store failed
  *             ├── HELD ◀─┼─ its campaign's fund is behind                   │
  *             └─ DELAYED ◀┴─────────────────────────────────────────────────┘
@@ -19,7 +27,7 @@
 struct settler;
 
 struct settler_options {
-    struct discount *discount; /* its board and store */
+    const struct board *board;
     const struct clock *clock;
     const struct key_ring *keys;
     const char *wallet_url;    /* without a slash at the end */
@@ -28,26 +36,17 @@ struct settler_options {
     size_t claims_max;         /* 0: LIMIT_SETTLE_CLAIMS */
 };
 
+/* What the options point at is lent until settler_free. RESULT_FULL, or what the client and the reader say. */
 struct result settler_create(const struct settler_options *options, struct settler **ret_settler) MUST_CHECK;
-struct result settler_start(struct settler *settler) MUST_CHECK;
+/* The store is lent until settler_stop. RESULT_FULL: no thread. */
+struct result settler_start(struct settler *settler, struct store *store) MUST_CHECK;
 /* After the HTTP server has drained, while the store runs: lets what is on its way come back (a few seconds), answers who still waits. */
 void settler_stop(struct settler *settler);
 void settler_free(struct settler *settler);
 
-/* The store's thread: an operation with ANSWER_WAITING, or one of the settler's own that comes back. */
+/* The store's thread: a request with ANSWER_WAITING. It is the settler's from now on. */
 void settler_submit(struct settler *settler, struct discount_operation *operation);
 /* Any thread: campaigns have changed, look at their funds. */
 void settler_poke(struct settler *settler);
 
 void settler_register_metrics(void);
-
-/* ---- service tokens (settle_token.c), also for reconcile ---- */
-#define SERVICE_TOKEN_LIFETIME_US (INT64_C(300) * 1000000) /* api/wallet.yaml: at most 5 minutes */
-struct service_token {
-    const struct key_ring *keys;
-    char *text; /* NULL: none yet */
-    int64_t expires_at_us;
-};
-/* The token to send now, renewed when less than a minute is left; NULL when it can't be signed (logged). */
-const char *service_token_get(struct service_token *token, int64_t now_us);
-void service_token_drop(struct service_token *token); /* Wallet does not take it: sign a new one */

@@ -1,5 +1,5 @@
 /* The settler against a Wallet that drops, cuts, lies and sleeps: whatever it does, each claim is credited once. */
-#include "world.h"
+#include "../world.h"
 
 #include "fake_wallet.h"
 

@@ -1,0 +1,54 @@
+#include "discount/settle/calls.h"
+
+#include "base/log.h"
+
+#define TIMEOUT_MS 10000
+
+struct metric calls_metric_retries = {.name = "discountd_settle_retries_total",
+                                      .help = "Claims and fund steps sent again.",
+                                      .labels = "",
+                                      .kind = METRIC_COUNTER};
+struct metric calls_metric_errors = {.name = "discountd_wallet_errors_total",
+                                     .help = "Calls to Wallet without a usable answer.",
+                                     .labels = "",
+                                     .kind = METRIC_COUNTER};
+
+struct result calls_init(struct calls *calls, const char *wallet_url, const struct key_ring *keys, const struct clock *clock,
+                         size_t connections_max) {
+    *calls = (struct calls){.wallet_url = wallet_url, .clock = clock, .token = {.keys = keys}};
+    return http_client_create(connections_max, &calls->client);
+}
+
+void calls_free(struct calls *calls) {
+    calls_give_up(calls);
+    service_token_drop(&calls->token);
+}
+
+struct result calls_start(struct calls *calls, struct http_call *call, struct text path, struct arena *arena) {
+    call->url = arena_print(arena, "%s%.*s", calls->wallet_url, (int)path.size, path.data).data;
+    call->bearer = service_token_get(&calls->token, clock_now_us(calls->clock));
+    call->timeout_ms = TIMEOUT_MS;
+    if (call->url == NULL) return result_error(RESULT_FULL);
+    if (call->bearer == NULL) return result_error(RESULT_UNAVAILABLE);
+    return http_client_start(calls->client, call);
+}
+
+void calls_note_failure(struct calls *calls, const struct http_call *call) {
+    metric_add(&calls_metric_errors, 1);
+    if (call->status == 401 || call->status == 403) service_token_drop(&calls->token);
+}
+
+void calls_run(struct calls *calls, struct waker *waker, int64_t wait_us) {
+    if (calls->client == NULL) {
+        waker_wait(waker, wait_us < 0 ? 0 : wait_us);
+    } else {
+        struct result outcome = http_client_run(calls->client, waker, wait_us <= 0 ? 0 : (wait_us + 999) / 1000);
+        if (!result_is_ok(outcome)) LOG(LOG_ERROR, "client_failed", LOG_STRING("reason", result_name(outcome)));
+    }
+    waker_clear(waker);
+}
+
+void calls_give_up(struct calls *calls) {
+    http_client_free(calls->client);
+    calls->client = NULL;
+}

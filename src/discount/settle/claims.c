@@ -1,0 +1,119 @@
+#include "discount/settle/claims.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/planted.h"
+
+#define REFILL_ROWS 1000u
+
+struct result claims_init(struct claims *claims, size_t count_max, const struct board *board, struct reader *reader,
+                          struct delivery *delivery) {
+    claims->board = board;
+    claims->reader = reader;
+    claims->delivery = delivery;
+    claims->memory = calloc(count_max, sizeof *claims->memory);
+    claims->held = calloc(LIMIT_CAMPAIGNS, sizeof *claims->held);
+    if (claims->memory == NULL || claims->held == NULL) return result_error(RESULT_FULL);
+    TRY(map_init(&claims->by_id, count_max));
+    claims->count_max = claims->free_count = count_max;
+    TAILQ_INIT(&claims->free);
+    for (size_t i = 0; i < count_max; i++) TAILQ_INSERT_TAIL(&claims->free, &claims->memory[i], link);
+    for (size_t i = 0; i < LIMIT_CAMPAIGNS; i++) TAILQ_INIT(&claims->held[i]);
+    claims->must_refill = !PLANTED(CLAIM_FORGOTTEN_AT_RESTART); /* what was claimed before we started */
+    return result_ok();
+}
+
+void claims_free(struct claims *claims) {
+    map_free(&claims->by_id);
+    free(claims->memory);
+    free(claims->held);
+}
+
+static struct text key_of(const struct claim *claim) {
+    return (struct text){(const char *)claim->item.id.bytes, sizeof claim->item.id.bytes};
+}
+
+static struct claim *add(struct claims *claims, const struct redemption *redemption) {
+    struct claim *claim = TAILQ_FIRST(&claims->free);
+    if (claim == NULL) return NULL;
+    TAILQ_REMOVE(&claims->free, claim, link);
+    claims->free_count--;
+    *claim = (struct claim){.item.id = redemption->id,
+                            .state = CLAIM_GIVEN,
+                            .user_id = redemption->user_id,
+                            .campaign_number = redemption->campaign_number,
+                            .claimed_at_us = redemption->claimed_at_us};
+    CHECK(result_is_ok(map_put(&claims->by_id, key_of(claim), claim)));
+    return claim;
+}
+
+struct claim *claims_take(struct claims *claims, const struct redemption *redemption) {
+    CHECK(redemption->campaign_number >= 1 && redemption->campaign_number <= board_count(claims->board));
+    struct claim *claim = map_get(&claims->by_id, (struct text){(const char *)redemption->id.bytes, sizeof redemption->id.bytes});
+    if (claim != NULL) return claim;
+    claim = add(claims, redemption);
+    if (claim == NULL) {
+        claims->must_refill = true;
+        return NULL;
+    }
+    if (!claims_hold_if_behind(claims, claim)) delivery_add(claims->delivery, &claim->item);
+    return claim;
+}
+
+void claims_forget(struct claims *claims, struct claim *claim) {
+    CHECK(claim->waiters.first == NULL && claim->state == CLAIM_GIVEN && claim->item.state == DELIVERY_IDLE);
+    CHECK(map_remove(&claims->by_id, key_of(claim)) == claim);
+    claim->state = CLAIM_FREE;
+    TAILQ_INSERT_TAIL(&claims->free, claim, link);
+    claims->free_count++;
+}
+
+bool claims_hold_if_behind(struct claims *claims, struct claim *claim) {
+    CHECK(claim->state == CLAIM_GIVEN && claim->item.state == DELIVERY_IDLE);
+    if (board_view(board_slot(claims->board, claim->campaign_number - 1)).fund_step_minor == 0) return false;
+    claim->state = CLAIM_HELD;
+    TAILQ_INSERT_TAIL(&claims->held[claim->campaign_number - 1], claim, link);
+    return true;
+}
+
+void claims_unhold(struct claims *claims, uint32_t campaign_number) {
+    struct claim_list *held = &claims->held[campaign_number - 1];
+    while (!TAILQ_EMPTY(held)) {
+        struct claim *claim = TAILQ_FIRST(held);
+        TAILQ_REMOVE(held, claim, link);
+        claim->state = CLAIM_GIVEN;
+        delivery_add(claims->delivery, &claim->item);
+    }
+}
+
+/* ---- from the database ---- */
+
+static struct result visit_unsettled(void *context, const struct redemption *redemption) {
+    struct claims *claims = context;
+    claims->refill_after = redemption_key(redemption->campaign_number, redemption->position);
+    /* Committed, but not published yet: its own operation brings it, after the publishing. */
+    if (redemption->campaign_number > board_count(claims->board)) return result_ok();
+    CHECK(claims_take(claims, redemption) != NULL); /* no more rows are asked for than there is room */
+    return result_ok();
+}
+
+bool claims_must_refill(const struct claims *claims) {
+    return (claims->must_refill || claims->is_refilling) && claims->free_count >= claims->count_max / 2;
+}
+
+void claims_refill(struct claims *claims) {
+    if (!claims_must_refill(claims)) return;
+    if (!claims->is_refilling) {
+        claims->is_refilling = true;
+        claims->refill_after = 0;
+        claims->must_refill = false; /* whoever finds no room from now on asks for another walk */
+    }
+    size_t most = claims->free_count < REFILL_ROWS ? claims->free_count : REFILL_ROWS, count = 0;
+    struct result outcome = reader_list_unsettled(claims->reader, claims->refill_after, (int64_t)most, visit_unsettled, claims, &count);
+    if (!result_is_ok(outcome)) {
+        LOG(LOG_ERROR, "refill_failed", LOG_STRING("reason", result_name(outcome)));
+        claims->must_refill = true;
+    }
+    if (!result_is_ok(outcome) || count < most) claims->is_refilling = false;
+}

@@ -1,0 +1,63 @@
+/* The pool of claims: bounded, so that an outage of Wallet costs a fixed amount of memory. What finds no room waits in the database, where it
+ * is anyway, and is read from there, in the order of its key, once half of the pool is free.
+ *
+ *   claim:  FREE ─▶ GIVEN to the delivery ─▶ FREE (its mark is committed)
+ *             └──▶ HELD ──▲┘  its campaign's fund is behind
+ *
+ * Invariants: a claim is here once, found by its id; it leaves only when its mark is committed; GIVEN is exactly what the delivery has. The walk
+ * over the database sees every unsettled claim that found no room before it began; whoever finds none from then on asks for another walk. The
+ * settler's thread. */
+#pragma once
+
+#include "base/map.h"
+#include "discount/board.h"
+#include "discount/operation.h"
+#include "discount/reader.h"
+#include "discount/settle/delivery.h"
+
+enum claim_state { CLAIM_FREE, CLAIM_HELD, CLAIM_GIVEN };
+
+struct claim {
+    struct delivery_item item; /* its id is the redemption's */
+    TAILQ_ENTRY(claim) link;   /* FREE, HELD */
+    enum claim_state state;
+    struct id user_id;
+    uint32_t campaign_number;
+    int64_t claimed_at_us;
+    struct operation_list waiters;
+};
+TAILQ_HEAD(claim_list, claim);
+
+struct claims {
+    const struct board *board;
+    struct reader *reader;
+    struct delivery *delivery;
+    struct claim *memory; /* [count_max] */
+    size_t count_max, free_count;
+    struct claim_list free;
+    struct claim_list *held; /* [LIMIT_CAMPAIGNS] */
+    struct map by_id;
+    bool must_refill;     /* there may be claims that are only in the database */
+    bool is_refilling;    /* a walk over them is under way */
+    int64_t refill_after; /* key of the last one that it has seen */
+};
+
+/* RESULT_FULL: no memory. The others are lent. */
+struct result claims_init(struct claims *claims, size_t count_max, const struct board *board, struct reader *reader,
+                          struct delivery *delivery) MUST_CHECK;
+void claims_free(struct claims *claims); /* also what was never initialised but for zeros */
+
+/* Finds or adds; NULL: no room, it waits in the database. The campaign is on the board. */
+struct claim *claims_take(struct claims *claims, const struct redemption *redemption);
+/* Settled, kept, and without waiters: its place is free. */
+void claims_forget(struct claims *claims, struct claim *claim);
+/* Its fund can not pay for every place yet: held, instead of being sent. True when it was. IDLE in the delivery. */
+bool claims_hold_if_behind(struct claims *claims, struct claim *claim);
+void claims_unhold(struct claims *claims, uint32_t campaign_number); /* the fund is up to date */
+
+bool claims_must_refill(const struct claims *claims);
+/* Reads some more of what is only in the database, when there is room for it. */
+void claims_refill(struct claims *claims);
+
+static inline size_t claims_count(const struct claims *claims) { return claims->count_max - claims->free_count; }
+static inline struct claim *claim_of(struct delivery_item *item) { return CONTAINER_OF(item, struct claim, item); }

@@ -1,0 +1,191 @@
+#include "discount/settle/credits.h"
+
+#include <string.h>
+
+#include "base/json/json.h"
+#include "base/log.h"
+#include "base/planted.h"
+#include "discount/settle/reply.h"
+
+#define ITEM_BYTES 256u /* of the body; for the first guess */
+
+struct metric credits_metric_credited = {.name = "discountd_credits_total",
+                                         .help = "Claims that Wallet has credited.",
+                                         .labels = "outcome=\"credited\"",
+                                         .kind = METRIC_COUNTER};
+struct metric credits_metric_failed = {.name = "discountd_credits_total",
+                                       .help = "Claims that Wallet has credited.",
+                                       .labels = "outcome=\"failed\"",
+                                       .kind = METRIC_COUNTER};
+struct metric credits_metric_refused = {.name = "discountd_credits_refused_total",
+                                        .help = "Credits that Wallet refused for now; they are tried again.",
+                                        .labels = "",
+                                        .kind = METRIC_COUNTER};
+struct metric credits_metric_batch_size = {.name = "discountd_settle_batch_size",
+                                           .help = "Credits in one call.",
+                                           .labels = "",
+                                           .kind = METRIC_HISTOGRAM};
+struct metric credits_metric_lag = {.name = "discountd_settle_lag_seconds",
+                                    .help = "From the claim to its committed credit.",
+                                    .labels = "",
+                                    .kind = METRIC_HISTOGRAM,
+                                    .is_duration = true};
+
+/* ---- sending ---- */
+
+static bool is_due(void *context, struct delivery_item *item) {
+    struct credits *credits = context;
+    if (!claims_hold_if_behind(credits->claims, claim_of(item))) return true;
+    funds_look(credits->funds);
+    return false;
+}
+
+static void write_item(struct json_writer *writer, const struct credits *credits, const struct claim *claim) {
+    const struct board_slot *slot = board_slot(credits->board, claim->campaign_number - 1);
+    struct id reference = claim->item.id;
+    if (PLANTED(NEW_REFERENCE_AT_EACH_TRY)) reference.bytes[15] ^= (uint8_t)credits->delivery.backoff.attempts;
+    json_begin_object(writer);
+    json_id_member(writer, "reference", reference);
+    json_id_member(writer, "user_id", claim->user_id);
+    json_integer_member(writer, "amount", slot->credit.amount_minor);
+    json_text_member(writer, "currency", text_of(currency_code(slot->credit.currency)));
+    json_id_member(writer, "fund", slot->id);
+    json_end_object(writer);
+}
+
+/* Many requests' claims go in one call: the trace of the oldest one that still waits leads on to Wallet. NULL: nobody waits. */
+static const char *find_trace(struct delivery_batch *batch) {
+    for (size_t i = 0; i < batch->item_count; i++) {
+        const struct discount_operation *waiter = claim_of(batch->items[i])->waiters.first;
+        if (waiter == NULL) continue;
+        struct text trace = exchange_traceparent(waiter->exchange);
+        return trace.size == 0 ? NULL : arena_copy(&batch->arena, trace).data;
+    }
+    return NULL;
+}
+
+static bool write_call(void *context, struct delivery_batch *batch) {
+    struct buffer buffer;
+    buffer_init(&buffer, &batch->arena, batch->item_count * ITEM_BYTES + 32);
+    struct json_writer writer = {.buffer = &buffer};
+    json_begin_object(&writer);
+    json_key(&writer, "items");
+    json_begin_array(&writer);
+    for (size_t i = 0; i < batch->item_count; i++) write_item(&writer, context, claim_of(batch->items[i]));
+    json_end_array(&writer);
+    json_end_object(&writer);
+    batch->call.method = "POST";
+    batch->call.body = buffer.failed ? (struct text){0} : buffer_text(&buffer);
+    batch->call.traceparent = find_trace(batch);
+    return batch->call.body.data != NULL;
+}
+
+/* ---- marking ---- */
+
+static struct result read_answer(void *context, struct delivery_batch *batch, struct text reply) {
+    (void)context;
+    return reply_read(batch, reply);
+}
+
+static struct settlement settlement_of(const struct claim *claim, const struct delivery_outcome *outcome, int64_t now_us) {
+    if (outcome->verdict == DELIVERY_REFUSED)
+        LOG(LOG_ERROR, "credit_failed", LOG_ID("redemption_id", claim->item.id), LOG_TEXT("code", outcome->code));
+    return (struct settlement){.redemption_id = claim->item.id,
+                               .is_credited = outcome->verdict == DELIVERY_DONE,
+                               .transaction_id = outcome->transaction_id,
+                               .settled_at_us = outcome->created_at_us != 0 ? outcome->created_at_us : now_us,
+                               .failure = outcome->code};
+}
+
+static size_t freeze_waiters(struct credit_mark *mark) {
+    size_t frozen = 0;
+    mark->own.operation.waiters = (struct operation_list){0};
+    for (size_t i = 0; i < mark->batch->item_count && frozen < MARK_WAITERS_MAX; i++) {
+        struct claim *claim = claim_of(mark->batch->items[i]);
+        frozen += waiters_freeze(mark->credits->waiters, &claim->waiters, &mark->own.operation.waiters, MARK_WAITERS_MAX - frozen);
+    }
+    return frozen;
+}
+
+static void mark_returned(struct own_operation *own, struct result outcome);
+
+static void mark(void *context, struct delivery_batch *batch) {
+    struct credits *credits = context;
+    struct credit_mark *mark = &credits->marks[batch->index];
+    int64_t now_us = clock_now_us(credits->clock);
+    mark->batch = batch;
+    for (size_t i = 0; i < batch->item_count; i++)
+        mark->settlements[i] = settlement_of(claim_of(batch->items[i]), &batch->outcomes[i], now_us);
+    mark->own.operation.mark.items = mark->settlements;
+    mark->own.operation.mark.count = batch->item_count;
+    mark->own.operation.store.weight = (uint32_t)(batch->item_count + freeze_waiters(mark));
+    mark->own.returned = mark_returned;
+    if (!own_submit(credits->messages, &mark->own, OPERATION_MARK)) mark_returned(&mark->own, result_error(RESULT_UNAVAILABLE));
+}
+
+/* ---- the mark is committed, or not ---- */
+
+static void settle_redemption(struct redemption *redemption, const struct settlement *settlement) {
+    struct text failure = text_cut(settlement->failure, sizeof redemption->failure);
+    redemption->status = settlement->is_credited ? REDEMPTION_CREDITED : REDEMPTION_FAILED;
+    redemption->transaction_id = settlement->transaction_id;
+    redemption->settled_at_us = settlement->settled_at_us;
+    if (failure.size > 0) memcpy(redemption->failure, failure.data, failure.size);
+    redemption->failure_size = (uint8_t)failure.size;
+}
+
+/* Those who came while the mark was on its way, or were too many for it. */
+static void answer_late(struct waiters *waiters, struct claim *claim, const struct settlement *settlement) {
+    struct discount_operation *waiter;
+    while ((waiter = waiters_take(waiters, &claim->waiters)) != NULL) {
+        settle_redemption(&waiter->answer.redemption, settlement);
+        waiters_answer_now(waiters, waiter);
+    }
+}
+
+static void forget(struct credits *credits, struct claim *claim, const struct settlement *settlement, int64_t now_us) {
+    metric_add(settlement->is_credited ? &credits_metric_credited : &credits_metric_failed, 1);
+    metric_observe(&credits_metric_lag, now_us - claim->claimed_at_us);
+    answer_late(credits->waiters, claim, settlement);
+    claims_forget(credits->claims, claim);
+}
+
+static void mark_returned(struct own_operation *own, struct result outcome) {
+    struct credit_mark *mark = CONTAINER_OF(own, struct credit_mark, own);
+    struct credits *credits = mark->credits;
+    struct delivery_batch *batch = mark->batch;
+    waiters_thaw(credits->waiters, &own->operation.waiters);
+    if (result_is_ok(outcome) || PLANTED(CLAIM_FORGOTTEN_WHEN_NOT_MARKED)) {
+        int64_t now_us = clock_now_us(credits->clock);
+        size_t count = batch->item_count;
+        delivery_kept(batch);
+        for (size_t i = 0; i < count; i++) forget(credits, claim_of(batch->items[i]), &mark->settlements[i], now_us);
+    } else {
+        delivery_not_kept(batch);
+    }
+    funds_look(credits->funds); /* an ended campaign may be settled now */
+}
+
+/* ---- life ---- */
+
+static const struct delivery_kind kind = {
+    .item_name = "redemption_id",
+    .items_name = "claims",
+    .failed_event = "credits_failed",
+    .refused_event = "credit_refused",
+    .back_event = "wallet_is_back",
+    .refused = &credits_metric_refused,
+    .batch_size = &credits_metric_batch_size,
+    .path = {"/v1/credits", sizeof "/v1/credits" - 1},
+    .is_due = is_due,
+    .write = write_call,
+    .read = read_answer,
+    .keep = mark,
+};
+
+void credits_init(struct credits *credits, struct calls *calls) {
+    for (size_t i = 0; i < DELIVERY_CALLS; i++) credits->marks[i].credits = credits;
+    delivery_init(&credits->delivery, &kind, credits, calls, credits->clock);
+}
+
+void credits_free(struct credits *credits) { delivery_free(&credits->delivery); }

@@ -1,0 +1,250 @@
+#include "discount/settle/funds.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/json/json.h"
+#include "base/log.h"
+#include "base/planted.h"
+
+#define BUSY_US INT64_C(20000) /* all jobs were taken: look again */
+
+struct metric funds_metric_unsettled = {.name = "discountd_unsettled_claims",
+                                        .help = "Claims without a credit yet.",
+                                        .labels = "",
+                                        .kind = METRIC_GAUGE};
+
+struct result funds_init(struct funds *funds) {
+    funds->must_look = true;
+    for (size_t i = 0; i < FUND_JOBS; i++) funds->jobs[i].funds = funds;
+    funds->memory = calloc(LIMIT_CAMPAIGNS, sizeof *funds->memory);
+    return funds->memory == NULL ? result_error(RESULT_FULL) : result_ok();
+}
+
+void funds_free(struct funds *funds) { free(funds->memory); }
+
+static struct fund *fund_of(struct funds *funds, uint32_t campaign_number) { return &funds->memory[campaign_number - 1]; }
+
+static const struct board_slot *slot_of(const struct fund_job *job) { return board_slot(job->funds->board, job->campaign_number - 1); }
+
+void funds_look(struct funds *funds) { funds->must_look = true; }
+
+int64_t funds_next_us(const struct funds *funds) { return funds->must_look ? 0 : funds->look_at_us; }
+
+bool funds_are_busy(const struct funds *funds) {
+    for (size_t i = 0; i < FUND_JOBS; i++) {
+        if (funds->jobs[i].is_busy) return true;
+    }
+    return false;
+}
+
+void funds_wait(struct funds *funds, const struct board_slot *slot, struct discount_operation *operation) {
+    funds_look(funds);
+    if (board_view(slot).fund_step_minor != 0)
+        waiters_add(funds->waiters, &fund_of(funds, slot->number)->waiters, operation);
+    else
+        waiters_answer_now(funds->waiters, operation);
+}
+
+/* ---- the end of a job ---- */
+
+static void end_job(struct fund_job *job, bool is_done, int64_t retry_after_ms) {
+    struct funds *funds = job->funds;
+    struct fund *fund = fund_of(funds, job->campaign_number);
+    arena_release(&job->arena);
+    job->is_busy = false;
+    fund->job = NULL;
+    funds_look(funds);
+    if (is_done) {
+        backoff_clear(&fund->backoff);
+    } else {
+        metric_add(&calls_metric_retries, 1);
+        backoff_fail(&fund->backoff, clock_monotonic_us(funds->clock), retry_after_ms);
+    }
+}
+
+static void store_told(struct own_operation *own, struct result outcome) {
+    struct fund_job *job = CONTAINER_OF(own, struct fund_job, own);
+    struct waiters *waiters = job->funds->waiters;
+    struct fund *fund = fund_of(job->funds, job->campaign_number);
+    waiters_thaw(waiters, &own->operation.waiters);
+    struct discount_operation *late; /* came meanwhile, or were too many */
+    while (result_is_ok(outcome) && (late = waiters_take(waiters, &fund->waiters)) != NULL) waiters_answer_now(waiters, late);
+    end_job(job, result_is_ok(outcome), 0);
+}
+
+static void tell_store(struct fund_job *job, enum operation_kind kind) {
+    struct funds *funds = job->funds;
+    struct discount_operation *operation = &job->own.operation;
+    operation->campaign_id = slot_of(job)->id;
+    operation->fund_step_version = job->step_version;
+    operation->waiters = (struct operation_list){0};
+    if (kind == OPERATION_FUND_CONFIRMED)
+        waiters_freeze(funds->waiters, &fund_of(funds, job->campaign_number)->waiters, &operation->waiters, MARK_WAITERS_MAX);
+    job->own.returned = store_told;
+    if (!own_submit(funds->messages, &job->own, kind)) store_told(&job->own, result_error(RESULT_UNAVAILABLE));
+}
+
+/* ---- calls ---- */
+
+static void call_done(struct http_call *call);
+
+static bool start_call(struct fund_job *job, const char *method, const char *suffix, struct text body) {
+    char id[ID_TEXT_BYTES];
+    id_format(slot_of(job)->id, id);
+    struct text path = arena_print(&job->arena, "/v1/funds/%.*s%s", (int)sizeof id, id, suffix);
+    if (job->step == FUND_STEP_OPEN) path = TEXT("/v1/funds");
+    job->call = (struct http_call){.method = method, .body = body, .done = call_done, .context = job};
+    if (job->step == FUND_STEP_TOP_UP && !PLANTED(TOP_UP_WITHOUT_LOOKING)) {
+        job->call.idempotency_key = arena_print(&job->arena, "%.*s:%" PRId64, (int)sizeof id, id, job->step_version).data;
+        if (job->call.idempotency_key == NULL) return false;
+    }
+    return path.data != NULL && result_is_ok(calls_start(job->funds->calls, &job->call, path, &job->arena));
+}
+
+static struct text money_body(struct fund_job *job, bool has_reference) {
+    const struct board_slot *slot = slot_of(job);
+    struct buffer buffer;
+    buffer_init(&buffer, &job->arena, 192);
+    struct json_writer writer = {.buffer = &buffer};
+    json_begin_object(&writer);
+    if (has_reference) json_id_member(&writer, "reference", slot->id);
+    json_integer_member(&writer, "amount", job->amount_minor);
+    json_text_member(&writer, "currency", text_of(currency_code(slot->credit.currency)));
+    json_end_object(&writer);
+    return buffer_text(&buffer);
+}
+
+static void start_step(struct fund_job *job, enum fund_step step) {
+    bool is_started = false;
+    job->step = step;
+    switch (step) {
+    case FUND_STEP_EXPIRE: tell_store(job, OPERATION_EXPIRE); return;
+    case FUND_STEP_OPEN: is_started = start_call(job, "POST", "", money_body(job, true)); break;
+    case FUND_STEP_LOOK: is_started = start_call(job, "GET", "", (struct text){0}); break;
+    case FUND_STEP_TOP_UP: is_started = start_call(job, "POST", "/topup", money_body(job, false)); break;
+    case FUND_STEP_RELEASE: is_started = start_call(job, "POST", "/release", (struct text){0}); break;
+    }
+    if (!is_started) end_job(job, false, 0);
+}
+
+/* What the fund has been given in all; -1 when the answer does not say. */
+static int64_t read_funded(struct fund_job *job) {
+    struct faults *faults = ARENA_NEW(&job->arena, struct faults);
+    struct json_document *document = NULL;
+    if (faults == NULL) return -1;
+    faults_init(faults, &job->arena);
+    if (!result_is_ok(json_open(&job->arena, job->call.reply, faults, &document))) return -1;
+    int64_t funded = json_is_object(json_root(document)) ? json_get_integer(json_root(document), "funded", -1) : -1;
+    json_close(document);
+    return funded;
+}
+
+static void call_failed(struct fund_job *job) {
+    const struct http_call *call = &job->call;
+    calls_note_failure(job->funds->calls, call);
+    bool is_refused = result_is_ok(call->outcome) && call->status >= 400 && call->status < 500 && call->status != 429;
+    LOG(is_refused ? LOG_ERROR : LOG_WARN, "fund_call_failed", LOG_ID("campaign_id", slot_of(job)->id),
+        LOG_STRING("outcome", result_name(call->outcome)), LOG_INTEGER("status", call->status), LOG_STRING("url", call->url));
+    end_job(job, false, call->retry_after_ms);
+}
+
+static void judge(struct fund_job *job) {
+    bool is_good = result_is_ok(job->call.outcome) && (job->call.status == 200 || job->call.status == 201);
+    if (!is_good) {
+        call_failed(job);
+        return;
+    }
+    switch (job->step) {
+    case FUND_STEP_OPEN:
+    case FUND_STEP_TOP_UP: tell_store(job, OPERATION_FUND_CONFIRMED); return;
+    case FUND_STEP_LOOK: {
+        int64_t funded = read_funded(job);
+        if (funded < job->confirmed_minor)
+            call_failed(job);
+        else if (funded >= job->confirmed_minor + job->amount_minor)
+            tell_store(job, OPERATION_FUND_CONFIRMED);
+        else
+            start_step(job, FUND_STEP_TOP_UP);
+        return;
+    }
+    case FUND_STEP_RELEASE: tell_store(job, OPERATION_FUND_RELEASED); return;
+    case FUND_STEP_EXPIRE: break;
+    }
+    CHECK(false);
+}
+
+static void call_done(struct http_call *call) {
+    /* The job may start its next call in the same place. */
+    struct http_call ended = *call;
+    judge(call->context);
+    http_call_clear(&ended);
+}
+
+/* ---- looking what is due ---- */
+
+static bool find_step(const struct campaign_view *view, int64_t now_us, enum fund_step *ret_step) {
+    if (view->fund_step_minor != 0) {
+        *ret_step = view->fund_confirmed_minor == 0 ? FUND_STEP_OPEN : PLANTED(TOP_UP_WITHOUT_LOOKING) ? FUND_STEP_TOP_UP : FUND_STEP_LOOK;
+        return true;
+    }
+    if (view->ended_at_us == 0 && view->ends_at_us != 0 && view->ends_at_us <= now_us) {
+        *ret_step = FUND_STEP_EXPIRE;
+        return true;
+    }
+    *ret_step = FUND_STEP_RELEASE;
+    bool is_settled = view->credited + view->failed == view->redeemed;
+    return view->ended_at_us != 0 && view->fund_is_released == 0 && (is_settled || PLANTED(FUND_RELEASED_TOO_EARLY));
+}
+
+static struct fund_job *free_job(struct funds *funds) {
+    for (size_t i = 0; i < FUND_JOBS; i++) {
+        if (!funds->jobs[i].is_busy) return &funds->jobs[i];
+    }
+    return NULL;
+}
+
+static void look_by(struct funds *funds, int64_t monotonic_us) {
+    if (monotonic_us < funds->look_at_us) funds->look_at_us = monotonic_us;
+}
+
+static void start_job(struct funds *funds, uint32_t number, const struct campaign_view *view, enum fund_step step, int64_t now_us) {
+    struct fund_job *job = free_job(funds);
+    if (job == NULL) {
+        look_by(funds, now_us + BUSY_US);
+        return;
+    }
+    job->is_busy = true;
+    job->campaign_number = number;
+    job->amount_minor = view->fund_step_minor;
+    job->confirmed_minor = view->fund_confirmed_minor;
+    job->step_version = view->fund_step_version;
+    arena_init(&job->arena, LIMIT_ARENA_BYTES);
+    fund_of(funds, number)->job = job;
+    start_step(job, step);
+}
+
+static void look_at_campaign(struct funds *funds, uint32_t number, const struct campaign_view *view, int64_t wall_us, int64_t now_us) {
+    const struct fund *fund = fund_of(funds, number);
+    enum fund_step step;
+    if (view->fund_step_minor == 0) claims_unhold(funds->claims, number);
+    if (view->ended_at_us == 0 && view->ends_at_us > wall_us) look_by(funds, now_us + view->ends_at_us - wall_us);
+    if (fund->job != NULL || !find_step(view, wall_us, &step)) return;
+    if (fund->backoff.retry_at_us > now_us)
+        look_by(funds, fund->backoff.retry_at_us);
+    else
+        start_job(funds, number, view, step, now_us);
+}
+
+void funds_run(struct funds *funds, int64_t now_us) {
+    if (!funds->must_look && now_us < funds->look_at_us) return;
+    funds->must_look = false;
+    funds->look_at_us = INT64_MAX;
+    int64_t wall_us = clock_now_us(funds->clock), unsettled = 0;
+    for (size_t i = 0; i < board_count(funds->board); i++) {
+        struct campaign_view view = board_view(board_slot(funds->board, i));
+        unsettled += view.redeemed - view.credited - view.failed;
+        look_at_campaign(funds, (uint32_t)i + 1, &view, wall_us, now_us);
+    }
+    metric_set(&funds_metric_unsettled, unsettled);
+}

@@ -1,0 +1,69 @@
+/* Funds: opened, topped up, released. A job runs one step for one campaign, at most one at a time for each.
+ *
+ *   the board says                                   step                        then
+ *   a step waits, nothing confirmed                  OPEN                        FUND_CONFIRMED
+ *   a step waits, the fund exists                    LOOK: was it applied?       FUND_CONFIRMED, or TOP_UP and FUND_CONFIRMED
+ *   ends_at has passed                               (none)                      EXPIRE
+ *   ended, every claim settled, not released         RELEASE                     FUND_RELEASED
+ *
+ * A top-up adds each time it is applied, and its Idempotency-Key is not kept for ever: LOOK compares what Wallet has with what it should have,
+ * so that a top-up whose answer was lost long ago is not applied twice.
+ *
+ * Invariants: a fund has at most one job, a job one step; a step's amount is the one that the board showed when the job began; what a job has told the
+ * store is seen on the board before the fund is looked at again. Owns the jobs and the requests that wait for a fund; all else is lent. The
+ * settler's thread. */
+#pragma once
+
+#include "discount/settle/calls.h"
+#include "discount/settle/claims.h"
+#include "discount/settle/messages.h"
+#include "discount/settle/waiters.h"
+
+#define FUND_JOBS 8u
+
+enum fund_step { FUND_STEP_EXPIRE, FUND_STEP_OPEN, FUND_STEP_LOOK, FUND_STEP_TOP_UP, FUND_STEP_RELEASE };
+
+struct fund_job {
+    struct funds *funds;
+    bool is_busy;
+    enum fund_step step;
+    uint32_t campaign_number;
+    int64_t amount_minor, confirmed_minor, step_version;
+    struct arena arena;
+    struct http_call call;
+    struct own_operation own; /* what it tells the store */
+};
+
+/* Of one campaign. */
+struct fund {
+    struct fund_job *job; /* NULL: none runs */
+    struct backoff backoff;
+    struct operation_list waiters;
+};
+
+struct funds {
+    const struct board *board;
+    const struct clock *clock;
+    struct calls *calls;
+    struct claims *claims;
+    struct waiters *waiters;
+    struct messages *messages;
+    struct fund *memory; /* [LIMIT_CAMPAIGNS] */
+    struct fund_job jobs[FUND_JOBS];
+    bool must_look;
+    int64_t look_at_us; /* monotonic */
+};
+
+/* With all that is lent set. RESULT_FULL: no memory. */
+struct result funds_init(struct funds *funds) MUST_CHECK;
+void funds_free(struct funds *funds); /* also what was never initialised but for zeros */
+
+void funds_look(struct funds *funds);                /* something may be due: with the next funds_run */
+void funds_run(struct funds *funds, int64_t now_us); /* looks what is due, if anything may be, and starts it */
+int64_t funds_next_us(const struct funds *funds);    /* when to look next; 0: at once */
+bool funds_are_busy(const struct funds *funds);
+
+/* A request that has changed this campaign: waits for its fund, or is answered at once when nothing is to be waited for. */
+void funds_wait(struct funds *funds, const struct board_slot *slot, struct discount_operation *operation);
+
+extern struct metric funds_metric_unsettled;

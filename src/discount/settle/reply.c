@@ -1,0 +1,76 @@
+#include "discount/settle/reply.h"
+
+#include "base/json/json.h"
+#include "base/planted.h"
+
+/* Refusals that will never turn into a credit (api/wallet.yaml). Everything else is tried again. */
+static bool is_final(struct text code) {
+    static const char *const codes[] = {"account_frozen", "user_not_found",    "currency_mismatch",
+                                        "balance_limit",  "balance_too_large", "reference_conflict"};
+    for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
+        if (text_equal(code, text_of(codes[i]))) return true;
+    }
+    return false;
+}
+
+static struct result read_item(const struct json_value *item, struct delivery_outcome *ret_outcome) {
+    struct text status = json_get_text(item, "status");
+    struct delivery_outcome outcome = {.code = json_get_text(item, "code")};
+    if (text_equal(status, TEXT("applied")) || text_equal(status, TEXT("replayed"))) {
+        outcome.verdict = DELIVERY_DONE;
+        TRY(id_parse(json_get_text(item, "transaction_id"), &outcome.transaction_id));
+        if (id_is_zero(outcome.transaction_id)) return result_error(RESULT_INVALID);
+        if (!result_is_ok(clock_parse(json_get_text(item, "created_at"), &outcome.created_at_us))) outcome.created_at_us = 0;
+    } else if (text_equal(status, TEXT("rejected")) && outcome.code.size > 0) {
+        outcome.verdict = is_final(outcome.code) ? DELIVERY_REFUSED : DELIVERY_LATER;
+    } else {
+        return result_error(RESULT_INVALID);
+    }
+    *ret_outcome = outcome;
+    return result_ok();
+}
+
+/* The item's place in the batch: almost always its own in the answer. */
+static struct result find_place(const struct delivery_batch *batch, struct id id, size_t guess, size_t *ret_place) {
+    if (guess < batch->item_count && (id_equal(batch->items[guess]->id, id) || PLANTED(NEW_REFERENCE_AT_EACH_TRY))) {
+        *ret_place = guess;
+        return result_ok();
+    }
+    for (size_t i = 0; i < batch->item_count; i++) {
+        if (!id_equal(batch->items[i]->id, id)) continue;
+        *ret_place = i;
+        return result_ok();
+    }
+    return result_error(RESULT_INVALID);
+}
+
+static struct result read_into_place(struct delivery_batch *batch, const struct json_value *item, size_t index) {
+    if (!json_is_object(item)) return result_error(RESULT_INVALID);
+    struct id reference;
+    size_t place;
+    TRY(id_parse(json_get_text(item, "reference"), &reference));
+    TRY(find_place(batch, reference, index, &place));
+    struct delivery_outcome *outcome = &batch->outcomes[place];
+    if (outcome->verdict != DELIVERY_MISSING) return result_error(RESULT_INVALID);
+    TRY(read_item(item, outcome));
+    if (outcome->code.size == 0) return result_ok();
+    outcome->code = arena_copy(&batch->arena, outcome->code);
+    return outcome->code.data == NULL ? result_error(RESULT_FULL) : result_ok();
+}
+
+static void close_document(struct json_document **document) { json_close(*document); }
+
+struct result reply_read(struct delivery_batch *batch, struct text reply) {
+    struct faults *faults = ARENA_NEW(&batch->arena, struct faults);
+    if (faults == NULL) return result_error(RESULT_FULL);
+    faults_init(faults, &batch->arena);
+    struct json_document *document __attribute__((cleanup(close_document))) = NULL;
+    TRY(json_open(&batch->arena, reply, faults, &document));
+    const struct json_value *root = json_root(document);
+    if (!json_is_object(root)) return result_error(RESULT_INVALID);
+    const struct json_value *items = json_get(root, "items");
+    if (items == NULL || json_array_count(items) != batch->item_count) return result_error(RESULT_INVALID);
+    for (size_t i = 0; i < batch->item_count; i++) batch->outcomes[i] = (struct delivery_outcome){.verdict = DELIVERY_MISSING};
+    for (size_t i = 0; i < batch->item_count; i++) TRY(read_into_place(batch, json_array_item(items, i), i));
+    return result_ok();
+}

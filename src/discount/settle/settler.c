@@ -1,0 +1,191 @@
+/* The settler's thread: its rooms put together, its rounds, its life. */
+#include "discount/settle/settler.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "discount/settle/credits.h"
+#include "discount/settle/funds.h"
+
+#define STOP_US      (3 * CLOCK_SECOND_US) /* for calls that are under way when we stop */
+#define WAIT_MOST_US (60 * CLOCK_SECOND_US)
+#define CONNECTIONS  (DELIVERY_CALLS + FUND_JOBS)
+
+/* All of it belongs to the thread, but for the messages and the flag. */
+struct settler {
+    struct settler_options options;
+    struct reader *reader;
+    struct messages messages;
+    struct calls calls;
+    struct waiters waiters;
+    struct claims claims;
+    struct funds funds;
+    struct credits credits;
+
+    pthread_t thread;
+    bool has_thread;
+    atomic_bool is_stopping;
+    int64_t stop_deadline_us; /* 0: not stopping */
+};
+
+static struct metric metric_in_memory = {.name = "discountd_settle_claims_in_memory",
+                                         .help = "Claims that the settler holds; the others wait in the database.",
+                                         .labels = "",
+                                         .kind = METRIC_GAUGE};
+
+void settler_register_metrics(void) {
+    struct metric *metrics[] = {&credits_metric_credited, &credits_metric_failed,  &calls_metric_retries,
+                                &calls_metric_errors,     &credits_metric_refused, &credits_metric_batch_size,
+                                &credits_metric_lag,      &funds_metric_unsettled, &metric_in_memory};
+    for (size_t i = 0; i < ARRAY_COUNT(metrics); i++) metrics_register(metrics[i]);
+}
+
+void settler_submit(struct settler *settler, struct discount_operation *operation) { messages_push(&settler->messages, operation); }
+
+void settler_poke(struct settler *settler) { messages_poke(&settler->messages); }
+
+/* ---- a round ---- */
+
+static void take_request(void *context, struct discount_operation *operation) {
+    struct settler *settler = context;
+    operation->waits_in = NULL;
+    const struct board_slot *slot = board_find_id(settler->options.board, operation->answer.subject);
+    if (slot != NULL) {
+        funds_wait(&settler->funds, slot, operation);
+        return;
+    }
+    struct claim *claim = claims_take(&settler->claims, &operation->answer.redemption);
+    if (claim != NULL)
+        waiters_add(&settler->waiters, &claim->waiters, operation);
+    else
+        waiters_answer_now(&settler->waiters, operation);
+}
+
+static void sooner(int64_t *at_us, int64_t candidate_us) {
+    if (candidate_us < *at_us) *at_us = candidate_us;
+}
+
+static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
+    int64_t at_us = now_us + WAIT_MOST_US;
+    if (settler->stop_deadline_us != 0) {
+        sooner(&at_us, settler->stop_deadline_us);
+        return at_us;
+    }
+    sooner(&at_us, waiters_next_us(&settler->waiters));
+    sooner(&at_us, delivery_next_us(&settler->credits.delivery, now_us));
+    sooner(&at_us, funds_next_us(&settler->funds));
+    if (claims_must_refill(&settler->claims)) sooner(&at_us, now_us);
+    return at_us;
+}
+
+static void work(struct settler *settler, int64_t now_us) {
+    delivery_wake_delayed(&settler->credits.delivery, now_us);
+    claims_refill(&settler->claims);
+    funds_run(&settler->funds, now_us);
+    delivery_send(&settler->credits.delivery, now_us);
+}
+
+static bool is_busy(const struct settler *settler) {
+    return delivery_is_busy(&settler->credits.delivery) || funds_are_busy(&settler->funds) || settler->messages.in_store > 0;
+}
+
+/* Stopping: true when nothing of ours is on its way any more. After the deadline calls are given up; what is in the store comes back. */
+static bool has_ended(struct settler *settler, int64_t now_us) {
+    if (settler->stop_deadline_us == 0) settler->stop_deadline_us = now_us + STOP_US;
+    if (!is_busy(settler)) return true;
+    if (now_us >= settler->stop_deadline_us) {
+        calls_give_up(&settler->calls);
+        settler->stop_deadline_us = INT64_MAX;
+    }
+    return !is_busy(settler); /* looked at again: with the calls may have gone what was waited for, and nobody would wake us */
+}
+
+/* The clock is looked at again before the wait: what has become due since the round was decided is an event as well, and must not be slept over. */
+static void *run(void *context) {
+    struct settler *settler = context;
+    for (;;) {
+        int64_t now_us = clock_monotonic_us(settler->options.clock);
+        if (messages_take(&settler->messages, take_request, settler)) funds_look(&settler->funds);
+        bool is_stopping = atomic_load_explicit(&settler->is_stopping, memory_order_acquire);
+        waiters_end(&settler->waiters, now_us, is_stopping);
+        if (!is_stopping)
+            work(settler, now_us);
+        else if (has_ended(settler, now_us))
+            return NULL;
+        metric_set(&metric_in_memory, (int64_t)claims_count(&settler->claims));
+        int64_t next_us = next_event_us(settler, now_us);
+        calls_run(&settler->calls, &settler->messages.waker, next_us - clock_monotonic_us(settler->options.clock));
+    }
+}
+
+/* ---- life ---- */
+
+static struct result prepare(struct settler *settler) {
+    const struct settler_options *options = &settler->options;
+    size_t claims_max = options->claims_max == 0 ? LIMIT_SETTLE_CLAIMS : options->claims_max;
+    TRY(messages_init(&settler->messages));
+    TRY(calls_init(&settler->calls, options->wallet_url, options->keys, options->clock, CONNECTIONS));
+    TRY(reader_open(options->database_path, NULL, &settler->reader));
+    settler->waiters = (struct waiters){.board = options->board,
+                                        .clock = options->clock,
+                                        .reader = settler->reader,
+                                        .wait_us = options->settle_wait_ms * 1000};
+    settler->funds = (struct funds){.board = options->board,
+                                    .clock = options->clock,
+                                    .calls = &settler->calls,
+                                    .claims = &settler->claims,
+                                    .waiters = &settler->waiters,
+                                    .messages = &settler->messages};
+    settler->credits.board = options->board;
+    settler->credits.clock = options->clock;
+    settler->credits.claims = &settler->claims;
+    settler->credits.waiters = &settler->waiters;
+    settler->credits.funds = &settler->funds;
+    settler->credits.messages = &settler->messages;
+    credits_init(&settler->credits, &settler->calls);
+    TRY(funds_init(&settler->funds));
+    return claims_init(&settler->claims, claims_max, options->board, settler->reader, &settler->credits.delivery);
+}
+
+struct result settler_create(const struct settler_options *options, struct settler **ret_settler) {
+    struct settler *settler = calloc(1, sizeof *settler);
+    if (settler == NULL) return result_error(RESULT_FULL);
+    settler->options = *options;
+    settler->messages.waker.fd = -1;
+    struct result outcome = prepare(settler);
+    if (!result_is_ok(outcome)) {
+        settler_free(settler);
+        return outcome;
+    }
+    *ret_settler = settler;
+    return result_ok();
+}
+
+struct result settler_start(struct settler *settler, struct store *store) {
+    settler->messages.store = store;
+    settler->waiters.store = store;
+    if (pthread_create(&settler->thread, NULL, run, settler) != 0) return result_error(RESULT_FULL);
+    pthread_setname_np(settler->thread, "settler");
+    settler->has_thread = true;
+    return result_ok();
+}
+
+void settler_stop(struct settler *settler) {
+    if (!settler->has_thread) return;
+    atomic_store_explicit(&settler->is_stopping, true, memory_order_release);
+    waker_wake(&settler->messages.waker);
+    CHECK(pthread_join(settler->thread, NULL) == 0);
+    settler->has_thread = false;
+}
+
+void settler_free(struct settler *settler) {
+    if (settler == NULL) return;
+    CHECK(!settler->has_thread);
+    calls_free(&settler->calls);
+    reader_close(settler->reader);
+    messages_free(&settler->messages);
+    credits_free(&settler->credits);
+    claims_free(&settler->claims);
+    funds_free(&settler->funds);
+    free(settler);
+}
