@@ -1,5 +1,6 @@
 """Starts, stops, kills and restarts the real binaries. Nothing here sleeps to wait: it polls for the event itself, with a deadline."""
 import atexit
+import itertools
 import json
 import os
 import pathlib
@@ -20,10 +21,22 @@ CREDIT = 1_000_000
 _templates = {}  # by program
 
 
+# Below the range from which Linux takes the near end of a connection (net.ipv4.ip_local_port_range, 32768 on): a port stays free while its service
+# is down. Each process of the tests begins elsewhere, so that two that run at once do not meet.
+PORTS = range(12000, 32000)
+_next_port = itertools.count(os.getpid() * 97)
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that nobody listens on now, and that this process has not given out before."""
+    for number in _next_port:
+        port = PORTS[number % len(PORTS)]
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_until(condition, what, deadline_s=DEADLINE_S):
