@@ -193,12 +193,22 @@ struct result server_start(const struct http_service *service, const struct serv
 }
 
 /* In some worlds the store's queue is short. */
+struct database;
+
 struct result __real_store_create(const struct store_engine *engine, const struct store_options *options, struct store **ret_store);
 struct result __wrap_store_create(const struct store_engine *engine, const struct store_options *options, struct store **ret_store);
 struct result __wrap_store_create(const struct store_engine *engine, const struct store_options *options, struct store **ret_store) {
     struct store_options shorter = *options;
     if (fiber_current() != NULL && world_fault(FAULT_QUEUE_FULL)) shorter.queue_limit = (uint32_t)random_between(&world.random, 1, 4);
     return __real_store_create(engine, &shorter, ret_store);
+}
+
+/* A world's commits fill no megabytes: of so much some stay within what was made ready, and some come to its end. */
+#define WAL_READY_BYTES ((int64_t)192 * 1024)
+void __real_connection_lengthen_wal(struct database *database, int64_t bytes);
+void __wrap_connection_lengthen_wal(struct database *database, int64_t bytes);
+void __wrap_connection_lengthen_wal(struct database *database, int64_t bytes) {
+    __real_connection_lengthen_wal(database, fiber_current() == NULL ? bytes : WAL_READY_BYTES);
 }
 
 uint16_t server_port(const struct server *server) {

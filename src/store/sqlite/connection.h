@@ -36,6 +36,9 @@ struct result connection_execute(struct database *database, const char *sql) MUS
 /* The first column of the first row. RESULT_NOT_FOUND: no row. */
 struct result connection_query_integer(struct database *database, const char *sql, int64_t *ret_value) MUST_CHECK;
 
+/* Writes and syncs zeros behind the end of the WAL until it has so many bytes; a failure is logged, and leaves it as long as it was. */
+void connection_lengthen_wal(struct database *database, int64_t bytes);
+
 /* The name of the VFS that gathers what a commit writes (gather.c), over the one that is the default now. */
 const char *gather_register(void);
 

@@ -413,28 +413,11 @@ void database_checkpoint(struct database *database, uint32_t wal_pages_min) {
     checkpoint(database);
 }
 
-/* Zeros behind the end of the WAL: no frame there has a checksum that continues the one before, so that they are as good as nothing. After a
- * failure the file is as long as it was. */
-static bool lengthen(sqlite3_file *file, sqlite3_int64 size, sqlite3_int64 wanted) {
-    static const char zeros[64 * 1024];
-    bool is_written = true;
-    for (sqlite3_int64 at = size; at < wanted && is_written; at += (sqlite3_int64)sizeof zeros)
-        is_written = file->pMethods->xWrite(file, zeros, (int)sizeof zeros, at) == SQLITE_OK;
-    if (is_written && file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) == SQLITE_OK) return true;
-    (void)file->pMethods->xTruncate(file, size);
-    return false;
-}
-
 void database_make_room(struct database *database) {
     CHECK(database->mode == DATABASE_WRITE && sqlite3_get_autocommit(database->handle));
     if (database->wal_pages == 0 || database->quiet_moments > QUIET_MOMENTS) return;
     if (++database->quiet_moments <= QUIET_MOMENTS) return;
-    sqlite3_file *wal = NULL;
-    sqlite3_int64 size = 0;
-    int code = sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
-    CHECK(code == SQLITE_OK && wal != NULL && wal->pMethods != NULL);
-    if (wal->pMethods->xFileSize(wal, &size) != SQLITE_OK || size >= WAL_BYTES_READY) return;
-    if (!lengthen(wal, size, WAL_BYTES_READY)) LOG(LOG_WARN, "wal_not_lengthened", LOG_INTEGER("bytes", size));
+    connection_lengthen_wal(database, WAL_BYTES_READY);
 }
 
 struct result database_probe(struct database *database) {
