@@ -17,19 +17,27 @@
 #define CHILDREN_MAX  16u
 #define WATCH_S       5 /* of CPU time: a step takes microseconds */
 #define HANDLER_BYTES 65536
+#define WORLDS_MAX    16u /* of one process: what a crash leaves in its heap stays there */
 
 extern int planted_fault;
 int planted_fault;
 
+/* What a child says, in memory that it shares with us. */
+struct report {
+    uint32_t ended_count;
+    struct outcome outcomes[WORLDS_MAX];
+};
+
 struct slot {
     pid_t pid; /* 0: free */
-    struct job job;
-    struct outcome *outcome; /* shared with the child */
-    int text_fd;
+    struct job jobs[WORLDS_MAX];
+    uint32_t job_count;
+    struct report *report;
+    int text_fd; /* what the world that runs writes on standard error */
 };
 
 static struct slot slots[CHILDREN_MAX];
-static struct outcome *current_outcome; /* in a child: its own */
+static struct outcome *current_outcome; /* in a child: of the world that runs */
 static char handler_stack[HANDLER_BYTES];
 
 /* ---- in the child ---- */
@@ -89,32 +97,57 @@ static void fill_outcome(struct outcome *outcome) {
     outcome->kind = world.has_failed ? OUTCOME_FAILED : OUTCOME_SOUND;
 }
 
+static void empty_text(int fd) { CHECK(ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0); }
+
+static void read_text(int fd, struct outcome *outcome) {
+    ssize_t size = pread(fd, outcome->text, sizeof outcome->text - 1, 0);
+    outcome->text[size > 0 ? size : 0] = '\0';
+}
+
+static void live_through(const struct slot *slot, const struct job *job, struct outcome *outcome) {
+    current_outcome = outcome;
+    planted_fault = job->planted;
+    run_world(job->seed, &job->limits);
+    fill_outcome(outcome);
+    if (!world.has_failed || job->limits.prints_events) return;
+    world_print_events(STDERR_FILENO);
+    read_text(slot->text_fd, outcome);
+}
+
+/* World after world, until one fails. */
 static void live(const struct slot *slot) {
-    current_outcome = slot->outcome;
-    if (!slot->job.limits.prints_events) be_silent();
-    if (!slot->job.limits.prints_events) CHECK(dup2(slot->text_fd, STDERR_FILENO) >= 0);
+    struct report *report = slot->report;
+    if (!slot->jobs[0].limits.prints_events) {
+        be_silent();
+        CHECK(dup2(slot->text_fd, STDERR_FILENO) >= 0);
+    }
+    current_outcome = &report->outcomes[0];
     catch_signals();
-    planted_fault = slot->job.planted;
-    run_world(slot->job.seed, &slot->job.limits);
-    fill_outcome(slot->outcome);
-    if (world.has_failed && !slot->job.limits.prints_events) world_print_events(STDERR_FILENO);
+    for (uint32_t i = 0; i < slot->job_count && !world.has_failed; i++) {
+        empty_text(slot->text_fd);
+        live_through(slot, &slot->jobs[i], &report->outcomes[i]);
+        report->ended_count = i + 1;
+    }
     fflush(stdout);
     _exit(0);
 }
 
 /* ---- in the parent ---- */
 
-static void start(struct slot *slot, const struct job *job) {
-    if (slot->outcome == NULL) {
-        slot->outcome = mmap(NULL, sizeof *slot->outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        slot->text_fd = memfd_create("sim", MFD_CLOEXEC);
-        CHECK(slot->outcome != MAP_FAILED && slot->text_fd >= 0);
+static void prepare_slot(struct slot *slot) {
+    if (slot->report != NULL) return;
+    slot->report = mmap(NULL, sizeof *slot->report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    slot->text_fd = memfd_create("sim", MFD_CLOEXEC);
+    CHECK(slot->report != MAP_FAILED && slot->text_fd >= 0);
+}
+
+static void start(struct slot *slot) {
+    prepare_slot(slot);
+    memset(slot->report, 0, sizeof *slot->report);
+    for (uint32_t i = 0; i < slot->job_count; i++) {
+        slot->report->outcomes[i].kind = OUTCOME_DIED; /* until it says otherwise */
+        slot->report->outcomes[i].seed = slot->jobs[i].seed;
     }
-    CHECK(ftruncate(slot->text_fd, 0) == 0 && lseek(slot->text_fd, 0, SEEK_SET) == 0);
-    memset(slot->outcome, 0, sizeof *slot->outcome);
-    slot->outcome->kind = OUTCOME_DIED; /* until it says otherwise */
-    slot->outcome->seed = job->seed;
-    slot->job = *job;
     fflush(stdout);
     slot->pid = fork();
     CHECK(slot->pid >= 0);
@@ -133,6 +166,20 @@ static void name_assertion(struct outcome *outcome, int number) {
     snprintf(outcome->failure, sizeof outcome->failure, "the services' assertions hold: %.*s", (int)(end - start), start);
 }
 
+/* The world in which the child died. */
+static void fill_death(const struct slot *slot, struct outcome *outcome, int status) {
+    read_text(slot->text_fd, outcome);
+    outcome->kind = OUTCOME_DIED;
+    if (!WIFSIGNALED(status)) {
+        snprintf(outcome->failure, sizeof outcome->failure, "the world ended with code %d", WEXITSTATUS(status));
+    } else if (WTERMSIG(status) == SIGPROF) {
+        outcome->kind = OUTCOME_HUNG;
+        snprintf(outcome->failure, sizeof outcome->failure, "a step comes to its end: one took more than %d s of CPU time", WATCH_S);
+    } else {
+        name_assertion(outcome, WTERMSIG(status));
+    }
+}
+
 static struct slot *await_one(void) {
     int status = 0;
     pid_t pid;
@@ -142,23 +189,10 @@ static struct slot *await_one(void) {
     for (size_t i = 0; i < CHILDREN_MAX; i++) {
         struct slot *slot = &slots[i];
         if (pid <= 0 || slot->pid != pid) continue;
-        struct outcome *outcome = slot->outcome;
         slot->pid = 0;
-        ssize_t size = pread(slot->text_fd, outcome->text, sizeof outcome->text - 1, 0);
-        outcome->text[size > 0 ? size : 0] = '\0';
-        if (WIFSIGNALED(status)) {
-            int number = WTERMSIG(status);
-            outcome->kind = number == SIGPROF ? OUTCOME_HUNG : OUTCOME_DIED;
-            if (number == SIGPROF) {
-                snprintf(outcome->failure, sizeof outcome->failure, "a step comes to its end: one took more than %d s of CPU time",
-                         WATCH_S);
-            } else {
-                name_assertion(outcome, number);
-            }
-        } else if (WEXITSTATUS(status) != 0) {
-            snprintf(outcome->failure, sizeof outcome->failure, "the world ended with code %d", WEXITSTATUS(status));
-            outcome->kind = OUTCOME_DIED;
-        }
+        struct report *report = slot->report;
+        bool has_died = WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
+        if (has_died && report->ended_count < slot->job_count) fill_death(slot, &report->outcomes[report->ended_count++], status);
         return slot;
     }
     CHECK(false && "a child that is not ours");
@@ -166,26 +200,75 @@ static struct slot *await_one(void) {
 }
 
 void child_run(const struct job *job, struct outcome *ret_outcome) {
-    start(&slots[CHILDREN_MAX - 1], job);
-    *ret_outcome = *await_one()->outcome;
+    struct slot *slot = &slots[CHILDREN_MAX - 1];
+    slot->jobs[0] = *job;
+    slot->job_count = 1;
+    start(slot);
+    int status = 0;
+    pid_t pid;
+    do {
+        pid = waitpid(slot->pid, &status, 0);
+    } while (pid < 0 && errno == EINTR);
+    CHECK(pid == slot->pid);
+    slot->pid = 0;
+    if (WIFSIGNALED(status) || WEXITSTATUS(status) != 0) fill_death(slot, &slot->report->outcomes[0], status);
+    *ret_outcome = slot->report->outcomes[0];
+}
+
+/* A world that failed behind others in one process must fail by itself, or the simulator is what is wrong. */
+static void confirm(const struct job *job, struct outcome *outcome) {
+    static struct outcome alone;
+    child_run(job, &alone);
+    if (alone.kind == OUTCOME_SOUND) {
+        snprintf(outcome->failure, sizeof outcome->failure,
+                 "a world is its own: it failed after another one in the same process, and alone it does not");
+        return;
+    }
+    *outcome = alone;
+}
+
+/* Takes the outcomes, and keeps the jobs that have none. Whether to go on. */
+static bool take_outcomes(const struct children *children, struct slot *slot) {
+    struct report *report = slot->report;
+    bool goes_on = true;
+    for (uint32_t i = 0; i < report->ended_count && goes_on; i++) {
+        if (report->outcomes[i].kind != OUTCOME_SOUND && i > 0) confirm(&slot->jobs[i], &report->outcomes[i]);
+        goes_on = children->done(children->context, &slot->jobs[i], &report->outcomes[i]);
+    }
+    slot->job_count -= report->ended_count;
+    memmove(slot->jobs, slot->jobs + report->ended_count, slot->job_count * sizeof *slot->jobs);
+    if (!goes_on) slot->job_count = 0;
+    return goes_on;
+}
+
+/* Few at first: who looks for a failure often finds it soon. */
+static uint32_t batch_size(uint64_t started_count, size_t child_count) {
+    uint64_t size = started_count / (2 * child_count) + 1;
+    return size < WORLDS_MAX ? (uint32_t)size : WORLDS_MAX;
 }
 
 void children_run(const struct children *children) {
     CHECK(children->count >= 1 && children->count < CHILDREN_MAX);
     bool goes_on = true;
     size_t running = 0;
+    uint64_t started_count = 0;
     for (;;) {
-        for (size_t i = 0; i < children->count && goes_on; i++) {
-            struct job job = {0};
-            if (slots[i].pid != 0) continue;
-            goes_on = children->next(children->context, &job);
-            if (!goes_on) break;
-            start(&slots[i], &job);
+        for (size_t i = 0; i < children->count; i++) {
+            struct slot *slot = &slots[i];
+            if (slot->pid != 0) continue;
+            uint32_t wanted = slot->job_count > 0 ? slot->job_count : batch_size(started_count, children->count);
+            while (goes_on && slot->job_count < wanted) {
+                goes_on = children->next(children->context, &slot->jobs[slot->job_count]);
+                slot->job_count += goes_on;
+                started_count += goes_on;
+            }
+            if (slot->job_count == 0) continue;
+            start(slot);
             running++;
         }
         if (running == 0) return;
         struct slot *slot = await_one();
         running--;
-        if (!children->done(children->context, &slot->job, slot->outcome)) goes_on = false;
+        if (!take_outcomes(children, slot)) goes_on = false;
     }
 }

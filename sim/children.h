@@ -1,4 +1,6 @@
-/* Worlds in processes of their own, several at a time: what one leaves in memory, or an abort in the middle, concerns no other. */
+/* Worlds in processes, several at a time: an abort in the middle concerns no other world. A process lives through some worlds, one after the other,
+ * because a fresh one has to touch all its memory again, which costs as much as a world; when one fails there, it is run once more in a process
+ * of its own, and that outcome counts. */
 #pragma once
 
 #include "sim/world.h"
@@ -31,7 +33,7 @@ struct job {
 /* Runs one and waits. */
 void child_run(const struct job *job, struct outcome *ret_outcome);
 
-/* Runs the jobs that `next` gives, `count` at a time, until it returns false; `done` sees each outcome, in the order of their ends, and returns
+/* Runs the jobs that `next` gives, `count` at a time, until it returns false; `done` sees each outcome, and returns
  * whether to go on. What is under way then still ends. */
 struct children {
     size_t count;

@@ -420,4 +420,7 @@ void disk_vfs_register(void) {
     CHECK(sqlite3_vfs_register(&vfs, 1) == SQLITE_OK);
 }
 
-void disk_vfs_begin(void) { sqlite3_randomness(0, NULL); }
+void disk_vfs_begin(void) {
+    memory_begin_world();
+    sqlite3_randomness(0, NULL);
+}

@@ -135,6 +135,7 @@ static int run_one(void) {
 
 struct campaign {
     uint64_t next_seed, last_seed, done_count, failed_count, steps;
+    struct hash hashes; /* those of all worlds, one laid over the other: the same however they were divided among processes */
     double started_s, shown_s;
     uint64_t fault_counts[FAULT_COUNT], fault_worlds[FAULT_COUNT];
     struct {
@@ -179,6 +180,7 @@ static bool seed_done(void *context, const struct job *job, const struct outcome
     struct campaign *campaign = context;
     campaign->done_count++;
     campaign->steps += outcome->step;
+    for (size_t i = 0; i < sizeof campaign->hashes.bytes; i++) campaign->hashes.bytes[i] ^= outcome->hash.bytes[i];
     add_coverage(campaign, outcome);
     show_progress(campaign, false);
     if (outcome->kind == OUTCOME_SOUND) return true;
@@ -222,7 +224,9 @@ static int run_many(void) {
         report_failure(&campaign.failed_jobs[i], campaign.failed_outcomes[i]);
     }
     double elapsed_s = seconds_now() - campaign.started_s;
-    printf("%" PRIu64 " seeds, %" PRIu64 " steps, %.1f s, %.1f seeds a second, %" PRIu64 " failed\n", campaign.done_count, campaign.steps,
+    printf("hash over all worlds ");
+    print_hash(&campaign.hashes);
+    printf("\n%" PRIu64 " seeds, %" PRIu64 " steps, %.1f s, %.1f seeds a second, %" PRIu64 " failed\n", campaign.done_count, campaign.steps,
            elapsed_s, (double)campaign.done_count / elapsed_s, campaign.failed_count);
     return campaign.failed_count == 0 ? 0 : 1;
 }

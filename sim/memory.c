@@ -13,9 +13,10 @@
 #define CLASSES       (CLASSES_SMALL + 20u)
 
 /* Before each block. */
+#define OWNER_HEAP (PROCESS_COUNT + 1u) /* for what SQLite keeps for ever */
 struct block {
     uint32_t class;
-    uint32_t owner; /* of enum process_index; PROCESS_COUNT: the heap */
+    uint32_t owner; /* of enum process_index, PROCESS_COUNT, or OWNER_HEAP */
     struct block *next_free;
 };
 
@@ -23,7 +24,8 @@ static struct {
     char *start;
     size_t used;
     struct block *free[CLASSES];
-} pools[PROCESS_COUNT];
+} pools[PROCESS_COUNT + 1]; /* the last one is for who is in no program: the oracle */
+static bool has_world;
 
 static size_t class_of(size_t size) {
     if (size <= (size_t)CLASSES_SMALL * STEP_BYTES) return (size + STEP_BYTES - 1) / STEP_BYTES - (size > 0);
@@ -51,9 +53,9 @@ static struct block *take_from_pool(uint32_t owner, size_t class) {
 }
 
 void *memory_take(int size) {
-    uint32_t owner = fiber_current() == NULL ? PROCESS_COUNT : (uint32_t)fiber_process(fiber_current())->index;
+    uint32_t owner = fiber_current() != NULL ? (uint32_t)fiber_process(fiber_current())->index : has_world ? PROCESS_COUNT : OWNER_HEAP;
     size_t class = class_of((size_t)size);
-    struct block *block = owner == PROCESS_COUNT ? malloc(sizeof *block + class_bytes(class)) : take_from_pool(owner, class);
+    struct block *block = owner == OWNER_HEAP ? malloc(sizeof *block + class_bytes(class)) : take_from_pool(owner, class);
     if (block == NULL) return NULL;
     *block = (struct block){.class = (uint32_t) class, .owner = owner};
     return block + 1;
@@ -63,7 +65,7 @@ static struct block *block_of(void *memory) { return (struct block *)memory - 1;
 
 void memory_give_back(void *memory) {
     struct block *block = block_of(memory);
-    if (block->owner == PROCESS_COUNT) {
+    if (block->owner == OWNER_HEAP) {
         free(block);
         return;
     }
@@ -85,13 +87,20 @@ void *memory_resize(void *memory, int size) {
 int memory_round_up(int size) { return (int)class_bytes(class_of((size_t)size)); }
 
 void memory_prepare(void) {
-    for (size_t i = 0; i < PROCESS_COUNT; i++) {
+    for (size_t i = 0; i <= PROCESS_COUNT; i++) {
         pools[i].start = mmap(NULL, POOL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         CHECK(pools[i].start != MAP_FAILED);
     }
 }
 
-void memory_reset(const struct process *process) {
-    pools[process->index].used = 0;
-    memset(pools[process->index].free, 0, sizeof pools[process->index].free);
+static void reset(size_t owner) {
+    pools[owner].used = 0;
+    memset(pools[owner].free, 0, sizeof pools[owner].free);
+}
+
+void memory_reset(const struct process *process) { reset(process->index); }
+
+void memory_begin_world(void) {
+    has_world = true;
+    reset(PROCESS_COUNT);
 }

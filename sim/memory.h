@@ -5,6 +5,7 @@
 #include "sim/process.h"
 
 void memory_prepare(void);
+void memory_begin_world(void); /* what was taken outside of the programs in the last one is given back */
 void memory_reset(const struct process *process);
 
 /* As sqlite3_mem_methods wants them (sqlite.org/c3ref/mem_methods.html). */

@@ -52,7 +52,14 @@ static struct {
 } wakers[WAKERS_MAX];
 static int waker_count;
 
+struct condition_waiter {
+    const pthread_cond_t *condition;
+    struct fiber *fiber;
+};
+static struct condition_waiter condition_waiters[64];
+
 void seams_begin_world(void) {
+    memset(condition_waiters, 0, sizeof condition_waiters);
     waker_count = 0;
     memset(wakers, 0, sizeof wakers);
 }
@@ -148,12 +155,6 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex) {
     }
     return error;
 }
-
-struct condition_waiter {
-    const pthread_cond_t *condition;
-    struct fiber *fiber;
-};
-static struct condition_waiter condition_waiters[64];
 
 int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
 int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex) {

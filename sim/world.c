@@ -57,6 +57,7 @@ static uint64_t pending_order;
 
 void world_begin(uint64_t seed, const struct world_limits *limits) {
     memset(&world, 0, sizeof world);
+    memset(reached, 0, sizeof reached);
     world.seed = seed;
     world.limits = *limits;
     random_init(&world.random, seed);

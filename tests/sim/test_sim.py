@@ -40,6 +40,15 @@ def test_a_seed_replays_its_world_to_the_byte():
         assert re.search(r"hash [0-9a-f]{32}$", first.stdout.strip())
 
 
+def test_a_world_does_not_depend_on_those_before_it():
+    """A process lives through several worlds: what they leave behind changes none that follows."""
+    together = re.search(r"^hash over all worlds ([0-9a-f]{32})$", run("--seeds", "1..40", limit_s=120).stdout, re.MULTILINE)[1]
+    alone = 0
+    for seed in range(1, 41):
+        alone ^= int(run("--seed", str(seed), limit_s=60).stdout.split()[-1], 16)
+    assert f"{alone:032x}" == together
+
+
 def test_another_seed_is_another_world():
     hashes = {run("--seed", str(seed), limit_s=60).stdout.split()[-1] for seed in (1, 2, 3)}
     assert len(hashes) == 3
