@@ -150,12 +150,12 @@ static struct result read_together(struct reading **trip, size_t count, struct b
 }
 
 static void run_trip(struct reader_thread *self, size_t count) {
+    for (size_t i = 0; i < count; i++) exchange_take(self->trip[i]->exchange, EXCHANGE_OF_READERS);
     struct batch *batch = batch_of(self->readers, &self->reader);
     struct result outcome = batch == NULL ? result_error(RESULT_IO) : read_together(self->trip, count, batch);
     for (size_t i = 0; i < count; i++) {
         struct reading *reading = self->trip[i];
         reading->outcome = result_is_ok(outcome) || batch == NULL ? outcome : read_alone(reading, batch);
-        exchange_take(reading->exchange, EXCHANGE_OF_READERS);
         exchange_continue(reading->exchange, answer_on_loop);
     }
     if (batch != NULL) batch_end_round(batch);
