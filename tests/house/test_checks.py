@@ -84,7 +84,48 @@ def test_check_finds_the_fault_and_only_that(plant, check, name, bad, good):
 
 
 def test_every_check_is_shown_a_fault():
-    assert {case[0] for case in CASES} | {checks.check_empty_folders} == set(checks.CHECKS)
+    assert {case[0] for case in CASES} | {checks.check_empty_folders, checks.check_circles} == set(checks.CHECKS)
+
+
+def test_circles_are_found(plant, monkeypatch):
+    monkeypatch.setattr(checks, "CIRCLES_LEFT", ())
+    root = plant(
+        {
+            "src/http/low.h": "void low_do(void);\n",
+            "src/http/low.c": '#include "http/low.h"\nvoid low_do(void) {\n}\n',
+            "src/http/high.h": '#include "http/low.h"\nvoid high_do(int a);\n',
+            "src/http/high.c": '#include "http/high.h"\nvoid high_do(int a) {\n    low_do();\n}\n',
+        }
+    )
+    assert checks.check_circles(root) == []
+    plant({"src/http/low.c": '#include "http/high.h"\nvoid low_do(void) {\n    high_do(1);\n}\n'})
+    assert [fault.split(":")[0] for fault in checks.check_circles(root)] == ["src/http/high.c", "src/http/low.c"]
+    monkeypatch.setattr(checks, "CIRCLES_LEFT", ("src/http/low", "src/http/high"))
+    assert checks.check_circles(root) == []
+
+
+def test_circles_by_a_declaration_are_found(plant):
+    root = plant(
+        {
+            "src/auth/all.h": "void one_do(void);\nextern int two;\n",
+            "src/auth/one.c": '#include "auth/all.h"\nvoid one_do(void) {\n    two++;\n}\n',
+            "src/auth/deep/two.c": '#include "auth/all.h"\nint two;\nint unnamed(void) {\n    one_do();\n}\n',
+        }
+    )
+    faults = checks.check_circles(root)
+    assert len(faults) == 2 and "two" in faults[1] and "one_do" in faults[0], faults
+    plant({"src/auth/one.c": '#include "auth/all.h"\nvoid one_do(void) {\n    other->two++;\n}\n'})
+    assert checks.check_circles(root) == []
+
+
+def test_circles_within_a_free_room_are_nobodys_business(plant):
+    root = plant({"src/base/a.h": '#include "base/b.h"\n', "src/base/b.h": '#include "base/a.h"\n'})
+    assert checks.check_circles(root) == []
+
+
+def test_the_list_of_circles_gets_shorter_only(plant):
+    root = plant({"tests/house/checks.py": "", "src/base/a.h": ""})
+    assert len(checks.check_circles(root)) == len(checks.CIRCLES_LEFT) > 0
 
 
 def test_build_entries_are_found(plant):
