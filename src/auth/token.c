@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "auth/base64url.h"
+#include "auth/claims.h"
 #include "auth/signature.h"
 #include "auth/token_cache.h"
 #include "auth/trust.h"
@@ -17,9 +18,6 @@
 #include "base/clock.h"
 
 #define WORK_BYTES           (64u * 1024)
-#define SECONDS_MAX          INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
-#define TOKEN_ID_BYTES_MAX   128u
-#define SUBJECT_BYTES_MAX    255u
 #define SIGNATURE_BYTES_MOST 512u
 #define SIGNATURE_TEXT_MOST  ((SIGNATURE_BYTES_MOST * 4 + 2) / 3)
 #define HEADERS_MAX          4u   /* remembered: one per key that signs tokens of ours at a time */
@@ -42,6 +40,7 @@ struct token_verifier {
     const struct trust *trust;
     struct token_cache *cache;
     struct signature_checker *checker;
+    int64_t leeway_us;
     struct known_header headers[HEADERS_MAX];
     size_t next_header; /* whose place the next new one takes */
 };
@@ -187,91 +186,6 @@ static bool open_token(const struct token_verifier *verifier, struct text token,
     return result_is_ok(base64url_decode(reading->parts[2], reading->signature, &reading->signature_bytes));
 }
 
-/* False when it is there and no text or empty, or not there and required, or longer than max_bytes. */
-static bool read_text(const struct json_value *claims, const char *name, bool is_required, size_t max_bytes, struct text *ret_text) {
-    const struct json_value *claim = json_get(claims, name);
-    *ret_text = json_text(claim);
-    return claim == NULL ? !is_required : ret_text->size > 0 && ret_text->size <= max_bytes;
-}
-
-/* NumericDate (RFC 7519, section 2) in whole seconds: fractions are allowed there, but no issuer of ours writes them. */
-static bool read_time(const struct json_value *claims, const char *name, bool is_required, int64_t *ret_time_us) {
-    int64_t seconds = json_get_integer(claims, name, -1);
-    if (seconds < 0 || seconds > SECONDS_MAX) return !is_required && json_get(claims, name) == NULL;
-    *ret_time_us = seconds * CLOCK_SECOND_US;
-    return true;
-}
-
-/* A text, or an array of texts (RFC 7519, section 4.1.3), in which ours must stand. */
-static bool is_for_us(const struct json_value *claims, struct text audience) {
-    const struct json_value *claim = json_get(claims, "aud");
-    if (text_equal(json_text(claim), audience)) return true;
-    bool is_found = false;
-    for (size_t i = 0; i < json_array_count(claim); i++) {
-        struct text item = json_text(json_array_item(claim, i));
-        if (item.data == NULL) return false;
-        is_found = is_found || text_equal(item, audience);
-    }
-    return is_found;
-}
-
-static bool read_user(const struct json_value *claims, struct identity *identity) {
-    struct text name, phone;
-    if (!result_is_ok(id_parse(json_get_text(claims, "sub"), &identity->user_id))) return false;
-    if (!result_is_ok(id_parse(json_get_text(claims, "sid"), &identity->session_id))) return false;
-    if (!read_text(claims, "preferred_username", false, LIMIT_USERNAME_BYTES, &name)) return false;
-    identity->name_size = (uint8_t)name.size;
-    for (size_t i = 0; i < name.size; i++) identity->name[i] = name.data[i];
-    if (!read_text(claims, "phone_number", false, PHONE_BYTES_MAX, &phone)) return false;
-    if (phone.size == 0) return true;
-    /* Already E.164: the region only matters for numbers without a country. */
-    return result_is_ok(phone_parse(phone, "IR", &identity->phone)) && text_equal(phone_text(&identity->phone), phone);
-}
-
-static bool read_service(const struct json_value *claims, const struct trusted_issuer *issuer, struct identity *identity) {
-    struct text subject, name = text_of(issuer->name);
-    if (!read_text(claims, "sub", false, SUBJECT_BYTES_MAX, &subject)) return false;
-    identity->name_size = (uint8_t)name.size; /* trust_create bounds it */
-    for (size_t i = 0; i < name.size; i++) identity->name[i] = name.data[i];
-    return true;
-}
-
-/* Absent or empty: a good token that may do nothing. False when it is no text. */
-static bool read_scope(const struct json_value *claims, struct text *ret_scope) {
-    const struct json_value *scope = json_get(claims, "scope");
-    *ret_scope = json_text(scope);
-    return scope == NULL || ret_scope->data != NULL;
-}
-
-/* All that the claims say about who and when; false when something is missing or wrong. Of a service only what api/wallet.yaml names is
- * required. */
-static bool read_claims(const struct reading *reading, const struct trust *trust, struct token_proof *proof) {
-    const struct json_value *claims = reading->claims;
-    const struct trusted_issuer *issuer = trust_issuer(trust, reading->issuer_index);
-    bool is_user = issuer->kind == IDENTITY_USER;
-    struct text scope, token_id;
-    int64_t issued_at_us = 0, not_before_us = 0;
-    if (!is_for_us(claims, trust_audience(trust))) return false;
-    if (!read_time(claims, "exp", true, &proof->expires_at_us)) return false;
-    if (!read_time(claims, "iat", is_user, &issued_at_us) || issued_at_us >= proof->expires_at_us) return false;
-    if (!read_time(claims, "nbf", false, &not_before_us)) return false;
-    if (!read_text(claims, "jti", is_user, TOKEN_ID_BYTES_MAX, &token_id)) return false;
-    if (!read_scope(claims, &scope)) return false;
-    struct identity *identity = &proof->identity;
-    identity->kind = issuer->kind;
-    identity->scopes = scopes_parse(scope) & issuer->scopes;
-    identity->expires_at_us = proof->expires_at_us;
-    /* A token from the future is as little valid as one that says so. */
-    proof->not_before_us = not_before_us > issued_at_us ? not_before_us : issued_at_us;
-    return is_user ? read_user(claims, identity) : read_service(claims, issuer, identity);
-}
-
-static enum token_verdict judge_time(const struct token_proof *proof, int64_t now_us) {
-    if (now_us - TOKEN_CLOCK_SKEW_US >= proof->expires_at_us) return TOKEN_EXPIRED;
-    if (now_us + TOKEN_CLOCK_SKEW_US < proof->not_before_us) return TOKEN_NOT_YET_VALID;
-    return TOKEN_VALID;
-}
-
 /* TOKEN_VALID: proven, whatever the time is. */
 static enum token_verdict prove(struct token_verifier *verifier, struct text token, struct token_proof *ret_proof,
                                 size_t *ret_issuer_index) {
@@ -290,7 +204,8 @@ static enum token_verdict prove(struct token_verifier *verifier, struct text tok
     struct text signature = {(const char *)reading.signature, reading.signature_bytes};
     if (!signature_check(verifier->checker, key->public_key, reading.message, signature)) return TOKEN_INVALID;
     *ret_proof = (struct token_proof){.issuer_index = reading.issuer_index, .key = key};
-    if (!read_claims(&reading, trust, ret_proof)) return TOKEN_INVALID;
+    enum token_verdict read = claims_read(reading.claims, trust_audience(trust), trust_issuer(trust, reading.issuer_index), ret_proof);
+    if (read != TOKEN_VALID) return read;
     remember_header(verifier, &reading);
     return TOKEN_VALID;
 }
@@ -320,17 +235,19 @@ enum token_verdict token_verify(struct token_verifier *verifier, struct text tok
         fresh.generation = generation;
         proof = &fresh;
         /* An expired one would only push out one that is still of use. */
-        if (judge_time(proof, now_us) != TOKEN_EXPIRED) token_cache_put(verifier->cache, token, proof);
+        if (claims_judge_time(proof, now_us, verifier->leeway_us) != TOKEN_EXPIRED) token_cache_put(verifier->cache, token, proof);
     }
-    enum token_verdict verdict = judge_time(proof, now_us);
+    enum token_verdict verdict = claims_judge_time(proof, now_us, verifier->leeway_us);
     if (verdict == TOKEN_VALID) *ret_identity = proof->identity;
     return verdict;
 }
 
-struct result token_verifier_create(const struct trust *trust, size_t cache_capacity, struct token_verifier **ret_verifier) {
+struct result token_verifier_create(const struct trust *trust, size_t cache_capacity, int64_t leeway_us,
+                                    struct token_verifier **ret_verifier) {
     struct token_verifier *verifier = calloc(1, sizeof *verifier);
     if (verifier == NULL) return result_error(RESULT_FULL);
     verifier->trust = trust;
+    verifier->leeway_us = leeway_us;
     struct result created = token_cache_create(cache_capacity, LIMIT_TOKEN_CACHE_BYTES, &verifier->cache);
     if (result_is_ok(created)) created = signature_checker_create(&verifier->checker);
     if (!result_is_ok(created)) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "auth/keys.h"
+#include "base/clock.h"
 #include "base/identity.h"
 
 #define TOKEN_AUDIENCES_MAX 4
-#define TOKEN_CLOCK_SKEW_US INT64_C(0) /* expiry is to the letter; both services run on synchronised clocks */
+/* Of a service's token (api/wallet.yaml): one that leaks is soon worth nothing. */
+#define TOKEN_SERVICE_LIFETIME_US (300 * CLOCK_SECOND_US)
 
 struct token_claims {
     const char *issuer;
@@ -54,13 +56,16 @@ enum token_verdict {
     TOKEN_INVALID, /* malformed, bad signature, wrong issuer, audience, algorithm, type; claims missing */
     TOKEN_EXPIRED, /* signature good, exp passed */
     TOKEN_NOT_YET_VALID,
+    TOKEN_WITHOUT_END, /* signature good, of a service, but without iat or exp, or more than TOKEN_SERVICE_LIFETIME_US between them */
     TOKEN_UNKNOWN_KEY, /* well formed, from a trusted issuer (by its unverified iss), but no such kid: the keys may have to be fetched */
 };
 
 /* One per loop thread, and it stays on it: a bounded cache of verified tokens, each known by all of its bytes, and what checking a signature needs.
  * The key and the times are looked at again at each call. */
 struct token_verifier;
-struct result token_verifier_create(const struct trust *trust, size_t cache_capacity, struct token_verifier **ret_verifier) MUST_CHECK;
+/* `leeway_us`: by how much the issuer's clock may differ from ours, either way. */
+struct result token_verifier_create(const struct trust *trust, size_t cache_capacity, int64_t leeway_us,
+                                    struct token_verifier **ret_verifier) MUST_CHECK;
 void token_verifier_free(struct token_verifier *verifier);
 /* `ret_identity` is filled for TOKEN_VALID; `ret_issuer_index` for TOKEN_UNKNOWN_KEY. Never reads past LIMIT_TOKEN_BYTES. */
 enum token_verdict token_verify(struct token_verifier *verifier, struct text token, int64_t now_us, struct identity *ret_identity,

@@ -107,9 +107,11 @@ static struct result open_keys(struct program *program, const char *wallet_url) 
                                               .cache_path = program->jwks_cache_path};
     TRY(trust_create("discount", &program->wallet, 1, &program->trust));
     trust_load(program->trust);
-    struct access_options options = {.trust = program->trust,
+    struct access_options options = {.service_name = program->discount.service.name,
+                                     .trust = program->trust,
                                      .clock = &clock_system,
                                      .loop_count = (size_t)settings.common.loop_count,
+                                     .clock_leeway_us = settings.common.clock_leeway_s * CLOCK_SECOND_US,
                                      .fetch = serve_fetch_jwks};
     return access_create(&options, &program->discount.service.access);
 }

@@ -59,7 +59,7 @@ static struct result parse_answer(struct reconciliation *reconciliation, struct 
 
 static struct result ask_once(struct reconciliation *reconciliation, const char *url) {
     struct http_call call = {.method = "GET", .url = url, .timeout_ms = CALL_TIMEOUT_MS};
-    call.bearer = service_token_get(&reconciliation->token, clock_now_us(&clock_system));
+    call.bearer = service_token_get(&reconciliation->token, &clock_system);
     if (call.bearer == NULL) return result_error(RESULT_DENIED);
     struct result outcome = http_call_wait(&call);
     if (result_is_ok(outcome) && call.status == 404)

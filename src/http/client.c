@@ -234,6 +234,7 @@ struct result http_client_start(struct http_client *client, struct http_call *ca
     call->status = 0;
     call->reply = (struct text){NULL, 0};
     call->retry_after_ms = 0;
+    call->date_us = 0;
     call->internal = NULL;
     struct result outcome = flight->easy != NULL ? add_headers(flight) : result_error(RESULT_FULL);
     if (result_is_ok(outcome) && !set_options(flight)) outcome = result_error(RESULT_FULL);
@@ -246,6 +247,14 @@ struct result http_client_start(struct http_client *client, struct http_call *ca
     if (flight->next != NULL) flight->next->previous = flight;
     client->flights = flight;
     return result_ok();
+}
+
+/* RFC 9110, section 6.6.1; 0 when there is none that can be read. */
+static int64_t read_date_us(CURL *easy) {
+    struct curl_header *header = NULL;
+    if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK) return 0;
+    time_t seconds = curl_getdate(header->value, NULL);
+    return seconds > 0 ? (int64_t)seconds * CLOCK_SECOND_US : 0;
 }
 
 /* The flight ends, its answer goes over to the call, and the call to its owner. */
@@ -262,6 +271,7 @@ static void land(struct http_client *client, struct flight *flight, struct resul
         curl_easy_getinfo(flight->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
         call->status = (int)status;
         if (retry_after_s > 0) call->retry_after_ms = (retry_after_s > RETRY_AFTER_S_MAX ? RETRY_AFTER_S_MAX : retry_after_s) * 1000;
+        call->date_us = read_date_us(flight->easy);
         call->reply = (struct text){flight->reply != NULL ? flight->reply : "", flight->size};
         call->internal = flight->reply;
         flight->reply = NULL;

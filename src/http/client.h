@@ -24,6 +24,7 @@ struct http_call {
     int status;
     struct text reply;
     int64_t retry_after_ms; /* from Retry-After; 0 when absent */
+    int64_t date_us;        /* what the other side's clock said (Date: whole seconds); 0 when absent */
     void *internal;
 };
 

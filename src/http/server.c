@@ -165,12 +165,8 @@ static struct server *create(const struct http_service *service, const struct se
         free(server);
         return NULL;
     }
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&server->mutex, NULL);
-    pthread_cond_init(&server->ended, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&server->ended, NULL);
     server->loop_count = options->loop_count;
     for (size_t i = 0; i < server->loop_count; i++) prepare_loop(server, i, service, options, traffic);
     return server;
@@ -237,7 +233,7 @@ struct result server_drain(struct server *server, int64_t deadline_ms) {
     int error = 0;
     pthread_mutex_lock(&server->mutex);
     while (server->ended_count < server->thread_count && error == 0)
-        error = pthread_cond_timedwait(&server->ended, &server->mutex, &deadline);
+        error = pthread_cond_clockwait(&server->ended, &server->mutex, CLOCK_MONOTONIC, &deadline);
     bool all_ended = server->ended_count == server->thread_count;
     pthread_mutex_unlock(&server->mutex);
     return all_ended ? result_ok() : result_error(RESULT_TIMEOUT);

@@ -6,7 +6,9 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "http/problem.h"
+#include "service/difference.h"
 #include "service/service.h"
+#include "service/steady.h"
 
 #define FETCH_INTERVAL_US         (10 * CLOCK_SECOND_US) /* ARCHITECTURE.md, "Trust": at most once in 10 s */
 #define FETCH_INTERVAL_NO_KEYS_US (1 * CLOCK_SECOND_US)  /* while none are known nobody can get in: either service may start first */
@@ -22,11 +24,13 @@ struct issuer_keys {
     int64_t fetched_monotonic_us; /* when the last fetch was asked for */
     struct queue_link *waiting;
     uint32_t waiting_count;
+    struct difference *difference; /* of its clock and ours; NULL: not measured */
 };
 
 struct access {
     struct access_options options;
     struct token_verifier *verifiers[LIMIT_LOOPS];
+    struct steady steady[LIMIT_LOOPS];
 
     pthread_t fetcher;
     pthread_mutex_t mutex;
@@ -145,15 +149,29 @@ static enum route_admission admit_caller(struct access *access, struct exchange 
     return is_allowed(exchange->route->scope, caller) ? ROUTE_ADMITTED : refuse_scope(exchange);
 }
 
+/* By the wall clock; and a token that it calls too early by what it would say if it had not been set back. */
+static enum token_verdict verify(struct access *access, size_t loop_index, struct text token, struct identity *ret_caller,
+                                 size_t *ret_issuer_index) {
+    const struct clock *clock = access->options.clock;
+    struct token_verifier *verifier = access->verifiers[loop_index];
+    struct steady *steady = &access->steady[loop_index];
+    int64_t now_us = clock_now_us(clock);
+    steady_observe(steady, clock, now_us);
+    enum token_verdict verdict = token_verify(verifier, token, now_us, ret_caller, ret_issuer_index);
+    if (verdict != TOKEN_NOT_YET_VALID) return verdict;
+    return token_verify(verifier, token, steady_now_us(steady, clock), ret_caller, ret_issuer_index);
+}
+
 static enum route_admission judge(struct access *access, struct exchange *exchange, struct text token) {
     struct identity caller;
     size_t issuer_index = 0;
-    struct token_verifier *verifier = access->verifiers[exchange->loop_index];
-    switch (token_verify(verifier, token, clock_now_us(access->options.clock), &caller, &issuer_index)) {
+    switch (verify(access, exchange->loop_index, token, &caller, &issuer_index)) {
     case TOKEN_VALID: return admit_caller(access, exchange, &caller);
     case TOKEN_INVALID: return refuse_token(exchange, &problem_token_invalid, "The access token is not valid.");
     case TOKEN_EXPIRED: return refuse_token(exchange, &problem_token_expired, "The access token has expired.");
     case TOKEN_NOT_YET_VALID: return refuse_token(exchange, &problem_token_invalid, "The access token is not valid yet.");
+    case TOKEN_WITHOUT_END:
+        return refuse_token(exchange, &problem_token_invalid, "A service's token must have iat and exp, at most 5 minutes apart.");
     case TOKEN_UNKNOWN_KEY: {
         bool has_keys = trust_has_keys(access->options.trust, issuer_index);
         if (wait_for_keys(access, exchange, issuer_index, has_keys)) return ROUTE_PENDING;
@@ -207,7 +225,13 @@ static struct result fetch_url(const struct access *access, size_t issuer_index,
     struct arena arena;
     struct text jwks;
     arena_init(&arena, FETCH_ARENA_BYTES);
-    struct result fetched = access->options.fetch(url, &arena, &jwks);
+    const struct clock *clock = access->options.clock;
+    int64_t date_us = 0, before_us = clock_now_us(clock);
+    struct result fetched = access->options.fetch(url, &arena, &jwks, &date_us);
+    struct difference *difference = access->issuers[issuer_index].difference;
+    if (date_us > 0 && difference != NULL) {
+        difference_measure(difference, date_us, before_us, clock_now_us(clock), access->options.clock_leeway_us);
+    }
     if (result_is_ok(fetched)) fetched = trust_accept_jwks(access->options.trust, issuer_index, jwks);
     arena_release(&arena);
     return fetched;
@@ -264,8 +288,13 @@ struct result access_create(const struct access_options *options, struct access 
     CHECK(pthread_mutex_init(&access->mutex, NULL) == 0 && pthread_cond_init(&access->has_work, NULL) == 0);
     access->issuers = calloc(access->issuer_count + 1, sizeof *access->issuers);
     struct result created = access->issuers == NULL ? result_error(RESULT_FULL) : result_ok();
+    for (size_t i = 0; i < access->issuer_count && result_is_ok(created); i++) {
+        const struct trusted_issuer *issuer = trust_issuer(options->trust, i);
+        if (trust_source_is_url(issuer)) access->issuers[i].difference = difference_of(options->service_name, issuer->name);
+    }
     for (size_t i = 0; i < options->loop_count && result_is_ok(created); i++) {
-        created = token_verifier_create(options->trust, LIMIT_TOKEN_CACHE, &access->verifiers[i]);
+        created = token_verifier_create(options->trust, LIMIT_TOKEN_CACHE, options->clock_leeway_us, &access->verifiers[i]);
+        steady_init(&access->steady[i], options->clock);
     }
     if (!result_is_ok(created)) {
         access_free(access);

@@ -14,15 +14,17 @@ struct access;
 #define ACCESS_FETCH_TIMEOUT_MS 3000
 
 struct access_options {
+    const char *service_name; /* "walletd": what its metrics begin with */
     struct trust *trust;
     const struct clock *clock;
     size_t loop_count;
+    int64_t clock_leeway_us; /* by how much the clocks of issuers may differ from ours */
     /* Whether a user's session was ended before its tokens: NULL where it can't be known. Any loop thread. */
     bool (*is_revoked)(void *self, const struct identity *identity);
     void *self;
-    /* Fetches a JWKS; blocking, on the fetcher thread, for at most ACCESS_FETCH_TIMEOUT_MS; text in the arena. NULL: no fetching. An
-     * issuer whose source is a file is read again without it. */
-    struct result (*fetch)(const char *url, struct arena *arena, struct text *ret_jwks);
+    /* Fetches a JWKS; blocking, on the fetcher thread, for at most ACCESS_FETCH_TIMEOUT_MS; text in the arena; what the issuer's clock said, 0 when
+     * it did not. NULL: no fetching. An issuer whose source is a file is read again without it. */
+    struct result (*fetch)(const char *url, struct arena *arena, struct text *ret_jwks, int64_t *ret_date_us);
 };
 
 struct result access_create(const struct access_options *options, struct access **ret_access) MUST_CHECK;

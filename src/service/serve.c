@@ -43,7 +43,7 @@ struct result serve_load_keys(const char *directory, struct arena *arena, struct
     return buffer.failed ? result_error(RESULT_FULL) : result_ok();
 }
 
-struct result serve_fetch_jwks(const char *url, struct arena *arena, struct text *ret_jwks) {
+struct result serve_fetch_jwks(const char *url, struct arena *arena, struct text *ret_jwks, int64_t *ret_date_us) {
     struct http_call call = {.method = "GET", .url = url, .timeout_ms = ACCESS_FETCH_TIMEOUT_MS};
     struct result outcome = http_call_wait(&call);
     if (result_is_ok(outcome)) outcome = call.outcome;
@@ -52,6 +52,7 @@ struct result serve_fetch_jwks(const char *url, struct arena *arena, struct text
         *ret_jwks = arena_copy(arena, call.reply);
         if (ret_jwks->data == NULL) outcome = result_error(RESULT_FULL);
     }
+    *ret_date_us = call.date_us;
     http_call_clear(&call);
     return outcome;
 }

@@ -11,6 +11,7 @@ struct serve_options {
     int64_t loop_count, connections_max; /* connections per loop */
     int64_t head_timeout_ms, body_timeout_ms, idle_timeout_ms;
     int64_t drain_deadline_ms;
+    int64_t clock_leeway_s;
     const char *region; /* ISO 3166 */
     const char *allowed_origins;
     const char *log_level;
@@ -83,6 +84,14 @@ struct serve_options {
          .max = 600000,                                                                                     \
          .unit = "ms",                                                                                      \
          .sentence = "How long accepted requests may take after SIGTERM"},                                  \
+        {.name = "clock-leeway",                                                                            \
+         .kind = PARAM_INTEGER,                                                                             \
+         .target = &(options)->clock_leeway_s,                                                              \
+         .default_text = "30",                                                                              \
+         .min = 0,                                                                                          \
+         .max = 300,                                                                                        \
+         .unit = "s",                                                                                       \
+         .sentence = "How far the clocks of those who sign tokens may be ahead or behind"},                 \
         REGION_PARAM(&(options)->region),                                                                   \
         {.name = "allowed-origins",                                                                         \
          .kind = PARAM_TEXT,                                                                                \
@@ -102,4 +111,4 @@ struct server_options serve_server_options(const struct serve_options *options);
 /* The service's own keys and their JWKS document, which lives in the arena. */
 struct result serve_load_keys(const char *directory, struct arena *arena, struct key_ring **ret_ring, struct text *ret_jwks) MUST_CHECK;
 /* For struct access_options: GET of a JWKS, within ACCESS_FETCH_TIMEOUT_MS; the text is in the arena. */
-struct result serve_fetch_jwks(const char *url, struct arena *arena, struct text *ret_jwks) MUST_CHECK;
+struct result serve_fetch_jwks(const char *url, struct arena *arena, struct text *ret_jwks, int64_t *ret_date_us) MUST_CHECK;

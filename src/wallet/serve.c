@@ -137,9 +137,11 @@ static struct result make_trust(struct serving *serving) {
     }
     TRY(trust_create("wallet", serving->issuers, serving->issuer_count, &serving->trust));
     trust_load(serving->trust);
-    struct access_options options = {.trust = serving->trust,
+    struct access_options options = {.service_name = wallet->service.name,
+                                     .trust = serving->trust,
                                      .clock = wallet->service.clock,
                                      .loop_count = (size_t)serving->settings->common.loop_count,
+                                     .clock_leeway_us = serving->settings->common.clock_leeway_s * CLOCK_SECOND_US,
                                      .is_revoked = is_revoked,
                                      .self = wallet,
                                      .fetch = serve_fetch_jwks};
@@ -188,8 +190,10 @@ static struct result make_wallet(struct serving *serving) {
     enum crypto_cost cost = strcmp(settings->password_cost, "low") == 0 ? CRYPTO_COST_LOW : CRYPTO_COST_STANDARD;
     arena_init(&serving->arena, LIMIT_ARENA_BYTES);
     TRY(serve_load_keys(serving->paths.keys, &serving->arena, &wallet->keys, &wallet->service.jwks));
-    TRY(revocations_create(wallet->access_lifetime_us, &wallet->revocations));
-    TRY(load_ended_sessions(serving, now_us_of(wallet) - wallet->access_lifetime_us));
+    /* A token is taken for the leeway longer than it lives, and so long its session must be known as ended. */
+    int64_t taken_us = wallet->access_lifetime_us + settings->common.clock_leeway_s * CLOCK_SECOND_US;
+    TRY(revocations_create(taken_us, &wallet->revocations));
+    TRY(load_ended_sessions(serving, now_us_of(wallet) - taken_us));
     TRY(attempts_create(&wallet->attempts));
     TRY(password_pool_create((size_t)settings->password_thread_count, cost, LIMIT_PASSWORD_QUEUE, &wallet->passwords));
     TRY(make_store(serving));

@@ -13,6 +13,7 @@ from harness.world import assert_problem
 
 SERVICES = ["wallet", "discount"]
 PATHS = {"wallet": "/v1/wallet", "discount": "/v1/redemptions"}
+LEEWAY_S = 30  # --clock-leeway
 SOME_ID = "019aab20-4c00-7a31-9f00-5b1e2c3d4e01"
 
 
@@ -75,8 +76,8 @@ def test_no_jwt(get, authorization):
 
 
 CHANGED_CLAIMS = {
-    "expired": ({"exp": lambda now: now - 1, "iat": lambda now: now - 100, "nbf": lambda now: now - 100}, "token_expired"),
-    "expires now": ({"exp": lambda now: now, "iat": lambda now: now - 100, "nbf": lambda now: now - 100}, "token_expired"),
+    "expired": ({"exp": lambda now: now - LEEWAY_S - 1, "iat": lambda now: now - 100, "nbf": lambda now: now - 100}, "token_expired"),
+    "expires now": ({"exp": lambda now: now - LEEWAY_S, "iat": lambda now: now - 100, "nbf": lambda now: now - 100}, "token_expired"),
     "long expired": ({"exp": lambda now: now - 10 ** 8, "iat": lambda now: now - 10 ** 9, "nbf": lambda now: 1}, "token_expired"),
     "not yet valid": ({"nbf": lambda now: now + 60}, "token_invalid"),
     "issued in the future": ({"iat": lambda now: now + 60}, "token_invalid"),
@@ -263,7 +264,7 @@ def test_service_tokens_are_good_for_their_service_only(world):
     for changes in ({"aud": "discount"}, {"aud": None}, {"iss": "bank"}, {"iss": "discount"}, {"iss": "wallet"}, {"iss": None}):
         assert_refused(world.wallet.get("/v1/funds/none", token=shop.token(**changes)), "token_invalid")
     now = int(time.time())
-    assert_refused(world.wallet.get("/v1/funds/none", token=shop.token(exp=now - 1, iat=now - 300, nbf=now - 300)), "token_expired")
+    assert_refused(world.wallet.get("/v1/funds/none", token=shop.token(exp=now - LEEWAY_S - 1, iat=now - 300, nbf=now - 300)), "token_expired")
     assert_refused(world.wallet.get("/v1/funds/none", token=shop.token(nbf=now + 60)), "token_invalid")
     assert_refused(world.discount.get("/v1/redemptions", token=shop.token(aud="discount")), "token_invalid")
 
@@ -271,7 +272,7 @@ def test_service_tokens_are_good_for_their_service_only(world):
 def test_expiry_is_checked_at_each_request(world, victim, key):
     """Also of a token that the service remembers as good: 200 until it expires, and never again after."""
     expires = int(time.time()) + 2
-    token = key.sign({**claims_of(victim.token), "exp": expires, "jti": str(uuid.uuid4())})
+    token = key.sign({**claims_of(victim.token), "iat": expires - 100, "nbf": expires - 100, "exp": expires - LEEWAY_S, "jti": str(uuid.uuid4())})
     clients = [world.client(name).with_token(token) for name in SERVICES]
     good = 0
     while True:

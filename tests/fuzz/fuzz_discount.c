@@ -112,7 +112,7 @@ static void make_discount(void) {
     struct trusted_issuer wallet = {.name = "wallet", .kind = IDENTITY_USER, .scopes = SCOPE_USER | SCOPE_ADMIN, .ring = wallet_keys};
     CHECK(result_is_ok(trust_create("discount", &wallet, 1, &trust)));
     trust_load(trust);
-    struct access_options options = {.trust = trust, .clock = &fixed_clock, .loop_count = 1};
+    struct access_options options = {.service_name = "fuzz", .trust = trust, .clock = &fixed_clock, .loop_count = 1};
     CHECK(result_is_ok(access_create(&options, &discount.service.access)));
 }
 

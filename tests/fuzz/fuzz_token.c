@@ -32,7 +32,7 @@ static void start(void) {
     crypto_init();
     CHECK(result_is_ok(trust_create("wallet", issuers, ARRAY_COUNT(issuers), &trust)));
     CHECK(result_is_ok(trust_accept_jwks(trust, 0, (struct text){keys, sizeof keys - 1})));
-    CHECK(result_is_ok(token_verifier_create(trust, 16, &verifier)));
+    CHECK(result_is_ok(token_verifier_create(trust, 16, 0, &verifier)));
 }
 
 static void verify(struct text token) {

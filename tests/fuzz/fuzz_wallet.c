@@ -92,7 +92,8 @@ static void make_trust(void) {
         {.name = "discount", .kind = IDENTITY_SERVICE, .scopes = SCOPE_CREDITS_WRITE | SCOPE_FUNDS_WRITE, .ring = service_keys}};
     CHECK(result_is_ok(trust_create("wallet", issuers, ARRAY_COUNT(issuers), &trust)));
     trust_load(trust);
-    struct access_options options = {.trust = trust, .clock = &fixed_clock, .loop_count = 1, .is_revoked = is_revoked};
+    struct access_options options = {
+        .service_name = "fuzz", .trust = trust, .clock = &fixed_clock, .loop_count = 1, .is_revoked = is_revoked};
     CHECK(result_is_ok(access_create(&options, &wallet.service.access)));
 }
 

@@ -44,6 +44,17 @@ int64_t json_get_integer(const struct json_value *object, const char *name, int6
     return value != NULL && value->type == JSON_IS_INTEGER ? value->integer : when_absent;
 }
 
+bool json_get_scaled(const struct json_value *object, const char *name, int64_t scale, int64_t *ret_value) {
+    const struct json_value *value = json_get(object, name);
+    if (value == NULL) return false;
+    if (value->type == JSON_IS_INTEGER) return value->integer >= 0 && !__builtin_mul_overflow(value->integer, scale, ret_value);
+    if (value->type != JSON_IS_REAL) return false;
+    double scaled = value->real * (double)scale;
+    if (!(scaled >= 0 && scaled < (double)INT64_MAX)) return false;
+    *ret_value = (int64_t)scaled;
+    return true;
+}
+
 /* ---- the canonical form ---- */
 
 /* One array or object on the way to the value being written. */

