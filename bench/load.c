@@ -11,8 +11,10 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "service/service.h"
+#include "wallet/books.h"
+#include "wallet/credits.h"
 #include "wallet/data.h"
-#include "wallet/engine.h"
+#include "wallet/users.h"
 
 #define PASSWORD      "correct horse battery"
 #define USERS_MAX     1000000u
@@ -22,9 +24,9 @@
 #define CALLER        "bench"
 
 struct target {
-    struct database *database;
-    struct rows_sqlite *sqlite;
-    struct engine *engine;
+    struct data data;
+    struct batch *batch;
+    struct books *books;
     struct store *store;
     struct id_source ids;
 };
@@ -41,28 +43,25 @@ static void done(struct store_operation *operation, struct result outcome) {
 
 static struct result open_target(const char *directory, struct target *target) {
     struct data_meta meta;
-    struct rows rows;
     struct store_engine store_engine;
     id_source_init_system(&target->ids);
-    TRY(data_open(directory, DATABASE_WRITE, &target->database));
-    TRY(data_read_meta(target->database, &meta));
-    TRY(rows_sqlite_create(target->database, &target->sqlite));
-    rows_sqlite_bind(target->sqlite, &rows);
-    struct engine_options options = {.currency = meta.currency, .rows = &rows, .ids = &target->ids, .clock = &clock_system};
-    TRY(engine_create(&options, &target->engine));
-    engine_bind(target->engine, &store_engine);
+    TRY(data_at(directory, NULL, &target->data));
+    TRY(data_open(directory, &target->data, BATCH_WRITE, &target->batch));
+    TRY(data_read_meta(target->batch, &meta));
+    struct books_options options = {.currency = meta.currency, .ids = &target->ids};
+    TRY(books_create(&options, target->batch, &clock_system, &target->books));
+    books_bind(target->books, &store_engine);
     struct store_options store_options = {.name = "walletd", .clock = &clock_system};
     return store_create(&store_engine, &store_options, &target->store);
 }
 
 static void close_target(struct target *target) {
     store_free(target->store);
-    engine_free(target->engine);
-    rows_sqlite_free(target->sqlite);
-    database_close(target->database);
+    books_free(target->books);
+    batch_close(target->batch);
 }
 
-static void submit(struct target *target, struct wallet_operation *operation) {
+static void submit(struct target *target, struct operation *operation) {
     operation->store.done = done;
     struct result submitted = store_submit(target->store, &operation->store);
     if (!result_is_ok(submitted)) die("submit", submitted);
@@ -75,13 +74,13 @@ static void run_all(struct target *target) {
 /* ---- users ---- */
 
 struct newcomer {
-    struct wallet_operation operation;
+    struct registration registration;
     char name[32];
 };
 
 static void prepare(struct newcomer *newcomer, size_t number, const char *password_hash) {
-    struct register_command *command = &newcomer->operation.command.register_user;
-    *newcomer = (struct newcomer){.operation = {.store = {.kind = COMMAND_REGISTER, .weight = 2}}};
+    struct register_command *command = &newcomer->registration.command;
+    *newcomer = (struct newcomer){.registration.operation = {.action = &register_action, .store = {.weight = register_action.weight}}};
     snprintf(newcomer->name, sizeof newcomer->name, "bench%07zu", number);
     char phone[24];
     snprintf(phone, sizeof phone, "+98912%07zu", number);
@@ -101,15 +100,15 @@ static void load_users(struct target *target, size_t count) {
         size_t some = count - first < USERS_AT_ONCE ? count - first : USERS_AT_ONCE;
         for (size_t i = 0; i < some; i++) {
             prepare(&newcomers[i], first + i, hash);
-            submit(target, &newcomers[i].operation);
+            submit(target, &newcomers[i].registration.operation);
         }
         run_all(target);
         for (size_t i = 0; i < some; i++) {
-            const struct wallet_operation *operation = &newcomers[i].operation;
-            CHECK(operation->outcome == LEDGER_APPLIED);
+            const struct registration *registration = &newcomers[i].registration;
+            CHECK(registration->outcome == LEDGER_APPLIED);
             char id[ID_TEXT_BYTES];
-            id_format(operation->user.id, id);
-            struct text phone = phone_text(&operation->command.register_user.phone);
+            id_format(registration->user.id, id);
+            struct text phone = phone_text(&registration->command.phone);
             printf("%.*s %.*s\n", ID_TEXT_BYTES, id, (int)phone.size, phone.data);
         }
     }
@@ -117,8 +116,8 @@ static void load_users(struct target *target, size_t count) {
 
 /* ---- transfers ---- */
 
-struct credits {
-    struct wallet_operation operation;
+struct many {
+    struct credits credits;
     struct credit_item items[LIMIT_CREDIT_ITEMS];
     struct credit_outcome outcomes[LIMIT_CREDIT_ITEMS];
     char references[LIMIT_CREDIT_ITEMS][ID_TEXT_BYTES];
@@ -142,26 +141,27 @@ static uint64_t next_random(uint64_t *state) {
     return *state;
 }
 
-static void fill(struct target *target, struct credits *credits, size_t count, const struct id *users, size_t user_count,
-                 uint64_t *random) {
-    memset(&credits->operation, 0, sizeof credits->operation);
+static void fill(struct target *target, struct many *many, size_t count, const struct id *users, size_t user_count, uint64_t *random) {
+    memset(&many->credits, 0, sizeof many->credits);
     for (size_t i = 0; i < count; i++) {
-        id_format(id_make(&target->ids, clock_now_us(&clock_system)), credits->references[i]);
-        credits->items[i] = (struct credit_item){.reference = {credits->references[i], ID_TEXT_BYTES},
-                                                 .user_id = users[next_random(random) % user_count],
-                                                 .amount = {.amount_minor = 1000, .currency = CURRENCY_IRT},
-                                                 .fund = TEXT(""),
-                                                 .description = TEXT(""),
-                                                 .metadata = TEXT("")};
+        id_format(id_make(&target->ids, clock_now_us(&clock_system)), many->references[i]);
+        many->items[i] = (struct credit_item){.reference = {many->references[i], ID_TEXT_BYTES},
+                                              .user_id = users[next_random(random) % user_count],
+                                              .amount = {.amount_minor = 1000, .currency = CURRENCY_IRT},
+                                              .fund = TEXT(""),
+                                              .description = TEXT(""),
+                                              .metadata = TEXT("")};
     }
-    credits->operation.store = (struct store_operation){.kind = COMMAND_CREDIT, .weight = (uint32_t)count};
-    credits->operation.command.credit =
-        (struct credit_batch){.caller = TEXT(CALLER), .items = credits->items, .outcomes = credits->outcomes, .count = count};
-    submit(target, &credits->operation);
+    many->credits = (struct credits){.operation = {.action = &credits_action, .store = {.weight = (uint32_t)count}},
+                                     .caller = TEXT(CALLER),
+                                     .items = many->items,
+                                     .outcomes = many->outcomes,
+                                     .count = count};
+    submit(target, &many->credits.operation);
 }
 
 static void load_transfers(struct target *target, size_t count) {
-    static struct credits credits[BATCHES];
+    static struct many many[BATCHES];
     static struct id users[USERS_MAX];
     size_t user_count = read_users(users), loaded = 0;
     uint64_t random = UINT64_C(0x9e3779b97f4a7c15);
@@ -170,11 +170,11 @@ static void load_transfers(struct target *target, size_t count) {
     while (loaded < count && clock_monotonic_us(&clock_system) < end_us) {
         for (size_t i = 0; i < BATCHES && loaded < count; i++) {
             size_t some = count - loaded < LIMIT_CREDIT_ITEMS ? count - loaded : LIMIT_CREDIT_ITEMS;
-            fill(target, &credits[i], some, users, user_count, &random);
+            fill(target, &many[i], some, users, user_count, &random);
             loaded += some;
         }
         run_all(target);
-        for (size_t i = 0; i < credits[0].operation.command.credit.count; i++) CHECK(credits[0].outcomes[i].outcome == LEDGER_APPLIED);
+        for (size_t i = 0; i < many[0].credits.count; i++) CHECK(many[0].outcomes[i].outcome == LEDGER_APPLIED);
         if (loaded % 400000 == 0) fprintf(stderr, "load: %zu of %zu transfers\n", loaded, count);
     }
     printf("%zu\n", loaded);

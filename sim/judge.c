@@ -70,12 +70,12 @@ static int64_t look_up(enum process_index index, const char *sql, struct id id, 
 static const struct text no_text = {NULL, 0};
 
 static int64_t user_exists(const struct actor *actor, bool *ret_known) {
-    return look_up(PROCESS_WALLET, "SELECT created_at FROM user WHERE name = ?1", (struct id){{0}}, text_of(actor->name), ret_known);
+    return look_up(PROCESS_WALLET, "SELECT created_at FROM users WHERE name = ?1", (struct id){{0}}, text_of(actor->name), ret_known);
 }
 
 static int64_t account_of(const struct actor *actor) {
     bool is_known;
-    return look_up(PROCESS_WALLET, "SELECT a.number FROM account a JOIN user u ON u.id = a.user_id WHERE u.name = ?1", (struct id){{0}},
+    return look_up(PROCESS_WALLET, "SELECT a.number FROM accounts a JOIN users u ON u.id = a.user_id WHERE u.name = ?1", (struct id){{0}},
                    text_of(actor->name), &is_known);
 }
 
@@ -98,7 +98,7 @@ static int64_t wins_of_user(const struct actor *actor, const struct campaign_pla
 }
 
 static void learn_user(struct actor *actor) {
-    struct statement *statement = oracle_query(PROCESS_WALLET, "SELECT id FROM user WHERE name = ?1");
+    struct statement *statement = oracle_query(PROCESS_WALLET, "SELECT id FROM users WHERE name = ?1");
     if (statement == NULL) return;
     bool is_row = false;
     statement_bind_text(statement, 1, text_of(actor->name));
@@ -233,7 +233,7 @@ static void judge_transfer(struct intent *intent, const struct json_value *root)
     }
     intent->made = id;
     bool is_known;
-    int64_t amount = look_up(PROCESS_WALLET, "SELECT amount FROM transfer WHERE id = ?1 AND kind = 2", id, no_text, &is_known);
+    int64_t amount = look_up(PROCESS_WALLET, "SELECT amount FROM transfers WHERE id = ?1 AND kind = 2", id, no_text, &is_known);
     if (is_known && amount != intent->amount) wrong(intent, "5 what a 2xx said is on disk", "the transfer is not there, or not so");
 }
 
@@ -493,7 +493,7 @@ static void end_transfer(const struct intent *intent) {
     char description[32];
     snprintf(description, sizeof description, "intent %u", intent->number);
     bool is_known;
-    int64_t rows = look_up(PROCESS_WALLET, "SELECT count(*) FROM transfer WHERE kind = 2 AND description = ?1", (struct id){{0}},
+    int64_t rows = look_up(PROCESS_WALLET, "SELECT count(*) FROM transfers WHERE kind = 2 AND description = ?1", (struct id){{0}},
                            text_of(description), &is_known);
     if (!is_known) return;
     bool has_key = intent->key[0] != '\0';
@@ -520,7 +520,8 @@ static void end_funds(void) {
         PROCESS_DISCOUNT,
         "SELECT lower(substr(hex(id),1,8)||'-'||substr(hex(id),9,4)||'-'||substr(hex(id),13,4)||'-'||substr(hex(id),17,4)||'-'||"
         "substr(hex(id),21)), fund_confirmed, redeemed * amount FROM campaigns");
-    struct statement *fund = oracle_query(PROCESS_WALLET, "SELECT funded, credited FROM fund WHERE caller = 'discount' AND reference = ?1");
+    struct statement *fund =
+        oracle_query(PROCESS_WALLET, "SELECT funded, credited FROM funds WHERE caller = 'discount' AND reference = ?1");
     if (campaign == NULL || fund == NULL) return;
     bool is_campaign = false, is_fund = false;
     while (result_is_ok(statement_step(campaign, &is_campaign)) && is_campaign) {
@@ -554,15 +555,15 @@ void judge_end(void) {
               "SELECT 'campaign ' || number FROM campaigns WHERE fund_step <> 0 OR (ended_at <> 0 AND fund_is_released = 0) LIMIT 1");
     end_query(
         PROCESS_WALLET, "nobody is paid for nothing",
-        "SELECT 'transfer ' || sequence || ' ' || description FROM transfer WHERE kind = 2 AND description NOT LIKE 'intent %' LIMIT 1");
+        "SELECT 'transfer ' || sequence || ' ' || description FROM transfers WHERE kind = 2 AND description NOT LIKE 'intent %' LIMIT 1");
     end_funds();
     for (uint32_t i = 0; i < people.intent_count && !world.has_failed; i++) {
         const struct intent *intent = people.intents[i];
         if (intent->kind == INTENT_TRANSFER) end_transfer(intent);
         if (intent->kind == INTENT_REDEEM) end_redemption(intent);
     }
-    int64_t credited = oracle_integer(PROCESS_WALLET, "SELECT ifnull(sum(amount), 0) FROM transfer WHERE kind = 1", 0);
-    int64_t held = oracle_integer(PROCESS_WALLET, "SELECT ifnull(sum(credits_posted - debits_posted), 0) FROM account WHERE kind = 1", 0);
+    int64_t credited = oracle_integer(PROCESS_WALLET, "SELECT ifnull(sum(amount), 0) FROM transfers WHERE kind = 1", 0);
+    int64_t held = oracle_integer(PROCESS_WALLET, "SELECT ifnull(sum(credits_posted - debits_posted), 0) FROM accounts WHERE kind = 1", 0);
     if (credited != held)
         world_fail("4 what was credited is what users have", "%lld credited, %lld held", (long long)credited, (long long)held);
 }

@@ -137,30 +137,31 @@ static const struct invariant invariants[] = {
     {"3 a claim is never given up", PROCESS_DISCOUNT,
      "SELECT 'redemption ' || hex(id) || ' ' || failure FROM redemptions WHERE status = 2 LIMIT 1"},
     {"3 a reference is credited once", PROCESS_WALLET,
-     "SELECT caller || ' ' || reference FROM transfer WHERE kind = 1 GROUP BY caller, reference HAVING count(*) > 1 LIMIT 1"},
+     "SELECT caller || ' ' || reference FROM transfers WHERE kind = 1 GROUP BY caller, reference HAVING count(*) > 1 LIMIT 1"},
     {"4 debits equal credits", PROCESS_WALLET,
-     "SELECT currency || ' off by ' || (sum(debits_posted) - sum(credits_posted)) FROM account GROUP BY currency"
+     "SELECT currency || ' off by ' || (sum(debits_posted) - sum(credits_posted)) FROM accounts GROUP BY currency"
      " HAVING sum(debits_posted) <> sum(credits_posted) LIMIT 1"},
     {"4 a balance is the sum of its entries", PROCESS_WALLET,
      "SELECT 'account ' || a.number || ': ' || (a.credits_posted - a.debits_posted) || ', entries ' || ifnull(sum(e.amount), 0)"
-     " FROM account a LEFT JOIN entry e ON e.account = a.number GROUP BY a.number"
+     " FROM accounts a LEFT JOIN entries e ON e.account = a.number GROUP BY a.number"
      " HAVING a.credits_posted - a.debits_posted <> ifnull(sum(e.amount), 0) OR a.sequence <> count(e.amount) LIMIT 1"},
     {"4 an entry's balance follows from the one before", PROCESS_WALLET,
-     "SELECT 'account ' || b.account || ' entry ' || b.sequence FROM entry b LEFT JOIN entry a ON a.account = b.account AND a.sequence = "
+     "SELECT 'account ' || b.account || ' entry ' || b.sequence FROM entries b LEFT JOIN entries a ON a.account = b.account AND a.sequence "
+     "= "
      "b.sequence - 1 WHERE b.balance_after <> ifnull(a.balance_after, 0) + b.amount LIMIT 1"},
     {"4 a floor is never crossed", PROCESS_WALLET,
-     "SELECT 'account ' || number FROM account WHERE kind <> 3 AND credits_posted - debits_posted - debits_pending < floor LIMIT 1"},
+     "SELECT 'account ' || number FROM accounts WHERE kind <> 3 AND credits_posted - debits_posted - debits_pending < floor LIMIT 1"},
     {"4 each transfer has two entries", PROCESS_WALLET,
-     "SELECT 'transfers and entries' WHERE (SELECT count(*) FROM entry) <> 2 * (SELECT count(*) FROM transfer)"},
+     "SELECT 'transfers and entries' WHERE (SELECT count(*) FROM entries) <> 2 * (SELECT count(*) FROM transfers)"},
     {"6 funded is credited, remaining and released", PROCESS_WALLET,
      "SELECT 'fund ' || f.reference || ': ' || f.funded || ' = ' || f.credited || ' + ' || f.released || ' + ' || (a.credits_posted - "
-     "a.debits_posted) FROM fund f JOIN account a ON a.number = f.account WHERE f.funded <> f.credited + f.released + a.credits_posted - "
+     "a.debits_posted) FROM funds f JOIN accounts a ON a.number = f.account WHERE f.funded <> f.credited + f.released + a.credits_posted - "
      "a.debits_posted LIMIT 1"},
     {"6 a fund has paid what was credited out of it", PROCESS_WALLET,
-     "SELECT 'fund ' || f.reference FROM fund f WHERE f.credited <> (SELECT ifnull(sum(amount), 0) FROM transfer WHERE kind = 1 AND "
+     "SELECT 'fund ' || f.reference FROM funds f WHERE f.credited <> (SELECT ifnull(sum(amount), 0) FROM transfers WHERE kind = 1 AND "
      "debit_account = f.account) LIMIT 1"},
     {"a user has one account", PROCESS_WALLET,
-     "SELECT 'user ' || name FROM user u WHERE (SELECT count(*) FROM account a WHERE a.user_id = u.id) <> 1 LIMIT 1"},
+     "SELECT 'user ' || name FROM users u WHERE (SELECT count(*) FROM accounts a WHERE a.user_id = u.id) <> 1 LIMIT 1"},
 };
 
 static void check_invariants(enum process_index index) {
@@ -186,7 +187,7 @@ static void check_credited(void) {
         "substr(hex(r.id),21)), r.transaction_id, r.user_id, c.amount FROM redemptions r JOIN campaigns c ON c.number = r.campaign_number "
         "WHERE r.status = 1");
     struct statement *transfer =
-        oracle_query(PROCESS_WALLET, "SELECT t.id, a.user_id, t.amount FROM transfer t JOIN account a ON a.number = t.credit_account"
+        oracle_query(PROCESS_WALLET, "SELECT t.id, a.user_id, t.amount FROM transfers t JOIN accounts a ON a.number = t.credit_account"
                                      " WHERE t.kind = 1 AND t.caller = 'discount' AND t.reference = ?1");
     if (credited == NULL || transfer == NULL) return;
     while (step(PROCESS_DISCOUNT, credited) && !world.has_failed) {
@@ -208,7 +209,7 @@ static void check_credited(void) {
 /* 7, the other way round: Wallet paid only what was claimed. */
 static void check_paid(void) {
     struct statement *paid =
-        oracle_query(PROCESS_WALLET, "SELECT t.reference, a.user_id, t.amount FROM transfer t JOIN account a ON a.number = "
+        oracle_query(PROCESS_WALLET, "SELECT t.reference, a.user_id, t.amount FROM transfers t JOIN accounts a ON a.number = "
                                      "t.credit_account WHERE t.kind = 1 AND t.caller = 'discount'");
     struct statement *claim = oracle_query(PROCESS_DISCOUNT, "SELECT r.user_id, c.amount FROM redemptions r JOIN campaigns c ON c.number = "
                                                              "r.campaign_number WHERE r.id = ?1");
@@ -281,7 +282,7 @@ static void keep_campaigns(void) {
 }
 
 static void keep_balances(void) {
-    struct statement *statement = oracle_query(PROCESS_WALLET, "SELECT number, credits_posted - debits_posted FROM account");
+    struct statement *statement = oracle_query(PROCESS_WALLET, "SELECT number, credits_posted - debits_posted FROM accounts");
     if (statement == NULL) return;
     while (step(PROCESS_WALLET, statement)) {
         int64_t number = statement_integer(statement, 0), balance = statement_integer(statement, 1);
@@ -300,8 +301,8 @@ static void keep_balances(void) {
 
 /* The books only grow: what was the newest transfer once is there for ever, with its hash. */
 static void keep_head(void) {
-    struct statement *old = oracle_query(PROCESS_WALLET, "SELECT hash FROM transfer WHERE sequence = ?1");
-    struct statement *newest = oracle_query(PROCESS_WALLET, "SELECT sequence, hash FROM transfer ORDER BY sequence DESC LIMIT 1");
+    struct statement *old = oracle_query(PROCESS_WALLET, "SELECT hash FROM transfers WHERE sequence = ?1");
+    struct statement *newest = oracle_query(PROCESS_WALLET, "SELECT sequence, hash FROM transfers ORDER BY sequence DESC LIMIT 1");
     if (old == NULL || newest == NULL) return;
     if (head_sequence > 0) {
         statement_bind_integer(old, 1, head_sequence);
@@ -318,7 +319,7 @@ static void keep_head(void) {
         if (hash.size == sizeof head_hash.bytes) memcpy(head_hash.bytes, hash.data, hash.size);
     }
     statement_reset(newest);
-    int64_t users = oracle_integer(PROCESS_WALLET, "SELECT count(*) FROM user", user_count);
+    int64_t users = oracle_integer(PROCESS_WALLET, "SELECT count(*) FROM users", user_count);
     if (users < user_count)
         world_fail("5 what was committed stays", "%lld users, there were %lld", (long long)users, (long long)user_count);
     user_count = users;

@@ -104,7 +104,7 @@ static void make_backup(void *context) {
 static char *const reconcile[] = {"reconcile", "--data", "1", "--wallet", "http://wallet", NULL};
 
 static int64_t transfers_for_discount(void) {
-    return oracle_integer(PROCESS_WALLET, "SELECT count(*) FROM transfer WHERE caller = 'discount'", -1);
+    return oracle_integer(PROCESS_WALLET, "SELECT count(*) FROM transfers WHERE caller = 'discount'", -1);
 }
 
 /* Wallet comes back from it. Nothing is paid again by itself, as Discount knows these claims as credited; what is promised is that reconcile finds

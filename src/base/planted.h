@@ -17,12 +17,12 @@ enum planted {
     PLANTED_LOST_WAKE_UP,                    /* store.c: the store sleeps on */
     PLANTED_TIME_GOES_BACK,                  /* core/redeem.c: with the wall clock */
     PLANTED_REPLAY_OF_ANOTHER_BODY,          /* idempotency.c: a used key gets the first answer, whatever is asked */
-    PLANTED_KEPT_ANSWER_NOT_SAVED,           /* wallet/engine.c */
-    PLANTED_KEPT_ANSWER_NOT_LOADED,          /* wallet/engine.c: looked up and written in two transactions */
-    PLANTED_KEPT_ANSWER_DROPPED_EARLY,       /* wallet/rows_sqlite.c */
+    PLANTED_KEPT_ANSWER_NOT_SAVED,           /* service/engine.c */
+    PLANTED_KEPT_ANSWER_NOT_LOADED,          /* service/engine.c: looked up and written in two transactions */
+    PLANTED_KEPT_ANSWER_DROPPED_EARLY,       /* service/engine.c */
     PLANTED_REFERENCE_NOT_RECOGNISED,        /* credits.c: the same credit again is a new one */
     PLANTED_CREDIT_OUT_OF_NOTHING,           /* credits.c: not out of its fund */
-    PLANTED_SIDE_OF_A_TRANSFER_LOST,         /* wallet/engine.c: one of the two accounts is not saved */
+    PLANTED_SIDE_OF_A_TRANSFER_LOST,         /* wallet/books.c: one of the two accounts is not saved */
     PLANTED_WORKING_SET_KEPT_AFTER_ROLLBACK, /* discount/engine.c */
     PLANTED_ONE_PLACE_TOO_MANY,              /* core/redeem.c */
     PLANTED_PHONE_NOT_ASKED,                 /* core/redeem.c */

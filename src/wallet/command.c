@@ -7,9 +7,10 @@
 #include "base/log.h"
 #include "service/serve.h"
 #include "service/service.h"
+#include "wallet/books.h"
 #include "wallet/data.h"
-#include "wallet/engine.h"
 #include "wallet/problems.h"
+#include "wallet/users.h"
 #include "wallet/verify.h"
 #include "wallet/wallet.h"
 
@@ -107,24 +108,20 @@ static void registered(struct store_operation *operation, struct result outcome)
     done_outcome = outcome;
 }
 
-static struct result run_operation(struct database *database, struct wallet_operation *operation) {
+static struct result run_operation(struct batch *batch, struct operation *operation) {
     struct data_meta meta;
-    struct rows_sqlite *sqlite = NULL;
-    struct engine *engine = NULL;
+    struct books *books = NULL;
     struct store *store = NULL;
-    struct rows rows;
-    struct store_engine store_engine;
+    struct store_engine engine;
     struct id_source ids;
     id_source_init_system(&ids);
-    TRY(data_read_meta(database, &meta));
-    TRY(rows_sqlite_create(database, &sqlite));
-    rows_sqlite_bind(sqlite, &rows);
-    struct engine_options options = {.currency = meta.currency, .rows = &rows, .ids = &ids, .clock = &clock_system};
+    TRY(data_read_meta(batch, &meta));
+    struct books_options options = {.currency = meta.currency, .ids = &ids};
     struct store_options store_options = {.name = "walletd", .clock = &clock_system};
-    struct result outcome = engine_create(&options, &engine);
+    struct result outcome = books_create(&options, batch, &clock_system, &books);
     if (result_is_ok(outcome)) {
-        engine_bind(engine, &store_engine);
-        outcome = store_create(&store_engine, &store_options, &store);
+        books_bind(books, &engine);
+        outcome = store_create(&engine, &store_options, &store);
     }
     operation->store.done = registered;
     if (result_is_ok(outcome)) outcome = store_submit(store, &operation->store);
@@ -133,27 +130,28 @@ static struct result run_operation(struct database *database, struct wallet_oper
         outcome = done_outcome;
     }
     if (store != NULL) store_free(store);
-    engine_free(engine);
-    rows_sqlite_free(sqlite);
+    books_free(books);
     return outcome;
 }
 
-static int add_user(struct wallet_operation *operation) {
-    struct database *database = NULL;
-    struct result outcome = data_open(user_settings.data, DATABASE_WRITE, &database);
+static int add_user(struct registration *registration) {
+    struct data data;
+    struct batch *batch = NULL;
+    struct result outcome = data_at(user_settings.data, NULL, &data);
+    if (result_is_ok(outcome)) outcome = data_open(user_settings.data, &data, BATCH_WRITE, &batch);
     if (!result_is_ok(outcome)) return 1;
-    outcome = run_operation(database, operation);
-    database_close(database);
+    outcome = run_operation(batch, &registration->operation);
+    batch_close(batch);
     if (!result_is_ok(outcome)) {
         fprintf(stderr, "the user could not be saved: %s\n", result_name(outcome));
         return 1;
     }
-    if (operation->outcome != LEDGER_APPLIED) {
-        fprintf(stderr, "%s\n", problem_detail_of_outcome(operation->outcome));
+    if (registration->outcome != LEDGER_APPLIED) {
+        fprintf(stderr, "%s\n", problem_detail_of_outcome(registration->outcome));
         return 1;
     }
     char id[ID_TEXT_BYTES];
-    id_format(operation->user.id, id);
+    id_format(registration->user.id, id);
     printf("%.*s\n", (int)sizeof id, id);
     return 0;
 }
@@ -162,8 +160,8 @@ static int run_user_add(const char **positional, size_t count) {
     CHECK(count == 1);
     char line[PASSWORD_LINE_BYTES], name[LIMIT_USERNAME_BYTES], hash[CRYPTO_PASSWORD_HASH_BYTES];
     struct text password;
-    struct wallet_operation operation = {.store = {.kind = COMMAND_REGISTER, .weight = 2}};
-    struct register_command *command = &operation.command.register_user;
+    struct registration registration = {.operation = {.action = &register_action, .store = {.weight = register_action.weight}}};
+    struct register_command *command = &registration.command;
     command->is_admin = user_settings.is_admin;
     if (!result_is_ok(read_name(positional[0], name, &command->name))) return 1;
     if (user_settings.phone != NULL && !result_is_ok(phone_parse(text_of(user_settings.phone), user_settings.region, &command->phone))) {
@@ -178,7 +176,7 @@ static int run_user_add(const char **positional, size_t count) {
         return 1;
     }
     command->password_hash = hash;
-    return add_user(&operation);
+    return add_user(&registration);
 }
 
 /* ---- verify and keys ---- */
@@ -189,12 +187,15 @@ static const struct param verify_params[] = {DATA_PARAM(&verify_data, DATA_DEFAU
 static int run_verify(const char **positional, size_t count) {
     (void)positional;
     (void)count;
-    struct database *database = NULL;
-    struct result opened = data_open(verify_data, DATABASE_READ, &database);
+    struct data data;
+    struct batch *batch = NULL;
+    struct batch_commits commits = {0}; /* followed, so that all is read from one state; nobody counts there */
+    struct result opened = data_at(verify_data, &commits, &data);
+    if (result_is_ok(opened)) opened = data_open(verify_data, &data, BATCH_READ, &batch);
     if (!result_is_ok(opened)) return 1;
     struct verify_report report;
-    struct result verified = verify_books(database, &report);
-    database_close(database);
+    struct result verified = verify_books(batch, &report);
+    batch_close(batch);
     if (!result_is_ok(verified)) {
         fprintf(stderr, "the books could not be read to their end: %s\n", result_name(verified));
         return 1;
@@ -209,11 +210,11 @@ static const struct param keys_params[] = {DATA_PARAM(&keys_data, DATA_DEFAULT)}
 static int run_keys(const char **positional, size_t count) {
     (void)positional;
     (void)count;
-    struct data_paths paths;
+    struct data data;
     struct key_ring *ring = NULL;
-    struct result loaded = data_paths_of(keys_data, &paths);
+    struct result loaded = data_at(keys_data, NULL, &data);
     if (result_is_ok(loaded)) loaded = service_check_folder(keys_data, stderr);
-    if (result_is_ok(loaded)) loaded = key_ring_load(paths.keys, &ring);
+    if (result_is_ok(loaded)) loaded = key_ring_load(data.keys, &ring);
     if (!result_is_ok(loaded)) {
         fprintf(stderr, "%s: its keys cannot be read: %s\n", keys_data, result_name(loaded));
         return 1;

@@ -2,11 +2,94 @@
 #include <stdio.h>
 
 #include "base/check.h"
-#include "wallet/flow.h"
+#include "service/request.h"
+#include "wallet/books.h"
+#include "wallet/credits.h"
 #include "wallet/problems.h"
 #include "wallet/reference.h"
+#include "wallet/wallet.h"
 
-#define PREFIX_BYTES 40 /* "items[999].", whatever a size_t may hold */
+#define PREFIX_BYTES    40 /* "items[999].", whatever a size_t may hold */
+#define ITEM_BYTES      256u
+#define ITEM_ROOM_BYTES 1024u /* that must be left in the arena for each: its answer fits whatever the decision is */
+#define ANSWER_BYTES    512u
+
+/* ---- the document ---- */
+
+static const char *status_of(enum ledger_outcome outcome) {
+    return outcome == LEDGER_APPLIED ? "applied" : outcome == LEDGER_REPLAYED ? "replayed" : "rejected";
+}
+
+static void write_item(struct json_writer *writer, const struct credit_item *item, const struct credit_outcome *outcome) {
+    json_begin_object(writer);
+    json_text_member(writer, "reference", item->reference);
+    json_text_member(writer, "status", text_of(status_of(outcome->outcome)));
+    if (id_is_zero(outcome->transaction_id)) {
+        json_text_member(writer, "code", text_of(ledger_outcome_code(outcome->outcome)));
+    } else {
+        json_id_member(writer, "transaction_id", outcome->transaction_id);
+        json_integer_member(writer, "balance_after", outcome->balance_after);
+        json_time_member(writer, "created_at", outcome->created_at_us);
+    }
+    json_end_object(writer);
+}
+
+/* ---- the action ---- */
+
+static void load(struct engine *engine, struct operation *operation) {
+    const struct credits *credits = (const struct credits *)operation;
+    struct text fund_before = {"", 0};
+    for (size_t i = 0; i < credits->count; i++) {
+        const struct credit_item *item = &credits->items[i];
+        books_load_credit(engine, credits->caller, item->reference);
+        books_load_account_of_user(engine, item->user_id);
+        if (item->fund.size == 0 || text_equal(item->fund, fund_before)) continue; /* nearly always it is the same */
+        books_load_fund(engine, credits->caller, item->fund);
+        fund_before = item->fund;
+    }
+}
+
+static void decide(struct engine *engine, struct operation *operation, int64_t now_us) {
+    const struct credits *credits = (const struct credits *)operation;
+    for (size_t i = 0; i < credits->count; i++) {
+        credits->outcomes[i] = ledger_credit(books_ledger(engine), credits->caller, &credits->items[i], now_us);
+    }
+}
+
+static void render(struct operation *operation) {
+    const struct credits *credits = (const struct credits *)operation;
+    struct buffer buffer;
+    buffer_init(&buffer, operation->arena, ANSWER_BYTES + credits->count * ITEM_BYTES);
+    struct json_writer writer = {.buffer = &buffer};
+    json_begin_object(&writer);
+    json_key(&writer, "items");
+    json_begin_array(&writer);
+    for (size_t i = 0; i < credits->count; i++) write_item(&writer, &credits->items[i], &credits->outcomes[i]);
+    json_end_array(&writer);
+    json_end_object(&writer);
+    operation_answer(operation, 200, "application/json", &buffer);
+}
+
+static void count(struct wallet_metrics *metrics, const struct credits *credits) {
+    int64_t applied = 0, replayed = 0;
+    for (size_t i = 0; i < credits->count; i++) {
+        applied += credits->outcomes[i].outcome == LEDGER_APPLIED;
+        replayed += credits->outcomes[i].outcome == LEDGER_REPLAYED;
+    }
+    metric_add(&metrics->credits_applied, applied);
+    metric_add(&metrics->credits_replayed, replayed);
+    metric_add(&metrics->credits_rejected, (int64_t)credits->count - applied - replayed);
+}
+
+static void send(struct operation *operation) {
+    if (operation->fate == FATE_DECIDED) count(&wallet_of(operation->exchange)->metrics, (const struct credits *)operation);
+    operation_send(operation);
+}
+
+const struct action credits_action = {
+    .name = "credits", .weight = 1, .answer_bytes = ANSWER_BYTES, .load = load, .decide = decide, .render = render, .send = send};
+
+/* ---- the request ---- */
 
 /* False: no room. */
 static bool read_metadata(struct exchange *exchange, const struct json_value *metadata, const char *prefix, struct credit_item *item,
@@ -49,60 +132,63 @@ static bool read_item(struct exchange *exchange, const struct json_value *value,
 
 /* The parser's texts go with the document: what the store needs is copied. */
 static bool keep_item(struct exchange *exchange, struct credit_item *item) {
-    item->reference = flow_keep_text(exchange, item->reference);
-    item->fund = flow_keep_text(exchange, item->fund);
-    item->description = flow_keep_text(exchange, item->description);
+    item->reference = arena_copy(&exchange->arena, item->reference);
+    item->fund = arena_copy(&exchange->arena, item->fund);
+    item->description = arena_copy(&exchange->arena, item->description);
     if (item->reference.data != NULL && item->fund.data != NULL && item->description.data != NULL) return true;
-    flow_refuse(exchange, &problem_overloaded, NULL);
+    request_refuse_memory(exchange);
     return false;
 }
 
-static bool read_items(struct exchange *exchange, const struct json_value *body, struct faults *faults, struct credit_batch *ret_batch) {
+static bool read_items(struct exchange *exchange, const struct json_value *body, struct faults *faults, struct credits *ret_credits) {
     const struct json_value *array = NULL;
     const struct json_member members[] = {
         {.name = "items", .kind = JSON_ARRAY, .target = &array, .required = true, .min = 1, .max = LIMIT_CREDIT_ITEMS},
     };
     json_read(body, "", members, ARRAY_COUNT(members), faults);
-    if (array == NULL && flow_refuse_faults(exchange, faults)) return false; /* what is wrong beside good items comes with theirs */
+    if (array == NULL && request_refuse_faults(exchange, faults)) return false; /* what is wrong beside good items comes with theirs */
     size_t count = json_array_count(array);
     struct credit_item *items = ARENA_NEW_ARRAY(&exchange->arena, struct credit_item, count);
     struct credit_outcome *outcomes = ARENA_NEW_ARRAY(&exchange->arena, struct credit_outcome, count);
     bool has_room = items != NULL && outcomes != NULL;
     for (size_t i = 0; i < count && has_room; i++) has_room = read_item(exchange, json_array_item(array, i), i, &items[i], faults);
     if (!has_room) {
-        flow_refuse(exchange, &problem_overloaded, NULL);
+        request_refuse_memory(exchange);
         return false;
     }
-    if (flow_refuse_faults(exchange, faults)) return false;
+    if (request_refuse_faults(exchange, faults)) return false;
     for (size_t i = 0; i < count; i++) {
         if (!keep_item(exchange, &items[i])) return false;
     }
-    *ret_batch = (struct credit_batch){.caller = {exchange->caller.name, exchange->caller.name_size},
-                                       .items = items,
-                                       .outcomes = outcomes,
-                                       .count = count};
+    ret_credits->items = items;
+    ret_credits->outcomes = outcomes;
+    ret_credits->count = count;
     return true;
 }
 
-static struct wallet_operation *read_credits(struct exchange *exchange) {
+static struct credits *read_credits(struct exchange *exchange) {
     struct faults faults;
-    struct json_document *document CLOSE_AT_END = NULL;
-    const struct json_value *body = flow_open_body(exchange, &faults, &document);
-    struct credit_batch batch;
-    if (body == NULL || !read_items(exchange, body, &faults, &batch)) return NULL;
-    struct wallet_operation *operation = flow_begin(exchange, COMMAND_CREDIT);
-    if (operation == NULL) return NULL;
-    operation->store.weight = (uint32_t)batch.count;
-    operation->command.credit = batch;
-    flow_read_idempotency(operation, body);
-    return operation;
+    struct json_document *document CLOSE_BODY_AT_END = NULL;
+    const struct json_value *body = request_open_body(exchange, &faults, &document);
+    struct credits read;
+    if (body == NULL || !read_items(exchange, body, &faults, &read)) return NULL;
+    struct credits *credits = operation_begin(exchange, &credits_action, sizeof *credits);
+    if (credits == NULL) return NULL;
+    credits->caller = (struct text){exchange->caller.name, exchange->caller.name_size};
+    credits->items = read.items;
+    credits->outcomes = read.outcomes;
+    credits->count = read.count;
+    credits->operation.store.weight = (uint32_t)read.count;
+    credits->operation.answer_bytes += read.count * ITEM_ROOM_BYTES;
+    operation_read_key(&credits->operation, body);
+    return credits;
 }
 
 void credits_create(struct exchange *exchange) {
-    struct wallet_operation *operation = read_credits(exchange);
-    if (operation == NULL) {
+    struct credits *credits = read_credits(exchange);
+    if (credits == NULL) {
         exchange_finish(exchange);
         return;
     }
-    flow_submit(operation);
+    operation_submit(&credits->operation);
 }

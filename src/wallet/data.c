@@ -6,48 +6,41 @@
 #include <sys/stat.h>
 
 #include "service/service.h"
-#include "wallet/rows.h"
-#include "wallet/rows_read.h"
+#include "wallet/tables.h"
 #include "wallet_schema.h"
 
-struct result data_paths_of(const char *directory, struct data_paths *ret_paths) {
-    int database = snprintf(ret_paths->database, sizeof ret_paths->database, "%s/wallet.db", directory);
-    int keys = snprintf(ret_paths->keys, sizeof ret_paths->keys, "%s/keys", directory);
-    bool fits = database > 0 && (size_t)database < sizeof ret_paths->database && keys > 0 && (size_t)keys < sizeof ret_paths->keys;
+struct result data_at(const char *directory, struct batch_commits *commits, struct data *ret_data) {
+    int database = snprintf(ret_data->database, sizeof ret_data->database, "%s/wallet.db", directory);
+    int keys = snprintf(ret_data->keys, sizeof ret_data->keys, "%s/keys", directory);
+    ret_data->place = (struct place){.file = ret_data->database, .schema = &wallet_schema, .commits = commits};
+    bool fits = database > 0 && (size_t)database < sizeof ret_data->database && keys > 0 && (size_t)keys < sizeof ret_data->keys;
     return fits ? result_ok() : result_error(RESULT_INVALID);
 }
 
-static struct result insert_meta(struct database *database, enum currency currency, int64_t now_us) {
+/* ---- making one ---- */
+
+static struct result fill(struct batch *batch, enum currency currency, int64_t now_us) {
     struct id_source ids;
     uint8_t secret[CRYPTO_HASH_BYTES];
-    struct statement statement;
     id_source_init_system(&ids);
     crypto_random(secret, sizeof secret);
-    TRY(statement_prepare(database, "INSERT INTO meta VALUES (1, ?1, ?2, ?3, ?4)", &statement));
-    statement_bind_id(&statement, 1, id_make(&ids, now_us));
-    statement_bind_text(&statement, 2, text_of(currency_code(currency)));
-    statement_bind_blob(&statement, 3, secret, sizeof secret);
-    statement_bind_integer(&statement, 4, now_us);
-    TRY(statement_run(&statement));
-    crypto_wipe(secret, sizeof secret);
-
-    struct rows_sqlite *sqlite = NULL;
-    struct rows rows;
-    TRY(rows_sqlite_create(database, &sqlite));
-    rows_sqlite_bind(sqlite, &rows);
+    TRY(batch_begin(batch));
+    save_meta(batch, id_make(&ids, now_us), currency, (struct text){(const char *)secret, sizeof secret}, now_us);
     struct account issuance = account_new(1, id_make(&ids, now_us), ACCOUNT_ISSUANCE, (struct id){{0}}, currency, now_us);
-    struct result written = rows.write_account(rows.self, &issuance);
-    rows_sqlite_free(sqlite);
-    return written;
+    save_account(batch, &issuance);
+    struct result reason;
+    enum commit_end end = batch_commit(batch, &reason);
+    if (end == COMMIT_DOUBTFUL) end = batch_settle(batch);
+    crypto_wipe(secret, sizeof secret);
+    if (end == COMMITTED) return result_ok();
+    return result_is_ok(reason) ? result_error(RESULT_UNAVAILABLE) : reason;
 }
 
-static struct result fill_database(const char *path, enum currency currency, int64_t now_us) {
-    struct database *database = NULL;
-    TRY(database_open(path, DATABASE_CREATE, &wallet_schema, &database));
-    struct result outcome = database_begin(database);
-    if (result_is_ok(outcome)) outcome = insert_meta(database, currency, now_us);
-    if (result_is_ok(outcome)) outcome = database_commit(database);
-    database_close(database);
+static struct result fill_database(const struct place *place, enum currency currency, int64_t now_us) {
+    struct batch *batch = NULL;
+    TRY(batch_open(place, BATCH_CREATE, &batch));
+    struct result outcome = fill(batch, currency, now_us);
+    batch_close(batch);
     return outcome;
 }
 
@@ -59,14 +52,14 @@ struct creation {
 
 static struct result fill_folder(const char *folder, void *context) {
     const struct creation *creation = context;
-    struct data_paths paths;
-    TRY(data_paths_of(folder, &paths));
-    if (mkdir(paths.keys, 0700) != 0) {
-        fprintf(stderr, "%s cannot be made: %s\n", paths.keys, strerror(errno));
+    struct data data;
+    TRY(data_at(folder, NULL, &data));
+    if (mkdir(data.keys, 0700) != 0) {
+        fprintf(stderr, "%s cannot be made: %s\n", data.keys, strerror(errno));
         return result_error(RESULT_IO);
     }
-    struct result outcome = key_generate(paths.keys, creation->algorithm, creation->now_us);
-    if (result_is_ok(outcome)) outcome = fill_database(paths.database, creation->currency, creation->now_us);
+    struct result outcome = key_generate(data.keys, creation->algorithm, creation->now_us);
+    if (result_is_ok(outcome)) outcome = fill_database(&data.place, creation->currency, creation->now_us);
     if (!result_is_ok(outcome)) fprintf(stderr, "%s cannot be initialised: %s\n", folder, result_name(outcome));
     return outcome;
 }
@@ -76,39 +69,41 @@ struct result data_create(const char *directory, enum currency currency, enum ke
     return service_create_folder(directory, fill_folder, &creation, stderr);
 }
 
-struct result data_open(const char *directory, enum database_mode mode, struct database **ret_database) {
-    struct data_paths paths;
-    TRY(data_paths_of(directory, &paths));
+/* ---- opening it ---- */
+
+struct result data_open(const char *directory, const struct data *data, enum batch_mode mode, struct batch **ret_batch) {
     TRY(service_check_folder(directory, stderr));
-    struct result opened = database_open(paths.database, mode, &wallet_schema, ret_database);
+    struct result opened = batch_open(&data->place, mode, ret_batch);
     if (result_is_ok(opened)) return opened;
     if (opened.code == RESULT_NOT_FOUND) {
         fprintf(stderr, "%s was not initialised: run walletd init --data %s first\n", directory, directory);
     } else if (opened.code == RESULT_CONFLICT) {
         fprintf(stderr, "%s is in use by another process\n", directory);
     } else {
-        fprintf(stderr, "%s cannot be opened: %s\n", paths.database, result_name(opened));
+        fprintf(stderr, "%s cannot be opened: %s\n", data->database, result_name(opened));
     }
     return opened;
 }
 
-struct result data_read_meta(struct database *database, struct data_meta *ret_meta) {
-    struct statement statement;
-    bool found = false;
-    TRY(statement_prepare(database, "SELECT instance_id, currency, idempotency_secret, created_at FROM meta", &statement));
-    struct result stepped = statement_step(&statement, &found);
-    if (result_is_ok(stepped) && !found) stepped = result_error(RESULT_CORRUPT);
-    if (result_is_ok(stepped)) {
-        struct text secret = statement_blob(&statement, 2);
-        ret_meta->instance_id = statement_id(&statement, 0);
-        ret_meta->currency = rows_read_currency(&statement, 1);
-        ret_meta->created_at_us = statement_integer(&statement, 3);
-        if (secret.size == sizeof ret_meta->idempotency_secret) {
-            memcpy(ret_meta->idempotency_secret, secret.data, secret.size);
-        } else {
-            stepped = result_error(RESULT_CORRUPT);
-        }
-    }
-    statement_reset(&statement);
-    return stepped;
+struct found_meta {
+    bool is_found;
+    struct data_meta *meta;
+};
+
+static struct result meta_found(void *context, const struct row *row) {
+    struct found_meta *found = context;
+    found->is_found = true;
+    found->meta->instance_id = row_id(row, 0);
+    found->meta->currency = row_currency(row, 1);
+    row_bytes_into(row, 2, found->meta->idempotency_secret, sizeof found->meta->idempotency_secret);
+    found->meta->created_at_us = row_integer(row, 3);
+    return result_ok();
+}
+
+struct result data_read_meta(struct batch *batch, struct data_meta *ret_meta) {
+    struct found_meta found = {.meta = ret_meta};
+    ask_meta(batch, meta_found, &found);
+    TRY(batch_run(batch));
+    batch_end_round(batch);
+    return found.is_found ? result_ok() : result_error(RESULT_CORRUPT);
 }

@@ -2,14 +2,19 @@
 #pragma once
 
 #include "auth/keys.h"
+#include "base/crypto.h"
+#include "base/id.h"
 #include "base/money.h"
-#include "store/sqlite/database.h"
+#include "store/batch.h"
 
-struct data_paths {
+/* Where a wallet's rows and keys are. Not moved while a connection is open: the place points into it. */
+struct data {
     char database[4096];
     char keys[4096];
+    struct place place;
 };
-struct result data_paths_of(const char *directory, struct data_paths *ret_paths) MUST_CHECK; /* RESULT_INVALID: the path is too long */
+/* `commits` may be NULL, and outlives every connection. RESULT_INVALID: the path is too long. */
+struct result data_at(const char *directory, struct batch_commits *commits, struct data *ret_data) MUST_CHECK;
 
 struct data_meta {
     struct id instance_id;
@@ -21,5 +26,5 @@ struct data_meta {
 /* Makes the folder, a signing key, the database, its meta row and the issuance account. Says on standard error why not. */
 struct result data_create(const char *directory, enum currency currency, enum key_algorithm algorithm, int64_t now_us) MUST_CHECK;
 /* Opens the database of an initialised folder. Says on standard error why not. */
-struct result data_open(const char *directory, enum database_mode mode, struct database **ret_database) MUST_CHECK;
-struct result data_read_meta(struct database *database, struct data_meta *ret_meta) MUST_CHECK;
+struct result data_open(const char *directory, const struct data *data, enum batch_mode mode, struct batch **ret_batch) MUST_CHECK;
+struct result data_read_meta(struct batch *batch, struct data_meta *ret_meta) MUST_CHECK;

@@ -62,3 +62,17 @@ const struct problem *problem_of_outcome(enum ledger_outcome outcome) {
 }
 
 const char *problem_detail_of_outcome(enum ledger_outcome outcome) { return refusal_of(outcome).detail; }
+
+void outcome_render(struct operation *operation, enum ledger_outcome outcome) {
+    operation_answer_problem(operation, problem_of_outcome(outcome), (struct text){0}, NULL, problem_detail_of_outcome(outcome));
+}
+
+void outcome_send(struct operation *operation, enum ledger_outcome outcome) {
+    bool is_refused = operation->fate == FATE_DECIDED && outcome_is_refusal(outcome);
+    if (is_refused && problem_of_outcome(outcome)->status == 401) { /* never kept */
+        problem_reply(operation->exchange, problem_of_outcome(outcome), "%s", problem_detail_of_outcome(outcome));
+        exchange_finish(operation->exchange);
+    } else {
+        operation_send(operation);
+    }
+}

@@ -1,7 +1,7 @@
 /* The wallet's own problems: one constant for each code (http/problem.h). */
 #pragma once
 
-#include "http/problem.h"
+#include "service/operation.h"
 #include "wallet/core/outcome.h"
 
 extern const struct problem problem_invalid_credentials;     /* 401 */
@@ -24,3 +24,8 @@ extern const struct problem problem_too_many_attempts;       /* 429 */
 /* The problem that a refused command is answered with, and its sentence. Not for LEDGER_APPLIED and LEDGER_REPLAYED. */
 const struct problem *problem_of_outcome(enum ledger_outcome outcome);
 const char *problem_detail_of_outcome(enum ledger_outcome outcome);
+
+/* For an action: renders the problem of a refusal; and, on the loop, sends one whose answer may be 401, which carries its challenge. */
+void outcome_render(struct operation *operation, enum ledger_outcome outcome);
+void outcome_send(struct operation *operation, enum ledger_outcome outcome);
+static inline bool outcome_is_refusal(enum ledger_outcome outcome) { return outcome != LEDGER_APPLIED && outcome != LEDGER_REPLAYED; }

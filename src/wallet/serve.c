@@ -5,10 +5,11 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "service/reading.h"
+#include "wallet/books.h"
 #include "wallet/command.h"
 #include "wallet/data.h"
-#include "wallet/engine.h"
-#include "wallet/flow.h"
+#include "wallet/tables.h"
 #include "wallet/wallet.h"
 
 #define TRUSTED_MAX      (1u + PARAM_LIST_MAX) /* ourselves and the services */
@@ -18,11 +19,10 @@
 struct serving {
     const struct serve_settings *settings;
     struct wallet *wallet;
-    struct data_paths paths;
-    struct database *database;
-    struct rows_sqlite *sqlite;
+    struct data data;
+    struct batch *batch;  /* the writer */
     struct id_source ids; /* the store thread's */
-    struct engine *engine;
+    struct books *books;
     struct trust *trust;
     struct trusted_issuer issuers[TRUSTED_MAX];
     char names[TRUSTED_MAX][LIMIT_USERNAME_BYTES + 1];
@@ -54,34 +54,24 @@ static bool is_revoked(void *self, const struct identity *identity) {
     return revocations_contain(wallet->revocations, identity->user_id, identity->session_id);
 }
 
-static struct result load_ended_sessions(struct serving *serving, int64_t since_us) {
-    struct statement sessions, users;
-    bool found = false;
-    TRY(statement_prepare(serving->database, "SELECT id, ended_at FROM session WHERE ended_at > ?1 ORDER BY ended_at", &sessions));
-    TRY(statement_prepare(serving->database,
-                          "SELECT id, sessions_cutoff, kept_session, sessions_ended_at FROM user WHERE sessions_ended_at > ?1 "
-                          "ORDER BY sessions_ended_at",
-                          &users));
-    statement_bind_integer(&sessions, 1, since_us);
-    for (;;) {
-        TRY(statement_step(&sessions, &found));
-        if (!found) break;
-        struct session session = {.id = statement_id(&sessions, 0), .ended_at_us = statement_integer(&sessions, 1)};
-        session_ended(serving->wallet, &session);
-    }
-    statement_reset(&sessions);
-    statement_bind_integer(&users, 1, since_us);
-    for (;;) {
-        TRY(statement_step(&users, &found));
-        if (!found) break;
-        struct user user = {.id = statement_id(&users, 0),
-                            .sessions_cutoff = statement_id(&users, 1),
-                            .kept_session = statement_id(&users, 2),
-                            .sessions_ended_at_us = statement_integer(&users, 3)};
-        user_sessions_ended(serving->wallet, &user);
-    }
-    statement_reset(&users);
+static struct result ended_session_found(void *wallet, const struct row *row) {
+    struct session session;
+    row_session(row, 0, &session);
+    session_ended(wallet, &session);
     return result_ok();
+}
+
+static struct result user_with_ended_sessions_found(void *wallet, const struct row *row) {
+    struct user user;
+    row_user(row, 0, &user);
+    user_sessions_ended(wallet, &user);
+    return result_ok();
+}
+
+static struct result load_ended_sessions(struct serving *serving, int64_t since_us) {
+    ask_ended_sessions(serving->batch, since_us, ended_session_found, serving->wallet);
+    ask_users_with_ended_sessions(serving->batch, since_us, user_with_ended_sessions_found, serving->wallet);
+    return batch_run(serving->batch);
 }
 
 /* ---- loops ---- */
@@ -89,18 +79,17 @@ static struct result load_ended_sessions(struct serving *serving, int64_t since_
 static void loop_started(void *self, size_t loop_index) {
     struct wallet *wallet = self;
     id_source_init_system(&wallet->loops[loop_index].ids);
-    flow_open_reader(wallet, loop_index);
+    readers_open_loop(wallet->service.readers, loop_index);
 }
 
 static void loop_stopped(void *self, size_t loop_index) {
     struct wallet *wallet = self;
-    reader_close(wallet->loops[loop_index].reader);
-    wallet->loops[loop_index].reader = NULL;
+    readers_close_loop(wallet->service.readers, loop_index);
 }
 
 static void round_ended(void *self, size_t loop_index) {
     struct wallet *wallet = self;
-    reader_end_round(wallet->loops[loop_index].reader);
+    readers_end_round(wallet->service.readers, loop_index);
 }
 
 /* ---- trust ---- */
@@ -152,44 +141,38 @@ static struct result make_trust(struct serving *serving) {
 
 static struct result make_store(struct serving *serving) {
     struct wallet *wallet = serving->wallet;
-    struct rows rows;
     struct store_engine engine;
     id_source_init_system(&serving->ids);
-    database_count_commits(serving->database, &wallet->service.commits);
-    TRY(rows_sqlite_create(serving->database, &serving->sqlite));
-    rows_sqlite_bind(serving->sqlite, &rows);
-    struct engine_options options = {.currency = wallet->currency,
-                                     .rows = &rows,
-                                     .ids = &serving->ids,
-                                     .clock = wallet->service.clock,
-                                     .session_ended = session_ended,
-                                     .user_sessions_ended = user_sessions_ended,
-                                     .context = wallet};
-    TRY(engine_create(&options, &serving->engine));
-    engine_bind(serving->engine, &engine);
-    struct store_options store_options = {.name = wallet->service.name, .clock = wallet->service.clock};
-    return store_create(&engine, &store_options, &wallet->service.store);
+    struct books_options options = {.currency = wallet->currency,
+                                    .ids = &serving->ids,
+                                    .session_ended = session_ended,
+                                    .user_sessions_ended = user_sessions_ended,
+                                    .context = wallet};
+    TRY(books_create(&options, serving->batch, wallet->service.clock, &serving->books));
+    books_bind(serving->books, &engine);
+    struct store_options store_options = {.name = wallet->service.name, .clock = wallet->service.clock, .fenced = service_fenced};
+    TRY(store_create(&engine, &store_options, &wallet->service.store));
+    return readers_create(&serving->data.place, wallet->service.clock, &wallet->service.readers);
 }
 
 static struct result make_wallet(struct serving *serving) {
     struct wallet *wallet = serving->wallet;
     const struct serve_settings *settings = serving->settings;
     struct data_meta meta;
-    TRY(data_read_meta(serving->database, &meta));
+    TRY(data_read_meta(serving->batch, &meta));
     wallet->service.name = "walletd";
     wallet->service.short_name = "wallet";
     wallet->service.clock = &clock_system;
     wallet->service.documents = wallet_assets;
-    wallet->database_path = serving->paths.database;
     wallet->currency = meta.currency;
     wallet->region = settings->common.region;
     wallet->access_lifetime_us = settings->access_lifetime_s * CLOCK_SECOND_US;
     wallet->refresh_lifetime_us = settings->refresh_lifetime_s * CLOCK_SECOND_US;
-    memcpy(wallet->idempotency_secret, meta.idempotency_secret, sizeof wallet->idempotency_secret);
+    memcpy(wallet->service.idempotency_secret, meta.idempotency_secret, sizeof wallet->service.idempotency_secret);
     wallet_register_metrics(&wallet->metrics);
     enum crypto_cost cost = strcmp(settings->password_cost, "low") == 0 ? CRYPTO_COST_LOW : CRYPTO_COST_STANDARD;
     arena_init(&serving->arena, LIMIT_ARENA_BYTES);
-    TRY(serve_load_keys(serving->paths.keys, &serving->arena, &wallet->keys, &wallet->service.jwks));
+    TRY(serve_load_keys(serving->data.keys, &serving->arena, &wallet->keys, &wallet->service.jwks));
     /* A token is taken for the leeway longer than it lives, and so long its session must be known as ended. */
     int64_t taken_us = wallet->access_lifetime_us + settings->common.clock_leeway_s * CLOCK_SECOND_US;
     TRY(revocations_create(taken_us, &wallet->revocations));
@@ -236,9 +219,9 @@ static void take_apart(struct serving *serving) {
     router_free(serving->router);
     if (wallet->service.access != NULL) access_free(wallet->service.access);
     if (serving->trust != NULL) trust_free(serving->trust);
-    engine_free(serving->engine);
-    rows_sqlite_free(serving->sqlite);
-    if (serving->database != NULL) database_close(serving->database);
+    readers_free(wallet->service.readers);
+    books_free(serving->books);
+    batch_close(serving->batch);
     revocations_free(wallet->revocations);
     attempts_free(wallet->attempts);
     if (wallet->keys != NULL) key_ring_free(wallet->keys);
@@ -248,8 +231,8 @@ static void take_apart(struct serving *serving) {
 }
 
 static struct result run(struct serving *serving) {
-    TRY(data_paths_of(serving->settings->data, &serving->paths));
-    TRY(data_open(serving->settings->data, DATABASE_WRITE, &serving->database));
+    TRY(data_at(serving->settings->data, &serving->wallet->service.commits, &serving->data));
+    TRY(data_open(serving->settings->data, &serving->data, BATCH_WRITE, &serving->batch));
     TRY(make_wallet(serving));
     TRY(start(serving));
     service_wait_for_stop();

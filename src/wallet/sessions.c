@@ -1,21 +1,26 @@
 /* Logging in, new tokens, logging out. A refresh token is the session's id and a secret, of which only a hash is kept. */
+#include "wallet/sessions.h"
+
 #include <string.h>
 
 #include "auth/token.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "wallet/flow.h"
+#include "service/reading.h"
+#include "service/request.h"
+#include "wallet/books.h"
 #include "wallet/problems.h"
+#include "wallet/tables.h"
+#include "wallet/users.h"
+#include "wallet/wallet.h"
 
-#define SECRET_BYTES         32
-#define TOKEN_BYTES          (sizeof(struct id) + SECRET_BYTES)
+#define TOKEN_BYTES          (sizeof(struct id) + REFRESH_SECRET_BYTES)
 #define TOKEN_TEXT_BYTES     64 /* base64url of TOKEN_BYTES */
-#define ANSWER_BYTES         2048
+#define ANSWER_BYTES         2048u
+#define ANSWER_ROOM_BYTES    (8u * 1024) /* with the signature and what it is made of */
 #define TOKEN_CHARACTERS_MAX 512
 
-struct refresh_secret {
-    uint8_t bytes[SECRET_BYTES];
-};
+/* ---- refresh tokens ---- */
 
 static struct hash hash_secret(const struct refresh_secret *secret) {
     return crypto_hash((struct text){(const char *)secret->bytes, sizeof secret->bytes});
@@ -44,15 +49,14 @@ static struct result read_refresh_token(struct text text, struct id *ret_session
     return result_ok();
 }
 
-/* ---- the answer ---- */
+/* ---- the answer: made on the loop, and never kept ---- */
 
-static struct result sign_access_token(struct wallet_operation *operation, struct text *ret_token) {
-    struct exchange *exchange = operation->exchange;
+static struct result sign_access_token(struct exchange *exchange, const struct session_grant *grant, struct text *ret_token) {
     struct wallet *wallet = wallet_of(exchange);
-    const struct user *user = &operation->user;
+    const struct user *user = &grant->user;
     char subject[ID_TEXT_BYTES], session[ID_TEXT_BYTES];
     id_format(user->id, subject);
-    id_format(operation->session.id, session);
+    id_format(grant->session.id, session);
     int64_t now_us = clock_now_us(wallet->service.clock);
     struct token_claims claims = {
         .issuer = "wallet",
@@ -70,49 +74,51 @@ static struct result sign_access_token(struct wallet_operation *operation, struc
     return token_sign(wallet->keys, &claims, &exchange->arena, ret_token);
 }
 
-void sessions_answer(struct wallet_operation *operation) {
-    struct exchange *exchange = operation->exchange;
-    struct wallet *wallet = wallet_of(exchange);
+static void write_tokens(struct json_writer *writer, const struct wallet *wallet, struct text access, struct text refresh) {
+    json_begin_object(writer);
+    json_text_member(writer, "access_token", access);
+    json_text_member(writer, "token_type", TEXT("Bearer"));
+    json_integer_member(writer, "expires_in", wallet->access_lifetime_us / CLOCK_SECOND_US);
+    json_text_member(writer, "refresh_token", refresh);
+    json_integer_member(writer, "refresh_expires_in", wallet->refresh_lifetime_us / CLOCK_SECOND_US);
+    json_end_object(writer);
+}
+
+static void reply_tokens(struct exchange *exchange, const struct session_grant *grant, struct refresh_secret *secret) {
     struct text access = {NULL, 0};
-    struct result outcome = sign_access_token(operation, &access);
-    struct text refresh = write_refresh_token(&exchange->arena, operation->session.id, operation->secret);
-    crypto_wipe(operation->secret, sizeof *operation->secret);
+    struct result outcome = sign_access_token(exchange, grant, &access);
+    struct text refresh = write_refresh_token(&exchange->arena, grant->session.id, secret);
+    crypto_wipe(secret, sizeof *secret);
     if (!result_is_ok(outcome) || refresh.data == NULL) {
         LOG(LOG_ERROR, "token_not_signed", LOG_STRING("reason", result_name(outcome)));
-        flow_finish_problem(exchange, &problem_overloaded, "The token could not be signed.");
+        problem_reply(exchange, &problem_overloaded, "The token could not be signed.");
         return;
     }
     struct buffer buffer;
     buffer_init(&buffer, &exchange->arena, ANSWER_BYTES);
     struct json_writer writer = {.buffer = &buffer};
-    json_begin_object(&writer);
-    json_text_member(&writer, "access_token", access);
-    json_text_member(&writer, "token_type", TEXT("Bearer"));
-    json_integer_member(&writer, "expires_in", wallet->access_lifetime_us / CLOCK_SECOND_US);
-    json_text_member(&writer, "refresh_token", refresh);
-    json_integer_member(&writer, "refresh_expires_in", wallet->refresh_lifetime_us / CLOCK_SECOND_US);
-    json_end_object(&writer);
-    if (buffer.failed) {
-        flow_finish_problem(exchange, &problem_overloaded, NULL);
+    write_tokens(&writer, wallet_of(exchange), access, refresh);
+    reply_buffer(exchange, 201, "application/json", &buffer);
+}
+
+static void send_grant(struct operation *operation, const struct session_grant *grant, struct refresh_secret *secret) {
+    if (operation->fate != FATE_DECIDED || grant->outcome != LEDGER_APPLIED) {
+        outcome_send(operation, grant->outcome);
         return;
     }
-    reply_json(exchange, 201, buffer_text(&buffer));
-    exchange_finish(exchange);
+    reply_tokens(operation->exchange, grant, secret);
+    exchange_finish(operation->exchange);
 }
 
-/* A fresh secret for the refresh token of the answer; NULL: refused. */
-static struct refresh_secret *make_secret(struct wallet_operation *operation) {
-    struct refresh_secret *secret = ARENA_NEW(operation->arena, struct refresh_secret);
-    if (secret == NULL) {
-        flow_refuse(operation->exchange, &problem_overloaded, NULL);
-        return NULL;
-    }
-    crypto_random(secret->bytes, sizeof secret->bytes);
-    operation->secret = secret;
-    return secret;
+static void take_grant(struct ledger *ledger, const struct session *session, struct session_grant *ret_grant) {
+    if (session == NULL) return;
+    const struct user *user = ledger_find_user(ledger, session->user_id);
+    CHECK(user != NULL);
+    ret_grant->session = *session;
+    ret_grant->user = *user;
 }
 
-/* ---- logging in ---- */
+/* ---- what limits them ---- */
 
 bool sessions_refuse_attempts(struct exchange *exchange, struct text username) {
     struct wallet *wallet = wallet_of(exchange);
@@ -121,59 +127,129 @@ bool sessions_refuse_attempts(struct exchange *exchange, struct text username) {
     if (wait_us == 0) return false;
     struct text seconds = arena_print(&exchange->arena, "%lld", (long long)((wait_us + CLOCK_SECOND_US - 1) / CLOCK_SECOND_US));
     if (seconds.data != NULL) reply_header(exchange, "Retry-After", seconds);
-    flow_refuse(exchange, &problem_too_many_attempts, "Too many failed attempts. Try again later.");
+    problem_reply(exchange, &problem_too_many_attempts, "Too many failed attempts. Try again later.");
     return true;
 }
 
-static void matched(struct password_job *job) {
-    struct password_flow *flow = CONTAINER_OF(job, struct password_flow, job);
-    struct exchange *exchange = flow->operation->exchange;
+void sessions_count_attempt(struct exchange *exchange, struct text username, bool has_matched) {
     struct wallet *wallet = wallet_of(exchange);
     struct text address = text_of(exchange->remote_address);
-    exchange_take(exchange, EXCHANGE_OF_PASSWORD_POOL);
-    metric_add(&wallet->metrics.password_queue, -1);
-    flow_wipe(job->password);
-    if (job->matches) {
-        attempts_succeeded(wallet->attempts, flow->username, address);
-        flow_submit(flow->operation);
+    if (has_matched) {
+        attempts_succeeded(wallet->attempts, username, address);
+    } else {
+        attempts_failed(wallet->attempts, username, address, clock_monotonic_us(wallet->service.clock));
+    }
+}
+
+bool sessions_refuse_ends(struct exchange *exchange) {
+    if (revocations_have_room(wallet_of(exchange)->revocations)) return false;
+    problem_reply(exchange, &problem_overloaded, "Too many sessions have just ended.");
+    return true;
+}
+
+/* ---- logging in ---- */
+
+static void login_load(struct engine *engine, struct operation *operation) {
+    books_load_user(engine, ((const struct login *)operation)->command.user_id);
+}
+
+static void login_decide(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct login *login = (struct login *)operation;
+    struct session *session = NULL;
+    login->grant.outcome = ledger_start_session(books_ledger(engine), &login->command, now_us, &session);
+    take_grant(books_ledger(engine), session, &login->grant);
+}
+
+static void login_render(struct operation *operation) { outcome_render(operation, ((const struct login *)operation)->grant.outcome); }
+
+static void login_send(struct operation *operation) {
+    struct login *login = (struct login *)operation;
+    if (login->grant.outcome == LEDGER_APPLIED) metric_add(&wallet_of(operation->exchange)->metrics.logins_ok, 1);
+    send_grant(operation, &login->grant, &login->secret);
+}
+
+const struct action login_action = {.name = "login",
+                                    .weight = 2,
+                                    .answer_bytes = ANSWER_ROOM_BYTES,
+                                    .load = login_load,
+                                    .decide = login_decide,
+                                    .render = login_render,
+                                    .send = login_send};
+
+static void matched(struct password_step *step) {
+    struct login *login = CONTAINER_OF(step, struct login, password);
+    struct exchange *exchange = step->exchange;
+    sessions_count_attempt(exchange, login->counted_name, step->job.matches);
+    if (step->job.matches) {
+        operation_submit(&login->operation);
         return;
     }
-    metric_add(&wallet->metrics.logins_failed, 1);
-    attempts_failed(wallet->attempts, flow->username, address, clock_monotonic_us(wallet->service.clock));
-    flow_finish_problem(exchange, &problem_invalid_credentials, problem_detail_of_outcome(LEDGER_INVALID_CREDENTIALS));
+    metric_add(&wallet_of(exchange)->metrics.logins_failed, 1);
+    problem_reply(exchange, &problem_invalid_credentials, "%s", problem_detail_of_outcome(LEDGER_INVALID_CREDENTIALS));
+    exchange_finish(exchange);
 }
 
-static struct password_flow *begin_login(struct exchange *exchange, struct text typed_name, struct text password) {
-    struct text name = flow_fold_username(exchange, typed_name);
-    struct text counted = name.size > 0 ? name : flow_keep_text(exchange, text_cut(typed_name, 2 * LIMIT_USERNAME_BYTES));
-    struct reader *reader = flow_reader(exchange);
-    if (reader == NULL || sessions_refuse_attempts(exchange, counted)) return NULL;
-    struct user user;
-    bool found = false;
-    struct result read = reader_user_by_name(reader, name, &user, &found);
-    if (!result_is_ok(read)) {
-        flow_refuse_storage(exchange, read);
-        return NULL;
-    }
-    struct wallet_operation *operation = flow_begin(exchange, COMMAND_START_SESSION);
-    struct refresh_secret *secret = operation == NULL ? NULL : make_secret(operation);
-    struct password_flow *flow = secret == NULL ? NULL : flow_begin_password(operation, password);
-    if (flow == NULL) return NULL;
+/* The user's hash is read first: what the typed password is compared with. */
+struct login_reading {
+    struct reading reading; /* first */
+    struct text name, counted_name, password;
+    struct found_user found;
+};
+
+static bool login_ask(struct reading *reading, struct batch *batch, uint32_t round) {
+    struct login_reading *read = (struct login_reading *)reading;
+    (void)round;
+    if (read->name.size > 0) ask_user_by_name(batch, read->name, user_found, &read->found);
+    return false;
+}
+
+static struct login *begin_login(const struct login_reading *read) {
+    struct exchange *exchange = read->reading.exchange;
+    struct login *login = operation_begin(exchange, &login_action, sizeof *login);
+    if (login == NULL || !password_step_prepare(&login->password, exchange, read->password)) return NULL;
+    const struct user *user = &read->found.user;
     /* An unknown user has an empty hash: the pool spends the same time on it. */
-    if (found) memcpy(flow->job.hash, user.password_hash, sizeof flow->job.hash);
-    operation->store.weight = 2;
-    operation->command.start_session = (struct session_command){.user_id = found ? user.id : (struct id){{0}},
-                                                                .password_hash = flow->job.hash,
-                                                                .token_hash = hash_secret(secret),
-                                                                .refresh_lifetime_us = wallet_of(exchange)->refresh_lifetime_us};
-    flow->username = counted;
-    return flow;
+    if (read->found.is_found) memcpy(login->password.job.hash, user->password_hash, sizeof login->password.job.hash);
+    crypto_random(login->secret.bytes, sizeof login->secret.bytes);
+    login->counted_name = read->counted_name;
+    login->command = (struct session_command){.user_id = read->found.is_found ? user->id : (struct id){{0}},
+                                              .password_hash = login->password.job.hash,
+                                              .token_hash = hash_secret(&login->secret),
+                                              .refresh_lifetime_us = wallet_of(exchange)->refresh_lifetime_us};
+    return login;
 }
 
-static struct password_flow *read_login(struct exchange *exchange) {
+static void login_read(struct reading *reading) {
+    const struct login_reading *read = (const struct login_reading *)reading;
+    struct login *login = begin_login(read);
+    password_wipe(read->password);
+    if (login == NULL) {
+        exchange_finish(reading->exchange);
+    } else {
+        password_step_match(&login->password, matched);
+    }
+}
+
+static struct login_reading *begin_reading(struct exchange *exchange, struct text typed_name, struct text password) {
+    struct arena *arena = &exchange->arena;
+    struct text name = username_fold(arena, typed_name);
+    struct text counted = name.size > 0 ? name : arena_copy(arena, text_cut(typed_name, 2 * LIMIT_USERNAME_BYTES));
+    if (sessions_refuse_attempts(exchange, counted)) return NULL;
+    struct login_reading *read = reading_begin(exchange, login_ask, login_read, sizeof *read);
+    if (read == NULL) return NULL;
+    read->name = name;
+    read->counted_name = counted;
+    read->password = arena_copy(arena, password);
+    password_wipe(exchange->body); /* the name was copied before */
+    if (read->password.data != NULL) return read;
+    request_refuse_memory(exchange);
+    return NULL;
+}
+
+static struct login_reading *read_login(struct exchange *exchange) {
     struct faults faults;
-    struct json_document *document CLOSE_AT_END = NULL;
-    const struct json_value *body = flow_open_body(exchange, &faults, &document);
+    struct json_document *document CLOSE_BODY_AT_END = NULL;
+    const struct json_value *body = request_open_body(exchange, &faults, &document);
     if (body == NULL) return NULL;
     struct text username = {"", 0}, password = {"", 0};
     const struct json_member members[] = {
@@ -181,70 +257,106 @@ static struct password_flow *read_login(struct exchange *exchange) {
         {.name = "password", .kind = JSON_TEXT, .target = &password, .required = true, .min = 1, .max = LIMIT_BODY_BYTES},
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
-    return flow_refuse_faults(exchange, &faults) ? NULL : begin_login(exchange, username, password);
+    return request_refuse_faults(exchange, &faults) ? NULL : begin_reading(exchange, username, password);
 }
 
 void sessions_create(struct exchange *exchange) {
-    struct password_flow *flow = read_login(exchange);
-    if (flow == NULL) {
+    struct login_reading *read = read_login(exchange);
+    if (read == NULL) {
         exchange_finish(exchange);
-        return;
+    } else {
+        reading_start(&read->reading);
     }
-    flow->job.kind = PASSWORD_MATCH;
-    flow->job.done = matched;
-    flow_submit_password(flow);
 }
 
-/* ---- new tokens, and the end ---- */
+/* ---- new tokens ---- */
 
-static struct wallet_operation *read_refresh(struct exchange *exchange) {
+static void refresh_load(struct engine *engine, struct operation *operation) {
+    const struct refresh_command *command = &((const struct refresh *)operation)->command;
+    books_load_session(engine, command->session_id);
+    books_load_token(engine, command->session_id, &command->token_hash);
+}
+
+static void refresh_decide(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct refresh *refresh = (struct refresh *)operation;
+    struct session *session = NULL;
+    refresh->grant.outcome = ledger_refresh_session(books_ledger(engine), &refresh->command, now_us, &session);
+    take_grant(books_ledger(engine), session, &refresh->grant);
+}
+
+static void refresh_render(struct operation *operation) { outcome_render(operation, ((const struct refresh *)operation)->grant.outcome); }
+
+static void refresh_send(struct operation *operation) {
+    struct refresh *refresh = (struct refresh *)operation;
+    send_grant(operation, &refresh->grant, &refresh->secret);
+}
+
+const struct action refresh_action = {.name = "refresh",
+                                      .weight = 2,
+                                      .answer_bytes = ANSWER_ROOM_BYTES,
+                                      .load = refresh_load,
+                                      .decide = refresh_decide,
+                                      .render = refresh_render,
+                                      .send = refresh_send};
+
+static struct refresh *read_refresh(struct exchange *exchange) {
     struct faults faults;
-    struct json_document *document CLOSE_AT_END = NULL;
-    const struct json_value *body = flow_open_body(exchange, &faults, &document);
+    struct json_document *document CLOSE_BODY_AT_END = NULL;
+    const struct json_value *body = request_open_body(exchange, &faults, &document);
     if (body == NULL) return NULL;
     struct text token = {"", 0};
     const struct json_member members[] = {
         {.name = "refresh_token", .kind = JSON_TEXT, .target = &token, .required = true, .min = 1, .max = TOKEN_CHARACTERS_MAX},
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
-    if (flow_refuse_faults(exchange, &faults)) return NULL;
+    if (request_refuse_faults(exchange, &faults)) return NULL;
 
     struct refresh_secret presented;
     struct refresh_command command = {.refresh_lifetime_us = wallet_of(exchange)->refresh_lifetime_us};
     if (!result_is_ok(read_refresh_token(token, &command.session_id, &presented))) {
-        flow_refuse(exchange, &problem_token_invalid, problem_detail_of_outcome(LEDGER_TOKEN_INVALID));
+        problem_reply(exchange, &problem_token_invalid, "%s", problem_detail_of_outcome(LEDGER_TOKEN_INVALID));
         return NULL;
     }
     command.token_hash = hash_secret(&presented);
     crypto_wipe(&presented, sizeof presented);
-    struct wallet_operation *operation = flow_begin(exchange, COMMAND_REFRESH_SESSION);
-    struct refresh_secret *next = operation == NULL ? NULL : make_secret(operation);
-    if (next == NULL) return NULL;
-    command.next_token_hash = hash_secret(next);
-    operation->store.weight = 2;
-    operation->command.refresh_session = command;
-    return operation;
+    struct refresh *refresh = operation_begin(exchange, &refresh_action, sizeof *refresh);
+    if (refresh == NULL) return NULL;
+    crypto_random(refresh->secret.bytes, sizeof refresh->secret.bytes);
+    command.next_token_hash = hash_secret(&refresh->secret);
+    refresh->command = command;
+    return refresh;
 }
 
 void sessions_refresh(struct exchange *exchange) {
-    struct wallet_operation *operation = read_refresh(exchange);
-    if (operation == NULL) {
+    struct refresh *refresh = read_refresh(exchange);
+    if (refresh == NULL) {
         exchange_finish(exchange);
-        return;
+    } else {
+        operation_submit(&refresh->operation);
     }
-    flow_submit(operation);
 }
 
+/* ---- the end ---- */
+
+static void logout_load(struct engine *engine, struct operation *operation) {
+    books_load_session(engine, ((const struct logout *)operation)->session_id);
+}
+
+static void logout_decide(struct engine *engine, struct operation *operation, int64_t now_us) {
+    enum ledger_outcome outcome = ledger_end_session(books_ledger(engine), ((const struct logout *)operation)->session_id, now_us);
+    CHECK(outcome == LEDGER_APPLIED);
+}
+
+static void logout_render(struct operation *operation) { operation->answer.status = 204; }
+
+const struct action logout_action = {.name = "logout", .weight = 1, .load = logout_load, .decide = logout_decide, .render = logout_render};
+
 void sessions_delete_current(struct exchange *exchange) {
-    if (!revocations_have_room(wallet_of(exchange)->revocations)) {
-        flow_finish_problem(exchange, &problem_overloaded, "Too many sessions have just ended.");
-        return;
-    }
-    struct wallet_operation *operation = flow_begin(exchange, COMMAND_END_SESSION);
-    if (operation == NULL) {
+    struct logout *logout = sessions_refuse_ends(exchange) ? NULL : operation_begin(exchange, &logout_action, sizeof *logout);
+    if (logout == NULL) {
         exchange_finish(exchange);
         return;
     }
-    operation->command.end_session = exchange->caller.session_id;
-    flow_submit(operation);
+    logout->session_id = exchange->caller.session_id;
+    operation_submit(&logout->operation);
 }

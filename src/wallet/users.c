@@ -1,27 +1,117 @@
 /* Registering, "who am I", and the password. */
+#include "wallet/users.h"
+
 #include <string.h>
 
 #include "base/check.h"
-#include "wallet/flow.h"
+#include "service/reading.h"
+#include "service/request.h"
+#include "wallet/books.h"
 #include "wallet/problems.h"
+#include "wallet/sessions.h"
+#include "wallet/tables.h"
+#include "wallet/wallet.h"
 
-static void hashed_for_registration(struct password_job *job) {
-    struct password_flow *flow = CONTAINER_OF(job, struct password_flow, job);
-    exchange_take(flow->operation->exchange, EXCHANGE_OF_PASSWORD_POOL);
-    metric_add(&wallet_of(flow->operation->exchange)->metrics.password_queue, -1);
-    flow_wipe(job->password);
-    if (job->hash[0] == '\0') {
-        flow_finish_problem(flow->operation->exchange, &problem_overloaded, "There is no memory to hash a password. Nothing was done.");
-        return;
-    }
-    flow->operation->command.register_user.password_hash = job->hash;
-    flow_submit(flow->operation);
+#define USER_BYTES 512u
+
+/* ---- names and documents ---- */
+
+static bool is_username_byte(char byte) {
+    return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '.' || byte == '_' || byte == '-';
 }
 
-static struct password_flow *read_registration(struct exchange *exchange) {
+struct text username_fold(struct arena *arena, struct text typed) {
+    char folded[LIMIT_USERNAME_BYTES];
+    if (typed.size < 3 || typed.size > sizeof folded) return (struct text){"", 0};
+    for (size_t i = 0; i < typed.size; i++) {
+        char byte = typed.data[i];
+        folded[i] = byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+        if (!is_username_byte(folded[i])) return (struct text){"", 0};
+    }
+    return arena_copy(arena, (struct text){folded, typed.size});
+}
+
+struct text username_read(struct arena *arena, struct text typed, const char *field, struct faults *faults) {
+    struct text name = username_fold(arena, typed);
+    if (typed.size > 0 && typed.size < 3) {
+        faults_add(faults, field, "too_short", "must be 3 to 32 characters");
+    } else if (typed.size > LIMIT_USERNAME_BYTES) {
+        faults_add(faults, field, "too_long", "must be 3 to 32 characters");
+    } else if (name.size == 0) {
+        faults_add(faults, field, "invalid_format", "must be of the characters a-z 0-9 . _ -");
+    }
+    return name;
+}
+
+void phone_read(struct text typed, const char *region, struct phone *ret_phone, const char *field, struct faults *faults) {
+    if (result_is_ok(phone_parse(typed, region, ret_phone))) return;
+    faults_add(faults, field, "invalid_format", "must be a phone number, like 09121234567 or +989121234567");
+}
+
+void write_text_or_null(struct json_writer *writer, const char *name, struct text value) {
+    if (value.size == 0) {
+        json_null_member(writer, name);
+    } else {
+        json_text_member(writer, name, value);
+    }
+}
+
+void user_write(struct json_writer *writer, const struct user *user) {
+    json_begin_object(writer);
+    json_id_member(writer, "id", user->id);
+    json_text_member(writer, "username", user_name(user));
+    write_text_or_null(writer, "phone", phone_text(&user->phone));
+    json_time_member(writer, "created_at", user->created_at_us);
+    json_end_object(writer);
+}
+
+/* ---- registering ---- */
+
+static void register_load(struct engine *engine, struct operation *operation) {
+    const struct registration *registration = (const struct registration *)operation;
+    books_load_user_by_name(engine, registration->command.name);
+    books_load_user_by_phone(engine, &registration->command.phone);
+}
+
+static void register_decide(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct registration *registration = (struct registration *)operation;
+    struct user *user = NULL;
+    registration->outcome = ledger_register_user(books_ledger(engine), &registration->command, now_us, &user);
+    if (user != NULL) registration->user = *user;
+}
+
+static void register_render(struct operation *operation) {
+    const struct registration *registration = (const struct registration *)operation;
+    if (outcome_is_refusal(registration->outcome)) {
+        outcome_render(operation, registration->outcome);
+        return;
+    }
+    struct buffer buffer;
+    buffer_init(&buffer, operation->arena, USER_BYTES);
+    struct json_writer writer = {.buffer = &buffer};
+    user_write(&writer, &registration->user);
+    operation->answer.location = TEXT("/v1/users/me");
+    operation_answer(operation, 201, "application/json", &buffer);
+}
+
+const struct action register_action = {.name = "register",
+                                       .weight = 2,
+                                       .answer_bytes = USER_BYTES,
+                                       .load = register_load,
+                                       .decide = register_decide,
+                                       .render = register_render};
+
+static void hashed_for_registration(struct password_step *step) {
+    struct registration *registration = CONTAINER_OF(step, struct registration, password);
+    if (!password_step_has_hash(step)) return;
+    registration->command.password_hash = step->job.hash;
+    operation_submit(&registration->operation);
+}
+
+static struct registration *read_registration(struct exchange *exchange) {
     struct faults faults;
-    struct json_document *document CLOSE_AT_END = NULL;
-    const struct json_value *body = flow_open_body(exchange, &faults, &document);
+    struct json_document *document CLOSE_BODY_AT_END = NULL;
+    const struct json_value *body = request_open_body(exchange, &faults, &document);
     if (body == NULL) return NULL;
     struct text username = {NULL, 0}, password = {NULL, 0}, phone = {NULL, 0};
     const struct json_member members[] = {
@@ -32,100 +122,151 @@ static struct password_flow *read_registration(struct exchange *exchange) {
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
 
     struct register_command command = {0};
-    if (username.data != NULL) command.name = flow_read_username(exchange, username, "username", &faults);
-    if (password.data != NULL) flow_check_password(password, "password", &faults);
-    if (phone.data != NULL && !result_is_ok(phone_parse(phone, wallet_of(exchange)->region, &command.phone))) {
-        faults_add(&faults, "phone", "invalid_format", "must be a phone number, like 09121234567 or +989121234567");
-    }
-    if (flow_refuse_faults(exchange, &faults)) return NULL;
-    struct wallet_operation *operation = flow_begin(exchange, COMMAND_REGISTER);
-    if (operation == NULL) return NULL;
-    operation->store.weight = 2;
-    operation->command.register_user = command;
-    flow_read_idempotency(operation, body);
-    return flow_begin_password(operation, password);
+    if (username.data != NULL) command.name = username_read(&exchange->arena, username, "username", &faults);
+    if (password.data != NULL) password_check(password, "password", &faults);
+    if (phone.data != NULL) phone_read(phone, wallet_of(exchange)->region, &command.phone, "phone", &faults);
+    if (request_refuse_faults(exchange, &faults)) return NULL;
+    struct registration *registration = operation_begin(exchange, &register_action, sizeof *registration);
+    if (registration == NULL) return NULL;
+    registration->command = command;
+    operation_read_key(&registration->operation, body);
+    return password_step_prepare(&registration->password, exchange, password) ? registration : NULL;
 }
 
 void users_create(struct exchange *exchange) {
-    struct password_flow *flow = read_registration(exchange);
-    if (flow == NULL) {
+    struct registration *registration = read_registration(exchange);
+    if (registration == NULL) {
         exchange_finish(exchange);
-        return;
+    } else {
+        password_step_hash(&registration->password, hashed_for_registration);
     }
-    flow->job.kind = PASSWORD_HASH;
-    flow->job.done = hashed_for_registration;
-    flow_submit_password(flow);
+}
+
+/* ---- who am I ---- */
+
+struct me {
+    struct reading reading; /* first */
+    struct found_user found;
+};
+
+static bool me_ask(struct reading *reading, struct batch *batch, uint32_t round) {
+    struct me *me = (struct me *)reading;
+    (void)round;
+    ask_user(batch, reading->exchange->caller.user_id, user_found, &me->found);
+    return false;
+}
+
+static void me_answer(struct reading *reading) {
+    const struct me *me = (const struct me *)reading;
+    struct exchange *exchange = reading->exchange;
+    if (me->found.is_found) {
+        struct buffer buffer;
+        buffer_init(&buffer, &exchange->arena, USER_BYTES);
+        struct json_writer writer = {.buffer = &buffer};
+        user_write(&writer, &me->found.user);
+        reply_buffer(exchange, 200, "application/json", &buffer);
+    } else {
+        problem_reply(exchange, &problem_token_invalid, "The user of this token does not exist.");
+    }
+    exchange_finish(exchange);
 }
 
 void users_get_me(struct exchange *exchange) {
-    struct reader *reader = flow_reader(exchange);
-    if (reader == NULL) {
+    struct me *me = reading_begin(exchange, me_ask, me_answer, sizeof *me);
+    if (me == NULL) {
         exchange_finish(exchange);
-        return;
+    } else {
+        reading_start(&me->reading);
     }
-    struct user user;
-    bool found = false;
-    struct result read = reader_user(reader, exchange->caller.user_id, &user, &found);
-    if (!result_is_ok(read)) {
-        flow_finish_storage(exchange, read);
-        return;
-    }
-    if (!found) {
-        flow_finish_problem(exchange, &problem_token_invalid, "The user of this token does not exist.");
-        return;
-    }
-    struct buffer buffer;
-    buffer_init(&buffer, &exchange->arena, 256);
-    struct json_writer writer = {.buffer = &buffer};
-    answer_write_user(&writer, &user);
-    flow_answer_json(exchange, &buffer);
-    exchange_finish(exchange);
 }
 
 /* ---- the password ---- */
 
-static void hashed_for_change(struct password_job *job) {
-    struct password_flow *flow = CONTAINER_OF(job, struct password_flow, job);
-    exchange_take(flow->operation->exchange, EXCHANGE_OF_PASSWORD_POOL);
-    metric_add(&wallet_of(flow->operation->exchange)->metrics.password_queue, -1);
-    flow_wipe(job->password);
-    if (job->hash[0] == '\0') {
-        flow_finish_problem(flow->operation->exchange, &problem_overloaded, "There is no memory to hash a password. Nothing was done.");
-        return;
-    }
-    flow->operation->command.change_password.next_password_hash = job->hash;
-    flow_submit(flow->operation);
+static void change_load(struct engine *engine, struct operation *operation) {
+    books_load_user(engine, ((const struct password_change *)operation)->command.user_id);
 }
 
-static void matched_for_change(struct password_job *job) {
-    struct password_flow *flow = CONTAINER_OF(job, struct password_flow, job);
-    struct exchange *exchange = flow->operation->exchange;
-    struct wallet *wallet = wallet_of(exchange);
-    exchange_take(exchange, EXCHANGE_OF_PASSWORD_POOL);
-    metric_add(&wallet->metrics.password_queue, -1);
-    flow_wipe(job->password);
-    if (!job->matches) {
-        attempts_failed(wallet->attempts, flow->username, text_of(exchange->remote_address), clock_monotonic_us(wallet->service.clock));
-        flow_wipe(flow->next_password);
-        flow_finish_problem(exchange, &problem_invalid_credentials, "The current password is wrong.");
+static void change_decide(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct password_change *change = (struct password_change *)operation;
+    change->outcome = ledger_change_password(books_ledger(engine), &change->command, now_us);
+}
+
+static void change_render(struct operation *operation) {
+    const struct password_change *change = (const struct password_change *)operation;
+    if (outcome_is_refusal(change->outcome)) {
+        outcome_render(operation, change->outcome);
+    } else {
+        operation->answer.status = 204;
+    }
+}
+
+static void change_send(struct operation *operation) { outcome_send(operation, ((const struct password_change *)operation)->outcome); }
+
+const struct action change_password_action = {
+    .name = "change password", .weight = 1, .load = change_load, .decide = change_decide, .render = change_render, .send = change_send};
+
+static void hashed_for_change(struct password_step *step) {
+    struct password_change *change = CONTAINER_OF(step, struct password_change, next);
+    if (!password_step_has_hash(step)) return;
+    change->command.next_password_hash = step->job.hash;
+    operation_submit(&change->operation);
+}
+
+static void matched_for_change(struct password_step *step) {
+    struct password_change *change = CONTAINER_OF(step, struct password_change, current);
+    struct exchange *exchange = step->exchange;
+    struct text username = {exchange->caller.name, exchange->caller.name_size};
+    sessions_count_attempt(exchange, username, step->job.matches);
+    bool goes_on = step->job.matches && password_step_prepare(&change->next, exchange, change->next_password);
+    password_wipe(change->next_password);
+    if (goes_on) {
+        password_step_hash(&change->next, hashed_for_change);
         return;
     }
-    attempts_succeeded(wallet->attempts, flow->username, text_of(exchange->remote_address));
-    struct password_flow *next = flow_begin_password(flow->operation, flow->next_password);
-    flow_wipe(flow->next_password);
-    if (next == NULL) {
-        exchange_finish(exchange);
-        return;
+    if (!step->job.matches) problem_reply(exchange, &problem_invalid_credentials, "The current password is wrong.");
+    exchange_finish(exchange);
+}
+
+/* The user's hash is read first: what the typed one is compared with. */
+struct change_reading {
+    struct reading reading; /* first */
+    struct text current, next;
+    struct found_user found;
+};
+
+static bool change_ask(struct reading *reading, struct batch *batch, uint32_t round) {
+    (void)round;
+    ask_user(batch, reading->exchange->caller.user_id, user_found, &((struct change_reading *)reading)->found);
+    return false;
+}
+
+static struct password_change *begin_change(const struct change_reading *read) {
+    struct exchange *exchange = read->reading.exchange;
+    struct password_change *change = operation_begin(exchange, &change_password_action, sizeof *change);
+    if (change == NULL || !password_step_prepare(&change->current, exchange, read->current)) return NULL;
+    if (read->found.is_found) memcpy(change->current.job.hash, read->found.user.password_hash, sizeof change->current.job.hash);
+    change->command = (struct password_command){.user_id = exchange->caller.user_id,
+                                                .session_id = exchange->caller.session_id,
+                                                .password_hash = change->current.job.hash};
+    change->next_password = read->next;
+    return change;
+}
+
+static void change_read(struct reading *reading) {
+    const struct change_reading *read = (const struct change_reading *)reading;
+    struct password_change *change = begin_change(read);
+    password_wipe(read->current);
+    if (change == NULL) {
+        exchange_finish(reading->exchange);
+    } else {
+        password_step_match(&change->current, matched_for_change);
     }
-    next->job.kind = PASSWORD_HASH;
-    next->job.done = hashed_for_change;
-    flow_submit_password(next);
 }
 
 static bool read_change(struct exchange *exchange, struct text *ret_current, struct text *ret_next) {
     struct faults faults;
-    struct json_document *document CLOSE_AT_END = NULL;
-    const struct json_value *body = flow_open_body(exchange, &faults, &document);
+    struct json_document *document CLOSE_BODY_AT_END = NULL;
+    const struct json_value *body = request_open_body(exchange, &faults, &document);
     if (body == NULL) return false;
     const struct json_member members[] = {
         {.name = "current_password",
@@ -137,53 +278,33 @@ static bool read_change(struct exchange *exchange, struct text *ret_current, str
         {.name = "new_password", .kind = JSON_TEXT, .target = ret_next, .required = true},
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
-    if (ret_next->data != NULL) flow_check_password(*ret_next, "new_password", &faults);
-    if (flow_refuse_faults(exchange, &faults)) return false;
-    *ret_current = flow_keep_text(exchange, *ret_current);
-    *ret_next = flow_keep_text(exchange, *ret_next);
+    if (ret_next->data != NULL) password_check(*ret_next, "new_password", &faults);
+    if (request_refuse_faults(exchange, &faults)) return false;
+    *ret_current = arena_copy(&exchange->arena, *ret_current);
+    *ret_next = arena_copy(&exchange->arena, *ret_next);
+    password_wipe(exchange->body);
     if (ret_current->data != NULL && ret_next->data != NULL) return true;
-    flow_refuse(exchange, &problem_overloaded, NULL);
+    request_refuse_memory(exchange);
     return false;
 }
 
-static struct password_flow *read_password_change(struct exchange *exchange) {
+static struct change_reading *begin_reading(struct exchange *exchange) {
     struct text current = {NULL, 0}, next = {NULL, 0};
     if (!read_change(exchange, &current, &next)) return NULL;
-    struct text username = {exchange->caller.name, exchange->caller.name_size};
-    if (sessions_refuse_attempts(exchange, username)) return NULL;
-    if (!revocations_have_room(wallet_of(exchange)->revocations)) {
-        flow_refuse(exchange, &problem_overloaded, "Too many sessions have just ended.");
-        return NULL;
-    }
-    struct reader *reader = flow_reader(exchange);
-    if (reader == NULL) return NULL;
-    struct user user;
-    bool found = false;
-    struct result read = reader_user(reader, exchange->caller.user_id, &user, &found);
-    if (!result_is_ok(read)) {
-        flow_refuse_storage(exchange, read);
-        return NULL;
-    }
-    struct wallet_operation *operation = flow_begin(exchange, COMMAND_CHANGE_PASSWORD);
-    struct password_flow *flow = operation == NULL ? NULL : flow_begin_password(operation, current);
-    flow_wipe(current);
-    if (flow == NULL) return NULL;
-    if (found) memcpy(flow->job.hash, user.password_hash, sizeof flow->job.hash);
-    operation->command.change_password = (struct password_command){.user_id = exchange->caller.user_id,
-                                                                   .session_id = exchange->caller.session_id,
-                                                                   .password_hash = flow->job.hash};
-    flow->username = username;
-    flow->next_password = next;
-    return flow;
+    if (sessions_refuse_attempts(exchange, (struct text){exchange->caller.name, exchange->caller.name_size})) return NULL;
+    if (sessions_refuse_ends(exchange)) return NULL;
+    struct change_reading *read = reading_begin(exchange, change_ask, change_read, sizeof *read);
+    if (read == NULL) return NULL;
+    read->current = current;
+    read->next = next;
+    return read;
 }
 
 void users_change_password(struct exchange *exchange) {
-    struct password_flow *flow = read_password_change(exchange);
-    if (flow == NULL) {
+    struct change_reading *read = begin_reading(exchange);
+    if (read == NULL) {
         exchange_finish(exchange);
-        return;
+    } else {
+        reading_start(&read->reading);
     }
-    flow->job.kind = PASSWORD_MATCH;
-    flow->job.done = matched_for_change;
-    flow_submit_password(flow);
 }

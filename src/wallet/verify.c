@@ -6,16 +6,40 @@
 
 #include "base/check.h"
 #include "wallet/core/chain.h"
+#include "wallet/tables.h"
 
-static void reset(struct statement *statement) {
-    if (statement->handle != NULL) statement_reset(statement);
-}
-#define RESET_AT_END __attribute__((cleanup(reset)))
+/* In the order in which findings are told: later ones often follow from earlier ones. Questions of one run may be answered in any order. */
+enum stage { STAGE_TRANSFERS, STAGE_ACCOUNTS, STAGE_CURRENCY, STAGE_TOTALS, STAGE_FUNDS, STAGE_UNIQUENESS, STAGE_DATABASE, STAGE_NONE };
 
-/* Only the first finding is kept: later ones often follow from it. */
-static void find(struct verify_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void find(struct verify_report *report, const char *format, ...) {
-    if (!report->is_sound) return;
+struct chain {
+    int64_t sequence, created_at_us;
+    struct hash hash;
+};
+
+/* The account whose entries are coming, and what it says about itself. */
+struct running {
+    int64_t number, kind, sequence, balance, debits, credits;
+    int64_t said_debits, said_credits, said_debits_pending, said_credits_pending, said_sequence, said_floor;
+};
+
+struct totals {
+    int64_t entries, entry_sum, issuance, fund_accounts, wallets, users_without_wallet, sessions_without_user, tokens_without_session;
+};
+
+struct verification {
+    struct verify_report *report;
+    enum stage found_at; /* of what the report names */
+    struct chain chain;
+    struct running running;
+    struct totals totals;
+};
+
+/* The first one of the earliest stage is kept. */
+static void find(struct verification *verification, enum stage stage, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void find(struct verification *verification, enum stage stage, const char *format, ...) {
+    struct verify_report *report = verification->report;
+    if (stage >= verification->found_at) return;
+    verification->found_at = stage;
     report->is_sound = false;
     va_list arguments;
     va_start(arguments, format);
@@ -23,283 +47,241 @@ static void find(struct verify_report *report, const char *format, ...) {
     va_end(arguments);
 }
 
-static struct result read_integer(struct database *database, const char *sql, int64_t *ret_value) {
-    struct statement statement RESET_AT_END = {0};
-    bool found = false;
-    TRY(statement_prepare(database, sql, &statement));
-    TRY(statement_step(&statement, &found));
-    if (!found) return result_error(RESULT_CORRUPT);
-    *ret_value = statement_integer(&statement, 0);
-    return result_ok();
-}
-
 /* ---- transfers: no gaps, time forward, the chain, both entries ---- */
 
-struct chain {
-    int64_t sequence, created_at_us;
-    struct hash hash;
-};
-
-static bool read_transfer(const struct statement *row, const struct chain *before, struct transfer *ret_transfer, struct hash *ret_stored) {
-    struct text hash = statement_blob(row, 14);
+static bool read_transfer(const struct row *row, const struct chain *before, struct transfer *ret_transfer, struct hash *ret_stored) {
+    struct text hash = row_bytes(row, 14);
     *ret_transfer = (struct transfer){
-        .sequence = statement_integer(row, 0),
-        .id = statement_id(row, 1),
-        .kind = (enum transfer_kind)statement_integer(row, 2),
-        .debit_account = statement_integer(row, 3),
-        .debit_sequence = statement_integer(row, 4),
-        .debit_balance_after = statement_integer(row, 16),
-        .credit_account = statement_integer(row, 5),
-        .credit_sequence = statement_integer(row, 6),
-        .credit_balance_after = statement_integer(row, 19),
-        .amount = {.amount_minor = statement_integer(row, 7)},
-        .caller = statement_text(row, 9),
-        .reference = statement_text(row, 10),
-        .description = statement_text(row, 11),
-        .metadata = statement_text(row, 12),
-        .created_at_us = statement_integer(row, 13),
+        .sequence = row_integer(row, 0),
+        .id = row_id(row, 1),
+        .kind = (enum transfer_kind)row_integer(row, 2),
+        .debit_account = row_integer(row, 3),
+        .debit_sequence = row_integer(row, 4),
+        .debit_balance_after = row_integer_or_zero(row, 16),
+        .credit_account = row_integer(row, 5),
+        .credit_sequence = row_integer(row, 6),
+        .credit_balance_after = row_integer_or_zero(row, 19),
+        .amount = {.amount_minor = row_integer(row, 7)},
+        .caller = row_text(row, 9),
+        .reference = row_text(row, 10),
+        .description = row_text(row, 11),
+        .metadata = row_text(row, 12),
+        .created_at_us = row_integer(row, 13),
         .previous_hash = before->hash,
     };
     bool fits = ret_transfer->caller.size <= LIMIT_REFERENCE_BYTES && ret_transfer->reference.size <= LIMIT_REFERENCE_BYTES &&
                 ret_transfer->description.size <= 4 * LIMIT_DESCRIPTION_CHARACTERS && ret_transfer->metadata.size <= LIMIT_METADATA_BYTES;
     if (!fits || hash.size != sizeof ret_stored->bytes) return false;
     memcpy(ret_stored->bytes, hash.data, hash.size);
-    return result_is_ok(currency_parse(statement_text(row, 8), &ret_transfer->amount.currency));
+    return result_is_ok(currency_parse(row_text(row, 8), &ret_transfer->amount.currency));
 }
 
-static void check_transfer(const struct statement *row, struct chain *chain, struct verify_report *report) {
+static struct result transfer_seen(void *context, const struct row *row) {
+    struct verification *verification = context;
+    struct verify_report *report = verification->report;
+    struct chain *chain = &verification->chain;
     struct transfer transfer;
     struct hash stored;
-    int64_t sequence = statement_integer(row, 0);
-    if (sequence != chain->sequence + 1) find(report, "transfer %" PRId64 ": the one before it is %" PRId64, sequence, chain->sequence);
+    int64_t sequence = row_integer(row, 0);
+    if (sequence != chain->sequence + 1)
+        find(verification, STAGE_TRANSFERS, "transfer %" PRId64 ": the one before it is %" PRId64, sequence, chain->sequence);
     if (!read_transfer(row, chain, &transfer, &stored)) {
-        find(report, "transfer %" PRId64 ": a column is of a wrong form", sequence);
-        return;
+        find(verification, STAGE_TRANSFERS, "transfer %" PRId64 ": a column is of a wrong form", sequence);
+        chain->sequence = sequence;
+        return result_ok();
     }
-    if (statement_is_null(row, 15) || statement_integer(row, 15) != -transfer.amount.amount_minor ||
-        statement_integer(row, 17) != sequence) {
-        find(report, "transfer %" PRId64 ": its debit entry (account %" PRId64 ", sequence %" PRId64 ") is missing or another's", sequence,
+    if (row_is_null(row, 15) || row_integer(row, 15) != -transfer.amount.amount_minor || row_integer(row, 17) != sequence) {
+        find(verification, STAGE_TRANSFERS,
+             "transfer %" PRId64 ": its debit entry (account %" PRId64 ", sequence %" PRId64 ") is missing or another's", sequence,
              transfer.debit_account, transfer.debit_sequence);
     }
-    if (statement_is_null(row, 18) || statement_integer(row, 18) != transfer.amount.amount_minor ||
-        statement_integer(row, 20) != sequence) {
-        find(report, "transfer %" PRId64 ": its credit entry (account %" PRId64 ", sequence %" PRId64 ") is missing or another's", sequence,
+    if (row_is_null(row, 18) || row_integer(row, 18) != transfer.amount.amount_minor || row_integer(row, 20) != sequence) {
+        find(verification, STAGE_TRANSFERS,
+             "transfer %" PRId64 ": its credit entry (account %" PRId64 ", sequence %" PRId64 ") is missing or another's", sequence,
              transfer.credit_account, transfer.credit_sequence);
     }
     struct hash computed = transfer_hash(&transfer);
     if (memcmp(computed.bytes, stored.bytes, sizeof stored.bytes) != 0)
-        find(report, "transfer %" PRId64 ": its hash does not fit", sequence);
-    if (transfer.created_at_us < chain->created_at_us) find(report, "transfer %" PRId64 ": it is older than the one before it", sequence);
+        find(verification, STAGE_TRANSFERS, "transfer %" PRId64 ": its hash does not fit", sequence);
+    if (transfer.created_at_us < chain->created_at_us)
+        find(verification, STAGE_TRANSFERS, "transfer %" PRId64 ": it is older than the one before it", sequence);
     *chain = (struct chain){sequence, transfer.created_at_us, stored};
     report->transfers++;
     report->credits += transfer.kind == TRANSFER_CREDIT;
-}
-
-static struct result verify_transfers(struct database *database, struct verify_report *report) {
-    struct statement rows RESET_AT_END = {0};
-    struct chain chain = {0};
-    TRY(statement_prepare(database,
-                          "SELECT t.sequence, t.id, t.kind, t.debit_account, t.debit_sequence, t.credit_account, t.credit_sequence, "
-                          "t.amount, t.currency, t.caller, t.reference, t.description, t.metadata, t.created_at, t.hash, "
-                          "d.amount, d.balance_after, d.transfer, c.amount, c.balance_after, c.transfer FROM transfer t "
-                          "LEFT JOIN entry d ON d.account = t.debit_account AND d.sequence = t.debit_sequence "
-                          "LEFT JOIN entry c ON c.account = t.credit_account AND c.sequence = t.credit_sequence ORDER BY t.sequence",
-                          &rows));
-    for (;;) {
-        bool found = false;
-        TRY(statement_step(&rows, &found));
-        if (!found) break;
-        check_transfer(&rows, &chain, report);
-    }
-    for (size_t i = 0; i < sizeof chain.hash.bytes; i++) snprintf(report->head + 2 * i, 3, "%02x", chain.hash.bytes[i]);
     return result_ok();
 }
 
 /* ---- accounts: entries without gaps, running balances, sums, floors ---- */
 
-struct running {
-    int64_t number, kind, sequence, balance, debits, credits;
-};
-
-static void check_entry(const struct statement *row, struct running *running, struct verify_report *report) {
-    int64_t sequence = statement_integer(row, 9), amount = statement_integer(row, 10), balance_after = statement_integer(row, 11);
-    report->entries++;
+static void check_entry(const struct row *row, struct verification *verification) {
+    struct running *running = &verification->running;
+    int64_t sequence = row_integer(row, 8), amount = row_integer(row, 9), balance_after = row_integer(row, 10);
+    verification->report->entries++;
     if (sequence != running->sequence + 1) {
-        find(report, "account %" PRId64 ": entry %" PRId64 " follows entry %" PRId64, running->number, sequence, running->sequence);
+        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": entry %" PRId64 " follows entry %" PRId64, running->number, sequence,
+             running->sequence);
     }
     running->sequence = sequence;
     if (__builtin_add_overflow(running->balance, amount, &running->balance) || running->balance != balance_after) {
-        find(report, "account %" PRId64 ": entry %" PRId64 " has the balance %" PRId64 ", the sum of its entries is another",
-             running->number, sequence, balance_after);
+        find(verification, STAGE_ACCOUNTS,
+             "account %" PRId64 ": entry %" PRId64 " has the balance %" PRId64 ", the sum of its entries is another", running->number,
+             sequence, balance_after);
     }
     if (running->kind != ACCOUNT_ISSUANCE && balance_after < 0) {
-        find(report, "account %" PRId64 ": entry %" PRId64 " leaves it below zero", running->number, sequence);
+        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": entry %" PRId64 " leaves it below zero", running->number, sequence);
     }
-    if (amount < 0) {
-        running->debits -= amount;
-    } else {
-        running->credits += amount;
-    }
+    int64_t *side = amount < 0 ? &running->debits : &running->credits;
+    bool overflows = amount < 0 ? __builtin_sub_overflow(*side, amount, side) : __builtin_add_overflow(*side, amount, side);
+    if (overflows) find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": its sums are beyond all bounds", running->number);
 }
 
-/* At an account's last row: what it says about itself against what its entries say. */
-static void check_account(const struct statement *row, const struct running *running, struct verify_report *report) {
-    int64_t debits = statement_integer(row, 2), credits = statement_integer(row, 3);
-    int64_t available = credits - debits - statement_integer(row, 4);
-    if (statement_integer(row, 6) != running->sequence) {
-        find(report, "account %" PRId64 ": it counts %" PRId64 " entries, but has %" PRId64, running->number, statement_integer(row, 6),
-             running->sequence);
+/* Behind an account's last entry: what it says about itself against what its entries say. */
+static void check_account(struct verification *verification) {
+    const struct running *running = &verification->running;
+    if (running->number == 0) return; /* before the first */
+    if (running->said_sequence != running->sequence) {
+        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": it counts %" PRId64 " entries, but has %" PRId64, running->number,
+             running->said_sequence, running->sequence);
     }
-    if (debits != running->debits || credits != running->credits) {
-        find(report, "account %" PRId64 ": its sums are not those of its entries", running->number);
+    if (running->said_debits != running->debits || running->said_credits != running->credits) {
+        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": its sums are not those of its entries", running->number);
     }
-    if (statement_integer(row, 4) != 0 || statement_integer(row, 5) != 0)
-        find(report, "account %" PRId64 ": amounts are pending, and nothing holds any", running->number);
-    if (available < statement_integer(row, 7)) find(report, "account %" PRId64 ": it is below its floor", running->number);
-    if (running->kind != ACCOUNT_ISSUANCE) report->issued_minor += credits - debits;
+    if (running->said_debits_pending != 0 || running->said_credits_pending != 0)
+        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": amounts are pending, and nothing holds any", running->number);
+    int64_t balance = running->said_credits - running->said_debits;
+    if (balance - running->said_debits_pending < running->said_floor)
+        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": it is below its floor", running->number);
+    if (running->kind != ACCOUNT_ISSUANCE) verification->report->issued_minor += balance;
 }
 
-static struct result verify_accounts(struct database *database, struct verify_report *report) {
-    struct statement rows RESET_AT_END = {0};
-    struct running running = {0};
-    TRY(statement_prepare(
-        database,
-        "SELECT a.number, a.kind, a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending, a.sequence, a.floor, "
-        "lead(a.number) OVER (ORDER BY a.number, e.sequence), e.sequence, e.amount, e.balance_after "
-        "FROM account a LEFT JOIN entry e ON e.account = a.number ORDER BY a.number, e.sequence",
-        &rows));
-    for (;;) {
-        bool found = false;
-        TRY(statement_step(&rows, &found));
-        if (!found) break;
-        int64_t number = statement_integer(&rows, 0);
-        if (number != running.number) {
-            if (number != running.number + 1) find(report, "account %" PRId64 ": the one before it is %" PRId64, number, running.number);
-            running = (struct running){.number = number, .kind = statement_integer(&rows, 1)};
-            report->accounts++;
+static struct result entry_seen(void *context, const struct row *row) {
+    struct verification *verification = context;
+    struct running *running = &verification->running;
+    int64_t number = row_integer(row, 0);
+    if (number != running->number) {
+        check_account(verification);
+        if (number != running->number + 1) {
+            find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": the one before it is %" PRId64, number, running->number);
         }
-        if (!statement_is_null(&rows, 9)) check_entry(&rows, &running, report);
-        if (statement_is_null(&rows, 8) || statement_integer(&rows, 8) != number) check_account(&rows, &running, report);
+        *running = (struct running){.number = number,
+                                    .kind = row_integer(row, 1),
+                                    .said_debits = row_integer_between(row, 2, 0, INT64_MAX),
+                                    .said_credits = row_integer_between(row, 3, 0, INT64_MAX),
+                                    .said_debits_pending = row_integer_between(row, 4, 0, MONEY_AMOUNT_MAX),
+                                    .said_credits_pending = row_integer_between(row, 5, 0, MONEY_AMOUNT_MAX),
+                                    .said_sequence = row_integer(row, 6),
+                                    .said_floor = row_integer(row, 7)};
+        verification->report->accounts++;
     }
+    if (!row_is_null(row, 8)) check_entry(row, verification);
     return result_ok();
 }
 
 /* ---- one currency ---- */
 
-static struct result verify_currency(struct database *database, struct verify_report *report) {
-    struct statement other RESET_AT_END = {0};
-    bool found = false;
-    TRY(statement_prepare(database,
-                          "SELECT 'account', number FROM account WHERE currency <> (SELECT currency FROM meta) UNION ALL "
-                          "SELECT 'transfer', sequence FROM transfer WHERE currency <> (SELECT currency FROM meta) LIMIT 1",
-                          &other));
-    TRY(statement_step(&other, &found));
-    if (!found) return result_ok();
-    struct text table = statement_text(&other, 0);
-    find(report, "%.*s %" PRId64 ": it is not in the currency of the books", (int)table.size, table.data, statement_integer(&other, 1));
+static struct result other_currency_seen(void *context, const struct row *row) {
+    struct text table = row_text(row, 0);
+    find(context, STAGE_CURRENCY, "%.*s %" PRId64 ": it is not in the currency of the books", (int)table.size, table.data,
+         row_integer(row, 1));
     return result_ok();
 }
 
 /* ---- sums over all ---- */
 
-static struct result verify_totals(struct database *database, struct verify_report *report) {
-    int64_t entries = 0, sum = 0, issuance = 0;
-    TRY(read_integer(database, "SELECT count(*) FROM entry", &entries));
-    TRY(read_integer(database, "SELECT coalesce(sum(amount), 0) FROM entry", &sum));
-    TRY(read_integer(database, "SELECT coalesce(sum(credits_posted - debits_posted), 0) FROM account WHERE kind = 3", &issuance));
-    if (entries != 2 * report->transfers) {
-        find(report, "entries: there are %" PRId64 " for %" PRId64 " transfers", entries, report->transfers);
-    }
-    if (entries != report->entries) find(report, "entries: %" PRId64 " belong to no account", entries - report->entries);
-    if (sum != 0) find(report, "entries: debits and credits differ by %" PRId64, sum);
-    if (issuance != -report->issued_minor)
-        find(report, "issuance: it is %" PRId64 ", all others hold %" PRId64, issuance, report->issued_minor);
+static struct result totals_seen(void *context, const struct row *row) {
+    struct verification *verification = context;
+    verification->report->users = row_integer(row, 4);
+    verification->totals = (struct totals){.entries = row_integer(row, 0),
+                                           .entry_sum = row_integer(row, 1),
+                                           .issuance = row_integer(row, 2),
+                                           .fund_accounts = row_integer(row, 3),
+                                           .wallets = row_integer(row, 5),
+                                           .users_without_wallet = row_integer(row, 6),
+                                           .sessions_without_user = row_integer(row, 7),
+                                           .tokens_without_session = row_integer(row, 8)};
     return result_ok();
+}
+
+/* When everything was seen. */
+static void check_totals(struct verification *verification) {
+    const struct totals *totals = &verification->totals;
+    const struct verify_report *report = verification->report;
+    if (totals->entries != 2 * report->transfers) {
+        find(verification, STAGE_TOTALS, "entries: there are %" PRId64 " for %" PRId64 " transfers", totals->entries, report->transfers);
+    }
+    if (totals->entries != report->entries)
+        find(verification, STAGE_TOTALS, "entries: %" PRId64 " belong to no account", totals->entries - report->entries);
+    if (totals->entry_sum != 0) find(verification, STAGE_TOTALS, "entries: debits and credits differ by %" PRId64, totals->entry_sum);
+    if (totals->issuance != -report->issued_minor) {
+        find(verification, STAGE_TOTALS, "issuance: it is %" PRId64 ", all others hold %" PRId64, totals->issuance, report->issued_minor);
+    }
+    if (totals->fund_accounts != report->funds) {
+        find(verification, STAGE_FUNDS, "funds: there are %" PRId64 ", and %" PRId64 " accounts of funds", report->funds,
+             totals->fund_accounts);
+    }
+    if (totals->users_without_wallet != 0)
+        find(verification, STAGE_UNIQUENESS, "users: %" PRId64 " have no wallet", totals->users_without_wallet);
+    if (totals->wallets != report->users)
+        find(verification, STAGE_UNIQUENESS, "users: there are %" PRId64 ", and %" PRId64 " wallets", report->users, totals->wallets);
+    if (totals->sessions_without_user != 0)
+        find(verification, STAGE_UNIQUENESS, "sessions: %" PRId64 " belong to no user", totals->sessions_without_user);
+    if (totals->tokens_without_session != 0)
+        find(verification, STAGE_UNIQUENESS, "refresh tokens: %" PRId64 " belong to no session", totals->tokens_without_session);
 }
 
 /* ---- funds: funded = credited + remaining + released, by the books and by the fund itself ---- */
 
-static void check_fund(const struct statement *row, struct verify_report *report) {
-    int64_t number = statement_integer(row, 0), funded = statement_integer(row, 1), credited = statement_integer(row, 2);
-    int64_t released = statement_integer(row, 3), remaining = statement_integer(row, 5);
-    report->funds++;
-    if (funded != credited + remaining + released) find(report, "fund %" PRId64 ": funded is not credited + remaining + released", number);
-    if (funded != statement_integer(row, 6) || credited != statement_integer(row, 7) || released != statement_integer(row, 8)) {
-        find(report, "fund %" PRId64 ": its numbers are not those of its transfers", number);
+static struct result fund_seen(void *context, const struct row *row) {
+    struct verification *verification = context;
+    int64_t number = row_integer(row, 0), funded = row_integer(row, 1), credited = row_integer(row, 2), released = row_integer(row, 3);
+    int64_t remaining = row_integer(row, 5);
+    bool is_released = row_integer(row, 4) != 0;
+    verification->report->funds++;
+    if (funded != credited + remaining + released)
+        find(verification, STAGE_FUNDS, "fund %" PRId64 ": funded is not credited + remaining + released", number);
+    if (funded != row_integer(row, 6) || credited != row_integer(row, 7) || released != row_integer(row, 8)) {
+        find(verification, STAGE_FUNDS, "fund %" PRId64 ": its numbers are not those of its transfers", number);
     }
-    if (statement_integer(row, 4) != 0 && remaining != 0) find(report, "fund %" PRId64 ": it is released, but not empty", number);
-    if (statement_integer(row, 4) == 0 && released != 0)
-        find(report, "fund %" PRId64 ": its rest went back, but it is not released", number);
-    if (statement_integer(row, 9) != statement_integer(row, 10))
-        find(report, "fund %" PRId64 ": it was not opened with the amount of its first transfer", number);
-}
-
-static struct result verify_funds(struct database *database, struct verify_report *report) {
-    struct statement rows RESET_AT_END = {0};
-    TRY(statement_prepare(
-        database,
-        "SELECT f.account, f.funded, f.credited, f.released, f.is_released, a.credits_posted - a.debits_posted, "
-        "coalesce(sum(t.amount) FILTER (WHERE t.kind IN (3, 4)), 0), coalesce(sum(t.amount) FILTER (WHERE t.kind = 1), 0), "
-        "coalesce(sum(t.amount) FILTER (WHERE t.kind = 5), 0), f.opened, coalesce(sum(t.amount) FILTER (WHERE t.kind = 3), 0) FROM fund f "
-        "JOIN account a ON a.number = f.account "
-        "LEFT JOIN entry e ON e.account = f.account LEFT JOIN transfer t ON t.sequence = e.transfer GROUP BY f.account ORDER BY f.account",
-        &rows));
-    for (;;) {
-        bool found = false;
-        TRY(statement_step(&rows, &found));
-        if (!found) break;
-        check_fund(&rows, report);
-    }
-    int64_t fund_accounts = 0;
-    TRY(read_integer(database, "SELECT count(*) FROM account WHERE kind = 2", &fund_accounts));
-    if (fund_accounts != report->funds)
-        find(report, "funds: there are %" PRId64 ", and %" PRId64 " accounts of funds", report->funds, fund_accounts);
+    if (is_released && remaining != 0) find(verification, STAGE_FUNDS, "fund %" PRId64 ": it is released, but not empty", number);
+    if (!is_released && released != 0)
+        find(verification, STAGE_FUNDS, "fund %" PRId64 ": its rest went back, but it is not released", number);
+    if (row_integer(row, 9) != row_integer(row, 10))
+        find(verification, STAGE_FUNDS, "fund %" PRId64 ": it was not opened with the amount of its first transfer", number);
     return result_ok();
 }
 
 /* ---- what must be there once ---- */
 
-static struct result verify_uniqueness(struct database *database, struct verify_report *report) {
-    struct statement twice RESET_AT_END = {0};
-    bool found = false;
-    /* Without the index, which may be what is broken. */
-    TRY(statement_prepare(
-        database, "SELECT max(sequence) FROM transfer NOT INDEXED WHERE kind = 1 GROUP BY caller, reference HAVING count(*) > 1 LIMIT 1",
-        &twice));
-    TRY(statement_step(&twice, &found));
-    if (found) find(report, "transfer %" PRId64 ": its reference was credited before", statement_integer(&twice, 0));
-    int64_t without_wallet = 0, wallets = 0;
-    TRY(read_integer(database, "SELECT count(*) FROM user", &report->users));
-    TRY(read_integer(database, "SELECT count(*) FROM account NOT INDEXED WHERE kind = 1", &wallets));
-    TRY(read_integer(database, "SELECT count(*) FROM user u WHERE NOT EXISTS (SELECT 1 FROM account a WHERE a.user_id = u.id)",
-                     &without_wallet));
-    if (without_wallet != 0) find(report, "users: %" PRId64 " have no wallet", without_wallet);
-    if (wallets != report->users) find(report, "users: there are %" PRId64 ", and %" PRId64 " wallets", report->users, wallets);
+static struct result credited_twice_seen(void *context, const struct row *row) {
+    find(context, STAGE_UNIQUENESS, "transfer %" PRId64 ": its reference was credited before", row_integer(row, 0));
     return result_ok();
 }
 
-static struct result verify_all(struct database *database, struct verify_report *report) {
-    TRY(verify_transfers(database, report));
-    TRY(verify_accounts(database, report));
-    TRY(verify_currency(database, report));
-    TRY(verify_totals(database, report));
-    TRY(verify_funds(database, report));
-    TRY(verify_uniqueness(database, report));
-    char integrity[256];
-    struct result intact = database_verify(database, integrity, sizeof integrity);
-    if (intact.code == RESULT_CORRUPT) {
-        find(report, "database: %s", integrity);
-        return result_ok();
-    }
-    return intact;
+/* All is asked in one run, because that is one state. */
+static struct result see_everything(struct batch *batch, struct verification *verification) {
+    ask_all_transfers(batch, transfer_seen, verification);
+    ask_all_entries(batch, entry_seen, verification);
+    ask_other_currency(batch, other_currency_seen, verification);
+    ask_totals(batch, totals_seen, verification);
+    ask_all_funds(batch, fund_seen, verification);
+    ask_credited_twice(batch, credited_twice_seen, verification);
+    return batch_run(batch);
 }
 
-struct result verify_books(struct database *database, struct verify_report *ret_report) {
+struct result verify_books(struct batch *batch, struct verify_report *ret_report) {
     *ret_report = (struct verify_report){.is_sound = true};
-    TRY(database_begin_read(database));
-    struct result outcome = verify_all(database, ret_report);
-    database_end_read(database);
-    return outcome;
+    struct verification verification = {.report = ret_report, .found_at = STAGE_NONE};
+    struct result outcome = see_everything(batch, &verification);
+    char integrity[256];
+    struct result intact = result_is_ok(outcome) ? batch_verify(batch, integrity, sizeof integrity) : outcome;
+    batch_end_round(batch);
+    TRY(outcome);
+    check_account(&verification); /* the last one */
+    check_totals(&verification);
+    if (intact.code == RESULT_CORRUPT) find(&verification, STAGE_DATABASE, "database: %s", integrity);
+    const struct hash *head = &verification.chain.hash;
+    for (size_t i = 0; i < sizeof head->bytes; i++) snprintf(ret_report->head + 2 * i, 3, "%02x", head->bytes[i]);
+    return intact.code == RESULT_CORRUPT ? result_ok() : intact;
 }
 
 void verify_print(const struct verify_report *report, FILE *out) {

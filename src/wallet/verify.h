@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "store/sqlite/database.h"
+#include "store/batch.h"
 
 struct verify_report {
     int64_t transfers, entries, accounts, users, funds, credits;
@@ -14,5 +14,5 @@ struct verify_report {
 };
 
 /* Reads one state of a live or a stopped system. RESULT_IO and the like: it could not be read. A broken rule is no error: see is_sound. */
-struct result verify_books(struct database *database, struct verify_report *ret_report) MUST_CHECK;
+struct result verify_books(struct batch *batch, struct verify_report *ret_report) MUST_CHECK;
 void verify_print(const struct verify_report *report, FILE *out);

@@ -4,15 +4,13 @@
 #include "auth/keys.h"
 #include "auth/password.h"
 #include "base/metrics.h"
+#include "base/money.h"
 #include "service/service.h"
 #include "wallet/attempts.h"
-#include "wallet/reader.h"
 #include "wallet/revocations.h"
 
 /* What belongs to one loop: touched by its thread only. */
 struct wallet_loop {
-    struct reader *reader; /* NULL when the database can't be read: 503 */
-    int64_t reader_due_us; /* while it is NULL: when to try again, monotonic */
     struct id_source ids;
 };
 
@@ -22,11 +20,9 @@ struct wallet_metrics {
 
 struct wallet {
     struct service service; /* first: the frame finds it there */
-    const char *database_path;
     enum currency currency;
     const char *region; /* ISO 3166 alpha-2: of phone numbers without a country */
     int64_t access_lifetime_us, refresh_lifetime_us;
-    uint8_t idempotency_secret[CRYPTO_HASH_BYTES];
     struct key_ring *keys;
     struct password_pool *passwords;
     struct revocations *revocations;
@@ -41,6 +37,11 @@ extern const struct route wallet_routes[];
 extern const size_t wallet_route_count;
 
 void wallet_register_metrics(struct wallet_metrics *metrics); /* once per process */
+
+/* The letters of the lists' cursors. */
+#define LIST_TRANSACTIONS      't'
+#define LIST_ACCOUNTS          'a'
+#define LIST_FUND_TRANSACTIONS 'f'
 
 /* ---- the handlers, by resource ---- */
 void users_create(struct exchange *exchange);

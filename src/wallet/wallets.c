@@ -1,20 +1,62 @@
-/* A user's own money: balance, transactions, and sending it to another user. */
+/* A user's own money: GET /v1/wallet, now or as it was at a time. */
 #include "base/check.h"
 #include "http/query.h"
-#include "wallet/flow.h"
-#include "wallet/problems.h"
+#include "service/operation.h"
+#include "service/reading.h"
+#include "service/request.h"
+#include "wallet/history.h"
+#include "wallet/tables.h"
+#include "wallet/wallet.h"
 
-#define WALLET_BYTES      512
-#define TRANSACTION_BYTES 512
+#define WALLET_BYTES 512u
 
-/* Runs `read` of a GET handler: it sets the answer. */
-static void answer_with(struct exchange *exchange, void (*read)(struct exchange *exchange, struct reader *reader)) {
-    struct reader *reader = flow_reader(exchange);
-    if (reader != NULL) read(exchange, reader);
-    exchange_finish(exchange);
+struct wallet_reading {
+    struct reading reading; /* first */
+    bool has_time;
+    int64_t at_us;
+    struct found_account found;
+    struct history_search search;
+    bool has_ended; /* the search: the entry that it came to is asked for, if there is one */
+    bool has_entry;
+    int64_t balance_minor, entry_us;
+};
+
+static struct result entry_found(void *context, const struct row *row) {
+    struct wallet_reading *read = context;
+    read->has_entry = true;
+    read->balance_minor = row_integer_between(row, 0, -MONEY_AMOUNT_MAX, MONEY_AMOUNT_MAX);
+    read->entry_us = row_integer(row, 1);
+    return result_ok();
 }
 
-/* ---- the balance ---- */
+static bool ask(struct reading *reading, struct batch *batch, uint32_t round) {
+    struct wallet_reading *read = (struct wallet_reading *)reading;
+    if (round == 0) {
+        read->found.is_found = read->has_ended = read->has_entry = false;
+        ask_account_of_user(batch, reading->exchange->caller.user_id, account_found, &read->found);
+        return read->has_time;
+    }
+    if (!read->found.is_found) return false;
+    if (round == 1) history_search_begin(&read->search, &read->found.account, read->at_us + 1);
+    if (history_search_step(&read->search, batch)) return true;
+    int64_t count = read->search.low;
+    if (count > 0 && count < read->found.account.sequence) ask_entry(batch, read->found.account.number, count, entry_found, read);
+    return false;
+}
+
+/* False: the books are broken. */
+static bool rewind_account(const struct wallet_reading *read, struct account *account) {
+    int64_t count = read->search.low;
+    if (read->search.is_broken) return false;
+    if (count == account->sequence) return true;
+    if (count > 0 && !read->has_entry) return false;
+    account->sequence = count;
+    account->debits_posted = account->credits_posted = account->debits_pending = account->credits_pending = 0;
+    account->updated_at_us = count == 0 ? account->created_at_us : read->entry_us;
+    if (count > 0 && read->balance_minor >= 0) account->credits_posted = read->balance_minor;
+    if (count > 0 && read->balance_minor < 0) account->debits_posted = -read->balance_minor;
+    return true;
+}
 
 static void write_wallet(struct json_writer *writer, const struct account *account) {
     json_begin_object(writer);
@@ -28,187 +70,44 @@ static void write_wallet(struct json_writer *writer, const struct account *accou
     json_end_object(writer);
 }
 
-static void get_wallet(struct exchange *exchange, struct reader *reader) {
+static void answer(struct reading *reading) {
+    struct wallet_reading *read = (struct wallet_reading *)reading;
+    struct exchange *exchange = reading->exchange;
+    struct account *account = &read->found.account;
+    if (!read->found.is_found) {
+        problem_reply(exchange, &problem_token_invalid, "The user of this token does not exist.");
+    } else if (read->has_time && !rewind_account(read, account)) {
+        storage_refuse(exchange, result_error(RESULT_CORRUPT));
+    } else {
+        struct buffer buffer;
+        buffer_init(&buffer, &exchange->arena, WALLET_BYTES);
+        struct json_writer writer = {.buffer = &buffer};
+        write_wallet(&writer, account);
+        reply_buffer(exchange, 200, "application/json", &buffer);
+    }
+    exchange_finish(exchange);
+}
+
+static struct wallet_reading *begin(struct exchange *exchange) {
     struct faults faults;
     faults_init(&faults, &exchange->arena);
     int64_t at_us = 0;
     bool has_time = false;
     const struct query_member members[] = {{.name = "at", .kind = QUERY_TIME, .target = &at_us, .present = &has_time}};
     query_read(exchange, members, ARRAY_COUNT(members), &faults);
-    if (flow_refuse_faults(exchange, &faults)) return;
-
-    struct account account;
-    bool found = false;
-    struct id user_id = exchange->caller.user_id;
-    struct result read =
-        has_time ? reader_account_at(reader, user_id, at_us, &account, &found) : reader_account_of_user(reader, user_id, &account, &found);
-    if (!result_is_ok(read)) {
-        flow_refuse_storage(exchange, read);
-        return;
-    }
-    if (!found) {
-        flow_refuse(exchange, &problem_token_invalid, "The user of this token does not exist.");
-        return;
-    }
-    struct buffer buffer;
-    buffer_init(&buffer, &exchange->arena, WALLET_BYTES);
-    struct json_writer writer = {.buffer = &buffer};
-    write_wallet(&writer, &account);
-    flow_answer_json(exchange, &buffer);
+    if (request_refuse_faults(exchange, &faults)) return NULL;
+    struct wallet_reading *read = reading_begin(exchange, ask, answer, sizeof *read);
+    if (read == NULL) return NULL;
+    read->has_time = has_time;
+    read->at_us = at_us;
+    return read;
 }
 
-void wallets_get(struct exchange *exchange) { answer_with(exchange, get_wallet); }
-
-/* ---- transactions ---- */
-
-static enum transfer_kind kind_of(struct text name) {
-    static const enum transfer_kind kinds[] = {TRANSFER_CREDIT, TRANSFER_USER, TRANSFER_OPEN, TRANSFER_TOPUP, TRANSFER_RELEASE};
-    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
-        if (text_equal(name, text_of(transfer_kind_name(kinds[i])))) return kinds[i];
-    }
-    return (enum transfer_kind)0;
-}
-
-static bool read_filter(struct exchange *exchange, struct transaction_filter *ret_filter) {
-    struct faults faults;
-    faults_init(&faults, &exchange->arena);
-    struct page_query query;
-    page_begin(&query, LIST_TRANSACTIONS);
-    struct text kind = {"", 0};
-    *ret_filter = (struct transaction_filter){.before_sequence = INT64_MAX, .from_us = INT64_MIN, .to_us = INT64_MAX};
-    const struct query_member members[] = {
-        PAGE_QUERY_MEMBERS(&query),
-        {.name = "from", .kind = QUERY_TIME, .target = &ret_filter->from_us},
-        {.name = "to", .kind = QUERY_TIME, .target = &ret_filter->to_us},
-        {.name = "kind", .kind = QUERY_CHOICE, .target = &kind, .choices = "credit|transfer|fund_open|fund_topup|fund_release"},
-    };
-    query_read(exchange, members, ARRAY_COUNT(members), &faults);
-    page_finish(&query, &faults);
-    if (flow_refuse_faults(exchange, &faults)) return false;
-    ret_filter->limit = (size_t)query.page.limit;
-    ret_filter->kind = kind_of(kind);
-    if (query.page.has_cursor) ret_filter->before_sequence = query.page.cursor[0] < 1 ? 1 : query.page.cursor[0];
-    return true;
-}
-
-static void list_transactions(struct exchange *exchange, struct reader *reader) {
-    struct transaction_filter filter;
-    if (!read_filter(exchange, &filter)) return;
-    struct transaction_row *rows = ARENA_NEW_ARRAY(&exchange->arena, struct transaction_row, filter.limit);
-    size_t count = 0;
-    int64_t next = 0;
-    if (rows == NULL) {
-        flow_refuse(exchange, &problem_overloaded, NULL);
-        return;
-    }
-    struct result read = reader_transactions(reader, exchange->caller.user_id, &filter, &exchange->arena, rows, &count, &next);
-    if (!result_is_ok(read)) {
-        flow_refuse_storage(exchange, read);
-        return;
-    }
-    struct buffer buffer;
-    buffer_init(&buffer, &exchange->arena, (count + 1) * TRANSACTION_BYTES);
-    struct json_writer writer = {.buffer = &buffer};
-    json_begin_object(&writer);
-    json_key(&writer, "data");
-    json_begin_array(&writer);
-    for (size_t i = 0; i < count; i++) answer_write_transaction(&writer, &rows[i].view);
-    json_end_array(&writer);
-    flow_write_next(&writer, &exchange->arena, LIST_TRANSACTIONS, next);
-    json_end_object(&writer);
-    flow_answer_json(exchange, &buffer);
-}
-
-void transactions_list(struct exchange *exchange) { answer_with(exchange, list_transactions); }
-
-static void get_transaction(struct exchange *exchange, struct reader *reader) {
-    struct id id;
-    struct transaction_view view;
-    bool found = false, is_admin = (exchange->caller.scopes & SCOPE_ADMIN) != 0;
-    struct result read = result_ok();
-    if (result_is_ok(id_parse(exchange->parameters[0], &id))) {
-        read = reader_transaction(reader, id, exchange->caller.user_id, is_admin, &exchange->arena, &view, &found);
-    }
-    if (!result_is_ok(read)) {
-        flow_refuse_storage(exchange, read);
-        return;
-    }
-    if (!found) {
-        flow_refuse(exchange, &problem_transaction_not_found, "There is no such transaction, or it is not yours.");
-        return;
-    }
-    struct buffer buffer;
-    buffer_init(&buffer, &exchange->arena, TRANSACTION_BYTES);
-    struct json_writer writer = {.buffer = &buffer};
-    answer_write_transaction(&writer, &view);
-    flow_answer_json(exchange, &buffer);
-}
-
-void transactions_get(struct exchange *exchange) { answer_with(exchange, get_transaction); }
-
-/* ---- transfers ---- */
-
-static void read_recipient(struct exchange *exchange, const struct json_value *to, struct transfer_command *command,
-                           struct faults *faults) {
-    struct text username = {NULL, 0}, phone = {NULL, 0};
-    bool has_username = false, has_phone = false, has_account = false;
-    const struct json_member members[] = {
-        {.name = "username", .kind = JSON_TEXT, .target = &username, .present = &has_username},
-        {.name = "phone", .kind = JSON_TEXT, .target = &phone, .present = &has_phone},
-        {.name = "account_id", .kind = JSON_ID, .target = &command->recipient_account, .present = &has_account},
-    };
-    size_t faults_before = faults->count;
-    json_read(to, "to.", members, ARRAY_COUNT(members), faults);
-    int named = (int)has_username + (int)has_phone + (int)has_account;
-    if (named == 0 && faults->count == faults_before) faults_add(faults, "to", "required", "needs one of username, phone, account_id");
-    if (named > 1) faults_add(faults, "to", "invalid_format", "must have only one of username, phone, account_id");
-    if (has_username) {
-        command->recipient = RECIPIENT_USERNAME;
-        if (username.data != NULL) command->recipient_name = flow_read_username(exchange, username, "to.username", faults);
-    } else if (has_phone) {
-        command->recipient = RECIPIENT_PHONE;
-        if (phone.data == NULL || result_is_ok(phone_parse(phone, wallet_of(exchange)->region, &command->recipient_phone))) return;
-        faults_add(faults, "to.phone", "invalid_format", "must be a phone number, like 09121234567 or +989121234567");
-    } else {
-        command->recipient = RECIPIENT_ACCOUNT;
-    }
-}
-
-static struct wallet_operation *read_transfer(struct exchange *exchange) {
-    struct faults faults;
-    struct json_document *document CLOSE_AT_END = NULL;
-    const struct json_value *body = flow_open_body(exchange, &faults, &document);
-    if (body == NULL) return NULL;
-    struct transfer_command command = {.user_id = exchange->caller.user_id};
-    const struct json_value *to = NULL;
-    const struct json_member members[] = {
-        {.name = "to", .kind = JSON_OBJECT, .target = &to, .required = true},
-        {.name = "amount",
-         .kind = JSON_INTEGER,
-         .target = &command.amount.amount_minor,
-         .required = true,
-         .min = 1,
-         .max = MONEY_AMOUNT_MAX},
-        {.name = "currency", .kind = JSON_CURRENCY, .target = &command.amount.currency, .required = true},
-        {.name = "description", .kind = JSON_TEXT, .target = &command.description, .max = LIMIT_DESCRIPTION_CHARACTERS},
-    };
-    json_read(body, "", members, ARRAY_COUNT(members), &faults);
-    if (to != NULL) read_recipient(exchange, to, &command, &faults);
-    if (flow_refuse_faults(exchange, &faults)) return NULL;
-    command.description = flow_keep_text(exchange, command.description);
-    struct wallet_operation *operation = flow_begin(exchange, COMMAND_TRANSFER);
-    if (operation == NULL) return NULL;
-    operation->store.weight = 4;
-    operation->command.transfer = command;
-    flow_read_idempotency(operation, body);
-    return operation;
-}
-
-void transfers_create(struct exchange *exchange) {
-    struct wallet_operation *operation = read_transfer(exchange);
-    if (operation == NULL) {
+void wallets_get(struct exchange *exchange) {
+    struct wallet_reading *read = begin(exchange);
+    if (read == NULL) {
         exchange_finish(exchange);
-        return;
+    } else {
+        reading_start(&read->reading);
     }
-    flow_submit(operation);
 }

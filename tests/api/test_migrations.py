@@ -4,6 +4,7 @@ import pathlib
 import sqlite3
 
 import pytest
+from harness.client import PASSWORD, Client
 from harness.services import Pair, wait_until
 from harness.world import World
 
@@ -66,3 +67,41 @@ def test_an_earlier_version_is_carried_over(carried, contracts, issuers):
         report = world.operator.discount.get(f"/v1/campaigns/{campaign['id']}/report").json()
         assert report["rejected"] == counted.get(bytes.fromhex(campaign["id"].replace("-", "")), dict.fromkeys(names, 0))
         assert report["pending"] == 0
+
+
+# What stood in an earlier table must stand in the present one, column by column.
+WALLET_TABLES = {
+    "user": ("users", "id, name, phone, password_hash, is_admin, created_at, sessions_cutoff, kept_session, sessions_ended_at"),
+    "session": ("sessions", "id, user_id, generation, created_at, expires_at, ended_at"),
+    "refresh_token": ("refresh_tokens", "session_id, hash, generation, expires_at"),
+    "account": ("accounts", "number, id, kind, user_id, currency, debits_posted, credits_posted, debits_pending, credits_pending, sequence, floor, is_frozen, created_at, updated_at"),
+    "transfer": ("transfers", "sequence, id, kind, debit_account, debit_sequence, credit_account, credit_sequence, amount, currency, caller, reference, description, metadata, created_at, hash"),
+    "entry": ("entries", "account, sequence, transfer, amount, balance_after"),
+    "fund": ("funds", "account, caller, reference, opened, funded, credited, released, is_released, description, created_at, updated_at"),
+    "idempotency": ("idempotency", "number, lookup, fingerprint, status, content_type, location, CAST(body AS TEXT), created_at"),
+    "meta": ("meta", "instance_id, currency, idempotency_secret, created_at"),
+}
+
+
+def test_books_are_carried_over(carried, contracts):
+    pair, before = carried
+    old, new = before["walletd"], pair.wallet.data / NAMES["walletd"]
+    for table, (present, columns) in WALLET_TABLES.items():
+        was, now = rows(old, f"SELECT {columns} FROM {table}"), rows(new, f"SELECT {columns} FROM {present}")
+        assert was and not set(was) - set(now), table
+        assert len(now) - len(was) == {"user": 1, "account": 1}.get(table, 0), table  # the operator that the fixture added
+    pair.wallet.start()  # alone: nobody is paid what is owed
+    verified = pair.wallet.verify()
+    assert verified.returncode == 0, verified.stdout
+    ((head,),) = rows(old, "SELECT lower(hex(hash)) FROM transfer ORDER BY sequence DESC LIMIT 1")
+    assert f"head      {head}\n" in verified.stdout
+
+    wallet = Client(pair.wallet.url, contracts["wallet"].check_response)
+    people = rows(old, "SELECT name, credits_posted - debits_posted, sequence FROM user u JOIN account a ON a.user_id = u.id WHERE is_admin = 0")
+    for name, balance, sequence in people[::6]:
+        answer = wallet.post("/v1/sessions", {"username": name, "password": PASSWORD})
+        assert answer.status_code == 201, answer.text
+        mine = wallet.with_token(answer.json()["access_token"])
+        seen = mine.get("/v1/wallet").json()
+        assert (seen["balance"], seen["sequence"]) == (balance, sequence)
+        assert len(mine.get("/v1/wallet/transactions").json()["data"]) == sequence

@@ -81,8 +81,8 @@ def redemptions(pair, campaign_id):
 
 def credits(pair):
     """{reference: (user id, transaction id, amount)} of all that Discount has had credited; a reference twice is a failure."""
-    query = """SELECT reference, user_id, transfer.id, amount FROM transfer JOIN account ON number = credit_account
-               WHERE transfer.kind = 1 AND caller = 'discount'"""
+    query = """SELECT reference, user_id, transfers.id, amount FROM transfers JOIN accounts ON number = credit_account
+               WHERE transfers.kind = 1 AND caller = 'discount'"""
     found = {}
     for reference, user_id, transaction_id, amount in rows(pair.wallet.data, query):
         assert reference not in found, f"{reference} is credited twice"
@@ -99,9 +99,9 @@ def assert_books(pair, campaign_id, places, winners):
     assert {row[4] for row in won} <= {1}, "not all are credited"
     paid = credits(pair)
     assert {str(uuid.UUID(bytes=row[1])): (row[2], row[5], CREDIT) for row in won} == paid
-    ((balances,),) = rows(pair.wallet.data, "SELECT coalesce(sum(credits_posted - debits_posted), 0) FROM account WHERE kind = 1")
+    ((balances,),) = rows(pair.wallet.data, "SELECT coalesce(sum(credits_posted - debits_posted), 0) FROM accounts WHERE kind = 1")
     assert balances == winners * CREDIT
-    fund = rows(pair.wallet.data, """SELECT funded, credited, released, credits_posted - debits_posted FROM fund JOIN account ON number = account
+    fund = rows(pair.wallet.data, """SELECT funded, credited, released, credits_posted - debits_posted FROM funds JOIN accounts ON number = account
                                      WHERE caller = 'discount' AND reference = ?""", campaign_id)
     assert fund == [(places * CREDIT, winners * CREDIT, 0, (places - winners) * CREDIT)]
 

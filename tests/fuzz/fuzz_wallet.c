@@ -2,10 +2,10 @@
 #include "tests/fuzz/requests.h"
 
 #include "auth/token.h"
+#include "service/reading.h"
 #include "service/serve.h"
+#include "wallet/books.h"
 #include "wallet/data.h"
-#include "wallet/engine.h"
-#include "wallet/flow.h"
 #include "wallet/verify.h"
 #include "wallet/wallet.h"
 #include "wallet_answers.h"
@@ -14,16 +14,15 @@
 
 static struct wallet wallet;
 static char data_folder[80];
-static struct data_paths paths;
+static struct data stored;
 static struct arena arena; /* of tokens and keys */
 static struct trust *trust;
 static struct key_ring *service_keys;
 
 /* ---- what every input finds ---- */
 
-static struct database *database;
-static struct rows_sqlite *sqlite;
-static struct engine *engine;
+static struct batch *writer;
+static struct books *books;
 
 static void session_ended(void *context, const struct session *session) {
     (void)context;
@@ -41,41 +40,39 @@ static bool is_revoked(void *self, const struct identity *identity) {
 }
 
 static void open_service(void) {
-    struct rows rows;
     struct store_engine store_engine;
-    CHECK(result_is_ok(data_open(data_folder, DATABASE_WRITE, &database)));
-    database_count_commits(database, &wallet.service.commits);
-    CHECK(result_is_ok(rows_sqlite_create(database, &sqlite)));
-    rows_sqlite_bind(sqlite, &rows);
-    struct engine_options options = {.currency = wallet.currency,
-                                     .rows = &rows,
-                                     .ids = &ids,
-                                     .clock = &fixed_clock,
-                                     .session_ended = session_ended,
-                                     .user_sessions_ended = user_sessions_ended};
-    CHECK(result_is_ok(engine_create(&options, &engine)));
-    engine_bind(engine, &store_engine);
+    CHECK(result_is_ok(data_open(data_folder, &stored, BATCH_WRITE, &writer)));
+    struct books_options options = {.currency = wallet.currency,
+                                    .ids = &ids,
+                                    .session_ended = session_ended,
+                                    .user_sessions_ended = user_sessions_ended};
+    CHECK(result_is_ok(books_create(&options, writer, &fixed_clock, &books)));
+    books_bind(books, &store_engine);
     struct store_options store_options = {.name = "walletd", .clock = &fixed_clock};
     CHECK(result_is_ok(store_create(&store_engine, &store_options, &wallet.service.store)));
     CHECK(result_is_ok(revocations_create(LIFETIME_US, &wallet.revocations)) && result_is_ok(attempts_create(&wallet.attempts)));
-    flow_open_reader(&wallet, 0);
+    CHECK(result_is_ok(readers_create(&stored.place, &fixed_clock, &wallet.service.readers)));
+    readers_open_loop(wallet.service.readers, 0);
 }
 
 static void close_service(void) {
-    reader_close(wallet.loops[0].reader);
-    wallet.loops[0].reader = NULL;
-    wallet.loops[0].reader_due_us = 0;
+    readers_close_loop(wallet.service.readers, 0);
+    readers_free(wallet.service.readers);
     store_free(wallet.service.store);
-    engine_free(engine);
-    rows_sqlite_free(sqlite);
-    database_close(database);
+    books_free(books);
+    batch_close(writer);
     revocations_free(wallet.revocations);
     attempts_free(wallet.attempts);
 }
 
 static void check_books(void) {
     struct verify_report report;
-    CHECK(result_is_ok(verify_books(database, &report)));
+    struct batch_commits commits = {0};
+    struct batch *reader = NULL;
+    struct place place = stored.place;
+    place.commits = &commits;
+    CHECK(result_is_ok(batch_open(&place, BATCH_READ, &reader)) && result_is_ok(verify_books(reader, &report)));
+    batch_close(reader);
     if (!report.is_sound) fprintf(stderr, "%s\n", report.finding);
     CHECK(report.is_sound);
 }
@@ -101,22 +98,22 @@ static void make_wallet(void) {
     struct data_meta meta;
     make_folder();
     snprintf(data_folder, sizeof data_folder, "%s/data", folder);
-    CHECK(result_is_ok(data_create(data_folder, CURRENCY_IRT, KEY_ES256, now_us)) && result_is_ok(data_paths_of(data_folder, &paths)));
-    CHECK(result_is_ok(data_open(data_folder, DATABASE_WRITE, &database)) && result_is_ok(data_read_meta(database, &meta)));
-    database_close(database);
+    CHECK(result_is_ok(data_create(data_folder, CURRENCY_IRT, KEY_ES256, now_us)) &&
+          result_is_ok(data_at(data_folder, &wallet.service.commits, &stored)));
+    CHECK(result_is_ok(data_open(data_folder, &stored, BATCH_WRITE, &writer)) && result_is_ok(data_read_meta(writer, &meta)));
+    batch_close(writer);
     arena_init(&arena, (size_t)1024 * 1024);
     wallet.service.name = "walletd";
     wallet.service.short_name = "wallet";
     wallet.service.clock = &fixed_clock;
     wallet.service.documents = wallet_assets;
-    wallet.database_path = paths.database;
     wallet.currency = meta.currency;
     wallet.region = "IR";
     wallet.access_lifetime_us = LIFETIME_US;
     wallet.refresh_lifetime_us = 10 * LIFETIME_US;
-    memcpy(wallet.idempotency_secret, meta.idempotency_secret, sizeof wallet.idempotency_secret);
+    memcpy(wallet.service.idempotency_secret, meta.idempotency_secret, sizeof wallet.service.idempotency_secret);
     wallet_register_metrics(&wallet.metrics);
-    CHECK(result_is_ok(serve_load_keys(paths.keys, &arena, &wallet.keys, &wallet.service.jwks)));
+    CHECK(result_is_ok(serve_load_keys(stored.keys, &arena, &wallet.keys, &wallet.service.jwks)));
     CHECK(result_is_ok(password_pool_create(1, CRYPTO_COST_LOW, LIMIT_PASSWORD_QUEUE, &wallet.passwords)));
     id_source_init_system(&ids);
     id_source_init_system(&wallet.loops[0].ids);
@@ -160,7 +157,7 @@ static void post(const char *target, struct text token, const char *body) {
 
 static void round_ended(void *self, size_t loop_index) {
     (void)self;
-    reader_end_round(wallet.loops[loop_index].reader);
+    readers_end_round(wallet.service.readers, loop_index);
 }
 
 static char first_ids[KEPT_IDS][ID_TEXT_BYTES];
@@ -196,14 +193,14 @@ static void begin(void) {
          "{\"items\":[{\"reference\":\"one\",\"user_id\":\"@0\",\"amount\":1000,\"currency\":\"IRT\",\"fund\":\"fund\"}]}");
     check_books();
     close_service();
-    read_image(paths.database);
+    read_image(stored.database);
     memcpy(first_ids, kept_ids, sizeof first_ids);
     first_count = kept_count;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     begin();
-    write_image(paths.database);
+    write_image(stored.database);
     memcpy(kept_ids, first_ids, sizeof kept_ids);
     kept_count = first_count;
     open_service();

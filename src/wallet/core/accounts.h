@@ -8,9 +8,14 @@
 
 enum account_kind { ACCOUNT_USER = 1, ACCOUNT_FUND = 2, ACCOUNT_ISSUANCE = 3 };
 
+struct account_sums {
+    int64_t debits_posted, credits_posted, sequence;
+};
+
 struct account {
     enum row_state state;
-    int64_t number; /* 1, 2, 3, … */
+    struct account_sums loaded; /* as they stood when it came in: save writes the difference */
+    int64_t number;             /* 1, 2, 3, … */
     struct id id;
     enum account_kind kind;
     struct id user_id; /* ACCOUNT_USER; else zero */

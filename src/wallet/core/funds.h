@@ -3,8 +3,13 @@
 
 #include "wallet/core/transfers.h"
 
+struct fund_sums {
+    int64_t funded_minor, credited_minor, released_minor;
+};
+
 struct fund {
     enum row_state state;
+    struct fund_sums loaded;                              /* as they stood when it came in: save writes the difference */
     struct text caller, reference;                        /* one key: no two funds of a service have one reference */
     struct account *account;                              /* of the working set */
     int64_t opened_minor;                                 /* the first amount: what the same request again is compared with */

@@ -1,0 +1,250 @@
+#include "wallet/books.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/planted.h"
+#include "wallet/tables.h"
+
+/* So long an expired session is still known, so that its refresh token is answered as expired and not as unknown. */
+#define SESSION_GRACE_US (INT64_C(7) * 24 * 3600 * CLOCK_SECOND_US)
+
+struct books {
+    struct ledger ledger;
+    struct books_options options;
+    struct engine *engine;
+};
+
+struct ledger *books_ledger(struct engine *engine) {
+    return &((struct books *)engine_set(engine))->ledger;
+}
+
+/* ---- rows that come: the context of each visitor is the ledger ---- */
+
+static struct result head_loaded(void *ledger, const struct row *row) {
+    struct ledger_head *head = &((struct ledger *)ledger)->head;
+    head->sequence = row_integer_between(row, 0, 1, INT64_MAX - LEDGER_TRANSFERS_MAX);
+    row_bytes_into(row, 1, head->hash.bytes, sizeof head->hash.bytes);
+    head->created_at_us = row_integer(row, 2);
+    return result_ok();
+}
+
+static struct result last_account_loaded(void *ledger, const struct row *row) {
+    ((struct ledger *)ledger)->last_account_number = row_integer_between(row, 0, 1, INT64_MAX - LEDGER_ROWS_MAX);
+    return result_ok();
+}
+
+static struct result add_account(struct ledger *ledger, const struct row *row, int first) {
+    struct account account;
+    row_account(row, first, &account);
+    return ledger_add_account(ledger, &account, NULL);
+}
+
+static struct result account_loaded(void *ledger, const struct row *row) { return add_account(ledger, row, 0); }
+
+static struct result user_loaded(void *ledger, const struct row *row) {
+    struct user user;
+    row_user(row, 0, &user);
+    return ledger_add_user(ledger, &user);
+}
+
+static struct result wallet_loaded(void *ledger, const struct row *row) {
+    TRY(user_loaded(ledger, row));
+    if (!row_is_null(row, USER_COLUMN_COUNT)) return add_account(ledger, row, USER_COLUMN_COUNT);
+    row_refuse(row, USER_COLUMN_COUNT, "a user without a wallet");
+    return result_ok();
+}
+
+static struct result session_loaded(void *ledger, const struct row *row) {
+    struct session session;
+    struct user user;
+    row_session(row, 0, &session);
+    row_user(row, SESSION_COLUMN_COUNT, &user);
+    TRY(ledger_add_user(ledger, &user));
+    return ledger_add_session(ledger, &session);
+}
+
+static struct result token_loaded(void *ledger, const struct row *row) {
+    struct refresh_token token = {.session_id = row_id(row, 0),
+                                  .generation = row_integer_between(row, 2, 1, INT64_MAX),
+                                  .expires_at_us = row_integer(row, 3)};
+    row_bytes_into(row, 1, token.hash.bytes, sizeof token.hash.bytes);
+    return ledger_add_token(ledger, &token);
+}
+
+static struct result fund_loaded(void *context, const struct row *row) {
+    struct ledger *ledger = context;
+    struct account account, *in_ledger = NULL;
+    struct fund fund;
+    row_account(row, 0, &account);
+    row_fund(row, ACCOUNT_COLUMN_COUNT, &account, &fund);
+    TRY(ledger_add_account(ledger, &account, &in_ledger));
+    fund.account = in_ledger;
+    return ledger_add_fund(ledger, &fund);
+}
+
+static struct result credit_loaded(void *ledger, const struct row *row) {
+    struct known_reference known;
+    struct ledger_key key;
+    row_reference(row, &known);
+    ledger_credit_key(row_text(row, REFERENCE_CALLER_COLUMN), row_text(row, REFERENCE_COLUMN), &key);
+    known.key = ledger_key_text(&key);
+    return ledger_add_reference(ledger, &known);
+}
+
+static struct result topup_loaded(void *ledger, const struct row *row) {
+    struct known_reference known;
+    struct ledger_key key;
+    row_reference(row, &known);
+    ledger_topup_key(known.credit_account, row_text(row, REFERENCE_COLUMN), &key);
+    known.key = ledger_key_text(&key);
+    return ledger_add_reference(ledger, &known);
+}
+
+/* ---- asking: not again for what has come already ---- */
+
+void books_load_user(struct engine *engine, struct id id) {
+    struct ledger *ledger = books_ledger(engine);
+    if (ledger_find_user(ledger, id) == NULL) ask_user(engine_batch(engine), id, user_loaded, ledger);
+}
+
+void books_load_user_by_name(struct engine *engine, struct text name) {
+    ask_wallet_by_name(engine_batch(engine), name, wallet_loaded, books_ledger(engine));
+}
+
+void books_load_user_by_phone(struct engine *engine, const struct phone *phone) {
+    if (phone->size > 0) ask_wallet_by_phone(engine_batch(engine), phone, wallet_loaded, books_ledger(engine));
+}
+
+void books_load_user_of_account(struct engine *engine, struct id account_id) {
+    ask_wallet_by_account(engine_batch(engine), account_id, wallet_loaded, books_ledger(engine));
+}
+
+void books_load_account_of_user(struct engine *engine, struct id user_id) {
+    struct ledger *ledger = books_ledger(engine);
+    if (ledger_find_account_of_user(ledger, user_id) == NULL) ask_account_of_user(engine_batch(engine), user_id, account_loaded, ledger);
+}
+
+void books_load_session(struct engine *engine, struct id session_id) {
+    struct ledger *ledger = books_ledger(engine);
+    if (ledger_find_session(ledger, session_id) == NULL) ask_session(engine_batch(engine), session_id, session_loaded, ledger);
+}
+
+void books_load_token(struct engine *engine, struct id session_id, const struct hash *hash) {
+    ask_token(engine_batch(engine), session_id, hash, token_loaded, books_ledger(engine));
+}
+
+void books_load_fund(struct engine *engine, struct text caller, struct text reference) {
+    struct ledger *ledger = books_ledger(engine);
+    if (ledger_find_fund(ledger, caller, reference) == NULL) ask_fund(engine_batch(engine), caller, reference, fund_loaded, ledger);
+}
+
+void books_load_credit(struct engine *engine, struct text caller, struct text reference) {
+    ask_credit(engine_batch(engine), caller, reference, credit_loaded, books_ledger(engine));
+}
+
+void books_load_topup(struct engine *engine, struct text caller, struct text fund_reference, struct text reference) {
+    if (reference.size > 0) ask_topup(engine_batch(engine), caller, fund_reference, reference, topup_loaded, books_ledger(engine));
+}
+
+/* ---- the engine's hooks ---- */
+
+static void forget(void *set) { ledger_clear(&((struct books *)set)->ledger); }
+
+static void load(void *set, struct batch *batch) {
+    struct ledger *ledger = &((struct books *)set)->ledger;
+    ask_head(batch, head_loaded, ledger);
+    ask_last_account(batch, last_account_loaded, ledger);
+    ask_issuance(batch, account_loaded, ledger);
+}
+
+/* What init made must be there. */
+static struct result loaded(void *set) {
+    const struct books *books = set;
+    if (books->ledger.issuance != NULL && books->ledger.last_account_number >= 1) return result_ok();
+    LOG(LOG_ERROR, "books_without_issuance", LOG_STRING("currency", currency_code(books->options.currency)));
+    return result_error(RESULT_CORRUPT);
+}
+
+static struct result save(void *set, struct batch *batch, int64_t now_us) {
+    const struct ledger *ledger = &((struct books *)set)->ledger;
+    (void)now_us;
+    for (size_t i = 0; i < ledger->users.count; i++) save_user(batch, ledger->users.rows[i]);
+    for (size_t i = 0; i < ledger->accounts.count; i++) {
+        if (!(PLANTED(SIDE_OF_A_TRANSFER_LOST) && i == 1)) save_account(batch, ledger->accounts.rows[i]);
+    }
+    for (size_t i = 0; i < ledger->transfers.count; i++) save_transfer(batch, ledger->transfers.rows[i]);
+    for (size_t i = 0; i < ledger->funds.count; i++) save_fund(batch, ledger->funds.rows[i]);
+    for (size_t i = 0; i < ledger->sessions.count; i++) save_session(batch, ledger->sessions.rows[i]);
+    for (size_t i = 0; i < ledger->tokens.count; i++) save_token(batch, ledger->tokens.rows[i]);
+    return result_ok();
+}
+
+static void publish(void *set) {
+    const struct books *books = set;
+    const struct books_options *options = &books->options;
+    for (size_t i = 0; options->session_ended != NULL && i < books->ledger.sessions.count; i++) {
+        const struct session *session = books->ledger.sessions.rows[i];
+        if (session->state != ROW_KEPT && session->ended_at_us != 0) options->session_ended(options->context, session);
+    }
+    for (size_t i = 0; options->user_sessions_ended != NULL && i < books->ledger.users.count; i++) {
+        const struct user *user = books->ledger.users.rows[i];
+        if (user->state != ROW_KEPT && user->sessions_ended_at_us != 0) options->user_sessions_ended(options->context, user);
+    }
+}
+
+static struct result is_there(void *context, const struct row *row) {
+    (void)row;
+    *(bool *)context = true;
+    return result_ok();
+}
+
+static struct result drop_tokens(struct engine *engine, int64_t now_us) {
+    drop_tokens_of_expired(engine_batch(engine), now_us - SESSION_GRACE_US);
+    return result_ok();
+}
+
+static struct result drop_sessions(struct engine *engine, int64_t now_us) {
+    drop_expired_sessions(engine_batch(engine), now_us - SESSION_GRACE_US);
+    return result_ok();
+}
+
+/* Between the two, a session that has expired long ago has no tokens: nobody asks for one any more. */
+static void idle(struct engine *engine, int64_t now_us, bool is_busy) {
+    (void)is_busy;
+    bool has_expired = false;
+    ask_expired_session(engine_batch(engine), now_us - SESSION_GRACE_US, is_there, &has_expired);
+    struct result outcome = batch_run(engine_batch(engine));
+    if (result_is_ok(outcome) && has_expired) outcome = engine_write(engine, drop_tokens, now_us);
+    if (result_is_ok(outcome) && has_expired) outcome = engine_write(engine, drop_sessions, now_us);
+    if (!result_is_ok(outcome)) LOG(LOG_WARN, "sessions_not_expired", LOG_STRING("reason", result_name(outcome)));
+}
+
+static const struct working_set_hooks hooks = {
+    .forget = forget, .load = load, .loaded = loaded, .save = save, .publish = publish, .idle = idle};
+
+/* ---- life ---- */
+
+struct result books_create(const struct books_options *options, struct batch *batch, const struct clock *clock, struct books **ret_books) {
+    struct books *books = calloc(1, sizeof *books);
+    if (books == NULL) return result_error(RESULT_FULL);
+    books->options = *options;
+    struct engine_options engine_options = {.set = books, .hooks = &hooks, .kept = &table_kept, .clock = clock, .batch = batch};
+    struct result made = ledger_init(&books->ledger, options->currency, options->ids);
+    if (result_is_ok(made)) made = engine_create(&engine_options, &books->engine);
+    if (!result_is_ok(made)) {
+        books_free(books);
+        return made;
+    }
+    *ret_books = books;
+    return result_ok();
+}
+
+void books_free(struct books *books) {
+    if (books == NULL) return;
+    engine_free(books->engine);
+    ledger_free(&books->ledger);
+    free(books);
+}
+
+void books_bind(struct books *books, struct store_engine *ret_engine) { engine_bind(books->engine, ret_engine); }

@@ -1,0 +1,40 @@
+/* The wallet's working set between the store's engine (service/engine.h) and the core: what a batch names is loaded into the ledger, what changed is saved.
+ *
+ * Nothing is kept between batches: the ledger is made anew for each, so that a rollback has nothing to take back. */
+#pragma once
+
+#include "service/engine.h"
+#include "wallet/core/credits.h"
+#include "wallet/core/funds.h"
+#include "wallet/core/sessions.h"
+#include "wallet/core/users.h"
+
+struct books_options {
+    enum currency currency;
+    struct id_source *ids; /* used on the store's thread only */
+    /* After each commit, before anybody is answered: sessions that ended in it. May be NULL. */
+    void (*session_ended)(void *context, const struct session *session);
+    void (*user_sessions_ended)(void *context, const struct user *user);
+    void *context;
+};
+
+/* An engine over the books of this database; `batch` and `clock` outlive it. RESULT_FULL: no memory. */
+struct books;
+struct result books_create(const struct books_options *options, struct batch *batch, const struct clock *clock,
+                           struct books **ret_books) MUST_CHECK;
+void books_free(struct books *books); /* after the store is stopped */
+void books_bind(struct books *books, struct store_engine *ret_engine);
+
+/* ---- for the actions' load: each asks, and what comes is in the ledger when they decide ---- */
+void books_load_user(struct engine *engine, struct id id);
+void books_load_user_by_name(struct engine *engine, struct text name); /* and the wallet, as the next three */
+void books_load_user_by_phone(struct engine *engine, const struct phone *phone);
+void books_load_user_of_account(struct engine *engine, struct id account_id);
+void books_load_account_of_user(struct engine *engine, struct id user_id);
+void books_load_session(struct engine *engine, struct id session_id); /* and its user */
+void books_load_token(struct engine *engine, struct id session_id, const struct hash *hash);
+void books_load_fund(struct engine *engine, struct text caller, struct text reference);
+void books_load_credit(struct engine *engine, struct text caller, struct text reference);
+void books_load_topup(struct engine *engine, struct text caller, struct text fund_reference, struct text reference);
+
+struct ledger *books_ledger(struct engine *engine);

@@ -1,0 +1,77 @@
+#include "wallet/passwords.h"
+
+#include "base/check.h"
+#include "http/problem.h"
+#include "service/request.h"
+#include "wallet/wallet.h"
+
+#define PASSWORD_CHARACTERS_MIN 8
+
+void password_wipe(struct text secret) {
+    /* It lies in the exchange's own arena: const is for its readers. */
+    if (secret.size > 0) crypto_wipe((void *)(uintptr_t)secret.data, secret.size);
+}
+
+void password_check(struct text password, const char *field, struct faults *faults) {
+    size_t characters = 0;
+    struct result counted = text_count_characters(password, &characters);
+    if (!result_is_ok(counted)) {
+        faults_add(faults, field, "invalid_format", "must be UTF-8");
+    } else if (characters < PASSWORD_CHARACTERS_MIN) {
+        faults_add(faults, field, "too_short", "must be 8 to 128 characters");
+    } else if (characters > LIMIT_PASSWORD_CHARACTERS) {
+        faults_add(faults, field, "too_long", "must be 8 to 128 characters");
+    }
+}
+
+bool password_step_prepare(struct password_step *step, struct exchange *exchange, struct text password) {
+    struct text copy = arena_copy(&exchange->arena, password);
+    if (copy.data == NULL) {
+        request_refuse_memory(exchange);
+        return false;
+    }
+    step->exchange = exchange;
+    step->job.password = copy;
+    password_wipe(exchange->body);
+    return true;
+}
+
+static void worked(struct password_job *job) {
+    struct password_step *step = CONTAINER_OF(job, struct password_step, job);
+    exchange_take(step->exchange, EXCHANGE_OF_PASSWORD_POOL);
+    metric_add(&wallet_of(step->exchange)->metrics.password_queue, -1);
+    password_wipe(job->password);
+    step->done(step);
+}
+
+static void start(struct password_step *step, void (*done)(struct password_step *step)) {
+    struct exchange *exchange = step->exchange;
+    struct wallet *wallet = wallet_of(exchange);
+    step->done = done;
+    step->job.done = worked;
+    metric_add(&wallet->metrics.password_queue, 1);
+    exchange_give(exchange, EXCHANGE_OF_PASSWORD_POOL);
+    struct result submitted = password_pool_submit(wallet->passwords, &step->job);
+    if (result_is_ok(submitted)) return; /* it is the pool's now */
+    exchange_take(exchange, EXCHANGE_OF_PASSWORD_POOL);
+    metric_add(&wallet->metrics.password_queue, -1);
+    problem_reply(exchange, &problem_overloaded, "The queue for passwords is full. Nothing was done.");
+    exchange_finish(exchange);
+}
+
+void password_step_hash(struct password_step *step, void (*done)(struct password_step *step)) {
+    step->job.kind = PASSWORD_HASH;
+    start(step, done);
+}
+
+void password_step_match(struct password_step *step, void (*done)(struct password_step *step)) {
+    step->job.kind = PASSWORD_MATCH;
+    start(step, done);
+}
+
+bool password_step_has_hash(struct password_step *step) {
+    if (step->job.hash[0] != '\0') return true;
+    problem_reply(step->exchange, &problem_overloaded, "There is no memory to hash a password. Nothing was done.");
+    exchange_finish(step->exchange);
+    return false;
+}

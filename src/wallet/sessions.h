@@ -1,0 +1,49 @@
+/* Logging in, new tokens and logging out as operations, and what limits them. */
+#pragma once
+
+#include "service/operation.h"
+#include "wallet/core/sessions.h"
+#include "wallet/core/users.h"
+#include "wallet/passwords.h"
+
+#define REFRESH_SECRET_BYTES 32
+struct refresh_secret {
+    uint8_t bytes[REFRESH_SECRET_BYTES]; /* wiped with the answer */
+};
+
+/* What both ways to a session come to. */
+struct session_grant {
+    enum ledger_outcome outcome;
+    struct session session;
+    struct user user;
+};
+
+struct login {
+    struct operation operation; /* first */
+    struct session_command command;
+    struct password_step password; /* the rest is of a request */
+    struct text counted_name;
+    struct refresh_secret secret;
+    struct session_grant grant;
+};
+extern const struct action login_action;
+
+struct refresh {
+    struct operation operation; /* first */
+    struct refresh_command command;
+    struct refresh_secret secret; /* of the next token */
+    struct session_grant grant;
+};
+extern const struct action refresh_action;
+
+struct logout {
+    struct operation operation; /* first */
+    struct id session_id;
+};
+extern const struct action logout_action;
+
+/* 429 when this name has failed too often from this address: true. */
+bool sessions_refuse_attempts(struct exchange *exchange, struct text username);
+void sessions_count_attempt(struct exchange *exchange, struct text username, bool has_matched);
+/* 503 when more sessions have just ended than can be remembered: true. */
+bool sessions_refuse_ends(struct exchange *exchange);

@@ -1,0 +1,119 @@
+/* All SQL of Wallet, and what its rows mean: once, for the store's thread and for every reader.
+ *
+ * ask_… only asks (store/batch.h): rows come to the visitor until batch_run has ended, and the context lives until then. save_… only writes down what the
+ * commit will do. A row that breaks its columns' rules is refused by its reader here, with the name of its question; what an object may be is asked of
+ * the core (account_fault, fund_fault). */
+#pragma once
+
+#include "service/engine.h"
+#include "store/batch.h"
+#include "wallet/core/funds.h"
+#include "wallet/core/references.h"
+#include "wallet/core/sessions.h"
+#include "wallet/core/users.h"
+
+/* ---- rows: in each, `first` is the column that it begins with; texts are good until the visitor returns ---- */
+
+#define ACCOUNT_COLUMN_COUNT 14
+#define USER_COLUMN_COUNT    9
+#define SESSION_COLUMN_COUNT 6
+#define FUND_COLUMN_COUNT    10
+void row_account(const struct row *row, int first, struct account *ret_account);
+void row_user(const struct row *row, int first, struct user *ret_user);
+void row_session(const struct row *row, int first, struct session *ret_session);
+void row_fund(const struct row *row, int first, struct account *account, struct fund *ret_fund); /* `account`: its own */
+enum currency row_currency(const struct row *row, int column);
+enum transfer_kind row_transfer_kind(const struct row *row, int column);
+struct phone row_phone_or_empty(const struct row *row, int column);
+
+/* A context and its visitor for a question after one row. */
+struct found_user {
+    bool is_found;
+    struct user user;
+};
+struct result user_found(void *found, const struct row *row);
+struct found_account {
+    bool is_found;
+    struct account account;
+};
+struct result account_found(void *found, const struct row *row);
+
+/* ---- users and sessions ---- */
+
+void ask_user(struct batch *batch, struct id id, row_visitor *visit, void *context);             /* user */
+void ask_user_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context); /* user */
+/* A user, then the account of its wallet, which is NULL only when the books are broken. */
+void ask_wallet_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context);
+void ask_wallet_by_phone(struct batch *batch, const struct phone *phone, row_visitor *visit, void *context);
+void ask_wallet_by_account(struct batch *batch, struct id account_id, row_visitor *visit, void *context);
+void ask_session(struct batch *batch, struct id id, row_visitor *visit, void *context); /* session, its user */
+/* session_id, hash, generation, expires_at */
+void ask_token(struct batch *batch, struct id session_id, const struct hash *hash, row_visitor *visit, void *context);
+void ask_ended_sessions(struct batch *batch, int64_t since_us, row_visitor *visit, void *context); /* session; in the order of ending */
+void ask_users_with_ended_sessions(struct batch *batch, int64_t since_us, row_visitor *visit, void *context); /* user; the same */
+
+void save_user(struct batch *batch, const struct user *user);
+void save_session(struct batch *batch, const struct session *session);
+void save_token(struct batch *batch, const struct refresh_token *token);
+/* Sessions that expired before, some at a time: first their tokens, in another transaction, then themselves. */
+void ask_expired_session(struct batch *batch, int64_t before_us, row_visitor *visit, void *context); /* a row when there is one */
+void drop_tokens_of_expired(struct batch *batch, int64_t before_us);
+void drop_expired_sessions(struct batch *batch, int64_t before_us);
+
+/* ---- the books ---- */
+
+void ask_head(struct batch *batch, row_visitor *visit, void *context);         /* sequence, hash, created_at; no row: no transfer yet */
+void ask_last_account(struct batch *batch, row_visitor *visit, void *context); /* its number */
+void ask_issuance(struct batch *batch, row_visitor *visit, void *context);     /* account */
+void ask_account_of_user(struct batch *batch, struct id user_id, row_visitor *visit, void *context);              /* account */
+void ask_fund(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context); /* account, fund */
+/* As row_reference reads them, then caller and reference in these columns. */
+#define REFERENCE_CALLER_COLUMN 7
+#define REFERENCE_COLUMN        8
+void ask_credit(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context);
+void ask_topup(struct batch *batch, struct text caller, struct text fund_reference, struct text reference, row_visitor *visit,
+               void *context);
+void row_reference(const struct row *row, struct known_reference *ret_reference); /* its key is left alone */
+
+void save_account(struct batch *batch, const struct account *account);
+void save_fund(struct batch *batch, const struct fund *fund);
+void save_transfer(struct batch *batch, const struct transfer *transfer); /* and its two entries */
+
+/* ---- for answers ---- */
+
+/* balance_after, created_at of its transfer */
+void ask_entry(struct batch *batch, int64_t account, int64_t sequence, row_visitor *visit, void *context);
+/* Entries of an account in after_sequence < sequence < before_sequence, newest first; `kind` 0: any. Columns: sequence, amount, balance_after; id, kind,
+ * currency, reference, description, created_at; the other user's account and name, or NULL. */
+void ask_entries(struct batch *batch, int64_t account, int64_t before_sequence, int64_t after_sequence, enum transfer_kind kind,
+                 int64_t limit, row_visitor *visit, void *context);
+/* kind, amount, currency, reference, description, created_at; then for the debited and for the credited side: account's id, user's id, name,
+ * balance_after. */
+void ask_transfer(struct batch *batch, struct id id, row_visitor *visit, void *context);
+/* Credits out of a fund, oldest first: sequence, reference, user's id, id, amount, currency, created_at. */
+void ask_credits_of_fund(struct batch *batch, struct text caller, struct text reference, int64_t after_sequence, int64_t limit,
+                         row_visitor *visit, void *context);
+/* Accounts as an admin sees them: account, user's name, phone, fund's reference, is_released. In the order of their numbers, after_number < number <=
+ * last_number; `kind` 0: any; `state` as in account_state. */
+enum account_state { ACCOUNT_ANY = 0, ACCOUNT_OPEN, ACCOUNT_FROZEN, ACCOUNT_RELEASED };
+void ask_accounts(struct batch *batch, int64_t after_number, int64_t last_number, enum account_kind kind, enum account_state state,
+                  int64_t limit, row_visitor *visit, void *context);
+void ask_account(struct batch *batch, struct id id, row_visitor *visit, void *context);
+void ask_account_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context);
+void ask_account_by_phone(struct batch *batch, const struct phone *phone, row_visitor *visit, void *context);
+
+/* ---- kept answers, and what init made ---- */
+
+extern const struct kept_questions table_kept;
+void ask_meta(struct batch *batch, row_visitor *visit, void *context); /* instance_id, currency, idempotency_secret, created_at */
+void save_meta(struct batch *batch, struct id instance_id, enum currency currency, struct text secret, int64_t now_us);
+
+/* ---- for verify ---- */
+
+/* All of them in the order of their numbers; what a row holds stands beside each question in tables.c. */
+void ask_all_transfers(struct batch *batch, row_visitor *visit, void *context);
+void ask_all_entries(struct batch *batch, row_visitor *visit, void *context);
+void ask_all_funds(struct batch *batch, row_visitor *visit, void *context);
+void ask_totals(struct batch *batch, row_visitor *visit, void *context);
+void ask_other_currency(struct batch *batch, row_visitor *visit, void *context);
+void ask_credited_twice(struct batch *batch, row_visitor *visit, void *context);

@@ -1,0 +1,258 @@
+/* What moved: a user's list, and one transfer. */
+#include "wallet/transactions.h"
+
+#include "base/check.h"
+#include "http/query.h"
+#include "service/operation.h"
+#include "service/reading.h"
+#include "service/request.h"
+#include "wallet/history.h"
+#include "wallet/problems.h"
+#include "wallet/tables.h"
+#include "wallet/users.h"
+#include "wallet/wallet.h"
+
+/* Entries that one page may look at: a filter that matches little ends its page early and gives a cursor to go on. */
+#define SCAN_MAX INT64_C(2000)
+
+/* ---- the document ---- */
+
+void transaction_write(struct json_writer *writer, const struct transaction_view *view) {
+    json_begin_object(writer);
+    json_id_member(writer, "id", view->id);
+    json_text_member(writer, "kind", text_of(transfer_kind_name(view->kind)));
+    json_text_member(writer, "direction", view->is_credit ? TEXT("credit") : TEXT("debit"));
+    json_integer_member(writer, "amount", view->amount.amount_minor);
+    json_text_member(writer, "currency", text_of(currency_code(view->amount.currency)));
+    json_integer_member(writer, "balance_after", view->balance_after);
+    write_text_or_null(writer, "reference", view->reference);
+    write_text_or_null(writer, "description", view->description);
+    if (!id_is_zero(view->counterparty_account)) {
+        json_key(writer, "counterparty");
+        json_begin_object(writer);
+        json_id_member(writer, "account_id", view->counterparty_account);
+        json_text_member(writer, "username", view->counterparty_name);
+        json_end_object(writer);
+    }
+    json_time_member(writer, "created_at", view->created_at_us);
+    json_end_object(writer);
+}
+
+static struct result copy_texts(struct arena *arena, struct transaction_view *view) {
+    view->reference = arena_copy(arena, view->reference);
+    view->description = arena_copy(arena, view->description);
+    view->counterparty_name = arena_copy(arena, view->counterparty_name);
+    bool has_all = view->reference.data != NULL && view->description.data != NULL && view->counterparty_name.data != NULL;
+    return has_all ? result_ok() : result_error(RESULT_FULL);
+}
+
+/* ---- the list ---- */
+
+struct transaction_row {
+    int64_t sequence;
+    struct transaction_view view;
+};
+
+struct transactions_reading {
+    struct reading reading; /* first */
+    int64_t cursor;         /* INT64_MAX: from the newest */
+    bool has_from, has_to;
+    int64_t from_us, to_us;  /* from <= time < to */
+    enum transfer_kind kind; /* 0: any */
+    size_t limit;
+    struct found_account found;
+    struct history_search from, to;
+    int64_t before, after; /* the entries that were looked at */
+    size_t count;          /* one more than the limit: there is a next page */
+    struct transaction_row *rows;
+};
+
+static struct result entry_found(void *context, const struct row *row) {
+    struct transactions_reading *read = context;
+    CHECK(read->count <= read->limit);
+    struct transaction_row *found = &read->rows[read->count++];
+    int64_t amount = row_integer_between(row, 1, -MONEY_AMOUNT_MAX, MONEY_AMOUNT_MAX);
+    *found = (struct transaction_row){
+        .sequence = row_integer(row, 0),
+        .view = {.id = row_id(row, 3),
+                 .kind = row_transfer_kind(row, 4),
+                 .is_credit = amount > 0,
+                 .amount = {amount > 0 ? amount : -amount, row_currency(row, 5)},
+                 .balance_after = row_integer(row, 2),
+                 .reference = row_text(row, 6),
+                 .description = row_text(row, 7),
+                 .counterparty_account = row_id_or_zero(row, 9),
+                 .counterparty_name = row_text_or_empty(row, 10),
+                 .created_at_us = row_integer(row, 8)},
+    };
+    return copy_texts(&read->reading.exchange->arena, &found->view);
+}
+
+static void ask_page(struct transactions_reading *read, struct batch *batch) {
+    int64_t newest = read->found.account.sequence;
+    int64_t oldest = read->has_from ? read->from.low : 0; /* so many are from before */
+    read->before = read->cursor <= newest ? read->cursor : newest + 1;
+    if (read->has_to && read->to.low < read->before - 1) read->before = read->to.low + 1;
+    read->after = read->before - 1 - SCAN_MAX > oldest ? read->before - 1 - SCAN_MAX : oldest;
+    ask_entries(batch, read->found.account.number, read->before, read->after, read->kind, (int64_t)read->limit + 1, entry_found, read);
+}
+
+static bool list_ask(struct reading *reading, struct batch *batch, uint32_t round) {
+    struct transactions_reading *read = (struct transactions_reading *)reading;
+    if (round == 0) {
+        read->found.is_found = false;
+        read->count = 0;
+        ask_account_of_user(batch, reading->exchange->caller.user_id, account_found, &read->found);
+        return true;
+    }
+    if (!read->found.is_found) return false;
+    if (round == 1) {
+        history_search_begin(&read->from, &read->found.account, read->from_us);
+        history_search_begin(&read->to, &read->found.account, read->to_us);
+    }
+    bool from_goes_on = read->has_from && history_search_step(&read->from, batch);
+    bool to_goes_on = read->has_to && history_search_step(&read->to, batch);
+    if (from_goes_on || to_goes_on) return true;
+    ask_page(read, batch);
+    return false;
+}
+
+/* The sequence that the next page's are below; 0: there is none. */
+static int64_t next_of(const struct transactions_reading *read) {
+    if (read->count > read->limit) return read->rows[read->limit - 1].sequence;
+    int64_t oldest = read->has_from ? read->from.low : 0;
+    return read->found.is_found && read->after > oldest ? read->after + 1 : 0;
+}
+
+static void list_answer(struct reading *reading) {
+    const struct transactions_reading *read = (const struct transactions_reading *)reading;
+    struct exchange *exchange = reading->exchange;
+    if ((read->has_from && read->from.is_broken) || (read->has_to && read->to.is_broken)) {
+        storage_refuse(exchange, result_error(RESULT_CORRUPT));
+        exchange_finish(exchange);
+        return;
+    }
+    size_t count = read->count > read->limit ? read->limit : read->count;
+    const int64_t words[PAGE_CURSOR_WORDS] = {next_of(read)};
+    struct buffer buffer;
+    buffer_init(&buffer, &exchange->arena, (count + 1) * TRANSACTION_BYTES);
+    struct json_writer writer = {.buffer = &buffer};
+    json_begin_object(&writer);
+    json_key(&writer, "data");
+    json_begin_array(&writer);
+    for (size_t i = 0; i < count; i++) transaction_write(&writer, &read->rows[i].view);
+    json_end_array(&writer);
+    reply_page(exchange, &writer, LIST_TRANSACTIONS, words[0] != 0, words);
+    exchange_finish(exchange);
+}
+
+static enum transfer_kind kind_of(struct text name) {
+    static const enum transfer_kind kinds[] = {TRANSFER_CREDIT, TRANSFER_USER, TRANSFER_OPEN, TRANSFER_TOPUP, TRANSFER_RELEASE};
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        if (text_equal(name, text_of(transfer_kind_name(kinds[i])))) return kinds[i];
+    }
+    return (enum transfer_kind)0;
+}
+
+static bool read_filter(struct exchange *exchange, struct transactions_reading *read) {
+    struct faults faults;
+    faults_init(&faults, &exchange->arena);
+    struct page_query query;
+    page_begin(&query, LIST_TRANSACTIONS);
+    struct text kind = {"", 0};
+    const struct query_member members[] = {
+        PAGE_QUERY_MEMBERS(&query),
+        {.name = "from", .kind = QUERY_TIME, .target = &read->from_us, .present = &read->has_from},
+        {.name = "to", .kind = QUERY_TIME, .target = &read->to_us, .present = &read->has_to},
+        {.name = "kind", .kind = QUERY_CHOICE, .target = &kind, .choices = "credit|transfer|fund_open|fund_topup|fund_release"},
+    };
+    query_read(exchange, members, ARRAY_COUNT(members), &faults);
+    page_finish(&query, &faults);
+    if (request_refuse_faults(exchange, &faults)) return false;
+    read->limit = (size_t)query.page.limit;
+    read->kind = kind_of(kind);
+    read->cursor = INT64_MAX;
+    if (query.page.has_cursor) read->cursor = query.page.cursor[0] < 1 ? 1 : query.page.cursor[0];
+    read->rows = ARENA_NEW_ARRAY(&exchange->arena, struct transaction_row, read->limit + 1);
+    if (read->rows != NULL) return true;
+    request_refuse_memory(exchange);
+    return false;
+}
+
+void transactions_list(struct exchange *exchange) {
+    struct transactions_reading *read = reading_begin(exchange, list_ask, list_answer, sizeof *read);
+    if (read == NULL || !read_filter(exchange, read)) {
+        exchange_finish(exchange);
+    } else {
+        reading_start(&read->reading);
+    }
+}
+
+/* ---- one ---- */
+
+struct transaction_reading {
+    struct reading reading; /* first */
+    struct id id;           /* zero: what was asked for is no id */
+    bool is_found;
+    struct transaction_view view;
+};
+
+/* From the side that the caller stands on; others, who are admins, see the side that received, or the fund that was emptied. */
+static bool choose_side(const struct row *row, const struct identity *caller, bool *ret_is_credit) {
+    struct id debit_user = row_id_or_zero(row, 7), credit_user = row_id_or_zero(row, 11);
+    bool is_debit = id_equal(debit_user, caller->user_id), is_credit = id_equal(credit_user, caller->user_id);
+    *ret_is_credit = !is_debit && row_transfer_kind(row, 0) != TRANSFER_RELEASE;
+    return (caller->scopes & SCOPE_ADMIN) != 0 || is_debit || is_credit;
+}
+
+static struct result transfer_found(void *context, const struct row *row) {
+    struct transaction_reading *read = context;
+    bool is_credit = false;
+    read->is_found = choose_side(row, &read->reading.exchange->caller, &is_credit);
+    if (!read->is_found) return result_ok();
+    int mine = is_credit ? 10 : 6, theirs = is_credit ? 6 : 10;
+    read->view = (struct transaction_view){.id = read->id,
+                                           .kind = row_transfer_kind(row, 0),
+                                           .is_credit = is_credit,
+                                           .amount = {row_integer(row, 1), row_currency(row, 2)},
+                                           .balance_after = row_integer(row, mine + 3),
+                                           .reference = row_text(row, 3),
+                                           .description = row_text(row, 4),
+                                           .counterparty_name = row_text_or_empty(row, theirs + 2),
+                                           .created_at_us = row_integer(row, 5)};
+    if (!row_is_null(row, theirs + 1)) read->view.counterparty_account = row_id(row, theirs);
+    return copy_texts(&read->reading.exchange->arena, &read->view);
+}
+
+static bool get_ask(struct reading *reading, struct batch *batch, uint32_t round) {
+    struct transaction_reading *read = (struct transaction_reading *)reading;
+    (void)round;
+    read->is_found = false;
+    if (!id_is_zero(read->id)) ask_transfer(batch, read->id, transfer_found, read);
+    return false;
+}
+
+static void get_answer(struct reading *reading) {
+    const struct transaction_reading *read = (const struct transaction_reading *)reading;
+    struct exchange *exchange = reading->exchange;
+    if (read->is_found) {
+        struct buffer buffer;
+        buffer_init(&buffer, &exchange->arena, TRANSACTION_BYTES);
+        struct json_writer writer = {.buffer = &buffer};
+        transaction_write(&writer, &read->view);
+        reply_buffer(exchange, 200, "application/json", &buffer);
+    } else {
+        problem_reply(exchange, &problem_transaction_not_found, "There is no such transaction, or it is not yours.");
+    }
+    exchange_finish(exchange);
+}
+
+void transactions_get(struct exchange *exchange) {
+    struct transaction_reading *read = reading_begin(exchange, get_ask, get_answer, sizeof *read);
+    if (read == NULL) {
+        exchange_finish(exchange);
+        return;
+    }
+    if (!result_is_ok(id_parse(exchange->parameters[0], &read->id))) read->id = (struct id){{0}};
+    reading_start(&read->reading);
+}

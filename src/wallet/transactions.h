@@ -1,0 +1,20 @@
+/* A transfer as one of its parties sees it. */
+#pragma once
+
+#include "base/json/json.h"
+#include "wallet/core/transfers.h"
+
+#define TRANSACTION_BYTES 512u /* of its document, nearly always */
+
+struct transaction_view {
+    struct id id;
+    enum transfer_kind kind;
+    bool is_credit;
+    struct money amount;
+    int64_t balance_after;
+    struct text reference, description; /* empty: null */
+    struct id counterparty_account;     /* zero: none is shown */
+    struct text counterparty_name;
+    int64_t created_at_us;
+};
+void transaction_write(struct json_writer *writer, const struct transaction_view *view);

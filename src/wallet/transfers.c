@@ -1,0 +1,139 @@
+/* POST /v1/wallet/transfers: from one user to another. */
+#include "wallet/transfers.h"
+
+#include "base/check.h"
+#include "service/request.h"
+#include "wallet/books.h"
+#include "wallet/problems.h"
+#include "wallet/transactions.h"
+#include "wallet/users.h"
+#include "wallet/wallet.h"
+
+/* ---- the action ---- */
+
+static void load(struct engine *engine, struct operation *operation) {
+    const struct transfer_command *command = &((const struct user_transfer *)operation)->command;
+    books_load_account_of_user(engine, command->user_id);
+    switch (command->recipient) {
+    case RECIPIENT_USERNAME: books_load_user_by_name(engine, command->recipient_name); break;
+    case RECIPIENT_PHONE: books_load_user_by_phone(engine, &command->recipient_phone); break;
+    case RECIPIENT_ACCOUNT: books_load_user_of_account(engine, command->recipient_account); break;
+    }
+}
+
+static void decide(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct user_transfer *own = (struct user_transfer *)operation;
+    const struct ledger *ledger = books_ledger(engine);
+    const struct transfer *transfer = NULL;
+    own->outcome = ledger_transfer(books_ledger(engine), &own->command, now_us, &transfer);
+    if (transfer == NULL) return;
+    own->transfer = *transfer;
+    const struct account *recipient = ledger_find_account_by_number(ledger, transfer->credit_account);
+    CHECK(recipient != NULL);
+    const struct user *user = ledger_find_user(ledger, recipient->user_id);
+    CHECK(user != NULL);
+    own->counterparty_account = recipient->id;
+    own->counterparty = *user;
+}
+
+static void render(struct operation *operation) {
+    const struct user_transfer *own = (const struct user_transfer *)operation;
+    const struct transfer *transfer = &own->transfer;
+    if (outcome_is_refusal(own->outcome)) {
+        outcome_render(operation, own->outcome);
+        return;
+    }
+    struct transaction_view view = {.id = transfer->id,
+                                    .kind = transfer->kind,
+                                    .is_credit = false,
+                                    .amount = transfer->amount,
+                                    .balance_after = transfer->debit_balance_after,
+                                    .reference = transfer->reference,
+                                    .description = transfer->description,
+                                    .counterparty_account = own->counterparty_account,
+                                    .counterparty_name = user_name(&own->counterparty),
+                                    .created_at_us = transfer->created_at_us};
+    char id[ID_TEXT_BYTES];
+    struct buffer buffer;
+    buffer_init(&buffer, operation->arena, TRANSACTION_BYTES);
+    struct json_writer writer = {.buffer = &buffer};
+    transaction_write(&writer, &view);
+    id_format(transfer->id, id);
+    operation->answer.location = arena_print(operation->arena, "/v1/transactions/%.*s", (int)sizeof id, id);
+    operation_answer(operation, 201, "application/json", &buffer);
+}
+
+static void send(struct operation *operation) {
+    const struct user_transfer *own = (const struct user_transfer *)operation;
+    bool is_applied = operation->fate == FATE_DECIDED && own->outcome == LEDGER_APPLIED;
+    if (is_applied) metric_add(&wallet_of(operation->exchange)->metrics.transfers, 1);
+    outcome_send(operation, own->outcome);
+}
+
+const struct action transfer_action = {
+    .name = "transfer", .weight = 4, .answer_bytes = 4 * TRANSACTION_BYTES, .load = load, .decide = decide, .render = render, .send = send};
+
+/* ---- the request ---- */
+
+static void read_recipient(struct exchange *exchange, const struct json_value *to, struct transfer_command *command,
+                           struct faults *faults) {
+    struct text username = {NULL, 0}, phone = {NULL, 0};
+    bool has_username = false, has_phone = false, has_account = false;
+    const struct json_member members[] = {
+        {.name = "username", .kind = JSON_TEXT, .target = &username, .present = &has_username},
+        {.name = "phone", .kind = JSON_TEXT, .target = &phone, .present = &has_phone},
+        {.name = "account_id", .kind = JSON_ID, .target = &command->recipient_account, .present = &has_account},
+    };
+    size_t faults_before = faults->count;
+    json_read(to, "to.", members, ARRAY_COUNT(members), faults);
+    int named = (int)has_username + (int)has_phone + (int)has_account;
+    if (named == 0 && faults->count == faults_before) faults_add(faults, "to", "required", "needs one of username, phone, account_id");
+    if (named > 1) faults_add(faults, "to", "invalid_format", "must have only one of username, phone, account_id");
+    if (has_username) {
+        command->recipient = RECIPIENT_USERNAME;
+        if (username.data != NULL) command->recipient_name = username_read(&exchange->arena, username, "to.username", faults);
+    } else if (has_phone) {
+        command->recipient = RECIPIENT_PHONE;
+        if (phone.data != NULL) phone_read(phone, wallet_of(exchange)->region, &command->recipient_phone, "to.phone", faults);
+    } else {
+        command->recipient = RECIPIENT_ACCOUNT;
+    }
+}
+
+static struct user_transfer *read_transfer(struct exchange *exchange) {
+    struct faults faults;
+    struct json_document *document CLOSE_BODY_AT_END = NULL;
+    const struct json_value *body = request_open_body(exchange, &faults, &document);
+    if (body == NULL) return NULL;
+    struct transfer_command command = {.user_id = exchange->caller.user_id};
+    const struct json_value *to = NULL;
+    const struct json_member members[] = {
+        {.name = "to", .kind = JSON_OBJECT, .target = &to, .required = true},
+        {.name = "amount",
+         .kind = JSON_INTEGER,
+         .target = &command.amount.amount_minor,
+         .required = true,
+         .min = 1,
+         .max = MONEY_AMOUNT_MAX},
+        {.name = "currency", .kind = JSON_CURRENCY, .target = &command.amount.currency, .required = true},
+        {.name = "description", .kind = JSON_TEXT, .target = &command.description, .max = LIMIT_DESCRIPTION_CHARACTERS},
+    };
+    json_read(body, "", members, ARRAY_COUNT(members), &faults);
+    if (to != NULL) read_recipient(exchange, to, &command, &faults);
+    if (request_refuse_faults(exchange, &faults)) return NULL;
+    command.description = arena_copy(&exchange->arena, command.description);
+    struct user_transfer *transfer = operation_begin(exchange, &transfer_action, sizeof *transfer);
+    if (transfer == NULL) return NULL;
+    transfer->command = command;
+    operation_read_key(&transfer->operation, body);
+    return transfer;
+}
+
+void transfers_create(struct exchange *exchange) {
+    struct user_transfer *transfer = read_transfer(exchange);
+    if (transfer == NULL) {
+        exchange_finish(exchange);
+    } else {
+        operation_submit(&transfer->operation);
+    }
+}

@@ -1,0 +1,16 @@
+/* A transfer between users as an operation. */
+#pragma once
+
+#include "service/operation.h"
+#include "wallet/core/transfers.h"
+#include "wallet/core/users.h"
+
+struct user_transfer {
+    struct operation operation; /* first */
+    struct transfer_command command;
+    enum ledger_outcome outcome;
+    struct transfer transfer; /* applied; its texts are those of the command */
+    struct id counterparty_account;
+    struct user counterparty;
+};
+extern const struct action transfer_action;

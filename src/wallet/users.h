@@ -1,0 +1,35 @@
+/* Registration and the change of a password as operations, and how a user is named. */
+#pragma once
+
+#include "base/json/json.h"
+#include "service/operation.h"
+#include "wallet/core/users.h"
+#include "wallet/passwords.h"
+
+struct registration {
+    struct operation operation; /* first */
+    struct register_command command;
+    struct password_step password; /* of a request */
+    enum ledger_outcome outcome;
+    struct user user; /* applied */
+};
+extern const struct action register_action;
+
+struct password_change {
+    struct operation operation; /* first */
+    struct password_command command;
+    struct password_step current, next; /* of a request */
+    struct text next_password;
+    enum ledger_outcome outcome;
+};
+extern const struct action change_password_action;
+
+/* 3 to 32 of a-z 0-9 . _ - in any case, folded to lower case into the arena; a fault for `field` otherwise. */
+struct text username_read(struct arena *arena, struct text typed, const char *field, struct faults *faults);
+/* Folds for a look-up: what is no username is empty. */
+struct text username_fold(struct arena *arena, struct text typed);
+/* As over HTTP and as at the command line; a fault for `field` otherwise. */
+void phone_read(struct text typed, const char *region, struct phone *ret_phone, const char *field, struct faults *faults);
+void user_write(struct json_writer *writer, const struct user *user);
+/* "name": the text, or null when it is empty. */
+void write_text_or_null(struct json_writer *writer, const char *name, struct text value);
