@@ -112,7 +112,7 @@ def check_layers(root):
             folder = header.split("/")[0]
             if not quoted:
                 continue
-            beside = re.sub(r"^\.\./(base/)?", "", header)
+            beside = re.sub(r"^(\.\./)+(base/)?", "", header)
             if relative.startswith("tests/") and "/" not in beside and (root / relative).parent.joinpath(header).is_file():
                 continue
             if header in GENERATED_HEADERS.get(layer, ()):

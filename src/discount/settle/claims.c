@@ -115,5 +115,5 @@ void claims_refill(struct claims *claims) {
         LOG(LOG_ERROR, "refill_failed", LOG_STRING("reason", result_name(outcome)));
         claims->must_refill = true;
     }
-    if (!result_is_ok(outcome) || count < most) claims->is_refilling = false;
+    if (count < most) claims->is_refilling = false;
 }

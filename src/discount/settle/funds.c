@@ -135,7 +135,7 @@ static int64_t read_funded(struct fund_job *job) {
     if (faults == NULL) return -1;
     faults_init(faults, &job->arena);
     if (!result_is_ok(json_open(&job->arena, job->call.reply, faults, &document))) return -1;
-    int64_t funded = json_is_object(json_root(document)) ? json_get_integer(json_root(document), "funded", -1) : -1;
+    int64_t funded = json_get_integer(json_root(document), "funded", -1);
     json_close(document);
     return funded;
 }

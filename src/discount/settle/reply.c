@@ -45,7 +45,6 @@ static struct result find_place(const struct delivery_batch *batch, struct id id
 }
 
 static struct result read_into_place(struct delivery_batch *batch, const struct json_value *item, size_t index) {
-    if (!json_is_object(item)) return result_error(RESULT_INVALID);
     struct id reference;
     size_t place;
     TRY(id_parse(json_get_text(item, "reference"), &reference));
@@ -66,10 +65,8 @@ struct result reply_read(struct delivery_batch *batch, struct text reply) {
     faults_init(faults, &batch->arena);
     struct json_document *document __attribute__((cleanup(close_document))) = NULL;
     TRY(json_open(&batch->arena, reply, faults, &document));
-    const struct json_value *root = json_root(document);
-    if (!json_is_object(root)) return result_error(RESULT_INVALID);
-    const struct json_value *items = json_get(root, "items");
-    if (items == NULL || json_array_count(items) != batch->item_count) return result_error(RESULT_INVALID);
+    const struct json_value *items = json_get(json_root(document), "items");
+    if (json_array_count(items) != batch->item_count) return result_error(RESULT_INVALID);
     for (size_t i = 0; i < batch->item_count; i++) batch->outcomes[i] = (struct delivery_outcome){.verdict = DELIVERY_MISSING};
     for (size_t i = 0; i < batch->item_count; i++) TRY(read_into_place(batch, json_array_item(items, i), i));
     return result_ok();

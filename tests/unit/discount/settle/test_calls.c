@@ -1,0 +1,90 @@
+#include "fake_client.h"
+
+static struct calls calls;
+static struct arena arena;
+static size_t ended;
+
+static int set_up(void **state) {
+    (void)state;
+    fake_calls_init(&calls);
+    arena_init(&arena, LIMIT_ARENA_BYTES);
+    ended = 0;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    calls_free(&calls);
+    arena_release(&arena);
+    return 0;
+}
+
+static void note_end(struct http_call *call) {
+    (void)call;
+    ended++;
+}
+
+static void test_names_the_address_and_the_caller(void **state) {
+    (void)state;
+    struct http_call call = {.method = "GET", .done = note_end};
+    assert_true(result_is_ok(calls_start(&calls, &call, TEXT("/v1/credits"), &arena)));
+    assert_string_equal(call.url, "http://wallet/v1/credits");
+    assert_string_equal(call.bearer, "token");
+    assert_true(call.timeout_ms >= 1000);
+    fake_answer(0, 200, "");
+    assert_int_equal(ended, 1);
+}
+
+static void test_a_token_that_is_not_taken_is_dropped(void **state) {
+    (void)state;
+    static const struct {
+        int status;
+        bool is_dropped;
+    } rows[] = {{0, false}, {429, false}, {500, false}, {404, false}, {401, true}, {403, true}};
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        const struct http_call call = {.status = rows[i].status};
+        int64_t before = atomic_load(&calls_metric_errors.value);
+        free(calls.token.text);
+        calls.token.text = strdup("token");
+        calls_note_failure(&calls, &call);
+        assert_int_equal(calls.token.text == NULL, rows[i].is_dropped);
+        assert_int_equal(atomic_load(&calls_metric_errors.value), before + 1);
+    }
+}
+
+static void test_without_room_nothing_is_started(void **state) {
+    (void)state;
+    struct http_call call = {.method = "GET", .done = note_end};
+    arena_release(&arena);
+    arena_init(&arena, 8);
+    assert_int_equal(calls_start(&calls, &call, TEXT("/v1/credits"), &arena).code, RESULT_FULL);
+    assert_int_equal(fake_client.started, 0);
+}
+
+static void test_giving_up_ends_what_is_under_way(void **state) {
+    (void)state;
+    struct http_call all[2] = {{.method = "GET", .done = note_end}, {.method = "GET", .done = note_end}};
+    for (size_t i = 0; i < 2; i++) assert_true(result_is_ok(calls_start(&calls, &all[i], TEXT("/"), &arena)));
+    calls_give_up(&calls);
+    assert_int_equal(ended, 2);
+    assert_int_equal(all[0].outcome.code, RESULT_IO);
+    assert_null(calls.client);
+    struct waker waker;
+    assert_true(result_is_ok(waker_init(&waker)));
+    waker_wake(&waker);
+    calls_run(&calls, &waker, INT64_C(20) * CLOCK_SECOND_US); /* goes on waiting for messages, and clears the waker */
+    assert_false(waker_wait(&waker, 0));
+    waker_close(&waker);
+}
+
+int main(void) {
+    crypto_init();
+    log_init("test", LOG_ERROR);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_names_the_address_and_the_caller, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_token_that_is_not_taken_is_dropped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_room_nothing_is_started, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_giving_up_ends_what_is_under_way, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,245 @@
+/* The pool, between a delivery that sends nothing and a database that is an array in the place of reader.c. */
+#include "fake_client.h"
+
+#include "discount/settle/claims.h"
+
+#define POOL     4u
+#define ROWS_MAX 32u
+
+static struct board *board;
+static struct campaign campaigns[2];
+static struct calls calls;
+static struct delivery delivery;
+static struct claims claims;
+
+/* What is unsettled in the database, by key. */
+static struct redemption rows[ROWS_MAX];
+static size_t row_count, reads;
+static struct result read_outcome;
+
+struct result reader_list_unsettled(struct reader *reader, int64_t after, int64_t limit, reader_redemption_visitor *visit, void *context,
+                                    size_t *ret_count) {
+    (void)reader;
+    reads++;
+    *ret_count = 0;
+    for (size_t i = 0; i < row_count && (int64_t)*ret_count < limit; i++) {
+        if (redemption_key(rows[i].campaign_number, rows[i].position) <= after) continue;
+        TRY(visit(context, &rows[i]));
+        (*ret_count)++;
+    }
+    return read_outcome;
+}
+
+static void show(size_t index) { board_publish(board, &campaigns[index], 0); }
+
+static int set_up(void **state) {
+    (void)state;
+    static const struct delivery_kind kind = {.items_name = "claims"};
+    fake_calls_init(&calls);
+    memset(&delivery, 0, sizeof delivery);
+    delivery_init(&delivery, &kind, NULL, &calls, &fake_clock);
+    assert_true(result_is_ok(board_create(4, &board)));
+    for (uint32_t i = 0; i < 2; i++) {
+        campaigns[i] =
+            (struct campaign){.number = i + 1, .credit = {1000, CURRENCY_IRT}, .max_redemptions = 100, .version = 1, .sequence = 1};
+        campaigns[i].id.bytes[0] = (uint8_t)(i + 1);
+        assert_true(result_is_ok(code_parse(i == 0 ? TEXT("FIRST") : TEXT("SECOND"), &campaigns[i].code)));
+        board_reserve(board, &campaigns[i]);
+        show(i);
+    }
+    row_count = reads = 0;
+    read_outcome = result_ok();
+    claims = (struct claims){0};
+    assert_true(result_is_ok(claims_init(&claims, POOL, board, NULL, &delivery)));
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    claims_free(&claims);
+    delivery_free(&delivery);
+    board_free(board);
+    calls_free(&calls);
+    return 0;
+}
+
+static struct redemption make(uint32_t campaign_number, int64_t position) {
+    struct redemption redemption = {.campaign_number = campaign_number, .position = position, .claimed_at_us = fake_now_us};
+    redemption.id.bytes[0] = (uint8_t)campaign_number;
+    redemption.id.bytes[1] = (uint8_t)position;
+    redemption.user_id.bytes[3] = (uint8_t)position;
+    return redemption;
+}
+
+static struct claim *take(uint32_t campaign_number, int64_t position) {
+    struct redemption redemption = make(campaign_number, position);
+    return claims_take(&claims, &redemption);
+}
+
+/* As after a delivery: it is out of its hands. */
+static void settle(struct claim *claim) {
+    TAILQ_REMOVE(&delivery.ready, &claim->item, link);
+    delivery.ready_count--;
+    claim->item.state = DELIVERY_IDLE;
+    claims_forget(&claims, claim);
+}
+
+static void fill_rows(size_t count) {
+    for (size_t i = 0; i < count; i++) rows[i] = make(1, (int64_t)i + 1);
+    row_count = count;
+}
+
+static void drop_row(size_t index) {
+    row_count--;
+    memmove(&rows[index], &rows[index + 1], (row_count - index) * sizeof rows[0]);
+}
+
+static void test_a_claim_is_there_once(void **state) {
+    (void)state;
+    struct claim *claim = take(1, 7);
+    assert_non_null(claim);
+    assert_ptr_equal(take(1, 7), claim);
+    assert_int_equal(claims_count(&claims), 1);
+    assert_int_equal(delivery.ready_count, 1);
+    struct redemption same = make(1, 7);
+    assert_true(id_equal(claim->item.id, same.id) && id_equal(claim->user_id, same.user_id));
+    assert_int_equal(claim->claimed_at_us, same.claimed_at_us);
+    settle(claim);
+    assert_int_equal(claims_count(&claims), 0);
+    claim = take(1, 7); /* known no more: another one, with nothing of the first */
+    assert_int_equal(claim->item.backoff.attempts, 0);
+    assert_int_equal(claim->item.batch_max, 0);
+}
+
+static void test_nothing_of_a_former_claim_is_left(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < POOL; i++) {
+        struct claim *claim = take(1, i + 1);
+        claim->item.backoff.attempts = 9;
+        claim->item.batch_max = 1;
+        settle(claim);
+    }
+    for (unsigned i = 0; i < POOL; i++) {
+        struct claim *claim = take(2, i + 1);
+        assert_int_equal(claim->item.backoff.attempts, 0);
+        assert_int_equal(claim->item.batch_max, 0);
+        assert_int_equal(claim->campaign_number, 2);
+    }
+}
+
+static void test_held_while_the_fund_is_behind(void **state) {
+    (void)state;
+    campaigns[0].fund_step_minor = 5000;
+    show(0);
+    struct claim *held = take(1, 1), *also = take(1, 2), *other = take(2, 1);
+    assert_int_equal(held->state, CLAIM_HELD);
+    assert_int_equal(other->state, CLAIM_GIVEN);
+    assert_int_equal(delivery.ready_count, 1);
+    claims_unhold(&claims, 2); /* another campaign's fund does not help */
+    assert_int_equal(held->state, CLAIM_HELD);
+    claims_unhold(&claims, 1);
+    assert_int_equal(held->state, CLAIM_GIVEN);
+    assert_int_equal(also->item.state, DELIVERY_READY);
+    assert_int_equal(delivery.ready_count, 3);
+    claims_unhold(&claims, 1);
+    assert_int_equal(delivery.ready_count, 3);
+}
+
+static void test_without_room_it_waits_in_the_database(void **state) {
+    (void)state;
+    claims_refill(&claims); /* the first walk, at the start, finds nothing */
+    assert_int_equal(reads, 1);
+    assert_false(claims_must_refill(&claims));
+    for (unsigned i = 0; i < POOL; i++) assert_non_null(take(1, i + 1));
+    assert_false(claims_must_refill(&claims));
+    assert_null(take(1, POOL + 1));
+    fill_rows(POOL + 1);
+    assert_false(claims_must_refill(&claims)); /* there is no room yet */
+    claims_refill(&claims);
+    assert_int_equal(reads, 1);
+    settle(claim_of(TAILQ_FIRST(&delivery.ready)));
+    drop_row(0);
+    assert_false(claims_must_refill(&claims)); /* a quarter is not half */
+    settle(claim_of(TAILQ_FIRST(&delivery.ready)));
+    drop_row(0);
+    assert_true(claims_must_refill(&claims));
+    claims_refill(&claims);
+    claims_refill(&claims);
+    assert_int_equal(claims_count(&claims), 3);
+    struct redemption late = make(1, POOL + 1);
+    assert_non_null(map_get(&claims.by_id, (struct text){(const char *)late.id.bytes, sizeof late.id.bytes}));
+}
+
+/* More than the pool holds: every one is taken in the end, in the order of the key, whatever is settled in between. */
+static void test_a_walk_sees_everything(void **state) {
+    (void)state;
+    fill_rows(11);
+    int64_t next = 1;
+    for (int turn = 0; turn < 100 && row_count > 0; turn++) {
+        claims_refill(&claims);
+        if (delivery.ready_count == 0) continue;
+        struct claim *claim = claim_of(TAILQ_FIRST(&delivery.ready));
+        assert_int_equal(claim->item.id.bytes[1], next++);
+        settle(claim);
+        drop_row(0);
+    }
+    assert_int_equal(row_count, 0);
+    claims_refill(&claims);
+    size_t before = reads;
+    assert_false(claims_must_refill(&claims)); /* and then there is nothing more to look for */
+    claims_refill(&claims);
+    assert_int_equal(reads, before);
+}
+
+/* Who finds no room while a walk is under way may lie before the place that it has come to. */
+static void test_who_finds_no_room_during_a_walk_asks_for_another(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < POOL; i++) rows[i] = make(2, i + 1);
+    row_count = POOL;
+    claims_refill(&claims);
+    assert_int_equal(claims_count(&claims), POOL);
+    assert_null(take(1, 1)); /* before all that the walk has seen */
+    rows[0] = make(1, 1);
+    row_count = 1;
+    while (delivery.ready_count > 0) settle(claim_of(TAILQ_FIRST(&delivery.ready)));
+    for (int turn = 0; turn < 4; turn++) claims_refill(&claims);
+    assert_int_equal(claims_count(&claims), 1);
+}
+
+static void test_a_failed_walk_is_begun_again(void **state) {
+    (void)state;
+    fill_rows(2);
+    read_outcome = result_error(RESULT_IO);
+    claims_refill(&claims);
+    assert_true(claims_must_refill(&claims));
+    read_outcome = result_ok();
+    rows[0] = make(1, 1);
+    claims_refill(&claims);
+    assert_int_equal(claims_count(&claims), 2);
+    assert_int_equal(delivery.ready_count, 2); /* none of them twice */
+}
+
+static void test_a_campaign_that_is_not_shown_yet_is_left_alone(void **state) {
+    (void)state;
+    rows[0] = make(1, 1);
+    rows[1] = make(3, 1); /* committed, not published */
+    row_count = 2;
+    claims_refill(&claims);
+    assert_int_equal(claims_count(&claims), 1);
+}
+
+int main(void) {
+    crypto_init();
+    log_init("test", LOG_ERROR + 1);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_claim_is_there_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_of_a_former_claim_is_left, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_held_while_the_fund_is_behind, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_room_it_waits_in_the_database, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_walk_sees_everything, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_finds_no_room_during_a_walk_asks_for_another, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_failed_walk_is_begun_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_campaign_that_is_not_shown_yet_is_left_alone, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
