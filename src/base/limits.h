@@ -10,6 +10,7 @@
 #define LIMIT_CONNECTIONS           16384u              /* per loop; beyond it connections wait in the kernel's backlog */
 #define LIMIT_EXCHANGES             16384u              /* requests in progress per loop: 503 overloaded */
 #define LIMIT_LOOPS                 64u
+#define LIMIT_STREAMS               4096u               /* answers of a process that are made while they are sent: 503 overloaded */
 #define LIMIT_UNREAD_BYTES          (32u * 1024 * 1024) /* per loop, of heads and pipelined requests that wait: 503 overloaded */
 #define LIMIT_ARENA_BYTES           (256u * 1024)       /* per request: 503 overloaded */
 #define LIMIT_BATCH_ARENA_BYTES     (8u * 1024 * 1024)

@@ -1,3 +1,5 @@
+#include "http/accept.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -7,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "http/loop.h"
 
 #define LISTEN_AGAIN_US (CLOCK_SECOND_US / 10)
 

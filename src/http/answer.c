@@ -1,3 +1,5 @@
+#include "http/answer.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +9,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "http/loop.h"
+#include "http/route.h"
 
 #define END_BYTES 2u /* of the head */
 
@@ -145,7 +147,11 @@ static struct text make_head(const struct connection *connection) {
     put_status(&head, exchange->status);
     CHECK(put(&head, date_line(loop)));
     /* RFC 9110, section 8.6: none with 204, and with 304 only that of the 200. */
-    if (exchange->status != 204 && exchange->status != 304) put_length(&head, exchange->reply_body.size);
+    if (exchange->stream != NULL) {
+        if (connection->is_1_1) CHECK(put(&head, TEXT("Transfer-Encoding: chunked\r\n")));
+    } else if (exchange->status != 204 && exchange->status != 304) {
+        put_length(&head, exchange->reply_body.size);
+    }
     if (connection->closes) {
         CHECK(put(&head, TEXT("Connection: close\r\n")));
     } else if (!connection->is_1_1) {
@@ -169,19 +175,19 @@ static struct text make_head(const struct connection *connection) {
 
 static struct text without(struct text text, size_t *size) {
     size_t step = *size < text.size ? *size : text.size;
-    if (step == 0) return text; /* an empty one may be NULL, to which nothing can be added */
     *size -= step;
     return (struct text){text.data + step, text.size - step};
 }
 
-/* One call; less than it was given means that the socket is full. A long answer goes in pieces, a turn each: the others of the loop are not kept
+/* One call; less than it was given means that the socket is full. What is long goes in pieces, a turn each: the others of the loop are not kept
  * waiting while the kernel copies megabytes for clients that may never read them. */
 static enum answer_outcome send_unsent(struct connection *connection) {
     struct text *unsent = connection->unsent;
     struct iovec pieces[2];
     size_t count = 0, given = 0;
     for (size_t i = 0; i < 2; i++) {
-        size_t size = unsent[i].size < TURN_SEND_BYTES ? unsent[i].size : TURN_SEND_BYTES;
+        size_t left = connection->turn_left_bytes - given;
+        size_t size = unsent[i].size < left ? unsent[i].size : left;
         if (size > 0) pieces[count++] = (struct iovec){(void *)(uintptr_t)unsent[i].data, size};
         given += size;
     }
@@ -191,6 +197,8 @@ static enum answer_outcome send_unsent(struct connection *connection) {
     if (sent < 0 && errno == EINTR) loop_make_ready(connection);
     if (sent < 0 && errno == EAGAIN) connection->writable = false;
     size_t left = sent > 0 ? (size_t)sent : 0;
+    connection->turn_left_bytes -= left;
+    connection->loop->round_bytes += left;
     unsent[0] = without(unsent[0], &left);
     unsent[1] = without(unsent[1], &left);
     if (unsent[0].size + unsent[1].size == 0) return ANSWER_SENT;
@@ -199,33 +207,122 @@ static enum answer_outcome send_unsent(struct connection *connection) {
     return ANSWER_WAITS;
 }
 
-/* The head was made where the next answer's will be. Its copy is none of the request's own taking. */
-static enum answer_outcome keep_unsent(struct connection *connection) {
+/* The head and the piece were made where the next answer's will be. Their copies are none of the request's own taking. */
+static bool keep_unsent(struct connection *connection) {
     struct arena *arena = &connection->exchange->arena;
-    struct text *head = &connection->unsent[0];
-    if (head->size > 0) {
+    struct text *head = &connection->unsent[0], *piece = &connection->unsent[1];
+    const char *answer = connection->loop->answer, *start = connection->loop->piece;
+    if (head->size > 0 && head->data >= answer && head->data < answer + ANSWER_BYTES) {
         arena->limit_bytes += ANSWER_BYTES;
         *head = arena_copy(arena, *head);
-        if (head->data == NULL) return ANSWER_FAILED;
+        if (head->data == NULL) return false;
     }
-    loop_enter_phase(connection, PHASE_SENDING);
-    return ANSWER_WAITS;
+    if (piece->size == 0 || piece->data < start || piece->data >= start + CHUNK_BYTES) return true;
+    if (connection->piece == NULL) {
+        arena->limit_bytes += CHUNK_BYTES;
+        connection->piece = arena_take(arena, CHUNK_BYTES);
+        if (connection->piece == NULL) return false;
+    }
+    memcpy(connection->piece, piece->data, piece->size);
+    piece->data = connection->piece;
+    return true;
 }
+
+/* ---- streams ---- */
+
+/* Makes a chunk of what stands in the loop's piece (RFC 9112, section 7.1). `is_last`: with the end behind it. */
+static struct text frame(const struct connection *connection, size_t size, bool is_last) {
+    static const char digits[] = "0123456789abcdef";
+    char *start = connection->loop->piece + CHUNK_HEAD_BYTES, *end = start + size;
+    if (!connection->is_1_1) return (struct text){start, size};
+    if (size > 0) {
+        *--start = '\n';
+        *--start = '\r';
+        for (size_t left = size; left > 0; left /= 16) *--start = digits[left % 16];
+        *end++ = '\r';
+        *end++ = '\n';
+    }
+    if (is_last) {
+        memcpy(end, "0\r\n\r\n", 5);
+        end += 5;
+    }
+    return (struct text){start, (size_t)(end - start)};
+}
+
+/* Before HTTP/1.1 the end of the connection is the end of the body: this one is none. */
+static enum answer_outcome fail(const struct connection *connection) {
+    struct linger at_once = {.l_onoff = 1};
+    if (!connection->is_1_1) (void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    LOG(LOG_WARN, "stream_failed", LOG_TEXT("request_id", connection->exchange->request_id), LOG_TEXT("path", connection->exchange->path));
+    return ANSWER_FAILED;
+}
+
+static bool pull(struct connection *connection) {
+    struct loop *loop = connection->loop;
+    struct exchange *exchange = connection->exchange;
+    size_t size = 0;
+    if (loop->draining && stream_has_beat(exchange)) {
+        connection->said = STREAM_END;
+    } else {
+        connection->said = stream_pull(exchange, loop->piece + CHUNK_HEAD_BYTES, STREAM_PIECE_BYTES, &size);
+    }
+    connection->unsent[1] = frame(connection, size, connection->said == STREAM_END);
+    connection->has_moved = true;
+    return connection->said != STREAM_FAILED;
+}
+
+/* What comes behind the bytes that there were. */
+static enum answer_outcome after_bytes(struct connection *connection) {
+    struct exchange *exchange = connection->exchange;
+    switch (connection->said) {
+    case STREAM_MORE: return ANSWER_PULLS;
+    case STREAM_LATER: return stream_sleep(exchange) ? ANSWER_SLEEPS : ANSWER_PULLS;
+    case STREAM_END: return ANSWER_SENT;
+    case STREAM_FAILED: break;
+    }
+    return ANSWER_FAILED;
+}
+
+static enum answer_outcome send_all(struct connection *connection) {
+    bool has_bytes = connection->unsent[0].size + connection->unsent[1].size > 0;
+    enum answer_outcome outcome = has_bytes ? send_unsent(connection) : ANSWER_SENT;
+    if (outcome == ANSWER_WAITS) return keep_unsent(connection) ? ANSWER_WAITS : ANSWER_FAILED;
+    return outcome == ANSWER_SENT ? after_bytes(connection) : outcome;
+}
+
+enum answer_outcome answer_pull(struct connection *connection) {
+    CHECK(connection->exchange->state == EXCHANGE_SENDING && connection->exchange->stream != NULL);
+    return pull(connection) ? send_all(connection) : fail(connection);
+}
+
+enum answer_outcome answer_beat(struct connection *connection) {
+    struct text beat = stream_beat(connection->exchange);
+    CHECK(connection->said == STREAM_LATER && beat.size <= STREAM_PIECE_BYTES);
+    memcpy(connection->loop->piece + CHUNK_HEAD_BYTES, beat.data, beat.size);
+    connection->unsent[1] = frame(connection, beat.size, false);
+    connection->has_moved = true;
+    return send_all(connection);
+}
+
+/* ---- an answer ---- */
 
 enum answer_outcome answer_begin(struct connection *connection) {
     struct exchange *exchange = connection->exchange;
     CHECK(exchange->state == EXCHANGE_FINISHED && exchange->status != 0);
     bool has_body = exchange->status != 204 && exchange->status != 304 && !text_equal(exchange->method, TEXT("HEAD"));
-    if (connection->loop->draining || !connection->keeps_alive) connection->closes = true;
+    bool is_stream = has_body && exchange->stream != NULL;
+    if (connection->loop->draining || !connection->keeps_alive || (is_stream && !connection->is_1_1)) connection->closes = true;
     connection->unsent[0] = make_head(connection);
     connection->unsent[1] = has_body ? exchange->reply_body : (struct text){NULL, 0};
+    connection->piece = NULL;
+    connection->said = STREAM_END;
     exchange->state = EXCHANGE_SENDING;
     answer_record(exchange);
-    enum answer_outcome outcome = send_unsent(connection);
-    return outcome == ANSWER_WAITS ? keep_unsent(connection) : outcome;
+    if (is_stream && !pull(connection)) return fail(connection);
+    return send_all(connection);
 }
 
 enum answer_outcome answer_go_on(struct connection *connection) {
     CHECK(connection->exchange->state == EXCHANGE_SENDING);
-    return send_unsent(connection);
+    return send_all(connection);
 }

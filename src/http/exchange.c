@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
-#include "http/server.h"
+#include "http/service.h"
 
 void exchange_init(struct exchange *exchange, const struct http_service *service) {
     memset(exchange, 0, offsetof(struct exchange, query));

@@ -24,6 +24,7 @@
 
 struct route;
 struct http_service;
+struct stream;
 
 #define EXCHANGE_PARAMETERS_MAX 2  /* {id} and the like in one path */
 #define EXCHANGE_QUERY_MAX      16 /* more: 422 */
@@ -91,6 +92,7 @@ struct exchange {
     int status; /* 0 until set */
     const char *reply_content_type;
     struct text reply_body; /* in the arena, or static for as long as the process lives */
+    struct stream *stream;  /* http/stream.h: makes the body instead; NULL */
     size_t reply_header_count;
 
     void *operation; /* the handler's own state, in the arena: struct wallet_operation, … */

@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "base/json/json.h"
-#include "http/server.h"
+#include "http/service.h"
 
 #define DETAIL_BYTES_MAX 512
 

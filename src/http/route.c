@@ -10,7 +10,6 @@
 #include "http/media.h"
 #include "http/problem.h"
 #include "http/request.h"
-#include "http/server.h"
 
 #define SEGMENTS_MAX 16 /* of a path; a longer one matches nothing but {rest*} */
 #define METHODS_MAX  6

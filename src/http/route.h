@@ -4,6 +4,7 @@
 #pragma once
 
 #include "http/exchange.h"
+#include "http/service.h"
 
 enum route_flag {
     ROUTE_BODY_NONE = 0,          /* GET: a body is refused, 413; others: only `{}` passes, which is as good as none */
@@ -36,7 +37,6 @@ enum route_match router_match(const struct router *router, struct exchange *exch
 
 /* The whole way from a complete head to the handler, without sockets: the loop and the fuzzers call these.
  * route_admit: everything that can be said before the body; false when an answer is set. route_dispatch: with the body, calls the handler. */
-enum route_admission { ROUTE_ADMITTED, ROUTE_REFUSED, ROUTE_PENDING /* away: comes back by exchange_continue */ };
 enum route_admission route_admit(struct exchange *exchange);
 void route_dispatch(struct exchange *exchange);
 /* Adds what is wrong with the headers of this route: the Idempotency-Key. With ROUTE_BODY_JSON whoever opens the body must ask this, so that the

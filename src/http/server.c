@@ -16,7 +16,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "http/loop.h"
+#include "http/round.h"
 
 #define BACKLOG         4096 /* the kernel cuts it to net.core.somaxconn */
 #define FILES_BESIDE    256u /* database, log, service-to-service connections, lingering sockets */
@@ -119,10 +119,20 @@ static void raise_file_limit(size_t files) {
 
 /* ---- start ---- */
 
+/* The last that a loop's thread does. */
+static void count_ended(void *context) {
+    struct server *server = context;
+    pthread_mutex_lock(&server->mutex);
+    server->ended_count++;
+    pthread_cond_signal(&server->ended);
+    pthread_mutex_unlock(&server->mutex);
+}
+
 static void prepare_loop(struct server *server, size_t index, const struct http_service *service, const struct server_options *options,
                          struct traffic *traffic) {
     struct loop *loop = &server->loops[index];
-    loop->server = server;
+    loop->thread_ended = count_ended;
+    loop->thread_context = server;
     loop->service = service;
     loop->traffic = traffic;
     loop->index = index;
@@ -204,13 +214,6 @@ struct result server_start(const struct http_service *service, const struct serv
 uint16_t server_port(const struct server *server) { return server->port; }
 
 /* ---- end ---- */
-
-void server_loop_ended(struct server *server) {
-    pthread_mutex_lock(&server->mutex);
-    server->ended_count++;
-    pthread_cond_signal(&server->ended);
-    pthread_mutex_unlock(&server->mutex);
-}
 
 static struct timespec deadline_in(int64_t ms) {
     struct timespec time;

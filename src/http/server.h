@@ -6,25 +6,8 @@
  * keep-alive (75 s); a connection that breaks one is closed. Exchanges that wait elsewhere have no timeout here: their owner answers. */
 #pragma once
 
-#include "base/clock.h"
 #include "base/param.h"
 #include "http/route.h"
-
-struct http_service {
-    const char *name; /* "walletd": prefix of metrics */
-    void *self;
-    const struct route *routes;
-    size_t route_count;
-    const struct router *router;
-    const struct clock *clock;
-    /* Fills exchange->caller or sets a 401/403/503. May hand the exchange away (ROUTE_PENDING) and exchange_continue it later. */
-    enum route_admission (*authorize)(struct exchange *exchange);
-    const char *allowed_origins;                         /* CORS: comma-separated origins, or NULL: off */
-    void (*loop_started)(void *self, size_t loop_index); /* on the loop's thread, before its first request; may be NULL */
-    void (*loop_stopped)(void *self, size_t loop_index);
-    /* On the loop's thread, after all the work of a round and before it waits for events; may be NULL. */
-    void (*round_ended)(void *self, size_t loop_index);
-};
 
 struct server_options {
     struct param_address listen; /* port 0: the system picks one */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "http/route.h"
 
 #define LABELS_BYTES_MAX 200
 #define NAME_BYTES_MAX   96

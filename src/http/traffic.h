@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/metrics.h"
-#include "http/server.h"
+#include "http/service.h"
 
 struct traffic;
 

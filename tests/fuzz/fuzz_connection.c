@@ -10,14 +10,19 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "http/loop.h"
+#include "http/accept.h"
 #include "http/problem.h"
+#include "http/round.h"
+#include "http/route.h"
 
 #define SENT_BYTES_MAX   (128u * 1024)
 #define GOT_BYTES_MAX    (4u * 1024 * 1024)
 #define ANSWERS_MAX      (SENT_BYTES_MAX / 16)
 #define ROUNDS_MAX       100000
 #define SEND_BUFFER_SIZE 2048 /* small, so that answers wait for the peer */
+
+#define STREAMED_BYTES_MAX 700u
+#define PULLED_BYTES_MAX   150u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,7 +45,57 @@ static void hand_away(struct exchange *exchange) {
     away[away_count++] = exchange;
 }
 
+/* Some bytes at a time, of as many as the path's number says; now and then it sleeps, and is woken by bring_back or has woken itself. */
+struct pulled {
+    struct exchange *exchange;
+    struct pulled *next_asleep;
+    size_t left_bytes;
+    uint32_t pulls;
+};
+
+static struct pulled *asleep;
+static size_t open_streams;
+
+static enum stream_word pull(void *context, char *bytes, size_t capacity, size_t *ret_size) {
+    struct pulled *pulled = context;
+    size_t size = pulled->left_bytes < PULLED_BYTES_MAX ? pulled->left_bytes : PULLED_BYTES_MAX;
+    CHECK(size <= capacity);
+    memset(bytes, 's', size);
+    *ret_size = size;
+    pulled->left_bytes -= size;
+    if (pulled->left_bytes == 0) return STREAM_END;
+    switch (pulled->pulls++ % 3) {
+    case 0: return STREAM_MORE;
+    case 1: stream_wake(pulled->exchange); return STREAM_LATER;
+    default:
+        pulled->next_asleep = asleep;
+        asleep = pulled;
+        return STREAM_LATER;
+    }
+}
+
+static void close_stream(void *context) {
+    struct pulled **link = &asleep;
+    while (*link != NULL && *link != context) link = &(*link)->next_asleep;
+    if (*link != NULL) *link = (*link)->next_asleep;
+    CHECK(open_streams-- > 0);
+}
+
+static void handle_stream(struct exchange *exchange) {
+    handled++;
+    uint64_t size = 0;
+    struct pulled *pulled = ARENA_NEW(&exchange->arena, struct pulled);
+    CHECK(pulled != NULL);
+    if (!result_is_ok(text_parse_unsigned(exchange->parameters[0], STREAMED_BYTES_MAX, &size))) size = 5;
+    *pulled = (struct pulled){.exchange = exchange, .left_bytes = size};
+    const struct stream_source source = {.pull = pull, .close = close_stream, .context = pulled};
+    CHECK(result_is_ok(reply_stream(exchange, 200, "application/json", &source)));
+    open_streams++;
+    exchange_finish(exchange);
+}
+
 static const struct route routes[] = {
+    {.method = "GET", .path = "/s/{n}", .scope = SCOPE_PUBLIC, .handle = handle_stream},
     {.method = "GET", .path = "/a", .scope = SCOPE_PUBLIC, .handle = handle},
     {.method = "POST", .path = "/a", .scope = SCOPE_PUBLIC, .flags = ROUTE_BODY_JSON, .handle = handle},
     {.method = "GET", .path = "/away", .scope = SCOPE_PUBLIC, .handle = hand_away},
@@ -58,9 +113,15 @@ static void start(void) {
     for (size_t phase = 0; phase < PHASE_COUNT; phase++) loop.phases[phase].timeout_us = 3600 * CLOCK_SECOND_US;
     CHECK(loop.traffic != NULL && result_is_ok(loop_init(&loop, -1)));
     loop.now_us = clock_monotonic_us(&clock_system);
+    loop_set_thread(&loop);
 }
 
 static void bring_back(void) {
+    while (asleep != NULL) {
+        struct pulled *pulled = asleep;
+        asleep = pulled->next_asleep;
+        stream_wake(pulled->exchange);
+    }
     while (away_count > 0) {
         struct exchange *exchange = away[--away_count];
         exchange_take(exchange, EXCHANGE_OF_STORE);
@@ -104,8 +165,24 @@ static size_t converse(const uint8_t *data, size_t size, uint32_t seed) {
     }
     close(fds[0]);
     got[got_bytes] = '\0';
-    CHECK(strlen(got) == got_bytes && loop.exchange_count == 0 && loop.unread_pool.out_bytes == 0 && loop.ended == NULL);
+    CHECK(strlen(got) == got_bytes && loop.exchange_count == 0 && open_streams == 0 && loop.unread_pool.out_bytes == 0 &&
+          loop.ended == NULL);
     return got_bytes;
+}
+
+/* Behind the last chunk (RFC 9112, section 7.1), or behind all of it when the connection's end is the end. */
+static const char *read_stream(const char *body, bool is_chunked) {
+    size_t total = 0, size = strspn(body, "s");
+    for (; is_chunked; total += size) {
+        char *end;
+        size = strtoul(body, &end, 16);
+        CHECK(end > body && strncmp(end, "\r\n", 2) == 0 && strspn(end + 2, "s") == size && strncmp(end + 2 + size, "\r\n", 2) == 0);
+        body = end + 4 + size;
+        if (size == 0) break;
+    }
+    total += is_chunked ? 0 : size;
+    CHECK(total <= STREAMED_BYTES_MAX);
+    return is_chunked ? body : body + size;
 }
 
 /* One answer: its status, and the place behind it. A body stands there unless HEAD was asked for, and starts like none of our answers. */
@@ -121,6 +198,9 @@ static const char *read_answer(const char *answer, int *ret_status, bool *ret_cl
     CHECK((*ret_status >= 400) == (problem != NULL && problem < end));
     const char *body = end + 4;
     if (*body == '\0' || strncmp(body, "HTTP/1.1 ", 9) == 0) return body;
+    const char *coding = strstr(answer, "\r\nTransfer-Encoding: chunked\r\n");
+    bool is_chunked = coding != NULL && coding < end;
+    if (is_chunked || (*ret_status == 200 && (field == NULL || field > end))) return read_stream(body, is_chunked);
     CHECK(strnlen(body, length) == length && *body == '{' && body[length - 1] == '}');
     return body + length;
 }

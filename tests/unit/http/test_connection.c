@@ -1,10 +1,7 @@
 /* One connection over a real socket: requests in whatever pieces, answers in order, hand-over between threads, and how it ends. */
-#include <fcntl.h>
-
-#include "toy.h"
+#include "bare.h"
 
 #include "base/limits.h"
-#include "http/loop.h"
 #include "http/problem.h"
 
 /* Piece by piece, each read by a round of its own or not: what is left over is found again. */
@@ -236,52 +233,6 @@ static void test_head_options_and_wrong_methods(void **state) {
     toy_expect(fd, "GET /fail HTTP/1.1\r\nHost: a\r\n\r\n", 500);
     close(fd);
     toy_stop(toy);
-}
-
-/* A loop without a thread, whose one connection is a socket pair, and whose memory for waiting bytes is used up at will. */
-struct bare {
-    struct toy toy;
-    struct loop loop;
-    int fd;
-};
-
-static void bare_start(struct bare *bare) {
-    int fds[2];
-    struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
-    memset(bare, 0, sizeof(*bare));
-    assert_int_equal(router_create(toy_routes, ARRAY_COUNT(toy_routes), &bare->toy.router).code, RESULT_OK);
-    pthread_mutex_init(&bare->toy.mutex, NULL);
-    pthread_cond_init(&bare->toy.changed, NULL);
-    bare->toy.service = (struct http_service){.name = "bare",
-                                              .self = &bare->toy,
-                                              .routes = toy_routes,
-                                              .route_count = ARRAY_COUNT(toy_routes),
-                                              .router = bare->toy.router,
-                                              .clock = &clock_system,
-                                              .authorize = toy_authorize};
-    bare->loop.service = &bare->toy.service;
-    bare->loop.traffic = traffic_for(&bare->toy.service);
-    bare->loop.connections_max = bare->loop.exchanges_max = 4;
-    for (size_t i = 0; i < PHASE_COUNT; i++) bare->loop.phases[i].timeout_us = 3600 * CLOCK_SECOND_US;
-    assert_int_equal(loop_init(&bare->loop, -1).code, RESULT_OK);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-    bare->loop.now_us = clock_monotonic_us(&clock_system);
-    assert_int_equal(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
-    assert_non_null(accept_socket(&bare->loop, fds[1], &nowhere));
-    bare->fd = fds[0];
-}
-
-static void bare_rounds(struct bare *bare) {
-    for (int i = 0; i < 4; i++) loop_round(&bare->loop, 0);
-}
-
-static void bare_stop(struct bare *bare) {
-    close(bare->fd);
-    bare->loop.unread_pool.out_bytes = 0;
-    loop_close(&bare->loop);
-    pthread_cond_destroy(&bare->toy.changed);
-    pthread_mutex_destroy(&bare->toy.mutex);
-    router_free(bare->toy.router);
 }
 
 static void expect_overloaded(struct bare *bare) {

@@ -164,10 +164,10 @@ static inline void toy_loop_started(void *self, size_t index) { atomic_fetch_add
 static inline void toy_loop_stopped(void *self, size_t index) { atomic_fetch_add(&((struct toy *)self)->stopped, 1 + 0 * (int)index); }
 static inline void toy_round_ended(void *self, size_t index) { atomic_fetch_add(&((struct toy *)self)->rounds, 1 + 0 * (int)index); }
 
-static inline struct toy *toy_start(const struct server_options *options) {
+static inline struct toy *toy_start_with(const struct route *routes, size_t count, const struct server_options *options) {
     struct toy *toy = calloc(1, sizeof(*toy));
     assert_non_null(toy);
-    assert_int_equal(router_create(toy_routes, ARRAY_COUNT(toy_routes), &toy->router).code, RESULT_OK);
+    assert_int_equal(router_create(routes, count, &toy->router).code, RESULT_OK);
     pthread_mutex_init(&toy->mutex, NULL);
     pthread_cond_init(&toy->changed, NULL);
     sem_init(&toy->blocked, 0, 0);
@@ -175,8 +175,8 @@ static inline struct toy *toy_start(const struct server_options *options) {
     toy->is_open = true;
     toy->service = (struct http_service){.name = "toy",
                                          .self = toy,
-                                         .routes = toy_routes,
-                                         .route_count = ARRAY_COUNT(toy_routes),
+                                         .routes = routes,
+                                         .route_count = count,
                                          .router = toy->router,
                                          .clock = &clock_system,
                                          .authorize = toy_authorize,
@@ -186,6 +186,10 @@ static inline struct toy *toy_start(const struct server_options *options) {
     assert_int_equal(pthread_create(&toy->worker, NULL, toy_work, toy), 0);
     assert_int_equal(server_start(&toy->service, options, &toy->server).code, RESULT_OK);
     return toy;
+}
+
+static inline struct toy *toy_start(const struct server_options *options) {
+    return toy_start_with(toy_routes, ARRAY_COUNT(toy_routes), options);
 }
 
 static inline void toy_set_open(struct toy *toy, bool is_open) {
