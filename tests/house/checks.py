@@ -45,6 +45,24 @@ IMPURE_BASE_HEADERS = {"base/log.h", "base/metrics.h", "base/queue.h", "base/par
 IMPURE_CALLS = re.compile(r"\b(clock_now_us|clock_monotonic_us|clock_gettime|time|rand|random|crypto_random\w*|printf|fprintf|fopen|id_source_init_system)\s*\(")
 NO_DOUBLE = re.compile(r"^src/(\w+/core/\w+|base/money|\w+/rows\w*)\.[ch]$")
 
+# SQL as C writes it: a string that begins with a statement, or goes on with one.
+SQL = re.compile(
+    r'"\s*(?:(?:SELECT|FROM|WHERE|WITH|PRAGMA|SAVEPOINT|UNION|ON CONFLICT|ORDER BY|RETURNING) |INSERT (?:OR|INTO) |UPDATE \w+ SET|DELETE FROM |(?:CREATE|DROP|ALTER) '
+    r'(?:UNIQUE )?(?:TABLE|INDEX) |(?:BEGIN|COMMIT|ROLLBACK)(?: IMMEDIATE| TRANSACTION)?[;"])'
+)
+SQL_HEADERS = ("sqlite3.h", "libpq-fe.h", "postgresql/")
+SQL_ROOMS = re.compile(r"^src/(store/.*|(wallet|discount)/tables)\.[ch]$")
+# What has gone for good, and since when: a path that must not be there any more, or one that must be. Until then the rule sleeps.
+GONE = (
+    ("in the cores stands no planted fault: sim/planted/ has them as patches", re.compile(r"\bPLANTED(_\w+)?\b"), re.compile(r"^src/"), ("absent", "src/base/planted.h")),
+    ("rows are loaded and saved by the seam alone", re.compile(r"\brows_memory\b|\bstruct wallet_rows\b"), re.compile(r"^src/wallet/"), ("present", "src/wallet/tables.c")),
+    ("rows are loaded and saved by the seam alone", re.compile(r"\brows_memory\b|\bstruct discount_rows\b"), re.compile(r"^src/discount/"), ("present", "src/discount/tables.c")),
+    ("OpenSSL makes keys and signs", re.compile(r"\bcjose\w*"), re.compile(r"^(src|tests|sim)/"), ("absent", "src/auth/cjose.c")),
+)
+# Money is counted by money.h, which sees what overflows.
+MONEY_SUM = re.compile(r"\b\w*(?:amount|balance|debits|credits|total|fund|funded|remaining|released|floor|limit)\w*_minor\s*(?:[-+*/]=?(?![->])|\+\+|--)|[-+*/]=?\s+[\w.>-]*_minor\b")
+MONEY_ROOMS = re.compile(r"^src/(\w+/core/\w+|discount/settle/\w+)\.[ch]$")
+
 BANNED_CALLS = re.compile(
     r"\b(strcpy|strcat|strncpy|strncat|sprintf|vsprintf|strtok|strtok_r|atoi|atol|atoll|atof|gets|alloca|system|popen|rand|srand"
     r"|localtime|gmtime|ctime|asctime|longjmp|goto)\b(?=\s*[(\w])"
@@ -76,6 +94,12 @@ def code_only(text):
     """The text with comments, strings and characters blanked, line for line."""
     pattern = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
     return pattern.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
+
+
+def without_comments(text):
+    """The text with comments blanked, line for line, and strings kept."""
+    pattern = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+    return pattern.sub(lambda match: match.group() if match.group()[0] == '"' else re.sub(r"[^\n]", " ", match.group()), text)
 
 
 def matches(relative, text, pattern, what):
@@ -230,6 +254,42 @@ def check_pure_cores(root):
                 faults.append(f"{relative}:{number}: a pure core must not include {header}")
         faults += matches(relative, code_only(text), IMPURE_CALLS, "a pure core must not call")
     return faults
+
+
+def check_sql(root):
+    """SQL, SQLite and libpq are known to the store and to each service's table of questions only."""
+    faults = []
+    for relative, text in c_files(root):
+        if not relative.startswith("src/") or SQL_ROOMS.match(relative):
+            continue
+        service = layer_of(relative)
+        if service in ("wallet", "discount") and not (root / "src" / service / "tables.c").is_file():
+            continue
+        faults += [f"{relative}:{number}: {header} belongs to src/store" for number, header, _ in includes(text) if header.startswith(SQL_HEADERS)]
+        faults += matches(relative, without_comments(text), SQL, "SQL stands in tables.c")
+    return faults
+
+
+def check_gone(root):
+    """What was taken out stays out."""
+    faults = []
+    for why, words, where, (state, path) in GONE:
+        if (root / path).exists() == (state == "present"):
+            for relative, text in c_files(root):
+                if where.match(relative):
+                    name = pathlib.PurePath(relative).stem
+                    faults += [f"{relative}:1: {why}"] if words.search(name) else matches(relative, code_only(text), words, why)
+    return faults
+
+
+def check_money(root):
+    """Where money is decided, no plain arithmetic touches what is counted in minor units."""
+    return [
+        fault
+        for relative, text in c_files(root)
+        if MONEY_ROOMS.match(relative)
+        for fault in matches(relative, code_only(text), MONEY_SUM, "money is counted by money.h")
+    ]
 
 
 def check_banned_calls(root):

@@ -50,6 +50,14 @@ CASES = [
     (checks.check_pure_cores, "src/discount/core/campaign.c", '#include "base/log.h"\n', '#include "discount/core/set.h"\n'),
     (checks.check_pure_cores, "src/discount/core/campaign.c", '#include "discount/board.h"\n', '#include "base/money.h"\n'),
     (checks.check_pure_cores, "src/discount/core/campaign.c", "int a = time(NULL);\n", "int a = starts_time(b); /* time(NULL) */\n"),
+    (checks.check_sql, "src/http/a.c", 'int a = ask("SELECT 1");\n', 'int a = ask("DELETE", "select"); /* "SELECT 1" */\n'),
+    (checks.check_sql, "src/service/a.c", '    "  ON CONFLICT (id) DO NOTHING"\n', '    "on conflict"\n'),
+    (checks.check_sql, "src/service/a.c", "#include <libpq-fe.h>\n", '#include "store/batch.h"\n'),
+    (checks.check_sql, "src/crowd/a.c", 'int a = ask("UPDATE user SET name = $1");\n', 'int a = say("UPDATE failed");\n'),
+    (checks.check_gone, "src/auth/a.c", "cjose_jwk_t *a;\n", "/* cjose was here */\n"),
+    (checks.check_gone, "src/base/a.c", "if (PLANTED(FORGETS)) return;\n", "if (planted) return;\n"),
+    (checks.check_money, "src/wallet/core/a.c", "a->balance_minor += b;\n", "CHECK(result_is_ok(money_add(a, b, &c)));\n"),
+    (checks.check_money, "src/discount/core/a.c", "int64_t a = b - c->amount_minor;\n", "if (a->amount_minor > 0 && b->amount_minor >= 0) call(-1);\n"),
     (checks.check_banned_calls, "src/base/a.c", "int a(void) { strcpy(b, c); }\n", 'int a(void) { call("strcpy("); } // sprintf(x)\n'),
     (checks.check_banned_calls, "src/base/a.c", "    goto end;\n", "/* goto end; */\n"),
     (checks.check_banned_calls, "tests/unit/base/a.c", "int b = atoi(c);\n", "int b = my_atoi(c);\n"),
@@ -126,6 +134,14 @@ def test_circles_within_a_free_room_are_nobodys_business(plant):
 def test_the_list_of_circles_gets_shorter_only(plant):
     root = plant({"tests/house/checks.py": "", "src/base/a.h": ""})
     assert len(checks.check_circles(root)) == len(checks.CIRCLES_LEFT) > 0
+
+
+def test_a_rule_sleeps_until_its_room_is_there(plant):
+    planted = {"src/discount/a.c": 'int a = PLANTED(B);\nint c = rows_memory(d);\nint e = ask("SELECT 1");\n', "src/base/planted.h": ""}
+    assert checks.check_gone(plant(planted)) == [] and checks.check_sql(plant(planted)) == []
+    root = plant({"src/discount/tables.c": 'int a = ask("SELECT 1");\n', "src/store/sqlite/a.c": 'int a = ask("BEGIN IMMEDIATE");\n'})
+    (root / "src/base/planted.h").unlink()
+    assert len(checks.check_gone(root)) == 2 and len(checks.check_sql(root)) == 1
 
 
 def test_build_entries_are_found(plant):

@@ -108,7 +108,7 @@ static void plan_fund_step(struct campaign *campaign) {
     int64_t required;
     CHECK(fund_required(campaign->credit, campaign->max_redemptions, &required));
     if (campaign->fund_step_minor != 0 || campaign->fund_is_released || required <= campaign->fund_confirmed_minor) return;
-    campaign->fund_step_minor = required - campaign->fund_confirmed_minor;
+    campaign->fund_step_minor = money_between_totals(required, campaign->fund_confirmed_minor, campaign->credit.currency).amount_minor;
     campaign->fund_step_version = campaign->version;
 }
 
@@ -253,7 +253,9 @@ enum campaign_verdict campaign_expire(struct campaign *campaign, int64_t now_us)
 enum campaign_verdict campaign_fund_confirm(struct campaign *campaign, int64_t step_version, int64_t now_us) {
     if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
     if (campaign->fund_step_minor == 0 || campaign->fund_step_version != step_version) return CAMPAIGN_UNCHANGED;
-    campaign->fund_confirmed_minor += campaign->fund_step_minor;
+    struct money step = {campaign->fund_step_minor, campaign->credit.currency};
+    struct result added = money_add_to_total(campaign->fund_confirmed_minor, step, &campaign->fund_confirmed_minor);
+    CHECK(result_is_ok(added)); /* what is required is no more than money can be */
     campaign->fund_step_minor = campaign->fund_step_version = 0;
     mark_changed(campaign, now_us, false);
     return CAMPAIGN_DONE;

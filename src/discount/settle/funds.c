@@ -162,7 +162,7 @@ static void judge(struct fund_job *job) {
         int64_t funded = read_funded(job);
         if (funded < job->confirmed_minor)
             call_failed(job);
-        else if (funded >= job->confirmed_minor + job->amount_minor)
+        else if (money_between_totals(funded, job->confirmed_minor, slot_of(job)->credit.currency).amount_minor >= job->amount_minor)
             tell_store(job, OPERATION_FUND_CONFIRMED);
         else
             start_step(job, FUND_STEP_TOP_UP);
