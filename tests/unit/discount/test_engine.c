@@ -356,6 +356,31 @@ static void test_what_is_owed_is_found_again(void **state) {
     close_side(&side);
 }
 
+/* The engine remembers what it claimed last. A mark that comes again must find it settled: it would be counted twice. */
+static void test_a_settled_claim_is_not_remembered_as_claimed(void **state) {
+    (void)state;
+    static struct side side;
+    struct id claims[3];
+    open_side(&side);
+    create_campaign(&side, (struct id){.bytes = {5, 5}}, "GIFT");
+    for (unsigned user = 1; user <= 3; user++) {
+        struct test_exchange *test;
+        struct discount_operation *operation = make_redeem(&side, "GIFT", user, &test);
+        run_batch(&side, &operation, 1, false);
+        claims[user - 1] = operation->answer.subject;
+        exchange_delete(test);
+    }
+    for (int again = 0; again < 2; again++) {
+        settle(&side, claims[0], true);
+        settle(&side, claims[1], false);
+        struct campaign_view view = board_view(board_slot(side.discount.board, 0));
+        assert_int_equal(view.credited, 1);
+        assert_int_equal(view.failed, 1);
+    }
+    check_files(&side);
+    close_side(&side);
+}
+
 int main(void) {
     crypto_init();
     log_init("test", LOG_ERROR);
@@ -363,6 +388,7 @@ int main(void) {
         cmocka_unit_test(test_what_failed_leaves_nothing_and_what_did_not_is_on_disk),
         cmocka_unit_test(test_refusals_are_counted_on_disk_once),
         cmocka_unit_test(test_what_is_owed_is_found_again),
+        cmocka_unit_test(test_a_settled_claim_is_not_remembered_as_claimed),
         cmocka_unit_test(test_seconds_are_written_with_what_they_count),
         cmocka_unit_test(test_a_loop_that_is_ahead_of_the_batch),
     };

@@ -1,0 +1,220 @@
+/* What each decision about a campaign changes, and at which moment it begins to say something else. */
+#include "discount/core/campaign.h"
+
+#include "discount/core/settlement.h"
+
+#include "set.h"
+
+static struct campaign_create plan_campaign(const char *code) {
+    return (struct campaign_create){
+        .id = make_id(1, 77), .code = make_code(code), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Nowruz"), .max_redemptions = 5};
+}
+
+static enum campaign_verdict try_dates(struct campaign_set *set, int64_t starts_at_us, int64_t ends_at_us) {
+    struct campaign_create create = plan_campaign("DATES");
+    struct campaign *campaign = NULL;
+    create.starts_at_us = starts_at_us;
+    create.ends_at_us = ends_at_us;
+    enum campaign_verdict verdict = campaign_create(set, &create, NOW, &campaign);
+    assert_true((verdict == CAMPAIGN_DONE) == (campaign != NULL));
+    return verdict;
+}
+
+static void test_a_new_campaign_is_what_was_asked_for(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign_create create = plan_campaign("NEW");
+    struct campaign *campaign;
+    create.starts_at_us = NOW + 5;
+    create.ends_at_us = NOW + 6;
+    assert_int_equal(campaign_create(set, &create, NOW, &campaign), CAMPAIGN_DONE);
+    assert_true(id_equal(campaign->id, create.id) && text_equal(campaign_name(campaign), TEXT("Nowruz")));
+    assert_int_equal(campaign->number, 1);
+    assert_int_equal(campaign->version, 1);
+    assert_int_equal(campaign->sequence, 1);
+    assert_int_equal(campaign->starts_at_us, NOW + 5);
+    assert_int_equal(campaign->ends_at_us, NOW + 6);
+    assert_int_equal(campaign->created_at_us, NOW);
+    assert_int_equal(campaign->updated_at_us, NOW);
+    assert_int_equal(campaign->fund_step_minor, 5000);
+    assert_int_equal(campaign->fund_step_version, 1);
+    assert_true(campaign->is_new && campaign->is_changed);
+}
+
+/* The end is after now, and after the start, if there is one: to the microsecond. */
+static void test_dates_at_their_bounds(void **state) {
+    assert_int_equal(try_dates(*state, 0, NOW - 1), CAMPAIGN_END_NOT_FUTURE);
+    assert_int_equal(try_dates(*state, 0, NOW), CAMPAIGN_END_NOT_FUTURE);
+    assert_int_equal(try_dates(*state, NOW + 5, NOW + 4), CAMPAIGN_END_NOT_AFTER_START);
+    assert_int_equal(try_dates(*state, NOW + 5, NOW + 5), CAMPAIGN_END_NOT_AFTER_START);
+    assert_int_equal(try_dates(*state, 0, NOW + 1), CAMPAIGN_DONE);
+    assert_int_equal(try_dates(*state, 0, NOW + 1), CAMPAIGN_CODE_TAKEN);
+}
+
+static void test_a_full_set_takes_no_more(void **state) {
+    static const char *const codes[] = {"AA1", "AA2", "AA3", "AA4", "AA5", "AA6", "AA7", "AA8"};
+    struct campaign *campaign;
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) (void)make_campaign(*state, codes[i], 1);
+    struct campaign_create create = plan_campaign("AA9");
+    assert_int_equal(campaign_create(*state, &create, NOW, &campaign), CAMPAIGN_TOO_MANY);
+    assert_null(campaign);
+}
+
+static enum campaign_verdict patch_at(struct campaign *campaign, struct campaign_patch patch, int64_t now_us) {
+    return campaign_patch(campaign, &patch, now_us);
+}
+
+static void test_each_member_is_patched_alone(void **state) {
+    struct campaign *campaign = make_campaign(*state, "GIFT", 2);
+    struct campaign_patch name = {.has_name = true, .name = TEXT("Yalda")};
+    assert_int_equal(patch_at(campaign, name, NOW + 1), CAMPAIGN_DONE);
+    assert_true(text_equal(campaign_name(campaign), TEXT("Yalda")));
+    assert_int_equal(campaign->version, 2);
+    assert_int_equal(campaign->sequence, 2);
+    assert_int_equal(campaign->updated_at_us, NOW + 1);
+    assert_int_equal(patch_at(campaign, name, NOW + 2), CAMPAIGN_UNCHANGED);
+    assert_int_equal(campaign->updated_at_us, NOW + 1);
+    struct campaign_patch end = {.has_ends_at = true, .ends_at_us = NOW + 50};
+    assert_int_equal(patch_at(campaign, end, NOW + 2), CAMPAIGN_DONE);
+    assert_int_equal(campaign->ends_at_us, NOW + 50);
+    assert_int_equal(patch_at(campaign, end, NOW + 2), CAMPAIGN_UNCHANGED);
+    struct campaign_patch nothing = {.ends_at_us = NOW + 60, .starts_at_us = NOW + 9, .max_redemptions = 9, .name = TEXT("x")};
+    assert_int_equal(patch_at(campaign, nothing, NOW + 2), CAMPAIGN_UNCHANGED);
+    struct campaign_patch endless = {.has_ends_at = true};
+    assert_int_equal(patch_at(campaign, endless, NOW + 49), CAMPAIGN_DONE);
+    assert_int_equal(campaign->ends_at_us, 0);
+    struct campaign_patch too_high = {.has_max_redemptions = true, .max_redemptions = MONEY_AMOUNT_MAX / 1000 + 1};
+    assert_int_equal(patch_at(campaign, too_high, NOW), CAMPAIGN_LIMIT_TOO_HIGH);
+    assert_int_equal(campaign->max_redemptions, 2);
+}
+
+/* The start moves until it has come; what says the same as before moves nothing. */
+static void test_the_start_moves_until_it_has_come(void **state) {
+    struct campaign_create create = plan_campaign("START");
+    struct campaign *campaign;
+    create.starts_at_us = NOW + 10;
+    assert_int_equal(campaign_create(*state, &create, NOW, &campaign), CAMPAIGN_DONE);
+    struct campaign_patch later = {.has_starts_at = true, .starts_at_us = NOW + 20}, same = later;
+    assert_int_equal(patch_at(campaign, later, NOW + 9), CAMPAIGN_DONE);
+    assert_int_equal(campaign->starts_at_us, NOW + 20);
+    struct campaign_patch bad_end = {.has_ends_at = true, .ends_at_us = NOW + 20};
+    assert_int_equal(patch_at(campaign, bad_end, NOW + 9), CAMPAIGN_END_NOT_AFTER_START);
+    later.starts_at_us = NOW + 30;
+    assert_int_equal(patch_at(campaign, later, NOW + 20), CAMPAIGN_STARTED);
+    assert_int_equal(patch_at(campaign, same, NOW + 21), CAMPAIGN_UNCHANGED);
+    assert_int_equal(campaign_state(campaign, NOW + 19), CAMPAIGN_SCHEDULED);
+    assert_int_equal(campaign_state(campaign, NOW + 20), CAMPAIGN_ACTIVE);
+}
+
+static void test_switches_say_when_they_stood_so_already(void **state) {
+    struct campaign *campaign = make_campaign(*state, "GIFT", 2);
+    assert_int_equal(campaign_resume(campaign, NOW + 1), CAMPAIGN_UNCHANGED);
+    assert_int_equal(campaign_pause(campaign, NOW + 1), CAMPAIGN_DONE);
+    assert_int_equal(campaign_pause(campaign, NOW + 2), CAMPAIGN_UNCHANGED);
+    assert_int_equal(campaign->version, 2);
+    assert_int_equal(campaign->updated_at_us, NOW + 1);
+    assert_int_equal(campaign_end(campaign, NOW + 3), CAMPAIGN_DONE);
+    assert_int_equal(campaign->version, 3);
+    assert_int_equal(campaign->ended_at_us, NOW + 3);
+    assert_int_equal(campaign->updated_at_us, NOW + 3);
+    assert_int_equal(campaign_end(campaign, NOW + 4), CAMPAIGN_UNCHANGED);
+    assert_int_equal(campaign->ended_at_us, NOW + 3);
+    assert_int_equal(campaign_pause(campaign, NOW + 4), CAMPAIGN_STATE_CONFLICT);
+    assert_int_equal(campaign_resume(campaign, NOW + 4), CAMPAIGN_STATE_CONFLICT);
+    assert_int_equal(campaign->version, 3);
+}
+
+static void test_time_ends_it_once_and_is_no_admin(void **state) {
+    struct campaign *campaign = make_campaign(*state, "GIFT", 2);
+    assert_int_equal(campaign_expire(campaign, NOW + 100), CAMPAIGN_UNCHANGED); /* it has no end */
+    struct campaign_patch end = {.has_ends_at = true, .ends_at_us = NOW + 50};
+    assert_int_equal(patch_at(campaign, end, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_expire(campaign, NOW + 49), CAMPAIGN_UNCHANGED);
+    assert_int_equal(campaign_expire(campaign, NOW + 70), CAMPAIGN_DONE);
+    assert_int_equal(campaign->ended_at_us, NOW + 50);
+    assert_int_equal(campaign->version, 2);
+    assert_int_equal(campaign->sequence, 3);
+    assert_int_equal(campaign->updated_at_us, NOW);
+    assert_int_equal(campaign_expire(campaign, NOW + 80), CAMPAIGN_UNCHANGED);
+    assert_int_equal(campaign->sequence, 3);
+}
+
+static void test_a_fund_is_confirmed_and_released_once(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 2);
+    assert_int_equal(campaign_end(campaign, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_release(campaign, NOW), CAMPAIGN_STATE_CONFLICT); /* a step may be on its way */
+    assert_int_equal(campaign_fund_confirm(campaign, 1, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign->sequence, 3);
+    assert_int_equal(campaign_fund_confirm(campaign, 0, NOW), CAMPAIGN_UNCHANGED);
+    assert_int_equal(campaign_fund_confirm(campaign, 1, NOW), CAMPAIGN_UNCHANGED);
+    assert_int_equal(campaign->fund_confirmed_minor, 2000);
+    campaign->is_changed = false;
+    assert_int_equal(campaign_fund_release(campaign, NOW), CAMPAIGN_DONE);
+    assert_true(campaign->fund_is_released && campaign->is_changed);
+    assert_int_equal(campaign->sequence, 4);
+    assert_int_equal(campaign_fund_release(campaign, NOW), CAMPAIGN_UNCHANGED);
+    assert_int_equal(campaign->sequence, 4);
+    assert_int_equal(campaign->version, 2);
+}
+
+/* A limit that is lowered leaves the fund as it is; raised again, only what is missing is asked for. */
+static void test_the_fund_follows_the_limit_up(void **state) {
+    struct campaign *campaign = make_campaign(*state, "GIFT", 10);
+    struct campaign_patch limit = {.has_max_redemptions = true, .max_redemptions = 7};
+    assert_int_equal(campaign_fund_confirm(campaign, 1, NOW), CAMPAIGN_DONE);
+    assert_int_equal(patch_at(campaign, limit, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign->fund_step_minor, 0);
+    limit.max_redemptions = 10;
+    assert_int_equal(patch_at(campaign, limit, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign->fund_step_minor, 0);
+    limit.max_redemptions = 11;
+    assert_int_equal(patch_at(campaign, limit, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign->fund_step_minor, 1000);
+    assert_int_equal(campaign->fund_step_version, 4);
+}
+
+static void test_the_last_place_exhausts_it(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 2);
+    (void)claim(set, 1, 1, NOW);
+    assert_int_equal(campaign_state(campaign, NOW), CAMPAIGN_ACTIVE);
+    assert_int_equal(campaign->sequence, 2);
+    (void)claim(set, 2, 2, NOW + 1);
+    assert_int_equal(campaign_state(campaign, NOW), CAMPAIGN_EXHAUSTED);
+    assert_int_equal(campaign->sequence, 3);
+    assert_int_equal(campaign->exhausted_at_us, NOW + 1);
+    struct settlement credited = {.redemption_id = set->redemptions[0].id, .is_credited = true, .transaction_id = make_id(9, 9)};
+    assert_true(result_is_ok(campaign_settle(set, &credited, NOW)));
+    assert_int_equal(campaign->sequence, 4);
+}
+
+static void test_nobody_decides_about_what_is_not_there(void **state) {
+    (void)state;
+    struct campaign_patch patch = {.has_name = true, .name = TEXT("x")};
+    assert_int_equal(campaign_patch(NULL, &patch, NOW), CAMPAIGN_NOT_FOUND);
+    assert_int_equal(campaign_pause(NULL, NOW), CAMPAIGN_NOT_FOUND);
+    assert_int_equal(campaign_resume(NULL, NOW), CAMPAIGN_NOT_FOUND);
+    assert_int_equal(campaign_end(NULL, NOW), CAMPAIGN_NOT_FOUND);
+    assert_int_equal(campaign_expire(NULL, NOW), CAMPAIGN_NOT_FOUND);
+    assert_int_equal(campaign_fund_confirm(NULL, 1, NOW), CAMPAIGN_NOT_FOUND);
+    assert_int_equal(campaign_fund_release(NULL, NOW), CAMPAIGN_NOT_FOUND);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_new_campaign_is_what_was_asked_for),
+        TEST(test_dates_at_their_bounds),
+        TEST(test_a_full_set_takes_no_more),
+        TEST(test_each_member_is_patched_alone),
+        TEST(test_the_start_moves_until_it_has_come),
+        TEST(test_switches_say_when_they_stood_so_already),
+        TEST(test_time_ends_it_once_and_is_no_admin),
+        TEST(test_a_fund_is_confirmed_and_released_once),
+        TEST(test_the_fund_follows_the_limit_up),
+        TEST(test_the_last_place_exhausts_it),
+        TEST(test_nobody_decides_about_what_is_not_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
