@@ -188,6 +188,47 @@ static void test_the_last_place_exhausts_it(void **state) {
     assert_int_equal(campaign->sequence, 4);
 }
 
+/* One rule each, where the others would let it pass. */
+static void test_a_broken_fund_is_told(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 5);
+    assert_int_equal(campaign_fund_confirm(campaign, 1, NOW), CAMPAIGN_DONE);
+    struct campaign bad = *campaign;
+    bad.fund_step_minor = -1;
+    bad.fund_step_version = 1;
+    assert_non_null(campaign_fault(&bad));
+    bad.fund_step_minor = 5;
+    assert_null(campaign_fault(&bad));
+    bad.fund_step_version = -1;
+    assert_non_null(campaign_fault(&bad));
+    bad.fund_step_version = 1;
+    bad.fund_confirmed_minor = MONEY_AMOUNT_MAX - 5;
+    assert_null(campaign_fault(&bad));
+    bad.fund_confirmed_minor++;
+    assert_non_null(campaign_fault(&bad));
+}
+
+static void test_a_fund_that_went_back_too_early_is_told(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 5);
+    assert_int_equal(campaign_fund_confirm(campaign, 1, NOW), CAMPAIGN_DONE);
+    (void)claim(set, 1, 1, NOW);
+    struct settlement credited = {.redemption_id = set->redemptions[0].id, .is_credited = true, .transaction_id = make_id(9, 9)};
+    assert_true(result_is_ok(campaign_settle(set, &credited, NOW)));
+    assert_int_equal(campaign_end(campaign, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_release(campaign, NOW), CAMPAIGN_DONE);
+    assert_null(campaign_fault(campaign));
+    struct campaign bad = *campaign;
+    bad.ended_at_us = 0;
+    assert_non_null(campaign_fault(&bad));
+    bad = *campaign;
+    bad.credited = bad.settled_position = 0; /* a claim waits */
+    assert_non_null(campaign_fault(&bad));
+    bad = *campaign;
+    bad.fund_step_minor = bad.fund_step_version = 1;
+    assert_non_null(campaign_fault(&bad));
+}
+
 static void test_nobody_decides_about_what_is_not_there(void **state) {
     (void)state;
     struct campaign_patch patch = {.has_name = true, .name = TEXT("x")};
@@ -214,6 +255,8 @@ int main(void) {
         TEST(test_a_fund_is_confirmed_and_released_once),
         TEST(test_the_fund_follows_the_limit_up),
         TEST(test_the_last_place_exhausts_it),
+        TEST(test_a_broken_fund_is_told),
+        TEST(test_a_fund_that_went_back_too_early_is_told),
         TEST(test_nobody_decides_about_what_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,9 +54,23 @@ static void the_same_credit_again_gets_the_first_answer(void **state) {
     assert_int_equal(again.created_at_us, first.created_at_us);
 }
 
+/* The same money to the same account, but out of another pocket, is another credit. */
+static void a_reference_names_the_fund_as_well(void **state) {
+    struct core *core = *state;
+    const struct account *sara = core_open_wallet(core, "sara");
+    struct fund *fund = NULL;
+    assert_int_equal(core_open_fund(core, "f", 100, &fund), LEDGER_APPLIED);
+    assert_int_equal(core_open_fund(core, "g", 100, &fund), LEDGER_APPLIED);
+    assert_int_equal(core_credit(core, "r", sara, 5, "f"), LEDGER_APPLIED);
+    ASSERT_REFUSED(core, LEDGER_REPLAYED, core_credit(core, "r", sara, 5, "f"));
+    ASSERT_REFUSED(core, LEDGER_REFERENCE_CONFLICT, core_credit(core, "r", sara, 5, "g"));
+    ASSERT_REFUSED(core, LEDGER_REFERENCE_CONFLICT, core_credit(core, "r", sara, 5, "h"));
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
+        CORE_TEST(a_reference_names_the_fund_as_well),
         CORE_TEST(a_refused_credit_changes_nothing),
         CORE_TEST(each_service_has_its_own_names),
         CORE_TEST(the_same_credit_again_gets_the_first_answer),

@@ -60,6 +60,35 @@ static void a_topup_is_recognised_by_its_reference(void **state) {
     assert_int_equal(fund->funded_minor, 123);
 }
 
+/* Also by one of a single character; and what is put in says when. */
+static void a_topup_is_as_good_as_its_posting(void **state) {
+    struct core *core = *state;
+    struct fund *fund = NULL, *large = NULL;
+    struct fund_command topup = core_fund_command("f", 1);
+    topup.topup_reference = TEXT("t");
+    assert_int_equal(core_open_fund(core, "f", 100, &fund), LEDGER_APPLIED);
+    core->now_us += 5;
+    assert_int_equal(ledger_topup_fund(&core->ledger, &topup, core->now_us, &fund), LEDGER_APPLIED);
+    assert_int_equal(fund->updated_at_us, core->now_us);
+    assert_int_equal(fund->created_at_us, core->now_us - 5);
+    ASSERT_REFUSED(core, LEDGER_REPLAYED, ledger_topup_fund(&core->ledger, &topup, core->now_us, &fund));
+    /* Issuance has nothing left, though the fund would have room. */
+    assert_int_equal(core_open_fund(core, "g", MONEY_AMOUNT_MAX - 101, &large), LEDGER_APPLIED);
+    topup.topup_reference = TEXT("u");
+    ASSERT_REFUSED(core, LEDGER_BALANCE_TOO_LARGE, ledger_topup_fund(&core->ledger, &topup, core->now_us, &fund));
+    assert_int_equal(fund->funded_minor, 101);
+}
+
+static void the_last_unit_goes_back_too(void **state) {
+    struct core *core = *state;
+    struct fund *fund = NULL;
+    struct fund_command release = core_fund_command("f", 0);
+    assert_int_equal(core_open_fund(core, "f", 1, &fund), LEDGER_APPLIED);
+    assert_int_equal(ledger_release_fund(&core->ledger, &release, core->now_us, &fund), LEDGER_APPLIED);
+    assert_int_equal(fund->released_minor, 1);
+    assert_int_equal(account_balance(core->ledger.issuance).amount_minor, 0);
+}
+
 static void what_is_left_goes_back_once(void **state) {
     struct core *core = *state;
     const struct account *sara = core_open_wallet(core, "sara");
@@ -90,7 +119,7 @@ static void each_fault_is_told(void **state) {
     assert_int_equal(core_open_fund(core, "f", 100, &sound), LEDGER_APPLIED);
     assert_null(fund_fault(sound));
     struct account account = *sound->account;
-    struct fund broken[6];
+    struct fund broken[7];
     for (size_t i = 0; i < ARRAY_COUNT(broken); i++) broken[i] = *sound;
     broken[0].funded_minor = 101;
     broken[1].credited_minor = 1;
@@ -99,6 +128,7 @@ static void each_fault_is_told(void **state) {
     broken[4].is_released = true;
     account.kind = ACCOUNT_ISSUANCE;
     broken[5].account = &account;
+    broken[6].opened_minor = 101; /* more than was ever put in */
     for (size_t i = 0; i < ARRAY_COUNT(broken); i++) assert_non_null(fund_fault(&broken[i]));
     struct fund negative = *sound;
     negative.credited_minor = -1;
@@ -115,6 +145,8 @@ int main(void) {
         CORE_TEST(a_fund_pays_exactly_what_it_holds),
         CORE_TEST(a_refused_command_about_a_fund_changes_nothing),
         CORE_TEST(a_topup_is_recognised_by_its_reference),
+        CORE_TEST(a_topup_is_as_good_as_its_posting),
+        CORE_TEST(the_last_unit_goes_back_too),
         CORE_TEST(what_is_left_goes_back_once),
         CORE_TEST(each_fault_is_told),
     };

@@ -11,8 +11,10 @@ static void clearing_forgets_everything(void **state) {
             snprintf(name, sizeof name, "user%d", i);
             core_open_wallet(core, name);
         }
+        core->ledger.head.sequence = 7;
         ledger_clear(&core->ledger);
         assert_int_equal(core->ledger.last_account_number, 0);
+        assert_int_equal(core->ledger.head.sequence, 0);
         core->ledger.last_account_number = 1; /* as a load gives it */
         assert_int_equal(core->ledger.users.count, 0);
         assert_null(ledger_find_user_by_name(&core->ledger, TEXT("user0")));
@@ -46,12 +48,83 @@ static void a_row_comes_in_once(void **state) {
     assert_false(ledger_find_user(&core->ledger, sara->id)->is_admin);
 }
 
+/* Whatever was decided about a row since it came in, the same row from the disk does not undo it. */
+static void no_row_comes_in_twice(void **state) {
+    struct core *core = *state;
+    struct ledger *ledger = &core->ledger;
+    struct session session = {.id = {{1}}, .user_id = {{2}}, .generation = 1}, later_session = session;
+    struct refresh_token token = {.session_id = {{1}}, .generation = 1}, later_token = token;
+    struct known_reference reference = {.key = TEXT("k"), .debit_account = 1}, later_reference = reference;
+    struct fund *fund = NULL;
+    assert_int_equal(core_open_fund(core, "f", 100, &fund), LEDGER_APPLIED);
+    struct fund later_fund = *fund;
+    later_session.generation = later_token.generation = 2;
+    later_reference.debit_account = 2;
+    later_fund.opened_minor = 99;
+    assert_int_equal(ledger_add_session(ledger, &session).code, RESULT_OK);
+    assert_int_equal(ledger_add_session(ledger, &later_session).code, RESULT_OK);
+    assert_int_equal(ledger_add_token(ledger, &token).code, RESULT_OK);
+    assert_int_equal(ledger_add_token(ledger, &later_token).code, RESULT_OK);
+    assert_int_equal(ledger_add_reference(ledger, &reference).code, RESULT_OK);
+    assert_int_equal(ledger_add_reference(ledger, &later_reference).code, RESULT_OK);
+    assert_int_equal(ledger_add_fund(ledger, &later_fund).code, RESULT_OK);
+    assert_int_equal(ledger->sessions.count, 1);
+    assert_int_equal(ledger->tokens.count, 1);
+    assert_int_equal(ledger->references.count, 1);
+    assert_int_equal(ledger->funds.count, 1);
+    assert_int_equal(ledger_find_session(ledger, session.id)->generation, 1);
+    assert_int_equal(ledger_find_token(ledger, session.id, &token.hash)->generation, 1);
+    assert_int_equal(ledger_find_reference(ledger, TEXT("k"))->debit_account, 1);
+    assert_int_equal(ledger_find_fund(ledger, TEXT("discount"), TEXT("f"))->opened_minor, 100);
+}
+
+/* What a row points to is the request's or the statement's: it may go when the row is in. */
+static void texts_of_a_row_are_copied(void **state) {
+    struct core *core = *state;
+    char texts[] = "discount|summer|a gift";
+    struct fund *fund = NULL;
+    struct fund_command command = {.caller = {texts, 8},
+                                   .reference = {texts + 9, 6},
+                                   .description = {texts + 16, 6},
+                                   .amount = {5, CURRENCY_IRT}};
+    assert_int_equal(ledger_open_fund(&core->ledger, &command, core->now_us, &fund), LEDGER_APPLIED);
+    memset(texts, '-', sizeof texts - 1);
+    assert_true(text_equal(fund->caller, TEXT("discount")));
+    assert_true(text_equal(fund->reference, TEXT("summer")));
+    assert_true(text_equal(fund->description, TEXT("a gift")));
+    assert_ptr_equal(ledger_find_fund(&core->ledger, TEXT("discount"), TEXT("summer")), fund);
+}
+
+static void a_key_is_both_texts_with_a_zero_between(void **state) {
+    (void)state;
+    char buffer[8];
+    assert_int_equal(ledger_join_key(TEXT("a"), TEXT("b"), buffer, 3), 3);
+    assert_memory_equal(buffer, "a\0b", 3);
+    assert_int_equal(ledger_join_key(TEXT(""), TEXT("bc"), buffer, sizeof buffer), 3);
+    assert_memory_equal(buffer, "\0bc", 3);
+    assert_int_equal(ledger_join_key(TEXT("ab"), TEXT(""), buffer, sizeof buffer), 3);
+    assert_memory_equal(buffer, "ab\0", 3);
+}
+
+/* Books of several currencies have an issuance each; a set has the one of its own. */
+static void issuance_is_the_one_of_its_currency(void **state) {
+    struct core *core = *state;
+    const struct account *own = core->ledger.issuance;
+    struct account other = account_new(2, (struct id){{9}}, ACCOUNT_ISSUANCE, (struct id){{0}}, CURRENCY_IRR, core->now_us);
+    assert_int_equal(ledger_add_account(&core->ledger, &other, NULL).code, RESULT_OK);
+    assert_ptr_equal(core->ledger.issuance, own);
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
         CORE_TEST(clearing_forgets_everything),
         CORE_TEST(a_row_that_breaks_a_rule_does_not_come_in),
         CORE_TEST(a_row_comes_in_once),
+        CORE_TEST(no_row_comes_in_twice),
+        CORE_TEST(texts_of_a_row_are_copied),
+        CORE_TEST(a_key_is_both_texts_with_a_zero_between),
+        CORE_TEST(issuance_is_the_one_of_its_currency),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,8 @@ static void an_end_is_an_end(void **state) {
     one->state = ROW_KEPT;
     assert_int_equal(ledger_end_session(&core->ledger, one->id, core->now_us), LEDGER_APPLIED);
     assert_int_equal(one->state, ROW_CHANGED);
+    assert_int_equal(ledger_end_session(&core->ledger, one->id, core->now_us + 1), LEDGER_APPLIED);
+    assert_int_equal(one->ended_at_us, core->now_us); /* the first end is the one that counts */
     assert_int_equal(two->state, ROW_NEW);
     assert_int_equal(ledger_end_session(&core->ledger, (struct id){{9}}, core->now_us), LEDGER_APPLIED);
     assert_int_equal(refresh(core, one->id, "one", "x"), LEDGER_TOKEN_REVOKED);

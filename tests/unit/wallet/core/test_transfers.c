@@ -52,6 +52,7 @@ static void a_recipient_is_named_in_three_ways(void **state) {
         {.recipient = RECIPIENT_PHONE, .recipient_phone = command.phone},
         {.recipient = RECIPIENT_ACCOUNT, .recipient_account = account->id},
         {.recipient = RECIPIENT_ACCOUNT, .recipient_account = core->ledger.issuance->id},
+        {.recipient = RECIPIENT_ACCOUNT, .recipient_account = {{9, 9}}},
         {.recipient = RECIPIENT_PHONE},
     };
     for (size_t i = 0; i < ARRAY_COUNT(ways); i++) {
@@ -97,9 +98,39 @@ static void totals_are_bounded_by_the_integer_that_holds_them(void **state) {
     assert_int_equal(account_balance(reza).amount_minor, 5);
 }
 
+/* Asked of the posting itself, because most commands look at the currency before. */
+static void both_sides_have_the_currency_of_the_amount(void **state) {
+    struct core *core = *state;
+    struct account *sara = core_open_wallet(core, "sara"), *reza = core_open_wallet(core, "reza");
+    assert_int_equal(core_credit(core, "r1", sara, 100, ""), LEDGER_APPLIED);
+    struct posting posting = {.kind = TRANSFER_USER, .debit = sara, .credit = reza, .amount = {1, CURRENCY_IRT}};
+    sara->currency = CURRENCY_IRR;
+    assert_int_equal(posting_outcome(&posting), LEDGER_CURRENCY_MISMATCH);
+    sara->currency = CURRENCY_IRT;
+    reza->currency = CURRENCY_IRR;
+    assert_int_equal(posting_outcome(&posting), LEDGER_CURRENCY_MISMATCH);
+    reza->currency = CURRENCY_IRT;
+    assert_int_equal(posting_outcome(&posting), LEDGER_APPLIED);
+}
+
+/* What ever went out, or in, is counted up for ever: the totals must have room as well. */
+static void totals_do_not_overflow(void **state) {
+    struct core *core = *state;
+    struct account *sara = core_open_wallet(core, "sara");
+    struct posting posting = {.kind = TRANSFER_CREDIT, .debit = core->ledger.issuance, .credit = sara, .amount = {6, CURRENCY_IRT}};
+    core->ledger.issuance->debits_posted = core->ledger.issuance->credits_posted = INT64_MAX - 5;
+    assert_int_equal(posting_outcome(&posting), LEDGER_BALANCE_TOO_LARGE);
+    core->ledger.issuance->debits_posted = core->ledger.issuance->credits_posted = INT64_MAX - 6;
+    assert_int_equal(posting_outcome(&posting), LEDGER_APPLIED);
+    sara->debits_posted = sara->credits_posted = INT64_MAX - 5;
+    assert_int_equal(posting_outcome(&posting), LEDGER_BALANCE_TOO_LARGE);
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
+        CORE_TEST(both_sides_have_the_currency_of_the_amount),
+        CORE_TEST(totals_do_not_overflow),
         CORE_TEST(the_largest_balance_is_reached_and_not_passed),
         CORE_TEST(a_refused_transfer_changes_nothing),
         CORE_TEST(a_recipient_is_named_in_three_ways),

@@ -54,9 +54,17 @@ static void a_new_password_cuts_older_sessions_off(void **state) {
     assert_int_equal(ledger_change_password(&core->ledger, &command, core->now_us), LEDGER_INVALID_CREDENTIALS);
 }
 
+static void nobody_has_no_password(void **state) {
+    (void)state;
+    struct user user = {.name_size = 1};
+    assert_false(user_has_password(&user, ""));
+    assert_false(user_has_password(&user, CORE_PASSWORD));
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_has_no_password),
         CORE_TEST(a_name_and_a_phone_number_are_taken_once),
         CORE_TEST(each_user_has_an_empty_wallet),
         CORE_TEST(a_new_password_cuts_older_sessions_off),
