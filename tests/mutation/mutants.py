@@ -172,10 +172,14 @@ class Finder:
                 self.add(function, f"moved {match.group()} in", match.start(), match.end(), "(MUTANT(#) + ", ")", (start, end))
 
     def find_in_function(self, function, start, end):
+        planted_end = start
         for kind, a, b in statements(self.code, start, end):
+            if a < planted_end:
+                continue
             if kind == "simple" and LEFT_OUT.match(self.code, a):
                 continue
             if kind in ("if", "while") and "PLANTED(" in self.code[a:b]:
+                planted_end = guard_end(self.code, b + 1) or b
                 continue
             if kind in ("if", "while"):
                 self.add(function, "negated", a, b, "MUTANT(#) ^ !!(", ")")

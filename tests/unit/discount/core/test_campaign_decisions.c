@@ -229,6 +229,48 @@ static void test_a_fund_that_went_back_too_early_is_told(void **state) {
     assert_non_null(campaign_fault(&bad));
 }
 
+/* Rules that the ones beside them do not keep as well. */
+static void test_what_only_one_rule_tells(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign_create create = plan_campaign("ONE");
+    struct campaign *campaign;
+    create.credit.amount_minor = 1;
+    assert_int_equal(campaign_create(set, &create, NOW, &campaign), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_confirm(campaign, 1, NOW), CAMPAIGN_DONE);
+    struct campaign_patch limit = {.has_max_redemptions = true, .max_redemptions = 6};
+    assert_int_equal(patch_at(campaign, limit, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign->fund_step_minor, 1); /* the smallest step */
+    assert_int_equal(campaign_fund_confirm(campaign, 2, NOW), CAMPAIGN_DONE);
+    const struct campaign good = *campaign;
+    assert_null(campaign_fault(&good));
+    struct campaign bad = good;
+    bad.id = (struct id){{0}};
+    assert_non_null(campaign_fault(&bad));
+    bad = good;
+    bad.version = 0;
+    assert_non_null(campaign_fault(&bad));
+    bad = good;
+    bad.last_redeemed_at_us = NOW;
+    assert_non_null(campaign_fault(&bad));
+    bad = good;
+    bad.max_redemptions = 0;
+    bad.exhausted_at_us = NOW;
+    assert_non_null(campaign_fault(&bad));
+}
+
+static void test_a_limit_that_is_lowered_exhausts_it_then(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 2);
+    (void)claim(set, 1, 1, NOW);
+    struct campaign_patch limit = {.has_max_redemptions = true, .max_redemptions = 1};
+    assert_int_equal(patch_at(campaign, limit, NOW + 1), CAMPAIGN_DONE);
+    assert_int_equal(campaign->exhausted_at_us, NOW + 1);
+    struct campaign bad = *campaign;
+    assert_null(campaign_fault(&bad));
+    bad.exhausted_at_us = NOW - 1; /* before its last redemption */
+    assert_non_null(campaign_fault(&bad));
+}
+
 static void test_nobody_decides_about_what_is_not_there(void **state) {
     (void)state;
     struct campaign_patch patch = {.has_name = true, .name = TEXT("x")};
@@ -257,6 +299,8 @@ int main(void) {
         TEST(test_the_last_place_exhausts_it),
         TEST(test_a_broken_fund_is_told),
         TEST(test_a_fund_that_went_back_too_early_is_told),
+        TEST(test_what_only_one_rule_tells),
+        TEST(test_a_limit_that_is_lowered_exhausts_it_then),
         TEST(test_nobody_decides_about_what_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
