@@ -12,6 +12,7 @@
 #include "discount/tables.h"
 #include "discount_schema.h"
 #include "service/reading.h"
+#include "store/open.h"
 
 #define DATABASE_NAME "discount.db"
 #define SECRET_NAME   "idempotency_secret"

@@ -4,6 +4,7 @@
 
 #include "discount/tables.h"
 #include "discount_schema.h"
+#include "store/open.h"
 
 struct reader {
     struct batch *batch;

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "discount/tables.h"
 #include "discount_schema.h"
+#include "store/open.h"
 
 #define ROWS_AT_ONCE 1000 /* of redemptions, so that memory stays bounded wherever they are kept */
 

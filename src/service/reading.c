@@ -17,6 +17,7 @@
 #include "http/problem.h"
 #include "service/operation.h"
 #include "service/service.h"
+#include "store/open.h"
 
 #define REOPEN_PAUSE_US CLOCK_SECOND_US
 #define READER_THREADS  4u

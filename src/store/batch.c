@@ -1,14 +1,6 @@
 #include "store/batch.h"
 
-#include "base/check.h"
 #include "store/driver.h"
-
-struct result batch_open(const struct place *place, enum batch_mode mode, struct batch **ret_batch) {
-    CHECK((place->file == NULL) != (place->url == NULL));
-    return sqlite_batch_open(place, mode, ret_batch);
-}
-
-bool place_is_served_on_threads(const struct place *place) { return place->file == NULL; }
 
 void batch_close(struct batch *batch) {
     if (batch != NULL) batch->driver->close(batch);

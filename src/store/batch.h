@@ -75,7 +75,7 @@ void row_refuse(const struct row *row, int column, const char *why);
 /* Once for each row, in the order of the question; its failure ends the run. The context lives until then. */
 typedef struct result row_visitor(void *context, const struct row *row);
 
-/* ---- connections ---- */
+/* ---- connections: store/open.h opens them ---- */
 
 struct batch;
 
@@ -111,15 +111,12 @@ struct place {
     struct batch_commits *commits; /* outlives every batch; NULL: readers have no rounds */
 };
 
-/* RESULT_CONFLICT: exists already (CREATE), or another process is the writer (WRITE); RESULT_NOT_FOUND, RESULT_CORRUPT, RESULT_INVALID (another
- * application's, a newer schema, or, for READ, an older one), RESULT_UNAVAILABLE (not now), RESULT_FULL, RESULT_IO. Each is logged once, with its reason. */
-struct result batch_open(const struct place *place, enum batch_mode mode, struct batch **ret_batch) MUST_CHECK;
 void batch_close(struct batch *batch);
-bool place_is_served_on_threads(const struct place *place); /* its readers wait for a network: not on a loop */
 
 /* ---- asking ---- */
 
-/* Values: one for each parameter of the question. They are copied; what texts and bytes point to lives until the end of the run. */
+/* Values: one for each parameter of the question. They are copied; what texts and bytes point to lives until the end of the run, or
+ * of the commit. */
 void batch_ask(struct batch *batch, const struct question *question, const struct value *values, row_visitor *visit, void *context);
 /* RESULT_CORRUPT: a row that breaks its rules; RESULT_UNAVAILABLE, RESULT_TIMEOUT, RESULT_IO, RESULT_FULL; or what a visitor said. A reader is as new
  * afterwards; a writer must roll back. */

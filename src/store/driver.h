@@ -24,8 +24,6 @@ struct batch {
     const struct batch_driver *driver;
 };
 
-struct result sqlite_batch_open(const struct place *place, enum batch_mode mode, struct batch **ret_batch) MUST_CHECK;
-
 /* ---- rows: a driver makes the cells, row.c reads them ---- */
 
 #define ROW_COLUMNS_MAX 48

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "service/service.h"
+#include "store/open.h"
 #include "wallet/tables.h"
 #include "wallet_schema.h"
 

@@ -10,6 +10,7 @@
 #include "discount_schema.h"
 #include "service/reading.h"
 #include "service/serve.h"
+#include "store/open.h"
 
 #define SECRET_BYTE 7
 

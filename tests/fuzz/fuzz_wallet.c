@@ -4,6 +4,7 @@
 #include "auth/token.h"
 #include "service/reading.h"
 #include "service/serve.h"
+#include "store/open.h"
 #include "wallet/books.h"
 #include "wallet/data.h"
 #include "wallet/verify.h"

@@ -34,6 +34,7 @@ THIRD_PARTY = {
     "curl/": "src/http",
     "openssl/": "src/auth",
     "sqlite3.h": "src/store/sqlite",
+    "libpq-fe.h": "src/store/postgres",
     "cmocka.h": "tests/unit",
 }
 # The simulator's disk is a VFS of SQLite's.
@@ -160,7 +161,6 @@ CIRCLES_LEFT = (
     r"src/discount/settle/\w+",
     r"src/discount/(answer|decide|discount|engine|operation)",
     r"src/wallet/(flow|sessions)",
-    r"src/store/(\w+|sqlite/\w+)",
 )
 
 

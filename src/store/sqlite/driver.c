@@ -4,6 +4,8 @@
  *   writer   IDLE ── batch_begin ──▶ OPEN ── ask, run, do ──▶ commit or rollback ──▶ IDLE
  *
  * A commit is never doubtful here: SQLite has written it, or rolls it back at the next opening. */
+#include "store/sqlite/driver.h"
+
 #include <stdlib.h>
 #include <string.h>
 

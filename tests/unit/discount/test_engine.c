@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "discount/verify.h"
+#include "store/open.h"
 
 #define STEPS 1500
 

@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "discount/verify.h"
+#include "store/open.h"
 
 static void execute_as(const struct schema *schema, enum batch_mode mode, const char *path, const char *const *texts, size_t count) {
     const struct place place = {.file = path, .schema = schema};

@@ -20,7 +20,7 @@
 #include "discount/discount.h"
 #include "discount/settle/settler.h"
 #include "discount_schema.h"
-#include "store/batch.h"
+#include "store/open.h"
 
 #include "../base/folder.h"
 

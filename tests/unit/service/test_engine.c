@@ -8,6 +8,7 @@
 #include "http/server.h"
 
 #include "../base/assertions.h"
+#include "store/open.h"
 
 #define COUNTERS_MAX 16
 

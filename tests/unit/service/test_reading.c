@@ -11,6 +11,7 @@
 #include "../base/assertions.h"
 #include "http/server.h"
 #include "service/service.h"
+#include "store/open.h"
 
 #define READINGS  300
 #define BAD_ROW   7 /* whose visitor refuses it */

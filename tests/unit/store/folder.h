@@ -29,9 +29,12 @@ static const struct migration folder_migrations[] = {
     {.name = "0001_first.sql",
      .sql = "CREATE TABLE owners (id INTEGER PRIMARY KEY) STRICT;\n"
             "CREATE TABLE things (number INTEGER PRIMARY KEY, name TEXT, body BLOB, owner INTEGER REFERENCES owners (id)) STRICT;\n"
-            "CREATE UNIQUE INDEX things_by_name ON things (name);\n"},
+            "CREATE UNIQUE INDEX things_by_name ON things (name);\n",
+     .postgres = "CREATE TABLE owners (id bigint PRIMARY KEY);\n"
+                 "CREATE TABLE things (number bigint PRIMARY KEY, name text, body bytea, owner bigint REFERENCES owners (id));\n"
+                 "CREATE UNIQUE INDEX things_by_name ON things (name);\n"},
 };
-static const struct schema folder_schema = {.application_id = 0x54455354, .migrations = folder_migrations, .count = 1};
+static const struct schema folder_schema = {.application_id = 0x54455354, .name = "things", .migrations = folder_migrations, .count = 1};
 
 static inline void folder_make(struct folder *folder, const char *parent) {
     snprintf(folder->path, sizeof folder->path, "%s/hamyan-test-XXXXXX", parent);

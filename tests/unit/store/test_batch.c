@@ -1,5 +1,5 @@
 /* The seam: what is asked, in which state, and what becomes of a failure. */
-#include "store/batch.h"
+#include "store/open.h"
 
 #include "folder.h"
 
@@ -17,15 +17,25 @@ static const struct question all_things = {.name = "all things", .sql = "SELECT 
 struct pair {
     struct folder folder;
     struct batch_commits commits;
+    char schema_name[32];
+    struct schema schema;
     struct place place;
     struct batch *writer, *reader;
 };
 
+/* HAMYAN_POSTGRES=URL: the same on PostgreSQL, each test in a schema of its own. */
 static int open_pair(void **state) {
+    static int count;
+    const char *url = getenv("HAMYAN_POSTGRES");
     struct pair *pair = calloc(1, sizeof *pair);
     assert_non_null(pair);
     folder_make(&pair->folder, "/tmp");
-    pair->place = (struct place){.file = pair->folder.database, .schema = &folder_schema, .commits = &pair->commits};
+    snprintf(pair->schema_name, sizeof pair->schema_name, "things_%d_%d", (int)getpid(), ++count);
+    pair->schema = folder_schema;
+    pair->schema.name = pair->schema_name;
+    pair->place = (struct place){.schema = &pair->schema, .commits = &pair->commits};
+    if (url == NULL) pair->place.file = pair->folder.database;
+    if (url != NULL) pair->place.url = url;
     assert_int_equal(batch_open(&pair->place, BATCH_CREATE, &pair->writer).code, RESULT_OK);
     assert_int_equal(batch_open(&pair->place, BATCH_READ, &pair->reader).code, RESULT_OK);
     *state = pair;
@@ -57,6 +67,21 @@ static struct result see(void *context, const struct row *row) {
     return result_error(seen->refusal);
 }
 
+static struct result count_rows(void *context, const struct row *row) {
+    (void)row;
+    ((struct seen *)context)->count++;
+    return result_ok();
+}
+
+static struct result see_values(void *context, const struct row *row) {
+    struct seen *seen = context;
+    bool is_first = seen->count++ == 0;
+    assert_int_equal(row_integer(row, 0), is_first ? INT64_MIN : INT64_MAX);
+    assert_true(text_equal(row_text(row, 1), is_first ? TEXT("هدیه") : TEXT("")));
+    assert_true(text_equal(row_bytes(row, 2), is_first ? ((struct text){"\0\1\377\0", 4}) : TEXT("")));
+    return result_ok();
+}
+
 static void insert(struct batch *writer, int64_t number, const char *name) {
     const struct value values[] = {value_integer(number), value_text(text_of(name)), value_null(COLUMN_BYTES)};
     batch_do(writer, &insert_thing, values, 1);
@@ -70,9 +95,9 @@ static void commit(struct batch *writer) {
 static void write_things(struct batch *writer, int64_t first, int64_t count) {
     assert_int_equal(batch_begin(writer).code, RESULT_OK);
     for (int64_t i = 0; i < count; i++) {
-        char name[32]; /* names are unique */
-        snprintf(name, sizeof name, "thing %lld", (long long)(first + i));
-        insert(writer, first + i, name);
+        static char names[512][32]; /* they are unique, and live until the commit */
+        snprintf(names[i], sizeof names[i], "thing %lld", (long long)(first + i));
+        insert(writer, first + i, names[i]);
     }
     commit(writer);
 }
@@ -205,6 +230,41 @@ static void a_row_that_breaks_a_rule_is_refused(void **state) {
     }
 }
 
+/* More than one trip's worth of one question, and questions that are asked in turns. */
+static void many_askers_of_several_questions_get_their_own(void **state) {
+    enum { MANY = 700 };
+    static struct seen one[MANY], all[4];
+    struct pair *pair = *state;
+    memset(one, 0, sizeof one);
+    memset(all, 0, sizeof all);
+    write_things(pair->writer, 0, 300);
+    for (int64_t i = 0; i < MANY; i++) {
+        batch_ask(pair->reader, &thing_by_number, (struct value[]){value_integer((i * 7) % 350)}, see, &one[i]);
+        if (i % 200 == 0) batch_ask(pair->reader, &all_things, NULL, count_rows, &all[i / 200]);
+    }
+    assert_int_equal(batch_run(pair->reader).code, RESULT_OK);
+    for (int64_t i = 0; i < MANY; i++) {
+        assert_int_equal(one[i].count, (i * 7) % 350 < 300);
+        if (one[i].count > 0) assert_int_equal(one[i].last, (i * 7) % 350);
+    }
+    for (size_t i = 0; i < 4; i++) assert_int_equal(all[i].count, 300);
+}
+
+static void every_kind_of_value_comes_back_as_it_was(void **state) {
+    struct pair *pair = *state;
+    static const char bytes[] = {0, 1, (char)0xff, 0};
+    struct seen seen = {0};
+    assert_int_equal(batch_begin(pair->writer).code, RESULT_OK);
+    batch_do(pair->writer, &insert_thing,
+             (struct value[]){value_integer(INT64_MIN), value_text(TEXT("هدیه")), value_bytes(bytes, sizeof bytes)}, 1);
+    batch_do(pair->writer, &insert_thing,
+             (struct value[]){value_integer(INT64_MAX), value_text((struct text){NULL, 0}), value_bytes(NULL, 0)}, 1);
+    commit(pair->writer);
+    batch_ask(pair->reader, &all_things, NULL, see_values, &seen);
+    assert_int_equal(batch_run(pair->reader).code, RESULT_OK);
+    assert_int_equal(seen.count, 2);
+}
+
 static void a_second_writer_is_refused(void **state) {
     struct pair *pair = *state;
     struct place place = pair->place;
@@ -226,6 +286,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_constraint_ends_the_commit, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(a_visitors_failure_ends_the_run_and_no_more_are_called, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(a_row_that_breaks_a_rule_is_refused, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(many_askers_of_several_questions_get_their_own, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(every_kind_of_value_comes_back_as_it_was, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(a_second_writer_is_refused, open_pair, close_pair),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
