@@ -23,14 +23,14 @@ enum planted {
     PLANTED_REFERENCE_NOT_RECOGNISED,        /* credits.c: the same credit again is a new one */
     PLANTED_CREDIT_OUT_OF_NOTHING,           /* credits.c: not out of its fund */
     PLANTED_SIDE_OF_A_TRANSFER_LOST,         /* wallet/books.c: one of the two accounts is not saved */
-    PLANTED_WORKING_SET_KEPT_AFTER_ROLLBACK, /* discount/engine.c */
+    PLANTED_WORKING_SET_KEPT_AFTER_ROLLBACK, /* discount/working_set.c */
     PLANTED_ONE_PLACE_TOO_MANY,              /* core/redeem.c */
     PLANTED_PHONE_NOT_ASKED,                 /* core/redeem.c */
     PLANTED_PAUSE_NOT_ASKED,                 /* core/redeem.c */
     PLANTED_EXPIRY_OFF_BY_ONE,               /* core/redeem.c: a second */
-    PLANTED_SNAPSHOT_NOT_PUBLISHED,          /* discount/engine.c: the loops go on refusing */
-    PLANTED_WINNER_NOT_PUBLISHED,            /* discount/engine.c: a winner's repeat is a stranger's */
-    PLANTED_MARK_NOT_SAVED,                  /* discount/engine.c */
+    PLANTED_SNAPSHOT_NOT_PUBLISHED,          /* discount/working_set.c: the loops go on refusing */
+    PLANTED_WINNER_NOT_PUBLISHED,            /* discount/working_set.c: a winner's repeat is a stranger's */
+    PLANTED_MARK_NOT_SAVED,                  /* discount/working_set.c */
     PLANTED_CLAIM_FORGOTTEN_AT_RESTART,      /* settle/claims.c */
     PLANTED_CLAIM_FORGOTTEN_WHEN_NOT_MARKED, /* settle/credits.c: credited, then the disk failed */
     PLANTED_NEW_REFERENCE_AT_EACH_TRY,       /* settle/credits.c, settle/reply.c */

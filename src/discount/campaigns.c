@@ -4,11 +4,108 @@
 
 #include "discount/answer.h"
 #include "discount/handlers.h"
+#include "discount/requests.h"
 #include "discount/tables.h"
+#include "discount/working_set.h"
 #include "service/request.h"
 
 #define CODE_TYPED_MAX      4096
 #define CAMPAIGN_ITEM_BYTES 1024u
+#define ANSWER_ROOM         4096u
+
+/* ---- in the store ---- */
+
+static void note_campaign(struct discount_operation *self, enum campaign_verdict verdict, const struct campaign *campaign) {
+    self->verdict = verdict;
+    if (campaign != NULL) self->campaign = *campaign;
+}
+
+static void decide_create(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct working_set *set = engine_set(engine);
+    struct campaign_making *self = (struct campaign_making *)operation;
+    struct campaign *campaign;
+    discount_forget_outcome(&self->base, now_us);
+    self->create.id = self->base.id;
+    enum campaign_verdict verdict = campaign_create(&set->campaigns, &self->create, now_us, &campaign);
+    note_campaign(&self->base, verdict, campaign);
+    if (verdict != CAMPAIGN_DONE) return;
+    discount_note_change(&self->base, campaign, "campaign_created");
+    operation->fate = FATE_WAITING; /* for its fund */
+    operation->subject = campaign->id;
+    operation->is_maker = true;
+}
+
+static const struct campaign *subject_of(struct engine *engine, const struct operation *operation) {
+    struct working_set *set = engine_set(engine);
+    const struct campaign *campaign = campaign_by_id(&set->campaigns, operation->subject);
+    CHECK(campaign != NULL); /* looked at when the answer that waits for it was loaded */
+    return campaign;
+}
+
+static bool waits_for_fund(struct engine *engine, struct operation *operation) {
+    discount_forget_outcome(discount_operation_of(operation), 0);
+    return campaign_fund_state(subject_of(engine, operation)) == FUND_PENDING;
+}
+
+static void decide_create_again(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct discount_operation *self = discount_operation_of(operation);
+    self->decided_us = now_us;
+    note_campaign(self, CAMPAIGN_DONE, subject_of(engine, operation));
+}
+
+const struct action create_action = {.name = "create campaign",
+                                     .weight = 1,
+                                     .answer_bytes = ANSWER_ROOM,
+                                     .decide = decide_create,
+                                     .waits = waits_for_fund,
+                                     .decide_again = decide_create_again,
+                                     .render = answer_campaign_made,
+                                     .committed = discount_committed,
+                                     .send = discount_send};
+
+static struct campaign *begin_change(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct working_set *set = engine_set(engine);
+    struct campaign_change *self = (struct campaign_change *)operation;
+    discount_forget_outcome(&self->base, now_us);
+    return campaign_by_id(&set->campaigns, self->id);
+}
+
+static void end_change(struct operation *operation, enum campaign_verdict verdict, const struct campaign *campaign, const char *event) {
+    struct discount_operation *self = discount_operation_of(operation);
+    note_campaign(self, verdict, campaign);
+    if (verdict == CAMPAIGN_DONE) discount_note_change(self, campaign, event);
+}
+
+static void decide_patch(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct campaign *campaign = begin_change(engine, operation, now_us);
+    const struct campaign_patch *patch = &((struct campaign_change *)operation)->patch;
+    end_change(operation, campaign_patch(campaign, patch, now_us), campaign, "campaign_changed");
+}
+
+static void decide_pause(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct campaign *campaign = begin_change(engine, operation, now_us);
+    end_change(operation, campaign_pause(campaign, now_us), campaign, "campaign_paused");
+}
+
+static void decide_resume(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct campaign *campaign = begin_change(engine, operation, now_us);
+    end_change(operation, campaign_resume(campaign, now_us), campaign, "campaign_resumed");
+}
+
+static void decide_end(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct campaign *campaign = begin_change(engine, operation, now_us);
+    end_change(operation, campaign_end(campaign, now_us), campaign, "campaign_ended");
+}
+
+#define CHANGE(what, decide_it)                                                                                         \
+    {                                                                                                                   \
+        .name = what, .weight = 1, .answer_bytes = ANSWER_ROOM, .decide = decide_it, .render = answer_campaign_changed, \
+        .committed = discount_committed, .send = discount_send                                                          \
+    }
+const struct action patch_action = CHANGE("change campaign", decide_patch);
+const struct action pause_action = CHANGE("pause campaign", decide_pause);
+const struct action resume_action = CHANGE("resume campaign", decide_resume);
+const struct action end_action = CHANGE("end campaign", decide_end);
 
 /* ---- POST /v1/campaigns ---- */
 
@@ -60,8 +157,9 @@ static void check_name(struct text name, struct faults *faults) {
     faults_add(faults, "name", "invalid_format", "must have a visible character and no control characters");
 }
 
-static bool read_create(struct exchange *exchange, struct discount_operation *operation) {
-    struct campaign_create *create = &operation->create;
+static bool read_create(struct exchange *exchange, struct campaign_making *making) {
+    const struct discount *discount = making->base.discount;
+    struct campaign_create *create = &making->create;
     struct faults faults;
     struct json_document *document CLOSE_BODY_AT_END = NULL;
     const struct json_value *root = request_open_body(exchange, &faults, &document);
@@ -88,28 +186,29 @@ static bool read_create(struct exchange *exchange, struct discount_operation *op
     json_read(root, "", members, ARRAY_COUNT(members), &faults);
     check_name(create->name, &faults);
     if (credit != NULL) json_read_money(credit, "credit.", &faults, &create->credit);
-    check_currency(operation->discount, create->credit, &faults);
+    check_currency(discount, create->credit, &faults);
     check_kind(kind, &faults);
     check_code(code, &create->code, &faults);
     check_budget(create->credit, create->max_redemptions, &faults);
-    check_dates(operation->discount, &create->starts_at_us, &create->ends_at_us, &faults);
+    check_dates(discount, &create->starts_at_us, &create->ends_at_us, &faults);
     if (request_refuse_faults(exchange, &faults)) return false;
     create->name = arena_copy(&exchange->arena, create->name); /* the document is closed before the store reads it */
-    idempotency_read(exchange, root, operation->discount->service.idempotency_secret, &operation->idempotency);
+    if (create->name.data == NULL) {
+        request_refuse_memory(exchange);
+        return false;
+    }
+    operation_read_key(&making->base.operation, root);
     return true;
 }
 
 void handle_create_campaign(struct exchange *exchange) {
-    struct discount_operation *operation = operation_create(exchange, OPERATION_CREATE);
-    if (operation == NULL) return;
-    bool is_read = read_create(exchange, operation);
-    if (is_read && operation->create.name.data == NULL) request_refuse_memory(exchange);
-    if (!is_read || operation->create.name.data == NULL) {
+    struct campaign_making *making = discount_begin(exchange, &create_action, sizeof *making);
+    if (making == NULL || !read_create(exchange, making)) {
         exchange_finish(exchange);
         return;
     }
-    operation->id = id_make(&operation->discount->id_sources[exchange->loop_index], clock_now_us(operation->discount->service.clock));
-    discount_submit(operation);
+    discount_make_id(&making->base, clock_now_us(making->base.discount->service.clock));
+    operation_submit(&making->base.operation);
 }
 
 /* ---- PATCH ---- */
@@ -169,39 +268,35 @@ static bool read_patch(struct exchange *exchange, const struct board_slot *slot,
 
 void handle_patch_campaign(struct exchange *exchange) {
     int64_t version;
+    struct campaign_change *change = NULL;
     struct board_slot *slot = request_campaign(exchange);
-    if (slot == NULL || !read_if_match(exchange, &version)) {
+    if (slot != NULL && read_if_match(exchange, &version)) change = discount_begin(exchange, &patch_action, sizeof *change);
+    if (change == NULL || !read_patch(exchange, slot, &change->patch)) {
         exchange_finish(exchange);
         return;
     }
-    struct discount_operation *operation = operation_create(exchange, OPERATION_PATCH);
-    if (operation == NULL) return;
-    if (!read_patch(exchange, slot, &operation->patch)) {
-        exchange_finish(exchange);
-        return;
-    }
-    operation->patch.version_expected = version;
-    operation->campaign_id = slot->id;
-    discount_submit(operation);
+    change->patch.version_expected = version;
+    change->id = slot->id;
+    operation_submit(&change->base.operation);
 }
 
 /* ---- switches ---- */
 
-static void submit_switch(struct exchange *exchange, enum operation_kind kind) {
+static void submit_switch(struct exchange *exchange, const struct action *action) {
+    struct campaign_change *change = NULL;
     struct board_slot *slot = request_has_no_query(exchange) ? request_campaign(exchange) : NULL;
-    if (slot == NULL) {
+    if (slot != NULL) change = discount_begin(exchange, action, sizeof *change);
+    if (change == NULL) {
         exchange_finish(exchange);
         return;
     }
-    struct discount_operation *operation = operation_create(exchange, kind);
-    if (operation == NULL) return;
-    operation->campaign_id = slot->id;
-    discount_submit(operation);
+    change->id = slot->id;
+    operation_submit(&change->base.operation);
 }
 
-void handle_pause_campaign(struct exchange *exchange) { submit_switch(exchange, OPERATION_PAUSE); }
-void handle_resume_campaign(struct exchange *exchange) { submit_switch(exchange, OPERATION_RESUME); }
-void handle_end_campaign(struct exchange *exchange) { submit_switch(exchange, OPERATION_END); }
+void handle_pause_campaign(struct exchange *exchange) { submit_switch(exchange, &pause_action); }
+void handle_resume_campaign(struct exchange *exchange) { submit_switch(exchange, &resume_action); }
+void handle_end_campaign(struct exchange *exchange) { submit_switch(exchange, &end_action); }
 
 /* ---- one ---- */
 
@@ -223,7 +318,7 @@ static void answer_one(struct reading *reading) {
     const struct one_reading *self = (struct one_reading *)reading;
     struct exchange *exchange = reading->exchange;
     if (!self->found.is_found) { /* it was on the board */
-        problem_reply(exchange, &problem_storage_unavailable, "The database can't be read now.");
+        storage_refuse(exchange, result_error(RESULT_CORRUPT));
         exchange_finish(exchange);
         return;
     }

@@ -10,6 +10,7 @@
 #include "discount/program.h"
 #include "discount/settle/settler.h"
 #include "discount/tables.h"
+#include "discount/working_set.h"
 #include "discount_schema.h"
 #include "service/reading.h"
 #include "store/open.h"
@@ -78,6 +79,7 @@ struct program {
     struct trusted_issuer wallet;
     struct place place;
     struct batch *batch; /* the writer's */
+    struct working_set *set;
     struct engine *engine;
     struct router *router;
     struct http_service http;
@@ -133,8 +135,12 @@ static struct result open_store(struct program *program) {
     TRY(open_database(program));
     TRY(read_secret(program));
     TRY(board_create(LIMIT_CAMPAIGNS, &program->discount.board));
-    TRY(engine_create(program->batch, program->discount.board, &program->engine));
-    struct store_engine engine = engine_interface(program->engine);
+    TRY(working_set_create(program->batch, program->discount.board, &program->set));
+    const struct engine_options engine_options = {
+        .set = program->set, .hooks = &discount_hooks, .kept = &table_kept, .clock = &clock_system, .batch = program->batch};
+    TRY(engine_create(&engine_options, &program->engine));
+    struct store_engine engine;
+    engine_bind(program->engine, &engine);
     struct store_options options = {.name = "discountd", .clock = &clock_system, .fenced = service_fenced};
     return store_create(&engine, &options, &program->discount.service.store);
 }
@@ -184,6 +190,7 @@ static void close_program(struct program *program) {
     limiter_free(discount->limiter);
     if (discount->service.store != NULL) store_free(discount->service.store);
     engine_free(program->engine);
+    working_set_free(program->set);
     board_free(discount->board);
     batch_close(program->batch);
     if (discount->service.access != NULL) access_free(discount->service.access);
@@ -225,7 +232,7 @@ static struct result stop(struct program *program) {
     access_stop(discount->service.access);
     settler_stop(discount->settler);
     store_stop(discount->service.store);
-    struct result flushed = engine_flush(program->engine);
+    struct result flushed = working_set_flush(program->engine, clock_now_us(&clock_system));
     if (!result_is_ok(flushed)) LOG(LOG_ERROR, "counters_not_saved", LOG_STRING("reason", result_name(flushed)));
     return drained;
 }

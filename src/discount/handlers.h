@@ -1,4 +1,4 @@
-/* The handlers of the routes, and what they share (routes.c). */
+/* The handlers of the routes, and what they share. */
 #pragma once
 
 #include "base/json/json.h"

@@ -1,62 +1,16 @@
-/* One request (or one obligation of our own) on its way: loop → store → settler → store → loop.
+/* What every operation of discountd has: a request's, or one of our own obligations.
  *
- *   REDEEM ──▶ decide ──▶ READY, REPLAY, KEY_REUSED ──▶ answered by the store's thread
- *                 └─────▶ WAITING (the claim is committed) ──▶ settler ──▶ with MARK or NOTE back through the store ──▶ READY or REPLAY
- *   CREATE ──▶ decide ──▶ WAITING (for its fund) ──▶ settler ──▶ with FUND_CONFIRMED or NOTE ──▶ READY or REPLAY
+ *   request ──▶ store: decide ──▶ DECIDED, REPLAYED, KEY_REUSED ──────────────────────────────────▶ loop: render, count, send
+ *                         └─────▶ WAITING (the claim, or the campaign, is committed) ──▶ settler ──┤
+ *                                              with an own operation back through the store ◀──────┘
  *
- * One thread owns it at a time: the loop, then the store, then perhaps the settler, each until it gives it on. An operation with an exchange
- * lives in the exchange's arena; those without one (MARK, EXPIRE, FUND_*) are the settler's own memory. */
+ * One thread owns it at a time: the loop, then the store, then perhaps the settler, each until it gives it on. A feature embeds it as the first member of
+ * its own and lives in its exchange's arena; the own operations (own.h) are the settler's memory. */
 #pragma once
 
-#include <stddef.h>
-
-#include "base/check.h"
 #include "discount/core/redeem.h"
 #include "discount/core/settlement.h"
-#include "http/exchange.h"
-#include "service/idempotency.h"
-#include "store/store.h"
-
-#define MARK_ITEMS_MAX   LIMIT_CREDIT_ITEMS
-#define MARK_WAITERS_MAX 2000u /* whose kept answers one MARK makes final; the others follow one by one */
-
-enum operation_kind { /* struct store_operation.kind */
-                      OPERATION_CREATE,
-                      OPERATION_PATCH,
-                      OPERATION_PAUSE,
-                      OPERATION_RESUME,
-                      OPERATION_END,
-                      OPERATION_REDEEM,
-                      OPERATION_NOTE, /* write the answer as it stands now into the idempotency record */
-                      OPERATION_MARK, /* what Wallet said about a batch */
-                      OPERATION_EXPIRE,
-                      OPERATION_FUND_CONFIRMED,
-                      OPERATION_FUND_RELEASED,
-};
-
-enum answer_kind {
-    ANSWER_NONE,
-    ANSWER_READY,      /* status, body and headers are set */
-    ANSWER_REPLAY,     /* of `record` */
-    ANSWER_KEY_REUSED, /* of `record` */
-    ANSWER_WAITING,    /* for `subject` to be settled */
-    ANSWER_NO_MEMORY,  /* the request's arena is full: 503 */
-};
-
-struct answer {
-    enum answer_kind kind;
-    int status;
-    const char *content_type;
-    struct text body, location, etag, retry_after; /* empty: no such header */
-    struct idempotency_record record;              /* REPLAY, KEY_REUSED: copied into the request's arena */
-    uint32_t campaign_number;                      /* 0: no campaign is meant */
-    enum refusal refusal;                          /* to be counted */
-    struct id subject;                             /* the redemption or campaign that was made or met */
-    bool is_maker;                                 /* this request (or the first with its key) made the subject: 201 and 202, not 200 */
-    struct redemption redemption;                  /* WAITING for a claim: as it was when decided */
-    const char *event;                             /* for the log, once it is committed; NULL: none */
-    int64_t sequence, version;                     /* of the campaign, with `event` */
-};
+#include "service/engine.h"
 
 struct discount;
 struct discount_operation;
@@ -65,25 +19,35 @@ struct operation_list {
     struct discount_operation *first, *last;
 };
 
+/* Said in the log once it is committed; `event` NULL: nothing. */
+struct change {
+    const char *event;
+    struct id campaign_id;
+    int64_t sequence, version;
+};
+
 struct discount_operation {
-    struct store_operation store; /* its link is also the settler's queue's */
+    struct operation operation; /* first */
     struct discount *discount;
-    struct exchange *exchange; /* NULL: the settler's own */
-    struct idempotency_request idempotency;
     struct id id; /* for what it makes */
+
+    /* what came of it: begun anew by each decide */
+    int64_t decided_us;
+    uint32_t campaign_number; /* in whose report it counts; 0: in none */
+    enum refusal refusal;
+    struct change change;
     union {
-        struct campaign_create create;
-        struct campaign_patch patch;
-        struct redeem_request redeem;
-        struct {
-            struct settlement *items; /* [count] */
-            size_t count;
-        } mark;
-        int64_t fund_step_version;
+        struct { /* of a redemption: what was made or met */
+            struct redemption redemption;
+            struct id campaign_id;
+            struct money credit;
+            int64_t starts_at_us;
+        };
+        struct { /* of a campaign */
+            enum campaign_verdict verdict;
+            struct campaign campaign;
+        };
     };
-    struct id campaign_id; /* of PATCH to END and EXPIRE to FUND_RELEASED */
-    struct answer answer;
-    struct operation_list waiters; /* MARK, FUND_CONFIRMED: requests that are answered in the same transaction */
 
     /* the settler's, while it waits there */
     struct discount_operation *next, *previous; /* among those who wait for the same */
@@ -92,9 +56,20 @@ struct discount_operation {
     struct operation_list *waits_in; /* NULL: in none */
 };
 
-static inline struct discount_operation *operation_of(struct store_operation *operation) {
-    return CONTAINER_OF(operation, struct discount_operation, store);
+static inline struct discount_operation *discount_operation_of(struct operation *operation) {
+    return (struct discount_operation *)operation;
 }
+
+/* `size` bytes in the exchange's arena that begin with the operation. NULL: 503 overloaded is set, and the handler finishes the exchange. */
+void *discount_begin(struct exchange *exchange, const struct action *action, size_t size);
+/* An id for what it makes. */
+void discount_make_id(struct discount_operation *operation, int64_t now_us);
+/* At the start of each decide. */
+void discount_forget_outcome(struct discount_operation *operation, int64_t now_us);
+void discount_note_change(struct discount_operation *operation, const struct campaign *campaign, const char *event);
+void discount_log_change(const struct discount_operation *operation);
+
+/* ---- lists ---- */
 
 static inline void operation_list_append(struct operation_list *list, struct discount_operation *operation) {
     operation->next = NULL;

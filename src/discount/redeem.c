@@ -5,40 +5,131 @@
 #include "discount/answer.h"
 #include "discount/discount.h"
 #include "discount/handlers.h"
+#include "discount/requests.h"
 #include "discount/tables.h"
+#include "discount/working_set.h"
 #include "service/request.h"
 
+#define ANSWER_ROOM    2048u
 #define CODE_TYPED_MAX 4096 /* characters; longer than any code with its separators: the body's own limit does the rest */
+
+static struct redemption_request *request_of(struct operation *operation) { return (struct redemption_request *)operation; }
+
+/* ---- the outcome ---- */
+
+static void note_refusal(struct discount_operation *self, enum refusal refusal, int64_t starts_at_us) {
+    self->refusal = refusal;
+    self->starts_at_us = starts_at_us;
+    self->operation.is_passing = !refusal_rule(refusal)->is_kept;
+}
+
+static void note_redemption(struct discount_operation *self, const struct redemption *redemption, struct id campaign_id,
+                            struct money credit) {
+    self->redemption = *redemption;
+    self->campaign_id = campaign_id;
+    self->credit = credit;
+    self->operation.subject = redemption->id;
+}
+
+/* ---- in the store ---- */
+
+/* Whom the filter does not know has no row: every winner is added to it, by this thread, when the commit is published. */
+static void load(struct engine *engine, struct operation *operation) {
+    struct working_set *set = engine_set(engine);
+    const struct redeem_request *redeem = &request_of(operation)->redeem;
+    const struct campaign *campaign = campaign_by_code(&set->campaigns, &redeem->code);
+    if (campaign == NULL) return;
+    const struct board_slot *slot = board_slot(set->board, campaign->number - 1);
+    if (board_may_be_user(set->board, slot, redeem->user_id))
+        ask_redemption_of_user(engine_batch(engine), campaign->number, redeem->user_id, working_set_redemption, set);
+    if (board_may_be_phone(set->board, slot, &redeem->phone))
+        ask_redemption_of_phone(engine_batch(engine), campaign->number, &redeem->phone, working_set_redemption, set);
+}
+
+static void decide(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct working_set *set = engine_set(engine);
+    struct redemption_request *self = request_of(operation);
+    struct discount_operation *base = &self->base;
+    struct campaign *campaign;
+    struct redemption *redemption;
+    discount_forget_outcome(base, now_us);
+    self->redeem.redemption_id = base->id;
+    struct redeem_verdict verdict = campaign_redeem(&set->campaigns, &self->redeem, now_us, &campaign, &redemption);
+    if (campaign != NULL) base->campaign_number = campaign->number;
+    if (redemption == NULL) {
+        note_refusal(base, verdict.refusal, campaign == NULL ? 0 : campaign->starts_at_us);
+        return;
+    }
+    base->refusal = verdict.refusal;
+    note_redemption(base, redemption, campaign->id, campaign->credit);
+    if (redemption->status != REDEMPTION_CLAIMED) return;
+    operation->fate = FATE_WAITING;
+    operation->is_maker = verdict.step == REDEEM_CLAIM;
+}
+
+static struct redemption *note_subject(struct engine *engine, struct operation *operation) {
+    struct working_set *set = engine_set(engine);
+    struct redemption *redemption = redemption_by_id(&set->campaigns, operation->subject);
+    CHECK(redemption != NULL); /* it came along with the answer that waits for it */
+    const struct campaign *campaign = campaign_by_number(&set->campaigns, redemption->campaign_number);
+    note_redemption(discount_operation_of(operation), redemption, campaign->id, campaign->credit);
+    return redemption;
+}
+
+static bool waits(struct engine *engine, struct operation *operation) {
+    discount_forget_outcome(discount_operation_of(operation), 0); /* the attempt was counted the first time */
+    return note_subject(engine, operation)->status == REDEMPTION_CLAIMED;
+}
+
+static void decide_again(struct engine *engine, struct operation *operation, int64_t now_us) {
+    discount_operation_of(operation)->decided_us = now_us;
+    (void)note_subject(engine, operation);
+}
+
+const struct action redeem_action = {.name = "redeem",
+                                     .weight = REDEMPTION_WEIGHT,
+                                     .answer_bytes = ANSWER_ROOM,
+                                     .load = load,
+                                     .decide = decide,
+                                     .waits = waits,
+                                     .decide_again = decide_again,
+                                     .render = answer_redeem,
+                                     .committed = discount_committed,
+                                     .send = discount_send};
 
 /* ---- from what is published ---- */
 
-static void answer_here(struct discount_operation *operation, const struct board_slot *slot, enum refusal refusal, int64_t starts_at_us,
-                        int64_t now_us) {
-    operation->answer.campaign_number = slot == NULL ? 0 : slot->number;
-    operation->answer.refusal = refusal;
-    answer_redeem_refusal(operation, refusal, starts_at_us, now_us);
+static void answer_here(struct redemption_request *request) {
     metric_add(&metric_answered_by_loop, 1);
-    answer_send_at(operation, now_us);
+    discount_send(&request->base.operation);
 }
 
 /* To the store, where it may become a redemption. */
-static void submit(struct discount_operation *operation, int64_t now_us) {
-    operation->id = id_make(&operation->discount->id_sources[operation->exchange->loop_index], now_us);
-    discount_submit(operation);
+static void submit(struct redemption_request *request, int64_t now_us) {
+    discount_make_id(&request->base, now_us);
+    operation_submit(&request->base.operation);
+}
+
+static void refuse_here(struct redemption_request *request, const struct board_slot *slot, enum refusal refusal, int64_t starts_at_us,
+                        int64_t now_us) {
+    discount_forget_outcome(&request->base, now_us);
+    if (slot != NULL) request->base.campaign_number = slot->number;
+    note_refusal(&request->base, refusal, starts_at_us);
+    answer_here(request);
 }
 
 /* A winner's repeat. It needs no write, and so no disk that takes one; but one that still waits for its credit waits with its claim. */
-static void answer_winner(struct discount_operation *operation, const struct board_slot *slot, const struct redemption *redemption,
+static void answer_winner(struct redemption_request *request, const struct board_slot *slot, const struct redemption *redemption,
                           int64_t now_us) {
     if (redemption->status == REDEMPTION_CLAIMED) {
-        submit(operation, now_us);
+        submit(request, now_us);
         return;
     }
-    operation->answer.campaign_number = slot->number;
-    operation->answer.refusal = REFUSED_ALREADY_REDEEMED;
-    answer_redemption(operation, redemption, slot->id, slot->credit, false);
-    metric_add(&metric_answered_by_loop, 1);
-    answer_send(operation);
+    discount_forget_outcome(&request->base, now_us);
+    request->base.campaign_number = slot->number;
+    request->base.refusal = REFUSED_ALREADY_REDEEMED;
+    note_redemption(&request->base, redemption, slot->id, slot->credit);
+    answer_here(request);
 }
 
 /* What is known without the store, and what is decided of it. */
@@ -51,10 +142,11 @@ struct outlook {
     struct redeem_verdict verdict;
 };
 
-static void begin_outlook(struct outlook *outlook, const struct discount_operation *operation, const struct board_slot *slot) {
-    *outlook = (struct outlook){.board = operation->discount->board, .slot = slot, .request = &operation->redeem, .view = board_view(slot)};
+static void begin_outlook(struct outlook *outlook, const struct redemption_request *request, const struct board_slot *slot) {
+    *outlook =
+        (struct outlook){.board = request->base.discount->board, .slot = slot, .request = &request->redeem, .view = board_view(slot)};
     outlook->facts = (struct redeem_facts){.has_campaign = true,
-                                           .is_other_phone = redeem_is_other_phone(&operation->redeem),
+                                           .is_other_phone = redeem_is_other_phone(&request->redeem),
                                            .times = view_times(&outlook->view),
                                            .places = outlook->view.max_redemptions,
                                            .taken = outlook->view.redeemed};
@@ -80,22 +172,22 @@ static bool needs_row(struct outlook *outlook, int64_t now_us) {
     }
 }
 
-static void answer_outlook(struct discount_operation *operation, const struct outlook *outlook, const struct redemption *own) {
-    int64_t now_us = operation->exchange->arrived_us;
+static void answer_outlook(struct redemption_request *request, const struct outlook *outlook, const struct redemption *own) {
+    int64_t now_us = request->base.operation.exchange->arrived_us;
     const struct redeem_verdict verdict = outlook->verdict;
     if (verdict.step == REDEEM_REPEAT)
-        answer_winner(operation, outlook->slot, own, now_us);
+        answer_winner(request, outlook->slot, own, now_us);
     else if (verdict.step == REDEEM_REFUSE && refusal_rule(verdict.refusal)->is_answered_by_loop)
-        answer_here(operation, outlook->slot, verdict.refusal, outlook->view.starts_at_us, now_us);
+        refuse_here(request, outlook->slot, verdict.refusal, outlook->view.starts_at_us, now_us);
     else
-        submit(operation, now_us);
+        submit(request, now_us);
 }
 
 /* ---- with a look into the database, which sees every commit that the view stands on ---- */
 
 struct redeem_reading {
     struct reading reading;
-    struct discount_operation *operation;
+    struct redemption_request *request;
     struct outlook outlook;
     struct found_redemption own, of_phone;
 };
@@ -123,16 +215,16 @@ static bool ask_what_is_needed(struct reading *reading, struct batch *batch, uin
 
 static void answer_reading(struct reading *reading) {
     struct redeem_reading *self = (struct redeem_reading *)reading;
-    reading->exchange->operation = self->operation;
-    answer_outlook(self->operation, &self->outlook, &self->own.redemption);
+    reading->exchange->operation = self->request;
+    answer_outlook(self->request, &self->outlook, &self->own.redemption);
 }
 
-static void redeem_from_board(struct discount_operation *operation, const struct board_slot *slot, int64_t now_us) {
-    struct exchange *exchange = operation->exchange;
+static void redeem_from_board(struct redemption_request *request, const struct board_slot *slot, int64_t now_us) {
+    struct exchange *exchange = request->base.operation.exchange;
     struct outlook outlook;
-    begin_outlook(&outlook, operation, slot);
+    begin_outlook(&outlook, request, slot);
     if (!needs_row(&outlook, now_us)) {
-        answer_outlook(operation, &outlook, NULL);
+        answer_outlook(request, &outlook, NULL);
         return;
     }
     struct redeem_reading *reading = reading_begin(exchange, ask_what_is_needed, answer_reading, sizeof *reading);
@@ -140,7 +232,7 @@ static void redeem_from_board(struct discount_operation *operation, const struct
         exchange_finish(exchange);
         return;
     }
-    reading->operation = operation;
+    reading->request = request;
     reading->outlook = outlook;
     reading_start(&reading->reading);
 }
@@ -154,7 +246,7 @@ static void refuse_guesser(struct exchange *exchange, int64_t wait_s) {
 }
 
 /* What comes from outside, checked; false when the answer is set. */
-static bool read_redeem(struct exchange *exchange, struct discount_operation *operation) {
+static bool read_redeem(struct exchange *exchange, struct redemption_request *request) {
     struct faults faults;
     struct json_document *document CLOSE_BODY_AT_END = NULL;
     struct text code = {0}, phone = {0};
@@ -165,38 +257,37 @@ static bool read_redeem(struct exchange *exchange, struct discount_operation *op
         {.name = "phone", .kind = JSON_TEXT, .target = &phone, .required = true, .min = 1, .max = CODE_TYPED_MAX},
     };
     json_read(root, "", members, ARRAY_COUNT(members), &faults);
-    struct redeem_request *request = &operation->redeem;
-    if (phone.size > 0 && !result_is_ok(phone_parse(phone, operation->discount->region, &request->phone))) {
+    struct redeem_request *redeem = &request->redeem;
+    if (phone.size > 0 && !result_is_ok(phone_parse(phone, request->base.discount->region, &redeem->phone))) {
         faults_add(&faults, "phone", "invalid_format", "must be a phone number");
     }
     if (request_refuse_faults(exchange, &faults)) return false;
-    if (!result_is_ok(code_parse(code, &request->code))) request->code.size = 0; /* no code looks like this: unknown */
-    request->user_id = exchange->caller.user_id;
-    request->account_phone = exchange->caller.phone;
-    idempotency_read(exchange, root, operation->discount->service.idempotency_secret, &operation->idempotency);
+    if (!result_is_ok(code_parse(code, &redeem->code))) redeem->code.size = 0; /* no code looks like this: unknown */
+    redeem->user_id = exchange->caller.user_id;
+    redeem->account_phone = exchange->caller.phone;
+    operation_read_key(&request->base.operation, root);
     return true;
 }
 
 void handle_redeem(struct exchange *exchange) {
-    struct discount_operation *operation = operation_create(exchange, OPERATION_REDEEM);
-    if (operation == NULL) return;
-    if (!read_redeem(exchange, operation)) {
+    struct redemption_request *request = discount_begin(exchange, &redeem_action, sizeof *request);
+    if (request == NULL || !read_redeem(exchange, request)) {
         exchange_finish(exchange);
         return;
     }
-    struct discount *discount = operation->discount;
+    struct discount *discount = request->base.discount;
     int64_t now_us = exchange->arrived_us, now_monotonic_us = exchange->received_monotonic_us; /* it has just arrived */
     int64_t wait_s = limiter_user_wait_s(discount->limiter, exchange->caller.user_id, now_monotonic_us);
-    const struct board_slot *slot = board_find_code(discount->board, &operation->redeem.code);
+    const struct board_slot *slot = board_find_code(discount->board, &request->redeem.code);
     if (wait_s == 0 && slot == NULL) {
         wait_s = limiter_count_wrong(discount->limiter, exchange->caller.user_id, exchange->remote_address, now_monotonic_us);
     }
     if (wait_s > 0)
         refuse_guesser(exchange, wait_s);
-    else if (operation->idempotency.key.size != 0)
-        submit(operation, now_us);
+    else if (request->base.operation.idempotency.key.size != 0)
+        submit(request, now_us);
     else if (slot == NULL)
-        answer_here(operation, NULL, REFUSED_CODE_NOT_FOUND, 0, now_us);
+        refuse_here(request, NULL, REFUSED_CODE_NOT_FOUND, 0, now_us);
     else
-        redeem_from_board(operation, slot, now_us);
+        redeem_from_board(request, slot, now_us);
 }

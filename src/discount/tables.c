@@ -5,8 +5,6 @@
 #include "base/check.h"
 #include "base/limits.h"
 
-#define DROP_KEPT_MAX 1000 /* in one transaction, so that tidying never keeps requests waiting */
-
 #define CAMPAIGN_COLUMNS                                                                                                                \
     "number, id, code, name, amount, currency, max_redemptions, starts_at, ends_at, ended_at, is_paused, version, sequence, redeemed, " \
     "credited, failed, first_redeemed_at, last_redeemed_at, exhausted_at, created_at, updated_at, fund_confirmed, fund_step, "          \
@@ -386,25 +384,15 @@ static const struct question drop_kept_answers = {
     .sql = "DELETE FROM idempotency WHERE number IN (SELECT number FROM idempotency ORDER BY number LIMIT $2) AND created_at < $1",
     .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
 
-void ask_kept(struct batch *batch, const struct hash *lookup, row_visitor *visit, void *context) {
-    batch_ask(batch, &kept_answer, (struct value[]){value_bytes(lookup->bytes, sizeof lookup->bytes)}, visit, context);
-}
+static const struct question has_old_kept_answers = {
+    .name = "an old kept answer",
+    .sql = "SELECT number FROM (SELECT number, created_at FROM idempotency ORDER BY number LIMIT 1) AS oldest WHERE created_at < $1",
+    .parameters = {COLUMN_INTEGER}};
 
-void save_kept(struct batch *batch, const struct idempotency_record *record) {
-    const struct value values[] = {value_bytes(record->lookup.bytes, sizeof record->lookup.bytes),
-                                   value_text(record->fingerprint),
-                                   value_integer(record->status),
-                                   value_text(record->content_type),
-                                   value_text(record->location),
-                                   value_text(record->body),
-                                   value_id_or_null(record->subject),
-                                   value_integer(record->created_at_us)};
-    batch_do(batch, &put_kept_answer, values, 1);
-}
-
-void drop_kept(struct batch *batch, int64_t before_us) {
-    batch_do(batch, &drop_kept_answers, (struct value[]){value_integer(before_us), value_integer(DROP_KEPT_MAX)}, ROWS_ANY);
-}
+const struct kept_questions table_kept = {.find = &kept_answer,
+                                          .put = &put_kept_answer,
+                                          .has_expired = &has_old_kept_answers,
+                                          .expire = &drop_kept_answers};
 
 /* ---- settings ---- */
 

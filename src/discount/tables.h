@@ -6,7 +6,7 @@
 
 #include "discount/board.h"
 #include "discount/core/set.h"
-#include "service/idempotency.h"
+#include "service/engine.h"
 #include "store/batch.h"
 
 /* ---- rows ---- */
@@ -69,13 +69,9 @@ void save_second(struct batch *batch, uint32_t campaign_number, const struct sec
 /* Forgets the campaign's seconds before its newest BOARD_SECONDS. */
 void drop_seconds(struct batch *batch, uint32_t campaign_number);
 
-/* ---- kept answers ---- */
+/* ---- kept answers: behind their columns, while one waits for it, the redemption ---- */
 
-/* Columns: fingerprint, status, content type, location, body, subject or NULL, time; then, while the answer waits for one, the redemption. */
-void ask_kept(struct batch *batch, const struct hash *lookup, row_visitor *visit, void *context);
-#define KEPT_REDEMPTION_COLUMN 7
-void save_kept(struct batch *batch, const struct idempotency_record *record);
-void drop_kept(struct batch *batch, int64_t before_us); /* some at a time */
+extern const struct kept_questions table_kept;
 
 /* ---- settings ---- */
 

@@ -6,6 +6,7 @@
 #include "discount/settle/settler.h"
 #include "discount/settle/waiters.h"
 #include "discount/verify.h"
+#include "discount/working_set.h"
 #include "discount_answers.h"
 #include "discount_schema.h"
 #include "service/reading.h"
@@ -21,6 +22,7 @@ static struct key_ring *wallet_keys, *own_keys;
 static struct trust *trust;
 static struct place read_place; /* of the readers */
 static struct batch *batch;
+static struct working_set *set;
 static struct engine *engine;
 static struct reader *reader; /* of the waiters */
 static struct waiters waiters;
@@ -33,7 +35,7 @@ void __wrap_settler_submit(struct settler *settler, struct discount_operation *o
 void __wrap_settler_submit(struct settler *settler, struct discount_operation *operation) {
     (void)settler;
     operation->waits_in = NULL;
-    exchange_take(operation->exchange, EXCHANGE_OF_SETTLER);
+    exchange_take(operation->operation.exchange, EXCHANGE_OF_SETTLER);
     waiters_answer_now(&waiters, operation);
 }
 
@@ -41,8 +43,12 @@ static void open_service(void) {
     const struct place place = {.file = database_path, .schema = &discount_schema, .commits = &discount.service.commits};
     CHECK(result_is_ok(batch_open(&place, BATCH_WRITE, &batch)));
     CHECK(result_is_ok(board_create(LIMIT_CAMPAIGNS, &discount.board)));
-    CHECK(result_is_ok(engine_create(batch, discount.board, &engine)));
-    struct store_engine store_engine = engine_interface(engine);
+    CHECK(result_is_ok(working_set_create(batch, discount.board, &set)));
+    const struct engine_options engine_options = {
+        .set = set, .hooks = &discount_hooks, .kept = &table_kept, .clock = &fixed_clock, .batch = batch};
+    CHECK(result_is_ok(engine_create(&engine_options, &engine)));
+    struct store_engine store_engine;
+    engine_bind(engine, &store_engine);
     struct store_options store_options = {.name = "discountd", .clock = &fixed_clock};
     CHECK(result_is_ok(store_create(&store_engine, &store_options, &discount.service.store)));
     CHECK(result_is_ok(limiter_create(&discount.limiter)));
@@ -67,15 +73,16 @@ static void close_service(void) {
     settler_free(discount.settler);
     limiter_free(discount.limiter);
     store_free(discount.service.store);
-    CHECK(result_is_ok(engine_flush(engine)));
+    CHECK(result_is_ok(working_set_flush(engine, now_us)));
     engine_free(engine);
+    working_set_free(set);
     board_free(discount.board);
     batch_close(batch);
 }
 
 /* Counters are written now and then only: before they are compared they must be. */
 static void check_campaigns(void) {
-    CHECK(result_is_ok(engine_flush(engine)));
+    CHECK(result_is_ok(working_set_flush(engine, now_us)));
     struct result verified = verify_database(database_path, nowhere);
     if (!result_is_ok(verified)) (void)verify_database(database_path, stderr);
     CHECK(result_is_ok(verified));

@@ -58,7 +58,7 @@ static const char *find_trace(struct delivery_batch *batch) {
     for (size_t i = 0; i < batch->item_count; i++) {
         const struct discount_operation *waiter = claim_of(batch->items[i])->waiters.first;
         if (waiter == NULL) continue;
-        struct text trace = exchange_traceparent(waiter->exchange);
+        struct text trace = exchange_traceparent(waiter->operation.exchange);
         return trace.size == 0 ? NULL : arena_copy(&batch->arena, trace).data;
     }
     return NULL;
@@ -99,10 +99,10 @@ static struct settlement settlement_of(const struct claim *claim, const struct d
 
 static size_t freeze_waiters(struct credit_mark *mark) {
     size_t frozen = 0;
-    mark->own.operation.waiters = (struct operation_list){0};
+    mark->own.request.waiters = (struct operation_list){0};
     for (size_t i = 0; i < mark->batch->item_count && frozen < MARK_WAITERS_MAX; i++) {
         struct claim *claim = claim_of(mark->batch->items[i]);
-        frozen += waiters_freeze(mark->credits->waiters, &claim->waiters, &mark->own.operation.waiters, MARK_WAITERS_MAX - frozen);
+        frozen += waiters_freeze(mark->credits->waiters, &claim->waiters, &mark->own.request.waiters, MARK_WAITERS_MAX - frozen);
     }
     return frozen;
 }
@@ -116,11 +116,11 @@ static void mark(void *context, struct delivery_batch *batch) {
     mark->batch = batch;
     for (size_t i = 0; i < batch->item_count; i++)
         mark->settlements[i] = settlement_of(claim_of(batch->items[i]), &batch->outcomes[i], now_us);
-    mark->own.operation.mark.items = mark->settlements;
-    mark->own.operation.mark.count = batch->item_count;
-    mark->own.operation.store.weight = (uint32_t)(batch->item_count + freeze_waiters(mark));
+    mark->own.request.mark.items = mark->settlements;
+    mark->own.request.mark.count = batch->item_count;
+    mark->own.request.base.operation.store.weight = (uint32_t)(batch->item_count + freeze_waiters(mark));
     mark->own.returned = mark_returned;
-    if (!own_submit(credits->messages, &mark->own, OPERATION_MARK)) mark_returned(&mark->own, result_error(RESULT_UNAVAILABLE));
+    if (!own_submit(credits->messages, &mark->own, &mark_action)) mark_returned(&mark->own, result_error(RESULT_UNAVAILABLE));
 }
 
 /* ---- the mark is committed, or not ---- */
@@ -138,7 +138,7 @@ static void settle_redemption(struct redemption *redemption, const struct settle
 static void answer_late(struct waiters *waiters, struct claim *claim, const struct settlement *settlement) {
     struct discount_operation *waiter;
     while ((waiter = waiters_take(waiters, &claim->waiters)) != NULL) {
-        settle_redemption(&waiter->answer.redemption, settlement);
+        settle_redemption(&waiter->redemption, settlement);
         waiters_answer_now(waiters, waiter);
     }
 }
@@ -154,7 +154,7 @@ static void mark_returned(struct own_operation *own, struct result outcome) {
     struct credit_mark *mark = CONTAINER_OF(own, struct credit_mark, own);
     struct credits *credits = mark->credits;
     struct delivery_batch *batch = mark->batch;
-    waiters_thaw(credits->waiters, &own->operation.waiters);
+    waiters_thaw(credits->waiters, &own->request.waiters);
     if (result_is_ok(outcome) || PLANTED(CLAIM_FORGOTTEN_WHEN_NOT_MARKED)) {
         int64_t now_us = clock_now_us(credits->clock);
         size_t count = batch->item_count;

@@ -67,22 +67,22 @@ static void store_told(struct own_operation *own, struct result outcome) {
     struct fund_job *job = CONTAINER_OF(own, struct fund_job, own);
     struct waiters *waiters = job->funds->waiters;
     struct fund *fund = fund_of(job->funds, job->campaign_number);
-    waiters_thaw(waiters, &own->operation.waiters);
+    waiters_thaw(waiters, &own->request.waiters);
     struct discount_operation *late; /* came meanwhile, or were too many */
     while (result_is_ok(outcome) && (late = waiters_take(waiters, &fund->waiters)) != NULL) waiters_answer_now(waiters, late);
     end_job(job, result_is_ok(outcome), 0);
 }
 
-static void tell_store(struct fund_job *job, enum operation_kind kind) {
+static void tell_store(struct fund_job *job, const struct action *action) {
     struct funds *funds = job->funds;
-    struct discount_operation *operation = &job->own.operation;
-    operation->campaign_id = slot_of(job)->id;
-    operation->fund_step_version = job->step_version;
-    operation->waiters = (struct operation_list){0};
-    if (kind == OPERATION_FUND_CONFIRMED)
-        waiters_freeze(funds->waiters, &fund_of(funds, job->campaign_number)->waiters, &operation->waiters, MARK_WAITERS_MAX);
+    struct own_request *request = &job->own.request;
+    request->campaign_id = slot_of(job)->id;
+    request->fund_step_version = job->step_version;
+    request->waiters = (struct operation_list){0};
+    if (action == &fund_confirmed_action)
+        waiters_freeze(funds->waiters, &fund_of(funds, job->campaign_number)->waiters, &request->waiters, MARK_WAITERS_MAX);
     job->own.returned = store_told;
-    if (!own_submit(funds->messages, &job->own, kind)) store_told(&job->own, result_error(RESULT_UNAVAILABLE));
+    if (!own_submit(funds->messages, &job->own, action)) store_told(&job->own, result_error(RESULT_UNAVAILABLE));
 }
 
 /* ---- calls ---- */
@@ -119,7 +119,7 @@ static void start_step(struct fund_job *job, enum fund_step step) {
     bool is_started = false;
     job->step = step;
     switch (step) {
-    case FUND_STEP_EXPIRE: tell_store(job, OPERATION_EXPIRE); return;
+    case FUND_STEP_EXPIRE: tell_store(job, &expire_action); return;
     case FUND_STEP_OPEN: is_started = start_call(job, "POST", "", money_body(job, true)); break;
     case FUND_STEP_LOOK: is_started = start_call(job, "GET", "", (struct text){0}); break;
     case FUND_STEP_TOP_UP: is_started = start_call(job, "POST", "/topup", money_body(job, false)); break;
@@ -157,18 +157,18 @@ static void judge(struct fund_job *job) {
     }
     switch (job->step) {
     case FUND_STEP_OPEN:
-    case FUND_STEP_TOP_UP: tell_store(job, OPERATION_FUND_CONFIRMED); return;
+    case FUND_STEP_TOP_UP: tell_store(job, &fund_confirmed_action); return;
     case FUND_STEP_LOOK: {
         int64_t funded = read_funded(job);
         if (funded < job->confirmed_minor)
             call_failed(job);
         else if (money_between_totals(funded, job->confirmed_minor, slot_of(job)->credit.currency).amount_minor >= job->amount_minor)
-            tell_store(job, OPERATION_FUND_CONFIRMED);
+            tell_store(job, &fund_confirmed_action);
         else
             start_step(job, FUND_STEP_TOP_UP);
         return;
     }
-    case FUND_STEP_RELEASE: tell_store(job, OPERATION_FUND_RELEASED); return;
+    case FUND_STEP_RELEASE: tell_store(job, &fund_released_action); return;
     case FUND_STEP_EXPIRE: break;
     }
     CHECK(false);

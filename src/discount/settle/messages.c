@@ -1,7 +1,6 @@
 #include "discount/settle/messages.h"
 
 #include "base/planted.h"
-#include "discount/answer.h"
 
 #define QUEUE_LIMIT (LIMIT_LOOPS * LIMIT_EXCHANGES + 64u) /* every exchange and all of our own: it is never full */
 
@@ -15,7 +14,7 @@ void messages_free(struct messages *messages) { waker_close(&messages->waker); }
 
 void messages_push(struct messages *messages, struct discount_operation *operation) {
     bool was_empty;
-    CHECK(result_is_ok(queue_push(&messages->queue, &operation->store.link, &was_empty)));
+    CHECK(result_is_ok(queue_push(&messages->queue, &operation->operation.store.link, &was_empty)));
     if (was_empty && !PLANTED(SETTLER_NOT_WOKEN)) waker_wake(&messages->waker);
 }
 
@@ -28,45 +27,46 @@ void messages_poke(struct messages *messages) {
 
 static void give_waiters(const struct operation_list *waiters, enum exchange_owner owner) {
     for (const struct discount_operation *waiter = waiters->first; waiter != NULL; waiter = waiter->next)
-        exchange_give(waiter->exchange, owner);
+        exchange_give(waiter->operation.exchange, owner);
 }
 
 static void take_waiters(const struct operation_list *waiters, enum exchange_owner owner) {
     for (const struct discount_operation *waiter = waiters->first; waiter != NULL; waiter = waiter->next)
-        exchange_take(waiter->exchange, owner);
+        exchange_take(waiter->operation.exchange, owner);
 }
 
 /* Their answers are committed. */
 static void answer_frozen(struct operation_list *waiters) {
     while (waiters->first != NULL) {
-        struct discount_operation *operation = waiters->first;
-        operation_list_remove(waiters, operation);
-        answer_send(operation);
+        struct discount_operation *waiter = waiters->first;
+        operation_list_remove(waiters, waiter);
+        operation_return(&waiter->operation);
     }
 }
 
 /* The store's thread. It owns the operation and the waiters that were frozen for it: whoever's answer is committed hears it from here, without
  * waiting until the settler is awake. */
-static void own_done(struct store_operation *store_operation, struct result outcome) {
-    struct discount_operation *operation = operation_of(store_operation);
-    struct own_operation *own = CONTAINER_OF(operation, struct own_operation, operation);
+static void own_done(struct store_operation *store, struct result outcome) {
+    struct own_operation *own = (struct own_operation *)operation_of(store);
+    struct own_request *request = &own->request;
     own->outcome = outcome;
-    take_waiters(&operation->waiters, EXCHANGE_OF_STORE);
+    take_waiters(&request->waiters, EXCHANGE_OF_STORE);
     if (result_is_ok(outcome)) {
-        answer_log(operation);
-        answer_frozen(&operation->waiters);
+        discount_log_change(&request->base);
+        answer_frozen(&request->waiters);
     }
-    give_waiters(&operation->waiters, EXCHANGE_OF_SETTLER); /* those whose answer is not committed */
-    messages_push(own->messages, operation);
+    give_waiters(&request->waiters, EXCHANGE_OF_SETTLER); /* those whose answer is not committed */
+    messages_push(own->messages, &request->base);
 }
 
-bool own_submit(struct messages *messages, struct own_operation *own, enum operation_kind kind) {
+bool own_submit(struct messages *messages, struct own_operation *own, const struct action *action) {
+    struct operation *operation = &own->request.base.operation;
     own->messages = messages;
-    own->operation.store.kind = kind;
-    own->operation.store.done = own_done;
-    give_waiters(&own->operation.waiters, EXCHANGE_OF_STORE);
-    if (!result_is_ok(store_submit_internal(messages->store, &own->operation.store))) {
-        take_waiters(&own->operation.waiters, EXCHANGE_OF_STORE);
+    operation->action = action;
+    operation->store.done = own_done;
+    give_waiters(&own->request.waiters, EXCHANGE_OF_STORE);
+    if (!result_is_ok(store_submit_internal(messages->store, &operation->store))) {
+        take_waiters(&own->request.waiters, EXCHANGE_OF_STORE);
         return false;
     }
     messages->in_store++;
@@ -79,16 +79,16 @@ bool messages_take(struct messages *messages, messages_visitor *visit, void *con
     struct queue_link *next;
     for (struct queue_link *link = queue_take_all(&messages->queue); link != NULL; link = next) {
         next = link->next;
-        struct discount_operation *operation = operation_of(CONTAINER_OF(link, struct store_operation, link));
+        struct operation *operation = operation_of(CONTAINER_OF(link, struct store_operation, link));
         if (operation->exchange != NULL) {
             exchange_take(operation->exchange, EXCHANGE_OF_SETTLER);
-            visit(context, operation);
+            visit(context, discount_operation_of(operation));
             continue;
         }
-        struct own_operation *own = CONTAINER_OF(operation, struct own_operation, operation);
+        struct own_operation *own = (struct own_operation *)operation;
         CHECK(messages->in_store > 0);
         messages->in_store--;
-        take_waiters(&operation->waiters, EXCHANGE_OF_SETTLER);
+        take_waiters(&own->request.waiters, EXCHANGE_OF_SETTLER);
         own->returned(own, own->outcome);
     }
     return atomic_exchange_explicit(&messages->is_poked, false, memory_order_acquire);

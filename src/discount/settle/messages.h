@@ -7,11 +7,11 @@
  * come back; the settler is woken only when the queue was empty, or by a poke. */
 #pragma once
 
-#include "discount/operation.h"
+#include "discount/own.h"
 
-/* One of the settler's own: MARK, EXPIRE, FUND_CONFIRMED, FUND_RELEASED. Lives in the memory of who submits it. */
+/* One of the settler's own (discount/own.h). Lives in the memory of who submits it. */
 struct own_operation {
-    struct discount_operation operation;
+    struct own_request request; /* first */
     struct messages *messages;
     void (*returned)(struct own_operation *own, struct result outcome); /* the settler's thread; may submit it again */
     struct result outcome;
@@ -28,7 +28,7 @@ struct messages {
 struct result messages_init(struct messages *messages) MUST_CHECK;
 void messages_free(struct messages *messages); /* also what was never initialised but for waker.fd = -1 */
 
-/* Any thread. A request with ANSWER_WAITING is the settler's from now on. */
+/* Any thread. A request that waits is the settler's from now on. */
 void messages_push(struct messages *messages, struct discount_operation *operation);
 void messages_poke(struct messages *messages);
 
@@ -37,4 +37,4 @@ typedef void messages_visitor(void *context, struct discount_operation *request)
 bool messages_take(struct messages *messages, messages_visitor *visit, void *context);
 
 /* Hands an own operation to the store, with its content, weight, waiters and `returned` set; false: the store is stopping, it is still ours. */
-bool own_submit(struct messages *messages, struct own_operation *own, enum operation_kind kind);
+bool own_submit(struct messages *messages, struct own_operation *own, const struct action *action);

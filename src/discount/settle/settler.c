@@ -49,12 +49,12 @@ void settler_poke(struct settler *settler) { messages_poke(&settler->messages); 
 static void take_request(void *context, struct discount_operation *operation) {
     struct settler *settler = context;
     operation->waits_in = NULL;
-    const struct board_slot *slot = board_find_id(settler->options.board, operation->answer.subject);
+    const struct board_slot *slot = board_find_id(settler->options.board, operation->operation.subject);
     if (slot != NULL) {
         funds_wait(&settler->funds, slot, operation);
         return;
     }
-    struct claim *claim = claims_take(&settler->claims, &operation->answer.redemption);
+    struct claim *claim = claims_take(&settler->claims, &operation->redemption);
     if (claim != NULL)
         waiters_add(&settler->waiters, &claim->waiters, operation);
     else

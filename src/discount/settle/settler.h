@@ -44,7 +44,7 @@ struct result settler_start(struct settler *settler, struct store *store) MUST_C
 void settler_stop(struct settler *settler);
 void settler_free(struct settler *settler);
 
-/* The store's thread: a request with ANSWER_WAITING. It is the settler's from now on. */
+/* The store's thread: a request that waits (FATE_WAITING). It is the settler's from now on. */
 void settler_submit(struct settler *settler, struct discount_operation *operation);
 /* Any thread: campaigns have changed, look at their funds. */
 void settler_poke(struct settler *settler);

@@ -1,6 +1,6 @@
 #include "discount/settle/waiters.h"
 
-#include "discount/answer.h"
+#include "discount/own.h"
 
 static void unlink_deadline(struct waiters *waiters, struct discount_operation *operation) {
     if (operation->deadline_previous != NULL)
@@ -27,40 +27,69 @@ void waiters_add(struct waiters *waiters, struct operation_list *list, struct di
     waiters->last = operation;
 }
 
-static void answer_with_campaign(struct waiters *waiters, struct discount_operation *operation) {
-    struct campaign campaign;
+/* What was made or met is known: its loop makes the answer of it. */
+static void answer(struct waiters *waiters, struct discount_operation *waiter) {
+    waiter->operation.fate = FATE_DECIDED;
+    waiter->operation.answer = (struct answer){0};
+    waiter->decided_us = clock_now_us(waiters->clock);
+    operation_return(&waiter->operation);
+}
+
+static void refuse(struct discount_operation *waiter, struct result failure) {
+    storage_refuse(waiter->operation.exchange, failure);
+    exchange_finish(waiter->operation.exchange);
+}
+
+static void answer_with_campaign(struct waiters *waiters, struct discount_operation *waiter) {
     bool is_found;
-    struct result outcome = reader_find_campaign(waiters->reader, operation->answer.subject, &campaign, &is_found);
-    if (!result_is_ok(outcome) || !is_found) {
-        answer_send_failure(operation, result_is_ok(outcome) ? result_error(RESULT_CORRUPT) : outcome);
+    struct result outcome = reader_find_campaign(waiters->reader, waiter->operation.subject, &waiter->campaign, &is_found);
+    if (result_is_ok(outcome) && !is_found) outcome = result_error(RESULT_CORRUPT);
+    if (!result_is_ok(outcome)) {
+        refuse(waiter, outcome);
         return;
     }
-    answer_campaign(operation, 201, &campaign, clock_now_us(waiters->clock));
-    answer_send(operation);
+    waiter->verdict = CAMPAIGN_DONE;
+    answer(waiters, waiter);
 }
 
-static void answer_with_redemption(struct waiters *waiters, struct discount_operation *operation) {
-    const struct redemption *redemption = &operation->answer.redemption;
-    const struct board_slot *slot = board_slot(waiters->board, redemption->campaign_number - 1);
-    answer_redemption(operation, redemption, slot->id, slot->credit, operation->answer.is_maker);
-    answer_send(operation);
+/* ---- by way of the record of its key ---- */
+
+static void note_done(struct store_operation *store, struct result outcome) {
+    struct own_request *request = (struct own_request *)operation_of(store);
+    struct discount_operation *waiter = request->waiters.first;
+    operation_list_remove(&request->waiters, waiter);
+    exchange_take(waiter->operation.exchange, EXCHANGE_OF_STORE);
+    if (result_is_ok(outcome))
+        operation_return(&waiter->operation);
+    else
+        refuse(waiter, outcome);
 }
 
-void waiters_answer_now(struct waiters *waiters, struct discount_operation *operation) {
-    CHECK(operation->waits_in == NULL);
-    if (operation->idempotency.key.size != 0) {
-        operation->store.kind = OPERATION_NOTE;
-        exchange_give(operation->exchange, EXCHANGE_OF_STORE);
-        struct result submitted = store_submit_internal(waiters->store, &operation->store);
-        if (!result_is_ok(submitted)) {
-            exchange_take(operation->exchange, EXCHANGE_OF_STORE);
-            answer_send_failure(operation, submitted);
-        }
-    } else if (board_find_id(waiters->board, operation->answer.subject) != NULL) {
-        answer_with_campaign(waiters, operation);
-    } else {
-        answer_with_redemption(waiters, operation);
+/* The note lives in the request's arena, and is gone with it. */
+static void answer_by_note(struct waiters *waiters, struct discount_operation *waiter) {
+    struct own_request *note = ARENA_NEW(waiter->operation.arena, struct own_request);
+    if (note == NULL) {
+        refuse(waiter, result_error(RESULT_FULL));
+        return;
     }
+    *note = (struct own_request){.base.operation = {.action = &note_action, .store.done = note_done}};
+    operation_list_append(&note->waiters, waiter);
+    exchange_give(waiter->operation.exchange, EXCHANGE_OF_STORE);
+    struct result submitted = store_submit_internal(waiters->store, &note->base.operation.store);
+    if (result_is_ok(submitted)) return;
+    exchange_take(waiter->operation.exchange, EXCHANGE_OF_STORE);
+    operation_list_remove(&note->waiters, waiter);
+    refuse(waiter, submitted);
+}
+
+void waiters_answer_now(struct waiters *waiters, struct discount_operation *waiter) {
+    CHECK(waiter->waits_in == NULL);
+    if (waiter->operation.idempotency.key.size != 0)
+        answer_by_note(waiters, waiter);
+    else if (board_find_id(waiters->board, waiter->operation.subject) != NULL)
+        answer_with_campaign(waiters, waiter);
+    else
+        answer(waiters, waiter);
 }
 
 void waiters_end(struct waiters *waiters, int64_t now_us, bool all) {
@@ -88,10 +117,21 @@ size_t waiters_freeze(struct waiters *waiters, struct operation_list *from, stru
     return count;
 }
 
+/* What an own operation that was not committed has made of it is not so: it is a claim as before. (A campaign is read anew.) */
+static void undo(struct waiters *waiters, struct discount_operation *waiter) {
+    if (board_find_id(waiters->board, waiter->operation.subject) != NULL) return;
+    struct redemption *redemption = &waiter->redemption;
+    redemption->status = REDEMPTION_CLAIMED;
+    redemption->settled_at_us = 0;
+    redemption->transaction_id = (struct id){{0}};
+    redemption->failure_size = 0;
+}
+
 void waiters_thaw(struct waiters *waiters, struct operation_list *list) {
     while (list->first != NULL) {
         struct discount_operation *operation = list->first;
         operation_list_remove(list, operation);
+        undo(waiters, operation);
         waiters_answer_now(waiters, operation);
     }
 }

@@ -18,7 +18,9 @@
 #include "base/log.h"
 #include "discount/answer.h"
 #include "discount/discount.h"
+#include "discount/requests.h"
 #include "discount/settle/settler.h"
+#include "discount/working_set.h"
 #include "discount_schema.h"
 #include "store/open.h"
 
@@ -60,8 +62,7 @@ static inline struct test_exchange *exchange_new(struct discount *discount, stru
     return test;
 }
 
-/* Waits for the answer: a test that gets none fails instead of hanging. */
-static inline int exchange_wait(struct test_exchange *test) {
+static inline void exchange_wait_once(struct test_exchange *test) {
     struct timespec deadline;
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += 20;
@@ -69,8 +70,17 @@ static inline int exchange_wait(struct test_exchange *test) {
     pthread_mutex_lock(&answers_lock);
     while (!test->is_answered && waited == 0) waited = pthread_cond_timedwait(&answers_changed, &answers_lock, &deadline);
     bool is_answered = test->is_answered;
+    test->is_answered = false;
     pthread_mutex_unlock(&answers_lock);
     if (!is_answered) fail_msg("no answer within 20 s");
+}
+
+/* Waits for the answer, as its loop does, which is where it is made: a test that gets none fails instead of hanging. */
+static inline int exchange_wait(struct test_exchange *test) {
+    while (test->exchange.state != EXCHANGE_FINISHED) {
+        exchange_wait_once(test);
+        if (exchange_is_returned(&test->exchange)) exchange_resume(&test->exchange);
+    }
     return test->exchange.status;
 }
 
@@ -88,6 +98,7 @@ static inline bool body_has(const struct test_exchange *test, const char *piece)
 struct world {
     struct discount discount;
     struct batch *batch;
+    struct working_set *set;
     struct engine *engine;
     struct key_ring *keys;
     char folder[64], database_path[128], keys_path[128], url[64];
@@ -104,8 +115,12 @@ static inline void world_start(struct world *world) {
     const struct place place = {.file = world->database_path, .schema = &discount_schema, .commits = &discount->service.commits};
     assert_true(result_is_ok(batch_open(&place, BATCH_WRITE, &world->batch)));
     assert_true(result_is_ok(board_create(LIMIT_CAMPAIGNS, &discount->board)));
-    assert_true(result_is_ok(engine_create(world->batch, discount->board, &world->engine)));
-    struct store_engine engine = engine_interface(world->engine);
+    assert_true(result_is_ok(working_set_create(world->batch, discount->board, &world->set)));
+    const struct engine_options engine_options = {
+        .set = world->set, .hooks = &discount_hooks, .kept = &table_kept, .clock = &clock_system, .batch = world->batch};
+    assert_true(result_is_ok(engine_create(&engine_options, &world->engine)));
+    struct store_engine engine;
+    engine_bind(world->engine, &engine);
     struct store_options options = {.name = "test", .clock = &clock_system};
     assert_true(result_is_ok(store_create(&engine, &options, &discount->service.store)));
     struct settler_options settler = {.board = discount->board,
@@ -124,10 +139,11 @@ static inline void world_stop(struct world *world) {
     struct discount *discount = &world->discount;
     settler_stop(discount->settler);
     store_stop(discount->service.store);
-    assert_true(result_is_ok(engine_flush(world->engine)));
+    assert_true(result_is_ok(working_set_flush(world->engine, clock_now_us(&clock_system))));
     settler_free(discount->settler);
     store_free(discount->service.store);
     engine_free(world->engine);
+    working_set_free(world->set);
     board_free(discount->board);
     batch_close(world->batch);
 }
@@ -167,7 +183,7 @@ static inline struct id test_user(uint64_t number) {
     return id;
 }
 
-static inline void test_key(struct discount_operation *operation, const char *key) {
+static inline void test_key(struct operation *operation, const char *key) {
     if (key == NULL) return;
     operation->idempotency = (struct idempotency_request){.caller = TEXT("user:x"), .key = text_of(key), .fingerprint = TEXT("same")};
     operation->idempotency.lookup = crypto_hash(text_of(key));
@@ -175,25 +191,25 @@ static inline void test_key(struct discount_operation *operation, const char *ke
 
 static inline struct test_exchange *world_create_campaign(struct world *world, const char *code, int64_t places, const char *key) {
     struct test_exchange *test = exchange_new(&world->discount, test_user(9999999));
-    struct discount_operation *operation = operation_create(&test->exchange, OPERATION_CREATE);
-    operation->id = id_make(&world->ids, clock_now_us(&clock_system));
-    operation->create =
+    struct campaign_making *making = discount_begin(&test->exchange, &create_action, sizeof *making);
+    making->base.id = id_make(&world->ids, clock_now_us(&clock_system));
+    making->create =
         (struct campaign_create){.code = test_code(code), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = places};
-    test_key(operation, key);
-    discount_submit(operation);
+    test_key(&making->base.operation, key);
+    operation_submit(&making->base.operation);
     return test;
 }
 
 static inline struct test_exchange *world_redeem(struct world *world, const char *code, unsigned user, const char *key) {
     struct test_exchange *test = exchange_new(&world->discount, test_user(user));
-    struct discount_operation *operation = operation_create(&test->exchange, OPERATION_REDEEM);
+    struct redemption_request *request = discount_begin(&test->exchange, &redeem_action, sizeof *request);
     char phone[24];
     snprintf(phone, sizeof phone, "+9891%08u", user);
-    operation->id = id_make(&world->ids, clock_now_us(&clock_system));
-    operation->redeem = (struct redeem_request){.code = test_code(code), .user_id = test_user(user)};
-    assert_true(result_is_ok(phone_parse(text_of(phone), "IR", &operation->redeem.phone)));
-    test_key(operation, key);
-    discount_submit(operation);
+    request->base.id = id_make(&world->ids, clock_now_us(&clock_system));
+    request->redeem = (struct redeem_request){.code = test_code(code), .user_id = test_user(user)};
+    assert_true(result_is_ok(phone_parse(text_of(phone), "IR", &request->redeem.phone)));
+    test_key(&request->base.operation, key);
+    operation_submit(&request->base.operation);
     return test;
 }
 

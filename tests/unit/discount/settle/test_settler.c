@@ -188,10 +188,10 @@ static void test_funds(void **state) {
     wallet->funded = 7000; /* as if an earlier top-up to 7 places had been applied and its answer lost */
     pthread_mutex_unlock(&wallet->lock);
     struct test_exchange *patch = exchange_new(&world.discount, test_user(1));
-    struct discount_operation *operation = operation_create(&patch->exchange, OPERATION_PATCH);
-    operation->campaign_id = id;
-    operation->patch = (struct campaign_patch){.has_max_redemptions = true, .max_redemptions = 7};
-    discount_submit(operation);
+    struct campaign_change *change = discount_begin(&patch->exchange, &patch_action, sizeof *change);
+    change->id = id;
+    change->patch = (struct campaign_patch){.has_max_redemptions = true, .max_redemptions = 7};
+    operation_submit(&change->base.operation);
     expect(patch, 200);
     exchange_delete(patch);
     struct test_exchange *sixth = world_redeem(&world, "GIFT", 6, NULL);

@@ -1,14 +1,19 @@
 /* Batches by hand: a failed transaction leaves nothing behind, and what is on disk at any moment is what is in memory. */
-#include "world.h"
+#include "discount/working_set.h"
 
+#include "discount/own.h"
+#include "discount/reader.h"
 #include "discount/verify.h"
 #include "store/open.h"
+
+#include "world.h"
 
 #define STEPS 1500
 
 struct side {
     struct discount discount;
     struct batch *batch;
+    struct working_set *set;
     struct engine *engine;
     struct store_engine interface;
     char folder[64], path[128];
@@ -25,12 +30,16 @@ static void start(struct side *side, enum batch_mode mode) {
     const struct place place = {.file = side->path, .schema = &discount_schema, .commits = &side->discount.service.commits};
     assert_true(result_is_ok(board_create(LIMIT_CAMPAIGNS, &side->discount.board)));
     assert_true(result_is_ok(batch_open(&place, mode, &side->batch)));
-    assert_true(result_is_ok(engine_create(side->batch, side->discount.board, &side->engine)));
-    side->interface = engine_interface(side->engine);
+    assert_true(result_is_ok(working_set_create(side->batch, side->discount.board, &side->set)));
+    const struct engine_options options = {
+        .set = side->set, .hooks = &discount_hooks, .kept = &table_kept, .clock = &frozen_clock, .batch = side->batch};
+    assert_true(result_is_ok(engine_create(&options, &side->engine)));
+    engine_bind(side->engine, &side->interface);
 }
 
 static void stop(struct side *side) {
     engine_free(side->engine);
+    working_set_free(side->set);
     batch_close(side->batch);
     board_free(side->discount.board);
 }
@@ -57,7 +66,7 @@ static void restart(struct side *side) {
 }
 
 /* One batch, by hand, so that it can be failed at will. */
-static void run_batch(struct side *side, struct discount_operation **operations, size_t count, bool fails) {
+static void run_batch(struct side *side, struct operation *const *operations, size_t count, bool fails) {
     struct store_operation *batch[8];
     struct store_engine *engine = &side->interface;
     for (size_t i = 0; i < count; i++) batch[i] = &operations[i]->store;
@@ -96,35 +105,41 @@ static struct plan make_plan(int step) {
     return plan;
 }
 
-static struct discount_operation *make_operation(struct side *side, const struct plan *plan, struct id campaign_id,
-                                                 struct test_exchange **ret_test) {
-    struct test_exchange *test = *ret_test = exchange_new(&side->discount, test_user(plan->user));
-    enum operation_kind kind = plan->kind < 16    ? OPERATION_REDEEM
-                               : plan->kind < 18  ? OPERATION_PATCH
-                               : plan->kind == 18 ? OPERATION_PAUSE
-                                                  : OPERATION_RESUME;
-    struct discount_operation *operation = operation_create(&test->exchange, kind);
-    operation->id = plan->id;
-    operation->campaign_id = campaign_id;
-    if (kind == OPERATION_PATCH) operation->patch = (struct campaign_patch){.has_max_redemptions = true, .max_redemptions = plan->places};
-    if (kind != OPERATION_REDEEM) return operation;
+static struct discount_operation *make_change(struct test_exchange *test, const struct plan *plan, struct id campaign_id) {
+    const struct action *action = plan->kind < 18 ? &patch_action : plan->kind == 18 ? &pause_action : &resume_action;
+    struct campaign_change *change = discount_begin(&test->exchange, action, sizeof *change);
+    change->id = campaign_id;
+    change->patch = (struct campaign_patch){.has_max_redemptions = true, .max_redemptions = plan->places};
+    return &change->base;
+}
+
+static struct discount_operation *make_request(struct test_exchange *test, const struct plan *plan, const char *code) {
+    struct redemption_request *request = discount_begin(&test->exchange, &redeem_action, sizeof *request);
     char phone[24], key[16];
     snprintf(phone, sizeof phone, "+9891%08u", (unsigned)plan->phone);
-    operation->redeem = (struct redeem_request){.code = test_code(plan->key == 3 ? "WRONG" : "GIFT"), .user_id = test_user(plan->user)};
-    assert_true(result_is_ok(phone_parse(text_of(phone), "IR", &operation->redeem.phone)));
+    request->base.id = plan->id;
+    request->redeem = (struct redeem_request){.code = test_code(code), .user_id = test_user(plan->user)};
+    assert_true(result_is_ok(phone_parse(text_of(phone), "IR", &request->redeem.phone)));
     snprintf(key, sizeof key, "key%u", (unsigned)plan->key);
-    if (plan->key < 30) test_key(operation, arena_print(&test->exchange.arena, "%s", key).data);
-    return operation;
+    if (plan->key < 30) test_key(&request->base.operation, arena_print(&test->exchange.arena, "%s", key).data);
+    return &request->base;
+}
+
+static struct discount_operation *make_operation(struct side *side, const struct plan *plan, struct id campaign_id,
+                                                 struct test_exchange **ret_test) {
+    *ret_test = exchange_new(&side->discount, test_user(plan->user));
+    return plan->kind < 16 ? make_request(*ret_test, plan, plan->key == 3 ? "WRONG" : "GIFT") : make_change(*ret_test, plan, campaign_id);
 }
 
 static void create_campaign(struct side *side, struct id id, const char *code) {
     struct test_exchange *test = exchange_new(&side->discount, test_user(1));
-    struct discount_operation *operation = operation_create(&test->exchange, OPERATION_CREATE);
-    operation->id = id;
-    operation->create =
+    struct campaign_making *making = discount_begin(&test->exchange, &create_action, sizeof *making);
+    struct operation *operation = &making->base.operation;
+    making->base.id = id;
+    making->create =
         (struct campaign_create){.code = test_code(code), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = 30};
     run_batch(side, &operation, 1, false);
-    assert_int_equal(operation->answer.kind, ANSWER_WAITING);
+    assert_int_equal(operation->fate, FATE_WAITING);
     exchange_delete(test);
 }
 
@@ -133,19 +148,19 @@ static void settle(struct side *side, struct id redemption_id, bool is_credited)
                                     .is_credited = is_credited,
                                     .transaction_id = redemption_id,
                                     .failure = TEXT("account_frozen")};
-    struct discount_operation mark = {.store.kind = OPERATION_MARK, .discount = &side->discount, .mark = {&settlement, 1}};
-    struct discount_operation *operation = &mark;
+    struct own_request mark = {.base.operation.action = &mark_action, .mark = {&settlement, 1}};
+    struct operation *operation = &mark.base.operation;
     run_batch(side, &operation, 1, false);
 }
 
-static void compare_answers(const struct answer *a, const struct answer *b) {
-    assert_int_equal(a->kind, b->kind);
-    assert_int_equal(a->status, b->status);
-    assert_true(text_equal(a->body, b->body));
-    assert_true(text_equal(a->record.body, b->record.body));
-    assert_true(id_equal(a->subject, b->subject));
+static void compare_outcomes(const struct discount_operation *a, const struct discount_operation *b) {
+    assert_int_equal(a->operation.fate, b->operation.fate);
+    assert_int_equal(a->operation.answer.status, b->operation.answer.status);
+    assert_true(text_equal(a->operation.answer.body, b->operation.answer.body));
+    assert_true(text_equal(a->operation.kept.body, b->operation.kept.body));
+    assert_true(id_equal(a->operation.subject, b->operation.subject));
     assert_int_equal(a->refusal, b->refusal);
-    assert_int_equal(a->redemption.position, b->redemption.position);
+    if (a->operation.fate == FATE_WAITING) assert_int_equal(a->redemption.position, b->redemption.position);
 }
 
 /* The report's sums, after every commit. */
@@ -199,13 +214,14 @@ static void test_what_failed_leaves_nothing_and_what_did_not_is_on_disk(void **s
         struct discount_operation *operation = make_operation(&side, &plan, campaign_id, &test);
         frozen_us += 200000; /* 300 seconds in all: none leaves the report */
         bool fails = next_random() % 5 == 0;
-        if (fails) run_batch(&side, &operation, 1, true); /* nothing of it stays, so that the second run decides as if it were the first */
-        struct answer undone = operation->answer;
-        run_batch(&side, &operation, 1, false);
-        if (fails) compare_answers(&undone, &operation->answer);
+        struct operation *one = &operation->operation;
+        if (fails) run_batch(&side, &one, 1, true); /* nothing of it stays, so that the second run decides as if it were the first */
+        struct discount_operation undone = *operation;
+        run_batch(&side, &one, 1, false);
+        if (fails) compare_outcomes(&undone, operation);
         check_view(&side);
-        if (operation->answer.kind == ANSWER_WAITING && next_random() % 2 == 0) {
-            settle(&side, operation->answer.subject, next_random() % 8 != 0);
+        if (one->fate == FATE_WAITING && next_random() % 2 == 0) {
+            settle(&side, one->subject, next_random() % 8 != 0);
             check_view(&side);
         }
         exchange_delete(test);
@@ -216,13 +232,12 @@ static void test_what_failed_leaves_nothing_and_what_did_not_is_on_disk(void **s
     close_side(&side);
 }
 
-static struct discount_operation *make_redeem(struct side *side, const char *code, unsigned user, struct test_exchange **ret_test) {
+static struct operation *make_redeem(struct side *side, const char *code, unsigned user, struct test_exchange **ret_test) {
     struct plan plan = {.user = user, .phone = user, .key = 39};
     memcpy(plan.id.bytes + 8, &user, sizeof user);
     plan.id.bytes[0] = code[0] == 'G' ? 9 : 8;
-    struct discount_operation *operation = make_operation(side, &plan, plan.id, ret_test);
-    operation->redeem.code = test_code(code);
-    return operation;
+    *ret_test = exchange_new(&side->discount, test_user(user));
+    return &make_request(*ret_test, &plan, code)->operation;
 }
 
 /* Batches that claim in two campaigns and settle at once what came before, credited and failed; each report adds up after each of them, and
@@ -240,21 +255,21 @@ static void test_seconds_are_written_with_what_they_count(void **state) {
         struct settlement settlements[2] = {
             {.redemption_id = before[0], .is_credited = true, .transaction_id = before[0]},
             {.redemption_id = before[1], .is_credited = step % 3 != 0, .transaction_id = before[1], .failure = TEXT("account_frozen")}};
-        struct discount_operation mark = {.store.kind = OPERATION_MARK, .discount = &side.discount, .mark = {settlements, 2}};
-        struct discount_operation *operations[3] = {make_redeem(&side, "GIFT", step, &tests[0]),
-                                                    make_redeem(&side, "OTHER", step, &tests[1]), &mark};
+        struct own_request mark = {.base.operation.action = &mark_action, .mark = {settlements, 2}};
+        struct operation *operations[3] = {make_redeem(&side, "GIFT", step, &tests[0]), make_redeem(&side, "OTHER", step, &tests[1]),
+                                           &mark.base.operation};
         size_t count = step == 1 ? 2 : 3;
         frozen_us += 400000;
         if (step % 4 == 0) run_batch(&side, operations, count, true);
         run_batch(&side, operations, count, false);
         for (size_t i = 0; i < 2; i++) {
-            assert_int_equal(operations[i]->answer.kind, ANSWER_WAITING);
-            before[i] = operations[i]->answer.subject;
+            assert_int_equal(operations[i]->fate, FATE_WAITING);
+            before[i] = operations[i]->subject;
             exchange_delete(tests[i]);
             check_seconds(&side, i);
         }
         board_count_refusal(board_slot(side.discount.board, 0), REFUSED_PAUSED, frozen_us);
-        if (step % 7 == 0) assert_true(result_is_ok(engine_flush(side.engine)));
+        if (step % 7 == 0) assert_true(result_is_ok(working_set_flush(side.engine, frozen_us)));
         if (step % 2 == 0) restart(&side);
         check_seconds(&side, 0);
         check_seconds(&side, 1);
@@ -273,7 +288,7 @@ static void test_a_loop_that_is_ahead_of_the_batch(void **state) {
     open_side(&side);
     create_campaign(&side, gift, "GIFT");
     board_count_refusal(board_slot(side.discount.board, 0), REFUSED_PAUSED, frozen_us + 5 * CLOCK_SECOND_US);
-    struct discount_operation *operation = make_redeem(&side, "GIFT", 1, &test);
+    struct operation *operation = make_redeem(&side, "GIFT", 1, &test);
     run_batch(&side, &operation, 1, false);
     check_seconds(&side, 0);
     restart(&side);
@@ -294,19 +309,19 @@ static void test_refusals_are_counted_on_disk_once(void **state) {
         for (unsigned i = 0; i < step; i++) board_count_refusal(board_slot(side.discount.board, 0), REFUSED_PAUSED, frozen_us);
         board_count_refusal(board_slot(side.discount.board, 0), REFUSED_SOLD_OUT, frozen_us);
         frozen_us += 1100000; /* the batch takes them along */
-        struct discount_operation *operation = make_redeem(&side, "GIFT", step, &test);
+        struct operation *operation = make_redeem(&side, "GIFT", step, &test);
         if (step % 3 == 0) run_batch(&side, &operation, 1, true);
-        if (step % 4 == 0) assert_true(result_is_ok(engine_flush(side.engine)));
+        if (step % 4 == 0) assert_true(result_is_ok(working_set_flush(side.engine, frozen_us)));
         run_batch(&side, &operation, 1, false);
         exchange_delete(test);
         if (step % 3 == 0) frozen_us += 1100000;
         if (step % 5 == 0) {
-            assert_true(result_is_ok(engine_flush(side.engine)));
+            assert_true(result_is_ok(working_set_flush(side.engine, frozen_us)));
             restart(&side);
         }
         check_seconds(&side, 0);
     }
-    assert_true(result_is_ok(engine_flush(side.engine)));
+    assert_true(result_is_ok(working_set_flush(side.engine, frozen_us)));
     restart(&side);
     board_read(board_slot(side.discount.board, 0), &snapshot);
     assert_int_equal(snapshot.rejected.counts[REFUSED_PAUSED], 78);
@@ -336,9 +351,9 @@ static void test_what_is_owed_is_found_again(void **state) {
     create_campaign(&side, (struct id){.bytes = {5, 5}}, "GIFT");
     create_campaign(&side, (struct id){.bytes = {5, 6}}, "OTHER");
     for (unsigned user = 1; user <= 6; user++) {
-        struct discount_operation *operation = make_redeem(&side, user <= 4 ? "GIFT" : "OTHER", user, &test);
+        struct operation *operation = make_redeem(&side, user <= 4 ? "GIFT" : "OTHER", user, &test);
         run_batch(&side, &operation, 1, false);
-        if (user <= 4) claims[user - 1] = operation->answer.subject;
+        if (user <= 4) claims[user - 1] = operation->subject;
         exchange_delete(test);
     }
     settle(&side, claims[1], true);

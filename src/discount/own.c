@@ -1,0 +1,79 @@
+#include "discount/own.h"
+
+#include "base/log.h"
+#include "discount/working_set.h"
+
+static struct own_request *own(struct operation *operation) { return (struct own_request *)operation; }
+
+static void load_waiters(struct engine *engine, struct operation *operation) {
+    for (struct discount_operation *waiter = own(operation)->waiters.first; waiter != NULL; waiter = waiter->next) {
+        engine_load_kept(engine, &waiter->operation.idempotency);
+        working_set_ask(engine, waiter->operation.subject);
+    }
+}
+
+static void decide_waiters(struct engine *engine, struct operation *operation, int64_t now_us) {
+    for (struct discount_operation *waiter = own(operation)->waiters.first; waiter != NULL; waiter = waiter->next)
+        engine_decide_again(engine, &waiter->operation, now_us);
+}
+
+/* ---- what Wallet said about claims ---- */
+
+static void load_mark(struct engine *engine, struct operation *operation) {
+    const struct own_request *self = own(operation);
+    for (size_t i = 0; i < self->mark.count; i++) working_set_ask(engine, self->mark.items[i].redemption_id);
+    load_waiters(engine, operation);
+}
+
+static void decide_mark(struct engine *engine, struct operation *operation, int64_t now_us) {
+    const struct own_request *self = own(operation);
+    struct working_set *set = engine_set(engine);
+    discount_forget_outcome(discount_operation_of(operation), now_us);
+    for (size_t i = 0; i < self->mark.count; i++) {
+        const struct settlement *settlement = &self->mark.items[i];
+        struct result settled = campaign_settle(&set->campaigns, settlement, now_us);
+        if (result_is_ok(settled)) continue;
+        LOG(LOG_ERROR, "settlement_contradicts", LOG_ID("redemption_id", settlement->redemption_id),
+            LOG_ID("transaction_id", settlement->transaction_id), LOG_STRING("reason", result_name(settled)));
+    }
+    decide_waiters(engine, operation, now_us);
+}
+
+/* ---- what becomes of a campaign ---- */
+
+static struct campaign *campaign_of(struct engine *engine, struct operation *operation) {
+    struct working_set *set = engine_set(engine);
+    return campaign_by_id(&set->campaigns, own(operation)->campaign_id);
+}
+
+static void end_decision(struct engine *engine, struct operation *operation, enum campaign_verdict verdict, const char *event,
+                         int64_t now_us) {
+    struct discount_operation *self = discount_operation_of(operation);
+    discount_forget_outcome(self, now_us);
+    if (verdict == CAMPAIGN_DONE) discount_note_change(self, campaign_of(engine, operation), event);
+    decide_waiters(engine, operation, now_us);
+}
+
+static void decide_expire(struct engine *engine, struct operation *operation, int64_t now_us) {
+    end_decision(engine, operation, campaign_expire(campaign_of(engine, operation), now_us), "campaign_expired", now_us);
+}
+
+static void decide_fund_confirmed(struct engine *engine, struct operation *operation, int64_t now_us) {
+    enum campaign_verdict verdict = campaign_fund_confirm(campaign_of(engine, operation), own(operation)->fund_step_version, now_us);
+    end_decision(engine, operation, verdict, "fund_confirmed", now_us);
+}
+
+static void decide_fund_released(struct engine *engine, struct operation *operation, int64_t now_us) {
+    end_decision(engine, operation, campaign_fund_release(campaign_of(engine, operation), now_us), "fund_released", now_us);
+}
+
+static void decide_note(struct engine *engine, struct operation *operation, int64_t now_us) {
+    discount_forget_outcome(discount_operation_of(operation), now_us);
+    decide_waiters(engine, operation, now_us);
+}
+
+const struct action mark_action = {.name = "mark", .load = load_mark, .decide = decide_mark};
+const struct action expire_action = {.name = "expire", .load = load_waiters, .decide = decide_expire};
+const struct action fund_confirmed_action = {.name = "fund confirmed", .load = load_waiters, .decide = decide_fund_confirmed};
+const struct action fund_released_action = {.name = "fund released", .load = load_waiters, .decide = decide_fund_released};
+const struct action note_action = {.name = "note", .load = load_waiters, .decide = decide_note};

@@ -1,0 +1,25 @@
+/* The operations that discountd asks of itself: what the settler was told, what time brings, and answers that become final. Each may carry requests that wait
+ * in the settler: their answers, and what is kept for their keys, are made in its transaction. */
+#pragma once
+
+#include "discount/operation.h"
+
+struct own_request {
+    struct discount_operation base;
+    struct operation_list waiters;
+    struct id campaign_id;              /* of all but a mark */
+    int64_t fund_step_version;          /* fund_confirmed */
+    struct {                            /* mark */
+        const struct settlement *items; /* [count] */
+        size_t count;
+    } mark;
+};
+
+#define MARK_ITEMS_MAX   LIMIT_CREDIT_ITEMS
+#define MARK_WAITERS_MAX 2000u /* whose kept answers one mark makes final; the others follow one by one */
+
+extern const struct action mark_action;           /* what Wallet said about a batch */
+extern const struct action expire_action;         /* the campaign's end has passed */
+extern const struct action fund_confirmed_action; /* the step is on disk in Wallet */
+extern const struct action fund_released_action;
+extern const struct action note_action; /* nothing but the waiters: their answers as things stand */

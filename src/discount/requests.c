@@ -1,0 +1,45 @@
+#include "discount/requests.h"
+
+#include "discount/discount.h"
+#include "discount/settle/settler.h"
+
+struct metric metric_claims = {.name = "discountd_claims_total", .help = "Places taken.", .labels = "", .kind = METRIC_COUNTER};
+struct metric metric_answered_by_loop = {.name = "discountd_redemptions_answered_by_loop_total",
+                                         .help = "Redemptions that were answered from the board, without the store.",
+                                         .labels = "",
+                                         .kind = METRIC_COUNTER};
+
+void discount_register_metrics(void) {
+    metrics_register(&metric_claims);
+    metrics_register(&metric_answered_by_loop);
+    settler_register_metrics();
+}
+
+void discount_committed(struct operation *operation) {
+    struct discount_operation *self = discount_operation_of(operation);
+    struct settler *settler = self->discount->settler;
+    bool has_changed_campaign = self->change.event != NULL;
+    discount_log_change(self);
+    if (operation->fate == FATE_WAITING) {
+        if (self->campaign_number != 0 && operation->is_maker) metric_add(&metric_claims, 1);
+        exchange_give(operation->exchange, EXCHANGE_OF_SETTLER);
+        settler_submit(settler, self);
+    } else {
+        operation_return(operation);
+    }
+    if (has_changed_campaign) settler_poke(settler);
+}
+
+static void count(const struct discount_operation *operation) {
+    if (operation->operation.fate != FATE_DECIDED || operation->campaign_number == 0) return;
+    struct board_slot *slot = board_slot(operation->discount->board, operation->campaign_number - 1);
+    const struct clock *clock = operation->discount->service.clock;
+    if (operation->refusal != NOT_REFUSED && refusal_rule(operation->refusal)->is_counted)
+        board_count_refusal(slot, operation->refusal, clock_now_us(clock));
+    metric_observe(&slot->latency, clock_monotonic_us(clock) - operation->operation.exchange->received_monotonic_us);
+}
+
+void discount_send(struct operation *operation) {
+    count(discount_operation_of(operation));
+    operation_send(operation);
+}

@@ -1,0 +1,365 @@
+#include "discount/working_set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/planted.h"
+#include "discount/tables.h"
+
+#define RECENTS_MAX     LIMIT_SETTLE_CLAIMS
+#define WINNERS_AT_ONCE 10000 /* read in one go at the start */
+#define SETTLED_LAG     10000 /* places behind which settled_position may stay without anybody looking */
+
+/* ---- loading ---- */
+
+static struct result visit_campaign(void *context, const struct row *row) {
+    struct working_set *set = context;
+    struct campaign campaign;
+    campaign_of_row(row, &campaign);
+    if (campaign.number > LIMIT_CAMPAIGNS) row_refuse(row, 0, "more campaigns than there can be");
+    const char *fault = campaign_fault(&campaign);
+    if (fault != NULL) row_refuse(row, 0, fault);
+    TRY(campaign_set_load(&set->campaigns, &campaign));
+    set->saved[campaign.number - 1].committed = campaign_counts(&campaign);
+    return result_ok();
+}
+
+static struct result load_campaigns(struct working_set *set) {
+    campaign_set_clear(&set->campaigns);
+    ask_all_campaigns(set->batch, visit_campaign, set);
+    TRY(batch_run(set->batch));
+    campaign_set_begin(&set->campaigns);
+    set->is_stale = false;
+    return result_ok();
+}
+
+struct winners_page {
+    struct working_set *set;
+    int64_t last;
+    size_t count;
+};
+
+static struct result visit_winner(void *context, const struct row *row) {
+    struct winners_page *page = context;
+    struct redemption redemption;
+    redemption_of_row(row, 0, &redemption);
+    if (campaign_by_number(&page->set->campaigns, redemption.campaign_number) == NULL) return result_error(RESULT_CORRUPT);
+    board_add_winner(page->set->board, redemption.campaign_number, redemption.user_id, &redemption.phone);
+    page->last = redemption_key(redemption.campaign_number, redemption.position);
+    page->count++;
+    return result_ok();
+}
+
+static struct result load_winners(struct working_set *set) {
+    struct winners_page page = {.set = set, .count = WINNERS_AT_ONCE};
+    while (page.count == WINNERS_AT_ONCE) {
+        page.count = 0;
+        ask_redemptions(set->batch, page.last, INT64_MAX, WINNERS_AT_ONCE, visit_winner, &page);
+        TRY(batch_run(set->batch));
+    }
+    return result_ok();
+}
+
+/* By number: one count of each campaign after the other. */
+static struct result visit_refusals(void *context, const struct row *row) {
+    struct refusal_counts *counts = context; /* [LIMIT_CAMPAIGNS] */
+    int64_t number = row_integer_between(row, 0, 1, LIMIT_CAMPAIGNS);
+    enum refusal refusal = refusal_named(row_text(row, 1));
+    if (refusal == NOT_REFUSED) row_refuse(row, 1, "no refusal is called so");
+    counts[number - 1].counts[refusal] = row_integer_between(row, 2, 0, INT64_MAX);
+    return result_ok();
+}
+
+static struct result load_refusals(struct working_set *set) {
+    struct refusal_counts *counts = calloc(LIMIT_CAMPAIGNS, sizeof *counts);
+    if (counts == NULL) return result_error(RESULT_FULL);
+    ask_refusals(set->batch, visit_refusals, counts);
+    struct result outcome = batch_run(set->batch);
+    for (size_t i = 0; i < board_count(set->board); i++) board_restore_refusals(board_slot(set->board, i), &counts[i]);
+    free(counts);
+    return outcome;
+}
+
+static struct result visit_second(void *context, const struct row *row) {
+    struct working_set *set = context;
+    int64_t number = row_integer_between(row, 0, 1, LIMIT_CAMPAIGNS);
+    struct second_counts counts = {.second = row_integer(row, 1),
+                                   .claimed = (uint32_t)row_integer_between(row, 2, 0, UINT32_MAX),
+                                   .credited = (uint32_t)row_integer_between(row, 3, 0, UINT32_MAX),
+                                   .rejected = (uint32_t)row_integer_between(row, 4, 0, UINT32_MAX)};
+    if (number > (int64_t)board_count(set->board)) return result_error(RESULT_CORRUPT);
+    if (counts.second <= set->saved[number - 1].newest_second) return result_error(RESULT_CORRUPT);
+    board_restore_second(board_slot(set->board, (size_t)number - 1), &counts);
+    set->saved[number - 1].newest_second = counts.second;
+    return result_ok();
+}
+
+static struct result load_board(struct working_set *set) {
+    struct campaign_set *campaigns = &set->campaigns;
+    for (size_t i = 0; i < campaigns->campaign_count; i++) board_reserve(set->board, &campaigns->campaigns[i]);
+    TRY(load_winners(set));
+    for (size_t i = 0; i < campaigns->campaign_count; i++) board_publish(set->board, &campaigns->campaigns[i], 0);
+    TRY(load_refusals(set));
+    ask_seconds(set->batch, visit_second, set);
+    return batch_run(set->batch);
+}
+
+/* ---- life ---- */
+
+static struct result fill(struct working_set *set) {
+    set->saved = calloc(LIMIT_CAMPAIGNS, sizeof *set->saved);
+    set->recents = calloc(RECENTS_MAX, sizeof *set->recents);
+    if (set->saved == NULL || set->recents == NULL) return result_error(RESULT_FULL);
+    TRY(map_init(&set->recents_by_id, RECENTS_MAX));
+    TRY(campaign_set_init(&set->campaigns, LIMIT_CAMPAIGNS, CAMPAIGN_SET_REDEMPTIONS));
+    TRY(load_campaigns(set));
+    return load_board(set);
+}
+
+struct result working_set_create(struct batch *batch, struct board *board, struct working_set **ret_set) {
+    struct working_set *set = calloc(1, sizeof *set);
+    if (set == NULL) return result_error(RESULT_FULL);
+    set->batch = batch;
+    set->board = board;
+    struct result outcome = fill(set);
+    if (!result_is_ok(outcome)) {
+        working_set_free(set);
+        return outcome;
+    }
+    *ret_set = set;
+    return result_ok();
+}
+
+void working_set_free(struct working_set *set) {
+    if (set == NULL) return;
+    campaign_set_free(&set->campaigns);
+    map_free(&set->recents_by_id);
+    free(set->recents);
+    free(set->saved);
+    free(set);
+}
+
+/* ---- load: what the batch names ---- */
+
+static struct text key_of(const struct id *id) { return (struct text){(const char *)id->bytes, sizeof id->bytes}; }
+
+static struct result load_row(struct working_set *set, const struct row *row, int first_column) {
+    struct redemption redemption;
+    redemption_of_row(row, first_column, &redemption);
+    const char *fault = redemption_fault(&redemption);
+    if (fault != NULL) row_refuse(row, first_column, fault);
+    return campaign_set_load_redemption(&set->campaigns, &redemption);
+}
+
+struct result working_set_redemption(void *set, const struct row *row) {
+    return load_row(set, row, 0);
+}
+
+/* A claim that a kept answer waits for comes along with it; a campaign is here. */
+static struct result subject_found(void *self, const struct row *row) {
+    struct working_set *set = self;
+    if (!row_is_null(row, KEPT_COLUMNS)) return load_row(set, row, KEPT_COLUMNS);
+    if (campaign_by_id(&set->campaigns, row_id_or_zero(row, KEPT_COLUMNS - 2)) == NULL)
+        row_refuse(row, KEPT_COLUMNS - 2, "it waits for nothing that is there");
+    return result_ok();
+}
+
+void working_set_ask(struct engine *engine, struct id id) {
+    struct working_set *set = engine_set(engine);
+    if (id_is_zero(id) || redemption_by_id(&set->campaigns, id) != NULL) return;
+    const struct recent_claim *recent = map_get(&set->recents_by_id, key_of(&id));
+    if (recent != NULL)
+        CHECK(result_is_ok(campaign_set_load_redemption(&set->campaigns, &recent->redemption))); /* it was there when it was committed */
+    else if (campaign_by_id(&set->campaigns, id) == NULL)
+        ask_redemption(engine_batch(engine), id, working_set_redemption, set);
+}
+
+static void forget(void *self) { campaign_set_begin(&((struct working_set *)self)->campaigns); }
+
+static struct result begin(void *self, struct batch *batch) {
+    struct working_set *set = self;
+    CHECK(batch == set->batch);
+    return set->is_stale ? load_campaigns(set) : result_ok();
+}
+
+/* ---- save ---- */
+
+/* A ring's worth of seconds after the last time the oldest are dropped, so that their rows stay few. */
+static void note_second(struct working_set *set, size_t index, int64_t second) {
+    struct saved_counts *saved = &set->saved[index];
+    int64_t before = saved->newest_second;
+    if (second <= before) return;
+    saved->newest_second = second;
+    if (second / BOARD_SECONDS != before / BOARD_SECONDS) drop_seconds(set->batch, (uint32_t)index + 1);
+}
+
+/* In the same transaction as the claims and the credits that it counts. */
+static void save_settled(struct working_set *set, const struct campaign *campaign) {
+    size_t index = campaign->number - 1;
+    struct saved_counts *saved = &set->saved[index];
+    struct second_counts more = {.claimed = (uint32_t)(campaign->redeemed - saved->committed.redeemed),
+                                 .credited = (uint32_t)(campaign->credited - saved->committed.credited)};
+    saved->batch_second = 0;
+    if (more.claimed + more.credited == 0) return;
+    more.second = campaign->is_new ? set->now_us / CLOCK_SECOND_US : board_begin_second(board_slot(set->board, index), set->now_us);
+    saved->batch_second = more.second;
+    save_second(set->batch, campaign->number, &more);
+    note_second(set, index, more.second);
+}
+
+static void save_refused(struct working_set *set, int64_t now_us) {
+    set->refusals_saved_us = now_us;
+    for (size_t i = 0; i < board_count(set->board); i++) {
+        struct board_slot *slot = board_slot(set->board, i);
+        if (!atomic_exchange_explicit(&slot->is_dirty, false, memory_order_acquire)) continue;
+        set->saved[i].is_saving = true;
+        struct board_snapshot unsaved;
+        board_take_unsaved(slot, &unsaved);
+        for (enum refusal refusal = NOT_REFUSED + 1; refusal < REFUSAL_COUNT; refusal++) {
+            if (unsaved.rejected.counts[refusal] != 0) save_refusals(set->batch, slot->number, refusal, unsaved.rejected.counts[refusal]);
+        }
+        for (size_t k = 0; k < unsaved.second_count; k++) {
+            save_second(set->batch, slot->number, &unsaved.seconds[k]);
+            note_second(set, i, unsaved.seconds[k].second);
+        }
+    }
+}
+
+/* The transaction is over. After a failure everything that it meant to save is saved again with the next. */
+static void end_refusals(struct working_set *set, bool is_committed) {
+    for (size_t i = 0; i < board_count(set->board); i++) {
+        if (!set->saved[i].is_saving) continue;
+        set->saved[i].is_saving = false;
+        board_end_saving(board_slot(set->board, i), is_committed);
+    }
+}
+
+static struct result save(void *self, struct batch *batch, int64_t now_us) {
+    struct working_set *set = self;
+    struct campaign_set *campaigns = &set->campaigns;
+    set->now_us = now_us;
+    for (size_t i = 0; i < campaigns->campaign_count; i++) {
+        struct campaign *campaign = &campaigns->campaigns[i];
+        if (!campaign->is_changed) continue;
+        if (campaign->is_new) set->saved[i].committed = (struct campaign_counts){0};
+        save_campaign(batch, campaign, &set->saved[i].committed);
+        save_settled(set, campaign);
+    }
+    for (size_t i = 0; i < campaigns->redemption_count; i++) {
+        if (PLANTED(MARK_NOT_SAVED) && !campaigns->redemptions[i].is_new) continue;
+        if (campaigns->redemptions[i].is_changed) save_redemption(batch, &campaigns->redemptions[i]);
+    }
+    /* What no operation asks for rides on a batch under a constant load, once a second. */
+    if (now_us - set->refusals_saved_us >= CLOCK_SECOND_US) save_refused(set, now_us);
+    return result_ok();
+}
+
+static void rolled_back(void *self) {
+    struct working_set *set = self;
+    end_refusals(set, false);
+    set->is_stale = !PLANTED(WORKING_SET_KEPT_AFTER_ROLLBACK);
+}
+
+static struct recent_claim *take_recent(struct working_set *set) {
+    struct recent_claim *recent = set->free_recent;
+    if (recent == NULL) return set->recent_count < RECENTS_MAX ? &set->recents[set->recent_count++] : NULL;
+    set->free_recent = recent->next_free;
+    return recent;
+}
+
+/* It is committed: a new claim is remembered until it is settled. */
+static void note_recent(struct working_set *set, const struct redemption *redemption) {
+    if (redemption->status != REDEMPTION_CLAIMED) {
+        struct recent_claim *recent = map_remove(&set->recents_by_id, key_of(&redemption->id));
+        if (recent == NULL) return;
+        recent->next_free = set->free_recent;
+        set->free_recent = recent;
+        return;
+    }
+    struct recent_claim *recent = take_recent(set);
+    if (recent == NULL) return;
+    recent->redemption = *redemption;
+    recent->redemption.is_new = recent->redemption.is_changed = false;
+    CHECK(result_is_ok(map_put(&set->recents_by_id, key_of(&recent->redemption.id), recent)));
+}
+
+/* Winners first: whoever sees a campaign without free places must also see who has them. */
+static void publish(void *self) {
+    struct working_set *set = self;
+    end_refusals(set, true);
+    struct campaign_set *campaigns = &set->campaigns;
+    for (size_t i = 0; i < campaigns->campaign_count; i++) {
+        if (campaigns->campaigns[i].is_new) board_reserve(set->board, &campaigns->campaigns[i]);
+        if (campaigns->campaigns[i].is_changed) set->saved[i].committed = campaign_counts(&campaigns->campaigns[i]);
+    }
+    for (size_t i = 0; i < campaigns->redemption_count; i++) {
+        const struct redemption *redemption = &campaigns->redemptions[i];
+        if (redemption->is_new && !PLANTED(WINNER_NOT_PUBLISHED))
+            board_add_winner(set->board, redemption->campaign_number, redemption->user_id, &redemption->phone);
+    }
+    for (size_t i = 0; i < campaigns->redemption_count; i++) {
+        if (campaigns->redemptions[i].is_changed) note_recent(set, &campaigns->redemptions[i]);
+    }
+    for (size_t i = 0; i < campaigns->campaign_count; i++) {
+        if (PLANTED(SNAPSHOT_NOT_PUBLISHED) && !campaigns->campaigns[i].is_paused && campaigns->campaigns[i].version > 2) continue;
+        if (campaigns->campaigns[i].is_changed) board_publish(set->board, &campaigns->campaigns[i], set->saved[i].batch_second);
+    }
+}
+
+/* ---- between batches ---- */
+
+static struct result write_refused(struct engine *engine, int64_t now_us) {
+    struct working_set *set = engine_set(engine);
+    set->now_us = now_us;
+    save_refused(set, now_us);
+    return result_ok();
+}
+
+struct result working_set_flush(struct engine *engine, int64_t now_us) {
+    struct working_set *set = engine_set(engine);
+    bool is_dirty = false;
+    for (size_t i = 0; i < board_count(set->board) && !is_dirty; i++)
+        is_dirty = atomic_load_explicit(&board_slot(set->board, i)->is_dirty, memory_order_relaxed);
+    if (!is_dirty) return result_ok();
+    struct result outcome = engine_write(engine, write_refused, now_us);
+    end_refusals(set, result_is_ok(outcome));
+    return outcome;
+}
+
+/* ---- settled_position ---- */
+
+static struct result visit_first_unsettled(void *context, const struct row *row) {
+    *(int64_t *)context = row_integer_between(row, 0, 1, INT64_MAX);
+    return result_ok();
+}
+
+/* A campaign in which something is always open does not move it by itself: one of those that lag is looked after at a time, over at most SETTLED_LAG rows.
+ * The row that holds it is written with the campaign's next change; on disk it is a lower bound. */
+static void look_after_settled(struct working_set *set) {
+    struct campaign_set *campaigns = &set->campaigns;
+    for (size_t i = 0; i < campaigns->campaign_count && !set->is_stale; i++) {
+        set->looked_at = (set->looked_at + 1) % campaigns->campaign_count;
+        struct campaign *campaign = &campaigns->campaigns[set->looked_at];
+        if (campaign->redeemed - campaign->settled_position < SETTLED_LAG) continue;
+        int64_t last = campaign->settled_position + SETTLED_LAG, first_open = redemption_key(campaign->number, last + 1);
+        ask_first_unsettled(set->batch, redemption_key(campaign->number, campaign->settled_position),
+                            redemption_key(campaign->number, last), visit_first_unsettled, &first_open);
+        if (result_is_ok(batch_run(set->batch))) campaign_note_settled(campaign, first_open - 1 - redemption_key(campaign->number, 0));
+        return;
+    }
+}
+
+static void idle(struct engine *engine, int64_t now_us, bool is_busy) {
+    struct result flushed = is_busy ? result_ok() : working_set_flush(engine, now_us); /* a batch is coming, which takes it along */
+    if (!result_is_ok(flushed)) LOG(LOG_WARN, "counters_not_saved", LOG_STRING("reason", result_name(flushed)));
+    look_after_settled(engine_set(engine));
+}
+
+const struct working_set_hooks discount_hooks = {.forget = forget,
+                                                 .begin = begin,
+                                                 .subject_found = subject_found,
+                                                 .save = save,
+                                                 .publish = publish,
+                                                 .rolled_back = rolled_back,
+                                                 .idle = idle};

@@ -1,0 +1,52 @@
+/* What the store's thread works on, behind the engine shell (service/engine.h): all campaigns, which stay between batches, as this is the only writer, and
+ * are loaded anew after a rollback; the redemptions that a batch names; and what is on disk of the counters. */
+#pragma once
+
+#include "discount/board.h"
+#include "discount/core/set.h"
+#include "discount/tables.h"
+#include "service/engine.h"
+
+/* What is on disk of a campaign's counters. */
+struct saved_counts {
+    struct campaign_counts committed;
+    int64_t newest_second;
+    int64_t batch_second; /* in which this batch's claims and credits are counted; 0: it has none */
+    bool is_saving;       /* refusals, in this transaction */
+};
+
+/* Claims that were committed and not settled since: the mark of one needs no look into the database. Those that find no room are read there. */
+struct recent_claim {
+    struct redemption redemption;
+    struct recent_claim *next_free;
+};
+
+struct working_set {
+    struct campaign_set campaigns;
+    struct batch *batch;
+    struct board *board;
+    struct recent_claim *recents;     /* [LIMIT_SETTLE_CLAIMS] */
+    struct recent_claim *free_recent; /* given back */
+    size_t recent_count;              /* ever taken: what comes behind them is memory that nobody has touched */
+    struct map recents_by_id;
+    struct saved_counts *saved; /* [LIMIT_CAMPAIGNS] */
+    size_t looked_at;           /* the campaign whose settled_position was looked after last */
+    bool is_stale;              /* after a rollback: memory and disk may differ */
+    int64_t now_us;             /* of this save */
+    int64_t refusals_saved_us;
+};
+
+extern const struct working_set_hooks discount_hooks;
+
+/* Loads all campaigns and winners onto the board. The writer's batch and the board stay the caller's. RESULT_CORRUPT, RESULT_IO, RESULT_FULL. */
+struct result working_set_create(struct batch *batch, struct board *board, struct working_set **ret_set) MUST_CHECK;
+void working_set_free(struct working_set *set); /* after the engine */
+/* Writes counters that have changed, in a transaction of its own. When the store has stopped, or from its idle. */
+struct result working_set_flush(struct engine *engine, int64_t now_us) MUST_CHECK;
+
+/* ---- for actions ---- */
+
+/* Of a redemption that an operation names by its id; a campaign's id asks for nothing. */
+void working_set_ask(struct engine *engine, struct id id);
+/* Visitor: the row's redemption belongs to the set (the context). */
+struct result working_set_redemption(void *set, const struct row *row);
