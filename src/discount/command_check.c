@@ -18,7 +18,8 @@ int command_verify(const char **positional, size_t count) {
     (void)positional;
     (void)count;
     if (!result_is_ok(data_paths(database, keys))) return 1;
-    struct result outcome = verify_database(database, stdout);
+    const struct place place = program_place(database, NULL);
+    struct result outcome = verify_database(&place, stdout);
     if (!result_is_ok(outcome) && outcome.code != RESULT_CORRUPT) printf("could not be verified: %s\n", result_name(outcome));
     return result_is_ok(outcome) ? 0 : 1;
 }
@@ -31,9 +32,10 @@ int command_reconcile(const char **positional, size_t count) {
     const char *wallet_url = program_wallet_url();
     if (wallet_url == NULL) return 2;
     if (!result_is_ok(data_paths(database, keys))) return 1;
+    const struct place place = program_place(database, NULL);
     struct result outcome = key_ring_load(keys, &ring);
     if (result_is_ok(outcome)) {
-        outcome = reconcile_services(database, wallet_url, ring, stdout);
+        outcome = reconcile_services(&place, wallet_url, ring, stdout);
         key_ring_free(ring);
     }
     if (!result_is_ok(outcome) && outcome.code != RESULT_CONFLICT) printf("could not be reconciled: %s\n", result_name(outcome));

@@ -11,7 +11,6 @@
 #include "discount/settle/settler.h"
 #include "discount/tables.h"
 #include "discount/working_set.h"
-#include "discount_schema.h"
 #include "service/reading.h"
 #include "store/open.h"
 
@@ -36,7 +35,7 @@ static struct result make_database(const char *folder) {
     char path[PATH_BYTES];
     struct batch *batch;
     TRY(program_path(folder, DATABASE_NAME, path));
-    const struct place place = {.file = path, .schema = &discount_schema};
+    const struct place place = program_place(path, NULL);
     TRY(batch_open(&place, BATCH_CREATE, &batch));
     struct result outcome = write_secret(batch);
     batch_close(batch);
@@ -120,8 +119,7 @@ static struct result open_keys(struct program *program, const char *wallet_url) 
 }
 
 static struct result open_database(struct program *program) {
-    program->place =
-        (struct place){.file = program->database_path, .schema = &discount_schema, .commits = &program->discount.service.commits};
+    program->place = program_place(program->database_path, &program->discount.service.commits);
     struct result opened = batch_open(&program->place, BATCH_WRITE, &program->batch);
     if (opened.code == RESULT_NOT_FOUND) {
         fprintf(stderr, "%s was not initialised: run discountd init --data %s first\n", settings.data, settings.data);
@@ -156,7 +154,7 @@ static struct result open_loops(struct program *program, const char *wallet_url)
                                       .clock = &clock_system,
                                       .keys = program->keys,
                                       .wallet_url = wallet_url,
-                                      .database_path = program->database_path,
+                                      .place = &program->place,
                                       .settle_wait_ms = settings.settle_wait_ms};
     TRY(settler_create(&options, &discount->settler));
     return router_create(discount_routes, discount_route_count, &program->router);

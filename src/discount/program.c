@@ -5,6 +5,7 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
+#include "discount_schema.h"
 
 struct settings settings;
 
@@ -15,10 +16,12 @@ struct settings settings;
         .sentence = "Base URL of Wallet, http://… or https://…; its public keys come from there too" \
     }
 
-static const struct param data_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT)};
-static const struct param reconcile_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), WALLET_PARAM};
+static const struct param keys_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT)};
+static const struct param data_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), STORE_PARAM(&settings.store_url)};
+static const struct param reconcile_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), STORE_PARAM(&settings.store_url), WALLET_PARAM};
 static const struct param serve_params[] = {
     DATA_PARAM(&settings.data, DATA_DEFAULT),
+    STORE_PARAM(&settings.store_url),
     WALLET_PARAM,
     SERVE_PARAMS(&settings.common, "127.0.0.1:8081"),
     {.name = "settle-wait",
@@ -60,10 +63,17 @@ static const struct command commands[] = {
      .run = command_reconcile},
     {.name = "keys",
      .summary = "Print the public keys (JWKS)",
-     .params = data_params,
-     .param_count = ARRAY_COUNT(data_params),
+     .params = keys_params,
+     .param_count = ARRAY_COUNT(keys_params),
      .run = command_keys},
 };
+
+struct place program_place(const char *file, struct batch_commits *commits) {
+    struct place place = {.schema = &discount_schema, .commits = commits};
+    if (settings.store_url == NULL) place.file = file;
+    if (settings.store_url != NULL) place.url = settings.store_url;
+    return place;
+}
 
 struct result program_path(const char *folder, const char *name, char path[PATH_BYTES]) {
     int size = snprintf(path, PATH_BYTES, "%s/%s", folder, name);

@@ -7,7 +7,8 @@
 #define PATH_BYTES 1024u
 
 struct settings {
-    const char *data; /* the folder */
+    const char *store_url; /* NULL: in the data folder */
+    const char *data;      /* the folder */
     const char *wallet_url;
     struct serve_options common;
     int64_t settle_wait_ms;
@@ -15,6 +16,8 @@ struct settings {
 };
 extern struct settings settings;
 
+/* Where the rows are: in the file, or where --store says. */
+struct place program_place(const char *file, struct batch_commits *commits);
 /* FOLDER/name; RESULT_INVALID when it is too long (said on standard error). */
 struct result program_path(const char *folder, const char *name, char path[PATH_BYTES]) MUST_CHECK;
 /* The wallet's URL without a slash at its end, in static memory; NULL when it is none (said on standard error). */

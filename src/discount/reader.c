@@ -3,18 +3,18 @@
 #include <stdlib.h>
 
 #include "discount/tables.h"
-#include "discount_schema.h"
 #include "store/open.h"
 
 struct reader {
     struct batch *batch;
 };
 
-struct result reader_open(const char *path, struct batch_commits *commits, struct reader **ret_reader) {
+struct result reader_open(const struct place *place, struct reader **ret_reader) {
     struct reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) return result_error(RESULT_FULL);
-    const struct place place = {.file = path, .schema = &discount_schema, .commits = commits};
-    struct result outcome = batch_open(&place, BATCH_READ, &reader->batch);
+    struct place alone = *place;
+    alone.commits = NULL;
+    struct result outcome = batch_open(&alone, BATCH_READ, &reader->batch);
     if (!result_is_ok(outcome)) {
         free(reader);
         return outcome;

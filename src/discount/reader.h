@@ -8,8 +8,8 @@
 
 struct reader;
 
-/* `commits`: NULL, or a counter that does not move, and then it reads one state. */
-struct result reader_open(const char *path, struct batch_commits *commits, struct reader **ret_reader) MUST_CHECK;
+/* Each reading has a state of its own: the place's commits are not followed. */
+struct result reader_open(const struct place *place, struct reader **ret_reader) MUST_CHECK;
 void reader_close(struct reader *reader);
 
 struct result reader_find_campaign(struct reader *reader, struct id id, struct campaign *ret_campaign, bool *ret_found) MUST_CHECK;

@@ -251,12 +251,12 @@ static struct result note_campaign(void *context, const struct campaign *campaig
     return result_ok();
 }
 
-struct result reconcile_services(const char *database_path, const char *wallet_url, const struct key_ring *keys, FILE *out) {
+struct result reconcile_services(const struct place *place, const char *wallet_url, const struct key_ring *keys, FILE *out) {
     struct reconciliation reconciliation = {.wallet_url = wallet_url, .out = out, .token.keys = keys};
     struct campaign_ids *ids = calloc(1, sizeof *ids);
     if (ids == NULL) return result_error(RESULT_FULL);
     arena_init(&reconciliation.arena, LIMIT_BATCH_ARENA_BYTES);
-    struct result outcome = reader_open(database_path, NULL, &reconciliation.reader);
+    struct result outcome = reader_open(place, &reconciliation.reader);
     if (result_is_ok(outcome)) outcome = reader_list_campaigns(reconciliation.reader, 0, LIMIT_CAMPAIGNS, note_campaign, ids);
     for (size_t i = 0; i < ids->count && result_is_ok(outcome); i++) {
         reconciliation.campaign.id = ids->items[ids->count - 1 - i];

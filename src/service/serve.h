@@ -24,6 +24,13 @@ struct serve_options {
         .sentence = "Folder of the database and the keys"                                                   \
     }
 
+/* Of every command that opens the database. */
+#define STORE_PARAM(target_)                                                                                                     \
+    {                                                                                                                            \
+        .name = "store", .kind = PARAM_TEXT, .target = (target_), .optional = true, .unit = "URL",                               \
+        .sentence = "PostgreSQL's database instead of the folder's: postgres://… or service=NAME, never with a password in it" \
+    }
+
 #define REGION_PARAM(target_)                                                                                       \
     {                                                                                                               \
         .name = "default-region", .kind = PARAM_TEXT, .target = (target_), .default_text = "IR", .unit = "COUNTRY", \

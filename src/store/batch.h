@@ -108,6 +108,7 @@ struct place {
     const char *file; /* SQLite's; NULL: PostgreSQL's is meant */
     const char *url;  /* libpq's: postgres://… or "service=…" */
     const struct schema *schema;
+    bool keeps_state;              /* a reader's: until batch_end_round all runs are answered from the state of the first */
     struct batch_commits *commits; /* outlives every batch; NULL: readers have no rounds */
 };
 

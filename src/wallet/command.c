@@ -19,10 +19,11 @@
 
 /* ---- init ---- */
 
-static struct { const char *data, *currency, *algorithm; } init_settings;
+static struct { const char *data, *store_url, *currency, *algorithm; } init_settings;
 
 static const struct param init_params[] = {
     DATA_PARAM(&init_settings.data, DATA_DEFAULT),
+    STORE_PARAM(&init_settings.store_url),
     {.name = "currency",
      .kind = PARAM_CHOICE,
      .target = &init_settings.currency,
@@ -44,7 +45,7 @@ static int run_init(const char **positional, size_t count) {
     struct result parsed = currency_parse(text_of(init_settings.currency), &currency);
     CHECK(result_is_ok(parsed)); /* one of the choices */
     enum key_algorithm algorithm = strcmp(init_settings.algorithm, "ES256") == 0 ? KEY_ES256 : KEY_RS256;
-    struct result created = data_create(init_settings.data, currency, algorithm, clock_now_us(&clock_system));
+    struct result created = data_create(init_settings.data, init_settings.store_url, currency, algorithm, clock_now_us(&clock_system));
     if (!result_is_ok(created)) return 1;
     printf("%s is ready\n", init_settings.data);
     return 0;
@@ -53,12 +54,13 @@ static int run_init(const char **positional, size_t count) {
 /* ---- user add ---- */
 
 static struct {
-    const char *data, *phone, *region;
+    const char *data, *store_url, *phone, *region;
     bool is_admin;
 } user_settings;
 
 static const struct param user_params[] = {
     DATA_PARAM(&user_settings.data, DATA_DEFAULT),
+    STORE_PARAM(&user_settings.store_url),
     {.name = "admin",
      .kind = PARAM_FLAG,
      .target = &user_settings.is_admin,
@@ -137,7 +139,7 @@ static struct result run_operation(struct batch *batch, struct operation *operat
 static int add_user(struct registration *registration) {
     struct data data;
     struct batch *batch = NULL;
-    struct result outcome = data_at(user_settings.data, NULL, &data);
+    struct result outcome = data_at(user_settings.data, user_settings.store_url, NULL, &data);
     if (result_is_ok(outcome)) outcome = data_open(user_settings.data, &data, BATCH_WRITE, &batch);
     if (!result_is_ok(outcome)) return 1;
     outcome = run_operation(batch, &registration->operation);
@@ -182,7 +184,8 @@ static int run_user_add(const char **positional, size_t count) {
 /* ---- verify and keys ---- */
 
 static const char *verify_data;
-static const struct param verify_params[] = {DATA_PARAM(&verify_data, DATA_DEFAULT)};
+static const char *verify_store_url;
+static const struct param verify_params[] = {DATA_PARAM(&verify_data, DATA_DEFAULT), STORE_PARAM(&verify_store_url)};
 
 static int run_verify(const char **positional, size_t count) {
     (void)positional;
@@ -190,7 +193,8 @@ static int run_verify(const char **positional, size_t count) {
     struct data data;
     struct batch *batch = NULL;
     struct batch_commits commits = {0}; /* followed, so that all is read from one state; nobody counts there */
-    struct result opened = data_at(verify_data, &commits, &data);
+    struct result opened = data_at(verify_data, verify_store_url, &commits, &data);
+    data.place.keeps_state = true;
     if (result_is_ok(opened)) opened = data_open(verify_data, &data, BATCH_READ, &batch);
     if (!result_is_ok(opened)) return 1;
     struct verify_report report;
@@ -212,7 +216,7 @@ static int run_keys(const char **positional, size_t count) {
     (void)count;
     struct data data;
     struct key_ring *ring = NULL;
-    struct result loaded = data_at(keys_data, NULL, &data);
+    struct result loaded = data_at(keys_data, NULL, NULL, &data);
     if (result_is_ok(loaded)) loaded = service_check_folder(keys_data, stderr);
     if (result_is_ok(loaded)) loaded = key_ring_load(data.keys, &ring);
     if (!result_is_ok(loaded)) {
@@ -236,6 +240,7 @@ static struct serve_settings serve_settings;
 
 static const struct param serve_params[] = {
     DATA_PARAM(&serve_settings.data, DATA_DEFAULT),
+    STORE_PARAM(&serve_settings.store_url),
     SERVE_PARAMS(&serve_settings.common, "127.0.0.1:8080"),
     {.name = "trust-service",
      .kind = PARAM_LIST,

@@ -8,6 +8,7 @@ int wallet_main(int argc, char **argv); /* the exit code */
 /* walletd serve (serve.c). */
 struct serve_settings {
     const char *data;
+    const char *store_url; /* NULL: in the data folder */
     struct serve_options common;
     struct param_list trusted_services; /* NAME=FILE_OR_URL */
     const char *password_cost;

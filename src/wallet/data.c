@@ -10,10 +10,12 @@
 #include "wallet/tables.h"
 #include "wallet_schema.h"
 
-struct result data_at(const char *directory, struct batch_commits *commits, struct data *ret_data) {
+struct result data_at(const char *directory, const char *store_url, struct batch_commits *commits, struct data *ret_data) {
     int database = snprintf(ret_data->database, sizeof ret_data->database, "%s/wallet.db", directory);
     int keys = snprintf(ret_data->keys, sizeof ret_data->keys, "%s/keys", directory);
-    ret_data->place = (struct place){.file = ret_data->database, .schema = &wallet_schema, .commits = commits};
+    ret_data->place = (struct place){.schema = &wallet_schema, .commits = commits};
+    if (store_url == NULL) ret_data->place.file = ret_data->database;
+    if (store_url != NULL) ret_data->place.url = store_url;
     bool fits = database > 0 && (size_t)database < sizeof ret_data->database && keys > 0 && (size_t)keys < sizeof ret_data->keys;
     return fits ? result_ok() : result_error(RESULT_INVALID);
 }
@@ -46,6 +48,7 @@ static struct result fill_database(const struct place *place, enum currency curr
 }
 
 struct creation {
+    const char *store_url;
     enum currency currency;
     enum key_algorithm algorithm;
     int64_t now_us;
@@ -54,7 +57,7 @@ struct creation {
 static struct result fill_folder(const char *folder, void *context) {
     const struct creation *creation = context;
     struct data data;
-    TRY(data_at(folder, NULL, &data));
+    TRY(data_at(folder, creation->store_url, NULL, &data));
     if (mkdir(data.keys, 0700) != 0) {
         fprintf(stderr, "%s cannot be made: %s\n", data.keys, strerror(errno));
         return result_error(RESULT_IO);
@@ -65,8 +68,9 @@ static struct result fill_folder(const char *folder, void *context) {
     return outcome;
 }
 
-struct result data_create(const char *directory, enum currency currency, enum key_algorithm algorithm, int64_t now_us) {
-    struct creation creation = {.currency = currency, .algorithm = algorithm, .now_us = now_us};
+struct result data_create(const char *directory, const char *store_url, enum currency currency, enum key_algorithm algorithm,
+                          int64_t now_us) {
+    struct creation creation = {.store_url = store_url, .currency = currency, .algorithm = algorithm, .now_us = now_us};
     return service_create_folder(directory, fill_folder, &creation, stderr);
 }
 
@@ -81,7 +85,8 @@ struct result data_open(const char *directory, const struct data *data, enum bat
     } else if (opened.code == RESULT_CONFLICT) {
         fprintf(stderr, "%s is in use by another process\n", directory);
     } else {
-        fprintf(stderr, "%s cannot be opened: %s\n", data->database, result_name(opened));
+        fprintf(stderr, "%s cannot be opened: %s\n", data->place.file != NULL ? data->database : "the database of --store",
+                result_name(opened));
     }
     return opened;
 }

@@ -13,8 +13,8 @@ struct data {
     char keys[4096];
     struct place place;
 };
-/* `commits` may be NULL, and outlives every connection. RESULT_INVALID: the path is too long. */
-struct result data_at(const char *directory, struct batch_commits *commits, struct data *ret_data) MUST_CHECK;
+/* `store_url`: PostgreSQL's, or NULL: the rows are in the folder. `commits` may be NULL. Each outlives every connection. RESULT_INVALID: the path is too long. */
+struct result data_at(const char *directory, const char *store_url, struct batch_commits *commits, struct data *ret_data) MUST_CHECK;
 
 struct data_meta {
     struct id instance_id;
@@ -24,7 +24,8 @@ struct data_meta {
 };
 
 /* Makes the folder, a signing key, the database, its meta row and the issuance account. Says on standard error why not. */
-struct result data_create(const char *directory, enum currency currency, enum key_algorithm algorithm, int64_t now_us) MUST_CHECK;
+struct result data_create(const char *directory, const char *store_url, enum currency currency, enum key_algorithm algorithm,
+                          int64_t now_us) MUST_CHECK;
 /* Opens the database of an initialised folder. Says on standard error why not. */
 struct result data_open(const char *directory, const struct data *data, enum batch_mode mode, struct batch **ret_batch) MUST_CHECK;
 struct result data_read_meta(struct batch *batch, struct data_meta *ret_meta) MUST_CHECK;

@@ -231,7 +231,7 @@ static void take_apart(struct serving *serving) {
 }
 
 static struct result run(struct serving *serving) {
-    TRY(data_at(serving->settings->data, &serving->wallet->service.commits, &serving->data));
+    TRY(data_at(serving->settings->data, serving->settings->store_url, &serving->wallet->service.commits, &serving->data));
     TRY(data_open(serving->settings->data, &serving->data, BATCH_WRITE, &serving->batch));
     TRY(make_wallet(serving));
     TRY(start(serving));

@@ -59,10 +59,10 @@ static void open_service(void) {
                                       .clock = &fixed_clock,
                                       .keys = own_keys,
                                       .wallet_url = "http://127.0.0.1:1",
-                                      .database_path = database_path,
+                                      .place = &read_place,
                                       .claims_max = 64};
     CHECK(result_is_ok(settler_create(&options, &discount.settler)));
-    CHECK(result_is_ok(reader_open(database_path, NULL, &reader)));
+    CHECK(result_is_ok(reader_open(&read_place, &reader)));
     waiters = (struct waiters){.board = discount.board, .clock = &fixed_clock, .reader = reader, .store = discount.service.store};
 }
 
@@ -83,8 +83,8 @@ static void close_service(void) {
 /* Counters are written now and then only: before they are compared they must be. */
 static void check_campaigns(void) {
     CHECK(result_is_ok(working_set_flush(engine, now_us)));
-    struct result verified = verify_database(database_path, nowhere);
-    if (!result_is_ok(verified)) (void)verify_database(database_path, stderr);
+    struct result verified = verify_database(&read_place, nowhere);
+    if (!result_is_ok(verified)) (void)verify_database(&read_place, stderr);
     CHECK(result_is_ok(verified));
 }
 

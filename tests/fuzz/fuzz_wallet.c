@@ -99,8 +99,8 @@ static void make_wallet(void) {
     struct data_meta meta;
     make_folder();
     snprintf(data_folder, sizeof data_folder, "%s/data", folder);
-    CHECK(result_is_ok(data_create(data_folder, CURRENCY_IRT, KEY_ES256, now_us)) &&
-          result_is_ok(data_at(data_folder, &wallet.service.commits, &stored)));
+    CHECK(result_is_ok(data_create(data_folder, NULL, CURRENCY_IRT, KEY_ES256, now_us)) &&
+          result_is_ok(data_at(data_folder, NULL, &wallet.service.commits, &stored)));
     CHECK(result_is_ok(data_open(data_folder, &stored, BATCH_WRITE, &writer)) && result_is_ok(data_read_meta(writer, &meta)));
     batch_close(writer);
     arena_init(&arena, (size_t)1024 * 1024);

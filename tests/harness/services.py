@@ -14,6 +14,8 @@ import time
 
 import requests
 
+from harness import cluster
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("HAMYAN_BUILD", ROOT / "build")).resolve()
 DEADLINE_S = float(os.environ.get("HAMYAN_DEADLINE_S", "60"))
@@ -55,7 +57,7 @@ class Service:
 
     program = None
 
-    def __init__(self, base, *arguments, environment=None, wrapper=()):
+    def __init__(self, base, *arguments, environment=None, wrapper=(), store=None):
         self.base = pathlib.Path(base)
         self.data = self.base / self.program
         self.log = self.base / f"{self.program}.log"
@@ -65,6 +67,11 @@ class Service:
         self.environment = {**os.environ, **(environment or {})}
         self.wrapper = list(wrapper)
         self.process = None
+        self.store = store  # PostgreSQL's URL; None: the folder's own database
+
+    @property
+    def store_words(self):
+        return ["--store", self.store] if self.store else []
 
     def command(self, *words, **options):
         """Runs another command of the binary to its end."""
@@ -72,18 +79,32 @@ class Service:
 
     def init(self):
         """A copy of one folder that init made: a new signing key for each test would cost more than the test."""
+        if self.store:
+            self._run_init(self.data, self.store_words)
+            return self
         if self.program not in _templates:
-            template = pathlib.Path(tempfile.mkdtemp(prefix="hamyan-")) / self.program
-            atexit.register(shutil.rmtree, template.parent, ignore_errors=True)
-            done = self.command("init", "--data", template)
-            assert done.returncode == 0, done.stderr
-            _templates[self.program] = template
-        shutil.copytree(_templates[self.program], self.data)
+            _templates[self.program] = self._make_template()
+        folder, database = _templates[self.program]
+        shutil.copytree(folder, self.data)
+        if database:
+            self.store = cluster.shared().url(cluster.shared().create_database(template=database))
         return self
+
+    def _make_template(self):
+        """A folder, and with HAMYAN_STORE=postgres a database of the tests' own cluster."""
+        template = pathlib.Path(tempfile.mkdtemp(prefix="hamyan-")) / self.program
+        atexit.register(shutil.rmtree, template.parent, ignore_errors=True)
+        database = cluster.shared().create_database() if os.environ.get("HAMYAN_STORE") == "postgres" else None
+        self._run_init(template, ["--store", cluster.shared().url(database)] if database else [])
+        return template, database
+
+    def _run_init(self, folder, store_words):
+        done = self.command("init", "--data", folder, *store_words)
+        assert done.returncode == 0, done.stderr
 
     def start(self, *arguments, wait=True):
         assert self.process is None or self.process.poll() is not None, "still running"
-        serve = [*self.wrapper, BUILD / self.program, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", *self.arguments, *map(str, arguments)]
+        serve = [*self.wrapper, BUILD / self.program, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", *self.store_words, *self.arguments, *map(str, arguments)]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(serve, stdout=log, stderr=log, env=self.environment)
         if wait:
@@ -135,7 +156,7 @@ class Service:
         raise AssertionError("no VmRSS")
 
     def verify(self):
-        return self.command("verify", "--data", self.data)
+        return self.command("verify", "--data", self.data, *self.store_words)
 
 
 class Wallet(Service):
@@ -148,7 +169,7 @@ class Wallet(Service):
 
     def add_user(self, name, password, admin=False):
         """Only while the service is stopped: it is the one writer."""
-        words = ["user", "add", name, "--data", self.data] + (["--admin"] if admin else [])
+        words = ["user", "add", name, "--data", self.data, *self.store_words] + (["--admin"] if admin else [])
         done = self.command(*words, input=password + "\n")
         assert done.returncode == 0, done.stderr
 
@@ -161,7 +182,7 @@ class Discount(Service):
         self.wallet_url = wallet_url
 
     def reconcile(self):
-        return self.command("reconcile", "--data", self.data, "--wallet", self.wallet_url)
+        return self.command("reconcile", "--data", self.data, *self.store_words, "--wallet", self.wallet_url)
 
 
 class Pair:

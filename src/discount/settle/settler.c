@@ -125,7 +125,7 @@ static struct result prepare(struct settler *settler) {
     size_t claims_max = options->claims_max == 0 ? LIMIT_SETTLE_CLAIMS : options->claims_max;
     TRY(messages_init(&settler->messages));
     TRY(calls_init(&settler->calls, options->wallet_url, options->keys, options->clock, CONNECTIONS));
-    TRY(reader_open(options->database_path, NULL, &settler->reader));
+    TRY(reader_open(options->place, &settler->reader));
     settler->waiters = (struct waiters){.board = options->board,
                                         .clock = options->clock,
                                         .reader = settler->reader,

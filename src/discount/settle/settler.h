@@ -31,7 +31,7 @@ struct settler_options {
     const struct clock *clock;
     const struct key_ring *keys;
     const char *wallet_url;    /* without a slash at the end */
-    const char *database_path; /* for its own reader */
+    const struct place *place; /* for its own reader; read by settler_create alone */
     int64_t settle_wait_ms;    /* how long a request waits for Wallet */
     size_t claims_max;         /* 0: LIMIT_SETTLE_CLAIMS */
 };

@@ -40,7 +40,8 @@ struct postgres_batch {
     struct backend backend;
     struct trip trip;
     enum state state;
-    bool is_written; /* something of this transaction was sent to be written */
+    bool keeps_state; /* a reader's transaction stays open between runs */
+    bool is_written;  /* something of this transaction was sent to be written */
     struct result failure;
     struct lease lease; /* the writer's */
     struct batch_commits *commits;
@@ -77,15 +78,19 @@ static void postgres_ask(struct batch *batch, const struct question *question, c
     trip_ask(&own(batch)->trip, question, values, visit, context);
 }
 
+static bool is_in_transaction(const struct postgres_batch *self) {
+    return self->backend.handle != NULL && PQtransactionStatus(self->backend.handle) != PQTRANS_IDLE;
+}
+
 static const char *begin_words(const struct postgres_batch *self) {
     if (self->state == OPEN) return "BEGIN";
-    if (self->backend.is_writer) return NULL; /* begun, or each statement alone */
-    return self->trip.group_count > 1 ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : NULL;
+    if (self->backend.is_writer || is_in_transaction(self)) return NULL; /* begun, or each statement alone */
+    return self->trip.group_count > 1 || self->keeps_state ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : NULL;
 }
 
 static struct result run_trip(struct postgres_batch *self) {
     const char *begin = begin_words(self);
-    struct trip_frame frame = {.begin = begin, .end = begin != NULL && !self->backend.is_writer ? "COMMIT" : NULL};
+    struct trip_frame frame = {.begin = begin, .end = begin != NULL && !self->backend.is_writer && !self->keeps_state ? "COMMIT" : NULL};
     TRY(connect_again(self));
     struct trip_end end = trip_go(&self->trip, &frame);
     if (result_is_ok(end.outcome) && self->state == OPEN) self->state = BEGUN;
@@ -107,7 +112,8 @@ static struct result end_read(struct postgres_batch *self, struct result outcome
 static struct result postgres_run(struct batch *batch) {
     struct postgres_batch *self = own(batch);
     struct result outcome = self->failure;
-    bool was_connected = self->backend.handle != NULL;
+    bool was_connected =
+        self->backend.handle != NULL && (self->backend.is_writer || !is_in_transaction(self)); /* else its state is lost too */
     CHECK(self->state != DOUBTFUL);
     if (trip_is_empty(&self->trip) && !self->trip.is_out_of_memory) return outcome;
     if (result_is_ok(outcome)) outcome = run_trip(self);
@@ -118,7 +124,13 @@ static struct result postgres_run(struct batch *batch) {
     return outcome;
 }
 
-static void postgres_end_round(struct batch *batch) { (void)batch; } /* no state outlives a run */
+/* But for a reader that keeps its state, none outlives a run. */
+static void postgres_end_round(struct batch *batch) {
+    struct postgres_batch *self = own(batch);
+    if (self->backend.is_writer || !is_in_transaction(self)) return;
+    struct result ended = backend_execute(&self->backend, "COMMIT");
+    if (!result_is_ok(ended)) backend_close(&self->backend);
+}
 
 /* ---- writing ---- */
 
@@ -364,6 +376,7 @@ struct result postgres_batch_open(const struct place *place, enum batch_mode mod
     struct postgres_batch *self = calloc(1, sizeof *self);
     if (self == NULL) return result_error(RESULT_FULL);
     self->batch.driver = &driver;
+    self->keeps_state = place->keeps_state && mode == BATCH_READ;
     self->commits = mode == BATCH_READ ? NULL : place->commits;
     CHECK(place->schema->name != NULL);
     struct result opened = backend_prepare(&self->backend, place, mode != BATCH_READ);

@@ -189,7 +189,7 @@ static void check_files(struct side *side) {
     static char said[4096];
     FILE *out = fmemopen(said, sizeof said, "w");
     assert_non_null(out);
-    struct result outcome = verify_database(side->path, out);
+    struct result outcome = verify_database(&(struct place){.file = side->path, .schema = &discount_schema}, out);
     fclose(out);
     if (!result_is_ok(outcome)) fail_msg("%s", said);
 }
@@ -362,7 +362,7 @@ static void test_what_is_owed_is_found_again(void **state) {
         struct reader *reader;
         int64_t found = 0;
         size_t count;
-        assert_true(result_is_ok(reader_open(side.path, NULL, &reader)));
+        assert_true(result_is_ok(reader_open(&(struct place){.file = side.path, .schema = &discount_schema}, &reader)));
         assert_true(result_is_ok(reader_list_unsettled(reader, cases[i].after, cases[i].limit, visit_owed, &found, &count)));
         assert_int_equal(found, cases[i].found);
         reader_close(reader);

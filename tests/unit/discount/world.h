@@ -127,7 +127,7 @@ static inline void world_start(struct world *world) {
                                       .clock = &clock_system,
                                       .keys = world->keys,
                                       .wallet_url = world->url,
-                                      .database_path = world->database_path,
+                                      .place = &place,
                                       .settle_wait_ms = world->settle_wait_ms,
                                       .claims_max = world->claims_max};
     assert_true(result_is_ok(settler_create(&settler, &discount->settler)));

@@ -67,7 +67,7 @@ static inline void desk_sit_down(struct desk *desk) {
     desk->clock = (struct clock){desk_now, desk_now, desk};
     id_source_init(&desk->ids, desk_random_bytes, &desk->seed);
     arena_init(&desk->arena, SIZE_MAX);
-    assert_true(result_is_ok(data_at(desk->folder, &desk->commits, &desk->data)));
+    assert_true(result_is_ok(data_at(desk->folder, NULL, &desk->commits, &desk->data)));
     assert_true(result_is_ok(data_open(desk->folder, &desk->data, BATCH_WRITE, &desk->writer)));
     assert_true(result_is_ok(data_open(desk->folder, &desk->data, BATCH_READ, &desk->reader)));
     struct books_options options = {.currency = CURRENCY_IRT, .ids = &desk->ids};
@@ -81,7 +81,7 @@ static inline struct desk *desk_open(void) {
     assert_non_null(desk);
     assert_non_null(mkdtemp(place));
     assert_int_equal(snprintf(desk->folder, sizeof desk->folder, "%s/data", place), (int)strlen(place) + 5);
-    assert_true(result_is_ok(data_create(desk->folder, CURRENCY_IRT, KEY_ES256, DESK_START_US)));
+    assert_true(result_is_ok(data_create(desk->folder, NULL, CURRENCY_IRT, KEY_ES256, DESK_START_US)));
     desk_sit_down(desk);
     return desk;
 }
