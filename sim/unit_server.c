@@ -1,13 +1,15 @@
 /* http/server.h for a program inside of the world: its loops are fibers, and requests come from the link instead of sockets.
  *
- * It stands for accept.c, loop.c, connection.c and answer.c; from a complete request on it is the shipped code: request.c,
+ * It stands for accept.c, loop.c, round.c, connection.c and answer.c; from a complete request on it is the shipped code: request.c,
  * route.c, the handlers, and the way back by exchange_finish and exchange_continue. Built into each program. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/check.h"
 #include "http/request.h"
 #include "http/server.h"
+#include "http/stream.h"
 #include "sim/link.h"
 #include "sim/world.h"
 #include "store/store.h"
@@ -107,8 +109,25 @@ static struct text header_of(const struct exchange *exchange, const char *name) 
     return (struct text){"", 0};
 }
 
+/* What a connection would send piece by piece. */
+static struct text read_stream(struct exchange *exchange) {
+    struct buffer buffer;
+    enum stream_word word = STREAM_MORE;
+    buffer_init(&buffer, &exchange->arena, STREAM_PIECE_BYTES);
+    while (word == STREAM_MORE) {
+        size_t size = 0;
+        char *bytes = buffer_reserve(&buffer, STREAM_PIECE_BYTES);
+        CHECK(bytes != NULL);
+        word = stream_pull(exchange, bytes, STREAM_PIECE_BYTES, &size);
+        buffer_end_at(&buffer, bytes + size);
+    }
+    CHECK(word == STREAM_END && stream_close(exchange)); /* none that sleeps is asked for here */
+    return buffer_text(&buffer);
+}
+
 static void answer(struct arrived *arrived) {
     struct exchange *exchange = &arrived->exchange;
+    if (exchange->stream != NULL) exchange->reply_body = read_stream(exchange);
     struct link_answer answer = {.outcome = result_ok(),
                                  .status = exchange->status,
                                  .body = exchange->reply_body,
@@ -122,7 +141,7 @@ static void answer(struct arrived *arrived) {
     free(arrived);
 }
 
-/* What came back: as loop.c and connection.c treat it. */
+/* What came back: as round.c and connection.c treat it. */
 static void go_on(struct unit_loop *loop, struct arrived *arrived) {
     struct exchange *exchange = &arrived->exchange;
     if (exchange_is_returned(exchange)) {

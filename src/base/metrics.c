@@ -123,18 +123,22 @@ static void write_histogram(struct buffer *buffer, const struct metric *metric) 
     buffer_print(buffer, "%" PRId64 "\n", cumulative);
 }
 
-void metrics_write(struct buffer *buffer) {
-    const char *name = "";
-    for (const struct metric *metric = registered; metric != NULL; metric = metric->next) {
-        if (strcmp(name, metric->name) != 0) {
-            name = metric->name;
-            buffer_print(buffer, "# HELP %s %s\n# TYPE %s %s\n", name, metric->help, name, kind_name(metric->kind));
-        }
-        if (metric->kind == METRIC_HISTOGRAM) {
-            write_histogram(buffer, metric);
-        } else {
-            write_sample(buffer, metric, "");
-            buffer_print(buffer, "%" PRId64 "\n", load(&metric->value));
-        }
+bool metrics_write_next(struct buffer *buffer, const struct metric **place) {
+    const struct metric *last = *place, *metric = last == NULL ? registered : last->next;
+    if (metric == NULL) return false;
+    if (last == NULL || strcmp(last->name, metric->name) != 0)
+        buffer_print(buffer, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name, kind_name(metric->kind));
+    if (metric->kind == METRIC_HISTOGRAM) {
+        write_histogram(buffer, metric);
+    } else {
+        write_sample(buffer, metric, "");
+        buffer_print(buffer, "%" PRId64 "\n", load(&metric->value));
     }
+    *place = metric;
+    return true;
+}
+
+void metrics_write(struct buffer *buffer) {
+    const struct metric *place = NULL;
+    while (metrics_write_next(buffer, &place)) continue;
 }

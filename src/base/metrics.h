@@ -30,3 +30,5 @@ void metric_set(struct metric *metric, int64_t value);
 void metric_observe(struct metric *metric, int64_t value);             /* histograms */
 int64_t metric_quantile(const struct metric *metric, double quantile); /* histograms: upper bound of the bucket; 0 when empty */
 void metrics_write(struct buffer *buffer);                             /* all that are registered, grouped by name */
+/* The same one by one: NULL is the first place; false when there is none behind it. Once the threads run. */
+bool metrics_write_next(struct buffer *buffer, const struct metric **place);

@@ -5,9 +5,11 @@
 #include "base/metrics.h"
 #include "http/media.h"
 #include "http/problem.h"
+#include "http/stream.h"
 #include "service/service.h"
 
 #define METRICS_FORMAT "text/plain; version=0.0.4; charset=utf-8"
+#define METRIC_BYTES   8192u /* of one: a histogram's lines are some 3,000 */
 
 void operations_healthz(struct exchange *exchange) {
     reply_json(exchange, 200, TEXT("{\"status\":\"ok\"}"));
@@ -24,15 +26,35 @@ void operations_readyz(struct exchange *exchange) {
     exchange_finish(exchange);
 }
 
-void operations_metrics(struct exchange *exchange) {
-    struct buffer buffer;
-    buffer_init(&buffer, &exchange->arena, 64u * 1024);
-    metrics_write(&buffer);
-    if (buffer.failed) {
-        problem_reply(exchange, &problem_overloaded, "the metrics do not fit into one answer");
-    } else {
-        reply_set(exchange, 200, METRICS_FORMAT, buffer_text(&buffer));
+struct metrics_page {
+    struct buffer one; /* metric: what is written and not yet taken stands behind `taken_bytes` */
+    size_t taken_bytes;
+    const struct metric *place;
+};
+
+static enum stream_word pull_metrics(void *context, char *bytes, size_t capacity, size_t *ret_size) {
+    struct metrics_page *page = context;
+    while (*ret_size < capacity) {
+        if (page->taken_bytes == page->one.size) {
+            page->one.size = page->taken_bytes = 0;
+            if (!metrics_write_next(&page->one, &page->place)) return STREAM_END;
+            if (page->one.failed) return STREAM_FAILED;
+        }
+        size_t left = page->one.size - page->taken_bytes, room = capacity - *ret_size;
+        size_t size = left < room ? left : room;
+        memcpy(bytes + *ret_size, page->one.data + page->taken_bytes, size);
+        page->taken_bytes += size;
+        *ret_size += size;
     }
+    return STREAM_MORE;
+}
+
+void operations_metrics(struct exchange *exchange) {
+    struct metrics_page *page = ARENA_NEW(&exchange->arena, struct metrics_page);
+    const struct stream_source source = {.pull = pull_metrics, .context = page};
+    if (page != NULL) buffer_init(&page->one, &exchange->arena, METRIC_BYTES);
+    if (page == NULL || !result_is_ok(reply_stream(exchange, 200, METRICS_FORMAT, &source)))
+        problem_reply(exchange, &problem_overloaded, NULL);
     exchange_finish(exchange);
 }
 

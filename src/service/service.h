@@ -36,12 +36,7 @@ void operations_jwks(struct exchange *exchange);
 #define OPERATIONS_ROUTES                                                                                                                \
     {.method = "GET", .path = "/healthz", .scope = SCOPE_PUBLIC, .handle = operations_healthz},                                          \
         {.method = "GET", .path = "/readyz", .scope = SCOPE_PUBLIC, .handle = operations_readyz},                                        \
-        {.method = "GET",                                                                                                                \
-         .path = "/metrics",                                                                                                             \
-         .scope = SCOPE_PUBLIC,                                                                                                          \
-         .produces = "text/plain",                                                                                                       \
-         .handle = operations_metrics,                                                                                                   \
-         .arena_limit_bytes = LIMIT_REPLY_BYTES},                                                                                        \
+        {.method = "GET", .path = "/metrics", .scope = SCOPE_PUBLIC, .produces = "text/plain", .handle = operations_metrics},            \
         {.method = "GET", .path = "/openapi.json", .scope = SCOPE_PUBLIC, .handle = operations_openapi},                                 \
         {.method = "GET", .path = "/openapi.yaml", .scope = SCOPE_PUBLIC, .produces = "application/yaml", .handle = operations_openapi}, \
         {.method = "GET", .path = "/docs", .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_docs},                         \

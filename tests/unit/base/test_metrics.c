@@ -56,6 +56,29 @@ static void groups_by_name(void **state) {
                         "t_requests_total{status=\"500\"} 0\n# HELP t_depth Waiting.\n# TYPE t_depth gauge\nt_depth -4\n");
 }
 
+static void one_by_one_they_are_the_same(void **state) {
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 1024 * 1024);
+    struct buffer all, one;
+    buffer_init(&all, &arena, 4096);
+    buffer_init(&one, &arena, 4096);
+    metrics_write(&all);
+    const struct metric *place = NULL;
+    size_t at = 0, count = 0;
+    while (metrics_write_next(&one, &place)) {
+        assert_true(one.size > 0 && at + one.size <= all.size);
+        assert_memory_equal(all.data + at, one.data, one.size);
+        at += one.size;
+        one.size = 0;
+        count++;
+    }
+    assert_int_equal(at, all.size);
+    assert_true(count >= 3); /* of the test before */
+    assert_false(metrics_write_next(&one, &place));
+    arena_release(&arena);
+}
+
 static void shows_durations_in_seconds(void **state) {
     (void)state;
     static struct metric latency = {
@@ -148,9 +171,13 @@ static void counts_from_many_threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(groups_by_name),          cmocka_unit_test(shows_durations_in_seconds),
-        cmocka_unit_test(shows_sizes_as_they_are), cmocka_unit_test(puts_values_into_the_right_buckets),
-        cmocka_unit_test(answers_quantiles),       cmocka_unit_test(counts_from_many_threads),
+        cmocka_unit_test(groups_by_name),
+        cmocka_unit_test(one_by_one_they_are_the_same),
+        cmocka_unit_test(shows_durations_in_seconds),
+        cmocka_unit_test(shows_sizes_as_they_are),
+        cmocka_unit_test(puts_values_into_the_right_buckets),
+        cmocka_unit_test(answers_quantiles),
+        cmocka_unit_test(counts_from_many_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
