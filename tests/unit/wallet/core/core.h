@@ -102,7 +102,8 @@ static inline enum ledger_outcome core_send(struct core *core, const struct acco
 /* All that a command about money could have changed. */
 struct core_picture {
     struct ledger_head head;
-    int64_t accounts, last_account_number, transfers, funds, references, balances;
+    int64_t accounts, last_account_number, transfers, funds, references;
+    uint64_t balances; /* may wrap: it is compared only */
 };
 
 static inline struct core_picture core_take_picture(const struct core *core) {
@@ -116,7 +117,8 @@ static inline struct core_picture core_take_picture(const struct core *core) {
                                    0};
     for (size_t i = 0; i < ledger->accounts.count; i++) {
         const struct account *account = ledger->accounts.rows[i];
-        picture.balances = picture.balances * 31 + account->debits_posted * 7 + account->credits_posted * 3 + account->sequence;
+        picture.balances = picture.balances * 31 + (uint64_t)account->debits_posted * 7 + (uint64_t)account->credits_posted * 3 +
+                           (uint64_t)account->sequence;
     }
     return picture;
 }
