@@ -1,5 +1,5 @@
 /* The working set under the engine: what a batch loads, decides and saves together is what its commands would have come to one by one. */
-#include "desk.h"
+#include "damage.h"
 
 #include "wallet/verify.h"
 
@@ -315,6 +315,45 @@ static void time_never_goes_back_in_the_chain(void **state) {
     assert_true(desk_credit(desk, "r2", sara, 1, "").created_at_us >= first_us);
 }
 
+static enum result_code try_transfer(struct desk *desk, struct id from, const char *to) {
+    desk_submit(desk, &desk_make_transfer(desk, from, to, 1)->operation);
+    desk_run(desk);
+    return desk_outcome.code;
+}
+
+/* What the database says is never asserted: it is refused, by name in the log, and only to those who need it. */
+static void a_row_that_breaks_a_rule_refuses_those_who_need_it(void **state) {
+    struct desk *desk = *state;
+    struct id sara = desk_register(desk, "sara"), reza = desk_register(desk, "reza"), ali = desk_register(desk, "ali");
+    static const char *const references[] = {"r1", "r2", "r3"};
+    const struct id users[] = {sara, reza, ali};
+    for (size_t i = 0; i < 3; i++) assert_int_equal(desk_credit(desk, references[i], users[i], 1000, "").outcome, LEDGER_APPLIED);
+    static const char *const damages[] = {
+        "UPDATE accounts SET debits_posted = 5000 WHERE number = 2", /* below its floor */
+        "UPDATE accounts SET credits_pending = -1 WHERE number = 2",           "UPDATE accounts SET currency = 'EUR' WHERE number = 2",
+        "UPDATE users SET name = printf('%.*c', 40, 'x') WHERE name = 'sara'", "DELETE FROM accounts WHERE number = 2",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(damages); i++) {
+        struct database *raw = open_raw(desk);
+        take_guards_away(raw);
+        run_sql(raw, damages[i]);
+        close_raw(desk, raw);
+        const char *name = i == 3 ? "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" : "sara";
+        assert_int_equal(try_transfer(desk, reza, name), RESULT_CORRUPT);
+        assert_int_equal(try_transfer(desk, reza, "ali"), RESULT_OK);
+        assert_int_equal(try_transfer(desk, ali, "reza"), RESULT_OK);
+        raw = open_raw(desk);
+        take_guards_away(raw);
+        run_sql(
+            raw,
+            "INSERT OR REPLACE INTO accounts SELECT 2, id, 1, (SELECT u.id FROM users u WHERE NOT EXISTS (SELECT 1 FROM accounts b WHERE "
+            "b.number <> 2 AND b.user_id = u.id)), 'IRT', 0, 1000, 0, 0, 1, 0, 0, 1, 1 FROM (SELECT randomblob(16) AS id)");
+        run_sql(raw, "UPDATE users SET name = 'sara' WHERE length(name) > 32");
+        close_raw(desk, raw);
+    }
+    assert_int_equal(try_transfer(desk, reza, "sara"), RESULT_OK);
+}
+
 static int open_desk(void **state) {
     *state = desk_open();
     return 0;
@@ -332,6 +371,7 @@ int main(void) {
         cmocka_unit_test(a_batch_is_decided_as_its_commands_would_be),
         AT_A_DESK(keys_work_within_a_batch_and_after_it),
         AT_A_DESK(a_failed_commit_leaves_nothing),
+        AT_A_DESK(a_row_that_breaks_a_rule_refuses_those_who_need_it),
         AT_A_DESK(time_never_goes_back_in_the_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

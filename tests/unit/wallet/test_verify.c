@@ -1,8 +1,5 @@
 /* verify finds each kind of damage. The damage is planted with the guards of the schema taken away. */
-#include "desk.h"
-
-#include "store/sqlite/database.h"
-#include "wallet_schema.h"
+#include "damage.h"
 
 #include "wallet/core/chain.h"
 #include "wallet/verify.h"
@@ -24,40 +21,6 @@ static int make_books(void **state) {
 static int drop_books(void **state) {
     desk_close(*state);
     return 0;
-}
-
-/* A second writing connection, past the seam and the schema's guards. */
-static struct database *open_raw(struct desk *desk) {
-    struct database *raw = NULL;
-    store_free(desk->store);
-    books_free(desk->books);
-    batch_close(desk->writer);
-    assert_true(result_is_ok(database_open(desk->data.database, DATABASE_WRITE, &wallet_schema, &raw)));
-    return raw;
-}
-
-static void close_raw(struct desk *desk, struct database *raw) {
-    database_close(raw);
-    struct books_options options = {.currency = CURRENCY_IRT, .ids = &desk->ids};
-    assert_true(result_is_ok(data_open(desk->folder, &desk->data, BATCH_WRITE, &desk->writer)));
-    assert_true(result_is_ok(books_create(&options, desk->writer, &desk->clock, &desk->books)));
-    desk_open_store(desk);
-}
-
-static void run_sql(struct database *raw, const char *sql) {
-    struct statement statement;
-    bool row = false;
-    assert_true(result_is_ok(statement_prepare(raw, sql, &statement)));
-    assert_true(result_is_ok(statement_step(&statement, &row)));
-    statement_reset(&statement);
-}
-
-static void take_guards_away(struct database *raw) {
-    run_sql(raw, "PRAGMA ignore_check_constraints = ON");
-    run_sql(raw, "DROP TRIGGER transfers_are_immutable");
-    run_sql(raw, "DROP TRIGGER transfers_are_kept");
-    run_sql(raw, "DROP TRIGGER entries_are_immutable");
-    run_sql(raw, "DROP TRIGGER entries_are_kept");
 }
 
 static struct verify_report verify(struct desk *desk) {
