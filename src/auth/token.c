@@ -37,7 +37,8 @@ struct known_header {
 };
 
 struct token_verifier {
-    const struct trust *trust;
+    struct trust *trust;
+    struct trust_reader reader;
     struct token_cache *cache;
     struct signature_checker *checker;
     int64_t leeway_us;
@@ -203,7 +204,7 @@ static enum token_verdict prove(struct token_verifier *verifier, struct text tok
     if (header->algorithm != key->algorithm || reading.signature_bytes != key->signature_bytes) return TOKEN_INVALID;
     struct text signature = {(const char *)reading.signature, reading.signature_bytes};
     if (!signature_check(verifier->checker, key->public_key, reading.message, signature)) return TOKEN_INVALID;
-    *ret_proof = (struct token_proof){.issuer_index = reading.issuer_index, .key = key};
+    *ret_proof = (struct token_proof){.issuer_index = reading.issuer_index, .key = key->digest};
     enum token_verdict read = claims_read(reading.claims, trust_audience(trust), trust_issuer(trust, reading.issuer_index), ret_proof);
     if (read != TOKEN_VALID) return read;
     remember_header(verifier, &reading);
@@ -212,25 +213,32 @@ static enum token_verdict prove(struct token_verifier *verifier, struct text tok
 
 /* Whether the key that proved it is still its issuer's. */
 static bool is_still_proven(const struct trust *trust, struct token_proof *proof, uint64_t generation) {
-    if (proof->generation == generation) return true;
-    const struct key *key = trust_find_key(trust, proof->issuer_index, key_id(proof->key));
-    if (key == NULL || !crypto_equal(&key->digest, &proof->key->digest, sizeof key->digest)) return false;
+    if (!trust_has_key(trust, proof->issuer_index, &proof->key)) return false;
     proof->generation = generation;
     return true;
+}
+
+/* What is remembered of the token, if its key still is its issuer's. */
+static const struct token_proof *find_proof(struct token_verifier *verifier, struct text token) {
+    struct token_proof *proof = token_cache_get(verifier->cache, token);
+    if (proof == NULL || proof->generation == trust_generation(verifier->trust)) return proof;
+    uint64_t generation = trust_begin_reading(verifier->trust, &verifier->reader);
+    bool is_good = is_still_proven(verifier->trust, proof, generation);
+    trust_end_reading(&verifier->reader);
+    if (is_good) return proof;
+    token_cache_remove(verifier->cache, token);
+    return NULL;
 }
 
 enum token_verdict token_verify(struct token_verifier *verifier, struct text token, int64_t now_us, struct identity *ret_identity,
                                 size_t *ret_issuer_index) {
     if (token.size == 0 || token.size > LIMIT_TOKEN_BYTES) return TOKEN_INVALID;
-    uint64_t generation = trust_generation(verifier->trust); /* before the keys are looked at */
     struct token_proof fresh;
-    struct token_proof *proof = token_cache_get(verifier->cache, token);
-    if (proof != NULL && !is_still_proven(verifier->trust, proof, generation)) {
-        token_cache_remove(verifier->cache, token);
-        proof = NULL;
-    }
+    const struct token_proof *proof = find_proof(verifier, token);
     if (proof == NULL) {
+        uint64_t generation = trust_begin_reading(verifier->trust, &verifier->reader);
         enum token_verdict verdict = prove(verifier, token, &fresh, ret_issuer_index);
+        trust_end_reading(&verifier->reader);
         if (verdict != TOKEN_VALID) return verdict;
         fresh.generation = generation;
         proof = &fresh;
@@ -242,11 +250,11 @@ enum token_verdict token_verify(struct token_verifier *verifier, struct text tok
     return verdict;
 }
 
-struct result token_verifier_create(const struct trust *trust, size_t cache_capacity, int64_t leeway_us,
-                                    struct token_verifier **ret_verifier) {
+struct result token_verifier_create(struct trust *trust, size_t cache_capacity, int64_t leeway_us, struct token_verifier **ret_verifier) {
     struct token_verifier *verifier = calloc(1, sizeof *verifier);
     if (verifier == NULL) return result_error(RESULT_FULL);
     verifier->trust = trust;
+    trust_add_reader(trust, &verifier->reader);
     verifier->leeway_us = leeway_us;
     struct result created = token_cache_create(cache_capacity, LIMIT_TOKEN_CACHE_BYTES, &verifier->cache);
     if (result_is_ok(created)) created = signature_checker_create(&verifier->checker);
@@ -260,6 +268,7 @@ struct result token_verifier_create(const struct trust *trust, size_t cache_capa
 
 void token_verifier_free(struct token_verifier *verifier) {
     if (verifier == NULL) return;
+    trust_remove_reader(verifier->trust, &verifier->reader);
     token_cache_free(verifier->cache);
     signature_checker_free(verifier->checker);
     free(verifier);

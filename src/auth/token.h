@@ -34,20 +34,27 @@ struct trusted_issuer {
     uint32_t scopes;             /* the most that its tokens can grant */
     const char *source;          /* file or http(s) URL of its JWKS; NULL: `ring` */
     const struct key_ring *ring; /* our own tokens */
-    const char *cache_path;      /* where a fetched JWKS is kept for the next start; NULL for files and rings */
+    const char *cache_path;      /* where a fetched set is kept for the next start; NULL for files and rings */
 };
 struct result trust_create(const char *audience, const struct trusted_issuer *issuers, size_t count, struct trust **ret_trust) MUST_CHECK;
 void trust_free(struct trust *trust);
-/* Loads rings, files and kept copies. Missing ones are not an error: they are fetched when a token comes. Logs what it found. */
+/* Loads rings and files. Missing ones are not an error: they are fetched. Logs what it found. */
 void trust_load(struct trust *trust);
-/* Replaces an issuer's keys by this JWKS text; keys with unknown kty/alg/use, private members or no kid are ignored. RESULT_INVALID when no key
- * is left: the old set stays. Any one thread at a time; readers see the old or the new set, never a mixture (old sets live until trust_free,
- * their number is bounded by the fetch interval; a set equal to the current one is dropped). Writes cache_path atomically. */
+/* Replaces an issuer's keys by this JWKS text (RFC 7517, section 5); keys with unknown kty/alg/use, private members or no kid are ignored. A set
+ * without a key that we can use withdraws all: the issuer says that it has no other. RESULT_INVALID when it is no such document, which says nothing:
+ * the old set stays. Any one thread at a time; readers see the old or the new set, never a mixture; a set equal to the current one is dropped. */
 struct result trust_accept_jwks(struct trust *trust, size_t issuer_index, struct text jwks) MUST_CHECK;
+/* The same of a set that was fetched, which is kept at cache_path first, with the time and its source. A copy that cannot be written is removed. */
+struct result trust_accept_fetched(struct trust *trust, size_t issuer_index, struct text jwks, int64_t now_us) MUST_CHECK;
+/* Takes what trust_accept_fetched has kept; `ret_age_us` is how long ago. RESULT_NOT_FOUND: nothing, or fetched from elsewhere; RESULT_TIMEOUT: it is older than
+ * `age_max_us`, or from the future; RESULT_CORRUPT, RESULT_IO. The thread that accepts. */
+struct result trust_use_kept(struct trust *trust, size_t issuer_index, int64_t now_us, int64_t age_max_us, int64_t *ret_age_us) MUST_CHECK;
+/* From now on no key of the issuer is known. The thread that accepts. */
+void trust_forget_keys(struct trust *trust, size_t issuer_index);
 size_t trust_issuer_count(const struct trust *trust);
 const struct trusted_issuer *trust_issuer(const struct trust *trust, size_t index);
-bool trust_has_keys(const struct trust *trust, size_t issuer_index);
-bool trust_source_is_url(const struct trusted_issuer *issuer); /* otherwise its source is a file, or there is none */
+bool trust_has_keys(const struct trust *trust, size_t issuer_index); /* whether any is known */
+bool trust_source_is_url(const struct trusted_issuer *issuer);       /* otherwise its source is a file, or there is none */
 /* Reads an issuer's file again, as trust_accept_jwks; RESULT_NOT_FOUND, RESULT_IO, RESULT_INVALID: the old set stays. */
 struct result trust_load_file(struct trust *trust, size_t issuer_index) MUST_CHECK;
 
@@ -64,7 +71,7 @@ enum token_verdict {
  * The key and the times are looked at again at each call. */
 struct token_verifier;
 /* `leeway_us`: by how much the issuer's clock may differ from ours, either way. */
-struct result token_verifier_create(const struct trust *trust, size_t cache_capacity, int64_t leeway_us,
+struct result token_verifier_create(struct trust *trust, size_t cache_capacity, int64_t leeway_us,
                                     struct token_verifier **ret_verifier) MUST_CHECK;
 void token_verifier_free(struct token_verifier *verifier);
 /* `ret_identity` is filled for TOKEN_VALID; `ret_issuer_index` for TOKEN_UNKNOWN_KEY. Never reads past LIMIT_TOKEN_BYTES. */

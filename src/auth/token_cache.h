@@ -10,8 +10,8 @@ struct token_proof {
     int64_t not_before_us;
     int64_t expires_at_us;
     size_t issuer_index;
-    const struct key *key; /* that proved it; lives as long as the trust */
-    uint64_t generation;   /* of the trust for which the key was last known to be good */
+    struct hash key;     /* the digest of the one that proved it */
+    uint64_t generation; /* of the trust for which the key was last known to be good */
 };
 
 struct token_cache;

@@ -113,6 +113,8 @@ static struct result open_keys(struct program *program, const char *wallet_url) 
                                      .trust = program->trust,
                                      .clock = &clock_system,
                                      .loop_count = (size_t)settings.common.loop_count,
+                                     .keys_max_age_us = settings.common.keys_max_age_s * CLOCK_SECOND_US,
+                                     .keys_stale_max_us = settings.common.keys_stale_max_s * CLOCK_SECOND_US,
                                      .clock_leeway_us = settings.common.clock_leeway_s * CLOCK_SECOND_US,
                                      .fetch = serve_fetch_jwks};
     return access_create(&options, &program->discount.service.access);

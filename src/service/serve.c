@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/phone.h"
 #include "http/client.h"
+#include "service/fetcher.h"
 #include "service/service.h"
 
 static enum log_level level_of(const char *name) {
@@ -44,7 +45,7 @@ struct result serve_load_keys(const char *directory, struct arena *arena, struct
 }
 
 struct result serve_fetch_jwks(const char *url, struct arena *arena, struct text *ret_jwks, int64_t *ret_date_us) {
-    struct http_call call = {.method = "GET", .url = url, .timeout_ms = ACCESS_FETCH_TIMEOUT_MS};
+    struct http_call call = {.method = "GET", .url = url, .timeout_ms = FETCHER_TIMEOUT_MS};
     struct result outcome = http_call_wait(&call);
     if (result_is_ok(outcome)) outcome = call.outcome;
     if (result_is_ok(outcome) && call.status != 200) outcome = result_error(RESULT_UNAVAILABLE);

@@ -11,7 +11,7 @@ struct serve_options {
     int64_t loop_count, connections_max; /* connections per loop */
     int64_t head_timeout_ms, body_timeout_ms, idle_timeout_ms;
     int64_t drain_deadline_ms;
-    int64_t clock_leeway_s;
+    int64_t clock_leeway_s, keys_max_age_s, keys_stale_max_s;
     const char *region; /* ISO 3166 */
     const char *allowed_origins;
     const char *log_level;
@@ -99,6 +99,22 @@ struct serve_options {
          .max = 300,                                                                                        \
          .unit = "s",                                                                                       \
          .sentence = "How far the clocks of those who sign tokens may be ahead or behind"},                 \
+        {.name = "keys-max-age",                                                                            \
+         .kind = PARAM_INTEGER,                                                                             \
+         .target = &(options)->keys_max_age_s,                                                              \
+         .default_text = "300",                                                                             \
+         .min = 1,                                                                                          \
+         .max = 86400,                                                                                      \
+         .unit = "s",                                                                                       \
+         .sentence = "How old the public keys of others may get before they are fetched again"},            \
+        {.name = "keys-stale-max",                                                                          \
+         .kind = PARAM_INTEGER,                                                                             \
+         .target = &(options)->keys_stale_max_s,                                                            \
+         .default_text = "3600",                                                                            \
+         .min = 1,                                                                                          \
+         .max = 604800,                                                                                     \
+         .unit = "s",                                                                                       \
+         .sentence = "How long they are good while their issuer is out of reach, also after a restart"},    \
         REGION_PARAM(&(options)->region),                                                                   \
         {.name = "allowed-origins",                                                                         \
          .kind = PARAM_TEXT,                                                                                \
@@ -117,5 +133,5 @@ struct result serve_begin(const char *program, const struct serve_options *optio
 struct server_options serve_server_options(const struct serve_options *options);
 /* The service's own keys and their JWKS document, which lives in the arena. */
 struct result serve_load_keys(const char *directory, struct arena *arena, struct key_ring **ret_ring, struct text *ret_jwks) MUST_CHECK;
-/* For struct access_options: GET of a JWKS, within ACCESS_FETCH_TIMEOUT_MS; the text is in the arena. */
+/* For struct access_options: GET of a JWKS, within FETCHER_TIMEOUT_MS; the text is in the arena. */
 struct result serve_fetch_jwks(const char *url, struct arena *arena, struct text *ret_jwks, int64_t *ret_date_us) MUST_CHECK;

@@ -253,7 +253,7 @@ def test_sessions_survive_a_restart(make_world):
 
 def test_access_tokens_live_as_long_as_they_say(make_world):
     """By the flag of the wallet, so that nobody waits for fifteen minutes."""
-    world = make_world(wallet_arguments=["--access-token-lifetime", "2"])
+    world = make_world(wallet_arguments=["--access-token-lifetime", "2", "--clock-leeway", "0"], discount_arguments=["--clock-leeway", "0"])
     user = world.user()
     assert user.session["expires_in"] == 2
     expires = jwt.decode(user.token, options={"verify_signature": False})["exp"]

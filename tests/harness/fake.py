@@ -5,7 +5,7 @@ import threading
 
 
 class FakeService:
-    """`answers` maps "METHOD /path" to a function (headers, body) → (status, body), or None to hang up; what is missing is 404."""
+    """`answers` maps "METHOD /path" to a function (headers, body) → (status, body) or (status, body, headers), or None to hang up; what is missing is 404."""
 
     def __init__(self, port=0):
         self.answers = {}
@@ -25,11 +25,13 @@ class FakeService:
                 if answer is None:
                     self.close_connection = True
                     return
-                status, value = answer
+                status, value, *headers = answer
                 data = value if isinstance(value, bytes) else json.dumps(value).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
+                for field, text in (headers[0] if headers else {}).items():
+                    self.send_header(field, text)
                 self.end_headers()
                 self.wfile.write(data)
 

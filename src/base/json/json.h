@@ -50,6 +50,7 @@ void json_read(const struct json_value *object, const char *prefix, const struct
 /* {"amount": 1..MONEY_AMOUNT_MAX, "currency": …}, with `prefix` like "credit.". */
 void json_read_money(const struct json_value *object, const char *prefix, struct faults *faults, struct money *ret_money);
 bool json_is_object(const struct json_value *value);
+bool json_is_array(const struct json_value *value);
 size_t json_array_count(const struct json_value *array);
 const struct json_value *json_array_item(const struct json_value *array, size_t index);
 /* Looks one up by name without rules; NULL when absent. For answers of the other service, where unknown members are fine. */

@@ -14,6 +14,8 @@ bool json_is_object(const struct json_value *value) { return value != NULL && va
 
 static bool is_array(const struct json_value *value) { return value != NULL && value->type == JSON_IS_ARRAY; }
 
+bool json_is_array(const struct json_value *value) { return value != NULL && value->type == JSON_IS_ARRAY; }
+
 size_t json_array_count(const struct json_value *array) { return is_array(array) ? array->size : 0; }
 
 const struct json_value *json_array_item(const struct json_value *array, size_t index) {

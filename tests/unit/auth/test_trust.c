@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "auth/file.h"
 #include "auth/trust.h"
@@ -32,8 +34,22 @@ static struct trust *make_trust(const char *source, const char *cache_path) {
     return trust;
 }
 
-static bool knows(const struct trust *trust, const struct key_ring *ring) {
-    return trust_find_key(trust, 0, key_id(key_ring_signer(ring))) != NULL;
+static bool knows_as(struct trust *trust, struct trust_reader *reader, const struct key_ring *ring) {
+    trust_begin_reading(trust, reader);
+    const struct key *key = trust_find_key(trust, 0, key_id(key_ring_signer(ring)));
+    bool is_it = key != NULL && text_equal(key->public_json, key_ring_signer(ring)->public_json);
+    CHECK(is_it == trust_has_key(trust, 0, &key_ring_signer(ring)->digest));
+    CHECK(is_it == (key != NULL));
+    trust_end_reading(reader);
+    return is_it;
+}
+
+static bool knows(struct trust *trust, const struct key_ring *ring) {
+    struct trust_reader reader;
+    trust_add_reader(trust, &reader);
+    bool is_known = knows_as(trust, &reader, ring);
+    trust_remove_reader(trust, &reader);
+    return is_known;
 }
 
 static void odd_issuers_are_refused(void **state) {
@@ -67,7 +83,8 @@ static void sets_are_replaced_whole_or_not_at_all(void **state) {
     trust_load(trust);
     assert_false(trust_has_keys(trust, 0));
     static const char *const nothings[] = {
-        "", "null", "[]", "{}", "{\"keys\":{}}", "{\"keys\":[]}", "{\"keys\":[1,null,{},[]]}", "{\"keys\":\"a\"}"};
+        "",      "null", "[]", "{}", "{\"keys\":{}}", "{\"keys\":null}", "{\"keys\":\"a\"}", "{\"keys\":[]", "{\"keys\":[],\"keys\":[]}",
+        "<html>"};
     for (size_t i = 0; i < ARRAY_COUNT(nothings); i++) {
         assert_result(trust_accept_jwks(trust, 0, text_of(nothings[i])), RESULT_INVALID);
         assert_false(trust_has_keys(trust, 0));
@@ -77,12 +94,52 @@ static void sets_are_replaced_whole_or_not_at_all(void **state) {
     assert_true(knows(trust, rings[0]));
     assert_ok(trust_accept_jwks(trust, 0, jwks_of(rings[0], &arena))); /* the same: dropped */
     assert_int_equal(trust_generation(trust), generation);
-    assert_result(trust_accept_jwks(trust, 0, TEXT("{\"keys\":[]}")), RESULT_INVALID);
-    assert_true(knows(trust, rings[0]));
+    for (size_t i = 0; i < ARRAY_COUNT(nothings); i++) assert_result(trust_accept_jwks(trust, 0, text_of(nothings[i])), RESULT_INVALID);
+    assert_true(knows(trust, rings[0])); /* it says nothing: nothing is withdrawn */
+    assert_int_equal(trust_generation(trust), generation);
     assert_ok(trust_accept_jwks(trust, 0, jwks_of(rings[1], &arena)));
     assert_true(trust_generation(trust) > generation);
     assert_false(knows(trust, rings[0]));
     assert_true(knows(trust, rings[1]));
+    trust_free(trust);
+}
+
+static void an_empty_set_withdraws_all(void **state) {
+    (void)state;
+    static const char *const empty[] = {"{\"keys\":[]}", "{\"keys\":[1,null,{},[]]}",
+                                        "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"AA\"}]}"};
+    struct trust *trust = make_trust("http://127.0.0.1:1/", NULL);
+    for (size_t i = 0; i < ARRAY_COUNT(empty); i++) {
+        assert_ok(trust_accept_jwks(trust, 0, jwks_of(rings[0], &arena)));
+        assert_true(knows(trust, rings[0]));
+        assert_ok(trust_accept_jwks(trust, 0, text_of(empty[i])));
+        assert_false(knows(trust, rings[0]));
+        assert_false(trust_has_keys(trust, 0));
+    }
+    trust_forget_keys(trust, 0);
+    assert_false(trust_has_keys(trust, 0));
+    trust_free(trust);
+}
+
+/* However often an issuer changes its mind: what nobody reads is freed (the address sanitizer and the count of sets would tell). */
+static void a_replaced_set_lives_as_long_as_it_is_read(void **state) {
+    (void)state;
+    struct trust *trust = make_trust("http://127.0.0.1:1/", NULL);
+    struct trust_reader reader, idle;
+    trust_add_reader(trust, &idle);
+    trust_add_reader(trust, &reader);
+    assert_ok(trust_accept_jwks(trust, 0, jwks_of(rings[0], &arena)));
+    trust_begin_reading(trust, &reader);
+    const struct key *key = trust_find_key(trust, 0, key_id(key_ring_signer(rings[0])));
+    assert_non_null(key);
+    for (size_t i = 1; i < 50; i++) assert_ok(trust_accept_jwks(trust, 0, jwks_of(rings[i % 3], &arena)));
+    trust_forget_keys(trust, 0);
+    assert_text(
+        key->public_json,
+        arena_print(&arena, "%.*s", (int)key_ring_signer(rings[0])->public_json.size, key_ring_signer(rings[0])->public_json.data).data);
+    trust_end_reading(&reader);
+    trust_remove_reader(trust, &idle);
+    trust_remove_reader(trust, &reader);
     trust_free(trust);
 }
 
@@ -94,7 +151,11 @@ static void bad_keys_beside_good_ones_are_ignored(void **state) {
                                     good.data, (int)good.size, good.data);
     assert_ok(trust_accept_jwks(trust, 0, mixed));
     assert_true(knows(trust, rings[0]));
+    struct trust_reader reader;
+    trust_add_reader(trust, &reader);
+    trust_begin_reading(trust, &reader);
     assert_null(trust_find_key(trust, 0, TEXT("a")));
+    trust_end_reading(&reader);
     /* more than fit, and a document that is too large */
     struct buffer many;
     buffer_init(&many, &arena, 65536);
@@ -103,8 +164,11 @@ static void bad_keys_beside_good_ones_are_ignored(void **state) {
     for (int i = 0; i < 40; i++) buffer_print(&many, "%s{\"kty\":\"EC\",\"kid\":\"k%d\",%s", i == 0 ? "" : ",", i, tail);
     buffer_append(&many, TEXT("]}"));
     assert_ok(trust_accept_jwks(trust, 0, buffer_text(&many)));
+    trust_begin_reading(trust, &reader);
     assert_non_null(trust_find_key(trust, 0, TEXT("k15")));
     assert_null(trust_find_key(trust, 0, TEXT("k16")));
+    trust_end_reading(&reader);
+    trust_remove_reader(trust, &reader);
     char *huge = malloc(LIMIT_BODY_BYTES + 1);
     memset(huge, ' ', LIMIT_BODY_BYTES + 1);
     memcpy(huge, mixed.data, mixed.size);
@@ -113,31 +177,79 @@ static void bad_keys_beside_good_ones_are_ignored(void **state) {
     trust_free(trust);
 }
 
+#define HOUR_US (3600 * CLOCK_SECOND_US)
+
+static struct trust *make_another(const char *source, const char *path) {
+    struct trust *trust = make_trust(source, path);
+    trust_load(trust);
+    assert_false(trust_has_keys(trust, 0)); /* a copy is asked for, not believed by itself */
+    return trust;
+}
+
 static void fetched_keys_are_kept_for_the_next_start(void **state) {
     (void)state;
     char folder[64], path[128];
+    int64_t age_us = -1;
     make_folder(folder);
     snprintf(path, sizeof path, "%s/discount.jwks", folder);
-    struct trust *trust = make_trust("https://example.invalid/", path);
-    trust_load(trust);
-    assert_false(trust_has_keys(trust, 0));
+    struct trust *trust = make_another("https://example.invalid/", path);
+    assert_result(trust_use_kept(trust, 0, NOW_US, HOUR_US, &age_us), RESULT_NOT_FOUND);
     assert_true(trust_source_is_url(trust_issuer(trust, 0)));
-    assert_ok(trust_accept_jwks(trust, 0, jwks_of(rings[0], &arena)));
+    assert_ok(trust_accept_fetched(trust, 0, jwks_of(rings[0], &arena), NOW_US));
     trust_free(trust);
-    trust = make_trust("https://example.invalid/", path);
-    trust_load(trust);
+    static const struct {
+        int64_t now_us;
+        enum result_code code;
+    } cases[] = {
+        {NOW_US, RESULT_OK},
+        {NOW_US + HOUR_US - 1, RESULT_OK},
+        {NOW_US + HOUR_US, RESULT_TIMEOUT},
+        {NOW_US - 1, RESULT_TIMEOUT}, /* a clock that was set back: how old it is can't be known */
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        trust = make_another("https://example.invalid/", path);
+        struct result used = trust_use_kept(trust, 0, cases[i].now_us, HOUR_US, &age_us);
+        assert_int_equal(used.code, cases[i].code);
+        assert_int_equal(knows(trust, rings[0]), cases[i].code == RESULT_OK);
+        if (cases[i].code == RESULT_OK) assert_int_equal(age_us, cases[i].now_us - NOW_US);
+        trust_free(trust);
+    }
+    trust = make_another("https://elsewhere.invalid/", path); /* somebody else's keys */
+    assert_result(trust_use_kept(trust, 0, NOW_US, HOUR_US, &age_us), RESULT_NOT_FOUND);
+    trust_free(trust);
+    remove_folder(folder);
+}
+
+static void a_copy_that_is_no_good_only_costs_the_copy(void **state) {
+    (void)state;
+    char folder[64], path[128];
+    int64_t age_us;
+    make_folder(folder);
+    snprintf(path, sizeof path, "%s/discount.jwks", folder);
+    static const char *const damaged[] = {"{\"keys\":", "",
+                                          "{\"fetched_at\":\"2026-11-22T10:00:00Z\",\"source\":\"https://example.invalid/\"}",
+                                          "{\"fetched_at\":7,\"source\":\"https://example.invalid/\",\"keys\":[]}"};
+    for (size_t i = 0; i <= ARRAY_COUNT(damaged); i++) {
+        /* the last one: a set as it came, of a version that did not write when */
+        assert_ok(file_replace(path, i < ARRAY_COUNT(damaged) ? text_of(damaged[i]) : jwks_of(rings[0], &arena)));
+        struct trust *trust = make_another("https://example.invalid/", path);
+        assert_result(trust_use_kept(trust, 0, NOW_US, HOUR_US, &age_us), RESULT_CORRUPT);
+        assert_false(trust_has_keys(trust, 0));
+        trust_free(trust);
+    }
+    struct trust *trust = make_another("https://example.invalid/", "/nowhere/at/all");
+    assert_ok(trust_accept_fetched(trust, 0, jwks_of(rings[0], &arena), NOW_US));
     assert_true(knows(trust, rings[0]));
     trust_free(trust);
-    /* a copy that cannot be kept, or is damaged, only costs the copy */
-    assert_ok(file_replace(path, TEXT("{\"keys\":")));
-    trust = make_trust("https://example.invalid/", path);
-    trust_load(trust);
-    assert_false(trust_has_keys(trust, 0));
+    /* one that can't be replaced is removed: it might hold what was withdrawn since */
+    char blocked[160];
+    snprintf(blocked, sizeof blocked, "%s.new", path);
+    assert_int_equal(mkdir(blocked, 0700), 0);
+    trust = make_another("https://example.invalid/", path);
+    assert_ok(trust_accept_fetched(trust, 0, jwks_of(rings[1], &arena), NOW_US));
+    assert_int_equal(access(path, F_OK), -1);
     trust_free(trust);
-    trust = make_trust("https://example.invalid/", "/nowhere/at/all");
-    assert_ok(trust_accept_jwks(trust, 0, jwks_of(rings[0], &arena)));
-    assert_true(knows(trust, rings[0]));
-    trust_free(trust);
+    assert_int_equal(rmdir(blocked), 0);
     remove_folder(folder);
 }
 
@@ -161,14 +273,21 @@ static void a_file_may_come_later(void **state) {
 static atomic_bool is_over;
 
 static void *read_keys(void *argument) {
-    const struct trust *trust = argument;
+    struct trust *trust = argument;
+    struct trust_reader reader;
+    trust_add_reader(trust, &reader);
     while (!atomic_load(&is_over)) {
-        uint64_t generation = trust_generation(trust);
-        bool has_any = knows(trust, rings[0]) || knows(trust, rings[1]) || knows(trust, rings[2]);
-        if (!has_any) CHECK(trust_generation(trust) != generation); /* between the looks the set was replaced */
-        const struct key *key = trust_find_key(trust, 0, key_id(key_ring_signer(rings[1])));
-        if (key != NULL) CHECK(text_equal(key->public_json, key_ring_signer(rings[1])->public_json));
+        uint64_t generation = trust_begin_reading(trust, &reader);
+        size_t known = 0;
+        for (size_t i = 0; i < 3; i++) {
+            const struct key *key = trust_find_key(trust, 0, key_id(key_ring_signer(rings[i])));
+            if (key != NULL) CHECK(text_equal(key->public_json, key_ring_signer(rings[i])->public_json));
+            known += key != NULL;
+        }
+        if (known != 1) CHECK(trust_generation(trust) != generation); /* between the looks the set was replaced */
+        trust_end_reading(&reader);
     }
+    trust_remove_reader(trust, &reader);
     return NULL;
 }
 
@@ -181,7 +300,7 @@ static void readers_see_the_old_set_or_the_new(void **state) {
     pthread_t readers[2];
     atomic_store(&is_over, false);
     for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_create(&readers[i], NULL, read_keys, trust), 0);
-    for (size_t i = 0; i < 60; i++) assert_ok(trust_accept_jwks(trust, 0, sets[i % 3]));
+    for (size_t i = 0; i < 600; i++) assert_ok(trust_accept_jwks(trust, 0, sets[i % 3]));
     atomic_store(&is_over, true);
     for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_join(readers[i], NULL), 0);
     trust_free(trust);
@@ -192,7 +311,10 @@ int main(void) {
         cmocka_unit_test(odd_issuers_are_refused),
         cmocka_unit_test(sets_are_replaced_whole_or_not_at_all),
         cmocka_unit_test(bad_keys_beside_good_ones_are_ignored),
+        cmocka_unit_test(an_empty_set_withdraws_all),
+        cmocka_unit_test(a_replaced_set_lives_as_long_as_it_is_read),
         cmocka_unit_test(fetched_keys_are_kept_for_the_next_start),
+        cmocka_unit_test(a_copy_that_is_no_good_only_costs_the_copy),
         cmocka_unit_test(a_file_may_come_later),
         cmocka_unit_test(readers_see_the_old_set_or_the_new),
     };

@@ -1,7 +1,7 @@
 /* jansson's opinion on a text, against which ours is held: it is strict as well, written by others, and slow. For tests and the fuzzer only. */
 #pragma once
 
-/* jansson has JSON_OBJECT, JSON_ARRAY, JSON_INTEGER and json_is_object too. */
+/* jansson has JSON_OBJECT, JSON_ARRAY, JSON_INTEGER, json_is_object and json_is_array too. */
 #define JSON_OBJECT  JANSSON_OBJECT
 #define JSON_ARRAY   JANSSON_ARRAY
 #define JSON_INTEGER JANSSON_INTEGER
@@ -10,6 +10,7 @@
 #undef JSON_ARRAY
 #undef JSON_INTEGER
 #undef json_is_object
+#undef json_is_array
 
 #include <string.h>
 
