@@ -57,7 +57,7 @@ class Pair:
         discount_data = self.folder / "discount-data"
         self.wallet = Walletd(self.folder / "walletd", self.data)
         self.discount = Discountd(self.folder / "discountd", discount_data, "--wallet", self.wallet.url)
-        self.wallet.flags = ["--trust-service", f"discount={self.discount.url}/.well-known/jwks.json", "--trust-service", f"shop={self.folder / 'shop.json'}"]
+        self.wallet.flags = ["--trust-service", f"discount={self.discount.url}/.well-known/jwks.json", "--trust-service", f"shop={self.folder / 'shop.json'},credits:write,credits:issue,funds:write"]
         done = self.discount.command("init", "--data", discount_data)
         assert done.returncode == 0, done.stderr
 
@@ -66,7 +66,7 @@ class Pair:
         self.discount.start()
         session = self.ask(self.wallet, "POST", "/v1/sessions", {"username": ADMIN, "password": ADMIN_PASSWORD})
         self.admin = session["access_token"]
-        self.shop_token = service_token(self.shop, "shop", "credits:write funds:write")
+        self.shop_token = service_token(self.shop, "shop", "credits:write credits:issue funds:write")
         return self
 
     def stop(self):

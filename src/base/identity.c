@@ -11,6 +11,7 @@ static const struct {
     {SCOPE_ADMIN, "admin"},
     {SCOPE_CREDITS_WRITE, "credits:write"},
     {SCOPE_FUNDS_WRITE, "funds:write"},
+    {SCOPE_CREDITS_ISSUE, "credits:issue"},
 };
 
 const char *scope_name(enum scope scope) {

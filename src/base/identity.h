@@ -15,6 +15,7 @@ enum scope {
     SCOPE_ADMIN = 1 << 2,
     SCOPE_CREDITS_WRITE = 1 << 3,
     SCOPE_FUNDS_WRITE = 1 << 4,
+    SCOPE_CREDITS_ISSUE = 1 << 5, /* credits without a fund: no route's, but asked for by POST /v1/credits */
 };
 
 enum identity_kind { IDENTITY_NOBODY = 0, IDENTITY_USER, IDENTITY_SERVICE };

@@ -74,6 +74,7 @@ static bool is_allowed(enum scope scope, const struct identity *caller) {
     case SCOPE_USER: return has_scope && caller->kind == IDENTITY_USER;
     case SCOPE_ADMIN: return has_scope;
     case SCOPE_CREDITS_WRITE:
+    case SCOPE_CREDITS_ISSUE:
     case SCOPE_FUNDS_WRITE: return has_scope && caller->kind == IDENTITY_SERVICE;
     }
     return false; /* more than one bit, which no route has */

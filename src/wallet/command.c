@@ -246,8 +246,10 @@ static const struct param serve_params[] = {
      .kind = PARAM_LIST,
      .target = &serve_settings.trusted_services,
      .optional = true,
-     .unit = "NAME=FILE_OR_URL",
-     .sentence = "A service whose tokens are trusted, and where its public keys (JWKS) are"},
+     .unit = "NAME=FILE_OR_URL[,SCOPE…]",
+     .sentence = "A service whose tokens are trusted, where its public keys (JWKS) are, and all that it may be granted: credits:write, "
+                 "credits:issue "
+                 "(to credit without a fund), funds:write; none named: credits:write and funds:write"},
     {.name = "password-cost",
      .kind = PARAM_CHOICE,
      .target = &serve_settings.password_cost,

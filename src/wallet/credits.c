@@ -104,18 +104,28 @@ static bool read_metadata(struct exchange *exchange, const struct json_value *me
     return true;
 }
 
+/* Without a fund the money is new. Whoever pays out of funds can't pay more than they hold, whatever becomes of its keys. */
+static void check_may_issue(const struct identity *caller, const char *prefix, struct faults *faults) {
+    char field[PREFIX_BYTES + 16];
+    if ((caller->scopes & SCOPE_CREDITS_ISSUE) != 0) return;
+    snprintf(field, sizeof field, "%sfund", prefix);
+    faults_add(faults, field, "required", "must be given: without a fund only callers that are granted %s may credit",
+               scope_name(SCOPE_CREDITS_ISSUE));
+}
+
 /* False: no room. */
 static bool read_item(struct exchange *exchange, const struct json_value *value, size_t index, struct credit_item *item,
                       struct faults *faults) {
     char prefix[PREFIX_BYTES];
     snprintf(prefix, sizeof prefix, "items[%zu].", index);
     const struct json_value *metadata = NULL;
+    bool has_fund = false;
     const struct json_member members[] = {
         {.name = "reference", .kind = JSON_TEXT, .target = &item->reference, .required = true},
         {.name = "user_id", .kind = JSON_ID, .target = &item->user_id, .required = true},
         {.name = "amount", .kind = JSON_INTEGER, .target = &item->amount.amount_minor, .required = true, .min = 1, .max = MONEY_AMOUNT_MAX},
         {.name = "currency", .kind = JSON_CURRENCY, .target = &item->amount.currency, .required = true},
-        {.name = "fund", .kind = JSON_TEXT, .target = &item->fund},
+        {.name = "fund", .kind = JSON_TEXT, .target = &item->fund, .present = &has_fund},
         {.name = "description", .kind = JSON_TEXT, .target = &item->description, .max = LIMIT_DESCRIPTION_CHARACTERS},
         {.name = "metadata", .kind = JSON_OBJECT, .target = &metadata},
     };
@@ -127,6 +137,7 @@ static bool read_item(struct exchange *exchange, const struct json_value *value,
     json_read(value, prefix, members, ARRAY_COUNT(members), faults);
     if (item->reference.data != NULL) reference_check(item->reference, REFERENCE_ANY, prefix, "reference", faults);
     if (item->fund.data != NULL) reference_check(item->fund, REFERENCE_FUND, prefix, "fund", faults);
+    if (!has_fund) check_may_issue(&exchange->caller, prefix, faults);
     return metadata == NULL || read_metadata(exchange, metadata, prefix, item, faults);
 }
 

@@ -94,26 +94,63 @@ static void round_ended(void *self, size_t loop_index) {
 
 /* ---- trust ---- */
 
+#define GRANTABLE (SCOPE_CREDITS_WRITE | SCOPE_CREDITS_ISSUE | SCOPE_FUNDS_WRITE)
+
+static struct result refuse_trusted(struct text piece) {
+    fprintf(stderr,
+            "--trust-service %.*s: must be NAME=FILE_OR_URL[,SCOPE...], with a NAME of a-z 0-9 - that is not wallet, and scopes out of "
+            "credits:write, credits:issue and funds:write\n",
+            (int)piece.size, piece.data);
+    return result_error(RESULT_INVALID);
+}
+
 /* NAME=FILE_OR_URL. The name stands in `iss` and in a file's name: small letters, digits and hyphens only. */
-static struct result add_trusted_service(struct serving *serving, const char *item) {
-    const char *equals = strchr(item, '=');
-    size_t size = equals == NULL ? 0 : (size_t)(equals - item);
-    bool is_valid = size > 0 && size <= LIMIT_USERNAME_BYTES && equals[1] != '\0';
-    for (size_t i = 0; is_valid && i < size; i++) is_valid = strchr("abcdefghijklmnopqrstuvwxyz0123456789-", item[i]) != NULL;
-    if (!is_valid || (size == 6 && strncmp(item, "wallet", size) == 0)) {
-        fprintf(stderr, "--trust-service %s: must be NAME=FILE_OR_URL, with a NAME of a-z 0-9 - that is not wallet\n", item);
-        return result_error(RESULT_INVALID);
-    }
+static struct result add_trusted_service(struct serving *serving, struct text piece) {
+    const char *equals = piece.size == 0 ? NULL : memchr(piece.data, '=', piece.size);
+    size_t size = equals == NULL ? 0 : (size_t)(equals - piece.data);
+    bool is_valid = size > 0 && size <= LIMIT_USERNAME_BYTES && size + 1 < piece.size && serving->issuer_count < TRUSTED_MAX;
+    for (size_t i = 0; is_valid && i < size; i++) is_valid = strchr("abcdefghijklmnopqrstuvwxyz0123456789-", piece.data[i]) != NULL;
+    if (!is_valid || text_equal((struct text){piece.data, size}, TEXT("wallet"))) return refuse_trusted(piece);
+    struct text source = arena_copy(&serving->arena, (struct text){equals + 1, piece.size - size - 1});
+    if (source.data == NULL) return result_error(RESULT_FULL);
     size_t index = serving->issuer_count++;
-    memcpy(serving->names[index], item, size);
-    int printed = snprintf(serving->cache_paths[index], CACHE_PATH_BYTES, "%s/trusted-%.*s.jwks", serving->settings->data, (int)size, item);
+    memcpy(serving->names[index], piece.data, size);
+    int printed =
+        snprintf(serving->cache_paths[index], CACHE_PATH_BYTES, "%s/trusted-%.*s.jwks", serving->settings->data, (int)size, piece.data);
     if (printed < 0 || (size_t)printed >= CACHE_PATH_BYTES) return result_error(RESULT_INVALID);
     struct trusted_issuer *issuer = &serving->issuers[index];
-    *issuer = (struct trusted_issuer){.name = serving->names[index],
-                                      .kind = IDENTITY_SERVICE,
-                                      .scopes = SCOPE_CREDITS_WRITE | SCOPE_FUNDS_WRITE,
-                                      .source = equals + 1};
+    *issuer = (struct trusted_issuer){.name = serving->names[index], .kind = IDENTITY_SERVICE, .source = source.data};
     if (trust_source_is_url(issuer)) issuer->cache_path = serving->cache_paths[index];
+    return result_ok();
+}
+
+/* A service, and behind commas the scopes that its tokens may grant. In the environment and in a configuration file commas part the services as well
+ * (base/param.h), so that a scope may come as an item of its own: it belongs to the service before it. */
+static struct result add_trusted(struct serving *serving, struct text item) {
+    for (size_t start = 0; start <= item.size;) {
+        const char *comma = start == item.size ? NULL : memchr(item.data + start, ',', item.size - start);
+        size_t end = comma == NULL ? item.size : (size_t)(comma - item.data);
+        struct text piece = {item.data + start, end - start};
+        bool is_word = piece.size > 0 && memchr(piece.data, ' ', piece.size) == NULL;
+        uint32_t scope = is_word ? scopes_parse(piece) & GRANTABLE : 0;
+        if (scope == 0) {
+            TRY(add_trusted_service(serving, piece));
+        } else if (serving->issuer_count == 1) {
+            return refuse_trusted(piece); /* before it stands nobody but ourselves */
+        } else {
+            serving->issuers[serving->issuer_count - 1].scopes |= scope;
+        }
+        start = end + 1;
+    }
+    return result_ok();
+}
+
+static struct result add_all_trusted(struct serving *serving) {
+    const struct param_list *given = &serving->settings->trusted_services;
+    for (size_t i = 0; i < given->count; i++) TRY(add_trusted(serving, text_of(given->items[i])));
+    for (size_t i = 1; i < serving->issuer_count; i++) {
+        if (serving->issuers[i].scopes == 0) serving->issuers[i].scopes = SCOPE_CREDITS_WRITE | SCOPE_FUNDS_WRITE;
+    }
     return result_ok();
 }
 
@@ -121,9 +158,7 @@ static struct result make_trust(struct serving *serving) {
     struct wallet *wallet = serving->wallet;
     serving->issuers[serving->issuer_count++] =
         (struct trusted_issuer){.name = "wallet", .kind = IDENTITY_USER, .scopes = SCOPE_USER | SCOPE_ADMIN, .ring = wallet->keys};
-    for (size_t i = 0; i < serving->settings->trusted_services.count; i++) {
-        TRY(add_trusted_service(serving, serving->settings->trusted_services.items[i]));
-    }
+    TRY(add_all_trusted(serving));
     TRY(trust_create("wallet", serving->issuers, serving->issuer_count, &serving->trust));
     trust_load(serving->trust);
     struct access_options options = {.service_name = wallet->service.name,

@@ -301,7 +301,8 @@ def test_a_low_password_cost_is_for_loopback_only(ready):
     assert done.returncode == 2 and "--password-cost" in done.stderr
 
 
-@pytest.mark.parametrize("trusted", ["discount", "=file", "wallet=file", "Dis Count=file", "discount="])
+@pytest.mark.parametrize("trusted", ["discount", "=file", "wallet=file", "Dis Count=file", "discount=", "discount=file,", "discount=file,credits", "discount=file,admin", "discount=file,user", "credits:write",
+                                     "discount=file,credits:write,CREDITS:ISSUE", "discount=file,credits:write funds:write x", ",discount=file"])
 def test_bad_trusted_services_are_named(ready, trusted):
     done = run("walletd", "serve", "--data", ready["walletd"], "--listen", f"127.0.0.1:{free_port()}", "--trust-service", trusted)
     assert done.returncode not in (0, -6, -11) and "--trust-service" in done.stderr, done
@@ -335,7 +336,7 @@ def test_no_secret_is_taken_from_the_command_line():
     for program in PROGRAMS + ["crowd"]:
         for command in COMMANDS.get(program, [""]):
             for flag in re.findall(r"--([a-z][a-z-]+)", run(program, *command.split(), "--help").stdout):
-                assert flag in ("password-cost", "password-threads", "admin-password-file", "access-token-lifetime", "refresh-token-lifetime") or not re.search(
-                    "password|secret|token|key", flag), (program, flag)
+                assert flag in ("password-cost", "password-threads", "admin-password-file", "access-token-lifetime", "refresh-token-lifetime", "keys-max-age",
+                                "keys-stale-max") or not re.search("password|secret|token|key", flag), (program, flag)
 
 

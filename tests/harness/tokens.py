@@ -43,7 +43,7 @@ class Issuer:
     def sign(self, claims, algorithm="RS256", headers=None):
         return jwt.encode(claims, self.private, algorithm=algorithm, headers={"kid": self.kid, **(headers or {})})
 
-    def token(self, scope="credits:write funds:write", **changes):
+    def token(self, scope="credits:write credits:issue funds:write", **changes):
         return self.sign(self.claims(scope, **changes))
 
 

@@ -4,7 +4,7 @@
 
 static void scopes_have_names_and_names_have_scopes(void **state) {
     (void)state;
-    static const enum scope scopes[] = {SCOPE_USER, SCOPE_ADMIN, SCOPE_CREDITS_WRITE, SCOPE_FUNDS_WRITE};
+    static const enum scope scopes[] = {SCOPE_USER, SCOPE_ADMIN, SCOPE_CREDITS_WRITE, SCOPE_FUNDS_WRITE, SCOPE_CREDITS_ISSUE};
     for (size_t i = 0; i < ARRAY_COUNT(scopes); i++) assert_int_equal(scopes_parse(text_of(scope_name(scopes[i]))), scopes[i]);
     assert_string_equal(scope_name(SCOPE_CREDITS_WRITE), "credits:write");
     assert_string_equal(scope_name(SCOPE_PUBLIC), "public");
