@@ -41,6 +41,7 @@ static struct result write_all(int fd, struct text content) {
 struct result file_read(const char *path, size_t limit_bytes, bool must_be_private, struct arena *arena, struct text *ret_text) {
     /* Non-blocking, so that a FIFO in a file's place cannot hang us. */
     CLOSED_AT_END int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (must_be_private ? O_NOFOLLOW : 0));
+    if (fd < 0 && errno == EACCES) return result_error(RESULT_DENIED);
     if (fd < 0) return result_error(errno == ENOENT || errno == ENOTDIR ? RESULT_NOT_FOUND : RESULT_IO);
     struct stat status;
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return result_error(RESULT_IO);

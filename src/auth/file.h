@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 
-/* RESULT_NOT_FOUND: no such file; RESULT_DENIED: open to others than its owner while `must_be_private`; RESULT_FULL: more than `limit_bytes`, or
+/* RESULT_NOT_FOUND: no such file; RESULT_DENIED: open to others than its owner while `must_be_private`, or not to us; RESULT_FULL: more than `limit_bytes`, or
  * the arena's limit; RESULT_IO: not a regular file, or not readable. Symbolic links are not followed when `must_be_private`. */
 struct result file_read(const char *path, size_t limit_bytes, bool must_be_private, struct arena *arena, struct text *ret_text) MUST_CHECK;
 

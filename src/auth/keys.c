@@ -95,7 +95,9 @@ static struct result load_folder(struct key_ring *ring, const char *directory) {
         if (size < 0 || (size_t)size >= sizeof path) return result_error(RESULT_IO);
         struct result loaded = load_file(ring, path);
         if (result_is_ok(loaded)) continue;
-        LOG(LOG_ERROR, "key_unusable", LOG_STRING("file", path), LOG_STRING("reason", result_name(loaded)));
+        bool is_denied = loaded.code == RESULT_DENIED;
+        LOG(LOG_ERROR, "key_unusable", LOG_STRING("file", path), LOG_STRING("reason", result_name(loaded)),
+            LOG_STRING("help", is_denied ? "nobody but the service's own user may read it: chown it to that user and chmod 600 it" : ""));
         return loaded;
     }
 }

@@ -213,19 +213,41 @@ void handle_create_campaign(struct exchange *exchange) {
 
 /* ---- PATCH ---- */
 
-/* If-Match (RFC 9110, section 13.1.1): one strong tag of ours, or *. Any other tag matches no version. False: 428 is set. */
-static bool read_if_match(struct exchange *exchange, int64_t *ret_version) {
-    struct text tag = exchange->if_match;
-    if (tag.size == 0) {
+/* The version that a strong tag of ours names; -1: any other tag, which matches none. */
+static int64_t version_of_tag(struct text tag) {
+    uint64_t version = 0;
+    if (tag.size < 3 || tag.data[0] != '"' || tag.data[tag.size - 1] != '"') return -1;
+    struct text digits = {tag.data + 1, tag.size - 2};
+    if (digits.data[0] == '0' || !result_is_ok(text_parse_unsigned(digits, INT64_MAX, &version))) return -1;
+    return (int64_t)version;
+}
+
+static struct text trim(struct text text) {
+    while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) text = (struct text){text.data + 1, text.size - 1};
+    while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t')) text.size--;
+    return text;
+}
+
+/* If-Match (RFC 9110, section 13.1.1): *, or tags between commas, of which ours have none. Of several it is the one that is published now, if it is
+ * there, and otherwise the newest: the store asks again, of the version that is true. False: 428 is set. */
+static bool read_if_match(struct exchange *exchange, const struct board_slot *slot, int64_t *ret_version) {
+    struct text tags = exchange->if_match;
+    if (tags.size == 0) {
         problem_reply(exchange, &problem_precondition_required, "Send If-Match with the ETag of the campaign you have seen.");
         return false;
     }
-    uint64_t version = 0;
-    *ret_version = -1;
-    if (text_equal(tag, TEXT("*"))) *ret_version = 0;
-    if (tag.size < 3 || tag.data[0] != '"' || tag.data[tag.size - 1] != '"') return true;
-    struct text digits = {tag.data + 1, tag.size - 2};
-    if (digits.data[0] != '0' && result_is_ok(text_parse_unsigned(digits, INT64_MAX, &version))) *ret_version = (int64_t)version;
+    int64_t published = board_view(slot).version, newest = -1;
+    *ret_version = 0;
+    if (text_equal(trim(tags), TEXT("*"))) return true;
+    for (size_t start = 0; start <= tags.size;) {
+        size_t end = start;
+        while (end < tags.size && tags.data[end] != ',') end++;
+        int64_t version = version_of_tag(trim((struct text){tags.data + start, end - start}));
+        if (version > newest && newest != published) newest = version;
+        if (version == published) newest = published;
+        start = end + 1;
+    }
+    *ret_version = newest;
     return true;
 }
 
@@ -270,7 +292,7 @@ void handle_patch_campaign(struct exchange *exchange) {
     int64_t version;
     struct campaign_change *change = NULL;
     struct board_slot *slot = request_campaign(exchange);
-    if (slot != NULL && read_if_match(exchange, &version)) change = discount_begin(exchange, &patch_action, sizeof *change);
+    if (slot != NULL && read_if_match(exchange, slot, &version)) change = discount_begin(exchange, &patch_action, sizeof *change);
     if (change == NULL || !read_patch(exchange, slot, &change->patch)) {
         exchange_finish(exchange);
         return;

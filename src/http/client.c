@@ -17,6 +17,7 @@
 #define CONNECT_TIMEOUT_MS  5000L
 #define HEADER_BYTES_MAX    (LIMIT_TOKEN_BYTES + 64)
 #define RETRY_AFTER_S_MAX   86400
+#define DATE_SECONDS_MAX    INT64_C(253402300799) /* 9999-12-31T23:59:59Z: Date has four digits for the year */
 #define TIMEOUT_MS_DEFAULT  10000
 #define REPLY_BYTES_AT_ONCE 4096u
 #define SPARE_FLIGHTS_MAX   1024u
@@ -254,7 +255,7 @@ static int64_t read_date_us(CURL *easy) {
     struct curl_header *header = NULL;
     if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK) return 0;
     time_t seconds = curl_getdate(header->value, NULL);
-    return seconds > 0 ? (int64_t)seconds * CLOCK_SECOND_US : 0;
+    return seconds > 0 && seconds <= DATE_SECONDS_MAX ? (int64_t)seconds * CLOCK_SECOND_US : 0;
 }
 
 /* The flight ends, its answer goes over to the call, and the call to its owner. */

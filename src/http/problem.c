@@ -125,7 +125,10 @@ void problem_reply(struct exchange *exchange, const struct problem *problem, con
 
 void problem_reply_faults(struct exchange *exchange, const struct problem *problem, const struct faults *faults) {
     CHECK(faults_any(faults));
-    reply_with(exchange, problem, (struct text){NULL, 0}, faults, NULL);
+    char detail[DETAIL_BYTES_MAX];
+    size_t count = faults->count + faults->dropped;
+    snprintf(detail, sizeof detail, "The request has %zu fault%s: errors says what and where.", count, count == 1 ? "" : "s");
+    reply_with(exchange, problem, (struct text){NULL, 0}, faults, detail);
 }
 
 void problem_reply_members(struct exchange *exchange, const struct problem *problem, struct text members, const char *detail, ...) {

@@ -8,7 +8,8 @@
 #include "service/service.h"
 #include "service/steady.h"
 
-#define REALM "hamyan"
+#define REALM    "hamyan"
+#define UNPROVEN "It is malformed, made for another service, or not signed by anybody who is trusted here."
 
 struct access {
     struct access_options options;
@@ -47,7 +48,7 @@ static enum route_admission refuse_scope(struct exchange *exchange) {
 }
 
 static enum route_admission refuse_unknown_key(struct exchange *exchange, bool has_keys) {
-    if (has_keys) return refuse_token(exchange, &problem_token_invalid, "The access token is not valid.");
+    if (has_keys) return refuse_token(exchange, &problem_token_invalid, UNPROVEN);
     problem_reply(exchange, &problem_keys_unavailable, "The keys of the token's issuer are not known yet.");
     return ROUTE_REFUSED;
 }
@@ -114,9 +115,10 @@ static enum route_admission judge(struct access *access, struct exchange *exchan
     size_t issuer_index = 0;
     switch (verify(access, exchange->loop_index, token, &caller, &issuer_index)) {
     case TOKEN_VALID: return admit_caller(access, exchange, &caller);
-    case TOKEN_INVALID: return refuse_token(exchange, &problem_token_invalid, "The access token is not valid.");
-    case TOKEN_EXPIRED: return refuse_token(exchange, &problem_token_expired, "The access token has expired.");
-    case TOKEN_NOT_YET_VALID: return refuse_token(exchange, &problem_token_invalid, "The access token is not valid yet.");
+    case TOKEN_INVALID: return refuse_token(exchange, &problem_token_invalid, UNPROVEN);
+    case TOKEN_EXPIRED: return refuse_token(exchange, &problem_token_expired, "Its time is over: get a new one.");
+    case TOKEN_NOT_YET_VALID:
+        return refuse_token(exchange, &problem_token_invalid, "It is not valid yet: the clocks of its issuer and of this service differ.");
     case TOKEN_WITHOUT_END:
         return refuse_token(exchange, &problem_token_invalid, "A service's token must have iat and exp, at most 5 minutes apart.");
     case TOKEN_UNKNOWN_KEY: {
@@ -124,7 +126,7 @@ static enum route_admission judge(struct access *access, struct exchange *exchan
         return refuse_unknown_key(exchange, trust_has_keys(access->options.trust, issuer_index));
     }
     }
-    return refuse_token(exchange, &problem_token_invalid, "The access token is not valid.");
+    return refuse_token(exchange, &problem_token_invalid, UNPROVEN);
 }
 
 static enum route_admission authorize(struct exchange *exchange) {

@@ -213,7 +213,8 @@ def test_a_change_needs_the_version(world):
     campaign = create(world).json()
     missing = world.operator.discount.request("PATCH", f"/v1/campaigns/{campaign['id']}", json={"name": "B"})
     assert_problem(missing, 428, "precondition_required")
-    for match in ('"999"', '"0"', '"x"', 'W/"1"', '""', campaign["id"]):
+    tag = f'"{campaign["version"]}"'
+    for match in ('"999"', '"0"', '"x"', 'W/"1"', '""', campaign["id"], '"998", "999"', f"W/{tag}, \"77\"", ",", "*, *", f"{tag} \"77\"", f"{campaign['version']}, 77"):
         assert_problem(patch(world, campaign, {"name": "B"}, match), 412, "version_mismatch")
     changed = patch(world, campaign, {"name": "B"})
     assert changed.status_code == 200
@@ -222,6 +223,9 @@ def test_a_change_needs_the_version(world):
     assert changed.json()["updated_at"] > campaign["updated_at"]
     assert_problem(patch(world, campaign, {"name": "C"}), 412, "version_mismatch")
     assert patch(world, campaign, {"name": "C"}, "*").status_code == 200
+    for tags in ("{tag}, \"77\"", "\"77\",{tag}", "\"x\" ,\t{tag} , W/\"3\"", "\"1\", {tag}, \"999\"", ", {tag},"):
+        tag = f'"{get(world, campaign)["version"]}"'
+        assert patch(world, campaign, {"name": "D"}, tags.format(tag=tag)).status_code == 200, tags
 
 
 def test_a_change_against_redemptions_in_between_is_fine(world):

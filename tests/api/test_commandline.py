@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import threading
@@ -306,6 +307,20 @@ def test_a_low_password_cost_is_for_loopback_only(ready):
 def test_bad_trusted_services_are_named(ready, trusted):
     done = run("walletd", "serve", "--data", ready["walletd"], "--listen", f"127.0.0.1:{free_port()}", "--trust-service", trusted)
     assert done.returncode not in (0, -6, -11) and "--trust-service" in done.stderr, done
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("mode", [0o640, 0o604])
+def test_a_key_that_others_may_read_is_told_with_its_remedy(ready, tmp_path, program, mode):
+    folder = tmp_path / "data"
+    shutil.copytree(ready[program], folder)
+    key = next((folder / "keys").glob("*.jwk"))
+    key.chmod(mode)
+    for words in (["keys", "--data", folder], ["serve", "--data", folder, "--listen", f"127.0.0.1:{free_port()}"] + (["--wallet", "http://127.0.0.1:1"] if program == "discountd" else [])):
+        done = run(program, *words)
+        assert done.returncode not in (0, -6, -11) and "chmod 600" in done.stderr and str(key) in done.stderr, done
+    key.chmod(0o600)
+    assert run(program, "keys", "--data", folder).returncode == 0
 
 
 def test_user_add(tmp_path):

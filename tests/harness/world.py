@@ -86,6 +86,8 @@ def assert_problem(answer, status, code, fields=None):
     assert problem["status"] == status
     assert problem["code"] == code, problem
     assert problem["type"] == f"urn:hamyan:problem:{code}"
+    if code not in ("route_not_found", "overloaded", "shutting_down"):  # of which there is no more to say
+        assert problem["detail"].rstrip(".").lower() != problem["title"].lower(), problem
     if fields is not None:
         assert {fault["field"] for fault in problem["errors"]} == set(fields), problem["errors"]
     if status in (429, 503):

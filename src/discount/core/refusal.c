@@ -9,8 +9,10 @@ static const struct refusal_rule rules[REFUSAL_COUNT] = {
     [REFUSED_PHONE_ALREADY_REDEEMED] = {"phone_already_redeemed", 409, "Phone already redeemed",
                                         "This phone number has won in this campaign for another user.", true, true, true},
     [REFUSED_PHONE_MISMATCH] = {"phone_mismatch", 422, "Phone mismatch", "Your account has another phone number.", true, true, true},
-    [REFUSED_NOT_STARTED] = {"campaign_not_started", 409, "Campaign not started", "The campaign has not started.", false, true, true},
-    [REFUSED_PAUSED] = {"campaign_paused", 409, "Campaign paused", "The campaign is paused.", false, true, true},
+    [REFUSED_NOT_STARTED] = {"campaign_not_started", 409, "Campaign not started",
+                             "Its places are given out from its start on: try again then.", false, true, true},
+    [REFUSED_PAUSED] = {"campaign_paused", 409, "Campaign paused", "Its operator gives out no places for now: try again later.", false,
+                        true, true},
     [REFUSED_ENDED] = {"campaign_ended", 410, "Campaign ended", "The campaign is over.", true, true, true},
     [REFUSED_CODE_NOT_FOUND] = {"code_not_found", 404, "Code not found", "There is no such code.", true, false, true},
 };

@@ -266,7 +266,7 @@ static void each_verdict_has_its_answer(void **state) {
     old.expires_at_us = NOW_US;
     early.issued_at_us = NOW_US + CLOCK_SECOND_US;
     others.audiences[others.audience_count++] = "discount";
-    ask("/user", sign(world.wallet, old), 401, "token_expired", "error_description=\"The access token has expired.\"");
+    ask("/user", sign(world.wallet, old), 401, "token_expired", "error_description=\"Its time is over: get a new one.\"");
     ask("/user", sign(world.wallet, early), 401, "token_invalid", invalid);
     ask("/user", sign(world.wallet, others), 401, "token_invalid", invalid);
     world.is_session_over = true;
@@ -303,9 +303,9 @@ static void a_clock_that_was_set_back_shuts_nobody_out(void **state) {
     ask("/user", sign(world.wallet, claims), 0, NULL, NULL);
     claims.issued_at_us = NOW_US + CLOCK_SECOND_US; /* the future by both */
     claims.expires_at_us = NOW_US + hour_us;
-    ask("/user", sign(world.wallet, claims), 401, "token_invalid", "not valid yet");
+    ask("/user", sign(world.wallet, claims), 401, "token_invalid", "not valid yet: the clocks");
     atomic_store(&world.monotonic_us, 1 + 60 * CLOCK_SECOND_US);
-    ask("/user", before, 401, "token_expired", "expired");
+    ask("/user", before, 401, "token_expired", "Its time is over");
 }
 
 static void a_missing_token_names_no_error(void **state) {
