@@ -381,9 +381,9 @@ static void test_a_settled_claim_is_not_remembered_as_claimed(void **state) {
     create_campaign(&side, (struct id){.bytes = {5, 5}}, "GIFT");
     for (unsigned user = 1; user <= 3; user++) {
         struct test_exchange *test;
-        struct discount_operation *operation = make_redeem(&side, "GIFT", user, &test);
+        struct operation *operation = make_redeem(&side, "GIFT", user, &test);
         run_batch(&side, &operation, 1, false);
-        claims[user - 1] = operation->answer.subject;
+        claims[user - 1] = operation->subject;
         exchange_delete(test);
     }
     for (int again = 0; again < 2; again++) {
