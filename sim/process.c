@@ -12,7 +12,7 @@
 #define RESTART_LEAST_US   500
 #define RESTART_MOST_US    2000000
 #define CRASH_CALLS_BITS   13
-#define PLANNED_CRASH_RATE 3 /* one of so many incarnations dies in a disk call that was chosen at its start */
+#define PLANNED_CRASH_RATE 2 /* one of so many incarnations dies in a disk call that was chosen at its start */
 
 extern int wallet_main(int argc, char **argv);
 extern int discount_main(int argc, char **argv);

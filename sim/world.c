@@ -14,7 +14,7 @@
 #define NOT_TILL_FIRST 400000u /* of a million worlds that have the fault at all: the share that leaves it out */
 
 const struct fault_kind fault_kinds[FAULT_COUNT] = {
-    [FAULT_CRASH] = {"crash", 2000},
+    [FAULT_CRASH] = {"crash", 6000},
     [FAULT_CRASH_DISK] = {"crash in a disk call", 8000},
     [FAULT_LOSE_WRITE] = {"lost write", 1000000},
     [FAULT_TEAR_WRITE] = {"torn write", 300000},
