@@ -19,7 +19,6 @@
 #define HANDLER_BYTES 65536
 #define WORLDS_MAX    16u /* of one process: what a crash leaves in its heap stays there */
 
-extern int planted_fault;
 int planted_fault;
 
 /* What a child says, in memory that it shares with us. */

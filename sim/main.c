@@ -15,7 +15,7 @@
 #include "sim/shrink.h"
 
 static struct {
-    const char *seed, *seeds, *without, *table;
+    const char *seed, *seeds, *without, *table, *fault;
     int64_t jobs, users, actions, steps;
     bool prints_events, keeps_going, is_planted;
 } settings;
@@ -31,7 +31,12 @@ static const struct param params[] = {
      .kind = PARAM_FLAG,
      .target = &settings.is_planted,
      .default_text = "no",
-     .sentence = "Find each planted fault (a build with -Dplanted=true)"},
+     .sentence = "Find each planted fault (a build by scripts/write-planted)"},
+    {.name = "fault",
+     .kind = PARAM_TEXT,
+     .target = &settings.fault,
+     .optional = true,
+     .sentence = "Plant this fault, named as its patch, in the worlds of --seed or --seeds"},
     {.name = "table", .kind = PARAM_TEXT, .target = &settings.table, .optional = true, .sentence = "File for the table of planted faults"},
     {.name = "users",
      .kind = PARAM_INTEGER,
@@ -119,7 +124,7 @@ static void report_failure(const struct job *job, const struct outcome *outcome)
 /* ---- one seed ---- */
 
 static int run_one(void) {
-    struct job job = {.seed = strtoull(settings.seed, NULL, 10), .limits = limits_of_settings()};
+    struct job job = {.seed = strtoull(settings.seed, NULL, 10), .limits = limits_of_settings(), .planted = planted_fault};
     static struct outcome outcome;
     child_run(&job, &outcome);
     printf("seed %" PRIu64 ": %" PRIu64 " steps, %" PRIu64 " events, %.3f s of its time, hash ", job.seed, outcome.step,
@@ -149,7 +154,7 @@ struct campaign {
 static bool next_seed(void *context, struct job *ret_job) {
     struct campaign *campaign = context;
     if (campaign->next_seed > campaign->last_seed) return false;
-    *ret_job = (struct job){.seed = campaign->next_seed++, .limits = limits_of_settings()};
+    *ret_job = (struct job){.seed = campaign->next_seed++, .limits = limits_of_settings(), .planted = planted_fault};
     return true;
 }
 
@@ -242,6 +247,12 @@ int main(int argc, char **argv) {
     if (!result_is_ok(parsed)) return 2;
     if ((settings.seed != NULL) + (settings.seeds != NULL) + settings.is_planted != 1) {
         fprintf(stderr, "sim: one of --seed, --seeds and --planted, please\n");
+        return 2;
+    }
+    planted_fault = settings.fault == NULL ? 0 : planted_by_name(settings.fault);
+    if (planted_fault < 0) {
+        fprintf(stderr, "sim: this build has no planted fault %s: scripts/write-planted makes one with all that are in sim/planted\n",
+                settings.fault);
         return 2;
     }
     FILE *table = settings.table == NULL ? stdout : fopen(settings.table, "w"); /* before the working directory changes */

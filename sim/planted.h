@@ -1,7 +1,8 @@
-/* The planted faults of base/planted.h: each is looked for, seed by seed, until its world fails. */
+/* The planted faults of sim/planted: each is looked for, seed by seed, until its world fails. */
 #pragma once
 
 #include <stdio.h>
 
 /* Writes a Markdown table of what was found; the exit code: 1 when one was not found within PLANTED_SEEDS. */
 int planted_find_all(size_t job_count, FILE *table);
+int planted_by_name(const char *name); /* as its patch is named; -1: this build has none of that name */

@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/planted.h"
 
 #define KEPT_MAX         16384u /* of the batch's operations and their waiters */
 #define KEPT_ARENA_BYTES (64u * 1024 * 1024)
@@ -94,7 +93,7 @@ static struct result record_found(void *context, const struct row *row) {
 }
 
 void engine_load_kept(struct engine *engine, const struct idempotency_request *request) {
-    if (request->key.size == 0 || PLANTED(KEPT_ANSWER_NOT_LOADED) || find_kept(engine, request) != NULL) return;
+    if (request->key.size == 0 || find_kept(engine, request) != NULL) return;
     struct asked_record *asked = ARENA_NEW(&engine->arena, struct asked_record);
     if (asked == NULL) {
         engine->has_failed = true;
@@ -234,7 +233,7 @@ static struct result save(void *self) {
     if (engine->has_failed) return result_error(RESULT_FULL);
     TRY(engine->options.hooks->save(engine->options.set, engine->options.batch, engine->now_us));
     for (const struct kept *kept = engine->kept; kept != NULL; kept = kept->next) {
-        if (kept->is_changed && !PLANTED(KEPT_ANSWER_NOT_SAVED)) save_record(engine, &kept->record);
+        if (kept->is_changed) save_record(engine, &kept->record);
     }
     return result_ok();
 }
@@ -286,9 +285,7 @@ static struct result found(void *context, const struct row *row) {
     return result_ok();
 }
 
-static int64_t kept_until_us(int64_t now_us) {
-    return now_us - (PLANTED(KEPT_ANSWER_DROPPED_EARLY) ? CLOCK_SECOND_US : IDEMPOTENCY_RETENTION_US);
-}
+static int64_t kept_until_us(int64_t now_us) { return now_us - IDEMPOTENCY_RETENTION_US; }
 
 static struct result expire_some(struct engine *engine, int64_t now_us) {
     const struct value values[] = {value_integer(kept_until_us(now_us)), value_integer(KEPT_EXPIRE_ROWS)};

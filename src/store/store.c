@@ -34,7 +34,6 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/planted.h"
 #include "store/meter.h"
 
 #define PROBE_PAUSE_MIN_US (CLOCK_SECOND_US / 10)
@@ -136,7 +135,7 @@ static struct result submit(struct store *store, struct store_operation *operati
     bool was_empty = false;
     struct result pushed = queue_push(&store->queue, &operation->link, &was_empty);
     CHECK(result_is_ok(pushed)); /* it has no limit of its own */
-    if (was_empty && !(PLANTED(LOST_WAKE_UP) && is_internal)) waker_wake(&store->waker);
+    if (was_empty) waker_wake(&store->waker);
     return result_ok();
 }
 
@@ -234,7 +233,6 @@ static void collect(struct store *store) {
     size_t count = 0;
     while (count < LIMIT_STORE_BATCH) {
         if (store->rest == NULL) store->rest = queue_take_all(&store->queue);
-        if (store->rest == NULL && PLANTED(BATCH_WAITS_UNTIL_FULL) && count > 0) continue;
         if (store->rest == NULL) break;
         struct store_operation *operation = CONTAINER_OF(store->rest, struct store_operation, link);
         weight += weight_of(operation);
@@ -307,8 +305,6 @@ static struct result attempt(struct store *store, struct store_operation *const 
     TRY(engine->load(engine->self, operations, count));
     engine->decide(engine->self, operations, count, advance_time(store));
     TRY(engine->save(engine->self));
-    if (PLANTED(REPLY_BEFORE_COMMIT)) finish(operations, count, result_ok());
-    if (PLANTED(PUBLISH_BEFORE_COMMIT)) engine->publish(engine->self);
     return commit(store);
 }
 
@@ -352,8 +348,6 @@ static void run_collected(struct store *store) {
     struct store_operation *const *operations = store->batch;
     size_t count = store->batch_count;
     struct result outcome = attempt_and_publish(store, operations, count);
-    if (PLANTED(REPLY_BEFORE_COMMIT)) return;
-    if (PLANTED(FAILED_COMMIT_ANSWERED)) outcome = result_ok();
     if (result_is_ok(outcome) || concerns_all(outcome) || count == 1) {
         finish(operations, count, outcome);
         return;

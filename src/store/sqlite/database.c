@@ -37,7 +37,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "base/planted.h"
 #include "store/sqlite/connection.h"
 
 #define PATH_BYTES         4096
@@ -165,7 +164,7 @@ static struct result connect_handle(struct database *database, const char *path,
     int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     flags |= database->mode == DATABASE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     /* It relies on the sync of each commit. */
-    const char *vfs = database->mode == DATABASE_READ || PLANTED(FSYNC_LEFT_OUT) ? NULL : gather_register();
+    const char *vfs = database->mode == DATABASE_READ ? NULL : gather_register();
     int code = sqlite3_open_v2(uri, &database->handle, flags, vfs);
     if (code != SQLITE_OK) {
         return database->handle == NULL ? result_error(RESULT_FULL) : connection_result(database, code, "open the database");
@@ -234,7 +233,6 @@ static struct result set_up_writer(struct database *database, const char *path, 
     TRY(identify(database, path, schema));
     TRY(begin_wal(database, path));
     TRY(connection_execute(database, WRITER_PRAGMAS));
-    if (PLANTED(FSYNC_LEFT_OUT)) TRY(connection_execute(database, "PRAGMA synchronous = OFF"));
     (void)sqlite3_wal_hook(database->handle, note_wal_pages, database); /* takes the place of SQLite's own checkpoints */
     TRY(prepare_own_statements(database));
     return migrate(database, schema);
