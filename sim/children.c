@@ -19,7 +19,7 @@
 #define HANDLER_BYTES 65536
 #define WORLDS_MAX    16u /* of one process: what a crash leaves in its heap stays there */
 
-int planted_fault;
+int __wrap_planted_fault;
 
 /* What a child says, in memory that it shares with us. */
 struct report {
@@ -105,7 +105,7 @@ static void read_text(int fd, struct outcome *outcome) {
 
 static void live_through(const struct slot *slot, const struct job *job, struct outcome *outcome) {
     current_outcome = outcome;
-    planted_fault = job->planted;
+    __wrap_planted_fault = job->planted;
     run_world(job->seed, &job->limits);
     fill_outcome(outcome);
     if (!world.has_failed || job->limits.prints_events) return;

@@ -30,7 +30,7 @@ struct job {
     int planted; /* 0: none */
 };
 
-extern int planted_fault; /* the one that is on in this process; 0: none */
+extern int __wrap_planted_fault; /* what the programs see as planted_fault: the one that is on in this process; 0: none */
 
 /* Runs one and waits. */
 void child_run(const struct job *job, struct outcome *ret_outcome);

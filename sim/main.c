@@ -124,7 +124,7 @@ static void report_failure(const struct job *job, const struct outcome *outcome)
 /* ---- one seed ---- */
 
 static int run_one(void) {
-    struct job job = {.seed = strtoull(settings.seed, NULL, 10), .limits = limits_of_settings(), .planted = planted_fault};
+    struct job job = {.seed = strtoull(settings.seed, NULL, 10), .limits = limits_of_settings(), .planted = __wrap_planted_fault};
     static struct outcome outcome;
     child_run(&job, &outcome);
     printf("seed %" PRIu64 ": %" PRIu64 " steps, %" PRIu64 " events, %.3f s of its time, hash ", job.seed, outcome.step,
@@ -154,7 +154,7 @@ struct campaign {
 static bool next_seed(void *context, struct job *ret_job) {
     struct campaign *campaign = context;
     if (campaign->next_seed > campaign->last_seed) return false;
-    *ret_job = (struct job){.seed = campaign->next_seed++, .limits = limits_of_settings(), .planted = planted_fault};
+    *ret_job = (struct job){.seed = campaign->next_seed++, .limits = limits_of_settings(), .planted = __wrap_planted_fault};
     return true;
 }
 
@@ -249,8 +249,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "sim: one of --seed, --seeds and --planted, please\n");
         return 2;
     }
-    planted_fault = settings.fault == NULL ? 0 : planted_by_name(settings.fault);
-    if (planted_fault < 0) {
+    __wrap_planted_fault = settings.fault == NULL ? 0 : planted_by_name(settings.fault);
+    if (__wrap_planted_fault < 0) {
         fprintf(stderr, "sim: this build has no planted fault %s: scripts/write-planted makes one with all that are in sim/planted\n",
                 settings.fault);
         return 2;

@@ -63,8 +63,8 @@ def test_a_world_that_does_not_end_is_reported():
 
 
 def rows_of(table):
-    """Of the table of planted faults: (fault, seed)."""
-    return re.findall(r"^\| ([^|]+?) \| (\d+|not found) \|", table, re.MULTILINE)
+    """Of the table of planted faults: (fault, seed); no seed where a unit test finds it."""
+    return re.findall(r"^\| ([^|]+?) \| (\d+|not found|) \|", table, re.MULTILINE)
 
 
 def test_every_planted_fault_is_found(tmp_path):
@@ -74,6 +74,6 @@ def test_every_planted_fault_is_found(tmp_path):
     found = rows_of((tmp_path / "table.md").read_text())
     assert done.returncode == 0, (done.stderr[-2000:], [fault for fault, seed in found if seed == "not found"])
     assert re.search(r"^\| a batch waits until it is full \|.*\| a step comes to its end \|$", (tmp_path / "table.md").read_text(), re.MULTILINE)
-    assert len(found) == planted and all(int(seed) <= 10000 for _, seed in found)
+    assert len(found) == planted and all(int(seed) <= 10000 for _, seed in found if seed)
     kept = rows_of((ROOT / "docs/planted-faults.md").read_text())
     assert [fault for fault, _ in kept] == [fault for fault, _ in found], "docs/planted-faults.md: run scripts/write-planted"
