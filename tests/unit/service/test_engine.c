@@ -104,6 +104,7 @@ struct add {
     struct text name;
     int64_t amount;
     bool waits; /* its answer is final when the counter is closed */
+    int status; /* 0: 201 */
     int64_t value;
 };
 
@@ -161,7 +162,8 @@ static void add_render(struct operation *operation) {
     struct buffer buffer;
     buffer_init(&buffer, operation->arena, 16);
     buffer_print(&buffer, "%lld", (long long)((struct add *)operation)->value);
-    operation_answer(operation, 201, "application/json", &buffer);
+    int status = ((struct add *)operation)->status;
+    operation_answer(operation, status == 0 ? 201 : status, "application/json", &buffer);
     operation->answer.location = TEXT("/there");
 }
 
@@ -218,6 +220,7 @@ static void expect(struct asked *asked, enum operation_fate fate, const char *bo
         assert_text(operation->kept.body, body);
         assert_int_equal(operation->kept.status, 201);
         assert_text(operation->kept.location, "/there");
+        assert_text(operation->kept.content_type, "application/json");
     } else if (fate == FATE_DECIDED) {
         if (operation->answer.status == 0) add_render(&asked->add.operation);
         assert_text(operation->answer.body, body);
@@ -293,6 +296,42 @@ static void a_passing_refusal_is_not_kept(void **state) {
     ask_one(*state, "a", -1, "k", FATE_DECIDED, "-2");
 }
 
+static void what_is_about_the_moment_is_not_kept(void **state) {
+    static const int passing[] = {503, 429, 403};
+    for (size_t i = 0; i < ARRAY_COUNT(passing); i++) {
+        struct asked asked;
+        ask(&asked, "a", 1, "k");
+        asked.add.status = passing[i];
+        assert_int_equal(run(*state, &asked, 1, 1000), COMMITTED);
+        expect(&asked, FATE_DECIDED, i == 0 ? "1" : i == 1 ? "2" : "3");
+    }
+    ask_one(*state, "a", 1, "k", FATE_DECIDED, "4");
+    ask_one(*state, "a", 1, "k", FATE_REPLAYED, "4");
+}
+
+/* After a rollback the same operations are loaded and decided anew: nothing of the first time is left in them, nor in what is kept. */
+static void a_batch_may_be_decided_a_second_time(void **state) {
+    struct toy *toy = *state;
+    struct asked asked;
+    struct store_operation *operations[] = {&asked.add.operation.store};
+    ask(&asked, "a", 5, "k");
+    for (int i = 0; i < 2; i++) {
+        asked.add.waits = i == 1;
+        assert_ok(toy->store.begin(toy->engine));
+        assert_ok(toy->store.load(toy->engine, operations, 1));
+        toy->store.decide(toy->engine, operations, 1, 1000);
+        toy->store.rollback(toy->engine);
+    }
+    assert_int_equal(asked.add.operation.fate, FATE_WAITING);
+    asked.add.waits = false;
+    asked.add.amount = 7;
+    assert_int_equal(run(toy, &asked, 1, 1000), COMMITTED);
+    assert_false(asked.add.operation.is_maker);
+    assert_true(id_is_zero(asked.add.operation.subject));
+    expect(&asked, FATE_DECIDED, "7");
+    ask_one(toy, "a", 7, "k", FATE_REPLAYED, "7");
+}
+
 static void a_failed_commit_leaves_nothing(void **state) {
     struct toy *toy = *state;
     struct asked asked;
@@ -366,6 +405,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_same_key_gets_the_first_answer, open_toy, close_toy),
         cmocka_unit_test_setup_teardown(the_same_key_in_one_batch_gets_one_answer, open_toy, close_toy),
         cmocka_unit_test_setup_teardown(a_passing_refusal_is_not_kept, open_toy, close_toy),
+        cmocka_unit_test_setup_teardown(what_is_about_the_moment_is_not_kept, open_toy, close_toy),
+        cmocka_unit_test_setup_teardown(a_batch_may_be_decided_a_second_time, open_toy, close_toy),
         cmocka_unit_test_setup_teardown(a_failed_commit_leaves_nothing, open_toy, close_toy),
         cmocka_unit_test_setup_teardown(what_waits_is_kept_as_waiting_and_made_final_later, open_toy, close_toy),
         cmocka_unit_test_setup_teardown(a_waiter_gets_the_answer_that_its_key_was_given_meanwhile, open_toy, close_toy),
