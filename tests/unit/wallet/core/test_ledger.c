@@ -15,6 +15,7 @@ static void clearing_forgets_everything(void **state) {
         ledger_clear(&core->ledger);
         assert_int_equal(core->ledger.last_account_number, 0);
         assert_int_equal(core->ledger.head.sequence, 0);
+        assert_null(core->ledger.issuance);
         core->ledger.last_account_number = 1; /* as a load gives it */
         assert_int_equal(core->ledger.users.count, 0);
         assert_null(ledger_find_user_by_name(&core->ledger, TEXT("user0")));

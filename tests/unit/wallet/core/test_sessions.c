@@ -21,7 +21,9 @@ static enum ledger_outcome refresh(struct core *core, struct id session_id, cons
                                       .token_hash = hash_of(secret),
                                       .next_token_hash = hash_of(next),
                                       .refresh_lifetime_us = LIFETIME_US};
-    return ledger_refresh_session(&core->ledger, &command, core->now_us, &session);
+    enum ledger_outcome outcome = ledger_refresh_session(&core->ledger, &command, core->now_us, &session);
+    assert_ptr_equal(session, outcome == LEDGER_APPLIED ? ledger_find_session(&core->ledger, session_id) : NULL);
+    return outcome;
 }
 
 static void a_token_is_good_until_the_moment_it_expires(void **state) {
