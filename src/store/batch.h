@@ -144,7 +144,7 @@ void batch_rollback(struct batch *batch); /* safe when nothing is open */
 /* A small durable write, between transactions: whether a failed disk or server is back. */
 struct result batch_probe(struct batch *batch) MUST_CHECK;
 /* Between transactions, about once a second: checkpoint, lease. `is_busy`: operations wait, and what can wait longer than they should. COMMIT_FENCED:
- * as above, else COMMITTED. */
+ * as above; NOT_COMMITTED: the server is not to be reached; else COMMITTED. */
 enum commit_end batch_tidy(struct batch *batch, bool is_busy);
 
 /* The engine's own check of its files; RESULT_CORRUPT with the first finding in `buffer`. */

@@ -217,7 +217,9 @@ static void probe_when_due(struct store *store) {
 static void idle_when_due(struct store *store) {
     if (store->engine.idle == NULL || store->is_fenced || clock_monotonic_us(store->clock) < store->idle_due_us) return;
     bool is_busy = store->rest != NULL || queue_count(&store->queue) > 0;
-    if (store->engine.idle(store->engine.self, is_busy) == COMMIT_FENCED) note_fenced(store);
+    enum commit_end end = store->engine.idle(store->engine.self, is_busy);
+    if (end == COMMIT_FENCED) note_fenced(store);
+    if (end == NOT_COMMITTED) mark_unwritable(store, result_error(RESULT_UNAVAILABLE)); /* said before somebody writes in vain */
     store->idle_due_us = clock_monotonic_us(store->clock) + store->idle_interval_us;
 }
 

@@ -300,7 +300,7 @@ static enum commit_end postgres_tidy(struct batch *batch, bool is_busy) {
     bool is_due = clock_monotonic_us(&clock_system) - self->lease.renewed_us >= RENEWAL_US;
     if (self->backend.handle == NULL || is_due) {
         struct result renewed = postgres_probe(batch);
-        (void)renewed; /* logged; whoever writes next finds out whether the server is back */
+        if (!result_is_ok(renewed) && !self->lease.is_lost) return NOT_COMMITTED;
     }
     return self->lease.is_lost ? COMMIT_FENCED : COMMITTED;
 }

@@ -223,7 +223,10 @@ static void a_server_that_was_restarted_costs_nothing(void **state) {
     struct result reason;
     int64_t count = -1;
     cluster_kill(&cluster);
+    assert_int_equal(batch_probe(writer).code, RESULT_UNAVAILABLE);
+    assert_int_equal(batch_tidy(writer, false), NOT_COMMITTED);
     cluster_start(&cluster);
+    assert_int_equal(batch_tidy(writer, false), COMMITTED);
     batch_ask(reader, &count_things_question, NULL, take_count, &count);
     assert_int_equal(batch_run(reader).code, RESULT_OK);
     assert_int_equal(batch_begin(writer).code, RESULT_OK);
