@@ -240,7 +240,6 @@ static void test_halving(void **state) {
     (void)state;
     static const int statuses[] = {413, 422};
     for (size_t s = 0; s < ARRAY_COUNT(statuses); s++) {
-        set_up(NULL);
         add(0, 7);
         for (size_t turn = 0; turn < 40; turn++) {
             send();
@@ -262,8 +261,8 @@ static void test_halving(void **state) {
         assert_int_equal(parcels[4].item.backoff.attempts, 1);
         assert_int_equal(delivery.backoff.attempts, 0); /* the other side is there: nobody else waits */
         tear_down(NULL);
+        set_up(NULL);
     }
-    set_up(NULL);
 }
 
 /* Halves are not put together again: what follows in the queue and has no bound of its own takes no part either. */
