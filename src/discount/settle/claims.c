@@ -98,12 +98,13 @@ static struct result visit_unsettled(void *context, const struct redemption *red
     return result_ok();
 }
 
-bool claims_must_refill(const struct claims *claims) {
-    return (claims->must_refill || claims->is_refilling) && claims->free_count >= claims->count_max / 2;
+int64_t claims_next_us(const struct claims *claims) {
+    bool is_due = (claims->must_refill || claims->is_refilling) && claims->free_count >= claims->count_max / 2;
+    return is_due ? claims->refill.retry_at_us : INT64_MAX;
 }
 
-void claims_refill(struct claims *claims) {
-    if (!claims_must_refill(claims)) return;
+void claims_refill(struct claims *claims, int64_t now_us) {
+    if (now_us < claims_next_us(claims)) return;
     if (!claims->is_refilling) {
         claims->is_refilling = true;
         claims->refill_after = 0;
@@ -111,9 +112,13 @@ void claims_refill(struct claims *claims) {
     }
     size_t most = claims->free_count < REFILL_ROWS ? claims->free_count : REFILL_ROWS, count = 0;
     struct result outcome = reader_list_unsettled(claims->reader, claims->refill_after, (int64_t)most, visit_unsettled, claims, &count);
-    if (!result_is_ok(outcome)) {
+    if (result_is_ok(outcome)) {
+        backoff_clear(&claims->refill);
+        if (count < most) claims->is_refilling = false;
+    } else {
         LOG(LOG_ERROR, "refill_failed", LOG_STRING("reason", result_name(outcome)));
+        claims->is_refilling = false;
         claims->must_refill = true;
+        backoff_fail(&claims->refill, now_us, 0);
     }
-    if (count < most) claims->is_refilling = false;
 }

@@ -37,9 +37,10 @@ struct claims {
     struct claim_list free;
     struct claim_list *held; /* [LIMIT_CAMPAIGNS] */
     struct map by_id;
-    bool must_refill;     /* there may be claims that are only in the database */
-    bool is_refilling;    /* a walk over them is under way */
-    int64_t refill_after; /* key of the last one that it has seen */
+    bool must_refill;      /* there may be claims that are only in the database */
+    bool is_refilling;     /* a walk over them is under way */
+    int64_t refill_after;  /* key of the last one that it has seen */
+    struct backoff refill; /* after a walk that failed */
 };
 
 /* RESULT_FULL: no memory. The others are lent. */
@@ -55,9 +56,10 @@ void claims_forget(struct claims *claims, struct claim *claim);
 bool claims_hold_if_behind(struct claims *claims, struct claim *claim);
 void claims_unhold(struct claims *claims, uint32_t campaign_number); /* the fund is up to date */
 
-bool claims_must_refill(const struct claims *claims);
-/* Reads some more of what is only in the database, when there is room for it. */
-void claims_refill(struct claims *claims);
+/* When to read more of what is only in the database, monotonic; INT64_MAX: there is nothing to be read, or no room for it. */
+int64_t claims_next_us(const struct claims *claims);
+/* Reads some of it, if it is time to. */
+void claims_refill(struct claims *claims, int64_t now_us);
 
 static inline size_t claims_count(const struct claims *claims) { return claims->count_max - claims->free_count; }
 static inline struct claim *claim_of(struct delivery_item *item) { return CONTAINER_OF(item, struct claim, item); }

@@ -74,13 +74,13 @@ static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
     sooner(&at_us, waiters_next_us(&settler->waiters));
     sooner(&at_us, delivery_next_us(&settler->credits.delivery, now_us));
     sooner(&at_us, funds_next_us(&settler->funds));
-    if (claims_must_refill(&settler->claims)) sooner(&at_us, now_us);
+    sooner(&at_us, claims_next_us(&settler->claims));
     return at_us;
 }
 
 static void work(struct settler *settler, int64_t now_us) {
     delivery_wake_delayed(&settler->credits.delivery, now_us);
-    claims_refill(&settler->claims);
+    claims_refill(&settler->claims, now_us);
     funds_run(&settler->funds, now_us);
     delivery_send(&settler->credits.delivery, now_us);
 }

@@ -147,24 +147,24 @@ static void test_held_while_the_fund_is_behind(void **state) {
 
 static void test_without_room_it_waits_in_the_database(void **state) {
     (void)state;
-    claims_refill(&claims); /* the first walk, at the start, finds nothing */
+    claims_refill(&claims, fake_now_us); /* the first walk, at the start, finds nothing */
     assert_int_equal(reads, 1);
-    assert_false(claims_must_refill(&claims));
+    assert_int_equal(claims_next_us(&claims), INT64_MAX);
     for (unsigned i = 0; i < POOL; i++) assert_non_null(take(1, i + 1));
-    assert_false(claims_must_refill(&claims));
+    assert_int_equal(claims_next_us(&claims), INT64_MAX);
     assert_null(take(1, POOL + 1));
     fill_rows(POOL + 1);
-    assert_false(claims_must_refill(&claims)); /* there is no room yet */
-    claims_refill(&claims);
+    assert_int_equal(claims_next_us(&claims), INT64_MAX); /* there is no room yet */
+    claims_refill(&claims, fake_now_us);
     assert_int_equal(reads, 1);
     settle(claim_of(TAILQ_FIRST(&delivery.ready)));
     drop_row(0);
-    assert_false(claims_must_refill(&claims)); /* a quarter is not half */
+    assert_int_equal(claims_next_us(&claims), INT64_MAX); /* a quarter is not half */
     settle(claim_of(TAILQ_FIRST(&delivery.ready)));
     drop_row(0);
-    assert_true(claims_must_refill(&claims));
-    claims_refill(&claims);
-    claims_refill(&claims);
+    assert_true(claims_next_us(&claims) <= fake_now_us);
+    claims_refill(&claims, fake_now_us);
+    claims_refill(&claims, fake_now_us);
     assert_int_equal(claims_count(&claims), 3);
     struct redemption late = make(1, POOL + 1);
     assert_non_null(map_get(&claims.by_id, (struct text){(const char *)late.id.bytes, sizeof late.id.bytes}));
@@ -176,7 +176,7 @@ static void test_a_walk_sees_everything(void **state) {
     fill_rows(11);
     int64_t next = 1;
     for (int turn = 0; turn < 100 && row_count > 0; turn++) {
-        claims_refill(&claims);
+        claims_refill(&claims, fake_now_us);
         if (delivery.ready_count == 0) continue;
         struct claim *claim = claim_of(TAILQ_FIRST(&delivery.ready));
         assert_int_equal(claim->item.id.bytes[1], next++);
@@ -184,10 +184,10 @@ static void test_a_walk_sees_everything(void **state) {
         drop_row(0);
     }
     assert_int_equal(row_count, 0);
-    claims_refill(&claims);
+    claims_refill(&claims, fake_now_us);
     size_t before = reads;
-    assert_false(claims_must_refill(&claims)); /* and then there is nothing more to look for */
-    claims_refill(&claims);
+    assert_int_equal(claims_next_us(&claims), INT64_MAX); /* and then there is nothing more to look for */
+    claims_refill(&claims, fake_now_us);
     assert_int_equal(reads, before);
 }
 
@@ -196,27 +196,38 @@ static void test_who_finds_no_room_during_a_walk_asks_for_another(void **state) 
     (void)state;
     for (unsigned i = 0; i < POOL; i++) rows[i] = make(2, i + 1);
     row_count = POOL;
-    claims_refill(&claims);
+    claims_refill(&claims, fake_now_us);
     assert_int_equal(claims_count(&claims), POOL);
     assert_null(take(1, 1)); /* before all that the walk has seen */
     rows[0] = make(1, 1);
     row_count = 1;
     while (delivery.ready_count > 0) settle(claim_of(TAILQ_FIRST(&delivery.ready)));
-    for (int turn = 0; turn < 4; turn++) claims_refill(&claims);
+    for (int turn = 0; turn < 4; turn++) claims_refill(&claims, fake_now_us);
     assert_int_equal(claims_count(&claims), 1);
 }
 
+/* A disk that does not answer is not asked without a pause. */
 static void test_a_failed_walk_is_begun_again(void **state) {
     (void)state;
     fill_rows(2);
     read_outcome = result_error(RESULT_IO);
-    claims_refill(&claims);
-    assert_true(claims_must_refill(&claims));
+    claims_refill(&claims, fake_now_us);
+    assert_int_equal(claims_next_us(&claims), claims.refill.retry_at_us);
+    assert_true(claims_next_us(&claims) > fake_now_us);
+    claims_refill(&claims, fake_now_us);
+    assert_int_equal(reads, 1);
+    fake_now_us = claims_next_us(&claims);
+    claims_refill(&claims, fake_now_us);
+    assert_int_equal(claims.refill.attempts, 2); /* later and later */
     read_outcome = result_ok();
-    rows[0] = make(1, 1);
-    claims_refill(&claims);
+    fake_now_us = claims_next_us(&claims);
+    claims_refill(&claims, fake_now_us);
+    assert_int_equal(claims.refill.attempts, 0);
     assert_int_equal(claims_count(&claims), 2);
+    claims_refill(&claims, fake_now_us);
+    assert_int_equal(reads, 4);                /* two that failed, two of a whole walk */
     assert_int_equal(delivery.ready_count, 2); /* none of them twice */
+    assert_int_equal(claims_next_us(&claims), INT64_MAX);
 }
 
 static void test_a_campaign_that_is_not_shown_yet_is_left_alone(void **state) {
@@ -224,7 +235,7 @@ static void test_a_campaign_that_is_not_shown_yet_is_left_alone(void **state) {
     rows[0] = make(1, 1);
     rows[1] = make(3, 1); /* committed, not published */
     row_count = 2;
-    claims_refill(&claims);
+    claims_refill(&claims, fake_now_us);
     assert_int_equal(claims_count(&claims), 1);
 }
 
