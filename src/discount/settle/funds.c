@@ -29,6 +29,10 @@ static const struct board_slot *slot_of(const struct fund_job *job) { return boa
 
 void funds_look(struct funds *funds) { funds->must_look = true; }
 
+void funds_look_by(struct funds *funds, int64_t at_us) {
+    if (at_us < funds->look_at_us) funds->look_at_us = at_us;
+}
+
 int64_t funds_next_us(const struct funds *funds) { return funds->must_look ? 0 : funds->look_at_us; }
 
 bool funds_are_busy(const struct funds *funds) {
@@ -204,14 +208,10 @@ static struct fund_job *free_job(struct funds *funds) {
     return NULL;
 }
 
-static void look_by(struct funds *funds, int64_t monotonic_us) {
-    if (monotonic_us < funds->look_at_us) funds->look_at_us = monotonic_us;
-}
-
 static void start_job(struct funds *funds, uint32_t number, const struct campaign_view *view, enum fund_step step, int64_t now_us) {
     struct fund_job *job = free_job(funds);
     if (job == NULL) {
-        look_by(funds, now_us + BUSY_US);
+        funds_look_by(funds, now_us + BUSY_US);
         return;
     }
     job->is_busy = true;
@@ -228,10 +228,10 @@ static void look_at_campaign(struct funds *funds, uint32_t number, const struct 
     const struct fund *fund = fund_of(funds, number);
     enum fund_step step;
     if (view->fund_step_minor == 0) claims_unhold(funds->claims, number);
-    if (view->ended_at_us == 0 && view->ends_at_us > wall_us) look_by(funds, now_us + view->ends_at_us - wall_us);
+    if (view->ended_at_us == 0 && view->ends_at_us > wall_us) funds_look_by(funds, now_us + view->ends_at_us - wall_us);
     if (fund->job != NULL || !find_step(view, wall_us, &step)) return;
     if (fund->backoff.retry_at_us > now_us)
-        look_by(funds, fund->backoff.retry_at_us);
+        funds_look_by(funds, fund->backoff.retry_at_us);
     else
         start_job(funds, number, view, step, now_us);
 }

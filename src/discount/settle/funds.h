@@ -58,9 +58,10 @@ struct funds {
 struct result funds_init(struct funds *funds) MUST_CHECK;
 void funds_free(struct funds *funds); /* also what was never initialised but for zeros */
 
-void funds_look(struct funds *funds);                /* something may be due: with the next funds_run */
-void funds_run(struct funds *funds, int64_t now_us); /* looks what is due, if anything may be, and starts it */
-int64_t funds_next_us(const struct funds *funds);    /* when to look next; 0: at once */
+void funds_look(struct funds *funds);                   /* something may be due: with the next funds_run */
+void funds_look_by(struct funds *funds, int64_t at_us); /* what is counted there has changed: at this time (monotonic) at the latest */
+void funds_run(struct funds *funds, int64_t now_us);    /* looks what is due, if anything may be, and starts it */
+int64_t funds_next_us(const struct funds *funds);       /* when to look next; 0: at once */
 bool funds_are_busy(const struct funds *funds);
 
 /* A request that has changed this campaign: waits for its fund, or is answered at once when nothing is to be waited for. */

@@ -9,6 +9,7 @@
 
 #define STOP_US      (3 * CLOCK_SECOND_US) /* for calls that are under way when we stop */
 #define WAIT_MOST_US (60 * CLOCK_SECOND_US)
+#define COUNT_US     CLOCK_SECOND_US /* so late a new claim is counted among the unsettled ones, also while none is settled */
 #define CONNECTIONS  (DELIVERY_CALLS + FUND_JOBS)
 
 /* All of it belongs to the thread, but for the messages and the flag. */
@@ -54,6 +55,7 @@ static void take_request(void *context, struct discount_operation *operation) {
         funds_wait(&settler->funds, slot, operation);
         return;
     }
+    funds_look_by(&settler->funds, clock_monotonic_us(settler->options.clock) + COUNT_US);
     struct claim *claim = claims_take(&settler->claims, &operation->redemption);
     if (claim != NULL)
         waiters_add(&settler->waiters, &claim->waiters, operation);

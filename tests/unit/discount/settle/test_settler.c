@@ -1,6 +1,8 @@
 /* The settler against a Wallet that drops, cuts, lies and sleeps: whatever it does, each claim is credited once. */
 #include "../world.h"
 
+#include "discount/settle/funds.h"
+
 #include "fake_wallet.h"
 
 static struct world world;
@@ -136,6 +138,8 @@ static void test_an_outage_is_survived_in_bounded_memory(void **state) {
     redeem_all("GIFT", 1, 100, 202);
     struct test_exchange *keyed = world_redeem(&world, "GIFT", 200, "key"), *again;
     expect(keyed, 202);
+    for (int i = 0; i < 2000 && atomic_load(&funds_metric_unsettled.value) != 101; i++) usleep(10000); /* until it is told, at most 20 s */
+    assert_int_equal(atomic_load(&funds_metric_unsettled.value), 101);
     atomic_store(&wallet->is_down, false);
     wait_until_settled("GIFT", 101, 0);
     assert_int_equal(wallet->credit_count, 101);
