@@ -1,6 +1,7 @@
 #include "discount/settle/waiters.h"
 
 #include "discount/own.h"
+#include "http/problem.h"
 
 static void unlink_deadline(struct waiters *waiters, struct discount_operation *operation) {
     if (operation->deadline_previous != NULL)
@@ -35,8 +36,10 @@ static void answer(struct waiters *waiters, struct discount_operation *waiter) {
     operation_return(&waiter->operation);
 }
 
-static void refuse(struct discount_operation *waiter, struct result failure) {
-    storage_refuse(waiter->operation.exchange, failure);
+/* What it asked for is committed: whatever fails now, it is not told that nothing was done. */
+static void refuse(struct discount_operation *waiter) {
+    problem_reply(waiter->operation.exchange, &problem_storage_unavailable,
+                  "It is done, but the storage does not answer now. Ask again, with the same Idempotency-Key.");
     exchange_finish(waiter->operation.exchange);
 }
 
@@ -45,7 +48,7 @@ static void answer_with_campaign(struct waiters *waiters, struct discount_operat
     struct result outcome = reader_find_campaign(waiters->reader, waiter->operation.subject, &waiter->campaign, &is_found);
     if (result_is_ok(outcome) && !is_found) outcome = result_error(RESULT_CORRUPT);
     if (!result_is_ok(outcome)) {
-        refuse(waiter, outcome);
+        refuse(waiter);
         return;
     }
     waiter->verdict = CAMPAIGN_DONE;
@@ -62,14 +65,14 @@ static void note_done(struct store_operation *store, struct result outcome) {
     if (result_is_ok(outcome))
         operation_return(&waiter->operation);
     else
-        refuse(waiter, outcome);
+        refuse(waiter);
 }
 
 /* The note lives in the request's arena, and is gone with it. */
 static void answer_by_note(struct waiters *waiters, struct discount_operation *waiter) {
     struct own_request *note = ARENA_NEW(waiter->operation.arena, struct own_request);
     if (note == NULL) {
-        refuse(waiter, result_error(RESULT_FULL));
+        refuse(waiter);
         return;
     }
     *note = (struct own_request){.base.operation = {.action = &note_action, .store.done = note_done}};
@@ -78,8 +81,7 @@ static void answer_by_note(struct waiters *waiters, struct discount_operation *w
     struct result submitted = store_submit_internal(waiters->store, &note->base.operation.store);
     if (result_is_ok(submitted)) return;
     exchange_take(waiter->operation.exchange, EXCHANGE_OF_STORE);
-    operation_list_remove(&note->waiters, waiter);
-    refuse(waiter, submitted);
+    refuse(waiter);
 }
 
 void waiters_answer_now(struct waiters *waiters, struct discount_operation *waiter) {
