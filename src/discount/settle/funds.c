@@ -7,7 +7,8 @@
 #include "base/log.h"
 #include "base/planted.h"
 
-#define BUSY_US INT64_C(20000) /* all jobs were taken: look again */
+#define BUSY_US       INT64_C(20000)         /* all jobs were taken: look again */
+#define CLOCK_MOST_US (60 * CLOCK_SECOND_US) /* the clock that ends are told by may be set: look again, whatever is left */
 
 struct metric funds_metric_unsettled = {.name = "discountd_unsettled_claims",
                                         .help = "Claims without a credit yet.",
@@ -15,7 +16,6 @@ struct metric funds_metric_unsettled = {.name = "discountd_unsettled_claims",
                                         .kind = METRIC_GAUGE};
 
 struct result funds_init(struct funds *funds) {
-    funds->must_look = true;
     for (size_t i = 0; i < FUND_JOBS; i++) funds->jobs[i].funds = funds;
     funds->memory = calloc(LIMIT_CAMPAIGNS, sizeof *funds->memory);
     return funds->memory == NULL ? result_error(RESULT_FULL) : result_ok();
@@ -228,7 +228,10 @@ static void look_at_campaign(struct funds *funds, uint32_t number, const struct 
     const struct fund *fund = fund_of(funds, number);
     enum fund_step step;
     if (view->fund_step_minor == 0) claims_unhold(funds->claims, number);
-    if (view->ended_at_us == 0 && view->ends_at_us > wall_us) funds_look_by(funds, now_us + view->ends_at_us - wall_us);
+    if (view->ended_at_us == 0 && view->ends_at_us > wall_us) {
+        int64_t left_us = view->ends_at_us - wall_us;
+        funds_look_by(funds, now_us + (left_us < CLOCK_MOST_US ? left_us : CLOCK_MOST_US));
+    }
     if (fund->job != NULL || !find_step(view, wall_us, &step)) return;
     if (fund->backoff.retry_at_us > now_us)
         funds_look_by(funds, fund->backoff.retry_at_us);

@@ -1,0 +1,367 @@
+/* Each step of a fund, asked for by what the board shows, against calls and a store that the test answers. */
+#include "fake_store.h"
+
+#include "discount/settle/funds.h"
+
+#define FIRST_ID "01000000-0000-0000-0000-000000000000"
+
+static struct calls calls;
+static struct messages messages;
+static struct waiters waiters;
+static struct funds funds;
+static struct test_request requests[2];
+static uint32_t unheld[2]; /* how often, by campaign */
+
+void claims_unhold(struct claims *claims, uint32_t campaign_number) {
+    (void)claims;
+    unheld[campaign_number - 1]++;
+}
+
+struct result reader_find_campaign(struct reader *reader, struct id id, struct campaign *ret_campaign, bool *ret_found) {
+    (void)reader;
+    (void)id;
+    *ret_campaign = campaigns[0];
+    *ret_found = true;
+    return result_ok();
+}
+
+static int set_up(void **state) {
+    (void)state;
+    fake_calls_init(&calls);
+    memset(&fake_store, 0, sizeof fake_store);
+    memset(unheld, 0, sizeof unheld);
+    board_begin();
+    assert_true(result_is_ok(messages_init(&messages)));
+    waiters = (struct waiters){.board = board, .clock = &fake_clock, .wait_us = CLOCK_SECOND_US};
+    funds = (struct funds){.board = board, .clock = &fake_clock, .calls = &calls, .waiters = &waiters, .messages = &messages};
+    assert_true(result_is_ok(funds_init(&funds)));
+    for (unsigned i = 0; i < 2; i++) {
+        request_init(&requests[i], 1, i + 1, NULL);
+        requests[i].operation.operation.subject = campaigns[0].id;
+    }
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    calls_free(&calls);
+    messages_free(&messages);
+    funds_free(&funds);
+    board_free(board);
+    for (unsigned i = 0; i < 2; i++) request_clear(&requests[i]);
+    return 0;
+}
+
+static void nobody(void *context, struct discount_operation *request) {
+    (void)context;
+    (void)request;
+    fail();
+}
+
+static void run(void) { funds_run(&funds, fake_now_us); }
+
+/* The store ends what it was told, and the settler looks. */
+static void end_in_store(struct result outcome) {
+    fake_store_end(0, outcome);
+    messages_take(&messages, nobody, NULL);
+}
+
+static void expect_call(const char *method, const char *url, const char *body) {
+    assert_int_equal(fake_client.count, 1);
+    const struct http_call *call = fake_client.calls[0];
+    assert_string_equal(call->method, method);
+    assert_string_equal(call->url, url);
+    if (!text_equal(call->body, text_of(body))) fail_msg("sent %.*s", (int)call->body.size, call->body.data);
+}
+
+static void want_step(int64_t confirmed_minor, int64_t step_minor) {
+    campaigns[0].fund_confirmed_minor = confirmed_minor;
+    campaigns[0].fund_step_minor = step_minor;
+    campaigns[0].fund_step_version = 3;
+    show(0);
+    funds_look(&funds);
+}
+
+static void confirm(void) {
+    campaigns[0].fund_confirmed_minor += campaigns[0].fund_step_minor;
+    campaigns[0].fund_step_minor = 0;
+    show(0);
+    end_in_store(result_ok());
+}
+
+static void test_nothing_is_due(void **state) {
+    (void)state;
+    assert_int_equal(funds_next_us(&funds), 0);
+    run();
+    assert_int_equal(fake_client.started, 0);
+    assert_false(funds_are_busy(&funds));
+    assert_int_equal(funds_next_us(&funds), INT64_MAX);
+    assert_int_equal(unheld[0], 1);
+    run(); /* nobody has asked to look */
+    assert_int_equal(unheld[0], 1);
+    funds_look_by(&funds, fake_now_us + 5);
+    assert_int_equal(funds_next_us(&funds), fake_now_us + 5);
+    run();
+    assert_int_equal(unheld[0], 1);
+    fake_now_us += 5;
+    run();
+    assert_int_equal(unheld[0], 2);
+}
+
+static void test_opening(void **state) {
+    (void)state;
+    want_step(0, 100000);
+    run();
+    expect_call("POST", "http://wallet/v1/funds", "{\"reference\":\"" FIRST_ID "\",\"amount\":100000,\"currency\":\"IRT\"}");
+    assert_null(fake_client.calls[0]->idempotency_key);
+    assert_true(funds_are_busy(&funds));
+    assert_int_equal(unheld[0], 0); /* its claims wait */
+    assert_int_equal(unheld[1], 1);
+    run(); /* one job for each */
+    funds_look(&funds);
+    run();
+    assert_int_equal(fake_client.started, 1);
+    fake_answer(0, 201, "{}");
+    assert_ptr_equal(fake_store_action(0), &fund_confirmed_action);
+    assert_true(id_equal(fake_store_request(0)->campaign_id, campaigns[0].id));
+    assert_int_equal(fake_store_request(0)->fund_step_version, 3);
+    assert_true(funds_are_busy(&funds));
+    confirm();
+    assert_false(funds_are_busy(&funds));
+    assert_int_equal(funds_next_us(&funds), 0);
+    run();
+    assert_int_equal(fake_client.started, 1);
+    assert_int_equal(unheld[0], 1);
+}
+
+static void test_topping_up_looks_first(void **state) {
+    (void)state;
+    want_step(100000, 2000);
+    run();
+    expect_call("GET", "http://wallet/v1/funds/" FIRST_ID, "");
+    fake_answer(0, 200, "{\"funded\":100000}");
+    expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/topup", "{\"amount\":2000,\"currency\":\"IRT\"}");
+    assert_string_equal(fake_client.calls[0]->idempotency_key, FIRST_ID ":3");
+    fake_answer(0, 200, "{}");
+    assert_ptr_equal(fake_store_action(0), &fund_confirmed_action);
+    confirm();
+    assert_false(funds_are_busy(&funds));
+}
+
+static void test_what_was_applied_is_not_sent_again(void **state) {
+    (void)state;
+    static const char *const bodies[] = {"{\"funded\":102000}", "{\"funded\":999999}"};
+    for (size_t i = 0; i < ARRAY_COUNT(bodies); i++) {
+        want_step(100000, 2000);
+        run();
+        fake_answer(0, 200, bodies[i]);
+        assert_int_equal(fake_client.count, 0);
+        assert_ptr_equal(fake_store_action(0), &fund_confirmed_action);
+        confirm();
+    }
+}
+
+/* A fund that has been given less than is known, or does not say: it is looked at again, and nothing is added. */
+static void test_a_fund_that_does_not_say_is_not_added_to(void **state) {
+    (void)state;
+    static const struct {
+        int status;
+        const char *body;
+    } rows[] = {{200, "{\"funded\":99999}"}, {200, "{}"}, {200, "nonsense"}, {200, "[]"}, {404, "{\"funded\":100000}"}, {500, ""}};
+    want_step(100000, 2000);
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        run();
+        expect_call("GET", "http://wallet/v1/funds/" FIRST_ID, "");
+        int64_t retries = atomic_load(&calls_metric_retries.value), errors = atomic_load(&calls_metric_errors.value);
+        fake_answer(0, rows[i].status, rows[i].body);
+        assert_false(funds_are_busy(&funds));
+        assert_int_equal(fake_store.count, 0);
+        assert_int_equal(atomic_load(&calls_metric_retries.value), retries + 1);
+        assert_int_equal(atomic_load(&calls_metric_errors.value), errors + 1);
+        run(); /* not yet */
+        assert_int_equal(fake_client.count, 0);
+        assert_true(funds_next_us(&funds) > fake_now_us);
+        assert_true(funds_next_us(&funds) <= fake_now_us + BACKOFF_MOST_US);
+        fake_now_us = funds_next_us(&funds);
+    }
+    run();
+    fake_client.calls[0]->retry_after_ms = 4000;
+    fake_answer(0, 429, "");
+    run();
+    assert_int_equal(funds_next_us(&funds), fake_now_us + 4000000);
+    fake_now_us += 4000000;
+    run();
+    fake_answer(0, 200, "{\"funded\":102000}");
+    confirm();
+    want_step(102000, 2000); /* it went well: the next failure is a first one */
+    run();
+    fake_answer(0, 500, "");
+    run();
+    assert_true(funds_next_us(&funds) < fake_now_us + BACKOFF_FIRST_US);
+}
+
+static void test_while_all_jobs_are_taken_it_is_looked_at_again_soon(void **state) {
+    (void)state;
+    want_step(0, 100000);
+    for (size_t i = 0; i < FUND_JOBS; i++) funds.jobs[i].is_busy = true;
+    run();
+    assert_int_equal(fake_client.count, 0);
+    assert_true(funds_next_us(&funds) > fake_now_us && funds_next_us(&funds) <= fake_now_us + CLOCK_SECOND_US);
+    funds.jobs[3].is_busy = false;
+    fake_now_us = funds_next_us(&funds);
+    run();
+    assert_int_equal(fake_client.count, 1);
+}
+
+static void test_the_nearest_end_counts(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        campaigns[i].ends_at_us = fake_now_us + (i == 0 ? 10 : 20) * CLOCK_SECOND_US;
+        show(i);
+    }
+    run();
+    assert_int_equal(funds_next_us(&funds), campaigns[0].ends_at_us);
+}
+
+static void test_expiry_at_its_time(void **state) {
+    (void)state;
+    campaigns[0].ends_at_us = fake_now_us + 10 * CLOCK_SECOND_US;
+    show(0);
+    run();
+    assert_int_equal(fake_store.count, 0);
+    assert_int_equal(funds_next_us(&funds), campaigns[0].ends_at_us);
+    fake_now_us = campaigns[0].ends_at_us - 1;
+    funds_look(&funds);
+    run();
+    assert_int_equal(fake_store.count, 0);
+    fake_now_us++;
+    run();
+    assert_ptr_equal(fake_store_action(0), &expire_action);
+    campaigns[0].ended_at_us = fake_now_us;
+    campaigns[0].fund_is_released = true;
+    show(0);
+    end_in_store(result_ok());
+    run();
+    assert_int_equal(fake_store.count, 0);
+    assert_int_equal(fake_client.started, 0);
+}
+
+/* The clock that says when a campaign ends may be set: it is looked at now and then. */
+static void test_a_clock_that_is_set_forward_is_noticed(void **state) {
+    (void)state;
+    campaigns[0].ends_at_us = fake_now_us + 24 * 3600 * CLOCK_SECOND_US;
+    show(0);
+    run();
+    assert_true(funds_next_us(&funds) <= fake_now_us + 60 * CLOCK_SECOND_US);
+}
+
+static void test_release_after_the_last_claim(void **state) {
+    (void)state;
+    campaigns[0].ended_at_us = fake_now_us;
+    campaigns[0].redeemed = 3;
+    campaigns[0].credited = 1;
+    campaigns[0].failed = 1;
+    show(0);
+    run();
+    assert_int_equal(fake_client.started, 0);
+    assert_int_equal(atomic_load(&funds_metric_unsettled.value), 1);
+    campaigns[0].credited = 2;
+    show(0);
+    funds_look(&funds);
+    run();
+    expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/release", "");
+    assert_int_equal(atomic_load(&funds_metric_unsettled.value), 0);
+    fake_answer(0, 200, "{}");
+    assert_ptr_equal(fake_store_action(0), &fund_released_action);
+    campaigns[0].fund_is_released = true;
+    show(0);
+    end_in_store(result_ok());
+    run();
+    assert_int_equal(fake_client.started, 1);
+}
+
+/* A step that was begun before the end is confirmed before the rest goes back. */
+static void test_a_step_comes_before_the_release(void **state) {
+    (void)state;
+    campaigns[0].ended_at_us = fake_now_us;
+    want_step(100000, 2000);
+    run();
+    expect_call("GET", "http://wallet/v1/funds/" FIRST_ID, "");
+}
+
+static void test_a_step_that_the_store_did_not_take_is_told_again(void **state) {
+    (void)state;
+    want_step(0, 100000);
+    funds_wait(&funds, board_slot(board, 0), &requests[0].operation);
+    run();
+    fake_answer(0, 201, "{}");
+    funds_wait(&funds, board_slot(board, 0), &requests[1].operation);
+    end_in_store(result_error(RESULT_IO));
+    assert_true(is_returned(&requests[0])); /* as it stands: no fund yet */
+    assert_true(is_untold(&requests[1]));   /* goes on waiting */
+    assert_false(funds_are_busy(&funds));
+    run();
+    assert_int_equal(fake_client.count, 0);
+    fake_now_us = funds_next_us(&funds);
+    fake_store.is_stopping = true;
+    run();
+    fake_answer(0, 200, "{}");
+    assert_false(funds_are_busy(&funds));
+    assert_int_equal(messages.in_store, 0);
+}
+
+static void test_who_waits_for_the_fund(void **state) {
+    (void)state;
+    want_step(0, 100000);
+    funds_wait(&funds, board_slot(board, 0), &requests[0].operation);
+    assert_true(is_untold(&requests[0]));
+    run();
+    fake_answer(0, 201, "{}");
+    assert_ptr_equal(fake_store_request(0)->waiters.first, &requests[0].operation);
+    funds_wait(&funds, board_slot(board, 0), &requests[1].operation); /* while it is in the store */
+    assert_true(is_untold(&requests[1]));
+    confirm();
+    assert_true(is_returned(&requests[0]) && is_returned(&requests[1]));
+}
+
+static void test_nobody_waits_for_a_fund_that_is_open(void **state) {
+    (void)state;
+    run();
+    funds_wait(&funds, board_slot(board, 0), &requests[0].operation);
+    assert_true(is_returned(&requests[0]));
+    assert_int_equal(funds_next_us(&funds), 0); /* what it changed may make something due */
+}
+
+static void test_whoever_waits_goes_on_waiting_after_a_failure(void **state) {
+    (void)state;
+    want_step(0, 100000);
+    funds_wait(&funds, board_slot(board, 0), &requests[0].operation);
+    run();
+    fake_answer(0, 500, "");
+    assert_true(is_untold(&requests[0]));
+    waiters_end(&waiters, fake_now_us + CLOCK_SECOND_US, false);
+    assert_true(is_returned(&requests[0]));
+}
+
+int main(void) {
+    crypto_init();
+    log_init("test", LOG_ERROR + 1);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_nothing_is_due, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_opening, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_topping_up_looks_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_applied_is_not_sent_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_fund_that_does_not_say_is_not_added_to, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_while_all_jobs_are_taken_it_is_looked_at_again_soon, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_nearest_end_counts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_expiry_at_its_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_clock_that_is_set_forward_is_noticed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_release_after_the_last_claim, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_step_comes_before_the_release, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_step_that_the_store_did_not_take_is_told_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_waits_for_the_fund, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nobody_waits_for_a_fund_that_is_open, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_whoever_waits_goes_on_waiting_after_a_failure, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
