@@ -99,7 +99,7 @@ static struct settlement settlement_of(const struct claim *claim, const struct d
 
 static size_t freeze_waiters(struct credit_mark *mark) {
     size_t frozen = 0;
-    mark->own.request.waiters = (struct operation_list){0};
+    CHECK(mark->own.request.waiters.first == NULL);
     for (size_t i = 0; i < mark->batch->item_count && frozen < MARK_WAITERS_MAX; i++) {
         struct claim *claim = claim_of(mark->batch->items[i]);
         frozen += waiters_freeze(mark->credits->waiters, &claim->waiters, &mark->own.request.waiters, MARK_WAITERS_MAX - frozen);

@@ -82,7 +82,7 @@ static void tell_store(struct fund_job *job, const struct action *action) {
     struct own_request *request = &job->own.request;
     request->campaign_id = slot_of(job)->id;
     request->fund_step_version = job->step_version;
-    request->waiters = (struct operation_list){0};
+    CHECK(request->waiters.first == NULL);
     if (action == &fund_confirmed_action)
         waiters_freeze(funds->waiters, &fund_of(funds, job->campaign_number)->waiters, &request->waiters, MARK_WAITERS_MAX);
     job->own.returned = store_told;

@@ -1,0 +1,253 @@
+/* From a claim to its mark: what is sent, what is marked, who hears of it when. The delivery and the claims are the real ones. */
+#include "fake_store.h"
+
+#include "base/json/json.h"
+#include "discount/settle/credits.h"
+
+#define CLAIMS 3u
+
+static struct calls calls;
+static struct messages messages;
+static struct waiters waiters;
+static struct claims claims;
+static struct funds funds;
+static struct credits credits;
+static struct test_request requests[CLAIMS];
+static size_t looks; /* asked of the funds */
+
+void funds_look(struct funds *asked) {
+    assert_ptr_equal(asked, &funds);
+    looks++;
+}
+
+struct result reader_find_campaign(struct reader *reader, struct id id, struct campaign *ret_campaign, bool *ret_found) {
+    (void)reader;
+    (void)id;
+    (void)ret_campaign;
+    (void)ret_found;
+    fail();
+    return result_ok();
+}
+
+struct result reader_list_unsettled(struct reader *reader, int64_t after, int64_t limit, reader_redemption_visitor *visit, void *context,
+                                    size_t *ret_count) {
+    (void)reader;
+    (void)after;
+    (void)limit;
+    (void)visit;
+    (void)context;
+    *ret_count = 0;
+    return result_ok();
+}
+
+static int set_up(void **state) {
+    (void)state;
+    fake_calls_init(&calls);
+    memset(&fake_store, 0, sizeof fake_store);
+    memset(&credits, 0, sizeof credits);
+    looks = 0;
+    board_begin();
+    assert_true(result_is_ok(messages_init(&messages)));
+    waiters = (struct waiters){.board = board, .clock = &fake_clock, .wait_us = CLOCK_SECOND_US};
+    credits.board = board;
+    credits.clock = &fake_clock;
+    credits.claims = &claims;
+    credits.waiters = &waiters;
+    credits.funds = &funds;
+    credits.messages = &messages;
+    credits_init(&credits, &calls);
+    claims = (struct claims){0};
+    assert_true(result_is_ok(claims_init(&claims, 8, board, NULL, &credits.delivery)));
+    for (unsigned i = 0; i < CLAIMS; i++) {
+        request_init(&requests[i], 1, i + 1, NULL);
+        requests[i].operation.redemption.user_id.bytes[4] = (uint8_t)(i + 1);
+    }
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    calls_free(&calls);
+    credits_free(&credits);
+    claims_free(&claims);
+    messages_free(&messages);
+    board_free(board);
+    for (unsigned i = 0; i < CLAIMS; i++) request_clear(&requests[i]);
+    return 0;
+}
+
+static void claim(size_t index) {
+    struct claim *taken = claims_take(&claims, &requests[index].operation.redemption);
+    assert_non_null(taken);
+    waiters_add(&waiters, &taken->waiters, &requests[index].operation);
+}
+
+static void send(void) {
+    delivery_wake_delayed(&credits.delivery, fake_now_us);
+    delivery_send(&credits.delivery, fake_now_us);
+}
+
+static void nobody(void *context, struct discount_operation *request) {
+    (void)context;
+    (void)request;
+    fail();
+}
+
+static void end_in_store(struct result outcome) {
+    fake_store_end(0, outcome);
+    messages_take(&messages, nobody, NULL);
+}
+
+/* Wallet's answer: one letter for each claim, d(one) or r(efused for good). */
+static void answer(const char *verdicts) {
+    char body[2048];
+    size_t size = (size_t)snprintf(body, sizeof body, "{\"items\":[");
+    for (size_t i = 0; verdicts[i] != 0; i++) {
+        char id[ID_TEXT_BYTES];
+        id_format(requests[i].operation.redemption.id, id);
+        const char *rest = verdicts[i] == 'd' ? "\"status\":\"applied\",\"transaction_id\":\"0190f5fe-7c00-7a00-8000-0000000000aa\","
+                                                "\"created_at\":\"2026-01-02T03:04:05.000000Z\""
+                                              : "\"status\":\"rejected\",\"code\":\"account_frozen\"";
+        size +=
+            (size_t)snprintf(body + size, sizeof body - size, "%s{\"reference\":\"%.*s\",%s}", i == 0 ? "" : ",", (int)sizeof id, id, rest);
+    }
+    snprintf(body + size, sizeof body - size, "]}");
+    fake_answer(0, 200, body);
+}
+
+static void test_what_is_sent(void **state) {
+    (void)state;
+    requests[1].exchange.traceparent = TEXT("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    struct redemption alone = requests[0].operation.redemption; /* nobody waits for it */
+    assert_non_null(claims_take(&claims, &alone));
+    claim(1);
+    send();
+    assert_int_equal(fake_client.count, 1);
+    const struct http_call *call = fake_client.calls[0];
+    assert_string_equal(call->method, "POST");
+    assert_string_equal(call->url, "http://wallet/v1/credits");
+    assert_non_null(call->traceparent); /* of the oldest one that waits */
+    assert_non_null(strstr(call->traceparent, "0af7651916cd43dd8448eb211c80319c"));
+    static const char expected[] =
+        "{\"items\":[{\"reference\":\"01010000-0000-0000-0000-000000000001\",\"user_id\":\"00000000-0100-0000-0000-"
+        "000000000000\",\"amount\":1000,\"currency\":\"IRT\",\"fund\":\"01000000-0000-0000-0000-000000000000\"},";
+    if (!text_starts_with(call->body, TEXT(expected))) fail_msg("sent %.*s", (int)call->body.size, call->body.data);
+    fake_answer(0, 500, "");
+}
+
+static void test_what_is_marked(void **state) {
+    (void)state;
+    for (size_t i = 0; i < CLAIMS; i++) claim(i);
+    send();
+    answer("drd");
+    assert_ptr_equal(fake_store_action(0), &mark_action);
+    const struct own_request *mark = fake_store_request(0);
+    assert_int_equal(mark->mark.count, 3);
+    assert_int_equal(mark->base.operation.store.weight, 6); /* claims, and who waits for them */
+    int64_t created_at_us;
+    assert_true(result_is_ok(clock_parse(TEXT("2026-01-02T03:04:05Z"), &created_at_us)));
+    for (size_t i = 0; i < CLAIMS; i++) {
+        const struct settlement *settlement = &mark->mark.items[i];
+        assert_true(id_equal(settlement->redemption_id, requests[i].operation.redemption.id));
+        assert_int_equal(settlement->is_credited, i != 1);
+        assert_int_equal(settlement->settled_at_us, i != 1 ? created_at_us : fake_now_us);
+        assert_int_equal(id_is_zero(settlement->transaction_id), i == 1);
+        assert_true(text_equal(settlement->failure, i == 1 ? TEXT("account_frozen") : TEXT("")));
+        assert_true(is_untold(&requests[i]));
+    }
+    int64_t credited = atomic_load(&credits_metric_credited.value), failed = atomic_load(&credits_metric_failed.value);
+    assert_int_equal(claims_count(&claims), 3);
+    end_in_store(result_ok());
+    for (size_t i = 0; i < CLAIMS; i++) assert_true(is_returned(&requests[i]));
+    assert_int_equal(claims_count(&claims), 0);
+    assert_int_equal(atomic_load(&credits_metric_credited.value), credited + 2);
+    assert_int_equal(atomic_load(&credits_metric_failed.value), failed + 1);
+    assert_int_equal(looks, 1); /* an ended campaign may be settled now */
+    assert_false(delivery_is_busy(&credits.delivery));
+}
+
+static void test_who_comes_while_it_is_marked_hears_it_after(void **state) {
+    (void)state;
+    claim(0);
+    send();
+    answer("r");
+    requests[1].operation.redemption = requests[0].operation.redemption;
+    claim(1);
+    end_in_store(result_ok());
+    assert_true(is_returned(&requests[1]));
+    const struct redemption *redemption = &requests[1].operation.redemption;
+    assert_int_equal(redemption->status, REDEMPTION_FAILED);
+    assert_int_equal(redemption->settled_at_us, fake_now_us);
+    assert_memory_equal(redemption->failure, "account_frozen", 14);
+    assert_int_equal(redemption->failure_size, 14);
+    assert_int_equal(waiters_next_us(&waiters), INT64_MAX);
+}
+
+static void test_a_late_one_of_a_credited_claim(void **state) {
+    (void)state;
+    claim(0);
+    send();
+    answer("d");
+    requests[1].operation.redemption = requests[0].operation.redemption;
+    claim(1);
+    end_in_store(result_ok());
+    assert_int_equal(requests[1].operation.redemption.status, REDEMPTION_CREDITED);
+    assert_false(id_is_zero(requests[1].operation.redemption.transaction_id));
+    assert_int_equal(requests[1].operation.redemption.failure_size, 0);
+}
+
+/* Credited in Wallet, not marked here: whoever waited is told what is on disk, and the claim is sent until its mark is there. */
+static void test_without_its_mark_a_claim_is_not_forgotten(void **state) {
+    (void)state;
+    static const bool is_stopping[] = {false, true};
+    for (size_t i = 0; i < ARRAY_COUNT(is_stopping); i++) {
+        claim(i);
+        send();
+        fake_store.is_stopping = is_stopping[i];
+        struct redemption sent = requests[0].operation.redemption;
+        requests[0].operation.redemption.id = requests[i].operation.redemption.id;
+        answer("d");
+        requests[0].operation.redemption = sent;
+        if (!is_stopping[i]) end_in_store(result_error(RESULT_IO));
+        assert_true(is_returned(&requests[i]));
+        assert_int_equal(requests[i].operation.redemption.status, REDEMPTION_CLAIMED);
+        assert_int_equal(claims_count(&claims), i + 1);
+        assert_false(delivery_is_busy(&credits.delivery));
+    }
+    fake_store.is_stopping = false;
+    fake_now_us += BACKOFF_FIRST_US;
+    send();
+    answer("dd");
+    end_in_store(result_ok());
+    assert_int_equal(claims_count(&claims), 0);
+}
+
+static void test_a_claim_whose_fund_falls_behind_is_held(void **state) {
+    (void)state;
+    claim(0);
+    campaigns[0].fund_step_minor = 1000;
+    show(0);
+    send();
+    assert_int_equal(fake_client.started, 0);
+    assert_int_equal(looks, 1);
+    campaigns[0].fund_step_minor = 0;
+    show(0);
+    claims_unhold(&claims, 1);
+    send();
+    assert_int_equal(fake_client.started, 1);
+    assert_int_equal(looks, 1);
+}
+
+int main(void) {
+    crypto_init();
+    log_init("test", LOG_ERROR + 1);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_is_sent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_marked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_comes_while_it_is_marked_hears_it_after, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_late_one_of_a_credited_claim, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_its_mark_a_claim_is_not_forgotten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_claim_whose_fund_falls_behind_is_held, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
