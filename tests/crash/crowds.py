@@ -1,7 +1,10 @@
 """What must be true after a crowd, proven without the crowd's own word: from the services' answers, their commands, and their databases."""
+import json
 import os
 import pathlib
+import re
 import sqlite3
+import subprocess
 import threading
 import time
 import uuid
@@ -63,9 +66,11 @@ def answers(output):
     return counted
 
 
-def rows(data, query, *values):
-    """From a service's database, read-only, whether it runs or not."""
-    (path,) = pathlib.Path(data).glob("*.db")
+def rows(service, query, *values):
+    """From a service's database, whether it runs or not: ids as their bytes, in both engines."""
+    if service.store:
+        return postgres_rows(service, query, values)
+    (path,) = pathlib.Path(service.data).glob("*.db")
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=DEADLINE_S)
     try:
         return database.execute(query, values).fetchall()
@@ -73,10 +78,24 @@ def rows(data, query, *values):
         database.close()
 
 
+def postgres_rows(service, query, values):
+    for value in values:
+        query = query.replace("?", f"'{uuid.UUID(bytes=value)}'" if isinstance(value, bytes) else f"'{value}'", 1)
+    schema = service.program.removesuffix("d")
+    # As JSON: of psql alone numbers could not be told from texts.
+    as_json = f"SET search_path TO {schema}; SELECT json_agg(found) FROM ({query}) found"
+    done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", service.store, "-c", as_json], capture_output=True, text=True,
+                          timeout=DEADLINE_S, check=False)
+    assert done.returncode == 0, done.stderr
+    is_id = re.compile(r"id|user_id|transaction_id")
+    return [tuple(uuid.UUID(value).bytes if value is not None and is_id.fullmatch(name) else value for name, value in row.items())
+            for row in json.loads(done.stdout.strip() or "null") or []]
+
+
 def redemptions(pair, campaign_id):
-    query = """SELECT key & 4294967295, redemptions.id, user_id, phone, status, transaction_id FROM redemptions
+    query = """SELECT key & 4294967295 AS position, redemptions.id, user_id, phone, status, transaction_id FROM redemptions
                JOIN campaigns ON number = campaign_number WHERE campaigns.id = ? ORDER BY key"""
-    return rows(pair.discount.data, query, uuid.UUID(campaign_id).bytes)
+    return rows(pair.discount, query, uuid.UUID(campaign_id).bytes)
 
 
 def credits(pair):
@@ -84,7 +103,7 @@ def credits(pair):
     query = """SELECT reference, user_id, transfers.id, amount FROM transfers JOIN accounts ON number = credit_account
                WHERE transfers.kind = 1 AND caller = 'discount'"""
     found = {}
-    for reference, user_id, transaction_id, amount in rows(pair.wallet.data, query):
+    for reference, user_id, transaction_id, amount in rows(pair.wallet, query):
         assert reference not in found, f"{reference} is credited twice"
         found[reference] = (user_id, transaction_id, amount)
     return found
@@ -99,9 +118,9 @@ def assert_books(pair, campaign_id, places, winners):
     assert {row[4] for row in won} <= {1}, "not all are credited"
     paid = credits(pair)
     assert {str(uuid.UUID(bytes=row[1])): (row[2], row[5], CREDIT) for row in won} == paid
-    ((balances,),) = rows(pair.wallet.data, "SELECT coalesce(sum(credits_posted - debits_posted), 0) FROM accounts WHERE kind = 1")
+    ((balances,),) = rows(pair.wallet, "SELECT coalesce(sum(credits_posted - debits_posted), 0) FROM accounts WHERE kind = 1")
     assert balances == winners * CREDIT
-    fund = rows(pair.wallet.data, """SELECT funded, credited, released, credits_posted - debits_posted FROM funds JOIN accounts ON number = account
+    fund = rows(pair.wallet, """SELECT funded, credited, released, credits_posted - debits_posted FROM funds JOIN accounts ON number = account
                                      WHERE caller = 'discount' AND reference = ?""", campaign_id)
     assert fund == [(places * CREDIT, winners * CREDIT, 0, (places - winners) * CREDIT)]
 

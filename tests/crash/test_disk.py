@@ -132,7 +132,7 @@ def test_the_disk_of_walletd(make_pair, tmp_path, mode):
     assert scene.users[0].balance() == 1_001_000 and scene.early.balance() == 999_000
     assert scene.users[1].redeem(scene.campaign["code"]).status_code == 201
     scene.end_right(winners=3)
-    known = {name for (name,) in crowds.rows(scene.pair.wallet.data, "SELECT name FROM users")}
+    known = {name for (name,) in crowds.rows(scene.pair.wallet, "SELECT name FROM users")}
     assert {answer.json()["username"] for answer in registered} <= known
 
 

@@ -119,6 +119,6 @@ def test_kills_while_campaigns_open_their_funds(make_pair, seeded):
     while any(campaign["fund"]["state"] != "open" for campaign in listed):
         assert time.monotonic() < end, "a fund stays closed"
         listed = operator.discount.get("/v1/campaigns?limit=200").json()["data"]
-    funds = crowds.rows(pair.wallet.data, "SELECT reference, funded, credited, released FROM funds")
+    funds = crowds.rows(pair.wallet, "SELECT reference, funded, credited, released FROM funds")
     assert sorted(funds) == sorted((campaign_id, body["max_redemptions"] * CREDIT, 0, 0) for campaign_id, body in created)
     crowds.assert_clean(pair)

@@ -165,7 +165,7 @@ class Scene:
         self.pair.wallet.start()
         self.people = gather(self.pair, 3)
         self.pair.wallet.end()
-        ((admin_id,),) = crowds.rows(self.pair.wallet.data, "SELECT id FROM users WHERE name = ?", self.pair.admin_name)
+        ((admin_id,),) = crowds.rows(self.pair.wallet, "SELECT id FROM users WHERE name = ?", self.pair.admin_name)
         self.admin_id = str(uuid.UUID(bytes=admin_id))
         for service in self.services:
             shutil.copytree(service.data, self.begun / service.program)
