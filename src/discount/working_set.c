@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/planted.h"
 #include "discount/tables.h"
 
 #define RECENTS_MAX     LIMIT_SETTLE_CLAIMS
@@ -247,7 +246,6 @@ static struct result save(void *self, struct batch *batch, int64_t now_us) {
         save_settled(set, campaign);
     }
     for (size_t i = 0; i < campaigns->redemption_count; i++) {
-        if (PLANTED(MARK_NOT_SAVED) && !campaigns->redemptions[i].is_new) continue;
         if (campaigns->redemptions[i].is_changed) save_redemption(batch, &campaigns->redemptions[i]);
     }
     /* What no operation asks for rides on a batch under a constant load, once a second. */
@@ -258,7 +256,7 @@ static struct result save(void *self, struct batch *batch, int64_t now_us) {
 static void rolled_back(void *self) {
     struct working_set *set = self;
     end_refusals(set, false);
-    set->is_stale = !PLANTED(WORKING_SET_KEPT_AFTER_ROLLBACK);
+    set->is_stale = true;
 }
 
 static struct recent_claim *take_recent(struct working_set *set) {
@@ -295,14 +293,12 @@ static void publish(void *self) {
     }
     for (size_t i = 0; i < campaigns->redemption_count; i++) {
         const struct redemption *redemption = &campaigns->redemptions[i];
-        if (redemption->is_new && !PLANTED(WINNER_NOT_PUBLISHED))
-            board_add_winner(set->board, redemption->campaign_number, redemption->user_id, &redemption->phone);
+        if (redemption->is_new) board_add_winner(set->board, redemption->campaign_number, redemption->user_id, &redemption->phone);
     }
     for (size_t i = 0; i < campaigns->redemption_count; i++) {
         if (campaigns->redemptions[i].is_changed) note_recent(set, &campaigns->redemptions[i]);
     }
     for (size_t i = 0; i < campaigns->campaign_count; i++) {
-        if (PLANTED(SNAPSHOT_NOT_PUBLISHED) && !campaigns->campaigns[i].is_paused && campaigns->campaigns[i].version > 2) continue;
         if (campaigns->campaigns[i].is_changed) board_publish(set->board, &campaigns->campaigns[i], set->saved[i].batch_second);
     }
 }

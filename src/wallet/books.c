@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "base/planted.h"
 #include "wallet/tables.h"
 
 /* So long an expired session is still known, so that its refresh token is answered as expired and not as unknown. */
@@ -170,9 +169,7 @@ static struct result save(void *set, struct batch *batch, int64_t now_us) {
     const struct ledger *ledger = &((struct books *)set)->ledger;
     (void)now_us;
     for (size_t i = 0; i < ledger->users.count; i++) save_user(batch, ledger->users.rows[i]);
-    for (size_t i = 0; i < ledger->accounts.count; i++) {
-        if (!(PLANTED(SIDE_OF_A_TRANSFER_LOST) && i == 1)) save_account(batch, ledger->accounts.rows[i]);
-    }
+    for (size_t i = 0; i < ledger->accounts.count; i++) save_account(batch, ledger->accounts.rows[i]);
     for (size_t i = 0; i < ledger->transfers.count; i++) save_transfer(batch, ledger->transfers.rows[i]);
     for (size_t i = 0; i < ledger->funds.count; i++) save_fund(batch, ledger->funds.rows[i]);
     for (size_t i = 0; i < ledger->sessions.count; i++) save_session(batch, ledger->sessions.rows[i]);

@@ -1,15 +1,8 @@
 #include "discount/core/redeem.h"
 
 #include "base/check.h"
-#include "base/planted.h"
 
 static struct redeem_verdict refuse(enum refusal refusal) { return (struct redeem_verdict){REDEEM_REFUSE, refusal}; }
-
-static enum gate ask_gate(struct gate_times times, int64_t now_us) {
-    if (PLANTED(PAUSE_NOT_ASKED)) times.is_paused = false;
-    if (PLANTED(EXPIRY_OFF_BY_ONE) && times.ends_at_us != 0) times.ends_at_us += 1000000;
-    return campaign_gate(times, now_us);
-}
 
 struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t now_us) {
     if (!facts->has_campaign) return refuse(REFUSED_CODE_NOT_FOUND);
@@ -17,16 +10,15 @@ struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t no
     if (facts->has_own == NOT_KNOWN) return (struct redeem_verdict){REDEEM_ASK_OWN, NOT_REFUSED};
     if (facts->has_own == IS_SO) return (struct redeem_verdict){REDEEM_REPEAT, REFUSED_ALREADY_REDEEMED};
     if (facts->is_other_phone) return refuse(REFUSED_PHONE_MISMATCH);
-    switch (ask_gate(facts->times, now_us)) {
+    switch (campaign_gate(facts->times, now_us)) {
     case GATE_NOT_STARTED: return refuse(REFUSED_NOT_STARTED);
     case GATE_PAUSED: return refuse(REFUSED_PAUSED);
     case GATE_ENDED: return refuse(REFUSED_ENDED);
     case GATE_OPEN: break;
     }
-    bool asks_phone = !PLANTED(PHONE_NOT_ASKED);
-    if (facts->phone_has_won == NOT_KNOWN && asks_phone) return (struct redeem_verdict){REDEEM_ASK_PHONE, NOT_REFUSED};
-    if (facts->phone_has_won == IS_SO && asks_phone) return refuse(REFUSED_PHONE_ALREADY_REDEEMED);
-    if (facts->taken >= facts->places + PLANTED(ONE_PLACE_TOO_MANY)) return refuse(REFUSED_SOLD_OUT);
+    if (facts->phone_has_won == NOT_KNOWN) return (struct redeem_verdict){REDEEM_ASK_PHONE, NOT_REFUSED};
+    if (facts->phone_has_won == IS_SO) return refuse(REFUSED_PHONE_ALREADY_REDEEMED);
+    if (facts->taken >= facts->places) return refuse(REFUSED_SOLD_OUT);
     return (struct redeem_verdict){REDEEM_CLAIM, NOT_REFUSED};
 }
 
@@ -40,7 +32,7 @@ static struct redemption *claim(struct campaign_set *set, struct campaign *campa
     CHECK(campaign->redeemed < campaign->max_redemptions);
     CHECK(redemption_by_id(set, request->redemption_id) == NULL);
     /* A clock that was set back while we were stopped must not put a position before the one ahead of it. */
-    if (now_us < campaign->last_redeemed_at_us && !PLANTED(TIME_GOES_BACK)) now_us = campaign->last_redeemed_at_us;
+    if (now_us < campaign->last_redeemed_at_us) now_us = campaign->last_redeemed_at_us;
     campaign->redeemed++;
     campaign->sequence++;
     campaign->is_changed = true;

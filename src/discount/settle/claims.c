@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "base/planted.h"
 
 #define REFILL_ROWS 1000u
 
@@ -20,7 +19,7 @@ struct result claims_init(struct claims *claims, size_t count_max, const struct 
     TAILQ_INIT(&claims->free);
     for (size_t i = 0; i < count_max; i++) TAILQ_INSERT_TAIL(&claims->free, &claims->memory[i], link);
     for (size_t i = 0; i < LIMIT_CAMPAIGNS; i++) TAILQ_INIT(&claims->held[i]);
-    claims->must_refill = !PLANTED(CLAIM_FORGOTTEN_AT_RESTART); /* what was claimed before we started */
+    claims->must_refill = true; /* what was claimed before we started */
     return result_ok();
 }
 

@@ -4,7 +4,6 @@
 
 #include "base/json/json.h"
 #include "base/log.h"
-#include "base/planted.h"
 #include "discount/settle/reply.h"
 
 #define ITEM_BYTES 256u /* of the body; for the first guess */
@@ -43,7 +42,6 @@ static bool is_due(void *context, struct delivery_item *item) {
 static void write_item(struct json_writer *writer, const struct credits *credits, const struct claim *claim) {
     const struct board_slot *slot = board_slot(credits->board, claim->campaign_number - 1);
     struct id reference = claim->item.id;
-    if (PLANTED(NEW_REFERENCE_AT_EACH_TRY)) reference.bytes[15] ^= (uint8_t)credits->delivery.backoff.attempts;
     json_begin_object(writer);
     json_id_member(writer, "reference", reference);
     json_id_member(writer, "user_id", claim->user_id);
@@ -155,7 +153,7 @@ static void mark_returned(struct own_operation *own, struct result outcome) {
     struct credits *credits = mark->credits;
     struct delivery_batch *batch = mark->batch;
     waiters_thaw(credits->waiters, &own->request.waiters);
-    if (result_is_ok(outcome) || PLANTED(CLAIM_FORGOTTEN_WHEN_NOT_MARKED)) {
+    if (result_is_ok(outcome)) {
         int64_t now_us = clock_now_us(credits->clock);
         size_t count = batch->item_count;
         delivery_kept(batch);

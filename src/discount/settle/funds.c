@@ -5,7 +5,6 @@
 
 #include "base/json/json.h"
 #include "base/log.h"
-#include "base/planted.h"
 
 #define BUSY_US       INT64_C(20000)         /* all jobs were taken: look again */
 #define CLOCK_MOST_US (60 * CLOCK_SECOND_US) /* the clock that ends are told by may be set: look again, whatever is left */
@@ -99,7 +98,7 @@ static bool start_call(struct fund_job *job, const char *method, const char *suf
     struct text path = arena_print(&job->arena, "/v1/funds/%.*s%s", (int)sizeof id, id, suffix);
     if (job->step == FUND_STEP_OPEN) path = TEXT("/v1/funds");
     job->call = (struct http_call){.method = method, .body = body, .done = call_done, .context = job};
-    if (job->step == FUND_STEP_TOP_UP && !PLANTED(TOP_UP_WITHOUT_LOOKING)) {
+    if (job->step == FUND_STEP_TOP_UP) {
         job->call.idempotency_key = arena_print(&job->arena, "%.*s:%" PRId64, (int)sizeof id, id, job->step_version).data;
         if (job->call.idempotency_key == NULL) return false;
     }
@@ -189,7 +188,7 @@ static void call_done(struct http_call *call) {
 
 static bool find_step(const struct campaign_view *view, int64_t now_us, enum fund_step *ret_step) {
     if (view->fund_step_minor != 0) {
-        *ret_step = view->fund_confirmed_minor == 0 ? FUND_STEP_OPEN : PLANTED(TOP_UP_WITHOUT_LOOKING) ? FUND_STEP_TOP_UP : FUND_STEP_LOOK;
+        *ret_step = view->fund_confirmed_minor == 0 ? FUND_STEP_OPEN : FUND_STEP_LOOK;
         return true;
     }
     if (view->ended_at_us == 0 && view->ends_at_us != 0 && view->ends_at_us <= now_us) {
@@ -198,7 +197,7 @@ static bool find_step(const struct campaign_view *view, int64_t now_us, enum fun
     }
     *ret_step = FUND_STEP_RELEASE;
     bool is_settled = view->credited + view->failed == view->redeemed;
-    return view->ended_at_us != 0 && view->fund_is_released == 0 && (is_settled || PLANTED(FUND_RELEASED_TOO_EARLY));
+    return view->ended_at_us != 0 && view->fund_is_released == 0 && is_settled;
 }
 
 static struct fund_job *free_job(struct funds *funds) {

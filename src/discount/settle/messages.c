@@ -1,7 +1,5 @@
 #include "discount/settle/messages.h"
 
-#include "base/planted.h"
-
 #define QUEUE_LIMIT (LIMIT_LOOPS * LIMIT_EXCHANGES + 64u) /* every exchange and all of our own: it is never full */
 
 struct result messages_init(struct messages *messages) {
@@ -15,7 +13,7 @@ void messages_free(struct messages *messages) { waker_close(&messages->waker); }
 void messages_push(struct messages *messages, struct discount_operation *operation) {
     bool was_empty;
     CHECK(result_is_ok(queue_push(&messages->queue, &operation->operation.store.link, &was_empty)));
-    if (was_empty && !PLANTED(SETTLER_NOT_WOKEN)) waker_wake(&messages->waker);
+    if (was_empty) waker_wake(&messages->waker);
 }
 
 void messages_poke(struct messages *messages) {

@@ -1,7 +1,6 @@
 #include "discount/settle/reply.h"
 
 #include "base/json/json.h"
-#include "base/planted.h"
 
 /* Refusals that will never turn into a credit (api/wallet.yaml). Everything else is tried again. */
 static bool is_final(struct text code) {
@@ -32,7 +31,7 @@ static struct result read_item(const struct json_value *item, struct delivery_ou
 
 /* The item's place in the batch: almost always its own in the answer. */
 static struct result find_place(const struct delivery_batch *batch, struct id id, size_t guess, size_t *ret_place) {
-    if (guess < batch->item_count && (id_equal(batch->items[guess]->id, id) || PLANTED(NEW_REFERENCE_AT_EACH_TRY))) {
+    if (guess < batch->item_count && id_equal(batch->items[guess]->id, id)) {
         *ret_place = guess;
         return result_ok();
     }

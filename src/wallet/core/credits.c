@@ -3,7 +3,6 @@
 #include <stddef.h>
 
 #include "base/check.h"
-#include "base/planted.h"
 #include "wallet/core/funds.h"
 #include "wallet/core/references.h"
 
@@ -28,7 +27,7 @@ static enum ledger_outcome find_sides(struct ledger *ledger, struct text caller,
     *ret_fund = item->fund.size > 0 ? ledger_find_fund(ledger, caller, item->fund) : NULL;
     if (item->fund.size > 0 && *ret_fund == NULL) return LEDGER_FUND_NOT_FOUND;
     if (*ret_fund != NULL && (*ret_fund)->is_released) return LEDGER_FUND_RELEASED;
-    posting->debit = *ret_fund != NULL && !PLANTED(CREDIT_OUT_OF_NOTHING) ? (*ret_fund)->account : ledger->issuance;
+    posting->debit = *ret_fund != NULL ? (*ret_fund)->account : ledger->issuance;
     return LEDGER_APPLIED;
 }
 
@@ -37,7 +36,7 @@ struct credit_outcome ledger_credit(struct ledger *ledger, struct text caller, c
     struct ledger_key key;
     ledger_credit_key(caller, item->reference, &key);
     const struct known_reference *known = ledger_find_reference(ledger, ledger_key_text(&key));
-    if (known != NULL && !PLANTED(REFERENCE_NOT_RECOGNISED)) {
+    if (known != NULL) {
         if (is_same_credit(ledger, known, caller, item)) return outcome_of(LEDGER_REPLAYED, known);
         return (struct credit_outcome){.outcome = LEDGER_REFERENCE_CONFLICT};
     }
