@@ -72,7 +72,7 @@ class Cluster:
         words = [word for name, value in {**SETTINGS, **settings}.items() for word in ("-c", f"{name}={value}")]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([self.bin / "postgres", "-D", self.data, "-p", str(self.port), "-h", "127.0.0.1", "-k", self.base, *words],
-                                            stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.base, **self.identity)
+                                            stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.base, start_new_session=True, **self.identity)
         self.wait_ready()
         return self
 
@@ -173,7 +173,11 @@ def main(words):
     cluster = Cluster().init().start()
     try:
         url = cluster.url(cluster.create_database())
-        return subprocess.run(words, env={**os.environ, "HAMYAN_POSTGRES": url}, check=False).returncode
+        command = subprocess.Popen(words, env={**os.environ, "HAMYAN_POSTGRES": url})
+        # Ctrl-C reaches the command as well: it ends, and then the cluster.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: command.terminate())
+        return command.wait()
     finally:
         cluster.remove()
 
