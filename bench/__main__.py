@@ -48,7 +48,7 @@ def measure(bench, name, rounds):
 
 
 def prove(bench):
-    for name in ("main", "small"):
+    for name in ("main", "small", "on-postgres"):
         if name in bench.servers:
             bench.servers[name].prove()
     print("the books of what was measured: clean", flush=True)

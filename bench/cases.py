@@ -9,7 +9,7 @@ import uuid
 from . import fire
 from .people import PASSWORD
 from .servers import Nginx, Postgres, Redis
-from .world import CREDIT, PAGE, PLACES, Pair, payees, prepare, transfers_in
+from .world import CREDIT, PAGE, PLACES, Pair, PostgresPair, payees, prepare, transfers_in
 
 IDLE_S = 0.2  # after a load, until the services have nothing left to settle
 
@@ -55,6 +55,9 @@ class Bench:
     def pair(self, name="main"):
         transfers = {"big": self.big_transfers, "small": self.small_transfers}.get(name, 0)
         return self.get(name, lambda folder: Pair(folder, prepare(self.cache, self.user_count, transfers)))
+
+    def postgres_pair(self):
+        return self.get("on-postgres", lambda folder: PostgresPair(folder, self.postgres(), 100 if self.smoke else 6000))
 
     def big_transfers_loaded(self):
         return transfers_in(prepare(self.cache, self.user_count, self.big_transfers))
@@ -141,7 +144,7 @@ def balance(bench):
 
 def win(bench, connections, name="main", seconds=None):
     """Distinct users, each with a token that is new to discountd, in a campaign of ten million places; all credited in the end."""
-    pair = bench.pair(name)
+    pair = bench.postgres_pair() if name == "postgres" else bench.pair(name)
     count = min(bench.count(16000, 200), len(pair.people.ids))
     if connections == 1:
         count = min(count, bench.count(4000, 50))
@@ -220,10 +223,11 @@ def credit_requests(pair, size, count):
     return [fire.request("POST", "/v1/credits", pair.shop_token, {"items": [item() for _ in range(size)]}) for _ in range(count)]
 
 
-def credit(bench, size, connections, count):
-    pair = bench.pair()
+def credit(bench, size, connections, count, name="main"):
+    pair = bench.postgres_pair() if name == "postgres" else bench.pair()
     path = fire.write_requests(bench.folder / "credits.requests", credit_requests(pair, size, count))
-    report = fire.expect(fire.fire([pair.wallet], pair.wallet.port, path, connections, count, 2 * bench.seconds), 200)
+    servers = [pair.wallet] if name == "main" else [pair.wallet, pair.postgres]
+    report = fire.expect(fire.fire(servers, pair.wallet.port, path, connections, count, 2 * bench.seconds), 200)
     report["rate"] *= size
     report["cpu_us"] /= size
     return report
@@ -233,6 +237,17 @@ def credits(bench):
     return {"credits one by one, 64 connections": lambda: credit(bench, 1, 64, bench.count(16000)),
             "credits by 100, 16 connections": lambda: credit(bench, 100, 16, bench.count(500, 20)),
             "credits by 1,000, 4 connections": lambda: credit(bench, 1000, 4, bench.count(60, 4))}
+
+
+# ---- (e') the same with PostgreSQL behind the seam ----
+
+def on_postgres(bench):
+    """Rates, and the CPU time of all sides together, the server's among them."""
+    return {"redemption on PostgreSQL, 64 connections": lambda: win(bench, 64, "postgres"),
+            "redemption on PostgreSQL, 512 connections": lambda: win(bench, 512, "postgres"),
+            "credits on PostgreSQL, one by one, 64 connections": lambda: credit(bench, 1, 64, bench.count(8000), "postgres"),
+            "credits on PostgreSQL by 100, 16 connections": lambda: credit(bench, 100, 16, bench.count(300, 20), "postgres"),
+            "PostgreSQL hot row, 64 clients": lambda: postgres_win(bench, 64)}
 
 
 # ---- (f) transfers ----
@@ -381,6 +396,7 @@ CASES = {
     "balance": balance,
     "win": winning,
     "credits": credits,
+    "postgres": on_postgres,
     "transfers": transfers,
     "event": the_event,
     "memory": memory,

@@ -45,7 +45,7 @@ static struct result open_target(const char *directory, struct target *target) {
     struct data_meta meta;
     struct store_engine store_engine;
     id_source_init_system(&target->ids);
-    TRY(data_at(directory, NULL, &target->data));
+    TRY(data_at(directory, NULL, NULL, &target->data));
     TRY(data_open(directory, &target->data, BATCH_WRITE, &target->batch));
     TRY(data_read_meta(target->batch, &meta));
     struct books_options options = {.currency = meta.currency, .ids = &target->ids};

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from .servers import BUILD
 
 TOKEN_LIFETIME_S = 30 * 86400
+SERVICE_TOKEN_LIFETIME_S = 290  # Wallet takes five minutes at most
 PASSWORD = "correct horse battery"  # bench/load.c registers with it
 
 
@@ -61,7 +62,7 @@ def user_claims(user_id, phone, name):
 
 def service_token(signer, name, scope):
     now = int(time.time())
-    return signer.sign({"iss": name, "aud": "wallet", "sub": name, "scope": scope, "jti": str(uuid.uuid4()), "iat": now - 1, "nbf": now - 1, "exp": now + 3600})
+    return signer.sign({"iss": name, "aud": "wallet", "sub": name, "scope": scope, "jti": str(uuid.uuid4()), "iat": now - 1, "nbf": now - 1, "exp": now + SERVICE_TOKEN_LIFETIME_S})
 
 
 _signer = None

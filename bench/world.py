@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 import uuid
 
-from .people import People, Signer, load_transfers, load_users, service_token
+from .people import PASSWORD, People, Signer, load_transfers, load_users, service_token
 from .servers import Discountd, Walletd
 
 ADMIN = "operator"
@@ -103,4 +103,49 @@ class Pair:
         """What the measured build left in the databases, judged by its own commands."""
         for service, words in ((self.wallet, ["verify"]), (self.discount, ["verify"]), (self.discount, ["reconcile", "--wallet", self.wallet.url])):
             done = service.command(*words, "--data", service.data)
+            assert done.returncode == 0, f"{service.name} {words[0]}: {done.stdout}{done.stderr}"
+
+
+class PostgresPair(Pair):
+    """The same services with all rows in one PostgreSQL cluster. Its users are registered over HTTP: bench/load.c writes SQLite's file only."""
+
+    def __init__(self, folder, postgres, user_count):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.postgres = postgres
+        self.data = self.folder / "wallet-data"
+        self.user_count = user_count
+        self.shop = Signer.new("shop-key")
+        (self.folder / "shop.json").write_text(json.dumps(self.shop.jwks()))
+        store = ["--store", f"postgres://bench@127.0.0.1:{postgres.port}/postgres"]
+        discount_data = self.folder / "discount-data"
+        self.wallet = Walletd(self.folder / "walletd", self.data)
+        self.discount = Discountd(self.folder / "discountd", discount_data, *store, "--wallet", self.wallet.url)
+        self.wallet.flags = [*store, "--password-cost", "low", "--trust-service", f"discount={self.discount.url}/.well-known/jwks.json", "--trust-service",
+                             f"shop={self.folder / 'shop.json'},credits:write,credits:issue,funds:write"]
+        for service, words in ((self.wallet, ["init"]), (self.discount, ["init"])):
+            done = service.command(*words, "--data", service.data, *store)
+            assert done.returncode == 0, done.stderr
+        done = self.wallet.command("user", "add", ADMIN, "--admin", "--data", self.data, *store, input=ADMIN_PASSWORD + "\n")
+        assert done.returncode == 0, done.stderr
+        self.store = store
+
+    def start(self):
+        super().start()
+        users = self.folder / "users"
+        users.write_text("".join(f"{self.register(index)}\n" for index in range(self.user_count)))
+        self.people = People(self.data, users, self.folder / "tokens")
+        return self
+
+    def register(self, index):
+        body = {"username": f"bench{index:07d}", "password": PASSWORD, "phone": f"+989{index:09d}"}
+        return f"{self.ask(self.wallet, 'POST', '/v1/users', body)['id']} {body['phone']}"
+
+    @property
+    def servers(self):
+        return [self.wallet, self.discount, self.postgres]
+
+    def prove(self):
+        for service, words in ((self.wallet, ["verify"]), (self.discount, ["verify"]), (self.discount, ["reconcile", "--wallet", self.wallet.url])):
+            done = service.command(*words, "--data", service.data, *self.store)
             assert done.returncode == 0, f"{service.name} {words[0]}: {done.stdout}{done.stderr}"
