@@ -1,5 +1,6 @@
 #include "service/engine.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -8,6 +9,9 @@
 
 #define KEPT_MAX         16384u /* of the batch's operations and their waiters */
 #define KEPT_ARENA_BYTES (64u * 1024 * 1024)
+/* How long a transaction of our own asks what became of its commit; the store's thread has nothing else to do while the server is away. */
+#define DOUBT_LOOKS      100
+#define DOUBT_PAUSE_MS   100
 #define KEPT_EXPIRE_ROWS 1000 /* at a time, so that a waiting request waits little */
 
 /* A kept answer that the batch names or makes. */
@@ -272,9 +276,11 @@ struct result engine_write(struct engine *engine, engine_writer *write, int64_t 
         batch_rollback(batch);
         return outcome;
     }
-    /* Doubt is not worth waiting for here: what a service writes by itself may be written again. */
     enum commit_end end = batch_commit(batch, &outcome);
-    if (end == COMMIT_DOUBTFUL) end = batch_settle(batch);
+    for (int i = 0; end == COMMIT_DOUBTFUL && i < DOUBT_LOOKS; i++) {
+        if (i > 0) poll(NULL, 0, DOUBT_PAUSE_MS);
+        end = batch_settle(batch);
+    }
     if (end == COMMITTED) return result_ok();
     return result_is_ok(outcome) ? result_error(RESULT_UNAVAILABLE) : outcome;
 }

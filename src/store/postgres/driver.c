@@ -71,6 +71,14 @@ static struct result connect_again(struct postgres_batch *self) {
     return result_error(RESULT_CONFLICT);
 }
 
+static enum commit_end postgres_settle(struct batch *batch);
+
+/* Who gave up on a doubtful commit leaves it to whoever comes next: nothing else is done before it is known what became of it. */
+static struct result leave_doubt(struct postgres_batch *self) {
+    if (self->state != DOUBTFUL) return result_ok();
+    return postgres_settle(&self->batch) == COMMIT_DOUBTFUL ? result_error(RESULT_UNAVAILABLE) : result_ok();
+}
+
 /* ---- asking ---- */
 
 static void postgres_ask(struct batch *batch, const struct question *question, const struct value *values, row_visitor *visit,
@@ -114,7 +122,11 @@ static struct result postgres_run(struct batch *batch) {
     struct result outcome = self->failure;
     bool was_connected =
         self->backend.handle != NULL && (self->backend.is_writer || !is_in_transaction(self)); /* else its state is lost too */
-    CHECK(self->state != DOUBTFUL);
+    struct result known = leave_doubt(self);
+    if (!result_is_ok(known)) {
+        trip_clear(&self->trip);
+        return known;
+    }
     if (trip_is_empty(&self->trip) && !self->trip.is_out_of_memory) return outcome;
     if (result_is_ok(outcome)) outcome = run_trip(self);
     if (was_connected && has_lost_idle_connection(self, outcome)) outcome = run_trip(self);
@@ -136,6 +148,7 @@ static void postgres_end_round(struct batch *batch) {
 
 static struct result postgres_begin(struct batch *batch) {
     struct postgres_batch *self = own(batch);
+    TRY(leave_doubt(self));
     CHECK(self->state == IDLE && self->backend.is_writer);
     trip_clear(&self->trip);
     self->failure = result_ok();
@@ -156,7 +169,7 @@ static void postgres_do(struct batch *batch, const struct question *question, co
 
 static void postgres_rollback(struct batch *batch) {
     struct postgres_batch *self = own(batch);
-    CHECK(self->state != DOUBTFUL);
+    if (self->state == DOUBTFUL) return; /* until it is known there is nothing to undo */
     trip_clear(&self->trip);
     if (self->backend.handle != NULL && PQtransactionStatus(self->backend.handle) != PQTRANS_IDLE) {
         struct result undone = backend_execute(&self->backend, "ROLLBACK");
@@ -288,6 +301,7 @@ static enum commit_end postgres_settle(struct batch *batch) {
 
 static struct result postgres_probe(struct batch *batch) {
     struct postgres_batch *self = own(batch);
+    TRY(leave_doubt(self));
     CHECK(self->state == IDLE);
     TRY(connect_again(self));
     return lease_renew(&self->lease, &self->backend);
@@ -295,8 +309,9 @@ static struct result postgres_probe(struct batch *batch) {
 
 static enum commit_end postgres_tidy(struct batch *batch, bool is_busy) {
     struct postgres_batch *self = own(batch);
-    CHECK(self->state == IDLE);
     (void)is_busy;
+    if (!result_is_ok(leave_doubt(self))) return NOT_COMMITTED;
+    CHECK(self->state == IDLE);
     bool is_due = clock_monotonic_us(&clock_system) - self->lease.renewed_us >= RENEWAL_US;
     if (self->backend.handle == NULL || is_due) {
         struct result renewed = postgres_probe(batch);

@@ -187,6 +187,19 @@ static void a_commit_that_arrives_after_it_was_settled_is_not_made(void **state)
     assert_int_equal(count_of_things(), 0);
 }
 
+/* As at the end of a stopping store: nobody settled it, and the next transaction finds out first. */
+static void a_doubt_that_was_given_up_is_settled_by_who_comes_next(void **state) {
+    struct batch *writer = *state;
+    for (int64_t number = 1; number <= 3; number += 2) {
+        atomic_store(proxy.trick, number == 1 ? CUT_AFTER : CUT_BEFORE);
+        assert_int_equal(try_to_insert(writer, number, number == 1 ? "made" : "not made"), COMMIT_DOUBTFUL);
+        batch_rollback(writer);
+        assert_int_equal(batch_tidy(writer, false), COMMITTED);
+        assert_int_equal(try_to_insert(writer, number + 1, number == 1 ? "next" : "and the next"), COMMITTED);
+    }
+    assert_int_equal(count_of_things(), 3);
+}
+
 static void a_doubt_ends_as_well_when_another_has_taken_over(void **state) {
     atomic_store(proxy.trick, CUT_AFTER);
     assert_int_equal(try_to_insert(*state, 1, "made"), COMMIT_DOUBTFUL);
@@ -253,6 +266,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_commit_that_never_arrived_was_not_made, create, drop),
         cmocka_unit_test_setup_teardown(a_commit_whose_answer_was_lost_was_made, create, drop),
         cmocka_unit_test_setup_teardown(a_commit_that_arrives_after_it_was_settled_is_not_made, create, drop),
+        cmocka_unit_test_setup_teardown(a_doubt_that_was_given_up_is_settled_by_who_comes_next, create, drop),
         cmocka_unit_test_setup_teardown(a_doubt_ends_as_well_when_another_has_taken_over, create, drop),
         cmocka_unit_test_setup_teardown(a_server_that_dies_is_waited_for, create, drop),
         cmocka_unit_test_setup_teardown(a_server_that_was_restarted_costs_nothing, create, drop),
