@@ -96,8 +96,8 @@ static void test_a_claim_behind_the_settled_position_is_named(void **state) {
     (void)state;
     char folder[] = "/tmp/discount-verify-XXXXXX", path[128], said[2048] = "";
     static const char *const texts[] = {CAMPAIGN, FIRST, SECOND, "UPDATE campaigns SET settled_position = 1",
-                                        "UPDATE redemptions SET status = 1 - status, settled_at = 250 * (1 - status), transaction_id = "
-                                        "CASE status WHEN 0 THEN x'C1020304050607080910111213141516' END"};
+                                        ("UPDATE redemptions SET status = 1 - status, settled_at = 250 * (1 - status), transaction_id = "
+                                         "CASE status WHEN 0 THEN x'C1020304050607080910111213141516' END")};
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/discount.db", folder);
     execute_as(&discount_schema, BATCH_CREATE, path, texts, ARRAY_COUNT(texts));
