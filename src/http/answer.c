@@ -181,6 +181,7 @@ static struct text make_head(const struct connection *connection) {
 static struct text without(struct text text, size_t *size) {
     size_t step = *size < text.size ? *size : text.size;
     *size -= step;
+    if (step == 0) return text; /* it may be NULL, to which nothing is added, not even zero */
     return (struct text){text.data + step, text.size - step};
 }
 

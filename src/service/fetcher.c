@@ -24,8 +24,9 @@ enum fetch_state { FETCH_IDLE, FETCH_DUE, FETCH_RUNNING };
 struct issuer {
     /* Under the mutex. */
     enum fetch_state state;
-    bool was_fetched;
-    int64_t fetched_us; /* when the last fetch was begun or asked for */
+    bool was_asked;
+    int64_t
+        asked_us; /* when a token last asked for a fetch; what is fetched unasked keeps none from asking: its issuer may have come up since */
     struct queue_link *waiting;
     uint32_t waiting_count;
 
@@ -66,10 +67,10 @@ static bool ask(struct fetcher *fetcher, struct issuer *issuer, bool has_keys) {
     if (issuer->state != FETCH_IDLE) return true;
     int64_t now_us = clock_monotonic_us(fetcher->options.clock);
     int64_t interval_us = has_keys ? ASK_INTERVAL_US : ASK_INTERVAL_NO_KEYS_US;
-    if (issuer->was_fetched && now_us - issuer->fetched_us < interval_us) return false;
+    if (issuer->was_asked && now_us - issuer->asked_us < interval_us) return false;
     issuer->state = FETCH_DUE;
-    issuer->was_fetched = true;
-    issuer->fetched_us = now_us;
+    issuer->was_asked = true;
+    issuer->asked_us = now_us;
     return true;
 }
 
@@ -213,8 +214,6 @@ static void work(struct fetcher *fetcher, size_t index) {
     struct issuer *issuer = &fetcher->issuers[index];
     fetcher->first = index + 1;
     issuer->state = FETCH_RUNNING;
-    issuer->was_fetched = true;
-    issuer->fetched_us = clock_monotonic_us(fetcher->options.clock);
     CHECK(pthread_mutex_unlock(&fetcher->mutex) == 0);
     fetch_keys(fetcher, index);
     CHECK(pthread_mutex_lock(&fetcher->mutex) == 0);
