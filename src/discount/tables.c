@@ -324,14 +324,22 @@ static const struct question add_refusals = {.name = "more refusals",
 static const struct question all_seconds = {
     .name = "seconds of all campaigns",
     .sql = "SELECT campaign_number, second, claimed, credited, rejected FROM seconds ORDER BY campaign_number, second"};
-static const struct question add_to_second = {
-    .name = "more in a second",
-    .sql =
-        "INSERT INTO seconds (campaign_number, second, claimed, credited, rejected) VALUES ($1, $2, $3, $4, $5) ON CONFLICT "
-        "(campaign_number, "
-        "second) DO UPDATE SET claimed = seconds.claimed + excluded.claimed, credited = seconds.credited + excluded.credited, rejected = "
-        "seconds.rejected + excluded.rejected",
-    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+/* Two questions, because one batch may count both kinds in the same second, and no question names a row twice. */
+#define ADD_TO_SECOND(name_)                                                                                                          \
+    {                                                                                                                                 \
+        .name = (name_),                                                                                                              \
+        .sql = "INSERT INTO seconds (campaign_number, second, claimed, credited, rejected) VALUES ($1, $2, $3, $4, $5) ON CONFLICT "  \
+               "(campaign_number, second) DO UPDATE SET claimed = seconds.claimed + excluded.claimed, credited = seconds.credited + " \
+               "excluded.credited, rejected = seconds.rejected + excluded.rejected",                                                  \
+        .parameters =                                                                                                                 \
+        { COLUMN_INTEGER,                                                                                                             \
+          COLUMN_INTEGER,                                                                                                             \
+          COLUMN_INTEGER,                                                                                                             \
+          COLUMN_INTEGER,                                                                                                             \
+          COLUMN_INTEGER }                                                                                                            \
+    }
+static const struct question add_settled_to_second = ADD_TO_SECOND("more settled in a second");
+static const struct question add_rejected_to_second = ADD_TO_SECOND("more rejected in a second");
 static const struct question delete_seconds = {
     .name = "a campaign's oldest seconds",
     .sql = "DELETE FROM seconds WHERE campaign_number = $1 AND second < (SELECT min(second) FROM (SELECT second FROM seconds WHERE "
@@ -354,7 +362,7 @@ void save_refusals(struct batch *batch, uint32_t campaign_number, enum refusal r
 void save_second(struct batch *batch, uint32_t campaign_number, const struct second_counts *more) {
     const struct value values[] = {value_integer(campaign_number), value_integer(more->second), value_integer(more->claimed),
                                    value_integer(more->credited), value_integer(more->rejected)};
-    batch_do(batch, &add_to_second, values, 1);
+    batch_do(batch, more->rejected > 0 ? &add_rejected_to_second : &add_settled_to_second, values, 1);
 }
 
 void drop_seconds(struct batch *batch, uint32_t campaign_number) {
