@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +39,8 @@ const char *service_token_get(struct service_token *token, const struct clock *c
     struct text signed_token;
     struct result outcome = token_sign(token->keys, &claims, &arena, &signed_token);
     if (result_is_ok(outcome)) {
-        token->text = strndup(signed_token.data, signed_token.size);
+        token->text = malloc(signed_token.size + 1); /* what was signed is not terminated */
+        if (token->text != NULL) snprintf(token->text, signed_token.size + 1, "%.*s", (int)signed_token.size, signed_token.data);
         token->expires_at_us = claims.expires_at_us;
         token->renew_at_us = monotonic_us + (claims.expires_at_us - now_us) - RENEW_BEFORE_US;
     } else {
