@@ -31,6 +31,7 @@
 struct test_exchange {
     struct exchange exchange;
     bool is_answered; /* under answers_lock */
+    bool is_finished; /* the test's own */
 };
 
 /* One of each for all, so that none is destroyed while its last signaller is still inside it. */
@@ -77,9 +78,10 @@ static inline void exchange_wait_once(struct test_exchange *test) {
 
 /* Waits for the answer, as its loop does, which is where it is made: a test that gets none fails instead of hanging. */
 static inline int exchange_wait(struct test_exchange *test) {
-    while (test->exchange.state != EXCHANGE_FINISHED) {
-        exchange_wait_once(test);
-        if (exchange_is_returned(&test->exchange)) exchange_resume(&test->exchange);
+    while (!test->is_finished) {
+        exchange_wait_once(test); /* before it has come back it is somebody else's: nothing in it may be looked at */
+        test->is_finished = !exchange_is_returned(&test->exchange);
+        if (!test->is_finished) exchange_resume(&test->exchange);
     }
     return test->exchange.status;
 }
