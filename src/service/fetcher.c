@@ -214,10 +214,15 @@ static void work(struct fetcher *fetcher, size_t index) {
     struct issuer *issuer = &fetcher->issuers[index];
     fetcher->first = index + 1;
     issuer->state = FETCH_RUNNING;
+    int64_t began_us = clock_monotonic_us(fetcher->options.clock);
     CHECK(pthread_mutex_unlock(&fetcher->mutex) == 0);
     fetch_keys(fetcher, index);
     CHECK(pthread_mutex_lock(&fetcher->mutex) == 0);
     issuer->state = FETCH_IDLE;
+    if (!issuer->is_failing) { /* what has just been brought answers whoever asks */
+        issuer->was_asked = true;
+        issuer->asked_us = began_us;
+    }
     struct queue_link *waited = take_waiting(issuer);
     CHECK(pthread_mutex_unlock(&fetcher->mutex) == 0);
     give_back(waited);
