@@ -62,6 +62,14 @@ def begin_crowd(pair, campaign):
     return pair.crowd(campaign["code"], users=USERS, connections=CONNECTIONS, places=PLACES, rate=max(10, USERS // SPREAD_S), **{"give-up-after": 240})
 
 
+def assert_right(pair, campaign, output):
+    counted = crowds.answers(output)
+    assert sum(counted.get(status, 0) for status in (200, 201, 202)) >= PLACES, counted
+    crowds.operator_of(pair).wait_settled(campaign["id"])
+    crowds.assert_books(pair, campaign["id"], PLACES, PLACES)
+    crowds.assert_clean(pair)
+
+
 def test_a_crowd_among_deaths_of_the_server(make_cluster, make_pair_on, seeded):
     cluster = make_cluster()
     pair = make_pair_on(cluster.url(cluster.create_database()), cluster.url(cluster.create_database())).start()
@@ -78,11 +86,7 @@ def test_a_crowd_among_deaths_of_the_server(make_cluster, make_pair_on, seeded):
     finally:
         if crowd.poll() is None:
             crowd.kill()
-    counted = crowds.answers(output)
-    assert sum(counted.get(status, 0) for status in (200, 201, 202)) >= PLACES, counted
-    crowds.operator_of(pair).wait_settled(campaign["id"])
-    crowds.assert_books(pair, campaign["id"], PLACES, PLACES)
-    crowds.assert_clean(pair)
+    assert_right(pair, campaign, output)
 
 
 def test_a_standby_takes_over_in_the_middle_of_a_crowd(make_cluster, make_pair_on, tmp_path):
@@ -103,11 +107,7 @@ def test_a_standby_takes_over_in_the_middle_of_a_crowd(make_cluster, make_pair_o
         finally:
             if crowd.poll() is None:
                 crowd.kill()
-        counted = crowds.answers(output)
-        assert sum(counted.get(status, 0) for status in (200, 201, 202)) >= PLACES, counted
-        crowds.operator_of(pair).wait_settled(campaign["id"])
-        crowds.assert_books(pair, campaign["id"], PLACES, PLACES)
-        crowds.assert_clean(pair)
+        assert_right(pair, campaign, output)
     finally:
         standby.remove()
 
