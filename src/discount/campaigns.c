@@ -1,17 +1,22 @@
 /* Making and steering campaigns. */
+#include "discount/campaigns.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #include "discount/answer.h"
-#include "discount/handlers.h"
+#include "discount/discount.h"
 #include "discount/requests.h"
 #include "discount/tables.h"
 #include "discount/working_set.h"
+#include "http/query.h"
+#include "service/reading.h"
 #include "service/request.h"
 
 #define CODE_TYPED_MAX      4096
 #define CAMPAIGN_ITEM_BYTES 1024u
 #define ANSWER_ROOM         4096u
+#define LIST_BYTES          1024u
 
 /* ---- in the store ---- */
 
@@ -201,7 +206,7 @@ static bool read_create(struct exchange *exchange, struct campaign_making *makin
     return true;
 }
 
-void handle_create_campaign(struct exchange *exchange) {
+void campaigns_create(struct exchange *exchange) {
     struct campaign_making *making = discount_begin(exchange, &create_action, sizeof *making);
     if (making == NULL || !read_create(exchange, making)) {
         exchange_finish(exchange);
@@ -288,7 +293,7 @@ static bool read_patch(struct exchange *exchange, const struct board_slot *slot,
     return true;
 }
 
-void handle_patch_campaign(struct exchange *exchange) {
+void campaigns_patch(struct exchange *exchange) {
     int64_t version;
     struct campaign_change *change = NULL;
     struct board_slot *slot = request_campaign(exchange);
@@ -316,9 +321,9 @@ static void submit_switch(struct exchange *exchange, const struct action *action
     operation_submit(&change->base.operation);
 }
 
-void handle_pause_campaign(struct exchange *exchange) { submit_switch(exchange, &pause_action); }
-void handle_resume_campaign(struct exchange *exchange) { submit_switch(exchange, &resume_action); }
-void handle_end_campaign(struct exchange *exchange) { submit_switch(exchange, &end_action); }
+void campaigns_pause(struct exchange *exchange) { submit_switch(exchange, &pause_action); }
+void campaigns_resume(struct exchange *exchange) { submit_switch(exchange, &resume_action); }
+void campaigns_end(struct exchange *exchange) { submit_switch(exchange, &end_action); }
 
 /* ---- one ---- */
 
@@ -353,7 +358,7 @@ static void answer_one(struct reading *reading) {
     exchange_finish(exchange);
 }
 
-void handle_get_campaign(struct exchange *exchange) {
+void campaigns_get(struct exchange *exchange) {
     struct one_reading *reading = NULL;
     const struct board_slot *slot = request_has_no_query(exchange) ? request_campaign(exchange) : NULL;
     if (slot != NULL) reading = reading_begin(exchange, ask_one, answer_one, sizeof *reading);
@@ -396,7 +401,7 @@ static bool ask_list(struct reading *reading, struct batch *batch, uint32_t roun
     (void)round;
     self->left = self->limit;
     self->has_more = false;
-    page_open(&self->writer, &self->buffer, &reading->exchange->arena);
+    reply_page_begin(reading->exchange, &self->writer, &self->buffer, LIST_BYTES);
     ask_campaigns_before(batch, self->before, self->limit + 1, visit_campaign, self);
     return false;
 }
@@ -404,7 +409,6 @@ static bool ask_list(struct reading *reading, struct batch *batch, uint32_t roun
 static void answer_list(struct reading *reading) {
     struct list_reading *self = (struct list_reading *)reading;
     const int64_t words[PAGE_CURSOR_WORDS] = {self->last_number};
-    json_end_array(&self->writer);
     reply_page(reading->exchange, &self->writer, LIST_CAMPAIGNS, self->has_more, words);
     exchange_finish(reading->exchange);
 }
@@ -421,7 +425,7 @@ static bool read_page(struct exchange *exchange, struct page_query *query) {
     return !request_refuse_faults(exchange, &faults);
 }
 
-void handle_list_campaigns(struct exchange *exchange) {
+void campaigns_list(struct exchange *exchange) {
     struct page_query query;
     struct list_reading *reading = NULL;
     if (read_page(exchange, &query)) reading = reading_begin(exchange, ask_list, answer_list, sizeof *reading);

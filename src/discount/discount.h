@@ -26,3 +26,8 @@ extern const size_t discount_route_count;
 
 extern struct metric metric_claims, metric_answered_by_loop;
 void discount_register_metrics(void);
+
+/* The letters of the lists' cursors. */
+#define LIST_CAMPAIGNS   'c'
+#define LIST_REDEMPTIONS 'r'
+#define LIST_WINNERS     'w'

@@ -2,12 +2,14 @@
  *
  * Most of a crowd comes too late. What can be said for certain from what is published is said here, on the loop; everything that may take a place, or that
  * carries an Idempotency-Key, goes to the store. */
+#include "discount/redeem.h"
+
 #include "discount/answer.h"
 #include "discount/discount.h"
-#include "discount/handlers.h"
 #include "discount/requests.h"
 #include "discount/tables.h"
 #include "discount/working_set.h"
+#include "service/reading.h"
 #include "service/request.h"
 
 #define ANSWER_ROOM    2048u
@@ -269,7 +271,7 @@ static bool read_redeem(struct exchange *exchange, struct redemption_request *re
     return true;
 }
 
-void handle_redeem(struct exchange *exchange) {
+void redemptions_create(struct exchange *exchange) {
     struct redemption_request *request = discount_begin(exchange, &redeem_action, sizeof *request);
     if (request == NULL || !read_redeem(exchange, request)) {
         exchange_finish(exchange);

@@ -1,12 +1,17 @@
 /* GET /v1/redemptions and GET /v1/redemptions/{id}. */
+#include "discount/redemptions.h"
+
 #include <string.h>
 
 #include "discount/answer.h"
-#include "discount/handlers.h"
+#include "discount/discount.h"
 #include "discount/tables.h"
+#include "http/query.h"
+#include "service/reading.h"
 #include "service/request.h"
 
 #define ITEM_BYTES 400u
+#define LIST_BYTES 1024u
 
 /* ---- one ---- */
 
@@ -47,7 +52,7 @@ static void answer_one(struct reading *reading) {
     exchange_finish(exchange);
 }
 
-void handle_get_redemption(struct exchange *exchange) {
+void redemptions_get(struct exchange *exchange) {
     struct id id;
     struct one_reading *reading = NULL;
     bool is_plain = request_has_no_query(exchange);
@@ -100,7 +105,7 @@ static bool ask_list(struct reading *reading, struct batch *batch, uint32_t roun
     (void)round;
     self->left = self->limit;
     self->has_more = false;
-    page_open(&self->writer, &self->buffer, &reading->exchange->arena);
+    reply_page_begin(reading->exchange, &self->writer, &self->buffer, LIST_BYTES);
     ask_redemptions_of_user(batch, reading->exchange->caller.user_id, self->before, self->limit + 1, visit_item, self);
     return false;
 }
@@ -109,7 +114,6 @@ static void answer_list(struct reading *reading) {
     struct list_reading *self = (struct list_reading *)reading;
     int64_t words[PAGE_CURSOR_WORDS];
     memcpy(words, self->last.bytes, sizeof words);
-    json_end_array(&self->writer);
     reply_page(reading->exchange, &self->writer, LIST_REDEMPTIONS, self->has_more, words);
     exchange_finish(reading->exchange);
 }
@@ -124,7 +128,7 @@ static bool read_page(struct exchange *exchange, struct page_query *query) {
     return !request_refuse_faults(exchange, &faults);
 }
 
-void handle_list_redemptions(struct exchange *exchange) {
+void redemptions_list(struct exchange *exchange) {
     struct page_query query;
     struct list_reading *reading = NULL;
     if (read_page(exchange, &query)) reading = reading_begin(exchange, ask_list, answer_list, sizeof *reading);

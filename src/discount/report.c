@@ -1,6 +1,8 @@
 /* GET /v1/campaigns/{id}/report: from the board, all of it from one moment. */
-#include "discount/answer.h"
-#include "discount/handlers.h"
+#include "discount/report.h"
+
+#include "discount/discount.h"
+#include "discount/requests.h"
 #include "service/request.h"
 
 #define REPORT_BYTES     4096u
@@ -61,7 +63,7 @@ static void write_seconds(struct json_writer *writer, const struct board_snapsho
     json_end_array(writer);
 }
 
-void handle_report(struct exchange *exchange) {
+void report_get(struct exchange *exchange) {
     const struct board_slot *slot = request_has_no_query(exchange) ? request_campaign(exchange) : NULL;
     if (slot == NULL) {
         exchange_finish(exchange);

@@ -1,5 +1,6 @@
 #include "discount/requests.h"
 
+#include "discount/answer.h"
 #include "discount/discount.h"
 #include "discount/settle/settler.h"
 
@@ -13,6 +14,14 @@ void discount_register_metrics(void) {
     metrics_register(&metric_claims);
     metrics_register(&metric_answered_by_loop);
     settler_register_metrics();
+}
+
+struct board_slot *request_campaign(struct exchange *exchange) {
+    struct id id;
+    struct board_slot *slot = NULL;
+    if (result_is_ok(id_parse(exchange->parameters[0], &id))) slot = board_find_id(discount_of(exchange)->board, id);
+    if (slot == NULL) problem_reply(exchange, &problem_campaign_not_found, "There is no such campaign.");
+    return slot;
 }
 
 void discount_committed(struct operation *operation) {

@@ -1,13 +1,19 @@
 /* GET /v1/campaigns/{id}/redemptions: the winners by position, as JSON pages or CSV (RFC 4180). */
+#include "discount/winners.h"
+
 #include <inttypes.h>
 
 #include "discount/answer.h"
-#include "discount/handlers.h"
+#include "discount/discount.h"
+#include "discount/requests.h"
 #include "discount/tables.h"
+#include "http/query.h"
+#include "service/reading.h"
 #include "service/request.h"
 
 #define CSV_ROWS_MAX  10000
 #define CSV_ROW_BYTES 230u
+#define LIST_BYTES    1024u
 #define CSV_HEADER    "position,id,user_id,phone,status,amount,currency,transaction_id,claimed_at,credited_at\r\n"
 
 struct winners {
@@ -85,7 +91,7 @@ static bool ask(struct reading *reading, struct batch *batch, uint32_t round) {
         buffer_init(&winners->buffer, &reading->exchange->arena, CSV_ROW_BYTES * 16);
         buffer_append(&winners->buffer, TEXT(CSV_HEADER));
     } else {
-        page_open(&winners->writer, &winners->buffer, &reading->exchange->arena);
+        reply_page_begin(reading->exchange, &winners->writer, &winners->buffer, LIST_BYTES);
     }
     ask_redemptions(batch, redemption_key(number, winners->after), redemption_key(number + 1, 0), winners->limit + 1, visit, winners);
     return false;
@@ -107,7 +113,6 @@ static void answer(struct reading *reading) {
     if (winners->is_csv) {
         reply_csv(reading->exchange, winners, words);
     } else {
-        json_end_array(&winners->writer);
         reply_page(reading->exchange, &winners->writer, LIST_WINNERS, winners->has_more, words);
     }
     exchange_finish(reading->exchange);
@@ -137,7 +142,7 @@ static bool read_page(struct exchange *exchange, bool is_csv, struct page_query 
     return !request_refuse_faults(exchange, &faults);
 }
 
-void handle_winners(struct exchange *exchange) {
+void winners_list(struct exchange *exchange) {
     bool is_csv = route_wants_csv(exchange);
     struct page_query query;
     int64_t after;

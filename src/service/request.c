@@ -50,7 +50,16 @@ void reply_buffer(struct exchange *exchange, int status, const char *content_typ
     }
 }
 
+void reply_page_begin(struct exchange *exchange, struct json_writer *writer, struct buffer *buffer, size_t first_bytes) {
+    buffer_init(buffer, &exchange->arena, first_bytes);
+    *writer = (struct json_writer){.buffer = buffer};
+    json_begin_object(writer);
+    json_key(writer, "data");
+    json_begin_array(writer);
+}
+
 void reply_page(struct exchange *exchange, struct json_writer *writer, char list, bool has_more, const int64_t words[PAGE_CURSOR_WORDS]) {
+    json_end_array(writer);
     if (has_more) {
         json_text_member(writer, "next_cursor", page_cursor(&exchange->arena, list, words));
     } else {

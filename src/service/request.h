@@ -21,5 +21,7 @@ void request_refuse_memory(struct exchange *exchange);
 
 /* Sets what the writer has written; 503 overloaded when the arena was too small. */
 void reply_buffer(struct exchange *exchange, int status, const char *content_type, const struct buffer *buffer);
-/* Ends a list's document with "next_cursor" (null when there is no more) and sets 200. */
+/* A list's document: `writer` stands behind {"data":[ in a buffer that begins with `first_bytes`. Then its items, and reply_page, which ends it with
+ * "next_cursor" (null when there is no more) and sets 200. */
+void reply_page_begin(struct exchange *exchange, struct json_writer *writer, struct buffer *buffer, size_t first_bytes);
 void reply_page(struct exchange *exchange, struct json_writer *writer, char list, bool has_more, const int64_t words[PAGE_CURSOR_WORDS]);

@@ -1,4 +1,6 @@
 /* Accounts of the ledger, for admins. */
+#include "wallet/accounts.h"
+
 #include "base/check.h"
 #include "http/query.h"
 #include "service/reading.h"
@@ -152,13 +154,9 @@ static void list_answer(struct reading *reading) {
     size_t count = read->count > read->limit ? read->limit : read->count;
     const int64_t words[PAGE_CURSOR_WORDS] = {next_of(read)};
     struct buffer buffer;
-    buffer_init(&buffer, &exchange->arena, (count + 1) * ACCOUNT_BYTES);
-    struct json_writer writer = {.buffer = &buffer};
-    json_begin_object(&writer);
-    json_key(&writer, "data");
-    json_begin_array(&writer);
+    struct json_writer writer;
+    reply_page_begin(exchange, &writer, &buffer, (count + 1) * ACCOUNT_BYTES);
     for (size_t i = 0; i < count; i++) write_account(&writer, &read->rows[i]);
-    json_end_array(&writer);
     reply_page(exchange, &writer, LIST_ACCOUNTS, words[0] != 0, words);
     exchange_finish(exchange);
 }

@@ -12,3 +12,7 @@ struct credits {
     size_t count;
 };
 extern const struct action credits_action;
+
+/* ---- the routes ---- */
+
+void credits_create(struct exchange *exchange); /* POST /v1/credits */

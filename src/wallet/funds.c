@@ -312,13 +312,9 @@ static void list_answer(struct reading *reading) {
         size_t count = has_more ? read->limit : read->count;
         const int64_t words[PAGE_CURSOR_WORDS] = {has_more ? read->credits[count - 1].sequence : 0};
         struct buffer buffer;
-        buffer_init(&buffer, &exchange->arena, (count + 1) * TRANSACTION_BYTES);
-        struct json_writer writer = {.buffer = &buffer};
-        json_begin_object(&writer);
-        json_key(&writer, "data");
-        json_begin_array(&writer);
+        struct json_writer writer;
+        reply_page_begin(exchange, &writer, &buffer, (count + 1) * TRANSACTION_BYTES);
         for (size_t i = 0; i < count; i++) write_credit(&writer, &read->credits[i]);
-        json_end_array(&writer);
         reply_page(exchange, &writer, LIST_FUND_TRANSACTIONS, has_more, words);
     }
     exchange_finish(exchange);

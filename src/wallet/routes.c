@@ -1,5 +1,13 @@
 #include "base/check.h"
+#include "wallet/accounts.h"
+#include "wallet/credits.h"
+#include "wallet/funds.h"
+#include "wallet/sessions.h"
+#include "wallet/transactions.h"
+#include "wallet/transfers.h"
+#include "wallet/users.h"
 #include "wallet/wallet.h"
+#include "wallet/wallets.h"
 
 /* Of a page of 200 with its rows: the longest description has four bytes for each character. */
 #define LIST_ARENA_BYTES LIMIT_REPLY_BYTES

@@ -47,3 +47,9 @@ bool sessions_refuse_attempts(struct exchange *exchange, struct text username);
 void sessions_count_attempt(struct exchange *exchange, struct text username, bool has_matched);
 /* 503 when more sessions have just ended than can be remembered: true. */
 bool sessions_refuse_ends(struct exchange *exchange);
+
+/* ---- the routes ---- */
+
+void sessions_create(struct exchange *exchange);         /* POST /v1/sessions */
+void sessions_refresh(struct exchange *exchange);        /* POST /v1/sessions/refresh */
+void sessions_delete_current(struct exchange *exchange); /* DELETE /v1/sessions/current */

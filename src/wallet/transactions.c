@@ -135,13 +135,9 @@ static void list_answer(struct reading *reading) {
     size_t count = read->count > read->limit ? read->limit : read->count;
     const int64_t words[PAGE_CURSOR_WORDS] = {next_of(read)};
     struct buffer buffer;
-    buffer_init(&buffer, &exchange->arena, (count + 1) * TRANSACTION_BYTES);
-    struct json_writer writer = {.buffer = &buffer};
-    json_begin_object(&writer);
-    json_key(&writer, "data");
-    json_begin_array(&writer);
+    struct json_writer writer;
+    reply_page_begin(exchange, &writer, &buffer, (count + 1) * TRANSACTION_BYTES);
     for (size_t i = 0; i < count; i++) transaction_write(&writer, &read->rows[i].view);
-    json_end_array(&writer);
     reply_page(exchange, &writer, LIST_TRANSACTIONS, words[0] != 0, words);
     exchange_finish(exchange);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/json/json.h"
+#include "http/exchange.h"
 #include "wallet/core/transfers.h"
 
 #define TRANSACTION_BYTES 512u /* of its document, nearly always */
@@ -18,3 +19,8 @@ struct transaction_view {
     int64_t created_at_us;
 };
 void transaction_write(struct json_writer *writer, const struct transaction_view *view);
+
+/* ---- the routes ---- */
+
+void transactions_list(struct exchange *exchange); /* GET /v1/wallet/transactions */
+void transactions_get(struct exchange *exchange);  /* GET /v1/transactions/{id} */

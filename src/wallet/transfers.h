@@ -14,3 +14,7 @@ struct user_transfer {
     struct user counterparty;
 };
 extern const struct action transfer_action;
+
+/* ---- the routes ---- */
+
+void transfers_create(struct exchange *exchange); /* POST /v1/wallet/transfers */

@@ -33,3 +33,9 @@ void phone_read(struct text typed, const char *region, struct phone *ret_phone, 
 void user_write(struct json_writer *writer, const struct user *user);
 /* "name": the text, or null when it is empty. */
 void write_text_or_null(struct json_writer *writer, const char *name, struct text value);
+
+/* ---- the routes ---- */
+
+void users_create(struct exchange *exchange);          /* POST /v1/users */
+void users_get_me(struct exchange *exchange);          /* GET /v1/users/me */
+void users_change_password(struct exchange *exchange); /* PUT /v1/users/me/password */

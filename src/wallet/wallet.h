@@ -42,23 +42,3 @@ void wallet_register_metrics(struct wallet_metrics *metrics); /* once per proces
 #define LIST_TRANSACTIONS      't'
 #define LIST_ACCOUNTS          'a'
 #define LIST_FUND_TRANSACTIONS 'f'
-
-/* ---- the handlers, by resource ---- */
-void users_create(struct exchange *exchange);
-void users_get_me(struct exchange *exchange);
-void users_change_password(struct exchange *exchange);
-void sessions_create(struct exchange *exchange);
-void sessions_refresh(struct exchange *exchange);
-void sessions_delete_current(struct exchange *exchange);
-void wallets_get(struct exchange *exchange);
-void transactions_list(struct exchange *exchange);
-void transactions_get(struct exchange *exchange);
-void transfers_create(struct exchange *exchange);
-void credits_create(struct exchange *exchange);
-void funds_create(struct exchange *exchange);
-void funds_get(struct exchange *exchange);
-void funds_top_up(struct exchange *exchange);
-void funds_release(struct exchange *exchange);
-void funds_list_transactions(struct exchange *exchange);
-void accounts_list(struct exchange *exchange);
-void accounts_get(struct exchange *exchange);

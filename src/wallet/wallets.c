@@ -1,4 +1,6 @@
 /* A user's own money: GET /v1/wallet, now or as it was at a time. */
+#include "wallet/wallets.h"
+
 #include "base/check.h"
 #include "http/query.h"
 #include "service/operation.h"

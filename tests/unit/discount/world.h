@@ -17,8 +17,9 @@
 
 #include "base/log.h"
 #include "discount/answer.h"
+#include "discount/campaigns.h"
 #include "discount/discount.h"
-#include "discount/requests.h"
+#include "discount/redeem.h"
 #include "discount/settle/settler.h"
 #include "discount/working_set.h"
 #include "discount_schema.h"

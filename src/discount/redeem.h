@@ -1,0 +1,14 @@
+/* Taking a place, as an operation. */
+#pragma once
+
+#include "discount/operation.h"
+
+struct redemption_request {
+    struct discount_operation base;
+    struct redeem_request redeem;
+};
+extern const struct action redeem_action;
+
+/* ---- the routes ---- */
+
+void redemptions_create(struct exchange *exchange); /* POST /v1/redemptions */

@@ -1,0 +1,7 @@
+/* Accounts of the ledger, for admins. */
+#pragma once
+
+#include "http/exchange.h"
+
+void accounts_list(struct exchange *exchange); /* GET /v1/accounts */
+void accounts_get(struct exchange *exchange);  /* GET /v1/accounts/{id} */
