@@ -136,13 +136,7 @@ static struct fund_change *read_opening(struct exchange *exchange) {
     struct fund_command command = {0};
     const struct json_member members[] = {
         {.name = "reference", .kind = JSON_TEXT, .target = &command.reference, .required = true},
-        {.name = "amount",
-         .kind = JSON_INTEGER,
-         .target = &command.amount.amount_minor,
-         .required = true,
-         .min = 1,
-         .max = MONEY_AMOUNT_MAX},
-        {.name = "currency", .kind = JSON_CURRENCY, .target = &command.amount.currency, .required = true},
+        JSON_MONEY_MEMBERS(&command.amount),
         {.name = "description", .kind = JSON_TEXT, .target = &command.description, .max = LIMIT_DESCRIPTION_CHARACTERS},
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
@@ -164,13 +158,7 @@ static struct fund_change *read_topup(struct exchange *exchange) {
     if (body == NULL) return NULL;
     struct fund_command command = {0};
     const struct json_member members[] = {
-        {.name = "amount",
-         .kind = JSON_INTEGER,
-         .target = &command.amount.amount_minor,
-         .required = true,
-         .min = 1,
-         .max = MONEY_AMOUNT_MAX},
-        {.name = "currency", .kind = JSON_CURRENCY, .target = &command.amount.currency, .required = true},
+        JSON_MONEY_MEMBERS(&command.amount),
         {.name = "reference", .kind = JSON_TEXT, .target = &command.topup_reference},
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);

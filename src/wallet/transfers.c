@@ -109,13 +109,7 @@ static struct user_transfer *read_transfer(struct exchange *exchange) {
     const struct json_value *to = NULL;
     const struct json_member members[] = {
         {.name = "to", .kind = JSON_OBJECT, .target = &to, .required = true},
-        {.name = "amount",
-         .kind = JSON_INTEGER,
-         .target = &command.amount.amount_minor,
-         .required = true,
-         .min = 1,
-         .max = MONEY_AMOUNT_MAX},
-        {.name = "currency", .kind = JSON_CURRENCY, .target = &command.amount.currency, .required = true},
+        JSON_MONEY_MEMBERS(&command.amount),
         {.name = "description", .kind = JSON_TEXT, .target = &command.description, .max = LIMIT_DESCRIPTION_CHARACTERS},
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);

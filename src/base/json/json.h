@@ -47,7 +47,12 @@ struct json_member {
 /* Reads one object; faults carry the prefix ("items[3]." or ""). Targets of absent or faulty members are left as they are. What is no object gets
  * the fault wrong_type; NULL, an absent object, gets none: that it is absent has been told when its parent was read. No name is listed twice. */
 void json_read(const struct json_value *object, const char *prefix, const struct json_member *members, size_t count, struct faults *faults);
-/* {"amount": 1..MONEY_AMOUNT_MAX, "currency": …}, with `prefix` like "credit.". */
+/* Two members of one struct money: "amount": 1..MONEY_AMOUNT_MAX, and "currency". */
+#define JSON_MONEY_MEMBERS(ret_money)                                                                                                      \
+    {.name = "amount", .kind = JSON_INTEGER, .target = &(ret_money)->amount_minor, .required = true, .min = 1, .max = MONEY_AMOUNT_MAX}, { \
+        .name = "currency", .kind = JSON_CURRENCY, .target = &(ret_money)->currency, .required = true                                      \
+    }
+/* An object of these two, with `prefix` like "credit.". */
 void json_read_money(const struct json_value *object, const char *prefix, struct faults *faults, struct money *ret_money);
 bool json_is_object(const struct json_value *value);
 bool json_is_array(const struct json_value *value);

@@ -204,8 +204,7 @@ void json_read(const struct json_value *object, const char *prefix, const struct
 
 void json_read_money(const struct json_value *object, const char *prefix, struct faults *faults, struct money *ret_money) {
     const struct json_member members[] = {
-        {.name = "amount", .kind = JSON_INTEGER, .target = &ret_money->amount_minor, .required = true, .min = 1, .max = MONEY_AMOUNT_MAX},
-        {.name = "currency", .kind = JSON_CURRENCY, .target = &ret_money->currency, .required = true},
+        JSON_MONEY_MEMBERS(ret_money),
     };
     json_read(object, prefix, members, ARRAY_COUNT(members), faults);
 }
