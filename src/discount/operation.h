@@ -8,6 +8,8 @@
  * its own and lives in its exchange's arena; the own operations (own.h) are the settler's memory. */
 #pragma once
 
+#include <sys/queue.h>
+
 #include "discount/core/redeem.h"
 #include "discount/core/settlement.h"
 #include "service/engine.h"
@@ -15,9 +17,7 @@
 struct discount;
 struct discount_operation;
 
-struct operation_list {
-    struct discount_operation *first, *last;
-};
+TAILQ_HEAD(operation_list, discount_operation);
 
 /* Said in the log once it is committed; `event` NULL: nothing. */
 struct change {
@@ -50,10 +50,10 @@ struct discount_operation {
     };
 
     /* the settler's, while it waits there */
-    struct discount_operation *next, *previous; /* among those who wait for the same */
-    struct discount_operation *deadline_next, *deadline_previous;
-    int64_t deadline_us;             /* monotonic */
-    struct operation_list *waits_in; /* NULL: in none */
+    TAILQ_ENTRY(discount_operation) link; /* among those who wait for the same */
+    struct operation_list *waits_in;      /* who those are; NULL: in no list */
+    TAILQ_ENTRY(discount_operation) deadline_link;
+    int64_t deadline_us; /* monotonic */
 };
 
 static inline struct discount_operation *discount_operation_of(struct operation *operation) {
@@ -69,28 +69,14 @@ void discount_forget_outcome(struct discount_operation *operation, int64_t now_u
 void discount_note_change(struct discount_operation *operation, const struct campaign *campaign, const char *event);
 void discount_log_change(const struct discount_operation *operation);
 
-/* ---- lists ---- */
+/* ---- those who wait for the same ---- */
 
 static inline void operation_list_append(struct operation_list *list, struct discount_operation *operation) {
-    operation->next = NULL;
     operation->waits_in = list;
-    operation->previous = list->last;
-    if (list->last != NULL)
-        list->last->next = operation;
-    else
-        list->first = operation;
-    list->last = operation;
+    TAILQ_INSERT_TAIL(list, operation, link);
 }
 
 static inline void operation_list_remove(struct operation_list *list, struct discount_operation *operation) {
-    if (operation->previous != NULL)
-        operation->previous->next = operation->next;
-    else
-        list->first = operation->next;
-    if (operation->next != NULL)
-        operation->next->previous = operation->previous;
-    else
-        list->last = operation->previous;
-    operation->next = operation->previous = NULL;
     operation->waits_in = NULL;
+    TAILQ_REMOVE(list, operation, link);
 }

@@ -6,15 +6,17 @@
 static struct own_request *own(struct operation *operation) { return (struct own_request *)operation; }
 
 static void load_waiters(struct engine *engine, struct operation *operation) {
-    for (struct discount_operation *waiter = own(operation)->waiters.first; waiter != NULL; waiter = waiter->next) {
+    struct discount_operation *waiter;
+    TAILQ_FOREACH(waiter, &own(operation)->waiters, link) {
         engine_load_kept(engine, &waiter->operation.idempotency);
         working_set_ask(engine, waiter->operation.subject);
     }
 }
 
 static void decide_waiters(struct engine *engine, struct operation *operation, int64_t now_us) {
-    for (struct discount_operation *waiter = own(operation)->waiters.first; waiter != NULL; waiter = waiter->next)
-        engine_decide_again(engine, &waiter->operation, now_us);
+    struct discount_operation *waiter;
+    TAILQ_FOREACH(waiter, &own(operation)->waiters, link)
+    engine_decide_again(engine, &waiter->operation, now_us);
 }
 
 /* ---- what Wallet said about claims ---- */

@@ -8,9 +8,10 @@
 #include "base/clock.h"
 #include "base/json/json.h"
 #include "base/log.h"
-#include "discount/reader.h"
 #include "discount/settle/token.h"
+#include "discount/tables.h"
 #include "http/client.h"
+#include "store/open.h"
 
 #define CALL_ATTEMPTS   3
 #define CALL_TIMEOUT_MS 10000
@@ -19,7 +20,7 @@
 #define MARK_PAID     2u /* a transaction there names it */
 
 struct reconciliation {
-    struct reader *reader;
+    struct batch *batch;
     const char *wallet_url;
     struct service_token token;
     FILE *out;
@@ -94,9 +95,12 @@ static struct result ask(struct reconciliation *reconciliation, const char *suff
 /* ---- the fund ---- */
 
 static struct result reload_campaign(struct reconciliation *reconciliation) {
-    bool is_found;
-    TRY(reader_find_campaign(reconciliation->reader, reconciliation->campaign.id, &reconciliation->campaign, &is_found));
-    return is_found ? result_ok() : result_error(RESULT_CORRUPT);
+    struct found_campaign found = {0};
+    ask_campaign(reconciliation->batch, reconciliation->campaign.id, campaign_found, &found);
+    TRY(batch_run(reconciliation->batch));
+    if (!found.is_found) return result_error(RESULT_CORRUPT);
+    reconciliation->campaign = found.campaign;
+    return result_ok();
 }
 
 static struct result fund_differs(struct reconciliation *reconciliation, const char *what, int64_t here, int64_t there) {
@@ -134,8 +138,8 @@ static struct result check_fund(struct reconciliation *reconciliation) {
 
 static struct result check_transaction(struct reconciliation *reconciliation, const struct json_value *item) {
     struct id reference, user_id, transaction_id;
-    struct redemption redemption;
-    bool is_found = false;
+    struct found_redemption found = {0};
+    const struct redemption *redemption = &found.redemption;
     const struct campaign *campaign = &reconciliation->campaign;
     if (!json_is_object(item) || !result_is_ok(id_parse(json_get_text(item, "reference"), &reference)) ||
         !result_is_ok(id_parse(json_get_text(item, "user_id"), &user_id)) ||
@@ -144,21 +148,22 @@ static struct result check_transaction(struct reconciliation *reconciliation, co
                 reconciliation->campaign_text);
         return result_error(RESULT_CONFLICT);
     }
-    TRY(reader_find_redemption(reconciliation->reader, reference, &redemption, &is_found));
-    if (!is_found) return differs(reconciliation, reference, "Wallet has paid it, Discount does not know it");
-    if (redemption.campaign_number != campaign->number)
+    ask_redemption(reconciliation->batch, reference, redemption_found, &found);
+    TRY(batch_run(reconciliation->batch));
+    if (!found.is_found) return differs(reconciliation, reference, "Wallet has paid it, Discount does not know it");
+    if (redemption->campaign_number != campaign->number)
         return differs(reconciliation, reference, "Wallet has paid it out of another campaign's fund");
-    if (!id_equal(redemption.user_id, user_id)) return differs(reconciliation, reference, "Wallet has paid another user");
+    if (!id_equal(redemption->user_id, user_id)) return differs(reconciliation, reference, "Wallet has paid another user");
     bool is_amount_equal = json_get_integer(item, "amount", -1) == campaign->credit.amount_minor &&
                            text_equal(json_get_text(item, "currency"), text_of(currency_code(campaign->credit.currency)));
     if (!is_amount_equal) return differs(reconciliation, reference, "Wallet has paid another amount");
-    if (redemption.status == REDEMPTION_FAILED) return differs(reconciliation, reference, "Wallet has paid it, Discount says it failed");
-    if (redemption.status == REDEMPTION_CREDITED && !id_equal(redemption.transaction_id, transaction_id)) {
+    if (redemption->status == REDEMPTION_FAILED) return differs(reconciliation, reference, "Wallet has paid it, Discount says it failed");
+    if (redemption->status == REDEMPTION_CREDITED && !id_equal(redemption->transaction_id, transaction_id)) {
         return differs(reconciliation, reference, "the transaction is another one");
     }
-    CHECK(redemption.position >= 1);
-    if (redemption.position > reconciliation->place_count) return result_ok(); /* the limit was raised meanwhile */
-    uint8_t *mark = &reconciliation->marks[redemption.position];
+    CHECK(redemption->position >= 1);
+    if (redemption->position > reconciliation->place_count) return result_ok(); /* the limit was raised meanwhile */
+    uint8_t *mark = &reconciliation->marks[redemption->position];
     if ((*mark & MARK_PAID) != 0) return differs(reconciliation, reference, "Wallet has paid it twice");
     *mark |= MARK_PAID;
     reconciliation->transactions++;
@@ -185,23 +190,29 @@ static struct result walk_transactions(struct reconciliation *reconciliation) {
 
 /* ---- each credited redemption has its transaction ---- */
 
-static struct result note_credited(void *context, const struct redemption *redemption) {
+static struct result note_credited(void *context, const struct row *row) {
     struct reconciliation *reconciliation = context;
-    if (redemption->position > reconciliation->place_count) return result_ok();
-    if (redemption->status == REDEMPTION_CREDITED) reconciliation->marks[redemption->position] |= MARK_CREDITED;
+    struct redemption redemption;
+    redemption_of_row(row, 0, &redemption);
+    if (redemption.position > reconciliation->place_count) return result_ok();
+    if (redemption.status == REDEMPTION_CREDITED) reconciliation->marks[redemption.position] |= MARK_CREDITED;
     return result_ok();
 }
 
-static struct result check_paid(void *context, const struct redemption *redemption) {
+static struct result check_paid(void *context, const struct row *row) {
     struct reconciliation *reconciliation = context;
-    if (redemption->position > reconciliation->place_count || reconciliation->marks[redemption->position] != MARK_CREDITED)
+    struct redemption redemption;
+    redemption_of_row(row, 0, &redemption);
+    if (redemption.position > reconciliation->place_count || reconciliation->marks[redemption.position] != MARK_CREDITED)
         return result_ok();
-    return differs(reconciliation, redemption->id, "Discount says it is credited, Wallet has no transaction for it");
+    return differs(reconciliation, redemption.id, "Discount says it is credited, Wallet has no transaction for it");
 }
 
-static struct result walk_winners(struct reconciliation *reconciliation, reader_redemption_visitor *visit) {
-    return reader_list_winners(reconciliation->reader, reconciliation->campaign.number, 0, reconciliation->place_count, visit,
-                               reconciliation);
+static struct result walk_winners(struct reconciliation *reconciliation, row_visitor *visit) {
+    uint32_t number = reconciliation->campaign.number;
+    ask_redemptions(reconciliation->batch, redemption_key(number, 0), redemption_key(number + 1, 0), reconciliation->place_count, visit,
+                    reconciliation);
+    return batch_run(reconciliation->batch);
 }
 
 /* What is credited here is noted before Wallet is asked, so that on a live system a missing transaction is missing indeed. */
@@ -244,10 +255,12 @@ struct campaign_ids {
     size_t count;
 };
 
-static struct result note_campaign(void *context, const struct campaign *campaign) {
+static struct result note_campaign(void *context, const struct row *row) {
     struct campaign_ids *ids = context;
+    struct campaign campaign;
     if (ids->count == LIMIT_CAMPAIGNS) return result_error(RESULT_FULL);
-    ids->items[ids->count++] = campaign->id;
+    campaign_of_row(row, &campaign);
+    ids->items[ids->count++] = campaign.id;
     return result_ok();
 }
 
@@ -256,10 +269,13 @@ struct result reconcile_services(const struct place *place, const char *wallet_u
     struct campaign_ids *ids = calloc(1, sizeof *ids);
     if (ids == NULL) return result_error(RESULT_FULL);
     arena_init(&reconciliation.arena, LIMIT_BATCH_ARENA_BYTES);
-    struct result outcome = reader_open(place, &reconciliation.reader);
-    if (result_is_ok(outcome)) outcome = reader_list_campaigns(reconciliation.reader, 0, LIMIT_CAMPAIGNS, note_campaign, ids);
+    struct result outcome = batch_open(place, BATCH_READ, &reconciliation.batch);
+    if (result_is_ok(outcome)) {
+        ask_all_campaigns(reconciliation.batch, note_campaign, ids);
+        outcome = batch_run(reconciliation.batch);
+    }
     for (size_t i = 0; i < ids->count && result_is_ok(outcome); i++) {
-        reconciliation.campaign.id = ids->items[ids->count - 1 - i];
+        reconciliation.campaign.id = ids->items[i];
         outcome = check_campaign(&reconciliation);
     }
     if (result_is_ok(outcome)) {
@@ -269,7 +285,7 @@ struct result reconcile_services(const struct place *place, const char *wallet_u
     forget_answer(&reconciliation);
     arena_release(&reconciliation.arena);
     service_token_drop(&reconciliation.token);
-    reader_close(reconciliation.reader);
+    batch_close(reconciliation.batch);
     free(ids);
     return outcome;
 }

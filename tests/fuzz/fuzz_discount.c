@@ -24,7 +24,7 @@ static struct place read_place; /* of the readers */
 static struct batch *batch;
 static struct working_set *set;
 static struct engine *engine;
-static struct reader *reader; /* of the waiters */
+static struct batch *reader; /* of the waiters */
 static struct waiters waiters;
 static FILE *nowhere;
 
@@ -62,14 +62,16 @@ static void open_service(void) {
                                       .place = &read_place,
                                       .claims_max = 64};
     CHECK(result_is_ok(settler_create(&options, &discount.settler)));
-    CHECK(result_is_ok(reader_open(&read_place, &reader)));
-    waiters = (struct waiters){.board = discount.board, .clock = &fixed_clock, .reader = reader, .store = discount.service.store};
+    const struct place alone = {.file = database_path, .schema = &discount_schema};
+    CHECK(result_is_ok(batch_open(&alone, BATCH_READ, &reader)));
+    waiters_init(&waiters, discount.board, &fixed_clock, reader, 0);
+    waiters.store = discount.service.store;
 }
 
 static void close_service(void) {
     readers_close_loop(discount.service.readers, 0);
     readers_free(discount.service.readers);
-    reader_close(reader);
+    batch_close(reader);
     settler_free(discount.settler);
     limiter_free(discount.limiter);
     store_free(discount.service.store);

@@ -3,13 +3,14 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "discount/tables.h"
 
 #define REFILL_ROWS 1000u
 
-struct result claims_init(struct claims *claims, size_t count_max, const struct board *board, struct reader *reader,
+struct result claims_init(struct claims *claims, size_t count_max, const struct board *board, struct batch *batch,
                           struct delivery *delivery) {
     claims->board = board;
-    claims->reader = reader;
+    claims->batch = batch;
     claims->delivery = delivery;
     claims->memory = calloc(count_max, sizeof *claims->memory);
     claims->held = calloc(LIMIT_CAMPAIGNS, sizeof *claims->held);
@@ -43,6 +44,7 @@ static struct claim *add(struct claims *claims, const struct redemption *redempt
                             .user_id = redemption->user_id,
                             .campaign_number = redemption->campaign_number,
                             .claimed_at_us = redemption->claimed_at_us};
+    TAILQ_INIT(&claim->waiters);
     CHECK(result_is_ok(map_put(&claims->by_id, key_of(claim), claim)));
     return claim;
 }
@@ -61,7 +63,7 @@ struct claim *claims_take(struct claims *claims, const struct redemption *redemp
 }
 
 void claims_forget(struct claims *claims, struct claim *claim) {
-    CHECK(claim->waiters.first == NULL && claim->state == CLAIM_GIVEN && claim->item.state == DELIVERY_IDLE);
+    CHECK(TAILQ_EMPTY(&claim->waiters) && claim->state == CLAIM_GIVEN && claim->item.state == DELIVERY_IDLE);
     CHECK(map_remove(&claims->by_id, key_of(claim)) == claim);
     claim->state = CLAIM_FREE;
     TAILQ_INSERT_TAIL(&claims->free, claim, link);
@@ -88,12 +90,21 @@ void claims_unhold(struct claims *claims, uint32_t campaign_number) {
 
 /* ---- from the database ---- */
 
-static struct result visit_unsettled(void *context, const struct redemption *redemption) {
-    struct claims *claims = context;
-    claims->refill_after = redemption_key(redemption->campaign_number, redemption->position);
+struct refill {
+    struct claims *claims;
+    size_t count; /* of rows */
+};
+
+static struct result visit_unsettled(void *context, const struct row *row) {
+    struct refill *refill = context;
+    struct claims *claims = refill->claims;
+    struct redemption redemption;
+    redemption_of_row(row, 0, &redemption);
+    refill->count++;
+    claims->refill_after = redemption_key(redemption.campaign_number, redemption.position);
     /* Committed, but not published yet: its own operation brings it, after the publishing. */
-    if (redemption->campaign_number > board_count(claims->board)) return result_ok();
-    CHECK(claims_take(claims, redemption) != NULL); /* no more rows are asked for than there is room */
+    if (redemption.campaign_number > board_count(claims->board)) return result_ok();
+    CHECK(claims_take(claims, &redemption) != NULL); /* no more rows are asked for than there is room */
     return result_ok();
 }
 
@@ -109,11 +120,13 @@ void claims_refill(struct claims *claims, int64_t now_us) {
         claims->refill_after = 0;
         claims->must_refill = false; /* whoever finds no room from now on asks for another walk */
     }
-    size_t most = claims->free_count < REFILL_ROWS ? claims->free_count : REFILL_ROWS, count = 0;
-    struct result outcome = reader_list_unsettled(claims->reader, claims->refill_after, (int64_t)most, visit_unsettled, claims, &count);
+    size_t most = claims->free_count < REFILL_ROWS ? claims->free_count : REFILL_ROWS;
+    struct refill refill = {.claims = claims};
+    ask_unsettled(claims->batch, claims->refill_after, (int64_t)most, visit_unsettled, &refill);
+    struct result outcome = batch_run(claims->batch);
     if (result_is_ok(outcome)) {
         backoff_clear(&claims->refill);
-        if (count < most) claims->is_refilling = false;
+        if (refill.count < most) claims->is_refilling = false;
     } else {
         LOG(LOG_ERROR, "refill_failed", LOG_STRING("reason", result_name(outcome)));
         claims->is_refilling = false;

@@ -12,8 +12,8 @@
 #include "base/map.h"
 #include "discount/board.h"
 #include "discount/operation.h"
-#include "discount/reader.h"
 #include "discount/settle/delivery.h"
+#include "store/batch.h"
 
 enum claim_state { CLAIM_FREE, CLAIM_HELD, CLAIM_GIVEN };
 
@@ -30,7 +30,7 @@ TAILQ_HEAD(claim_list, claim);
 
 struct claims {
     const struct board *board;
-    struct reader *reader;
+    struct batch *batch;
     struct delivery *delivery;
     struct claim *memory; /* [count_max] */
     size_t count_max, free_count;
@@ -44,7 +44,7 @@ struct claims {
 };
 
 /* RESULT_FULL: no memory. The others are lent. */
-struct result claims_init(struct claims *claims, size_t count_max, const struct board *board, struct reader *reader,
+struct result claims_init(struct claims *claims, size_t count_max, const struct board *board, struct batch *batch,
                           struct delivery *delivery) MUST_CHECK;
 void claims_free(struct claims *claims); /* also what was never initialised but for zeros */
 

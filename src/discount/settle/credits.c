@@ -54,7 +54,7 @@ static void write_item(struct json_writer *writer, const struct credits *credits
 /* Many requests' claims go in one call: the trace of the oldest one that still waits leads on to Wallet. NULL: nobody waits. */
 static const char *find_trace(struct delivery_batch *batch) {
     for (size_t i = 0; i < batch->item_count; i++) {
-        const struct discount_operation *waiter = claim_of(batch->items[i])->waiters.first;
+        const struct discount_operation *waiter = TAILQ_FIRST(&claim_of(batch->items[i])->waiters);
         if (waiter == NULL) continue;
         struct text trace = exchange_traceparent(waiter->operation.exchange);
         return trace.size == 0 ? NULL : arena_copy(&batch->arena, trace).data;
@@ -97,7 +97,7 @@ static struct settlement settlement_of(const struct claim *claim, const struct d
 
 static size_t freeze_waiters(struct credit_mark *mark) {
     size_t frozen = 0;
-    CHECK(mark->own.request.waiters.first == NULL);
+    CHECK(TAILQ_EMPTY(&mark->own.request.waiters));
     for (size_t i = 0; i < mark->batch->item_count && frozen < MARK_WAITERS_MAX; i++) {
         struct claim *claim = claim_of(mark->batch->items[i]);
         frozen += waiters_freeze(mark->credits->waiters, &claim->waiters, &mark->own.request.waiters, MARK_WAITERS_MAX - frozen);
@@ -182,7 +182,10 @@ static const struct delivery_kind kind = {
 };
 
 void credits_init(struct credits *credits, struct calls *calls) {
-    for (size_t i = 0; i < DELIVERY_CALLS; i++) credits->marks[i].credits = credits;
+    for (size_t i = 0; i < DELIVERY_CALLS; i++) {
+        credits->marks[i].credits = credits;
+        TAILQ_INIT(&credits->marks[i].own.request.waiters);
+    }
     delivery_init(&credits->delivery, &kind, credits, calls, credits->clock);
 }
 

@@ -15,9 +15,14 @@ struct metric funds_metric_unsettled = {.name = "discountd_unsettled_claims",
                                         .kind = METRIC_GAUGE};
 
 struct result funds_init(struct funds *funds) {
-    for (size_t i = 0; i < FUND_JOBS; i++) funds->jobs[i].funds = funds;
+    for (size_t i = 0; i < FUND_JOBS; i++) {
+        funds->jobs[i].funds = funds;
+        TAILQ_INIT(&funds->jobs[i].own.request.waiters);
+    }
     funds->memory = calloc(LIMIT_CAMPAIGNS, sizeof *funds->memory);
-    return funds->memory == NULL ? result_error(RESULT_FULL) : result_ok();
+    if (funds->memory == NULL) return result_error(RESULT_FULL);
+    for (size_t i = 0; i < LIMIT_CAMPAIGNS; i++) TAILQ_INIT(&funds->memory[i].waiters);
+    return result_ok();
 }
 
 void funds_free(struct funds *funds) { free(funds->memory); }
@@ -81,7 +86,7 @@ static void tell_store(struct fund_job *job, const struct action *action) {
     struct own_request *request = &job->own.request;
     request->campaign_id = slot_of(job)->id;
     request->fund_step_version = job->step_version;
-    CHECK(request->waiters.first == NULL);
+    CHECK(TAILQ_EMPTY(&request->waiters));
     if (action == &fund_confirmed_action)
         waiters_freeze(funds->waiters, &fund_of(funds, job->campaign_number)->waiters, &request->waiters, MARK_WAITERS_MAX);
     job->own.returned = store_told;

@@ -24,19 +24,21 @@ void messages_poke(struct messages *messages) {
 /* ---- through the store ---- */
 
 static void give_waiters(const struct operation_list *waiters, enum exchange_owner owner) {
-    for (const struct discount_operation *waiter = waiters->first; waiter != NULL; waiter = waiter->next)
-        exchange_give(waiter->operation.exchange, owner);
+    const struct discount_operation *waiter;
+    TAILQ_FOREACH(waiter, waiters, link)
+    exchange_give(waiter->operation.exchange, owner);
 }
 
 static void take_waiters(const struct operation_list *waiters, enum exchange_owner owner) {
-    for (const struct discount_operation *waiter = waiters->first; waiter != NULL; waiter = waiter->next)
-        exchange_take(waiter->operation.exchange, owner);
+    const struct discount_operation *waiter;
+    TAILQ_FOREACH(waiter, waiters, link)
+    exchange_take(waiter->operation.exchange, owner);
 }
 
 /* Their answers are committed. */
 static void answer_frozen(struct operation_list *waiters) {
-    while (waiters->first != NULL) {
-        struct discount_operation *waiter = waiters->first;
+    struct discount_operation *waiter;
+    while ((waiter = TAILQ_FIRST(waiters)) != NULL) {
         operation_list_remove(waiters, waiter);
         operation_return(&waiter->operation);
     }

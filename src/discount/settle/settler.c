@@ -6,6 +6,7 @@
 
 #include "discount/settle/credits.h"
 #include "discount/settle/funds.h"
+#include "store/open.h"
 
 #define STOP_US      (3 * CLOCK_SECOND_US) /* for calls that are under way when we stop */
 #define WAIT_MOST_US (60 * CLOCK_SECOND_US)
@@ -15,7 +16,7 @@
 /* All of it belongs to the thread, but for the messages and the flag. */
 struct settler {
     struct settler_options options;
-    struct reader *reader;
+    struct batch *batch; /* read-only */
     struct messages messages;
     struct calls calls;
     struct waiters waiters;
@@ -127,11 +128,10 @@ static struct result prepare(struct settler *settler) {
     size_t claims_max = options->claims_max == 0 ? LIMIT_SETTLE_CLAIMS : options->claims_max;
     TRY(messages_init(&settler->messages));
     TRY(calls_init(&settler->calls, options->wallet_url, options->keys, options->clock, CONNECTIONS));
-    TRY(reader_open(options->place, &settler->reader));
-    settler->waiters = (struct waiters){.board = options->board,
-                                        .clock = options->clock,
-                                        .reader = settler->reader,
-                                        .wait_us = options->settle_wait_ms * 1000};
+    struct place place = *options->place;
+    place.commits = NULL; /* no rounds: each reading sees what is committed by then */
+    TRY(batch_open(&place, BATCH_READ, &settler->batch));
+    waiters_init(&settler->waiters, options->board, options->clock, settler->batch, options->settle_wait_ms * 1000);
     settler->funds = (struct funds){.board = options->board,
                                     .clock = options->clock,
                                     .calls = &settler->calls,
@@ -146,7 +146,7 @@ static struct result prepare(struct settler *settler) {
     settler->credits.messages = &settler->messages;
     credits_init(&settler->credits, &settler->calls);
     TRY(funds_init(&settler->funds));
-    return claims_init(&settler->claims, claims_max, options->board, settler->reader, &settler->credits.delivery);
+    return claims_init(&settler->claims, claims_max, options->board, settler->batch, &settler->credits.delivery);
 }
 
 struct result settler_create(const struct settler_options *options, struct settler **ret_settler) {
@@ -184,7 +184,7 @@ void settler_free(struct settler *settler) {
     if (settler == NULL) return;
     CHECK(!settler->has_thread);
     calls_free(&settler->calls);
-    reader_close(settler->reader);
+    batch_close(settler->batch);
     messages_free(&settler->messages);
     credits_free(&settler->credits);
     claims_free(&settler->claims);

@@ -1,31 +1,25 @@
 #include "discount/settle/waiters.h"
 
 #include "discount/own.h"
+#include "discount/tables.h"
 #include "http/problem.h"
 
-static void unlink_deadline(struct waiters *waiters, struct discount_operation *operation) {
-    if (operation->deadline_previous != NULL)
-        operation->deadline_previous->deadline_next = operation->deadline_next;
-    else
-        waiters->first = operation->deadline_next;
-    if (operation->deadline_next != NULL)
-        operation->deadline_next->deadline_previous = operation->deadline_previous;
-    else
-        waiters->last = operation->deadline_previous;
-    operation->deadline_next = operation->deadline_previous = NULL;
+void waiters_init(struct waiters *waiters, const struct board *board, const struct clock *clock, struct batch *batch, int64_t wait_us) {
+    *waiters = (struct waiters){.board = board, .clock = clock, .batch = batch, .wait_us = wait_us};
+    TAILQ_INIT(&waiters->by_deadline);
 }
 
 /* All wait equally long, so that the list is in the order of the deadlines. */
 void waiters_add(struct waiters *waiters, struct operation_list *list, struct discount_operation *operation) {
     operation_list_append(list, operation);
     operation->deadline_us = clock_monotonic_us(waiters->clock) + waiters->wait_us;
-    operation->deadline_next = NULL;
-    operation->deadline_previous = waiters->last;
-    if (waiters->last != NULL)
-        waiters->last->deadline_next = operation;
-    else
-        waiters->first = operation;
-    waiters->last = operation;
+    TAILQ_INSERT_TAIL(&waiters->by_deadline, operation, deadline_link);
+}
+
+/* Out of its list, and out of the deadlines. */
+static void end_wait(struct waiters *waiters, struct discount_operation *operation) {
+    operation_list_remove(operation->waits_in, operation);
+    TAILQ_REMOVE(&waiters->by_deadline, operation, deadline_link);
 }
 
 /* What was made or met is known: its loop makes the answer of it. */
@@ -44,13 +38,13 @@ static void refuse(struct discount_operation *waiter) {
 }
 
 static void answer_with_campaign(struct waiters *waiters, struct discount_operation *waiter) {
-    bool is_found;
-    struct result outcome = reader_find_campaign(waiters->reader, waiter->operation.subject, &waiter->campaign, &is_found);
-    if (result_is_ok(outcome) && !is_found) outcome = result_error(RESULT_CORRUPT);
-    if (!result_is_ok(outcome)) {
+    struct found_campaign found = {0};
+    ask_campaign(waiters->batch, waiter->operation.subject, campaign_found, &found);
+    if (!result_is_ok(batch_run(waiters->batch)) || !found.is_found) {
         refuse(waiter);
         return;
     }
+    waiter->campaign = found.campaign;
     waiter->verdict = CAMPAIGN_DONE;
     answer(waiters, waiter);
 }
@@ -59,7 +53,7 @@ static void answer_with_campaign(struct waiters *waiters, struct discount_operat
 
 static void note_done(struct store_operation *store, struct result outcome) {
     struct own_request *request = (struct own_request *)operation_of(store);
-    struct discount_operation *waiter = request->waiters.first;
+    struct discount_operation *waiter = TAILQ_FIRST(&request->waiters);
     operation_list_remove(&request->waiters, waiter);
     exchange_take(waiter->operation.exchange, EXCHANGE_OF_STORE);
     if (result_is_ok(outcome))
@@ -76,6 +70,7 @@ static void answer_by_note(struct waiters *waiters, struct discount_operation *w
         return;
     }
     *note = (struct own_request){.base.operation = {.action = &note_action, .store.done = note_done}};
+    TAILQ_INIT(&note->waiters);
     operation_list_append(&note->waiters, waiter);
     exchange_give(waiter->operation.exchange, EXCHANGE_OF_STORE);
     struct result submitted = store_submit_internal(waiters->store, &note->base.operation.store);
@@ -95,27 +90,26 @@ void waiters_answer_now(struct waiters *waiters, struct discount_operation *wait
 }
 
 void waiters_end(struct waiters *waiters, int64_t now_us, bool all) {
-    while (waiters->first != NULL && (all || waiters->first->deadline_us <= now_us)) {
-        struct discount_operation *operation = waiters->first;
-        operation_list_remove(operation->waits_in, operation);
-        unlink_deadline(waiters, operation);
+    struct discount_operation *operation;
+    while ((operation = TAILQ_FIRST(&waiters->by_deadline)) != NULL && (all || operation->deadline_us <= now_us)) {
+        end_wait(waiters, operation);
         waiters_answer_now(waiters, operation);
     }
 }
 
-int64_t waiters_next_us(const struct waiters *waiters) { return waiters->first == NULL ? INT64_MAX : waiters->first->deadline_us; }
+int64_t waiters_next_us(const struct waiters *waiters) {
+    return TAILQ_EMPTY(&waiters->by_deadline) ? INT64_MAX : TAILQ_FIRST(&waiters->by_deadline)->deadline_us;
+}
 
 struct discount_operation *waiters_take(struct waiters *waiters, struct operation_list *list) {
-    struct discount_operation *operation = list->first;
-    if (operation == NULL) return NULL;
-    operation_list_remove(list, operation);
-    unlink_deadline(waiters, operation);
+    struct discount_operation *operation = TAILQ_FIRST(list);
+    if (operation != NULL) end_wait(waiters, operation);
     return operation;
 }
 
 size_t waiters_freeze(struct waiters *waiters, struct operation_list *from, struct operation_list *to, size_t max) {
     size_t count = 0;
-    for (; count < max && from->first != NULL; count++) operation_list_append(to, waiters_take(waiters, from));
+    for (; count < max && !TAILQ_EMPTY(from); count++) operation_list_append(to, waiters_take(waiters, from));
     return count;
 }
 
@@ -130,8 +124,8 @@ static void undo(struct waiters *waiters, struct discount_operation *waiter) {
 }
 
 void waiters_thaw(struct waiters *waiters, struct operation_list *list) {
-    while (list->first != NULL) {
-        struct discount_operation *operation = list->first;
+    struct discount_operation *operation;
+    while ((operation = TAILQ_FIRST(list)) != NULL) {
         operation_list_remove(list, operation);
         undo(waiters, operation);
         waiters_answer_now(waiters, operation);

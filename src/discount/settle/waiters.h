@@ -12,16 +12,19 @@
 
 #include "discount/board.h"
 #include "discount/operation.h"
-#include "discount/reader.h"
+#include "store/batch.h"
 
 struct waiters {
     const struct board *board;
     const struct clock *clock;
-    struct reader *reader;                   /* for campaigns as they stand */
-    struct store *store;                     /* for NOTEs */
-    int64_t wait_us;                         /* how long each waits */
-    struct discount_operation *first, *last; /* by deadline */
+    struct batch *batch; /* for campaigns as they stand */
+    struct store *store; /* for NOTEs */
+    int64_t wait_us;     /* how long each waits */
+    struct operation_list by_deadline;
 };
+
+/* `store` is set when there is one. All of them are lent. */
+void waiters_init(struct waiters *waiters, const struct board *board, const struct clock *clock, struct batch *batch, int64_t wait_us);
 
 /* The request is ours from now on: it waits in `list` until its deadline. */
 void waiters_add(struct waiters *waiters, struct operation_list *list, struct discount_operation *operation);

@@ -2,7 +2,6 @@
 #include "discount/working_set.h"
 
 #include "discount/own.h"
-#include "discount/reader.h"
 #include "discount/verify.h"
 #include "store/open.h"
 
@@ -330,10 +329,12 @@ static void test_refusals_are_counted_on_disk_once(void **state) {
     close_side(&side);
 }
 
-static struct result visit_owed(void *context, const struct redemption *redemption) {
+static struct result visit_owed(void *context, const struct row *row) {
     int64_t *sum = context;
-    assert_int_equal(redemption->status, REDEMPTION_CLAIMED);
-    *sum = *sum * 100 + redemption->campaign_number * 10 + redemption->position;
+    struct redemption redemption;
+    redemption_of_row(row, 0, &redemption);
+    assert_int_equal(redemption.status, REDEMPTION_CLAIMED);
+    *sum = *sum * 100 + redemption.campaign_number * 10 + redemption.position;
     return result_ok();
 }
 
@@ -359,13 +360,13 @@ static void test_what_is_owed_is_found_again(void **state) {
     settle(&side, claims[1], true);
     restart(&side); /* the marks and the position that they move are both on disk */
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-        struct reader *reader;
+        struct batch *batch;
         int64_t found = 0;
-        size_t count;
-        assert_true(result_is_ok(reader_open(&(struct place){.file = side.path, .schema = &discount_schema}, &reader)));
-        assert_true(result_is_ok(reader_list_unsettled(reader, cases[i].after, cases[i].limit, visit_owed, &found, &count)));
+        assert_true(result_is_ok(batch_open(&(struct place){.file = side.path, .schema = &discount_schema}, BATCH_READ, &batch)));
+        ask_unsettled(batch, cases[i].after, cases[i].limit, visit_owed, &found);
+        assert_true(result_is_ok(batch_run(batch)));
         assert_int_equal(found, cases[i].found);
-        reader_close(reader);
+        batch_close(batch);
     }
     for (size_t i = 0; i < 4; i++) settle(&side, claims[i], i != 2); /* one of them again */
     check_files(&side);

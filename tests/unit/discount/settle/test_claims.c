@@ -1,7 +1,8 @@
-/* The pool, between a delivery that sends nothing and a database that is an array in the place of reader.c. */
+/* The pool, between a delivery that sends nothing and a database that is an array in the place of tables.c. */
 #include "fake_client.h"
 
 #include "discount/settle/claims.h"
+#include "discount/tables.h"
 
 #define POOL     4u
 #define ROWS_MAX 32u
@@ -17,16 +18,24 @@ static struct redemption rows[ROWS_MAX];
 static size_t row_count, reads;
 static struct result read_outcome;
 
-struct result reader_list_unsettled(struct reader *reader, int64_t after, int64_t limit, reader_redemption_visitor *visit, void *context,
-                                    size_t *ret_count) {
-    (void)reader;
+void ask_unsettled(struct batch *batch, int64_t after, int64_t limit, row_visitor *visit, void *context) {
+    int64_t count = 0;
+    (void)batch;
     reads++;
-    *ret_count = 0;
-    for (size_t i = 0; i < row_count && (int64_t)*ret_count < limit; i++) {
+    for (size_t i = 0; i < row_count && count < limit; i++) {
         if (redemption_key(rows[i].campaign_number, rows[i].position) <= after) continue;
-        TRY(visit(context, &rows[i]));
-        (*ret_count)++;
+        assert_true(result_is_ok(visit(context, (const struct row *)&rows[i])));
+        count++;
     }
+}
+
+void redemption_of_row(const struct row *row, int first_column, struct redemption *ret_redemption) {
+    assert_int_equal(first_column, 0);
+    *ret_redemption = *(const struct redemption *)row;
+}
+
+struct result batch_run(struct batch *batch) {
+    (void)batch;
     return read_outcome;
 }
 

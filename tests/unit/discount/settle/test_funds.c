@@ -17,14 +17,6 @@ void claims_unhold(struct claims *claims, uint32_t campaign_number) {
     unheld[campaign_number - 1]++;
 }
 
-struct result reader_find_campaign(struct reader *reader, struct id id, struct campaign *ret_campaign, bool *ret_found) {
-    (void)reader;
-    (void)id;
-    *ret_campaign = campaigns[0];
-    *ret_found = true;
-    return result_ok();
-}
-
 static int set_up(void **state) {
     (void)state;
     fake_calls_init(&calls);
@@ -32,7 +24,7 @@ static int set_up(void **state) {
     memset(unheld, 0, sizeof unheld);
     board_begin();
     assert_true(result_is_ok(messages_init(&messages)));
-    waiters = (struct waiters){.board = board, .clock = &fake_clock, .wait_us = CLOCK_SECOND_US};
+    waiters_init(&waiters, board, &fake_clock, NULL, CLOCK_SECOND_US);
     funds = (struct funds){.board = board, .clock = &fake_clock, .calls = &calls, .waiters = &waiters, .messages = &messages};
     assert_true(result_is_ok(funds_init(&funds)));
     for (unsigned i = 0; i < 2; i++) {
@@ -317,7 +309,7 @@ static void test_who_waits_for_the_fund(void **state) {
     assert_true(is_untold(&requests[0]));
     run();
     fake_answer(0, 201, "{}");
-    assert_ptr_equal(fake_store_request(0)->waiters.first, &requests[0].operation);
+    assert_ptr_equal(TAILQ_FIRST(&fake_store_request(0)->waiters), &requests[0].operation);
     funds_wait(&funds, board_slot(board, 0), &requests[1].operation); /* while it is in the store */
     assert_true(is_untold(&requests[1]));
     confirm();

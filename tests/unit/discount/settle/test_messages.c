@@ -23,6 +23,7 @@ static int set_up(void **state) {
     memset(&fake_store, 0, sizeof fake_store);
     memset(&own, 0, sizeof own);
     own.returned = note_return;
+    TAILQ_INIT(&own.request.waiters);
     visited_count = returned_count = 0;
     assert_true(result_is_ok(messages_init(&messages)));
     for (unsigned i = 0; i < 3; i++) request_init(&requests[i], 1, i + 1, NULL);
@@ -90,7 +91,7 @@ static void test_after_the_commit_who_was_frozen_hears_it_at_once(void **state) 
     assert_true(result_is_ok(returned_outcome));
     assert_int_equal(messages.in_store, 0);
     assert_int_equal(visited_count, 0);
-    assert_null(own.request.waiters.first);
+    assert_true(TAILQ_EMPTY(&own.request.waiters));
 }
 
 static void test_without_a_commit_they_come_back(void **state) {
@@ -102,7 +103,7 @@ static void test_without_a_commit_they_come_back(void **state) {
     assert_int_equal(requests[0].exchange.given_to, EXCHANGE_OF_SETTLER);
     messages_take(&messages, visit, &messages);
     assert_int_equal(returned_outcome.code, RESULT_IO);
-    assert_ptr_equal(own.request.waiters.first, &requests[0].operation);
+    assert_ptr_equal(TAILQ_FIRST(&own.request.waiters), &requests[0].operation);
     assert_int_equal(requests[0].exchange.state, EXCHANGE_TAKEN);
 }
 
@@ -113,7 +114,7 @@ static void test_what_the_store_does_not_take_is_still_ours(void **state) {
     assert_false(own_submit(&messages, &own, &mark_action));
     assert_int_equal(messages.in_store, 0);
     assert_int_equal(requests[0].exchange.state, EXCHANGE_TAKEN);
-    assert_ptr_equal(own.request.waiters.first, &requests[0].operation);
+    assert_ptr_equal(TAILQ_FIRST(&own.request.waiters), &requests[0].operation);
 }
 
 int main(void) {

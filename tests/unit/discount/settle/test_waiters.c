@@ -5,27 +5,17 @@
 static struct waiters waiters;
 static struct operation_list list;
 static struct test_request requests[4];
-static struct result read_outcome;
-static bool is_found;
-
-struct result reader_find_campaign(struct reader *reader, struct id id, struct campaign *ret_campaign, bool *ret_found) {
-    (void)reader;
-    assert_true(id_equal(id, campaigns[0].id));
-    *ret_campaign = campaigns[0];
-    *ret_found = is_found;
-    return read_outcome;
-}
 
 static int set_up(void **state) {
     (void)state;
     fake_now_us = INT64_C(1700000000) * CLOCK_SECOND_US;
     memset(&fake_store, 0, sizeof fake_store);
     board_begin();
-    list = (struct operation_list){0};
-    waiters = (struct waiters){.board = board, .clock = &fake_clock, .wait_us = WAIT_US};
+    TAILQ_INIT(&list);
+    waiters_init(&waiters, board, &fake_clock, NULL, WAIT_US);
     for (unsigned i = 0; i < 4; i++) request_init(&requests[i], 1, i + 1, NULL);
     read_outcome = result_ok();
-    is_found = true;
+    campaign_is_missing = false;
     return 0;
 }
 
@@ -55,7 +45,7 @@ static void test_each_waits_equally_long(void **state) {
     assert_int_equal(waiters_next_us(&waiters), start_us + CLOCK_SECOND_US + WAIT_US);
     waiters_end(&waiters, fake_now_us, true); /* all of them, at the end */
     assert_true(is_returned(&requests[1]));
-    assert_null(list.first);
+    assert_true(TAILQ_EMPTY(&list));
     assert_int_equal(waiters_next_us(&waiters), INT64_MAX);
 }
 
@@ -63,9 +53,9 @@ static void test_whoever_is_taken_has_no_deadline(void **state) {
     (void)state;
     for (size_t i = 0; i < 3; i++) add(i);
     assert_ptr_equal(waiters_take(&waiters, &list), &requests[0].operation);
-    struct operation_list frozen = {0};
+    struct operation_list frozen = TAILQ_HEAD_INITIALIZER(frozen);
     assert_int_equal(waiters_freeze(&waiters, &list, &frozen, 1), 1);
-    assert_ptr_equal(frozen.first, &requests[1].operation);
+    assert_ptr_equal(TAILQ_FIRST(&frozen), &requests[1].operation);
     assert_ptr_equal(requests[1].operation.waits_in, &frozen);
     waiters_end(&waiters, fake_now_us + WAIT_US, false);
     assert_true(is_untold(&requests[0]) && is_untold(&requests[1]) && is_returned(&requests[2]));
@@ -76,7 +66,7 @@ static void test_whoever_is_taken_has_no_deadline(void **state) {
 /* What an own operation made of them was not committed: it is as before. */
 static void test_thawed_ones_hear_what_is_on_disk(void **state) {
     (void)state;
-    struct operation_list frozen = {0};
+    struct operation_list frozen = TAILQ_HEAD_INITIALIZER(frozen);
     add(0);
     add(1);
     waiters_freeze(&waiters, &list, &frozen, 2);
@@ -103,7 +93,7 @@ static void test_a_key_has_its_record_written_first(void **state) {
     waiters_answer_now(&waiters, &requests[0].operation);
     assert_true(is_untold(&requests[0]));
     assert_ptr_equal(fake_store_action(0), &note_action);
-    assert_ptr_equal(fake_store_request(0)->waiters.first, &requests[0].operation);
+    assert_ptr_equal(TAILQ_FIRST(&fake_store_request(0)->waiters), &requests[0].operation);
     assert_int_equal(requests[0].exchange.state, EXCHANGE_AWAY);
     fake_store_end(0, result_ok());
     assert_true(is_returned(&requests[0]));
@@ -135,7 +125,7 @@ static void test_a_campaign_is_told_as_it_stands(void **state) {
     assert_true(is_returned(&requests[0]));
     assert_int_equal(requests[0].operation.verdict, CAMPAIGN_DONE);
     assert_int_equal(requests[0].operation.campaign.max_redemptions, 100);
-    is_found = false;
+    campaign_is_missing = true;
     waiters_answer_now(&waiters, &requests[1].operation);
     assert_int_equal(requests[1].finished, 1);
     read_outcome = result_error(RESULT_IO);
