@@ -2,6 +2,8 @@
 """A PostgreSQL cluster of the tests' own: made by initdb in a temporary folder, on loopback, by Debian's binaries, also when the tests run as root.
 
 usage: cluster.py COMMAND [WORD...]    runs the command with HAMYAN_POSTGRES=URL of an empty database in a new cluster, and ends as it ends
+       cluster.py --obey               says FOLDER and PORT of a new cluster, then obeys lines until there are no more: start, kill, sql STATEMENT;
+                                       each is answered with a line when it is done
 """
 import atexit
 import contextlib
@@ -166,10 +168,26 @@ def shared():
     return _shared
 
 
+def obey():
+    cluster = Cluster().init().start()
+    orders = {"start": lambda _: cluster.start(), "kill": lambda _: cluster.kill(), "sql": cluster.sql}
+    try:
+        print(cluster.base, cluster.port, flush=True)
+        for line in sys.stdin:
+            order, _, text = line.rstrip("\n").partition(" ")
+            orders[order](text)
+            print("done", flush=True)
+    finally:
+        cluster.remove()
+    return 0
+
+
 def main(words):
     if not words or words[0] in ("-h", "--help"):
         print(__doc__)
         return 0 if words else 2
+    if words == ["--obey"]:
+        return obey()
     cluster = Cluster().init().start()
     try:
         url = cluster.url(cluster.create_database())

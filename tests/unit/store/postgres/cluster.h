@@ -1,4 +1,4 @@
-/* A PostgreSQL cluster of a test program's own by the script `cluster` beside this file; tests/harness/cluster.py is for programs that need not kill it. */
+/* A PostgreSQL cluster of a test program's own, which tests/harness/cluster.py keeps: a process that obeys until we end. */
 #pragma once
 
 #include <setjmp.h>
@@ -8,84 +8,69 @@
 
 #include <cmocka.h>
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 struct cluster {
-    char folder[64];
+    char folder[64], socket[96]; /* the server's, in the folder */
     char url[128];
-    pid_t server; /* 0: not running */
+    pid_t keeper;
+    int keeper_fd;
 };
 
-static inline const char *cluster_program(void) {
-    const char *program = getenv("HAMYAN_CLUSTER");
-    assert_non_null(program); /* meson test sets it */
-    return program;
+static inline void cluster_hear(const struct cluster *cluster, char *line, size_t capacity) {
+    size_t size = 0;
+    do {
+        assert_true(size + 1 < capacity);
+        assert_int_equal(read(cluster->keeper_fd, &line[size], 1), 1); /* it ends when something fails, and has said what */
+    } while (line[size++] != '\n');
+    line[size] = '\0';
 }
 
-static inline pid_t cluster_spawn(const struct cluster *cluster, const char *command, const char *more) {
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child > 0) return child;
-    char log[96];
-    snprintf(log, sizeof log, "%s/log", cluster->folder);
-    int file = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    if (dup2(file, STDOUT_FILENO) < 0 || dup2(file, STDERR_FILENO) < 0) _exit(126);
-    execl(cluster_program(), "cluster", command, cluster->folder, more, NULL);
-    _exit(127);
+static inline void cluster_order(const struct cluster *cluster, const char *order, const char *text) {
+    char line[1024];
+    int size = snprintf(line, sizeof line, "%s %s\n", order, text);
+    assert_true(size > 0 && (size_t)size < sizeof line);
+    assert_int_equal(write(cluster->keeper_fd, line, (size_t)size), size);
+    cluster_hear(cluster, line, sizeof line);
+    assert_string_equal(line, "done\n");
 }
 
-static inline int cluster_command(const struct cluster *cluster, const char *command, const char *more) {
-    int status = 0;
-    pid_t child = cluster_spawn(cluster, command, more);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
-}
-
-static inline void cluster_sql(const struct cluster *cluster, const char *statement) {
-    assert_int_equal(cluster_command(cluster, "sql", statement), 0);
-}
-
-/* Started, or started again, and there. */
-static inline void cluster_start(struct cluster *cluster) {
-    const struct timespec pause = {.tv_nsec = 20000000};
-    cluster->server = cluster_spawn(cluster, "run", NULL);
-    for (int i = 0; cluster_command(cluster, "sql", "SELECT 1") != 0; i++) {
-        int status = 0;
-        if (waitpid(cluster->server, &status, WNOHANG) == cluster->server)
-            cluster->server = cluster_spawn(cluster, "run", NULL); /* of a killed one something still ends */
-        assert_true(i < 1000);
-        nanosleep(&pause, NULL);
-    }
-}
+static inline void cluster_sql(const struct cluster *cluster, const char *statement) { cluster_order(cluster, "sql", statement); }
+/* As when its machine fails; and there again. */
+static inline void cluster_kill(const struct cluster *cluster) { cluster_order(cluster, "kill", ""); }
+static inline void cluster_start(const struct cluster *cluster) { cluster_order(cluster, "start", ""); }
 
 static inline void cluster_make(struct cluster *cluster) {
-    snprintf(cluster->folder, sizeof cluster->folder, "/tmp/hamyan-cluster-XXXXXX");
-    assert_non_null(mkdtemp(cluster->folder));
-    snprintf(cluster->url, sizeof cluster->url, "postgresql:///postgres?host=%s&user=hamyan", cluster->folder);
-    assert_int_equal(cluster_command(cluster, "make", NULL), 0);
-    cluster_start(cluster);
-}
-
-/* As when its machine fails. */
-static inline void cluster_kill(struct cluster *cluster) {
-    assert_int_equal(cluster_command(cluster, "kill", NULL), 0);
-    assert_int_equal(waitpid(cluster->server, NULL, 0), cluster->server);
-    cluster->server = 0;
+    const char *program = getenv("HAMYAN_CLUSTER"); /* meson test sets it */
+    char line[256];
+    int ends[2], port;
+    assert_non_null(program);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    cluster->keeper = fork();
+    assert_true(cluster->keeper >= 0);
+    if (cluster->keeper == 0) {
+        if (dup2(ends[1], STDIN_FILENO) < 0 || dup2(ends[1], STDOUT_FILENO) < 0) _exit(126);
+        execl(program, program, "--obey", NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    cluster->keeper_fd = ends[0];
+    cluster_hear(cluster, line, sizeof line);
+    assert_int_equal(sscanf(line, "%63s %d", cluster->folder, &port), 2);
+    snprintf(cluster->socket, sizeof cluster->socket, "%s/.s.PGSQL.%d", cluster->folder, port);
+    snprintf(cluster->url, sizeof cluster->url, "postgresql:///postgres?host=%s&port=%d&user=hamyan", cluster->folder, port);
 }
 
 static inline void cluster_remove(struct cluster *cluster) {
-    if (cluster->server != 0) cluster_kill(cluster);
-    pid_t child = fork();
-    if (child == 0) {
-        execlp("rm", "rm", "-rf", cluster->folder, NULL);
-        _exit(127);
-    }
-    assert_int_equal(waitpid(child, NULL, 0), child);
+    int status = -1;
+    close(cluster->keeper_fd); /* it has no more orders */
+    assert_int_equal(waitpid(cluster->keeper, &status, 0), cluster->keeper);
+    assert_int_equal(status, 0);
 }

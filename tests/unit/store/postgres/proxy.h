@@ -24,7 +24,7 @@ enum trick {
 #define PROXY_PAIRS_MAX 16
 
 struct proxy {
-    char folder[88];
+    char folder[80], socket[104];
     char url[192];
     pid_t process;
     _Atomic int *trick; /* shared with the process */
@@ -34,9 +34,9 @@ struct proxy_pair {
     int client, server;
 };
 
-static inline int proxy_socket(const char *folder, bool listens) {
+static inline int proxy_socket(const char *path, bool listens) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432", folder);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
     int file = socket(AF_UNIX, SOCK_STREAM, 0);
     int done =
         listens ? bind(file, (struct sockaddr *)&address, sizeof address) : connect(file, (struct sockaddr *)&address, sizeof address);
@@ -141,13 +141,14 @@ static inline void proxy_start(struct proxy *proxy, const struct cluster *cluste
     assert_int_equal(mkdir(proxy->folder, 0700), 0);
     proxy->trick = mmap(NULL, sizeof *proxy->trick, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(proxy->trick, MAP_FAILED);
-    int listener = proxy_socket(proxy->folder, true);
+    snprintf(proxy->socket, sizeof proxy->socket, "%s/.s.PGSQL.5432", proxy->folder);
+    int listener = proxy_socket(proxy->socket, true);
     assert_true(listener >= 0);
     proxy->process = fork();
     if (proxy->process == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         signal(SIGCHLD, SIG_IGN);
-        proxy_serve(listener, cluster->folder, proxy->trick);
+        proxy_serve(listener, cluster->socket, proxy->trick);
     }
     close(listener);
 }
