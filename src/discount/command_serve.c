@@ -113,6 +113,7 @@ static struct result open_keys(struct program *program, const char *wallet_url) 
                                      .trust = program->trust,
                                      .clock = &clock_system,
                                      .loop_count = (size_t)settings.common.loop_count,
+                                     .readiness = &program->discount.service.readiness,
                                      .keys_max_age_us = settings.common.keys_max_age_s * CLOCK_SECOND_US,
                                      .keys_stale_max_us = settings.common.keys_stale_max_s * CLOCK_SECOND_US,
                                      .clock_leeway_us = settings.common.clock_leeway_s * CLOCK_SECOND_US,
@@ -157,6 +158,7 @@ static struct result open_loops(struct program *program, const char *wallet_url)
                                       .keys = program->keys,
                                       .wallet_url = wallet_url,
                                       .place = &program->place,
+                                      .readiness = &discount->service.readiness,
                                       .settle_wait_ms = settings.settle_wait_ms};
     TRY(settler_create(&options, &discount->settler));
     return router_create(discount_routes, discount_route_count, &program->router);

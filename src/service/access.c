@@ -153,6 +153,7 @@ static struct result make_fetcher(struct access *access) {
                                        .clock = options->clock,
                                        .max_age_us = options->keys_max_age_us,
                                        .stale_max_us = options->keys_stale_max_us,
+                                       .readiness = options->readiness,
                                        .clock_leeway_us = options->clock_leeway_us,
                                        .fetch = options->fetch};
     return fetcher_create(&fetching, &access->fetcher);

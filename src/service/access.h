@@ -16,6 +16,7 @@ struct access_options {
     const struct clock *clock;
     size_t loop_count;
     int64_t keys_max_age_us, keys_stale_max_us; /* of others: fetched again before they are so old; good for so long while that fails */
+    struct readiness *readiness;                /* as in struct fetcher_options */
     int64_t clock_leeway_us;                    /* by how much the clocks of issuers may differ from ours */
     /* Whether a user's session was ended before its tokens: NULL where it can't be known. Any loop thread. */
     bool (*is_revoked)(void *self, const struct identity *identity);

@@ -194,6 +194,22 @@ static void fetch_keys(struct fetcher *fetcher, size_t index) {
     issuer->next_us = began_us + shorter_us / 2;
 }
 
+/* Of all issuers together. Our own keys, which nobody fetches, are always there. */
+static void say_how_it_stands(const struct fetcher *fetcher) {
+    const char *state = "ok";
+    if (fetcher->options.readiness == NULL) return;
+    for (size_t i = 0; i < fetcher->issuer_count; i++) {
+        const struct issuer *issuer = &fetcher->issuers[i];
+        if (!can_fetch(fetcher, i)) continue;
+        if (!issuer->is_known) {
+            state = "unavailable";
+            break;
+        }
+        if (issuer->is_failing) state = "stale";
+    }
+    (void)readiness_say(fetcher->options.readiness, CONCERN_KEYS, state);
+}
+
 /* ---- the thread ---- */
 
 /* Under the mutex. issuer_count when nothing is due; then for how long. */
@@ -217,6 +233,7 @@ static void work(struct fetcher *fetcher, size_t index) {
     int64_t began_us = clock_monotonic_us(fetcher->options.clock);
     CHECK(pthread_mutex_unlock(&fetcher->mutex) == 0);
     fetch_keys(fetcher, index);
+    say_how_it_stands(fetcher);
     CHECK(pthread_mutex_lock(&fetcher->mutex) == 0);
     issuer->state = FETCH_IDLE;
     if (!issuer->is_failing) { /* what has just been brought answers whoever asks */
@@ -273,6 +290,7 @@ struct result fetcher_create(const struct fetcher_options *options, struct fetch
     }
     fetcher->has_waker = true;
     for (size_t i = 0; i < fetcher->issuer_count; i++) prepare(fetcher, i);
+    say_how_it_stands(fetcher);
     *ret_fetcher = fetcher;
     return result_ok();
 }

@@ -11,6 +11,7 @@
 #include "auth/token.h"
 #include "base/clock.h"
 #include "http/exchange.h"
+#include "service/readiness.h"
 
 /* How long one fetch may take, and so about how long an exchange waits for keys. It waits once. */
 #define FETCHER_TIMEOUT_MS 3000
@@ -20,7 +21,8 @@ struct fetcher_options {
     struct trust *trust;
     const struct clock *clock;
     int64_t max_age_us, stale_max_us;
-    int64_t clock_leeway_us; /* from which difference of clocks on there is a warning */
+    struct readiness *readiness; /* is told how it stands with the keys of all issuers; may be NULL */
+    int64_t clock_leeway_us;     /* from which difference of clocks on there is a warning */
     /* Fetches a JWKS; blocking, for at most FETCHER_TIMEOUT_MS; text in the arena; what the issuer's clock said, 0 when it did not. NULL: no
      * fetching. An issuer whose source is a file is read again without it. */
     struct result (*fetch)(const char *url, struct arena *arena, struct text *ret_jwks, int64_t *ret_date_us);

@@ -8,8 +8,9 @@
 #include "http/stream.h"
 #include "service/service.h"
 
-#define METRICS_FORMAT "text/plain; version=0.0.4; charset=utf-8"
-#define METRIC_BYTES   8192u /* of one: a histogram's lines are some 3,000 */
+#define METRICS_FORMAT  "text/plain; version=0.0.4; charset=utf-8"
+#define READINESS_BYTES 256u
+#define METRIC_BYTES    8192u /* of one: a histogram's lines are some 3,000 */
 
 void operations_healthz(struct exchange *exchange) {
     reply_json(exchange, 200, TEXT("{\"status\":\"ok\"}"));
@@ -17,11 +18,22 @@ void operations_healthz(struct exchange *exchange) {
 }
 
 void operations_readyz(struct exchange *exchange) {
+    const struct service *service = service_of(exchange);
     const char *reason = NULL;
-    if (store_is_writable(service_of(exchange)->store, &reason)) {
-        reply_json(exchange, 200, TEXT("{\"status\":\"ready\"}"));
+    bool is_ready = store_is_writable(service->store, &reason);
+    struct buffer buffer;
+    buffer_init(&buffer, &exchange->arena, READINESS_BYTES);
+    struct json_writer writer = {.buffer = &buffer};
+    if (is_ready) {
+        json_begin_object(&writer);
+        json_text_member(&writer, "status", TEXT("ready"));
+    }
+    readiness_write(&service->readiness, service->store, &writer);
+    if (is_ready) {
+        json_end_object(&writer);
+        reply_json(exchange, 200, buffer_text(&buffer));
     } else {
-        problem_reply(exchange, &problem_storage_unavailable, "%s", reason);
+        problem_reply_members(exchange, &problem_storage_unavailable, buffer_text(&buffer), "%s", reason);
     }
     exchange_finish(exchange);
 }

@@ -7,6 +7,7 @@
 #include "http/server.h"
 #include "service/access.h"
 #include "service/assets.h"
+#include "service/readiness.h"
 #include "store/sqlite/database.h"
 #include "store/store.h"
 
@@ -20,6 +21,7 @@ struct service {
     uint8_t idempotency_secret[CRYPTO_HASH_BYTES]; /* keys the fingerprints of requests */
     struct batch_commits commits;                  /* counted by the store's connection, followed by the loops' readers */
     struct text jwks;                              /* of its own key ring, rendered once at start */
+    struct readiness readiness;                    /* of its parts but the store, for /readyz */
     const struct asset *documents;                 /* its OpenAPI documents: wallet_assets, discount_assets */
 };
 

@@ -48,6 +48,11 @@
 #define ADMITTED_INTERNAL_MASK (UINT64_C(0x7fffffff) << 32)
 #define ADMITTED_OUTSIDE_MASK  UINT64_C(0xffffffff)
 
+/* Why it can't write: constants. */
+struct condition {
+    const char *state, *reason;
+};
+
 struct store {
     struct store_engine engine;
     const struct clock *clock;
@@ -60,7 +65,7 @@ struct store {
     struct queue queue;
     struct waker waker;
     _Atomic uint64_t admitted;
-    _Atomic(const char *) reason; /* NULL: writable */
+    _Atomic(const struct condition *) condition; /* NULL: writable */
     _Atomic int64_t now_us;
 
     pthread_t thread;
@@ -97,7 +102,7 @@ struct result store_create(const struct store_engine *engine, const struct store
     store->idle_due_us = clock_monotonic_us(store->clock) + store->idle_interval_us;
     queue_init(&store->queue, UINT32_MAX); /* the limit is kept by `admitted`, which knows internal operations */
     atomic_init(&store->admitted, 0);
-    atomic_init(&store->reason, NULL);
+    atomic_init(&store->condition, NULL);
     atomic_init(&store->now_us, clock_now_us(store->clock));
     metric_set(&store->meter->writable, 1);
     *ret_store = store;
@@ -148,9 +153,14 @@ struct result store_submit_internal(struct store *store, struct store_operation 
 }
 
 bool store_is_writable(const struct store *store, const char **ret_reason) {
-    const char *reason = atomic_load_explicit(&store->reason, memory_order_acquire);
-    if (ret_reason != NULL) *ret_reason = reason;
-    return reason == NULL;
+    const struct condition *condition = atomic_load_explicit(&store->condition, memory_order_acquire);
+    if (ret_reason != NULL) *ret_reason = condition == NULL ? NULL : condition->reason;
+    return condition == NULL;
+}
+
+const char *store_state(const struct store *store) {
+    const struct condition *condition = atomic_load_explicit(&store->condition, memory_order_acquire);
+    return condition == NULL ? "ok" : condition->state;
 }
 
 bool store_is_stopping(const struct store *store) {
@@ -161,23 +171,40 @@ int64_t store_now_us(const struct store *store) { return atomic_load_explicit(&s
 
 /* ---- whether the disk takes writes ---- */
 
+static const struct condition *condition_of(struct result failure) {
+    static const struct condition full = {"full", "The disk is full."};
+    static const struct condition unavailable = {"unavailable",
+                                                 "The database is locked by another process, or its server is not to be reached."};
+    static const struct condition late = {"unavailable", "The database does not answer in time."};
+    static const struct condition failing = {"failing", "The disk reports errors."};
+    switch (failure.code) {
+    case RESULT_FULL: return &full;
+    case RESULT_UNAVAILABLE: return &unavailable;
+    case RESULT_TIMEOUT: return &late;
+    case RESULT_OK:
+    case RESULT_INVALID:
+    case RESULT_NOT_FOUND:
+    case RESULT_CONFLICT:
+    case RESULT_DENIED:
+    case RESULT_IO:
+    case RESULT_CORRUPT: return &failing;
+    }
+    return &failing;
+}
+
 static void mark_unwritable(struct store *store, struct result failure) {
-    const char *reason = failure.code == RESULT_FULL ? "The disk is full."
-                         : failure.code == RESULT_UNAVAILABLE
-                             ? "The database is locked by another process, or its server is not to be reached."
-                         : failure.code == RESULT_TIMEOUT ? "The database does not answer in time."
-                                                          : "The disk reports errors.";
-    const char *before = atomic_exchange_explicit(&store->reason, reason, memory_order_acq_rel);
+    const struct condition *condition = condition_of(failure);
+    const struct condition *before = atomic_exchange_explicit(&store->condition, condition, memory_order_acq_rel);
     metric_set(&store->meter->writable, 0);
     if (before != NULL) return;
     store->probe_pause_us = PROBE_PAUSE_MIN_US;
     store->probe_last_us = clock_monotonic_us(store->clock);
     store->probe_due_us = store->probe_last_us + store->probe_pause_us;
-    LOG(LOG_ERROR, "store_unwritable", LOG_STRING("reason", reason));
+    LOG(LOG_ERROR, "store_unwritable", LOG_STRING("reason", condition->reason));
 }
 
 static void mark_writable(struct store *store) {
-    atomic_store_explicit(&store->reason, NULL, memory_order_release);
+    atomic_store_explicit(&store->condition, NULL, memory_order_release);
     metric_set(&store->meter->writable, 1);
     LOG(LOG_INFO, "store_writable", LOG_STRING("reason", "a write reached the disk again"));
 }
@@ -192,7 +219,8 @@ static void note_success(struct store *store) {
 static void note_fenced(struct store *store) {
     if (store->is_fenced) return;
     store->is_fenced = true;
-    atomic_store_explicit(&store->reason, "Another process is the writer of this database now.", memory_order_release);
+    static const struct condition taken_over = {"taken over", "Another process is the writer of this database now."};
+    atomic_store_explicit(&store->condition, &taken_over, memory_order_release);
     metric_set(&store->meter->writable, 0);
     LOG(LOG_ERROR, "store_fenced", LOG_STRING("reason", "another process has taken over: this one writes nothing any more, and ends"));
     if (store->fenced != NULL) store->fenced(store->fenced_context);

@@ -74,5 +74,6 @@ bool store_run_batch(struct store *store);
 
 /* Any thread: whether the last write reached the disk; `ret_reason` (may be NULL) is a constant sentence when not. */
 bool store_is_writable(const struct store *store, const char **ret_reason);
-bool store_is_stopping(const struct store *store); /* any thread */
-int64_t store_now_us(const struct store *store);   /* time handed to the last decide: never goes back */
+const char *store_state(const struct store *store); /* any thread: "ok", or in a word why not; a constant (service/readiness.h) */
+bool store_is_stopping(const struct store *store);  /* any thread */
+int64_t store_now_us(const struct store *store);    /* time handed to the last decide: never goes back */

@@ -165,6 +165,7 @@ static struct result make_trust(struct serving *serving) {
                                      .trust = serving->trust,
                                      .clock = wallet->service.clock,
                                      .loop_count = (size_t)serving->settings->common.loop_count,
+                                     .readiness = &wallet->service.readiness,
                                      .keys_max_age_us = serving->settings->common.keys_max_age_s * CLOCK_SECOND_US,
                                      .keys_stale_max_us = serving->settings->common.keys_stale_max_s * CLOCK_SECOND_US,
                                      .clock_leeway_us = serving->settings->common.clock_leeway_s * CLOCK_SECOND_US,

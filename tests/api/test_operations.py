@@ -47,7 +47,8 @@ def test_alive(client):
 
 
 def test_ready(client):
-    assert client.get("/readyz").json() == {"status": "ready"}
+    answer = client.get("/readyz").json()
+    assert answer["status"] == "ready" and answer["store"] == "ok", answer
 
 
 def test_metrics_are_prometheus_text(client):

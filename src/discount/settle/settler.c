@@ -6,12 +6,13 @@
 
 #include "discount/settle/credits.h"
 #include "discount/settle/funds.h"
+#include "discount/settle/reach.h"
 #include "store/open.h"
 
 #define STOP_US      (3 * CLOCK_SECOND_US) /* for calls that are under way when we stop */
 #define WAIT_MOST_US (60 * CLOCK_SECOND_US)
 #define COUNT_US     CLOCK_SECOND_US /* so late a new claim is counted among the unsettled ones, also while none is settled */
-#define CONNECTIONS  (DELIVERY_CALLS + FUND_JOBS)
+#define CONNECTIONS  (DELIVERY_CALLS + FUND_JOBS + 1) /* and one that asks whether Wallet is there */
 
 /* All of it belongs to the thread, but for the messages and the flag. */
 struct settler {
@@ -23,6 +24,7 @@ struct settler {
     struct claims claims;
     struct funds funds;
     struct credits credits;
+    struct reach reach;
 
     pthread_t thread;
     bool has_thread;
@@ -78,6 +80,7 @@ static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
     sooner(&at_us, delivery_next_us(&settler->credits.delivery, now_us));
     sooner(&at_us, funds_next_us(&settler->funds));
     sooner(&at_us, claims_next_us(&settler->claims));
+    sooner(&at_us, reach_next_us(&settler->reach));
     return at_us;
 }
 
@@ -86,6 +89,7 @@ static void work(struct settler *settler, int64_t now_us) {
     claims_refill(&settler->claims, now_us);
     funds_run(&settler->funds, now_us);
     delivery_send(&settler->credits.delivery, now_us);
+    reach_ask(&settler->reach, now_us);
 }
 
 static bool is_busy(const struct settler *settler) {
@@ -128,6 +132,7 @@ static struct result prepare(struct settler *settler) {
     size_t claims_max = options->claims_max == 0 ? LIMIT_SETTLE_CLAIMS : options->claims_max;
     TRY(messages_init(&settler->messages));
     TRY(calls_init(&settler->calls, options->wallet_url, options->keys, options->clock, CONNECTIONS));
+    reach_init(&settler->reach, &settler->calls, options->readiness);
     struct place place = *options->place;
     place.commits = NULL; /* no rounds: each reading sees what is committed by then */
     TRY(batch_open(&place, BATCH_READ, &settler->batch));
@@ -184,6 +189,7 @@ void settler_free(struct settler *settler) {
     if (settler == NULL) return;
     CHECK(!settler->has_thread);
     calls_free(&settler->calls);
+    reach_free(&settler->reach);
     batch_close(settler->batch);
     messages_free(&settler->messages);
     credits_free(&settler->credits);

@@ -8,7 +8,7 @@
  *   claims     the pool, and what is only in the database     reply      Wallet's answer to a batch
  *   delivery   batches, back-off, an outcome for each item, halving
  *   calls      client and token        waiters    requests and their deadlines        messages   other threads, the store
- *   backoff, token
+ *   reach      whether Wallet is there   backoff, token
  *
  *   claim:  READY ─▶ IN_FLIGHT (one POST /v1/credits with up to 1000) ─▶ KEEPING (its mark, through the store) ─▶ gone
  *             ▲          │ refused for now                                  │ the store failed
@@ -23,6 +23,7 @@
 #include "auth/keys.h"
 #include "discount/board.h"
 #include "discount/operation.h"
+#include "service/readiness.h"
 
 struct settler;
 
@@ -30,10 +31,11 @@ struct settler_options {
     const struct board *board;
     const struct clock *clock;
     const struct key_ring *keys;
-    const char *wallet_url;    /* without a slash at the end */
-    const struct place *place; /* for its own reader; read by settler_create alone */
-    int64_t settle_wait_ms;    /* how long a request waits for Wallet */
-    size_t claims_max;         /* 0: LIMIT_SETTLE_CLAIMS */
+    const char *wallet_url;      /* without a slash at the end */
+    const struct place *place;   /* for its own reader; read by settler_create alone */
+    int64_t settle_wait_ms;      /* how long a request waits for Wallet */
+    struct readiness *readiness; /* is told whether Wallet is there; NULL: it is not asked */
+    size_t claims_max;           /* 0: LIMIT_SETTLE_CLAIMS */
 };
 
 /* What the options point at is lent until settler_free. RESULT_FULL, or what the client and the reader say. */
