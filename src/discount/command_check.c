@@ -1,4 +1,4 @@
-/* verify, reconcile and keys: what can be asked of a data folder, live or stopped. */
+/* verify, reconcile, keys and health: what can be asked of a data folder or of who serves it. */
 #include <stdio.h>
 
 #include "discount/program.h"
@@ -40,6 +40,12 @@ int command_reconcile(const char **positional, size_t count) {
     }
     if (!result_is_ok(outcome) && outcome.code != RESULT_CONFLICT) printf("could not be reconciled: %s\n", result_name(outcome));
     return result_is_ok(outcome) ? 0 : 1;
+}
+
+int command_health(const char **positional, size_t count) {
+    (void)positional;
+    (void)count;
+    return service_health(&settings.common.listen);
 }
 
 int command_keys(const char **positional, size_t count) {

@@ -60,10 +60,12 @@ static struct result fill_folder(const char *folder, void *context) {
     return outcome;
 }
 
+static struct result create_folder(void) { return service_create_folder(settings.data, fill_folder, NULL, stderr); }
+
 int command_init(const char **positional, size_t count) {
     (void)positional;
     (void)count;
-    if (!result_is_ok(service_create_folder(settings.data, fill_folder, NULL, stderr))) return 1;
+    if (!result_is_ok(create_folder())) return 1;
     printf("%s is ready\n", settings.data);
     return 0;
 }
@@ -244,7 +246,9 @@ int command_serve(const char **positional, size_t count) {
     (void)count;
     static struct program program;
     if (!result_is_ok(serve_begin("discountd", &settings.common))) return 2;
-    if (!result_is_ok(service_check_folder(settings.data, stderr))) return 1;
+    struct stat status;
+    bool is_first = settings.is_init_wanted && stat(settings.data, &status) != 0;
+    if (!result_is_ok(is_first ? create_folder() : service_check_folder(settings.data, stderr))) return 1;
     struct result outcome = open_program(&program);
     bool is_open = result_is_ok(outcome);
     if (is_open) {

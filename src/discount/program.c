@@ -9,7 +9,8 @@
 
 struct settings settings;
 
-#define DATA_DEFAULT "data/discount"
+#define DATA_DEFAULT   "data/discount"
+#define LISTEN_DEFAULT "127.0.0.1:8081"
 #define WALLET_PARAM                                                                                     \
     {                                                                                                    \
         .name = "wallet", .kind = PARAM_TEXT, .target = &settings.wallet_url, .unit = "URL",             \
@@ -19,11 +20,17 @@ struct settings settings;
 static const struct param keys_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT)};
 static const struct param data_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), STORE_PARAM(&settings.store_url)};
 static const struct param reconcile_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), STORE_PARAM(&settings.store_url), WALLET_PARAM};
+static const struct param health_params[] = {LISTEN_PARAM(&settings.common.listen, LISTEN_DEFAULT)};
 static const struct param serve_params[] = {
     DATA_PARAM(&settings.data, DATA_DEFAULT),
     STORE_PARAM(&settings.store_url),
     WALLET_PARAM,
-    SERVE_PARAMS(&settings.common, "127.0.0.1:8081"),
+    SERVE_PARAMS(&settings.common, LISTEN_DEFAULT),
+    {.name = "init",
+     .kind = PARAM_FLAG,
+     .target = &settings.is_init_wanted,
+     .default_text = "no",
+     .sentence = "Makes the data folder when it is not there yet"},
     {.name = "settle-wait",
      .kind = PARAM_INTEGER,
      .target = &settings.settle_wait_ms,
@@ -61,6 +68,11 @@ static const struct command commands[] = {
      .params = reconcile_params,
      .param_count = ARRAY_COUNT(reconcile_params),
      .run = command_reconcile},
+    {.name = "health",
+     .summary = "Ask the running service whether it is ready; exit code 0 if so",
+     .params = health_params,
+     .param_count = ARRAY_COUNT(health_params),
+     .run = command_health},
     {.name = "keys",
      .summary = "Print the public keys (JWKS)",
      .params = keys_params,

@@ -11,6 +11,7 @@ struct settings {
     const char *data;      /* the folder */
     const char *wallet_url;
     struct serve_options common;
+    bool is_init_wanted;
     int64_t settle_wait_ms;
     const char *currency;
 };
@@ -27,6 +28,7 @@ int command_init(const char **positional, size_t count);
 int command_serve(const char **positional, size_t count);
 int command_verify(const char **positional, size_t count);
 int command_reconcile(const char **positional, size_t count);
+int command_health(const char **positional, size_t count);
 int command_keys(const char **positional, size_t count);
 
 int discount_main(int argc, char **argv);

@@ -1,11 +1,13 @@
 /* From an empty folder to a clean end: what init makes, what serve asks for, and how a signal becomes a drain. */
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,7 +15,8 @@
 #include "base/log.h"
 #include "service/service.h"
 
-#define FOLDER_BYTES 4096u
+#define FOLDER_BYTES        4096u
+#define STAGING_DESCRIPTORS 8
 
 static atomic_bool is_fenced; /* of the process: it has one store */
 
@@ -61,29 +64,60 @@ static struct result refuse(FILE *errors, const char *path, const char *reason, 
     return result_error(code);
 }
 
-static struct result make_staging(const char *directory, const char *staging, FILE *errors) {
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *at) {
+    (void)status;
+    (void)kind;
+    return at->level == 0 ? 0 : remove(path); /* the folder itself stays: it is what is locked */
+}
+
+/* What an init that was killed has left is made anew; one that is still at work holds the lock. Returns the locked folder's descriptor, or -1. */
+static int lock_staging(const char *staging, FILE *errors, struct result *ret_outcome) {
+    int folder = open(staging, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    *ret_outcome = result_ok();
+    if (folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) != 0) {
+        *ret_outcome = refuse(errors, staging, "is being made by another init", RESULT_CONFLICT);
+    } else if (folder < 0 || nftw(staging, remove_entry, STAGING_DESCRIPTORS, FTW_DEPTH | FTW_PHYS) != 0) {
+        fprintf(errors, "%s cannot be made anew: %s\n", staging, strerror(errno));
+        *ret_outcome = result_error(RESULT_IO);
+    }
+    if (result_is_ok(*ret_outcome)) return folder;
+    if (folder >= 0) close(folder);
+    return -1;
+}
+
+static struct result make_staging(const char *directory, const char *staging, FILE *errors, int *ret_folder) {
     struct stat status;
+    struct result outcome;
     if (lstat(directory, &status) == 0) {
         return refuse(errors, directory, "exists already: init makes a new folder and touches no other", RESULT_CONFLICT);
     }
-    if (mkdir(staging, 0700) == 0) return result_ok();
-    if (errno == EEXIST) return refuse(errors, staging, "was left by an init that did not end: remove it first", RESULT_CONFLICT);
-    fprintf(errors, "%s cannot be made: %s\n", staging, strerror(errno));
-    return result_error(RESULT_IO);
+    if (mkdir(staging, 0700) != 0 && errno != EEXIST) {
+        fprintf(errors, "%s cannot be made: %s\n", staging, strerror(errno));
+        return result_error(RESULT_IO);
+    }
+    *ret_folder = lock_staging(staging, errors, &outcome);
+    return outcome;
+}
+
+static struct result give_name(const char *staging, const char *directory, FILE *errors) {
+    if (renameat2(AT_FDCWD, staging, AT_FDCWD, directory, RENAME_NOREPLACE) == 0) return result_ok();
+    fprintf(errors, "%s cannot be renamed to %s: %s\n", staging, directory, strerror(errno));
+    return result_error(errno == EEXIST ? RESULT_CONFLICT : RESULT_IO);
 }
 
 struct result service_create_folder(const char *directory, struct result (*fill)(const char *folder, void *context), void *context,
                                     FILE *errors) {
     char staging[FOLDER_BYTES];
     size_t size = strlen(directory);
+    int folder = -1;
     while (size > 1 && directory[size - 1] == '/') size--;
     int printed = snprintf(staging, sizeof staging, "%.*s.new", (int)size, directory);
     if (printed < 0 || (size_t)printed >= sizeof staging) return refuse(errors, directory, "is too long a path", RESULT_INVALID);
-    TRY(make_staging(directory, staging, errors));
-    TRY(fill(staging, context));
-    if (renameat2(AT_FDCWD, staging, AT_FDCWD, directory, RENAME_NOREPLACE) == 0) return result_ok();
-    fprintf(errors, "%s cannot be renamed to %s: %s\n", staging, directory, strerror(errno));
-    return result_error(errno == EEXIST ? RESULT_CONFLICT : RESULT_IO);
+    TRY(make_staging(directory, staging, errors, &folder));
+    struct result outcome = fill(staging, context);
+    if (result_is_ok(outcome)) outcome = give_name(staging, directory, errors);
+    close(folder);
+    return outcome;
 }
 
 struct result service_check_folder(const char *directory, FILE *errors) {

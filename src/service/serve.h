@@ -37,12 +37,14 @@ struct serve_options {
         .sentence = "Country (ISO 3166 alpha-2) of phone numbers typed without one"                                 \
     }
 
+#define LISTEN_PARAM(target_, default_)                                                           \
+    {                                                                                             \
+        .name = "listen", .kind = PARAM_ADDRESS, .target = (target_), .default_text = (default_), \
+        .sentence = "Address and port to listen on; port 0 lets the system choose"                \
+    }
+
 #define SERVE_PARAMS(options, default_listen)                                                               \
-    {.name = "listen",                                                                                      \
-     .kind = PARAM_ADDRESS,                                                                                 \
-     .target = &(options)->listen,                                                                          \
-     .default_text = (default_listen),                                                                      \
-     .sentence = "Address and port to listen on; port 0 lets the system choose"},                           \
+    LISTEN_PARAM(&(options)->listen, (default_listen)),                                                     \
         {.name = "loops",                                                                                   \
          .kind = PARAM_INTEGER,                                                                             \
          .target = &(options)->loop_count,                                                                  \

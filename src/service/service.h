@@ -76,10 +76,14 @@ void service_block_signals(void);
 void service_wait_for_stop(void);
 /* For struct store_options: the process ends as by SIGTERM, with exit code 1 and a last line that says why. Any thread. */
 void service_fenced(void *context);
+/* `PROGRAM health`: asks /readyz of the service that listens there. Returns the exit code: 0 when it is ready, 1 when it is not, or does not answer
+ * within 5 s; its answer goes to standard output, what is wrong to standard error. */
+int service_health(const struct param_address *listen);
 /* The last line of the log, after everything is closed. Returns the exit code: 0 when serve started and drained, 1 otherwise. */
 int service_end(struct result outcome);
-/* Makes DIR (0700) whole or not at all: `fill` fills DIR.new, which then gets its name. RESULT_CONFLICT: DIR exists, or DIR.new was left by an
- * init that did not end; RESULT_INVALID: the path is too long; RESULT_IO; or what `fill` said. Says why on `errors`, but for `fill`. */
+/* Makes DIR (0700) whole or not at all: `fill` fills DIR.new, which then gets its name; what an init that was killed has left there goes first.
+ * RESULT_CONFLICT: DIR exists, or another init is at work; RESULT_INVALID: the path is too long; RESULT_IO; or what `fill` said. Says why on
+ * `errors`, but for `fill`. */
 struct result service_create_folder(const char *directory, struct result (*fill)(const char *folder, void *context), void *context,
                                     FILE *errors) MUST_CHECK;
 /* RESULT_NOT_FOUND when DIR was not initialised. */

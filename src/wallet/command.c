@@ -7,178 +7,66 @@
 #include "base/log.h"
 #include "service/serve.h"
 #include "service/service.h"
-#include "wallet/books.h"
 #include "wallet/data.h"
-#include "wallet/problems.h"
-#include "wallet/users.h"
+#include "wallet/user_add.h"
 #include "wallet/verify.h"
 #include "wallet/wallet.h"
 
-#define DATA_DEFAULT        "data/wallet"
-#define PASSWORD_LINE_BYTES (4u * LIMIT_PASSWORD_CHARACTERS + 3u) /* with CR, LF and NUL */
+#define DATA_DEFAULT   "data/wallet"
+#define LISTEN_DEFAULT "127.0.0.1:8080"
+
+/* What can't be changed once the folder is made. */
+#define BOOKS_PARAMS(settings_)                                                                                                         \
+    {.name = "currency",                                                                                                                \
+     .kind = PARAM_CHOICE,                                                                                                              \
+     .target = &(settings_).currency,                                                                                                   \
+     .default_text = "IRT",                                                                                                             \
+     .choices = "IRT|IRR",                                                                                                              \
+     .sentence = "Currency of all wallets; it can't be changed later"},                                                                 \
+    {                                                                                                                                   \
+        .name = "algorithm", .kind = PARAM_CHOICE, .target = &(settings_).algorithm, .default_text = "RS256", .choices = "RS256|ES256", \
+        .sentence = "Algorithm of the key that signs access tokens"                                                                     \
+    }
 
 /* ---- init ---- */
 
-static struct { const char *data, *store_url, *currency, *algorithm; } init_settings;
+static struct first_start init_settings;
 
 static const struct param init_params[] = {
     DATA_PARAM(&init_settings.data, DATA_DEFAULT),
     STORE_PARAM(&init_settings.store_url),
-    {.name = "currency",
-     .kind = PARAM_CHOICE,
-     .target = &init_settings.currency,
-     .default_text = "IRT",
-     .choices = "IRT|IRR",
-     .sentence = "Currency of all wallets; it can't be changed later"},
-    {.name = "algorithm",
-     .kind = PARAM_CHOICE,
-     .target = &init_settings.algorithm,
-     .default_text = "RS256",
-     .choices = "RS256|ES256",
-     .sentence = "Algorithm of the key that signs access tokens"},
+    BOOKS_PARAMS(init_settings),
 };
 
 static int run_init(const char **positional, size_t count) {
     (void)positional;
     (void)count;
-    enum currency currency = CURRENCY_NONE;
-    struct result parsed = currency_parse(text_of(init_settings.currency), &currency);
-    CHECK(result_is_ok(parsed)); /* one of the choices */
-    enum key_algorithm algorithm = strcmp(init_settings.algorithm, "ES256") == 0 ? KEY_ES256 : KEY_RS256;
-    struct result created = data_create(init_settings.data, init_settings.store_url, currency, algorithm, clock_now_us(&clock_system));
-    if (!result_is_ok(created)) return 1;
+    if (!result_is_ok(first_start_create(&init_settings))) return 1;
     printf("%s is ready\n", init_settings.data);
     return 0;
 }
 
 /* ---- user add ---- */
 
-static struct {
-    const char *data, *store_url, *phone, *region;
-    bool is_admin;
-} user_settings;
+static struct user_to_add new_user;
 
 static const struct param user_params[] = {
-    DATA_PARAM(&user_settings.data, DATA_DEFAULT),
-    STORE_PARAM(&user_settings.store_url),
-    {.name = "admin",
-     .kind = PARAM_FLAG,
-     .target = &user_settings.is_admin,
-     .default_text = "no",
-     .sentence = "Gives the user the scope admin"},
-    {.name = "phone", .kind = PARAM_TEXT, .target = &user_settings.phone, .optional = true, .sentence = "Phone number of the user"},
-    REGION_PARAM(&user_settings.region),
+    DATA_PARAM(&new_user.data, DATA_DEFAULT),
+    STORE_PARAM(&new_user.store_url),
+    {.name = "admin", .kind = PARAM_FLAG, .target = &new_user.is_admin, .default_text = "no", .sentence = "Gives the user the scope admin"},
+    {.name = "phone", .kind = PARAM_TEXT, .target = &new_user.phone, .optional = true, .sentence = "Phone number of the user"},
+    REGION_PARAM(&new_user.region),
 };
-
-static struct result read_password(char *buffer, size_t capacity, struct text *ret_password) {
-    if (fgets(buffer, (int)capacity, stdin) == NULL) buffer[0] = '\0';
-    struct text password = text_of(buffer);
-    if (password.size > 0 && password.data[password.size - 1] == '\n') {
-        password.size--;
-        if (password.size > 0 && password.data[password.size - 1] == '\r') password.size--; /* a file with CRLF lines */
-    }
-    size_t characters = 0;
-    struct result counted = text_count_characters(password, &characters);
-    if (!result_is_ok(counted) || characters < 8 || characters > LIMIT_PASSWORD_CHARACTERS) {
-        fprintf(stderr, "the password, the first line of standard input, must be 8 to %u characters\n", LIMIT_PASSWORD_CHARACTERS);
-        return result_error(RESULT_INVALID);
-    }
-    *ret_password = password;
-    return result_ok();
-}
-
-/* The same rules as over HTTP; `folded` has room for the longest name. */
-static struct result read_name(const char *typed, char folded[LIMIT_USERNAME_BYTES], struct text *ret_name) {
-    size_t size = strlen(typed);
-    bool is_valid = size >= 3 && size <= LIMIT_USERNAME_BYTES;
-    for (size_t i = 0; is_valid && i < size; i++) {
-        char byte = typed[i] >= 'A' && typed[i] <= 'Z' ? (char)(typed[i] + ('a' - 'A')) : typed[i];
-        is_valid = strchr("abcdefghijklmnopqrstuvwxyz0123456789._-", byte) != NULL;
-        folded[i] = byte;
-    }
-    if (!is_valid) {
-        fprintf(stderr, "NAME must be 3 to 32 of the characters a-z 0-9 . _ -\n");
-        return result_error(RESULT_INVALID);
-    }
-    *ret_name = (struct text){folded, size};
-    return result_ok();
-}
-
-static struct result done_outcome;
-static void registered(struct store_operation *operation, struct result outcome) {
-    (void)operation;
-    done_outcome = outcome;
-}
-
-static struct result run_operation(struct batch *batch, struct operation *operation) {
-    struct data_meta meta;
-    struct books *books = NULL;
-    struct store *store = NULL;
-    struct store_engine engine;
-    struct id_source ids;
-    id_source_init_system(&ids);
-    TRY(data_read_meta(batch, &meta));
-    struct books_options options = {.currency = meta.currency, .ids = &ids};
-    struct store_options store_options = {.name = "walletd", .clock = &clock_system};
-    struct result outcome = books_create(&options, batch, &clock_system, &books);
-    if (result_is_ok(outcome)) {
-        books_bind(books, &engine);
-        outcome = store_create(&engine, &store_options, &store);
-    }
-    operation->store.done = registered;
-    if (result_is_ok(outcome)) outcome = store_submit(store, &operation->store);
-    if (result_is_ok(outcome)) {
-        while (store_run_batch(store)) continue;
-        outcome = done_outcome;
-    }
-    if (store != NULL) store_free(store);
-    books_free(books);
-    return outcome;
-}
-
-static int add_user(struct registration *registration) {
-    struct data data;
-    struct batch *batch = NULL;
-    struct result outcome = data_at(user_settings.data, user_settings.store_url, NULL, &data);
-    if (result_is_ok(outcome)) outcome = data_open(user_settings.data, &data, BATCH_WRITE, &batch);
-    if (!result_is_ok(outcome)) return 1;
-    outcome = run_operation(batch, &registration->operation);
-    batch_close(batch);
-    if (!result_is_ok(outcome)) {
-        fprintf(stderr, "the user could not be saved: %s\n", result_name(outcome));
-        return 1;
-    }
-    if (registration->outcome != LEDGER_APPLIED) {
-        fprintf(stderr, "%s\n", problem_detail_of_outcome(registration->outcome));
-        return 1;
-    }
-    char id[ID_TEXT_BYTES];
-    id_format(registration->user.id, id);
-    printf("%.*s\n", (int)sizeof id, id);
-    return 0;
-}
 
 static int run_user_add(const char **positional, size_t count) {
     CHECK(count == 1);
-    char line[PASSWORD_LINE_BYTES], name[LIMIT_USERNAME_BYTES], hash[CRYPTO_PASSWORD_HASH_BYTES];
-    struct text password;
-    struct registration registration = {.operation = {.action = &register_action, .store = {.weight = register_action.weight}}};
-    struct register_command *command = &registration.command;
-    command->is_admin = user_settings.is_admin;
-    if (!result_is_ok(read_name(positional[0], name, &command->name))) return 1;
-    if (user_settings.phone != NULL && !result_is_ok(phone_parse(text_of(user_settings.phone), user_settings.region, &command->phone))) {
-        fprintf(stderr, "--phone must be a phone number, like 09121234567 or +989121234567\n");
-        return 1;
-    }
-    if (!result_is_ok(read_password(line, sizeof line, &password))) return 1;
-    struct result hashed = crypto_password_hash(password, CRYPTO_COST_STANDARD, hash);
-    crypto_wipe(line, sizeof line);
-    if (!result_is_ok(hashed)) {
-        fprintf(stderr, "there is no memory to hash a password\n");
-        return 1;
-    }
-    command->password_hash = hash;
-    return add_user(&registration);
+    struct id id;
+    char id_text[ID_TEXT_BYTES];
+    new_user.name = positional[0];
+    if (!result_is_ok(user_add(&new_user, stdin, &id))) return 1;
+    id_format(id, id_text);
+    printf("%.*s\n", (int)sizeof id_text, id_text);
+    return 0;
 }
 
 /* ---- verify and keys ---- */
@@ -234,6 +122,17 @@ static int run_keys(const char **positional, size_t count) {
     return 0;
 }
 
+/* ---- health ---- */
+
+static struct param_address health_listen;
+static const struct param health_params[] = {LISTEN_PARAM(&health_listen, LISTEN_DEFAULT)};
+
+static int run_health(const char **positional, size_t count) {
+    (void)positional;
+    (void)count;
+    return service_health(&health_listen);
+}
+
 /* ---- serve ---- */
 
 static struct serve_settings serve_settings;
@@ -241,7 +140,7 @@ static struct serve_settings serve_settings;
 static const struct param serve_params[] = {
     DATA_PARAM(&serve_settings.data, DATA_DEFAULT),
     STORE_PARAM(&serve_settings.store_url),
-    SERVE_PARAMS(&serve_settings.common, "127.0.0.1:8080"),
+    SERVE_PARAMS(&serve_settings.common, LISTEN_DEFAULT),
     {.name = "trust-service",
      .kind = PARAM_LIST,
      .target = &serve_settings.trusted_services,
@@ -250,6 +149,24 @@ static const struct param serve_params[] = {
      .sentence = "A service whose tokens are trusted, where its public keys (JWKS) are, and all that it may be granted: credits:write, "
                  "credits:issue "
                  "(to credit without a fund), funds:write; none named: credits:write and funds:write"},
+    {.name = "init",
+     .kind = PARAM_FLAG,
+     .target = &serve_settings.first.is_wanted,
+     .default_text = "no",
+     .sentence = "Makes the data folder, and the administrator, when they are not there yet"},
+    {.name = "admin-name",
+     .kind = PARAM_TEXT,
+     .target = &serve_settings.first.admin_name,
+     .default_text = "admin",
+     .unit = "NAME",
+     .sentence = "The administrator whom --init makes"},
+    {.name = "admin-password-file",
+     .kind = PARAM_TEXT,
+     .target = &serve_settings.first.admin_password_file,
+     .optional = true,
+     .unit = "FILE",
+     .sentence = "The first line is the administrator's password; without it --init makes none"},
+    BOOKS_PARAMS(serve_settings.first),
     {.name = "password-cost",
      .kind = PARAM_CHOICE,
      .target = &serve_settings.password_cost,
@@ -302,6 +219,7 @@ static const struct command commands[] = {
      .positional_names = "NAME",
      .run = run_user_add},
     COMMAND("verify", "Prove the books, of a running or a stopped service", verify_params, run_verify),
+    COMMAND("health", "Ask the running service whether it is ready; exit code 0 if so", health_params, run_health),
     COMMAND("keys", "Print the public keys (JWKS)", keys_params, run_keys),
 };
 

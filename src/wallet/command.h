@@ -2,6 +2,7 @@
 #pragma once
 
 #include "service/serve.h"
+#include "wallet/first_start.h"
 
 int wallet_main(int argc, char **argv); /* the exit code */
 
@@ -10,6 +11,7 @@ struct serve_settings {
     const char *data;
     const char *store_url; /* NULL: in the data folder */
     struct serve_options common;
+    struct first_start first;           /* of --init; data, store_url and region are those above */
     struct param_list trusted_services; /* NAME=FILE_OR_URL */
     const char *password_cost;
     int64_t password_thread_count;

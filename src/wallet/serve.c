@@ -277,12 +277,21 @@ static struct result run(struct serving *serving) {
     return server_drain(serving->server, serving->settings->common.drain_deadline_ms);
 }
 
+static struct result make_first(const struct serve_settings *settings) {
+    struct first_start first = settings->first;
+    first.data = settings->data;
+    first.store_url = settings->store_url;
+    first.region = settings->common.region;
+    return first.is_wanted ? first_start(&first) : result_ok();
+}
+
 int serve_run(const struct serve_settings *settings) {
     if (strcmp(settings->password_cost, "low") == 0 && !settings->common.listen.is_loopback) {
         fprintf(stderr, "--password-cost low is refused unless --listen is a loopback address\n");
         return 2;
     }
     if (!result_is_ok(serve_begin("walletd", &settings->common))) return 2;
+    if (!result_is_ok(make_first(settings))) return 1;
     struct serving *serving = calloc(1, sizeof *serving);
     struct wallet *wallet = calloc(1, sizeof *wallet);
     if (serving == NULL || wallet == NULL) {

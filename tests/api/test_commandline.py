@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
 import shutil
 import stat
@@ -16,7 +17,7 @@ from harness.raw import RawConnection
 from harness.services import BUILD, DEADLINE_S, Discount, Wallet, free_port, wait_until
 
 PROGRAMS = ["walletd", "discountd"]
-COMMANDS = {"walletd": ["init", "serve", "user add", "verify", "keys"], "discountd": ["init", "serve", "verify", "reconcile", "keys"]}
+COMMANDS = {"walletd": ["init", "serve", "user add", "verify", "health", "keys"], "discountd": ["init", "serve", "verify", "reconcile", "health", "keys"]}
 
 
 def run(program, *words, environment=None, **options):
@@ -63,7 +64,7 @@ def test_help_names_every_command_and_flag(program):
     for command in COMMANDS[program]:
         assert command in done.stdout
         own = run(program, *command.split(), "--help")
-        assert own.returncode == 0 and "--data" in own.stdout, command
+        assert own.returncode == 0 and ("--listen" if command == "health" else "--data") in own.stdout, command
         documented = re.findall(r"--([a-z][a-z-]+)", own.stdout)
         assert documented
     for words in ((), ("nonsense",), ("serve", "nonsense"), ("--nonsense",)):
@@ -290,6 +291,58 @@ def test_one_file_serves_all_commands(folder, program, tmp_path):
     done = run(program, "verify", environment=environment)
     assert done.returncode == 2 and "unknown parameter `listens`" in done.stderr, done.stderr
     assert "configuration file" in run(program, "--help").stdout
+
+
+# ---- the first start, and the check of a container ----
+
+def test_a_service_makes_what_it_needs_at_its_first_start(tmp_path, program):
+    password = tmp_path / "password"
+    password.write_text("a good password\n")
+    words = ["--init", *(["--admin-password-file", str(password)] if program == "walletd" else [])]
+    service = (Wallet if program == "walletd" else Discount)(tmp_path, *wallet_words(program)[1:], *words)
+    halfway = pathlib.Path(f"{service.data}.new")
+    (halfway / "keys").mkdir(parents=True)  # what an init that was killed has left
+    (halfway / "keys" / "one.jwk").write_text("{")
+    for _ in range(2):
+        service.start()
+        try:
+            assert not halfway.exists()
+            if program == "walletd":
+                token = Client(service.url).post("/v1/sessions", {"username": "admin", "password": "a good password"}).json()["access_token"]
+                assert Client(service.url).get("/v1/accounts", token=token).status_code == 200
+        finally:
+            service.end()
+        password.write_text("another password\n")  # who is there keeps the old one
+    assert service.verify().returncode == 0
+
+
+def test_a_first_start_goes_on_where_it_was_killed(tmp_path):
+    """The folder is there, the administrator is not."""
+    password = tmp_path / "password"
+    service = Wallet(tmp_path, "--init", "--admin-password-file", str(password), "--admin-name", "Boss").init()
+    done = run("walletd", "serve", "--data", service.data, *service.store_words, "--listen", f"127.0.0.1:{service.port}", *service.arguments)
+    assert done.returncode == 1 and str(password) in done.stderr, done.stderr
+    password.write_text("short\n")
+    done = run("walletd", "serve", "--data", service.data, *service.store_words, "--listen", f"127.0.0.1:{service.port}", *service.arguments)
+    assert done.returncode == 1 and "8 to 128 characters" in done.stderr, done.stderr
+    password.write_text("a good password\n")
+    service.start()
+    service.end()
+    service.start()
+    try:
+        token = Client(service.url).post("/v1/sessions", {"username": "boss", "password": "a good password"}).json()["access_token"]
+        assert Client(service.url).get("/v1/accounts", token=token).status_code == 200
+    finally:
+        service.end()
+
+
+def test_health_tells_whether_the_service_is_ready(world, program):
+    service = world.pair.wallet if program == "walletd" else world.pair.discount
+    for host in ("127.0.0.1", "0.0.0.0"):
+        done = run(program, "health", "--listen", f"{host}:{service.port}")
+        assert done.returncode == 0 and "ready" in done.stdout, done
+    done = run(program, "health", environment={f"{program.upper()}_LISTEN": f"127.0.0.1:{free_port()}"})
+    assert done.returncode == 1 and "does not answer" in done.stderr, done
 
 
 # ---- walletd's own ----

@@ -44,12 +44,6 @@ static struct result fill_well(const char *folder, void *context) {
     return result_ok();
 }
 
-static struct result fill_badly(const char *folder, void *context) {
-    (void)folder;
-    (void)context;
-    return result_error(RESULT_IO);
-}
-
 static enum result_code create(const char *path, struct result (*fill)(const char *, void *)) {
     memset(said, 0, sizeof said);
     FILE *errors = fmemopen(said, sizeof said - 1, "w");
@@ -80,15 +74,40 @@ static void test_a_slash_at_the_end_is_the_same_folder(void **state) {
     assert_true(exists(directory));
 }
 
-static void test_what_did_not_end_is_not_taken_for_a_folder(void **state) {
-    (void)state;
-    assert_int_equal(create(directory, fill_badly), RESULT_IO);
-    assert_false(exists(directory));
+static struct result fill_halfway(const char *folder, void *context) {
+    char path[300];
+    (void)context;
+    snprintf(path, sizeof path, "%s/keys", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/keys/one", folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fclose(file);
+    return result_error(RESULT_IO);
+}
+
+static struct result fill_within(const char *folder, void *context) {
+    (void)folder;
+    (void)context;
     assert_int_equal(create(directory, fill_well), RESULT_CONFLICT);
-    assert_non_null(strstr(said, "data.new"));
-    assert_non_null(strstr(said, "remove it"));
-    assert_true(folder_remove(staging));
+    assert_non_null(strstr(said, "another init"));
+    return result_ok();
+}
+
+static void test_what_did_not_end_is_made_anew(void **state) {
+    char path[300];
+    (void)state;
+    assert_int_equal(create(directory, fill_halfway), RESULT_IO);
+    assert_false(exists(directory));
     assert_int_equal(create(directory, fill_well), RESULT_OK);
+    snprintf(path, sizeof path, "%s/keys", directory);
+    assert_false(exists(path));
+}
+
+static void test_two_do_not_make_the_same_folder(void **state) {
+    (void)state;
+    assert_int_equal(create(directory, fill_within), RESULT_OK);
+    assert_int_equal(filled, 0);
 }
 
 static void test_folders_that_can_not_be_made(void **state) {
@@ -122,7 +141,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_folder_is_made_whole, begin, end),
         cmocka_unit_test_setup_teardown(test_a_slash_at_the_end_is_the_same_folder, begin, end),
-        cmocka_unit_test_setup_teardown(test_what_did_not_end_is_not_taken_for_a_folder, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_did_not_end_is_made_anew, begin, end),
+        cmocka_unit_test_setup_teardown(test_two_do_not_make_the_same_folder, begin, end),
         cmocka_unit_test(test_who_is_fenced_ends_with_a_failure),
         cmocka_unit_test_setup_teardown(test_folders_that_can_not_be_made, begin, end),
     };
