@@ -89,8 +89,7 @@ static void begin(struct unit_loop *loop, struct arrived *arrived) {
     exchange->deliver = deliver;
     exchange->owner = loop;
     exchange->loop_index = loop->index;
-    struct text address = arena_print(&exchange->arena, "10.0.0.%u", arrived->request->sender % 250 + 1);
-    memcpy(exchange->remote_address, address.data, address.size + 1);
+    exchange->peer = address_of_v4((const uint8_t[4]){10, 0, 0, (uint8_t)(arrived->request->sender % 250 + 1)});
     struct request_head head;
     request_begin(&head, exchange, arrived->request->method, arrived->request->target);
     add_headers(&head, arrived);

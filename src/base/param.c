@@ -343,6 +343,7 @@ static bool store_value(const struct param *param, const struct setting *setting
         return true;
     }
     case PARAM_ADDRESS: return store_address(value, param->target);
+    case PARAM_RANGES: return result_is_ok(address_set_parse(text_of(value), param->target));
     }
     return false;
 }
@@ -360,6 +361,9 @@ static void print_rule(const struct param *param, FILE *out) {
     case PARAM_TEXT:
     case PARAM_LIST: fputs("not empty", out); return;
     case PARAM_ADDRESS: fputs("ADDR:PORT with a numeric address, or [ADDR]:PORT for IPv6, port 0 to 65535", out); return;
+    case PARAM_RANGES:
+        fprintf(out, "numeric addresses or ranges like 10.0.0.0/8, separated by commas, at most %u", ADDRESS_RANGES_MAX);
+        return;
     }
 }
 
@@ -420,6 +424,7 @@ static const char *value_name(const struct param *param) {
     case PARAM_TEXT: return "TEXT";
     case PARAM_LIST: return param->unit != NULL && param->unit[0] != '\0' ? param->unit : "TEXT";
     case PARAM_ADDRESS: return "ADDR:PORT";
+    case PARAM_RANGES: return "CIDR,…";
     }
     return "";
 }

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "base/text.h"
+#include "base/address.h"
 
 enum param_kind {
     PARAM_FLAG,    /* bool: --flag, or yes/no in file and environment */
@@ -18,6 +18,7 @@ enum param_kind {
     PARAM_CHOICE,  /* const char *: one of `choices`, separated by | */
     PARAM_LIST,    /* struct param_list: may be given several times; comma-separated in file and environment */
     PARAM_ADDRESS, /* struct param_address: ADDR:PORT, [v6]:PORT */
+    PARAM_RANGES,  /* struct address_set: addresses and ranges of them, separated by commas */
 };
 
 #define PARAM_LIST_MAX 16

@@ -217,6 +217,7 @@ static struct result start(struct program *program) {
                                           .router = program->router,
                                           .clock = &clock_system,
                                           .authorize = access_authorize,
+                                          .trusted_proxies = &settings.common.trusted_proxies,
                                           .allowed_origins = settings.common.allowed_origins,
                                           .loop_started = loop_started,
                                           .loop_stopped = loop_stopped,

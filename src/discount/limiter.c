@@ -1,6 +1,5 @@
 #include "discount/limiter.h"
 
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -102,15 +101,10 @@ static uint64_t hash(const struct limiter *limiter, const void *data, size_t siz
     return key == 0 ? 1 : key;
 }
 
-/* Of the address's first bytes. */
-static uint64_t address_key(const struct limiter *limiter, const char *remote_address, size_t v4_size, size_t v6_size) {
-    static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF}; /* ::ffff:a.b.c.d (RFC 4291, section 2.5.5.2) */
-    uint8_t bytes[16];
-    bool is_v6 = inet_pton(AF_INET6, remote_address, bytes) == 1;
-    if (is_v6 && memcmp(bytes, mapped, sizeof mapped) == 0) return hash(limiter, bytes + sizeof mapped, v4_size);
-    if (is_v6) return hash(limiter, bytes, v6_size);
-    if (inet_pton(AF_INET, remote_address, bytes) == 1) return hash(limiter, bytes, v4_size);
-    return hash(limiter, remote_address, strlen(remote_address));
+/* Of the address's first bits. */
+static uint64_t address_key(const struct limiter *limiter, const struct address *client, uint8_t v4_bits, uint8_t v6_bits) {
+    struct address first = address_prefix(client, v4_bits, v6_bits);
+    return hash(limiter, first.bytes, sizeof first.bytes);
 }
 
 int64_t limiter_user_wait_s(struct limiter *limiter, struct id user_id, int64_t now_monotonic_us) {
@@ -123,10 +117,10 @@ int64_t limiter_user_wait_s(struct limiter *limiter, struct id user_id, int64_t 
     return to_seconds(wait);
 }
 
-int64_t limiter_count_wrong(struct limiter *limiter, struct id user_id, const char *remote_address, int64_t now_monotonic_us) {
+int64_t limiter_count_wrong(struct limiter *limiter, struct id user_id, struct address client, int64_t now_monotonic_us) {
     int64_t user_wait = take(&limiter->users, hash(limiter, user_id.bytes, sizeof user_id.bytes), now_monotonic_us);
-    int64_t address_wait = take(&limiter->addresses, address_key(limiter, remote_address, 4, 8), now_monotonic_us);
-    int64_t subnet_wait = take(&limiter->subnets, address_key(limiter, remote_address, 3, 6), now_monotonic_us);
+    int64_t address_wait = take(&limiter->addresses, address_key(limiter, &client, 32, 64), now_monotonic_us);
+    int64_t subnet_wait = take(&limiter->subnets, address_key(limiter, &client, 24, 48), now_monotonic_us);
     int64_t wait = user_wait > address_wait ? user_wait : address_wait;
     return to_seconds(wait > subnet_wait ? wait : subnet_wait);
 }

@@ -6,6 +6,7 @@
  * that would be full again first is forgotten. Any thread. */
 #pragma once
 
+#include "base/address.h"
 #include "base/id.h"
 
 #define LIMITER_USER_BURST         10u
@@ -20,5 +21,5 @@ struct result limiter_create(struct limiter **ret_limiter) MUST_CHECK; /* RESULT
 void limiter_free(struct limiter *limiter);
 /* How many seconds the user must wait; 0: none. */
 int64_t limiter_user_wait_s(struct limiter *limiter, struct id user_id, int64_t now_monotonic_us);
-/* A wrong code: takes one from each. Seconds to wait when this one is too many, 0 otherwise. */
-int64_t limiter_count_wrong(struct limiter *limiter, struct id user_id, const char *remote_address, int64_t now_monotonic_us);
+/* A wrong code of that client (exchange_payer): takes one from each. Seconds to wait when this one is too many, 0 otherwise. */
+int64_t limiter_count_wrong(struct limiter *limiter, struct id user_id, struct address client, int64_t now_monotonic_us);

@@ -282,7 +282,7 @@ void redemptions_create(struct exchange *exchange) {
     int64_t wait_s = limiter_user_wait_s(discount->limiter, exchange->caller.user_id, now_monotonic_us);
     const struct board_slot *slot = board_find_code(discount->board, &request->redeem.code);
     if (wait_s == 0 && slot == NULL) {
-        wait_s = limiter_count_wrong(discount->limiter, exchange->caller.user_id, exchange->remote_address, now_monotonic_us);
+        wait_s = limiter_count_wrong(discount->limiter, exchange->caller.user_id, exchange_payer(exchange), now_monotonic_us);
     }
     if (wait_s > 0)
         refuse_guesser(exchange, wait_s);

@@ -1,9 +1,9 @@
 #include "http/accept.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,15 +12,12 @@
 
 #define LISTEN_AGAIN_US (CLOCK_SECOND_US / 10)
 
-static void write_address(const struct sockaddr *address, char text[46]) {
-    text[0] = '\0';
-    if (address->sa_family == AF_INET) {
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text, 46);
-    } else if (address->sa_family == AF_INET6) {
-        const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-        bool is_four = IN6_IS_ADDR_V4MAPPED(six);
-        inet_ntop(is_four ? AF_INET : AF_INET6, is_four ? (const void *)&six->s6_addr[12] : six, text, 46);
-    }
+static struct address address_of(const struct sockaddr *from) {
+    struct address address = {{0}};
+    if (from->sa_family == AF_INET) return address_of_v4(&((const struct sockaddr_in *)(const void *)from)->sin_addr);
+    if (from->sa_family == AF_INET6)
+        memcpy(address.bytes, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, sizeof(address.bytes));
+    return address;
 }
 
 struct connection *accept_socket(struct loop *loop, int fd, const struct sockaddr *address) {
@@ -36,7 +33,7 @@ struct connection *accept_socket(struct loop *loop, int fd, const struct sockadd
     connection->phase = PHASE_COUNT;
     connection->writable = true;
     connection->starved = true;
-    write_address(address, connection->remote_address);
+    connection->peer = address_of(address);
     loop->connection_count++;
     traffic_add_connections(loop->traffic, 1);
     loop_enter_phase(connection, PHASE_IDLE);

@@ -25,11 +25,14 @@ void answer_record(struct exchange *exchange) {
     traffic_count(loop->traffic, exchange->route, exchange->status, latency_us);
     bool is_fault = exchange->status == 400 || exchange->status == 413 || exchange->status == 414 || exchange->status == 431;
     enum log_level level = exchange->status >= 500 ? LOG_WARN : is_fault || is_sampled(exchange->traceparent) ? LOG_INFO : LOG_DEBUG;
+    char client[ADDRESS_TEXT_BYTES];
+    if (!log_wants(level)) return;
+    address_format(&exchange->client, client);
     LOG(level,
         exchange->status >= 500 ? "request_failed"
         : is_fault              ? "request_faulty"
                                 : "request",
-        LOG_TEXT("request_id", exchange->request_id), LOG_TEXT("traceparent", exchange_traceparent(exchange)),
+        LOG_TEXT("request_id", exchange->request_id), LOG_STRING("client", client), LOG_TEXT("traceparent", exchange_traceparent(exchange)),
         LOG_TEXT("method", exchange->method), LOG_TEXT("path", exchange->path), LOG_INTEGER("status", exchange->status),
         LOG_INTEGER("latency_us", latency_us));
 }

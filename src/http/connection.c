@@ -248,7 +248,7 @@ static bool begin_request(struct connection *connection) {
     if (connection->phase != PHASE_HEAD) connection->head_us = loop->now_us;
     exchange->head_us = connection->head_us;
     exchange->received_monotonic_us = loop->now_us;
-    memcpy(exchange->remote_address, connection->remote_address, sizeof(exchange->remote_address));
+    exchange->peer = connection->peer;
     return true;
 }
 

@@ -33,6 +33,10 @@ struct text exchange_traceparent(struct exchange *exchange) {
     return exchange->traceparent;
 }
 
+struct address exchange_payer(const struct exchange *exchange) {
+    return address_prefix(&exchange->client, 32, 64);
+}
+
 void reply_set(struct exchange *exchange, int status, const char *content_type, struct text body) {
     CHECK(exchange->status == 0);
     CHECK(status >= 200 && status <= 599);

@@ -15,6 +15,7 @@
  * alone. Everything the request is made of lives in `arena`. */
 #pragma once
 
+#include "base/address.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -83,7 +84,8 @@ struct exchange {
     struct text request_id;  /* the client's or ours; never empty */
     struct text traceparent; /* the client's if valid (W3C Trace Context, section 3.2); ours only when exchange_traceparent was asked */
     struct id trace_id;      /* ours */
-    char remote_address[46]; /* textual */
+    struct address peer;     /* at the other end of the connection */
+    struct address client;   /* who asks: the peer, or whom a trusted proxy names (http/forwarded.h) */
     struct identity caller;
     int64_t arrived_us;            /* wall clock, when it was fully received */
     int64_t received_monotonic_us; /* for latency and deadlines */
@@ -123,6 +125,9 @@ void exchange_clear(struct exchange *exchange);
 
 /* Never an invalid one; empty when the arena is full, or where no request was read. */
 struct text exchange_traceparent(struct exchange *exchange);
+
+/* Who it is in every budget by address: an IPv4 address, or the /64 of an IPv6 one, which is one line's (RFC 6177). */
+struct address exchange_payer(const struct exchange *exchange);
 
 /* Sets the answer; the body must live in the arena or for ever. Once per exchange. */
 void reply_set(struct exchange *exchange, int status, const char *content_type, struct text body);

@@ -98,7 +98,7 @@ struct connection {
     bool closes;              /* after this answer */
     bool lingers;             /* bytes of the request may still come after the close */
     bool before_drain;        /* its request came before the drain: served */
-    char remote_address[46];
+    struct address peer;
 };
 
 struct phase_list {

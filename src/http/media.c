@@ -1,16 +1,6 @@
 #include "http/media.h"
 
-/* RFC 9110, section 5.6.3. */
-static bool is_blank(char byte) { return byte == ' ' || byte == '\t'; }
-
-static struct text trimmed(struct text text) {
-    while (text.size > 0 && is_blank(text.data[0])) {
-        text.data++;
-        text.size--;
-    }
-    while (text.size > 0 && is_blank(text.data[text.size - 1])) text.size--;
-    return text;
-}
+#include "http/field.h"
 
 /* Cuts the part before the next separator that stands outside of quotes; false when nothing is left. */
 static bool next_part(struct text *rest, char separator, struct text *ret_part) {
@@ -27,7 +17,7 @@ static bool next_part(struct text *rest, char separator, struct text *ret_part) 
             break;
         }
     }
-    *ret_part = trimmed((struct text){rest->data, end});
+    *ret_part = field_trimmed((struct text){rest->data, end});
     *rest = end < rest->size ? (struct text){rest->data + end + 1, rest->size - end - 1} : (struct text){NULL, 0};
     return true;
 }
@@ -35,8 +25,8 @@ static bool next_part(struct text *rest, char separator, struct text *ret_part) 
 static bool split_parameter(struct text parameter, struct text *ret_name, struct text *ret_value) {
     for (size_t i = 0; i < parameter.size; i++) {
         if (parameter.data[i] != '=') continue;
-        *ret_name = trimmed((struct text){parameter.data, i});
-        *ret_value = trimmed((struct text){parameter.data + i + 1, parameter.size - i - 1});
+        *ret_name = field_trimmed((struct text){parameter.data, i});
+        *ret_value = field_trimmed((struct text){parameter.data + i + 1, parameter.size - i - 1});
         return true;
     }
     return false;

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "http/field.h"
 
 #define CHUNK_LINE_BYTES_MAX 1024u
 
@@ -39,7 +40,7 @@ size_t head_skip_empty_lines(struct text bytes) {
 }
 
 /* The first line starts with a method; the others with a field's name, not with a blank that folds them to the one before. */
-static bool starts_well(const char *line) { return request_is_token((struct text){line, 1}); }
+static bool starts_well(const char *line) { return field_is_token((struct text){line, 1}); }
 
 enum head_verdict head_scan(struct head_scan *scan, struct text bytes, size_t *ret_size) {
     size_t size = bytes.size < LIMIT_HEADER_BYTES ? bytes.size : LIMIT_HEADER_BYTES;
@@ -83,7 +84,7 @@ static const char *read_version(struct text version, bool *ret_is_1_1) {
 
 /* RFC 9112, section 3: one blank on either side of the target. */
 static const char *read_request_line(struct text line, struct text *ret_method, struct text *ret_target, bool *ret_is_1_1) {
-    *ret_method = (struct text){line.data, request_token_size(line)};
+    *ret_method = (struct text){line.data, field_token_size(line)};
     struct text rest = {line.data + ret_method->size, line.size - ret_method->size};
     if (rest.size == 0 || rest.data[0] != ' ') return "the request line is ill-formed";
     struct text target = {rest.data + 1, rest.size - 1};
@@ -119,7 +120,7 @@ struct head_facts head_read(struct request_head *head, struct exchange *exchange
 }
 
 void head_read_faulty(struct request_head *head, struct exchange *exchange, struct text bytes, enum head_verdict verdict) {
-    struct text method = {bytes.data, request_token_size(bytes)};
+    struct text method = {bytes.data, field_token_size(bytes)};
     struct text target = {bytes.data + method.size, 0};
     if (method.size < bytes.size && *target.data == ' ') {
         target.data++;
@@ -167,7 +168,7 @@ static bool read_trailer(struct chunks *chunks, struct text line) {
     }
     chunks->superfluous_bytes += line.size;
     const char *colon = memchr(line.data, ':', line.size);
-    return colon != NULL && request_is_token((struct text){line.data, (size_t)(colon - line.data)});
+    return colon != NULL && field_is_token((struct text){line.data, (size_t)(colon - line.data)});
 }
 
 static bool read_line(struct chunks *chunks, struct text line) {

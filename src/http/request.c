@@ -5,7 +5,9 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "http/field.h"
 #include "http/problem.h"
+#include "http/service.h"
 
 #define TRACEPARENT_BYTES 55 /* 00-<32>-<16>-<2> */
 
@@ -91,6 +93,8 @@ struct text request_without_authority(struct text target) {
 
 void request_begin(struct request_head *head, struct exchange *exchange, struct text method, struct text target) {
     *head = (struct request_head){.exchange = exchange, .header_bytes = method.size + target.size + 12};
+    const struct address_set *trusted = exchange->service->trusted_proxies;
+    if (trusted != NULL && address_set_has(trusted, &exchange->peer)) head->trusted_proxies = trusted;
     exchange->method = arena_copy(&exchange->arena, method);
     exchange->path = TEXT("/");
     if (exchange->method.data == NULL) head->out_of_memory = true;
@@ -111,28 +115,6 @@ void request_begin(struct request_head *head, struct exchange *exchange, struct 
         request_set_fault(head, "the path has a bad percent-encoding");
     if (mark != NULL) take_query(head, (struct text){mark + 1, target.size - raw_path.size - 1});
 }
-
-static struct text trimmed(struct text value) {
-    while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t')) {
-        value.data++;
-        value.size--;
-    }
-    while (value.size > 0 && (value.data[value.size - 1] == ' ' || value.data[value.size - 1] == '\t')) value.size--;
-    return value;
-}
-
-size_t request_token_size(struct text text) {
-    static const bool is_word[256] = {
-        ['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true,         ['&'] = true,         ['\''] = true,
-        ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true,         ['^'] = true,         ['_'] = true,
-        ['`'] = true, ['|'] = true, ['~'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
-    };
-    size_t size = 0;
-    while (size < text.size && is_word[(unsigned char)text.data[size]]) size++;
-    return size;
-}
-
-bool request_is_token(struct text text) { return text.size > 0 && request_token_size(text) == text.size; }
 
 bool request_is_authority(struct text text) {
     static const bool is_part[256] = {
@@ -223,6 +205,16 @@ static void take_request_id(struct request_head *head, const struct field *field
     if (head->x_request_id.data == NULL) head->x_request_id = value;
 }
 
+static void take_forwarded(struct request_head *head, const struct field *field, struct text value) {
+    (void)field;
+    if (head->trusted_proxies != NULL) forwarded_add(&head->forwarded, head->trusted_proxies, value);
+}
+
+static void take_x_forwarded_for(struct request_head *head, const struct field *field, struct text value) {
+    (void)field;
+    if (head->trusted_proxies != NULL) forwarded_add_x(&head->x_forwarded_for, head->trusted_proxies, value);
+}
+
 static void take_connection(struct request_head *head, const struct field *field, struct text list) {
     (void)field;
     while (list.size > 0) {
@@ -230,7 +222,7 @@ static void take_connection(struct request_head *head, const struct field *field
         struct text option = {list.data, comma != NULL ? (size_t)(comma - list.data) : list.size};
         size_t step = comma != NULL ? option.size + 1 : option.size;
         list = (struct text){list.data + step, list.size - step};
-        option = trimmed(option);
+        option = field_trimmed(option);
         if (text_equal_ignoring_case(option, TEXT("close"))) head->wants_close = true;
         if (text_equal_ignoring_case(option, TEXT("keep-alive"))) head->wants_keep_alive = true;
     }
@@ -251,6 +243,8 @@ static const struct field fields[] = {
     OTHER("Connection", take_connection),
     OTHER("Expect", take_expect),
     OTHER("X-Request-Id", take_request_id),
+    OTHER("Forwarded", take_forwarded),
+    OTHER("X-Forwarded-For", take_x_forwarded_for),
     KEPT("Accept", accept, FIELD_LIST),
     KEPT("Accept-Encoding", accept_encoding, FIELD_LIST),
     KEPT("Idempotency-Key", idempotency_key, FIELD_ONCE),
@@ -269,12 +263,12 @@ static const struct field *find_field(struct text name) {
 }
 
 void request_add_header(struct request_head *head, struct text name, struct text value) {
-    value = trimmed(value);
+    value = field_trimmed(value);
     head->header_bytes += name.size + value.size + 4;
     if (head->header_bytes > LIMIT_HEADER_BYTES) return;
     const struct field *field = find_field(name); /* its name is a token, then */
     /* Who reads "Transfer-Encoding " as Transfer-Encoding sees another body than we do (RFC 9112, section 5.1). */
-    if (field == NULL && !request_is_token(name)) request_set_fault(head, "the name of a header field is ill-formed");
+    if (field == NULL && !field_is_token(name)) request_set_fault(head, "the name of a header field is ill-formed");
     if (!request_is_value(value)) request_set_fault(head, "a header field has a control character in it");
     if (field != NULL) field->take(head, field, value);
 }
@@ -350,6 +344,7 @@ bool request_end(struct request_head *head, bool is_1_1, struct id_source *ids, 
     struct exchange *exchange = head->exchange;
     judge_framing(head, is_1_1);
     identify(head, ids, now_us);
+    exchange->client = forwarded_client(&exchange->peer, &head->forwarded, &head->x_forwarded_for);
     if (is_1_1 ? head->host_count != 1 : head->host_count > 1) request_set_fault(head, "not exactly one Host");
     if (head->header_bytes > LIMIT_HEADER_BYTES) {
         problem_reply(exchange, &problem_headers_too_large, "the header section is limited to %u bytes", LIMIT_HEADER_BYTES);

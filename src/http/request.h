@@ -7,10 +7,13 @@
 
 #include "base/id.h"
 #include "http/exchange.h"
+#include "http/forwarded.h"
 
 struct request_head {
     struct exchange *exchange;
     struct text transfer_encoding, content_length, x_request_id;
+    const struct address_set *trusted_proxies; /* when the peer is one of them; NULL: nobody's word about others counts */
+    struct forwarded forwarded, x_forwarded_for;
     const char *fault; /* a sentence, the first broken rule; NULL */
     size_t header_bytes;
     unsigned host_count;
@@ -24,13 +27,11 @@ void request_begin(struct request_head *head, struct exchange *exchange, struct 
 void request_add_header(struct request_head *head, struct text name, struct text value);
 /* What the parser of the head saw: a sentence, kept if it is the first. Between request_begin and request_end. */
 void request_set_fault(struct request_head *head, const char *fault);
-size_t request_token_size(struct text text); /* of the token that it starts with: 0, there is none */
-bool request_is_token(struct text text);     /* RFC 9110, section 5.6.2: methods and the names of fields */
 bool request_is_value(struct text text);     /* no control but HT, and DEL, which ends no line (RFC 9110, section 5.5) */
 bool request_is_authority(struct text text); /* RFC 3986, section 3.2, by its bytes: nobody asks its parts anything */
 /* absolute-form carries scheme and authority before the path (RFC 9112, section 3.2.2): what stands behind them, or the target itself. */
 struct text request_without_authority(struct text target);
-/* Gives the exchange its request_id and trace_id, then judges the head: false when an answer is set, and then the length of the body is
+/* Gives the exchange its request_id, trace_id and client, then judges the head: false when an answer is set, and then the length of the body is
  * EXCHANGE_LENGTH_UNKNOWN. `is_1_1`: HTTP/1.1 or later. */
 bool request_end(struct request_head *head, bool is_1_1, struct id_source *ids, int64_t now_us);
 

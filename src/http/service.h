@@ -1,6 +1,7 @@
 /* What a program gives to HTTP: its routes, its clock, and what is asked of it. */
 #pragma once
 
+#include "base/address.h"
 #include "base/clock.h"
 
 struct exchange;
@@ -18,6 +19,7 @@ struct http_service {
     const struct clock *clock;
     /* Fills exchange->caller or sets a 401/403/503. May hand the exchange away (ROUTE_PENDING) and exchange_continue it later. */
     enum route_admission (*authorize)(struct exchange *exchange);
+    const struct address_set *trusted_proxies;           /* whose word about their clients counts; NULL: nobody's */
     const char *allowed_origins;                         /* CORS: comma-separated origins, or NULL: off */
     void (*loop_started)(void *self, size_t loop_index); /* on the loop's thread, before its first request; may be NULL */
     void (*loop_stopped)(void *self, size_t loop_index);

@@ -8,6 +8,7 @@
 
 struct serve_options {
     struct param_address listen;
+    struct address_set trusted_proxies;
     int64_t loop_count, connections_max; /* connections per loop */
     int64_t head_timeout_ms, body_timeout_ms, idle_timeout_ms;
     int64_t drain_deadline_ms;
@@ -45,6 +46,11 @@ struct serve_options {
 
 #define SERVE_PARAMS(options, default_listen)                                                               \
     LISTEN_PARAM(&(options)->listen, (default_listen)),                                                     \
+        {.name = "trusted-proxies",                                                                         \
+         .kind = PARAM_RANGES,                                                                              \
+         .target = &(options)->trusted_proxies,                                                             \
+         .optional = true,                                                                                  \
+         .sentence = "Proxies whose Forwarded or X-Forwarded-For says who the client is"},                  \
         {.name = "loops",                                                                                   \
          .kind = PARAM_INTEGER,                                                                             \
          .target = &(options)->loop_count,                                                                  \

@@ -38,12 +38,12 @@ void attempts_free(struct attempts *attempts) {
     free(attempts);
 }
 
-static uint64_t key_of(const struct attempts *attempts, struct text username, struct text address) {
-    char joined[2 * NAME_BYTES + 1] = {0};
-    struct text name = text_cut(username, NAME_BYTES), from = text_cut(address, NAME_BYTES);
-    if (name.size > 0) memcpy(joined, name.data, name.size);
-    if (from.size > 0) memcpy(joined + name.size + 1, from.data, from.size);
-    uint64_t key = crypto_short_hash((struct text){joined, name.size + 1 + from.size}, attempts->secret);
+static uint64_t key_of(const struct attempts *attempts, struct text username, struct address address) {
+    char joined[sizeof address.bytes + NAME_BYTES];
+    struct text name = text_cut(username, NAME_BYTES);
+    memcpy(joined, address.bytes, sizeof address.bytes);
+    if (name.size > 0) memcpy(joined + sizeof address.bytes, name.data, name.size);
+    uint64_t key = crypto_short_hash((struct text){joined, sizeof address.bytes + name.size}, attempts->secret);
     return key == 0 ? 1 : key;
 }
 
@@ -69,7 +69,7 @@ static struct attempt *make(struct attempts *attempts, uint64_t key) {
     return chosen;
 }
 
-int64_t attempts_wait_us(struct attempts *attempts, struct text username, struct text address, int64_t now_us) {
+int64_t attempts_wait_us(struct attempts *attempts, struct text username, struct address address, int64_t now_us) {
     uint64_t key = key_of(attempts, username, address);
     CHECK(pthread_mutex_lock(&attempts->lock) == 0);
     const struct attempt *attempt = find(attempts, key, now_us);
@@ -78,7 +78,7 @@ int64_t attempts_wait_us(struct attempts *attempts, struct text username, struct
     return wait_us;
 }
 
-void attempts_failed(struct attempts *attempts, struct text username, struct text address, int64_t now_us) {
+void attempts_failed(struct attempts *attempts, struct text username, struct address address, int64_t now_us) {
     uint64_t key = key_of(attempts, username, address);
     CHECK(pthread_mutex_lock(&attempts->lock) == 0);
     struct attempt *attempt = find(attempts, key, now_us);
@@ -93,7 +93,7 @@ void attempts_failed(struct attempts *attempts, struct text username, struct tex
     CHECK(pthread_mutex_unlock(&attempts->lock) == 0);
 }
 
-void attempts_succeeded(struct attempts *attempts, struct text username, struct text address) {
+void attempts_succeeded(struct attempts *attempts, struct text username, struct address address) {
     uint64_t key = key_of(attempts, username, address);
     CHECK(pthread_mutex_lock(&attempts->lock) == 0);
     struct attempt *group = attempts->groups[key % GROUPS];

@@ -232,6 +232,7 @@ static struct result start(struct serving *serving) {
                                           .router = serving->router,
                                           .clock = wallet->service.clock,
                                           .authorize = access_authorize,
+                                          .trusted_proxies = &settings->common.trusted_proxies,
                                           .allowed_origins = settings->common.allowed_origins,
                                           .loop_started = loop_started,
                                           .loop_stopped = loop_stopped,

@@ -123,7 +123,7 @@ static void take_grant(struct ledger *ledger, const struct session *session, str
 bool sessions_refuse_attempts(struct exchange *exchange, struct text username) {
     struct wallet *wallet = wallet_of(exchange);
     int64_t now_us = clock_monotonic_us(wallet->service.clock);
-    int64_t wait_us = attempts_wait_us(wallet->attempts, username, text_of(exchange->remote_address), now_us);
+    int64_t wait_us = attempts_wait_us(wallet->attempts, username, exchange_payer(exchange), now_us);
     if (wait_us == 0) return false;
     struct text seconds = arena_print(&exchange->arena, "%lld", (long long)((wait_us + CLOCK_SECOND_US - 1) / CLOCK_SECOND_US));
     if (seconds.data != NULL) reply_header(exchange, "Retry-After", seconds);
@@ -133,7 +133,7 @@ bool sessions_refuse_attempts(struct exchange *exchange, struct text username) {
 
 void sessions_count_attempt(struct exchange *exchange, struct text username, bool has_matched) {
     struct wallet *wallet = wallet_of(exchange);
-    struct text address = text_of(exchange->remote_address);
+    struct address address = exchange_payer(exchange);
     if (has_matched) {
         attempts_succeeded(wallet->attempts, username, address);
     } else {

@@ -286,7 +286,7 @@ static void run_request(struct text method, struct text target, uint8_t bits, st
     now_us += 1000;
     exchange_init(&exchange, &http);
     exchange.deliver = deliver;
-    snprintf(exchange.remote_address, sizeof exchange.remote_address, "10.0.0.1");
+    exchange.peer = address_of_v4((const uint8_t[4]){10, 0, 0, 1});
     request_begin(&head, &exchange, method, target);
     add_headers(&head, bits, token, body);
     exchange.received_monotonic_us = now_us;

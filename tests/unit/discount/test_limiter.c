@@ -19,20 +19,26 @@ static struct id user(uint64_t number) {
     return id;
 }
 
+static struct address at(const char *text) {
+    struct address address;
+    assert_true(result_is_ok(address_parse(text_of(text), &address)));
+    return address;
+}
+
 static void test_a_user_who_guesses_waits(void **state) {
     (void)state;
     struct limiter *limiter;
     assert_true(result_is_ok(limiter_create(&limiter)));
     for (unsigned i = 0; i < LIMITER_USER_BURST; i++) {
         assert_int_equal(limiter_user_wait_s(limiter, user(1), NOW), 0);
-        assert_int_equal(limiter_count_wrong(limiter, user(1), "10.0.0.1", NOW), 0);
+        assert_int_equal(limiter_count_wrong(limiter, user(1), at("10.0.0.1"), NOW), 0);
     }
     int64_t wait_s = limiter_user_wait_s(limiter, user(1), NOW);
     assert_true(wait_s >= 1 && wait_s <= 60 / LIMITER_USER_PER_MINUTE);
-    assert_true(limiter_count_wrong(limiter, user(1), "10.0.0.1", NOW) > 0);
+    assert_true(limiter_count_wrong(limiter, user(1), at("10.0.0.1"), NOW) > 0);
     assert_int_equal(limiter_user_wait_s(limiter, user(2), NOW), 0);
     assert_int_equal(limiter_user_wait_s(limiter, user(1), NOW + wait_s * 1000000), 0);
-    assert_int_equal(limiter_count_wrong(limiter, user(1), "10.0.0.1", NOW + wait_s * 1000000), 0);
+    assert_int_equal(limiter_count_wrong(limiter, user(1), at("10.0.0.1"), NOW + wait_s * 1000000), 0);
     assert_true(limiter_user_wait_s(limiter, user(1), NOW + wait_s * 1000000) > 0); /* one token came back, not all */
     limiter_free(limiter);
 }
@@ -41,10 +47,11 @@ static void test_an_address_has_its_own_bucket(void **state) {
     (void)state;
     struct limiter *limiter;
     assert_true(result_is_ok(limiter_create(&limiter)));
-    for (uint64_t i = 0; i < LIMITER_ADDRESS_BURST; i++) assert_int_equal(limiter_count_wrong(limiter, user(i), "2001:db8:0:1::1", NOW), 0);
-    assert_true(limiter_count_wrong(limiter, user(9999), "2001:db8:0:1::2", NOW) > 0); /* the same /64 */
-    assert_int_equal(limiter_count_wrong(limiter, user(9998), "2001:db8:0:2::1", NOW), 0);
-    assert_int_equal(limiter_count_wrong(limiter, user(9997), "2001:db8:0:1::2", NOW + MINUTE), 0);
+    for (uint64_t i = 0; i < LIMITER_ADDRESS_BURST; i++)
+        assert_int_equal(limiter_count_wrong(limiter, user(i), at("2001:db8:0:1::1"), NOW), 0);
+    assert_true(limiter_count_wrong(limiter, user(9999), at("2001:db8:0:1::2"), NOW) > 0); /* the same /64 */
+    assert_int_equal(limiter_count_wrong(limiter, user(9998), at("2001:db8:0:2::1"), NOW), 0);
+    assert_int_equal(limiter_count_wrong(limiter, user(9997), at("2001:db8:0:1::2"), NOW + MINUTE), 0);
     limiter_free(limiter);
 }
 
@@ -55,10 +62,10 @@ static void check_subnet(const char *before, const char *after, const char *outs
     char address[48];
     for (unsigned i = 0; i <= LIMITER_SUBNET_BURST; i++) {
         snprintf(address, sizeof address, "%s%u%s", before, i % 250, after);
-        assert_int_equal(limiter_count_wrong(limiter, user(i), address, NOW) > 0, i == LIMITER_SUBNET_BURST);
+        assert_int_equal(limiter_count_wrong(limiter, user(i), at(address), NOW) > 0, i == LIMITER_SUBNET_BURST);
     }
-    assert_int_equal(limiter_count_wrong(limiter, user(99999), outside, NOW), 0);
-    assert_int_equal(limiter_count_wrong(limiter, user(99998), address, NOW + MINUTE), 0);
+    assert_int_equal(limiter_count_wrong(limiter, user(99999), at(outside), NOW), 0);
+    assert_int_equal(limiter_count_wrong(limiter, user(99998), at(address), NOW + MINUTE), 0);
     limiter_free(limiter);
 }
 
@@ -74,7 +81,7 @@ static void test_a_flood_of_users_does_not_block_others(void **state) {
     (void)state;
     struct limiter *limiter;
     assert_true(result_is_ok(limiter_create(&limiter)));
-    for (uint64_t i = 0; i < 100000; i++) (void)limiter_count_wrong(limiter, user(i), "10.0.0.1", NOW + (int64_t)i);
+    for (uint64_t i = 0; i < 100000; i++) (void)limiter_count_wrong(limiter, user(i), at("10.0.0.1"), NOW + (int64_t)i);
     for (uint64_t i = 200000; i < 201000; i++) assert_int_equal(limiter_user_wait_s(limiter, user(i), NOW + 100000), 0);
     limiter_free(limiter);
 }

@@ -8,7 +8,7 @@
 #include "base/crypto.h"
 #include "wallet/attempts.h"
 
-#define ADDRESS TEXT("127.0.0.1")
+#define ADDRESS ((struct address){{1}})
 
 static int make(void **state) { return result_is_ok(attempts_create((struct attempts **)state)) ? 0 : -1; }
 static int drop(void **state) {
@@ -38,8 +38,7 @@ static void another_name_or_address_is_not_held_up(void **state) {
     for (int i = 0; i < ATTEMPTS_FREE; i++) attempts_failed(attempts, TEXT("sara"), ADDRESS, 0);
     assert_true(attempts_wait_us(attempts, TEXT("sara"), ADDRESS, 1) > 0);
     assert_int_equal(attempts_wait_us(attempts, TEXT("reza"), ADDRESS, 1), 0);
-    assert_int_equal(attempts_wait_us(attempts, TEXT("sara"), TEXT("127.0.0.2"), 1), 0);
-    assert_int_equal(attempts_wait_us(attempts, TEXT("sara127.0.0.1"), TEXT(""), 1), 0);
+    assert_int_equal(attempts_wait_us(attempts, TEXT("sara"), ((struct address){{2}}), 1), 0);
 }
 
 static void a_success_forgets(void **state) {
