@@ -1,0 +1,174 @@
+#include "base/budget.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+
+#define ROWS        4096u /* a power of two */
+#define ROW_ENTRIES 8u
+
+struct entry {
+    _Atomic uint64_t key; /* hash; 0: unused. Written under the lock */
+    int64_t full_at_us;   /* when all tries are back: one number instead of a count and a time (the "generic cell rate algorithm") */
+    int64_t until_us;     /* the wait that is under way, or was */
+    int64_t last_us;      /* the newest try, also if it was refused */
+    int64_t waits;        /* since all were back: how often the last one was used up */
+};
+
+struct budget {
+    pthread_mutex_t lock;
+    struct budget_rule rule;
+    uint8_t secret[16];
+    struct entry rows[ROWS][ROW_ENTRIES];
+};
+
+struct result budget_create(const struct budget_rule *rule, struct budget **ret_budget) {
+    CHECK(rule->burst >= 1 && rule->regain_us >= 1 && rule->first_wait_us >= 1 && rule->longest_wait_us >= rule->first_wait_us);
+    struct budget *budget = calloc(1, sizeof *budget); /* pages that nobody writes stay with the system */
+    if (budget == NULL) return result_error(RESULT_FULL);
+    CHECK(pthread_mutex_init(&budget->lock, NULL) == 0);
+    budget->rule = *rule;
+    crypto_random(budget->secret, sizeof budget->secret);
+    *ret_budget = budget;
+    return result_ok();
+}
+
+void budget_free(struct budget *budget) {
+    if (budget == NULL) return;
+    CHECK(pthread_mutex_destroy(&budget->lock) == 0);
+    free(budget);
+}
+
+/* ---- rows ---- */
+
+static uint64_t hash_of(const struct budget *budget, struct text key) {
+    uint64_t hash = crypto_short_hash(key, budget->secret);
+    return hash == 0 ? 1 : hash;
+}
+
+/* Without the lock. Nearly nobody has an entry, and whoever has taken a try sees it. */
+static bool has_entry(const struct budget *budget, uint64_t key) {
+    const struct entry *row = budget->rows[key % ROWS];
+    bool has = false;
+    for (size_t i = 0; i < ROW_ENTRIES; i++) has |= atomic_load_explicit(&row[i].key, memory_order_relaxed) == key;
+    return has;
+}
+
+static struct entry *find(struct budget *budget, uint64_t key) {
+    struct entry *row = budget->rows[key % ROWS];
+    for (size_t i = 0; i < ROW_ENTRIES; i++) {
+        if (atomic_load_explicit(&row[i].key, memory_order_relaxed) == key) return &row[i];
+    }
+    return NULL;
+}
+
+static void put(struct entry *entry, uint64_t key) {
+    atomic_store_explicit(&entry->key, key, memory_order_relaxed);
+    entry->full_at_us = entry->until_us = entry->last_us = entry->waits = 0;
+}
+
+static struct entry *find_or_make(struct budget *budget, uint64_t key) {
+    struct entry *found = find(budget, key);
+    if (found != NULL) return found;
+    struct entry *row = budget->rows[key % ROWS], *least = &row[0];
+    for (size_t i = 0; i < ROW_ENTRIES; i++) {
+        bool is_unused = atomic_load_explicit(&row[i].key, memory_order_relaxed) == 0;
+        if (is_unused || row[i].full_at_us < least->full_at_us) least = &row[i];
+        if (is_unused) break;
+    }
+    put(least, key);
+    return least;
+}
+
+/* ---- tries ---- */
+
+/* Used up, as far as what was regained tells; 0 at hand even so when the wait for it is over. */
+static bool is_empty(const struct budget_rule *rule, const struct entry *entry, int64_t now_us) {
+    return entry->full_at_us - now_us > (rule->burst - 1) * rule->regain_us;
+}
+
+static int64_t wait_of(const struct entry *entry, int64_t now_us) { return entry->until_us > now_us ? entry->until_us - now_us : 0; }
+
+static void begin_wait(const struct budget_rule *rule, struct entry *entry, int64_t now_us) {
+    int64_t wait_us = rule->first_wait_us;
+    for (int64_t i = 0; i < entry->waits && wait_us < rule->longest_wait_us; i++) wait_us *= 2;
+    entry->until_us = now_us + (wait_us < rule->longest_wait_us ? wait_us : rule->longest_wait_us);
+    entry->waits++;
+}
+
+static bool take(const struct budget_rule *rule, struct entry *entry, int64_t now_us) {
+    int64_t all_us = rule->burst * rule->regain_us;
+    if (entry->full_at_us <= now_us) {
+        entry->full_at_us = now_us;
+        entry->waits = 0;
+    }
+    entry->full_at_us += rule->regain_us;
+    if (entry->full_at_us > now_us + all_us) entry->full_at_us = now_us + all_us; /* the one more behind a wait */
+    bool is_last = is_empty(rule, entry, now_us);
+    if (is_last) begin_wait(rule, entry, now_us);
+    return is_last;
+}
+
+int64_t budget_wait_us(struct budget *budget, struct text key, int64_t now_us) {
+    uint64_t hash = hash_of(budget, key);
+    if (!has_entry(budget, hash)) return 0;
+    CHECK(pthread_mutex_lock(&budget->lock) == 0);
+    const struct entry *entry = find(budget, hash);
+    int64_t wait_us = entry == NULL ? 0 : wait_of(entry, now_us);
+    CHECK(pthread_mutex_unlock(&budget->lock) == 0);
+    return wait_us;
+}
+
+int64_t budget_take(struct budget *budget, struct text key, int64_t now_us, bool *ret_is_last) {
+    uint64_t hash = hash_of(budget, key);
+    CHECK(pthread_mutex_lock(&budget->lock) == 0);
+    struct entry *entry = find_or_make(budget, hash);
+    int64_t wait_us = wait_of(entry, now_us);
+    bool is_last = wait_us == 0 && take(&budget->rule, entry, now_us);
+    entry->last_us = now_us;
+    CHECK(pthread_mutex_unlock(&budget->lock) == 0);
+    if (ret_is_last != NULL) *ret_is_last = is_last;
+    return wait_us;
+}
+
+void budget_give_back(struct budget *budget, struct text key, int64_t now_us) {
+    uint64_t hash = hash_of(budget, key);
+    CHECK(pthread_mutex_lock(&budget->lock) == 0);
+    struct entry *entry = find(budget, hash);
+    if (entry != NULL && entry->full_at_us > now_us) {
+        bool was_empty = is_empty(&budget->rule, entry, now_us);
+        entry->full_at_us -= budget->rule.regain_us;
+        if (was_empty && entry->waits > 0 && !is_empty(&budget->rule, entry, now_us)) { /* then it was what the wait began with */
+            entry->until_us = now_us;
+            entry->waits--;
+        }
+    }
+    CHECK(pthread_mutex_unlock(&budget->lock) == 0);
+}
+
+void budget_forget(struct budget *budget, struct text key) {
+    uint64_t hash = hash_of(budget, key);
+    CHECK(pthread_mutex_lock(&budget->lock) == 0);
+    struct entry *entry = find(budget, hash);
+    if (entry != NULL) put(entry, 0);
+    CHECK(pthread_mutex_unlock(&budget->lock) == 0);
+}
+
+bool budget_is_used(struct budget *budget, struct text key, int64_t within_us, int64_t now_us) {
+    uint64_t hash = hash_of(budget, key);
+    if (!has_entry(budget, hash)) return false;
+    CHECK(pthread_mutex_lock(&budget->lock) == 0);
+    const struct entry *entry = find(budget, hash);
+    bool is_used = entry != NULL && now_us - entry->last_us < within_us;
+    CHECK(pthread_mutex_unlock(&budget->lock) == 0);
+    return is_used;
+}
+
+void budget_count_refused(const struct budget *budget) {
+    if (budget->rule.refused != NULL) metric_add(budget->rule.refused, 1);
+}
+
+int64_t budget_wait_s(int64_t wait_us) { return wait_us <= CLOCK_SECOND_US ? 1 : (wait_us + CLOCK_SECOND_US - 1) / CLOCK_SECOND_US; }
