@@ -29,6 +29,10 @@ bool address_is_v4(const struct address *address);
 bool address_equal(const struct address *a, const struct address *b);
 /* As people write it (RFC 5952), IPv4 with dots; terminated. */
 void address_format(const struct address *address, char ret_text[ADDRESS_TEXT_BYTES]);
+/* Its bytes, as a key; they are the address's own. */
+static inline struct text address_text(const struct address *address) {
+    return (struct text){(const char *)address->bytes, sizeof address->bytes};
+}
 /* Its first bits, the others zero. */
 struct address address_prefix(const struct address *address, uint8_t v4_bits, uint8_t v6_bits);
 

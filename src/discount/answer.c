@@ -12,7 +12,6 @@ const struct problem problem_campaign_state_conflict = {409, "campaign_state_con
 const struct problem problem_too_many_campaigns = {409, "too_many_campaigns", "Too many campaigns"};
 const struct problem problem_version_mismatch = {412, "version_mismatch", "Version mismatch"};
 const struct problem problem_precondition_required = {428, "precondition_required", "Precondition required"};
-const struct problem problem_too_many_attempts = {429, "too_many_attempts", "Too many attempts"};
 
 void answer_write_redemption(struct json_writer *writer, const struct redemption *redemption, struct id campaign_id, struct money credit) {
     json_begin_object(writer);

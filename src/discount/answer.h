@@ -14,7 +14,6 @@ extern const struct problem problem_campaign_state_conflict; /* 409 */
 extern const struct problem problem_too_many_campaigns;      /* 409 */
 extern const struct problem problem_version_mismatch;        /* 412 */
 extern const struct problem problem_precondition_required;   /* 428 */
-extern const struct problem problem_too_many_attempts;       /* 429 */
 
 void answer_write_redemption(struct json_writer *writer, const struct redemption *redemption, struct id campaign_id, struct money credit);
 void answer_write_campaign(struct json_writer *writer, const struct campaign *campaign, int64_t now_us);

@@ -29,6 +29,7 @@ void connection_end(struct connection *connection) {
     CHECK(connection->fd >= 0);
     bool is_away = connection->step == STEP_ADMITTING || connection->step == STEP_HANDLING;
     if (exchange != NULL && (is_away || !stream_close(exchange))) {
+        atomic_store_explicit(&exchange->has_hung_up, true, memory_order_relaxed);
         exchange->connection = NULL; /* only the loop looks at this member */
     } else if (exchange != NULL) {
         loop_put_exchange(loop, exchange);
@@ -155,6 +156,7 @@ static enum pace end_request(struct connection *connection) {
         bool has_waited = connection->phase == PHASE_BODY || connection->phase == PHASE_AWAY; /* since its head */
         if (has_waited) exchange->arrived_us = clock_now_us(loop->service->clock);
         exchange->received_monotonic_us = loop->now_us;
+        if (connection->hung_up) atomic_store_explicit(&exchange->has_hung_up, true, memory_order_relaxed);
         connection->step = STEP_HANDLING;
         if (!loop_dispatch(loop, exchange, route_dispatch)) return STOP;
     }
@@ -453,6 +455,11 @@ void connection_run(struct connection *connection) {
     } else {
         run_turn(connection);
     }
+}
+
+void connection_hang_up(struct connection *connection) {
+    connection->hung_up = true;
+    if (connection->exchange != NULL) atomic_store_explicit(&connection->exchange->has_hung_up, true, memory_order_relaxed);
 }
 
 void connection_resume(struct connection *connection) {

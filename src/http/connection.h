@@ -19,8 +19,9 @@
 
 #include "http/loop.h"
 
-void connection_run(struct connection *connection);    /* a turn: whatever can be done in it */
-void connection_resume(struct connection *connection); /* its exchange is back, finished or admitted */
-void connection_wake(struct connection *connection);   /* its stream was woken */
-void connection_beat(struct connection *connection);   /* its stream has slept for STREAM_BEAT_US */
-void connection_end(struct connection *connection);    /* at once */
+void connection_run(struct connection *connection);     /* a turn: whatever can be done in it */
+void connection_hang_up(struct connection *connection); /* its peer sends no more */
+void connection_resume(struct connection *connection);  /* its exchange is back, finished or admitted */
+void connection_wake(struct connection *connection);    /* its stream was woken */
+void connection_beat(struct connection *connection);    /* its stream has slept for STREAM_BEAT_US */
+void connection_end(struct connection *connection);     /* at once */

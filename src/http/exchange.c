@@ -37,6 +37,10 @@ struct address exchange_payer(const struct exchange *exchange) {
     return address_prefix(&exchange->client, 32, 64);
 }
 
+struct address exchange_subnet(const struct exchange *exchange) {
+    return address_prefix(&exchange->client, 24, 48);
+}
+
 void reply_set(struct exchange *exchange, int status, const char *content_type, struct text body) {
     CHECK(exchange->status == 0);
     CHECK(status >= 200 && status <= 599);
@@ -54,6 +58,8 @@ void reply_header(struct exchange *exchange, const char *name, struct text value
     CHECK(exchange->reply_header_count < EXCHANGE_HEADERS_MAX);
     exchange->reply_headers[exchange->reply_header_count++] = (struct exchange_header){name, value};
 }
+
+bool exchange_has_hung_up(const struct exchange *exchange) { return atomic_load_explicit(&exchange->has_hung_up, memory_order_relaxed); }
 
 /* ---- from hand to hand ---- */
 

@@ -15,6 +15,8 @@
  * alone. Everything the request is made of lives in `arena`. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -105,7 +107,8 @@ struct exchange {
     void *owner;                                /* struct loop, or a test's own */
     void *connection;                           /* the loop's; NULL once the client has left */
     size_t loop_index;
-    int64_t head_us; /* monotonic: when its first byte came */
+    int64_t head_us;         /* monotonic: when its first byte came */
+    atomic_bool has_hung_up; /* exchange_has_hung_up */
 
     /* From here on not zeroed: what stands behind the counts is never looked at, and to wipe it would cost more than all the rest. */
     struct query_value query[EXCHANGE_QUERY_MAX];
@@ -128,12 +131,17 @@ struct text exchange_traceparent(struct exchange *exchange);
 
 /* Who it is in every budget by address: an IPv4 address, or the /64 of an IPv6 one, which is one line's (RFC 6177). */
 struct address exchange_payer(const struct exchange *exchange);
+/* What one site may have (RFC 6177): the /24 of an IPv4 address, the /48 of an IPv6 one. */
+struct address exchange_subnet(const struct exchange *exchange);
 
 /* Sets the answer; the body must live in the arena or for ever. Once per exchange. */
 void reply_set(struct exchange *exchange, int status, const char *content_type, struct text body);
 void reply_json(struct exchange *exchange, int status, struct text body);
 void reply_empty(struct exchange *exchange, int status); /* 204 */
 void reply_header(struct exchange *exchange, const char *name, struct text value);
+
+/* The client has closed its connection, or at least its half of it: work that is dear need not be done for it any more. Any thread. */
+bool exchange_has_hung_up(const struct exchange *exchange);
 
 /* Before it is put where `owner` finds it; the caller has it in hand, and no more from here on. */
 void exchange_give(struct exchange *exchange, enum exchange_owner owner);

@@ -25,6 +25,7 @@ const struct problem problem_uri_too_long = {414, "uri_too_long", "The request t
 const struct problem problem_unsupported_media_type = {415, "unsupported_media_type", "The body's media type is not supported"};
 const struct problem problem_validation_failed = {422, "validation_failed", "The request has invalid members"};
 const struct problem problem_idempotency_key_reused = {422, "idempotency_key_reused", "The idempotency key was used with another request"};
+const struct problem problem_too_many_attempts = {429, "too_many_attempts", "Too many attempts"};
 const struct problem problem_rate_limited = {429, "rate_limited", "Too many requests"};
 const struct problem problem_headers_too_large = {431, "headers_too_large", "The header section is too large"};
 const struct problem problem_internal = {500, "internal", "The service failed"};

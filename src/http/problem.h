@@ -25,6 +25,7 @@ extern const struct problem problem_uri_too_long;           /* 414 */
 extern const struct problem problem_unsupported_media_type; /* 415 */
 extern const struct problem problem_validation_failed;      /* 422 */
 extern const struct problem problem_idempotency_key_reused; /* 422 */
+extern const struct problem problem_too_many_attempts;      /* 429 */
 extern const struct problem problem_rate_limited;           /* 429 */
 extern const struct problem problem_headers_too_large;      /* 431 */
 extern const struct problem problem_internal;               /* 500 a defect of ours */

@@ -133,7 +133,7 @@ static void take_event(struct connection *connection, uint32_t events) {
     if (connection->fd < 0) return; /* ended in this round */
     if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) connection->readable = true;
     if ((events & EPOLLOUT) != 0) connection->writable = true;
-    if ((events & EPOLLRDHUP) != 0) connection->hung_up = true;
+    if ((events & EPOLLRDHUP) != 0) connection_hang_up(connection);
     if ((events & (EPOLLHUP | EPOLLERR)) != 0) connection->reset = true;
     connection_run(connection);
 }

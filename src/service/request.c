@@ -1,5 +1,8 @@
 #include "service/request.h"
 
+#include <inttypes.h>
+
+#include "base/budget.h"
 #include "http/query.h"
 #include "http/route.h"
 
@@ -32,6 +35,12 @@ bool request_refuse_faults(struct exchange *exchange, const struct faults *fault
     if (!faults_any(faults)) return false;
     problem_reply_faults(exchange, &problem_validation_failed, faults);
     return true;
+}
+
+void request_refuse_tries(struct exchange *exchange, int64_t wait_us, const char *detail) {
+    struct text seconds = arena_print(&exchange->arena, "%" PRId64, budget_wait_s(wait_us));
+    if (seconds.data != NULL) reply_header(exchange, "Retry-After", seconds);
+    problem_reply(exchange, &problem_too_many_attempts, "%s", detail);
 }
 
 bool request_has_no_query(struct exchange *exchange) {

@@ -16,6 +16,8 @@ void request_close_body(struct json_document **document);
 bool request_refuse_faults(struct exchange *exchange, const struct faults *faults);
 /* A route without parameters in its query: 422 when there are any. */
 bool request_has_no_query(struct exchange *exchange);
+/* 429 too_many_attempts with Retry-After: the budget (base/budget.h) has nothing left for so long. */
+void request_refuse_tries(struct exchange *exchange, int64_t wait_us, const char *detail);
 /* 503 overloaded: the arena is full. */
 void request_refuse_memory(struct exchange *exchange);
 

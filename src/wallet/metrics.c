@@ -17,4 +17,6 @@ void wallet_register_metrics(struct wallet_metrics *metrics) {
     set_up(&metrics->logins_ok, logins, "outcome=\"ok\"", logins_help, METRIC_COUNTER);
     set_up(&metrics->logins_failed, logins, "outcome=\"failed\"", logins_help, METRIC_COUNTER);
     set_up(&metrics->password_queue, "walletd_password_queue_depth", "", "Passwords that wait to be hashed or compared.", METRIC_GAUGE);
+    set_up(&metrics->passwords_left, "walletd_passwords_left_total", "",
+           "Passwords that were neither hashed nor compared, because their client had left before their turn came.", METRIC_COUNTER);
 }

@@ -36,19 +36,47 @@ bool password_step_prepare(struct password_step *step, struct exchange *exchange
     return true;
 }
 
-static void worked(struct password_job *job) {
+static void refuse(struct password_step *step) {
+    struct exchange *exchange = step->exchange;
+    if (step->job.end == PASSWORD_NOT_BEGUN && step->wait_us > 0) {
+        request_refuse_tries(exchange, step->wait_us, "Too many attempts. Try again later.");
+    } else if (step->job.end == PASSWORD_NOT_BEGUN) {
+        metric_add(&wallet_of(exchange)->metrics.passwords_left, 1);
+        problem_reply(exchange, &problem_overloaded, "The connection was closed before it was this password's turn. Nothing was done.");
+    } else {
+        problem_reply(exchange, &problem_overloaded, "There are too many passwords to be checked. Nothing was done.");
+    }
+    exchange_finish(exchange);
+}
+
+static bool begins(struct password_job *job) {
+    struct password_step *step = CONTAINER_OF(job, struct password_step, job);
+    if (exchange_has_hung_up(step->exchange)) return false;
+    if (step->count != NULL) step->wait_us = step->count(step);
+    return step->wait_us == 0;
+}
+
+static void ended(struct password_job *job) {
     struct password_step *step = CONTAINER_OF(job, struct password_step, job);
     exchange_take(step->exchange, EXCHANGE_OF_PASSWORD_POOL);
     metric_add(&wallet_of(step->exchange)->metrics.password_queue, -1);
     password_wipe(job->password);
-    step->done(step);
+    if (job->end == PASSWORD_WORKED) {
+        step->done(step);
+    } else {
+        refuse(step);
+    }
 }
 
 static void start(struct password_step *step, void (*done)(struct password_step *step)) {
     struct exchange *exchange = step->exchange;
     struct wallet *wallet = wallet_of(exchange);
+    struct address address = exchange_payer(exchange), subnet = exchange_subnet(exchange);
     step->done = done;
-    step->job.done = worked;
+    step->job.begins = begins;
+    step->job.done = ended;
+    step->job.address = address_text(&address);
+    step->job.subnet = address_text(&subnet);
     metric_add(&wallet->metrics.password_queue, 1);
     exchange_give(exchange, EXCHANGE_OF_PASSWORD_POOL);
     struct result submitted = password_pool_submit(wallet->passwords, &step->job);

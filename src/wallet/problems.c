@@ -19,7 +19,6 @@ const struct problem problem_fund_released = {409, "fund_released", "Fund releas
 const struct problem problem_reference_conflict = {409, "reference_conflict", "Reference conflict"};
 const struct problem problem_same_account = {422, "same_account", "Same account"};
 const struct problem problem_currency_mismatch = {422, "currency_mismatch", "Currency mismatch"};
-const struct problem problem_too_many_attempts = {429, "too_many_attempts", "Too many attempts"};
 
 struct refusal {
     const struct problem *problem;

@@ -19,7 +19,6 @@ extern const struct problem problem_fund_released;           /* 409 */
 extern const struct problem problem_reference_conflict;      /* 409 */
 extern const struct problem problem_same_account;            /* 422 */
 extern const struct problem problem_currency_mismatch;       /* 422 */
-extern const struct problem problem_too_many_attempts;       /* 429 */
 
 /* The problem that a refused command is answered with, and its sentence. Not for LEDGER_APPLIED and LEDGER_REPLAYED. */
 const struct problem *problem_of_outcome(enum ledger_outcome outcome);

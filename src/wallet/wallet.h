@@ -15,7 +15,7 @@ struct wallet_loop {
 };
 
 struct wallet_metrics {
-    struct metric credits_applied, credits_replayed, credits_rejected, transfers, logins_ok, logins_failed, password_queue;
+    struct metric credits_applied, credits_replayed, credits_rejected, transfers, logins_ok, logins_failed, password_queue, passwords_left;
 };
 
 struct wallet {

@@ -163,7 +163,8 @@ class Wallet(Service):
     program = "walletd"
 
     def __init__(self, base, *arguments, trusted=(), **options):
-        super().__init__(base, "--password-cost", "low", *arguments, **options)
+        cost = () if "--password-cost" in arguments else ("--password-cost", "low")
+        super().__init__(base, *cost, *arguments, **options)
         for name, source in trusted:
             self.arguments += ["--trust-service", f"{name}={source}"]
 

@@ -92,6 +92,32 @@ static void test_an_end_behind_the_request_is_not_the_end(void **state) {
     toy_stop(toy);
 }
 
+/* Whoever works for it may know that nobody waits: when the end comes later, and when it came with the request. */
+static void test_who_works_may_know_that_the_client_has_left(void **state) {
+    (void)state;
+    struct server_options one = toy_options();
+    struct toy *toy = toy_start(&one);
+    toy_set_open(toy, false);
+    int stays = toy_connect(toy), goes = toy_connect(toy);
+    toy_send(stays, "GET /away HTTP/1.1\r\nHost: a\r\n\r\n");
+    toy_await_away(toy, 1);
+    toy_send(goes, "GET /away HTTP/1.1\r\nHost: a\r\n\r\n");
+    toy_await_away(toy, 2);
+    assert_false(exchange_has_hung_up(toy->away[1]));
+    close(goes);
+    while (!exchange_has_hung_up(toy->away[1])) sched_yield();
+    goes = toy_connect(toy);
+    toy_send(goes, "GET /away HTTP/1.1\r\nHost: a\r\n\r\n");
+    close(goes);
+    toy_await_away(toy, 3);
+    while (!exchange_has_hung_up(toy->away[2])) sched_yield();
+    assert_false(exchange_has_hung_up(toy->away[0]));
+    toy_set_open(toy, true);
+    assert_int_equal(toy_receive(stays).status, 200);
+    close(stays);
+    toy_stop(toy);
+}
+
 static void test_http_1_0(void **state) {
     (void)state;
     struct server_options one = toy_options();
@@ -308,6 +334,7 @@ int main(void) {
         cmocka_unit_test(test_a_long_pipeline),
         cmocka_unit_test(test_a_slow_reader_gets_it_all),
         cmocka_unit_test(test_an_end_behind_the_request_is_not_the_end),
+        cmocka_unit_test(test_who_works_may_know_that_the_client_has_left),
         cmocka_unit_test(test_http_1_0),
         cmocka_unit_test(test_without_room_for_what_waits),
     };
