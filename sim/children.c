@@ -17,7 +17,7 @@
 #define CHILDREN_MAX  16u
 #define WATCH_S       5 /* of CPU time: a step takes microseconds */
 #define HANDLER_BYTES 65536
-#define WORLDS_MAX    16u /* of one process: what a crash leaves in its heap stays there */
+#define WORLDS_MAX    64u /* of one process: what a crash leaves in its heap stays there */
 
 int __wrap_planted_fault;
 

@@ -1,5 +1,6 @@
 #include "sim/memory.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -7,10 +8,12 @@
 #include "base/check.h"
 #include "sim/fiber.h"
 
-#define POOL_BYTES    ((size_t)1 << 30) /* of addresses; a page costs something when it is touched */
-#define STEP_BYTES    64u
-#define CLASSES_SMALL 64u /* by steps, up to 4 KiB; beyond, by powers of two */
-#define CLASSES       (CLASSES_SMALL + 20u)
+#define POOL_BYTES     ((size_t)1 << 30) /* of addresses; a page costs something when it is touched */
+#define STEP_BYTES     64u
+#define CLASSES_SMALL  64u /* by steps, up to 4 KiB; beyond, by powers of two */
+#define CLASSES        (CLASSES_SMALL + 20u)
+#define KEPT_MAX       8u
+#define POOL_BLOCK_MAX ((size_t)128 * 1024)
 
 /* Before each block. */
 #define OWNER_HEAP (PROCESS_COUNT + 1u) /* for what SQLite keeps for ever */
@@ -84,9 +87,92 @@ void *memory_resize(void *memory, int size) {
     return bigger;
 }
 
+/* ---- the heap of the programs: what crashed ones left behind is taken again, too ---- */
+
+static bool is_of_a_pool(const void *memory) {
+    for (size_t i = 0; i <= PROCESS_COUNT; i++) {
+        if ((const char *)memory >= pools[i].start && (const char *)memory < pools[i].start + POOL_BYTES) return pools[i].start != NULL;
+    }
+    return false;
+}
+
+static bool is_for_a_pool(size_t size) { return has_world && pools[0].start != NULL && size <= POOL_BLOCK_MAX; }
+
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size) { return is_for_a_pool(size) ? memory_take((int)size) : malloc(size); }
+
+/* Large tables are mostly empty: the kernel's own zeros cost less than ours. */
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || !is_for_a_pool(bytes)) return calloc(count, size);
+    void *memory = memory_take((int)bytes);
+    return memory == NULL ? NULL : memset(memory, 0, bytes);
+}
+
+void __wrap_free(void *memory);
+void __wrap_free(void *memory) {
+    if (is_of_a_pool(memory)) {
+        memory_give_back(memory);
+    } else {
+        free(memory);
+    }
+}
+
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size) {
+    if (memory == NULL) return __wrap_malloc(size);
+    if (!is_of_a_pool(memory)) return realloc(memory, size);
+    if (is_for_a_pool(size)) return memory_resize(memory, (int)size);
+    void *bigger = malloc(size);
+    if (bigger == NULL) return NULL;
+    memcpy(bigger, memory, (size_t)memory_size(memory) < size ? (size_t)memory_size(memory) : size);
+    memory_give_back(memory);
+    return bigger;
+}
+
+/* ---- what a thread of a program keeps for itself (arena.c): it ends with the program ---- */
+
+static struct {
+    uint32_t owner;
+    void (*destroy)(void *value);
+    void *value;
+} kept[KEPT_MAX];
+static unsigned kept_count;
+
+static uint32_t owner_now(void) { return fiber_current() != NULL ? (uint32_t)fiber_process(fiber_current())->index : OWNER_HEAP; }
+
+int __wrap_pthread_key_create(pthread_key_t *key, void (*destroy)(void *value));
+int __wrap_pthread_key_create(pthread_key_t *key, void (*destroy)(void *value)) {
+    unsigned place = 0;
+    while (place < kept_count && kept[place].destroy != NULL) place++;
+    CHECK(place < KEPT_MAX);
+    if (place == kept_count) kept_count++;
+    kept[place].owner = owner_now();
+    kept[place].destroy = destroy;
+    kept[place].value = NULL;
+    *key = place;
+    return 0;
+}
+
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value) {
+    kept[key].value = (void *)(uintptr_t)value;
+    return 0;
+}
+
+static void end_threads(uint32_t owner) {
+    for (unsigned i = 0; i < kept_count; i++) {
+        if (kept[i].destroy == NULL || kept[i].owner != owner) continue;
+        if (kept[i].value != NULL) kept[i].destroy(kept[i].value);
+        kept[i].destroy = NULL;
+    }
+}
+
 int memory_round_up(int size) { return (int)class_bytes(class_of((size_t)size)); }
 
 void memory_prepare(void) {
+    end_threads(OWNER_HEAP);
     for (size_t i = 0; i <= PROCESS_COUNT; i++) {
         pools[i].start = mmap(NULL, POOL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         CHECK(pools[i].start != MAP_FAILED);
@@ -98,7 +184,10 @@ static void reset(size_t owner) {
     memset(pools[owner].free, 0, sizeof pools[owner].free);
 }
 
-void memory_reset(const struct process *process) { reset(process->index); }
+void memory_reset(const struct process *process) {
+    end_threads(process->index);
+    reset(process->index);
+}
 
 void memory_begin_world(void) {
     has_world = true;

@@ -1,12 +1,14 @@
-/* The memory that SQLite takes for a program of the world. A crash leaves it behind; the next start of the program takes it from the beginning again,
- * so that a world with many crashes stays small and its pages warm. What the oracle takes, outside of the programs, is the heap's. */
+/* The memory of the programs of a world: what SQLite takes for them, and their own malloc, calloc, realloc and free (by --wrap). A crash leaves it
+ * behind; the next start of the program takes it from the beginning again, so that a world with many crashes stays small and its pages warm. What
+ * the oracle takes, outside of the programs, comes from a pool of the world. Large blocks, and all of them under the address sanitizer, are the
+ * heap's. */
 #pragma once
 
 #include "sim/process.h"
 
 void memory_prepare(void);
-void memory_begin_world(void); /* what was taken outside of the programs in the last one is given back */
-void memory_reset(const struct process *process);
+void memory_begin_world(void);                    /* what was taken outside of the programs in the last one is given back */
+void memory_reset(const struct process *process); /* its threads have ended: what they kept for themselves goes too */
 
 /* As sqlite3_mem_methods wants them (sqlite.org/c3ref/mem_methods.html). */
 void *memory_take(int size);

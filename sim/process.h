@@ -2,7 +2,7 @@
  * again. Inside runs the shipped program from its `main` on, with its real command line.
  *
  * Its memory is a part of ours: the linker has put the program's variables into sections of their own (meson.build), which are given their first
- * values back at each start. What it took from the heap before a crash is left behind until the world ends. */
+ * values back at each start, and so has its heap (sim/memory.h). */
 #pragma once
 
 #include "sim/disk.h"

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/check.h"
+#include "base/map.h"
 #include "http/request.h"
 #include "http/server.h"
 #include "http/stream.h"
@@ -134,7 +135,6 @@ static void answer(struct arrived *arrived) {
                                  .etag = header_of(exchange, "ETag"),
                                  .location = header_of(exchange, "Location"),
                                  .retry_after = header_of(exchange, "Retry-After"),
-                                 .wallet_instance = header_of(exchange, "Wallet-Instance"),
                                  .is_replayed = text_equal(header_of(exchange, "Idempotent-Replayed"), TEXT("true"))};
     link_answer(arrived->request, &answer);
     exchange_clear(exchange);
@@ -228,6 +228,14 @@ void __real_connection_lengthen_wal(struct database *database, int64_t bytes);
 void __wrap_connection_lengthen_wal(struct database *database, int64_t bytes);
 void __wrap_connection_lengthen_wal(struct database *database, int64_t bytes) {
     __real_connection_lengthen_wal(database, fiber_current() == NULL ? bytes : WAL_READY_BYTES);
+}
+
+/* A world has few rows of each kind. In the large tables of a service each of them would be on a page of its own, which the kernel has to find. */
+#define MAP_MOST 512
+struct result __real_map_init(struct map *map, size_t capacity);
+struct result __wrap_map_init(struct map *map, size_t capacity);
+struct result __wrap_map_init(struct map *map, size_t capacity) {
+    return __real_map_init(map, capacity < MAP_MOST ? capacity : MAP_MOST);
 }
 
 uint16_t server_port(const struct server *server) {
