@@ -549,6 +549,7 @@ static void end_query(enum process_index index, const char *invariant, const cha
 }
 
 void judge_end(void) {
+    oracle_check_all();
     end_query(PROCESS_DISCOUNT, "nobody who was promised is unpaid",
               "SELECT 'redemption ' || hex(id) FROM redemptions WHERE status <> 1 LIMIT 1");
     end_query(PROCESS_DISCOUNT, "a campaign has its fund",

@@ -11,7 +11,8 @@
 #define ORACLE_CAMPAIGNS_MAX 8u
 
 void oracle_begin_world(void);
-void oracle_after_step(void); /* when something was committed: every invariant that holds at every moment */
+void oracle_after_step(void); /* when something was committed that they are about: every invariant that holds at every moment */
+void oracle_check_all(void);  /* the same, whatever was last committed */
 
 /* A prepared statement on the database of a process; NULL while it is down. Reset it after use. Kept by its text, which must be a constant. */
 struct statement *oracle_query(enum process_index index, const char *sql);

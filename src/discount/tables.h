@@ -75,8 +75,6 @@ extern const struct kept_questions table_kept;
 
 /* ---- settings ---- */
 
-#define SETTING_WALLET_INSTANCE TEXT("wallet_instance") /* the id of the Wallet that has our funds; none: it was never met */
-
 void ask_setting(struct batch *batch, struct text name, row_visitor *visit, void *context); /* column: bytes */
 void save_setting(struct batch *batch, struct text name, const void *data, size_t size);
 

@@ -238,9 +238,7 @@ static void judge(struct delivery_batch *batch) {
 }
 
 static void call_done(struct http_call *call) {
-    struct delivery_batch *batch = call->context;
-    calls_judge(batch->delivery->calls, call);
-    judge(batch);
+    judge(call->context);
     http_call_clear(call);
 }
 

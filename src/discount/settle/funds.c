@@ -185,9 +185,7 @@ static void judge(struct fund_job *job) {
 static void call_done(struct http_call *call) {
     /* The job may start its next call in the same place. */
     struct http_call ended = *call;
-    struct fund_job *job = call->context;
-    calls_judge(job->funds->calls, call);
-    judge(job);
+    judge(call->context);
     http_call_clear(&ended);
 }
 
