@@ -5,6 +5,9 @@
 /* Writes one JSON log line with the place and the expression, then aborts. */
 void check_failed(const char *expression, const char *file, int line) __attribute__((noreturn, cold));
 
+/* Called once by a check that fails, before it writes its own line; must not wait for long. Set before the threads start. */
+void check_before_abort(void (*say)(void));
+
 #define CHECK(expression) ((expression) ? (void)0 : check_failed(#expression, __FILE__, __LINE__))
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))

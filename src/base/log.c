@@ -3,12 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_writer.h"
 
-/* Below PIPE_BUF (pipe(7)), so that a line which goes into a pipe is never mixed with another process's line. */
-#define LINE_BYTES 4096u
+#define LINE_BYTES LOG_LINE_BYTES
 /* Kept free while fields are written: what closes the line always fits. */
 #define LINE_TAIL_BYTES 32u
 
@@ -33,6 +32,10 @@ static enum log_level least_level = LOG_INFO;
 void log_init(const char *service, enum log_level least) {
     service_name = service;
     least_level = least;
+}
+
+struct result log_start(void) {
+    return log_writer_start(service_name);
 }
 
 bool log_wants(enum log_level level) { return level >= least_level; }
@@ -123,17 +126,6 @@ static void append_field(struct line *line, const struct log_field *field) {
     if (!fits || line->size == value_start) line->size = before; /* a name without its value is no JSON */
 }
 
-/* One line is one write(2), so that lines of several threads do not mix. There is nobody to tell when standard error is gone. */
-static void write_line(const struct line *line) {
-    size_t written = 0;
-    while (written < line->size) {
-        ssize_t size = write(STDERR_FILENO, line->data + written, line->size - written);
-        if (size < 0 && errno == EINTR) continue;
-        if (size <= 0) return;
-        written += (size_t)size;
-    }
-}
-
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count) {
     if (level < least_level) return;
     int saved_errno = errno;
@@ -149,6 +141,23 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     line.limit = LINE_BYTES;
     if (line.is_truncated) append(&line, TEXT(",\"truncated\":true"));
     append(&line, TEXT("}\n"));
-    write_line(&line);
+    log_writer_put((struct text){line.data, line.size});
     errno = saved_errno;
+}
+
+bool log_burst_admits(struct log_burst *burst, int64_t *ret_left_out) {
+    int64_t now_us = clock_monotonic_us(&clock_system);
+    int64_t began_us = atomic_load_explicit(&burst->began_us, memory_order_relaxed);
+    *ret_left_out = 0;
+    bool is_over = began_us == 0 || now_us - began_us >= burst->window_us;
+    if (is_over &&
+        atomic_compare_exchange_strong_explicit(&burst->began_us, &began_us, now_us, memory_order_relaxed, memory_order_relaxed)) {
+        atomic_store_explicit(&burst->count, 1, memory_order_relaxed);
+        *ret_left_out = atomic_exchange_explicit(&burst->left_out, 0, memory_order_relaxed);
+        return true;
+    }
+    if (atomic_fetch_add_explicit(&burst->count, 1, memory_order_relaxed) < burst->lines_max) return true;
+    atomic_fetch_add_explicit(&burst->left_out, 1, memory_order_relaxed);
+    log_writer_count_left_out(1);
+    return false;
 }

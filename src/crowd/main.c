@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/crypto.h"
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "base/param.h"
 #include "crowd/crowd.h"
@@ -192,6 +193,7 @@ static void free_crowd(struct crowd *crowd) {
 }
 
 int main(int argc, char **argv) {
+    descriptors_fill();
     crypto_init();
     log_init("crowd", LOG_WARN);
     if (param_wants_help(argc, argv)) {

@@ -1,3 +1,7 @@
+#include "base/descriptors.h"
 #include "discount/program.h"
 
-int main(int argc, char **argv) { return discount_main(argc, argv); }
+int main(int argc, char **argv) {
+    descriptors_fill();
+    return discount_main(argc, argv);
+}

@@ -18,23 +18,39 @@
 /* W3C Trace Context, section 3.2.2.5: the last bit of the flags. The caller records this trace, so do we; one that we made has none set. */
 static bool is_sampled(struct text traceparent) { return traceparent.size >= 55 && strchr("13579bdf", traceparent.data[54]) != NULL; }
 
-/* One line per answer at debug level; of a sampled trace always, and failures of ours and faults of the protocol always. */
+static const char *client_of(const struct exchange *exchange, char client[ADDRESS_TEXT_BYTES]) {
+    address_format(&exchange->client, client);
+    return client;
+}
+
+#define FIELDS(exchange, latency_us)                                                                     \
+    LOG_TEXT("request_id", (exchange)->request_id), LOG_STRING("client", client_of(exchange, client)),   \
+        LOG_TEXT("traceparent", exchange_traceparent(exchange)), LOG_TEXT("method", (exchange)->method), \
+        LOG_TEXT("path", (exchange)->path), LOG_INTEGER("status", (exchange)->status), LOG_INTEGER("latency_us", latency_us)
+
+/* What anybody may cause as often as he likes. */
+static struct log_burst failed = {.window_us = CLOCK_SECOND_US, .lines_max = 10};
+static struct log_burst unavailable = {.window_us = 60 * CLOCK_SECOND_US, .lines_max = 1}; /* why has been said by who found out */
+static struct log_burst faulty = {.window_us = 10 * CLOCK_SECOND_US, .lines_max = 1};
+static struct log_burst traced = {.window_us = CLOCK_SECOND_US, .lines_max = 50};
+
+/* One line per answer at debug level; of sampled traces, of failures of ours and of faults of the protocol some of each burst. */
 void answer_record(struct exchange *exchange) {
     const struct loop *loop = exchange->owner;
     int64_t latency_us = clock_monotonic_us(loop->service->clock) - exchange->head_us;
     traffic_count(loop->traffic, exchange->route, exchange->status, latency_us);
     bool is_fault = exchange->status == 400 || exchange->status == 413 || exchange->status == 414 || exchange->status == 431;
-    enum log_level level = exchange->status >= 500 ? LOG_WARN : is_fault || is_sampled(exchange->traceparent) ? LOG_INFO : LOG_DEBUG;
-    char client[ADDRESS_TEXT_BYTES];
-    if (!log_wants(level)) return;
-    address_format(&exchange->client, client);
-    LOG(level,
-        exchange->status >= 500 ? "request_failed"
-        : is_fault              ? "request_faulty"
-                                : "request",
-        LOG_TEXT("request_id", exchange->request_id), LOG_STRING("client", client), LOG_TEXT("traceparent", exchange_traceparent(exchange)),
-        LOG_TEXT("method", exchange->method), LOG_TEXT("path", exchange->path), LOG_INTEGER("status", exchange->status),
-        LOG_INTEGER("latency_us", latency_us));
+    char client[ADDRESS_TEXT_BYTES]; /* filled by a line that is written */
+    if (exchange->status == 503)
+        LOG_BURST(&unavailable, LOG_WARN, "request_failed", FIELDS(exchange, latency_us));
+    else if (exchange->status >= 500)
+        LOG_BURST(&failed, LOG_WARN, "request_failed", FIELDS(exchange, latency_us));
+    else if (is_fault)
+        LOG_BURST(&faulty, LOG_INFO, "request_faulty", FIELDS(exchange, latency_us));
+    else if (is_sampled(exchange->traceparent))
+        LOG_BURST(&traced, LOG_INFO, "request", FIELDS(exchange, latency_us));
+    else
+        LOG(LOG_DEBUG, "request", FIELDS(exchange, latency_us));
 }
 
 /* ---- the head ---- */

@@ -90,13 +90,15 @@ static void take_returned(struct loop *loop) {
 
 /* ---- timeouts ---- */
 
+static struct log_burst timed_out = {.window_us = 10 * CLOCK_SECOND_US, .lines_max = 1};
+
 static void log_timeout(const struct connection *connection) {
     static const char *const names[PHASE_COUNT] = {[PHASE_HEAD] = "head", [PHASE_BODY] = "body", [PHASE_SENDING] = "answer"};
     const char *name = names[connection->phase];
     if (name == NULL) return; /* idle, or lingering: as it should be */
     char address[ADDRESS_TEXT_BYTES];
     address_format(&connection->peer, address);
-    LOG(LOG_INFO, "connection_timed_out", LOG_STRING("phase", name), LOG_STRING("address", address));
+    LOG_BURST(&timed_out, LOG_INFO, "connection_timed_out", LOG_STRING("phase", name), LOG_STRING("address", address));
 }
 
 static void sweep(struct loop *loop) {

@@ -23,7 +23,9 @@ struct result serve_begin(const char *program, const struct serve_options *optio
     }
     log_init(program, level_of(options->log_level));
     service_block_signals();
-    return result_ok();
+    struct result started = log_start();
+    if (!result_is_ok(started)) fprintf(stderr, "%s: there is no thread to be had\n", program);
+    return started;
 }
 
 struct server_options serve_server_options(const struct serve_options *options) {

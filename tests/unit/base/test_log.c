@@ -157,6 +157,25 @@ static void keeps_errno(void **state) {
     assert_int_equal(capture_end(capture, text), 0);
 }
 
+static void a_burst_is_told_by_its_first_lines_and_its_number(void **state) {
+    (void)state;
+    static struct log_burst burst = {.window_us = INT64_C(3600) * 1000000, .lines_max = 2};
+    log_init("walletd", LOG_INFO);
+    struct capture capture = capture_start();
+    for (int i = 0; i < 1000; i++) LOG_BURST(&burst, LOG_INFO, "knocked", LOG_INTEGER("number", i));
+    char text[CAPTURE_BYTES];
+    (void)capture_end(capture, text);
+    assert_non_null(strstr(text, "\"number\":1}"));
+    assert_null(strstr(text, "\"number\":2"));
+
+    burst.window_us = 0; /* the next one begins */
+    capture = capture_start();
+    LOG_BURST(&burst, LOG_INFO, "knocked", LOG_INTEGER("number", 1000));
+    json_t *object = capture_object(capture);
+    assert_int_equal(json_integer_value(json_object_get(object, "left_out")), 998);
+    json_decref(object);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_all_members_in_order),
@@ -166,6 +185,7 @@ int main(void) {
         cmocka_unit_test(cuts_a_long_text_at_a_character),
         cmocka_unit_test(is_json_at_every_fill),
         cmocka_unit_test(keeps_errno),
+        cmocka_unit_test(a_burst_is_told_by_its_first_lines_and_its_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,196 @@
+#include "base/log_writer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+
+#define RING_BYTES      (512u * 1024) /* some 2,000 lines */
+#define LOOK_MS         100           /* so often a writer that can't write looks whether it shall end */
+#define STOP_S          1
+#define LAST_WORDS_MS   200
+#define NAME_BYTES      64u
+#define LOST_LINE_BYTES 256u
+
+/* Under the mutex, but for the names and the metrics. */
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t is_filled, has_ended;
+    pthread_t thread;
+    bool is_running, is_stopping;
+    char ring[RING_BYTES];
+    size_t first, size; /* of the bytes that wait */
+    uint64_t lost;      /* lines, since it was last said */
+    const char *service;
+    char names[2][NAME_BYTES];
+} writer = {.mutex = PTHREAD_MUTEX_INITIALIZER, .is_filled = PTHREAD_COND_INITIALIZER, .has_ended = PTHREAD_COND_INITIALIZER};
+
+static struct metric lost_lines, left_out_lines;
+
+/* ---- standard error ---- */
+
+/* False: nobody takes anything within the time. */
+static bool wait_writable(int timeout_ms) {
+    struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
+    int ready = poll(&standard_error, 1, timeout_ms);
+    return ready > 0 || (ready < 0 && errno != EINTR); /* what is no descriptor any more is told by write */
+}
+
+/* To its end, or until it is gone: there is nobody to tell. */
+static void write_out(const char *bytes, size_t size) {
+    size_t written = 0;
+    while (written < size) {
+        ssize_t more = write(STDERR_FILENO, bytes + written, size - written);
+        if (more < 0 && errno == EINTR) continue;
+        if (more < 0 && errno == EAGAIN) {
+            if (!wait_writable(LOOK_MS)) return;
+            continue;
+        }
+        if (more <= 0) return;
+        written += (size_t)more;
+    }
+}
+
+/* ---- the ring, under the mutex ---- */
+
+static void ring_put(struct text line) {
+    size_t at = (writer.first + writer.size) % RING_BYTES, until_end = RING_BYTES - at;
+    size_t head = line.size < until_end ? line.size : until_end;
+    memcpy(writer.ring + at, line.data, head);
+    memcpy(writer.ring, line.data + head, line.size - head);
+    writer.size += line.size;
+}
+
+/* Whole lines, as many as one write may have; 0: nothing waits. */
+static size_t ring_take(char piece[LOG_LINE_BYTES]) {
+    size_t size = writer.size < LOG_LINE_BYTES ? writer.size : LOG_LINE_BYTES, until_end = RING_BYTES - writer.first;
+    size_t head = size < until_end ? size : until_end;
+    memcpy(piece, writer.ring + writer.first, head);
+    memcpy(piece + head, writer.ring, size - head);
+    while (size > 0 && piece[size - 1] != '\n') size--;
+    writer.first = (writer.first + size) % RING_BYTES;
+    writer.size -= size;
+    return size;
+}
+
+/* After what was not lost. */
+static size_t take_lost(char piece[LOG_LINE_BYTES]) {
+    char time[CLOCK_TEXT_BYTES];
+    uint64_t count = writer.lost;
+    writer.lost = 0;
+    clock_format(clock_now_us(&clock_system), time);
+    int size = snprintf(piece, LOST_LINE_BYTES,
+                        "{\"time\":\"%.*s\",\"level\":\"warn\",\"service\":\"%s\",\"event\":\"log_lines_lost\",\"count\":%llu}\n",
+                        (int)sizeof time, time, writer.service, (unsigned long long)count);
+    return size > 0 ? (size_t)size : 0;
+}
+
+/* ---- the thread ---- */
+
+/* Under the mutex, which it lets go meanwhile. False: nobody takes it, and we have to go. */
+static bool hand_out(const char *piece, size_t size) {
+    for (;;) {
+        bool is_stopping = writer.is_stopping;
+        CHECK(pthread_mutex_unlock(&writer.mutex) == 0);
+        bool is_taken = wait_writable(LOOK_MS);
+        if (is_taken) write_out(piece, size);
+        CHECK(pthread_mutex_lock(&writer.mutex) == 0);
+        if (is_taken || is_stopping) return is_taken;
+    }
+}
+
+static void *run(void *context) {
+    char piece[LOG_LINE_BYTES];
+    (void)context;
+    CHECK(pthread_mutex_lock(&writer.mutex) == 0);
+    for (;;) {
+        while (writer.size == 0 && writer.lost == 0 && !writer.is_stopping) CHECK(pthread_cond_wait(&writer.is_filled, &writer.mutex) == 0);
+        if (writer.size == 0 && writer.lost == 0) break;
+        size_t size = writer.size > 0 ? ring_take(piece) : take_lost(piece);
+        if (!hand_out(piece, size)) break;
+    }
+    writer.is_running = false; /* from here on who has a line writes it */
+    CHECK(pthread_cond_signal(&writer.has_ended) == 0);
+    CHECK(pthread_mutex_unlock(&writer.mutex) == 0);
+    return NULL;
+}
+
+/* What was logged before a check failed tells why. The mutex is kept: nobody logs any more. */
+static void say_last_words(void) {
+    char piece[LOG_LINE_BYTES];
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += LAST_WORDS_MS * 1000000;
+    if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+    if (pthread_mutex_clocklock(&writer.mutex, CLOCK_MONOTONIC, &until) != 0) return; /* perhaps we have it ourselves */
+    while (writer.size > 0 && wait_writable(LAST_WORDS_MS)) write_out(piece, ring_take(piece));
+}
+
+/* ---- any thread ---- */
+
+void log_writer_put(struct text line) {
+    CHECK(line.size > 0 && line.size <= LOG_LINE_BYTES && line.data[line.size - 1] == '\n');
+    CHECK(pthread_mutex_lock(&writer.mutex) == 0);
+    bool is_running = writer.is_running;
+    if (is_running && line.size <= RING_BYTES - writer.size) {
+        bool was_empty = writer.size == 0;
+        ring_put(line);
+        if (was_empty) CHECK(pthread_cond_signal(&writer.is_filled) == 0);
+    } else if (is_running) {
+        writer.lost++;
+        metric_add(&lost_lines, 1);
+    }
+    CHECK(pthread_mutex_unlock(&writer.mutex) == 0);
+    if (!is_running) write_out(line.data, line.size);
+}
+
+void log_writer_count_left_out(int64_t lines) { metric_add(&left_out_lines, lines); }
+
+/* ---- life ---- */
+
+static void count(struct metric *metric, char name[NAME_BYTES], const char *service, const char *what, const char *help) {
+    snprintf(name, NAME_BYTES, "%s_%s", service, what);
+    *metric = (struct metric){.name = name, .help = help, .labels = "", .kind = METRIC_COUNTER};
+    metrics_register(metric);
+}
+
+struct result log_writer_start(const char *service) {
+    CHECK(writer.service == NULL);
+    writer.service = service;
+    count(&lost_lines, writer.names[0], service, "log_lines_lost_total", "Log lines dropped because standard error took none.");
+    count(&left_out_lines, writer.names[1], service, "log_lines_left_out_total", "Log lines left out of bursts of one kind.");
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited: signals are the main thread's business */
+    writer.is_running = true;
+    if (pthread_create(&writer.thread, NULL, run, NULL) != 0) writer.is_running = false;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!writer.is_running) return result_error(RESULT_FULL);
+    pthread_setname_np(writer.thread, "log");
+    check_before_abort(say_last_words);
+    CHECK(atexit(log_writer_stop) == 0);
+    return result_ok();
+}
+
+void log_writer_stop(void) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_S;
+    CHECK(pthread_mutex_lock(&writer.mutex) == 0);
+    bool was_running = writer.is_running && !writer.is_stopping;
+    writer.is_stopping = true;
+    CHECK(pthread_cond_signal(&writer.is_filled) == 0);
+    while (was_running && writer.is_running && pthread_cond_timedwait(&writer.has_ended, &writer.mutex, &until) == 0) continue;
+    bool has_ended = !writer.is_running;
+    CHECK(pthread_mutex_unlock(&writer.mutex) == 0);
+    if (was_running && has_ended) CHECK(pthread_join(writer.thread, NULL) == 0); /* else it ends with the process */
+}
