@@ -174,7 +174,30 @@ static struct text print_caller(struct exchange *exchange) {
     return TEXT("public");
 }
 
-static struct text print_fingerprint(struct exchange *exchange, const struct json_value *body, const uint8_t *secret) {
+/* The body's canonical text. Of an object without its secret member: not even a digest of that is kept, with which a stolen database would let it be
+ * guessed, and by which a repeat would tell whether a guess is right. */
+static struct text print_body(struct arena *arena, const struct json_value *body, const char *secret_member) {
+    struct text json = json_dump(arena, body);
+    if (json.data == NULL || secret_member == NULL || !json_is_object(body) || json_get(body, secret_member) == NULL) return json;
+    struct buffer rest;
+    buffer_init(&rest, arena, json.size);
+    buffer_append_byte(&rest, '{');
+    for (size_t at = 1; at < json.size && json.data[at] != '}';) {
+        size_t name_end = skip_string(json, at), end = skip_value(json, name_end + 1);
+        struct text name = {json.data + at + 1, name_end - at - 2}, member = {json.data + at, end - at};
+        if (!text_equal(name, text_of(secret_member))) {
+            if (rest.size > 1) buffer_append_byte(&rest, ',');
+            buffer_append(&rest, member);
+        }
+        at = json.data[end] == ',' ? end + 1 : end;
+    }
+    buffer_append_byte(&rest, '}');
+    crypto_wipe((void *)json.data, json.size);
+    return rest.failed ? (struct text){NULL, 0} : buffer_text(&rest);
+}
+
+static struct text print_fingerprint(struct exchange *exchange, const struct json_value *body, const char *secret_member,
+                                     const uint8_t *secret) {
     struct buffer lines;
     buffer_init(&lines, &exchange->arena, 512);
     struct text route = arena_print(&exchange->arena, "%.*s %.*s", (int)exchange->method.size, exchange->method.data,
@@ -182,19 +205,19 @@ static struct text print_fingerprint(struct exchange *exchange, const struct jso
     if (route.data == NULL) return route;
     add_line(&lines, secret, TEXT(ROUTE_LINE), route);
     if (body != NULL) {
-        struct text json = json_dump(&exchange->arena, body);
+        struct text json = print_body(&exchange->arena, body, secret_member);
         if (json.data == NULL) return json;
         write_body(&lines, json, secret);
     }
     return lines.failed ? (struct text){NULL, 0} : buffer_text(&lines);
 }
 
-void idempotency_read(struct exchange *exchange, const struct json_value *body, const uint8_t secret[CRYPTO_HASH_BYTES],
-                      struct idempotency_request *ret_request) {
+void idempotency_read(struct exchange *exchange, const struct json_value *body, const char *secret_member,
+                      const uint8_t secret[CRYPTO_HASH_BYTES], struct idempotency_request *ret_request) {
     *ret_request = (struct idempotency_request){.key = exchange->idempotency_key};
     if (ret_request->key.size == 0) return;
     ret_request->caller = print_caller(exchange);
-    ret_request->fingerprint = print_fingerprint(exchange, body, secret);
+    ret_request->fingerprint = print_fingerprint(exchange, body, secret_member, secret);
     /* No caller has a line feed in its name, so no other pair gives the same text. */
     struct text scoped = arena_print(&exchange->arena, "%.*s\n%.*s", (int)ret_request->caller.size, ret_request->caller.data,
                                      (int)ret_request->key.size, ret_request->key.data);

@@ -1,7 +1,8 @@
 /* Idempotency-Key: the same request again gets the first answer again (draft-ietf-httpapi-idempotency-key-header, and Stripe's practice).
  *
  * A record is written in the transaction of its effect. Requests are compared by a fingerprint: for each member of the body its path and a
- * keyed hash of its value, so that differing members can be named and no secret is kept. */
+ * keyed hash of its value, so that differing members can be named. What is secret in it (a password) is no part of that: a repeat with another one
+ * is the same request. */
 #pragma once
 
 #include "base/crypto.h"
@@ -29,9 +30,10 @@ struct idempotency_record {
     int64_t created_at_us;
 };
 
-/* Reads the header into `ret_request` (its syntax is checked already: route_check_headers); `body` may be NULL. `secret` keys the hashes. */
-void idempotency_read(struct exchange *exchange, const struct json_value *body, const uint8_t secret[CRYPTO_HASH_BYTES],
-                      struct idempotency_request *ret_request);
+/* Reads the header into `ret_request` (its syntax is checked already: route_check_headers); `body` may be NULL. `secret_member` is left out of the
+ * fingerprint, NULL: none. `secret` keys the hashes. */
+void idempotency_read(struct exchange *exchange, const struct json_value *body, const char *secret_member,
+                      const uint8_t secret[CRYPTO_HASH_BYTES], struct idempotency_request *ret_request);
 bool idempotency_same_request(const struct idempotency_record *record, const struct idempotency_request *request);
 /* Whether an answer that the store decided is kept: 2xx and definite refusals, never 5xx and 429; nor 401 and 403, which are about the token, and
  * 400. What is refused before it reaches the store (413, 415, a body with faults) is never asked about here, and never kept. */

@@ -34,7 +34,8 @@ void *operation_begin(struct exchange *exchange, const struct action *action, si
 }
 
 void operation_read_key(struct operation *operation, const struct json_value *body) {
-    idempotency_read(operation->exchange, body, service_of(operation->exchange)->idempotency_secret, &operation->idempotency);
+    struct exchange *exchange = operation->exchange;
+    idempotency_read(exchange, body, operation->action->secret_member, service_of(exchange)->idempotency_secret, &operation->idempotency);
 }
 
 /* ---- sending ---- */

@@ -27,9 +27,10 @@ struct answer {
 
 /* A kind of operation: a constant in its feature's file. What is NULL is not needed. */
 struct action {
-    const char *name;    /* for logs: "transfer" */
-    uint32_t weight;     /* about how many rows it writes; the operation's own may be set after operation_begin */
-    size_t answer_bytes; /* room in the arena that its answer may need; the same */
+    const char *name;          /* for logs: "transfer" */
+    uint32_t weight;           /* about how many rows it writes; the operation's own may be set after operation_begin */
+    size_t answer_bytes;       /* room in the arena that its answer may need; the same */
+    const char *secret_member; /* of the body: "password". No digest of it is kept with the key of a request; a new secret is named here */
     /* Asks for the rows that it names (store/batch.h): nothing may be concluded yet, and a row may be there already. */
     void (*load)(struct engine *engine, struct operation *operation);
     /* Applies it to the working set and takes copies of what its answer needs. */

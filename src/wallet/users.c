@@ -97,6 +97,7 @@ static void register_render(struct operation *operation) {
 const struct action register_action = {.name = "register",
                                        .weight = 2,
                                        .answer_bytes = USER_BYTES,
+                                       .secret_member = "password",
                                        .load = register_load,
                                        .decide = register_decide,
                                        .render = register_render};

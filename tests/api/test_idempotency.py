@@ -129,6 +129,18 @@ def test_without_a_key_each_request_is_its_own(world):
     assert effects() == 2
 
 
+def test_another_password_is_not_told_apart(world):
+    """A stranger who knows the key of a registration learns nothing about its password, which no part of what is kept depends on."""
+    body, key = {"username": new_username(), "password": PASSWORD}, str(uuid.uuid4())
+    first = world.wallet.post("/v1/users", body, key=key)
+    assert first.status_code == 201
+    again = world.wallet.post("/v1/users", {**body, "password": PASSWORD + "!"}, key=key)
+    assert again.status_code == 201 and again.content == first.content and again.headers["Idempotent-Replayed"] == "true"
+    assert world.wallet.post("/v1/sessions", {"username": body["username"], "password": PASSWORD}).status_code == 201
+    assert world.wallet.post("/v1/sessions", {"username": body["username"], "password": PASSWORD + "!"}).status_code == 401
+    assert_problem(world.wallet.post("/v1/users", {"username": new_username(), "password": PASSWORD}, key=key), 422, "idempotency_key_reused", ["username"])
+
+
 @pytest.mark.parametrize("key", ["k", "x" * 255, "with blanks, and; \"signs\" ~!", "0"])
 def test_right_keys(world, key):
     client, path, body, _, _, _ = transfer(world)

@@ -78,9 +78,25 @@ WALLET_TABLES = {
     "transfer": ("transfers", "sequence, id, kind, debit_account, debit_sequence, credit_account, credit_sequence, amount, currency, caller, reference, description, metadata, created_at, hash"),
     "entry": ("entries", "account, sequence, transfer, amount, balance_after"),
     "fund": ("funds", "account, caller, reference, opened, funded, credited, released, is_released, description, created_at, updated_at"),
-    "idempotency": ("idempotency", "number, lookup, fingerprint, status, content_type, location, CAST(body AS TEXT), created_at"),
+    "idempotency": ("idempotency", "number, lookup, status, content_type, location, CAST(body AS TEXT), created_at"),
     "meta": ("meta", "instance_id, currency, idempotency_secret, created_at"),
 }
+
+
+def test_no_digest_of_a_password_is_carried_over(carried):
+    """It stood in the fingerprint of each registration that had a key; the rest of the fingerprint stays, so that the key is as good as before."""
+    pair, before = carried
+    query = "SELECT number, fingerprint FROM idempotency ORDER BY number"
+    lines = {number: fingerprint.splitlines() for number, fingerprint in rows(before["walletd"], query)}
+    digests = [line.split()[0].encode() for kept in lines.values() for line in kept if line.endswith(" password")]
+    assert digests
+    pair.wallet.start()
+    assert pair.wallet.stop() == 0
+    new = pair.wallet.data / NAMES["walletd"]
+    assert {number: fingerprint.splitlines() for number, fingerprint in rows(new, query)} == \
+        {number: [line for line in kept if not line.endswith(" password")] for number, kept in lines.items()}
+    on_disk = b"".join(path.read_bytes() for path in pair.wallet.data.glob("wallet.db*"))
+    assert not [digest for digest in digests if digest in on_disk]
 
 
 def test_books_are_carried_over(carried, contracts):

@@ -196,7 +196,7 @@ static void ask(struct asked *asked, const char *name, int64_t amount, const cha
     asked->add = (struct add){.operation = {.action = &add_action, .exchange = &asked->exchange, .arena = &asked->exchange.arena},
                               .name = text_of(name),
                               .amount = amount};
-    idempotency_read(&asked->exchange, NULL, secret, &asked->add.operation.idempotency);
+    idempotency_read(&asked->exchange, NULL, NULL, secret, &asked->add.operation.idempotency);
 }
 
 static enum commit_end run(struct toy *toy, struct asked *asked, size_t count, int64_t now_us) {

@@ -27,13 +27,15 @@ static void begin(struct asked *asked, const char *path, const char *key) {
     asked->document = NULL;
 }
 
+static const char *secret_member; /* of all that is asked */
+
 static void read_with(struct asked *asked, const char *body, const uint8_t *key) {
     if (body != NULL) {
         struct faults faults;
         faults_init(&faults, &asked->exchange.arena);
         assert_ok(json_open(&asked->exchange.arena, text_of(body), &faults, &asked->document));
     }
-    idempotency_read(&asked->exchange, asked->document == NULL ? NULL : json_root(asked->document), key, &asked->request);
+    idempotency_read(&asked->exchange, asked->document == NULL ? NULL : json_root(asked->document), secret_member, key, &asked->request);
 }
 
 static void ask(struct asked *asked, const char *path, const char *body) {
@@ -204,20 +206,37 @@ static void without_a_key_there_is_nothing_to_do(void **state) {
     end(&asked);
 }
 
-static void no_secret_is_kept(void **state) {
+static void values_are_kept_as_digests(void **state) {
     (void)state;
     struct asked asked, other;
     begin(&asked, "/", "k");
     begin(&other, "/", "k");
-    read_with(&asked, "{\"password\":\"correct horse\"}", secret);
-    read_with(&other, "{\"password\":\"correct horse\"}", other_secret);
+    read_with(&asked, "{\"name\":\"correct horse\"}", secret);
+    read_with(&other, "{\"name\":\"correct horse\"}", other_secret);
     const char *kept = arena_copy(&asked.exchange.arena, asked.request.fingerprint).data; /* terminated */
     assert_non_null(kept);
     assert_null(strstr(kept, "horse"));
-    assert_non_null(strstr(kept, " password\n"));
+    assert_non_null(strstr(kept, " name\n"));
     assert_false(text_equal(asked.request.fingerprint, other.request.fingerprint)); /* and none can be guessed without the key */
     end(&asked);
     end(&other);
+}
+
+/* Wherever it stands, whatever it is, and also where a body is told as a whole. */
+static void of_a_secret_not_even_a_digest(void **state) {
+    (void)state;
+    static const char *const bodies[][2] = {
+        {"{\"password\":\"correct horse\"}", "{}"},
+        {"{\"a\":1,\"password\":\"}\\\",{\",\"z\":[2]}", "{\"a\":1,\"z\":[2]}"},
+        {"{\"password\":{\"x\":[1,\"]\"]},\"z\":3}", "{\"z\":3}"},
+        {"{\"a\":{\"password\":1},\"password\":[]}", "{\"a\":{\"password\":1}}"},
+        {"{\"a.b\":1,\"password\":\"x\"}", "{\"a.b\":1}"}, /* told as a whole */
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(bodies); i++) {
+        secret_member = "password";
+        expect_differences("/", bodies[i][0], "/", bodies[i][1], "");
+        secret_member = NULL;
+    }
 }
 
 static void no_memory_is_said(void **state) {
@@ -229,7 +248,7 @@ static void no_memory_is_said(void **state) {
         faults_init(&faults, &asked.exchange.arena);
         assert_ok(json_open(&asked.exchange.arena, TEXT("{\"a\":1,\"b\":[1,2,3]}"), &faults, &asked.document));
         asked.exchange.arena.limit_bytes = asked.exchange.arena.used_bytes + left;
-        idempotency_read(&asked.exchange, json_root(asked.document), secret, &asked.request);
+        idempotency_read(&asked.exchange, json_root(asked.document), NULL, secret, &asked.request);
         if (asked.request.fingerprint.data != NULL) assert_true(asked.request.fingerprint.size > 0);
         if (left == 0) assert_null(asked.request.fingerprint.data);
         end(&asked);
@@ -301,7 +320,8 @@ int main(void) {
         cmocka_unit_test(many_members_are_told_as_one),
         cmocka_unit_test(the_caller_and_the_key_are_the_lookup),
         cmocka_unit_test(without_a_key_there_is_nothing_to_do),
-        cmocka_unit_test(no_secret_is_kept),
+        cmocka_unit_test(values_are_kept_as_digests),
+        cmocka_unit_test(of_a_secret_not_even_a_digest),
         cmocka_unit_test(no_memory_is_said),
         cmocka_unit_test(what_is_kept),
         cmocka_unit_test(a_replay_is_the_first_answer),
