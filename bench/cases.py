@@ -87,8 +87,8 @@ def floor(bench):
 
 # ---- (b) sold out ----
 
-def redemption(pair, index, code):
-    return fire.request("POST", "/v1/redemptions", pair.people.tokens[index], {"code": code, "phone": pair.people.phones[index]})
+def redemption(pair, index, code, key=None):
+    return fire.request("POST", "/v1/redemptions", pair.people.tokens[index], {"code": code, "phone": pair.people.phones[index]}, key)
 
 
 def sold_out_code(bench):
@@ -114,8 +114,15 @@ def sold_out(bench):
     everyone = bench.file("sold-out-new", lambda: [redemption(pair, index, code) for index in range(len(pair.people.ids) - 1)])
     return {"nginx `return 200`": lambda: bench.steady(nginx, floor_path),
             "sold out, token known": lambda: fire.expect(bench.steady(pair.discount, known), 410),
+            "sold out, token known, a new key each": lambda: fire.expect(bench.steady(pair.discount, new_keys(bench, pair, code)), 410),
             "sold out, token new": lambda: fire.expect(bench.steady(pair.discount, everyone), 410),
             "RSA-2048 check alone (openssl)": lambda: signature_check()}
+
+
+def new_keys(bench, pair, code):
+    """Those of the known users, each with keys that nobody has used: other ones in each round."""
+    requests = [redemption(pair, index, code, uuid.uuid4()) for _ in range(16) for index in range(bench.known_count)]
+    return fire.write_requests(bench.folder / "sold-out-keys.requests", requests)
 
 
 def signature_check():

@@ -50,6 +50,7 @@ def judge(results):
         return None if a is None or not b else a / b
 
     add("sold out, token known: CPU against nginx", ratio(value("sold-out", "sold out, token known", "cpu_us"), value("sold-out", NGINX, "cpu_us")), 1.25, True, " ×")
+    add("sold out, a new key each, against none", ratio(value("sold-out", "sold out, token known, a new key each", "rate"), value("sold-out", "sold out, token known", "rate")), 0.9, False, " ×")
     check = value("sold-out", "RSA-2048 check alone (openssl)", "cpu_us")
     if check is not None:
         add("sold out, token new: CPU", value("sold-out", "sold out, token new", "cpu_us"), check + 7, True, " µs")

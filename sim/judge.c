@@ -437,6 +437,15 @@ static void judge_unavailable(const struct intent *intent, const struct parsed *
     if (is_code(parsed, "overloaded") && world.fault_counts[FAULT_QUEUE_FULL] == 0) wrong(intent, "503 has a reason", "no queue was short");
 }
 
+/* Took nothing and may change: never kept. */
+static bool is_passing(const struct parsed *parsed) {
+    static const char *const codes[] = {"sold_out", "campaign_ended", "campaign_not_started", "campaign_paused", "code_not_found"};
+    for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
+        if (is_code(parsed, codes[i])) return true;
+    }
+    return false;
+}
+
 static enum verdict judge(struct intent *intent, const struct link_answer *answer, struct parsed *parsed) {
     int status = answer->status;
     if (status >= 500 && status != 503) wrong(intent, "a service has no defects", "5xx");
@@ -449,14 +458,14 @@ static enum verdict judge(struct intent *intent, const struct link_answer *answe
     } else if (intent->key[0] != '\0') {
         compare_with_first(intent, answer);
     }
+    if (status == 202) intent->status = 0; /* not final: the same again is answered as it then stands */
     if (status < 400) {
         judge_success(intent, answer, parsed);
         return VERDICT_DONE;
     }
     intent->refusals++;
     judge_refusal(intent, answer, parsed);
-    bool is_not_yet = is_code(parsed, "campaign_not_started") || is_code(parsed, "campaign_paused");
-    if (is_not_yet) intent->status = 0; /* not kept: the same again is decided anew */
+    if (is_passing(parsed)) intent->status = 0; /* not kept: the same again is decided anew */
     return VERDICT_DONE;
 }
 

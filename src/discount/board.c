@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "discount/kept.h"
 
 _Static_assert(sizeof(struct campaign_view) % sizeof(uint64_t) == 0, "the view is copied by words");
 
@@ -20,6 +21,7 @@ struct board {
     struct board_second *seconds;      /* [capacity × BOARD_SECONDS]: the kernel gives pages when they are first touched */
     size_t seconds_bytes;
     size_t filters_bytes; /* given out so far */
+    struct kept_keys kept;
     uint8_t secret[16];
 };
 
@@ -40,7 +42,8 @@ struct result board_create(size_t capacity, struct board **ret_board) {
     board->seconds_bytes = capacity * BOARD_SECONDS * sizeof *board->seconds;
     board->seconds = map_pages(board->seconds_bytes);
     crypto_random(board->secret, sizeof board->secret);
-    if (board->slots == NULL || board->by_code == NULL || board->by_id == NULL || board->seconds == NULL) {
+    if (!result_is_ok(kept_keys_init(&board->kept)) || board->slots == NULL || board->by_code == NULL || board->by_id == NULL ||
+        board->seconds == NULL) {
         board_free(board);
         return result_error(RESULT_FULL);
     }
@@ -56,6 +59,7 @@ void board_free(struct board *board) {
         pthread_mutex_destroy(&board->slots[i].turn_lock);
     }
     if (board->seconds != NULL) CHECK(munmap(board->seconds, board->seconds_bytes) == 0);
+    kept_keys_clear(&board->kept);
     free(board->slots);
     free((void *)board->by_code);
     free((void *)board->by_id);
@@ -313,6 +317,12 @@ bool board_may_be_user(const struct board *board, const struct board_slot *slot,
 bool board_may_be_phone(const struct board *board, const struct board_slot *slot, const struct phone *phone) {
     return slot->filter.words == NULL || filter_may_hold(&slot->filter, hash_phone(board, phone));
 }
+
+/* ---- kept answers ---- */
+
+void board_add_kept(struct board *board, const struct hash *lookup, int64_t now_us) { kept_keys_add(&board->kept, lookup, now_us); }
+
+bool board_may_be_kept(const struct board *board, const struct hash *lookup) { return kept_keys_may_hold(&board->kept, lookup); }
 
 /* ---- the report ---- */
 

@@ -15,6 +15,7 @@
 
 #include <pthread.h>
 
+#include "base/crypto.h"
 #include "base/metrics.h"
 #include "base/phone.h"
 #include "discount/core/campaign.h"
@@ -101,6 +102,8 @@ int64_t board_begin_second(struct board_slot *slot, int64_t now_us);
 void board_publish(struct board *board, const struct campaign *campaign, int64_t second);
 /* After its slot was reserved, before the campaign with this winner is published. */
 void board_add_winner(struct board *board, uint32_t campaign_number, struct id user_id, const struct phone *phone);
+/* An answer is kept under this lookup (service/idempotency.h): before anything is published that its commit has changed. */
+void board_add_kept(struct board *board, const struct hash *lookup, int64_t now_us);
 /* From the database, after the campaign was published; seconds in their order. */
 void board_restore_refusals(struct board_slot *slot, const struct refusal_counts *counts);
 void board_restore_second(struct board_slot *slot, const struct second_counts *counts);
@@ -119,4 +122,6 @@ void board_read(const struct board_slot *slot, struct board_snapshot *ret_snapsh
 /* False: certainly no winner. True: ask the database. */
 bool board_may_be_user(const struct board *board, const struct board_slot *slot, struct id user_id);
 bool board_may_be_phone(const struct board *board, const struct board_slot *slot, const struct phone *phone);
+/* False: certainly nothing is kept under it that this was published with, or before. True: the store knows. */
+bool board_may_be_kept(const struct board *board, const struct hash *lookup);
 void board_count_refusal(struct board_slot *slot, enum refusal refusal, int64_t now_us);

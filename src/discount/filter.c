@@ -31,6 +31,10 @@ void filter_add(struct filter *filter, uint64_t hash) {
     }
 }
 
+void filter_empty(struct filter *filter) {
+    for (uint64_t i = 0; i <= filter->bit_mask / 64; i++) atomic_store_explicit(&filter->words[i], 0, memory_order_relaxed);
+}
+
 bool filter_may_hold(const struct filter *filter, uint64_t hash) {
     for (uint64_t probe = 0; probe < PROBES; probe++) {
         uint64_t bit = probe_bit(filter, hash, probe);

@@ -1,6 +1,6 @@
 /* Who may have won: a set of 64-bit hashes that forgets nothing and answers "certainly not" or "maybe" (B. Bloom, 1970).
  *
- * One thread adds, any thread asks, without a lock. Bits are only ever set. Whoever has seen, through an acquire load, something that the
+ * One thread adds, any thread asks, without a lock. Bits are only ever set, until it is emptied as a whole. Whoever has seen, through an acquire load, something that the
  * adding thread released after the adding also sees the bits. */
 #pragma once
 
@@ -19,4 +19,6 @@ size_t filter_bytes(uint64_t entry_count);
 /* `memory` is zeroed, aligned for uint64_t, its size a power of two and at least 8; it is the caller's and must outlive the filter. */
 void filter_init(struct filter *filter, void *memory, size_t size_bytes);
 void filter_add(struct filter *filter, uint64_t hash);
+/* By the adding thread: who asks meanwhile may find either. */
+void filter_empty(struct filter *filter);
 bool filter_may_hold(const struct filter *filter, uint64_t hash);

@@ -1,7 +1,7 @@
 /* POST /v1/redemptions.
  *
  * Most of a crowd comes too late. What can be said for certain from what is published is said here, on the loop; everything that may take a place, or that
- * carries an Idempotency-Key, goes to the store. */
+ * keeps an answer for an Idempotency-Key or may find one, goes to the store. */
 #include "discount/redeem.h"
 
 #include "discount/answer.h"
@@ -106,10 +106,33 @@ static void answer_here(struct redemption_request *request) {
     discount_send(&request->base.operation);
 }
 
+/* With a key: the fingerprint of what is asked, which only the store needs. False when the answer is set. */
+static bool read_key(struct operation *operation) {
+    struct faults faults;
+    struct json_document *document CLOSE_BODY_AT_END = NULL;
+    if (operation->idempotency.key.size == 0) return true;
+    const struct json_value *root = request_open_body(operation->exchange, &faults, &document); /* it was read before */
+    if (root != NULL) operation_read_key(operation, root);
+    return root != NULL;
+}
+
 /* To the store, where it may become a redemption. */
 static void submit(struct redemption_request *request, int64_t now_us) {
+    struct operation *operation = &request->base.operation;
+    if (!read_key(operation)) {
+        exchange_finish(operation->exchange);
+        return;
+    }
     discount_make_id(&request->base, now_us);
-    operation_submit(&request->base.operation);
+    operation_submit(operation);
+}
+
+/* Whether the loop may answer: asked after the state was looked at that the answer stands on, for what was kept with it is published before it. */
+static bool may_refuse_here(const struct redemption_request *request, enum refusal refusal) {
+    const struct idempotency_request *idempotency = &request->base.operation.idempotency;
+    const struct refusal_rule *rule = refusal_rule(refusal);
+    if (!rule->is_answered_by_loop) return false;
+    return idempotency->key.size == 0 || (!rule->is_kept && !board_may_be_kept(request->base.discount->board, &idempotency->lookup));
 }
 
 static void refuse_here(struct redemption_request *request, const struct board_slot *slot, enum refusal refusal, int64_t starts_at_us,
@@ -177,9 +200,10 @@ static bool needs_row(struct outlook *outlook, int64_t now_us) {
 static void answer_outlook(struct redemption_request *request, const struct outlook *outlook, const struct redemption *own) {
     int64_t now_us = request->base.operation.exchange->arrived_us;
     const struct redeem_verdict verdict = outlook->verdict;
-    if (verdict.step == REDEEM_REPEAT)
+    bool has_key = request->base.operation.idempotency.key.size != 0;
+    if (verdict.step == REDEEM_REPEAT && !has_key)
         answer_winner(request, outlook->slot, own, now_us);
-    else if (verdict.step == REDEEM_REFUSE && refusal_rule(verdict.refusal)->is_answered_by_loop)
+    else if (verdict.step == REDEEM_REFUSE && may_refuse_here(request, verdict.refusal))
         refuse_here(request, outlook->slot, verdict.refusal, outlook->view.starts_at_us, now_us);
     else
         submit(request, now_us);
@@ -267,7 +291,7 @@ static bool read_redeem(struct exchange *exchange, struct redemption_request *re
     if (!result_is_ok(code_parse(code, &redeem->code))) redeem->code.size = 0; /* no code looks like this: unknown */
     redeem->user_id = exchange->caller.user_id;
     redeem->account_phone = exchange->caller.phone;
-    operation_read_key(&request->base.operation, root);
+    operation_name_key(&request->base.operation);
     return true;
 }
 
@@ -286,10 +310,10 @@ void redemptions_create(struct exchange *exchange) {
     }
     if (wait_s > 0)
         refuse_guesser(exchange, wait_s);
-    else if (request->base.operation.idempotency.key.size != 0)
-        submit(request, now_us);
-    else if (slot == NULL)
+    else if (slot != NULL)
+        redeem_from_board(request, slot, now_us);
+    else if (may_refuse_here(request, REFUSED_CODE_NOT_FOUND))
         refuse_here(request, NULL, REFUSED_CODE_NOT_FOUND, 0, now_us);
     else
-        redeem_from_board(request, slot, now_us);
+        submit(request, now_us);
 }

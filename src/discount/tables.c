@@ -397,6 +397,14 @@ static const struct question has_old_kept_answers = {
     .sql = "SELECT number FROM (SELECT number, created_at FROM idempotency ORDER BY number LIMIT 1) AS oldest WHERE created_at < $1",
     .parameters = {COLUMN_INTEGER}};
 
+static const struct question kept_lookups = {
+    .name = "under which lookups something is kept",
+    .sql = "SELECT number, lookup, created_at FROM idempotency WHERE number > $1 ORDER BY number LIMIT $2",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
+void ask_kept_lookups(struct batch *batch, int64_t after, int64_t limit, row_visitor *visit, void *context) {
+    batch_ask(batch, &kept_lookups, (struct value[]){value_integer(after), value_integer(limit)}, visit, context);
+}
+
 const struct kept_questions table_kept = {.find = &kept_answer,
                                           .put = &put_kept_answer,
                                           .has_expired = &has_old_kept_answers,

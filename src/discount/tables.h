@@ -72,6 +72,8 @@ void drop_seconds(struct batch *batch, uint32_t campaign_number);
 /* ---- kept answers: behind their columns, while one waits for it, the redemption ---- */
 
 extern const struct kept_questions table_kept;
+/* number, lookup, created_at: in the order of their numbers, behind `after`. */
+void ask_kept_lookups(struct batch *batch, int64_t after, int64_t limit, row_visitor *visit, void *context);
 
 /* ---- settings ---- */
 

@@ -8,6 +8,7 @@
 
 #define RECENTS_MAX     LIMIT_SETTLE_CLAIMS
 #define WINNERS_AT_ONCE 10000 /* read in one go at the start */
+#define KEPT_AT_ONCE    10000
 #define SETTLED_LAG     10000 /* places behind which settled_position may stay without anybody looking */
 
 /* ---- loading ---- */
@@ -94,10 +95,37 @@ static struct result visit_second(void *context, const struct row *row) {
     return result_ok();
 }
 
+struct kept_page {
+    struct working_set *set;
+    int64_t last;
+    size_t count;
+};
+
+static struct result visit_kept(void *context, const struct row *row) {
+    struct kept_page *page = context;
+    struct hash lookup;
+    page->last = row_integer_between(row, 0, 1, INT64_MAX);
+    row_bytes_into(row, 1, lookup.bytes, sizeof lookup.bytes);
+    board_add_kept(page->set->board, &lookup, row_integer(row, 2));
+    page->count++;
+    return result_ok();
+}
+
+static struct result load_kept(struct working_set *set) {
+    struct kept_page page = {.set = set, .count = KEPT_AT_ONCE};
+    while (page.count == KEPT_AT_ONCE) {
+        page.count = 0;
+        ask_kept_lookups(set->batch, page.last, KEPT_AT_ONCE, visit_kept, &page);
+        TRY(batch_run(set->batch));
+    }
+    return result_ok();
+}
+
 static struct result load_board(struct working_set *set) {
     struct campaign_set *campaigns = &set->campaigns;
     for (size_t i = 0; i < campaigns->campaign_count; i++) board_reserve(set->board, &campaigns->campaigns[i]);
     TRY(load_winners(set));
+    TRY(load_kept(set));
     for (size_t i = 0; i < campaigns->campaign_count; i++) board_publish(set->board, &campaigns->campaigns[i], 0);
     TRY(load_refusals(set));
     ask_seconds(set->batch, visit_second, set);
@@ -282,6 +310,10 @@ static void note_recent(struct working_set *set, const struct redemption *redemp
     CHECK(result_is_ok(map_put(&set->recents_by_id, key_of(&recent->redemption.id), recent)));
 }
 
+static void note_kept(void *self, const struct hash *lookup, int64_t now_us) {
+    board_add_kept(((struct working_set *)self)->board, lookup, now_us);
+}
+
 /* Winners first: whoever sees a campaign without free places must also see who has them. */
 static void publish(void *self) {
     struct working_set *set = self;
@@ -356,6 +388,7 @@ const struct working_set_hooks discount_hooks = {.forget = forget,
                                                  .begin = begin,
                                                  .subject_found = subject_found,
                                                  .save = save,
+                                                 .kept = note_kept,
                                                  .publish = publish,
                                                  .rolled_back = rolled_back,
                                                  .idle = idle};

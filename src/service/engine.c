@@ -10,9 +10,12 @@
 #define KEPT_MAX         16384u /* of the batch's operations and their waiters */
 #define KEPT_ARENA_BYTES (64u * 1024 * 1024)
 /* How long a transaction of our own asks what became of its commit; the store's thread has nothing else to do while the server is away. */
-#define DOUBT_LOOKS      100
-#define DOUBT_PAUSE_MS   100
-#define KEPT_EXPIRE_ROWS 1000 /* at a time, so that a waiting request waits little */
+#define DOUBT_LOOKS        100
+#define DOUBT_PAUSE_MS     100
+#define KEPT_EXPIRE_ROWS   1000 /* at a time, so that a waiting request waits little */
+#define KEPT_EXPIRE_ROUNDS 10   /* between batches while nothing waits */
+#define KEPT_EXPIRE_FACTOR \
+    2 /* while some are too old, a batch drops so many for each that it keeps: they never become more than they are */
 
 /* A kept answer that the batch names or makes. */
 struct kept {
@@ -26,8 +29,9 @@ struct engine {
     struct arena arena; /* of the kept answers */
     struct map kept_by_lookup;
     struct kept *kept;
-    bool has_failed; /* there was no room for one: the batch must not be saved */
-    int64_t now_us;  /* of the last decide */
+    bool has_failed;  /* there was no room for one: the batch must not be saved */
+    bool has_expired; /* some kept answers were too old when that was last looked at */
+    int64_t now_us;   /* of the last decide */
 };
 
 void *engine_set(const struct engine *engine) { return engine->options.set; }
@@ -164,18 +168,18 @@ void engine_decide_again(struct engine *engine, struct operation *operation, int
 static void decide_waiting(struct engine *engine, struct operation *operation, const struct kept *kept, int64_t now_us) {
     operation->subject = kept->record.subject;
     operation->is_maker = kept->record.location.size != 0;
+    operation->is_repeat = true;
     if (operation->action->waits(engine, operation)) {
         operation->fate = FATE_WAITING;
         return;
     }
     engine_decide_again(engine, operation, now_us);
-    if (operation->fate == FATE_DECIDED) replay(operation, FATE_REPLAYED, &kept->record);
 }
 
 static void decide_one(struct engine *engine, struct operation *operation, int64_t now_us) {
     operation->fate = FATE_DECIDED; /* a batch may be decided a second time */
     operation->answer = (struct answer){0};
-    operation->is_passing = operation->is_maker = false;
+    operation->is_passing = operation->is_maker = operation->is_repeat = false;
     operation->subject = (struct id){{0}};
     const struct kept *kept = find_kept(engine, &operation->idempotency);
     if (kept == NULL) {
@@ -232,13 +236,23 @@ static void save_record(struct engine *engine, const struct idempotency_record *
     batch_do(engine->options.batch, engine->options.kept->put, values, 1);
 }
 
+static int64_t kept_until_us(int64_t now_us) { return now_us - IDEMPOTENCY_RETENTION_US; }
+
+static void expire_rows(struct engine *engine, int64_t now_us, int64_t rows) {
+    const struct value values[] = {value_integer(kept_until_us(now_us)), value_integer(rows)};
+    batch_do(engine->options.batch, engine->options.kept->expire, values, ROWS_ANY);
+}
+
 static struct result save(void *self) {
     struct engine *engine = self;
     if (engine->has_failed) return result_error(RESULT_FULL);
     TRY(engine->options.hooks->save(engine->options.set, engine->options.batch, engine->now_us));
+    int64_t saved = 0;
     for (const struct kept *kept = engine->kept; kept != NULL; kept = kept->next) {
         if (kept->is_changed) save_record(engine, &kept->record);
+        saved += kept->is_changed;
     }
+    if (saved > 0 && engine->has_expired) expire_rows(engine, engine->now_us, KEPT_EXPIRE_FACTOR * saved);
     return result_ok();
 }
 
@@ -259,9 +273,14 @@ static void rollback(void *self) {
     if (engine->options.hooks->rolled_back != NULL) engine->options.hooks->rolled_back(engine->options.set);
 }
 
+/* What is kept first: whoever sees what this commit has changed must also see whose answers it has kept. */
 static void publish(void *self) {
     struct engine *engine = self;
-    if (engine->options.hooks->publish != NULL) engine->options.hooks->publish(engine->options.set);
+    const struct working_set_hooks *hooks = engine->options.hooks;
+    for (const struct kept *kept = hooks->kept == NULL ? NULL : engine->kept; kept != NULL; kept = kept->next) {
+        if (kept->is_changed) hooks->kept(engine->options.set, &kept->record.lookup, engine->now_us);
+    }
+    if (hooks->publish != NULL) hooks->publish(engine->options.set);
 }
 
 /* ---- between batches ---- */
@@ -291,20 +310,24 @@ static struct result found(void *context, const struct row *row) {
     return result_ok();
 }
 
-static int64_t kept_until_us(int64_t now_us) { return now_us - IDEMPOTENCY_RETENTION_US; }
-
 static struct result expire_some(struct engine *engine, int64_t now_us) {
-    const struct value values[] = {value_integer(kept_until_us(now_us)), value_integer(KEPT_EXPIRE_ROWS)};
-    batch_do(engine->options.batch, engine->options.kept->expire, values, ROWS_ANY);
+    expire_rows(engine, now_us, KEPT_EXPIRE_ROWS);
     return result_ok();
 }
 
-static void expire_kept(struct engine *engine, int64_t now_us) {
+static struct result look_for_expired(struct engine *engine, int64_t now_us) {
     const struct value before[] = {value_integer(kept_until_us(now_us))};
-    bool has_expired = false;
-    batch_ask(engine->options.batch, engine->options.kept->has_expired, before, found, &has_expired);
-    struct result outcome = batch_run(engine->options.batch);
-    if (result_is_ok(outcome) && has_expired) outcome = engine_write(engine, expire_some, now_us);
+    engine->has_expired = false;
+    batch_ask(engine->options.batch, engine->options.kept->has_expired, before, found, &engine->has_expired);
+    return batch_run(engine->options.batch);
+}
+
+static void expire_kept(struct engine *engine, int64_t now_us, bool is_busy) {
+    struct result outcome = look_for_expired(engine, now_us);
+    for (int i = is_busy ? KEPT_EXPIRE_ROUNDS - 1 : 0; i < KEPT_EXPIRE_ROUNDS && result_is_ok(outcome) && engine->has_expired; i++) {
+        outcome = engine_write(engine, expire_some, now_us);
+        if (result_is_ok(outcome)) outcome = look_for_expired(engine, now_us);
+    }
     if (!result_is_ok(outcome)) LOG(LOG_WARN, "kept_answers_not_expired", LOG_STRING("reason", result_name(outcome)));
 }
 
@@ -312,7 +335,7 @@ static enum commit_end idle(void *self, bool is_busy) {
     struct engine *engine = self;
     int64_t now_us = clock_now_us(engine->options.clock);
     forget(engine); /* a big batch's memory is not kept over a quiet night */
-    expire_kept(engine, now_us);
+    expire_kept(engine, now_us, is_busy);
     if (engine->options.hooks->idle != NULL) engine->options.hooks->idle(engine, now_us, is_busy);
     return batch_tidy(engine->options.batch, is_busy);
 }

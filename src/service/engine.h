@@ -30,9 +30,10 @@ struct working_set_hooks {
     struct result (*subject_found)(void *set,
                                    const struct row *row); /* a kept answer waits: its subject, from column KEPT_COLUMNS on; NULL */
     struct result (*save)(void *set, struct batch *batch, int64_t now_us);
-    void (*publish)(void *set);                                        /* committed, and nobody is answered yet; NULL */
-    void (*rolled_back)(void *set);                                    /* NULL */
-    void (*idle)(struct engine *engine, int64_t now_us, bool is_busy); /* about once a second, between transactions; NULL */
+    void (*kept)(void *set, const struct hash *lookup, int64_t now_us); /* committed: an answer under this lookup; before publish; NULL */
+    void (*publish)(void *set);                                         /* committed, and nobody is answered yet; NULL */
+    void (*rolled_back)(void *set);                                     /* NULL */
+    void (*idle)(struct engine *engine, int64_t now_us, bool is_busy);  /* about once a second, between transactions; NULL */
 };
 
 struct engine_options {

@@ -21,6 +21,7 @@
 #define HEX_BYTES      16u
 #define ROUTE_LINE     "(path)"
 #define BODY_LINE      "(body)"
+#define CALLER_BYTES   64u /* "user:" and an id, "service:" and a name, "public" */
 
 struct level {
     bool is_array;
@@ -163,17 +164,6 @@ static void write_body(struct buffer *lines, struct text json, const uint8_t *se
     add_line(lines, secret, TEXT(BODY_LINE), json);
 }
 
-static struct text print_caller(struct exchange *exchange) {
-    const struct identity *caller = &exchange->caller;
-    char id[ID_TEXT_BYTES];
-    switch (caller->kind) {
-    case IDENTITY_NOBODY: return TEXT("public");
-    case IDENTITY_USER: id_format(caller->user_id, id); return arena_print(&exchange->arena, "user:%.*s", ID_TEXT_BYTES, id);
-    case IDENTITY_SERVICE: return arena_print(&exchange->arena, "service:%.*s", (int)caller->name_size, caller->name);
-    }
-    return TEXT("public");
-}
-
 /* The body's canonical text. Of an object without its secret member: not even a digest of that is kept, with which a stolen database would let it be
  * guessed, and by which a repeat would tell whether a guess is right. */
 static struct text print_body(struct arena *arena, const struct json_value *body, const char *secret_member) {
@@ -212,20 +202,41 @@ static struct text print_fingerprint(struct exchange *exchange, const struct jso
     return lines.failed ? (struct text){NULL, 0} : buffer_text(&lines);
 }
 
+/* No caller has a line feed in its name, so no other pair gives the same text. */
+struct hash idempotency_lookup(const struct identity *caller, struct text key) {
+    char text[CALLER_BYTES + 1 + IDEMPOTENCY_KEY_BYTES];
+    struct text name = TEXT("public");
+    size_t size = 0;
+    switch (caller->kind) {
+    case IDENTITY_NOBODY: break;
+    case IDENTITY_USER: name = TEXT("user:"); break;
+    case IDENTITY_SERVICE: name = TEXT("service:"); break;
+    }
+    CHECK(name.size + ID_TEXT_BYTES <= CALLER_BYTES && name.size + caller->name_size <= CALLER_BYTES);
+    CHECK(key.size <= IDEMPOTENCY_KEY_BYTES);
+    memcpy(text, name.data, name.size);
+    size = name.size;
+    if (caller->kind == IDENTITY_USER) {
+        id_format(caller->user_id, text + size);
+        size += ID_TEXT_BYTES;
+    } else if (caller->kind == IDENTITY_SERVICE) {
+        memcpy(text + size, caller->name, caller->name_size);
+        size += caller->name_size;
+    }
+    text[size++] = '\n';
+    memcpy(text + size, key.data, key.size);
+    return crypto_hash((struct text){text, size + key.size});
+}
+
+void idempotency_name(const struct exchange *exchange, struct idempotency_request *ret_request) {
+    *ret_request = (struct idempotency_request){.key = exchange->idempotency_key};
+    if (ret_request->key.size > 0) ret_request->lookup = idempotency_lookup(&exchange->caller, ret_request->key);
+}
+
 void idempotency_read(struct exchange *exchange, const struct json_value *body, const char *secret_member,
                       const uint8_t secret[CRYPTO_HASH_BYTES], struct idempotency_request *ret_request) {
-    *ret_request = (struct idempotency_request){.key = exchange->idempotency_key};
-    if (ret_request->key.size == 0) return;
-    ret_request->caller = print_caller(exchange);
-    ret_request->fingerprint = print_fingerprint(exchange, body, secret_member, secret);
-    /* No caller has a line feed in its name, so no other pair gives the same text. */
-    struct text scoped = arena_print(&exchange->arena, "%.*s\n%.*s", (int)ret_request->caller.size, ret_request->caller.data,
-                                     (int)ret_request->key.size, ret_request->key.data);
-    if (ret_request->caller.data == NULL || scoped.data == NULL) {
-        ret_request->fingerprint = (struct text){NULL, 0};
-        return;
-    }
-    ret_request->lookup = crypto_hash(scoped);
+    idempotency_name(exchange, ret_request);
+    if (ret_request->key.size > 0) ret_request->fingerprint = print_fingerprint(exchange, body, secret_member, secret);
 }
 
 bool idempotency_same_request(const struct idempotency_record *record, const struct idempotency_request *request) {
@@ -233,6 +244,7 @@ bool idempotency_same_request(const struct idempotency_record *record, const str
 }
 
 bool idempotency_keeps(int status) {
+    if (status == 202) return false; /* to become final yet */
     if (status >= 200 && status <= 299) return true;
     if (status < 400 || status > 499) return false;
     /* About the moment, the token or the transport, and not about what was asked. */

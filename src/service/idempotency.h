@@ -14,7 +14,6 @@
 
 /* What a request asks: part of each service's operation. `key.size` 0: no key was sent, nothing of this applies. */
 struct idempotency_request {
-    struct text caller; /* "user:<uuid>", "service:<name>", "public" */
     struct text key;
     struct text fingerprint; /* opaque text, in the arena; data NULL: the arena's limit is reached, answer 503 overloaded */
     struct hash lookup;      /* BLAKE2b of caller and key: the primary key of the table */
@@ -30,12 +29,17 @@ struct idempotency_record {
     int64_t created_at_us;
 };
 
-/* Reads the header into `ret_request` (its syntax is checked already: route_check_headers); `body` may be NULL. `secret_member` is left out of the
+#define IDEMPOTENCY_KEY_BYTES 255u
+/* Under which name a caller's key is kept: nobody else's key has it. At most so many bytes of key. */
+struct hash idempotency_lookup(const struct identity *caller, struct text key);
+/* The header alone: the key and its lookup, no fingerprint. */
+void idempotency_name(const struct exchange *exchange, struct idempotency_request *ret_request);
+/* Reads the header and the body into `ret_request` (the header's syntax is checked already: route_check_headers); `body` may be NULL. `secret_member` is left out of the
  * fingerprint, NULL: none. `secret` keys the hashes. */
 void idempotency_read(struct exchange *exchange, const struct json_value *body, const char *secret_member,
                       const uint8_t secret[CRYPTO_HASH_BYTES], struct idempotency_request *ret_request);
 bool idempotency_same_request(const struct idempotency_record *record, const struct idempotency_request *request);
-/* Whether an answer that the store decided is kept: 2xx and definite refusals, never 5xx and 429; nor 401 and 403, which are about the token, and
+/* Whether an answer that the store decided is kept: 2xx but for 202, and definite refusals, never 5xx and 429; nor 401 and 403, which are about the token, and
  * 400. What is refused before it reaches the store (413, 415, a body with faults) is never asked about here, and never kept. */
 bool idempotency_keeps(int status);
 /* The kept answer, with Idempotent-Replayed: true. */

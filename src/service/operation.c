@@ -38,11 +38,14 @@ void operation_read_key(struct operation *operation, const struct json_value *bo
     idempotency_read(exchange, body, operation->action->secret_member, service_of(exchange)->idempotency_secret, &operation->idempotency);
 }
 
+void operation_name_key(struct operation *operation) { idempotency_name(operation->exchange, &operation->idempotency); }
+
 /* ---- sending ---- */
 
-static void reply_answer(struct exchange *exchange, const struct answer *answer) {
+static void reply_answer(struct exchange *exchange, const struct answer *answer, bool is_replay) {
     if (answer->location.size > 0) reply_header(exchange, "Location", answer->location);
-    if (answer->etag.size > 0) reply_header(exchange, "ETag", answer->etag);
+    if (is_replay) reply_header(exchange, "Idempotent-Replayed", TEXT("true"));
+    if (answer->etag.size > 0 && !is_replay) reply_header(exchange, "ETag", answer->etag);
     if (answer->retry_after.size > 0) reply_header(exchange, "Retry-After", answer->retry_after);
     if (answer->status == 204) {
         reply_empty(exchange, 204);
@@ -55,7 +58,7 @@ void operation_send(struct operation *operation) {
     struct exchange *exchange = operation->exchange;
     if (operation->fate == FATE_DECIDED && operation->answer.status == 0) operation->action->render(operation);
     switch (operation->fate) {
-    case FATE_DECIDED: reply_answer(exchange, &operation->answer); break;
+    case FATE_DECIDED: reply_answer(exchange, &operation->answer, operation->is_repeat); break;
     case FATE_REPLAYED: idempotency_replay(exchange, &operation->kept); break;
     case FATE_KEY_REUSED: idempotency_refuse(exchange, &operation->kept, &operation->idempotency); break;
     case FATE_OVERLOADED: problem_reply(exchange, &problem_overloaded, "The answer needs more memory than one request may take."); break;
@@ -92,7 +95,8 @@ static void done(struct store_operation *store, struct result outcome) {
 
 static bool has_room_for_answer(const struct operation *operation) {
     size_t needed = operation->answer_bytes + ANSWER_BYTES_MIN;
-    return operation->arena->limit_bytes - operation->arena->used_bytes >= needed;
+    bool is_read = operation->idempotency.key.size == 0 || operation->idempotency.fingerprint.data != NULL;
+    return is_read && operation->arena->limit_bytes - operation->arena->used_bytes >= needed;
 }
 
 void operation_submit(struct operation *operation) {

@@ -66,6 +66,7 @@ struct operation {
     enum operation_fate fate;
     bool is_passing;   /* a refusal that may be another answer tomorrow: not kept */
     bool is_maker;     /* this request (or the first with its key) made the subject */
+    bool is_repeat;    /* another request with its key came first, and its answer was not final: this one says that it is a replay */
     struct id subject; /* WAITING, and what is kept with a final answer; zero: none */
     struct answer answer;
     struct idempotency_record kept; /* in `arena` */
@@ -79,6 +80,8 @@ static inline struct operation *operation_of(struct store_operation *store) { re
 void *operation_begin(struct exchange *exchange, const struct action *action, size_t size);
 /* Reads the Idempotency-Key; `body` may be NULL. */
 void operation_read_key(struct operation *operation, const struct json_value *body);
+/* The key alone, without what is asked: enough to ask whether something may be kept. operation_read_key must follow before the operation is submitted. */
+void operation_name_key(struct operation *operation);
 /* Gives the operation, and its exchange, to the store; the answer follows by itself. From the thread that owns them. */
 void operation_submit(struct operation *operation);
 

@@ -203,17 +203,80 @@ def test_definite_refusals_are_kept(world):
     assert sender.wallet.post("/v1/wallet/transfers", body, key=str(uuid.uuid4())).status_code == 201
 
 
-def test_a_sold_out_is_kept(world):
+def kept_count(world):
+    """How many answers Discount has kept."""
+    return int(world.pair.discount.sql("SELECT count(*) FROM idempotency")[0][0])
+
+
+def refused_as(world, code):
+    """A campaign's code that is refused so, and what makes it take redemptions."""
+    if code == "code_not_found":
+        wanted = f"N{uuid.uuid4().hex[:12]}"
+        return wanted, lambda: world.operator.campaign(code=wanted)
+    starts = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
+    more = {"starts_at": starts.isoformat().replace("+00:00", "Z")} if code == "campaign_not_started" else {}
+    made = world.operator.campaign(places=1, **more)
+    path = f"/v1/campaigns/{made['id']}"
+    if code == "sold_out":
+        assert world.user().redeem(made["code"]).status_code == 201
+        return made["code"], lambda: world.operator.discount.request("PATCH", path, json={"max_redemptions": 2}, headers={"If-Match": f'"{made["version"]}"'})
+    if code == "campaign_paused":
+        world.operator.discount.post(f"{path}/pause")
+        return made["code"], lambda: world.operator.discount.post(f"{path}/resume")
+    if code == "campaign_ended":
+        world.operator.discount.post(f"{path}/end")
+        return made["code"], None
+    return made["code"], lambda: wait_until(lambda: world.operator.discount.get(path).json()["state"] == "active", "the start", 15)
+
+
+@pytest.mark.parametrize("code", ["sold_out", "campaign_ended", "campaign_not_started", "campaign_paused", "code_not_found"])
+def test_what_took_nothing_and_may_change_is_not_kept(world, code):
+    wanted, mend = refused_as(world, code)
+    user, key, before = world.user(), str(uuid.uuid4()), kept_count(world)
+    for _ in range(2):
+        refused = user.redeem(wanted, key=key)
+        assert refused.json()["code"] == code and "Idempotent-Replayed" not in refused.headers
+    assert kept_count(world) == before
+    if mend is not None:
+        mend()
+        won = user.redeem(wanted, key=key)
+        assert won.status_code == 201 and "Idempotent-Replayed" not in won.headers
+        again = user.redeem(wanted, key=key)
+        assert again.content == won.content and again.headers["Idempotent-Replayed"] == "true"
+
+
+def test_with_a_key_it_costs_no_more_than_without(make_world):
+    """Such a refusal is given by the loop: the store, which alone writes, is never asked."""
+    world = make_world()
+    codes = [refused_as(world, code)[0] for code in ("sold_out", "campaign_ended", "campaign_paused")]
+    users, kept, by_loop = [world.user() for _ in range(4)], kept_count(world), "discountd_redemptions_answered_by_loop_total"
+    before = world.pair.discount.metric(by_loop)
+    for i in range(300):
+        assert users[i % 4].redeem(codes[i % 3], key=str(uuid.uuid4())).status_code in (409, 410)
+    assert world.pair.discount.metric(by_loop) - before == 300
+    assert kept_count(world) == kept
+
+
+def test_a_kept_answer_is_found_though_the_campaign_is_over(make_world):
+    """The loop, which answers the late ones, knows for which keys something is kept; also after a restart."""
+    world = make_world()
     made = world.operator.campaign(places=1)
-    assert world.user().redeem(made["code"]).status_code == 201
-    late, key = world.user(), str(uuid.uuid4())
-    first = late.redeem(made["code"], key=key)
-    assert_problem(first, 410, "sold_out")
-    raised = world.operator.discount.request("PATCH", f"/v1/campaigns/{made['id']}", json={"max_redemptions": 2}, headers={"If-Match": f'"{made["version"]}"'})
-    assert raised.status_code == 200
-    again = late.redeem(made["code"], key=key)
-    assert again.status_code == 410 and again.content == first.content and again.headers["Idempotent-Replayed"] == "true"
-    assert late.redeem(made["code"], key=str(uuid.uuid4())).status_code == 201
+    winner, key, bad_key = world.user(), str(uuid.uuid4()), str(uuid.uuid4())
+    first = winner.redeem(made["code"], key=key)
+    assert first.status_code == 201
+    mismatch = winner.redeem(world.operator.campaign()["code"], phone=new_phone(), key=bad_key)
+    assert_problem(mismatch, 422, "phone_mismatch")
+    late = world.user()
+    assert_problem(late.redeem(made["code"], key="late"), 410, "sold_out")
+    for service in (None, world.pair.discount):
+        if service is not None:
+            service.kill()
+            service.start()
+        again = winner.redeem(made["code"], key=key)
+        assert again.status_code == 201 and again.content == first.content and again.headers["Idempotent-Replayed"] == "true"
+        assert_problem(winner.redeem(f"W{uuid.uuid4().hex[:12]}", key=key), 422, "idempotency_key_reused", ["code"])
+        assert_problem(winner.redeem(made["code"], key=bad_key), 422, "idempotency_key_reused", ["code", "phone"])
+        assert_problem(late.redeem(made["code"], key="late"), 410, "sold_out")
 
 
 def test_what_the_store_finds_wrong_is_kept(world):
@@ -264,6 +327,23 @@ def test_a_paused_campaign_is_not_kept(world):
     assert_problem(user.redeem(made["code"], key=key), 409, "campaign_paused")
     world.operator.discount.post(f"{path}/resume")
     assert user.redeem(made["code"], key=key).status_code == 201
+
+
+@pytest.mark.parametrize("program", ["wallet", "discount"])
+def test_old_answers_go_faster_than_new_ones_come(make_world, program):
+    """40,000 that are too old: they are gone in seconds, and what is young stays."""
+    world = make_world()
+    service = getattr(world.pair, program)
+    client, path, body, *_ = (register if program == "wallet" else campaign)(world)
+    assert service.stop() == 0
+    many = "SELECT i FROM generate_series(1, 40000) AS g(i)" if service.store else "WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 40000) SELECT i FROM g"
+    lookup = "decode(lpad(to_hex(i), 64, '0'), 'hex')" if service.store else "CAST(printf('%032d', i) AS BLOB)"
+    service.sql(f"INSERT INTO idempotency (lookup, fingerprint, status, content_type, location, body, created_at) SELECT {lookup}, '', 204, '', '', '', 0 FROM ({many}) AS i")
+    service.start()
+    first = client.post(path, body, key="young")
+    wait_until(lambda: service.sql("SELECT count(*) FROM idempotency WHERE created_at = 0") == [("0",)], "the old answers are gone", 15)
+    again = client.post(path, body, key="young")
+    assert again.content == first.content and again.headers["Idempotent-Replayed"] == "true"
 
 
 def test_keys_survive_a_kill(make_world):

@@ -66,6 +66,30 @@ def test_claims_are_answered_in_time_and_credited_when_the_wallet_is_back(make_w
     world.assert_clean()
 
 
+def test_a_202_is_not_final(make_world):
+    """With a key its repeat gets the redemption as it stands, and says each time that it is a repeat; also after a kill."""
+    world = make_world(discount_arguments=["--settle-wait", SETTLE_WAIT_MS])
+    campaign, user, key = world.operator.campaign(places=3), world.user(), "a key"
+    world.pair.wallet.kill()
+    first = user.redeem(campaign["code"], key=key)
+    assert first.status_code == 202 and "Idempotent-Replayed" not in first.headers
+    for is_killed in (False, True):
+        if is_killed:
+            world.pair.discount.kill()
+            world.pair.discount.start()
+        again = user.redeem(campaign["code"], key=key)
+        assert again.status_code == 202 and again.json() == first.json() and again.headers["Idempotent-Replayed"] == "true"
+        assert again.headers["Location"] == first.headers["Location"]
+    world.pair.wallet.start()
+    wait_status(user, first.json(), "credited")
+    credited = user.redeem(campaign["code"], key=key)
+    assert credited.status_code == 201 and credited.json()["status"] == "credited" and credited.headers["Idempotent-Replayed"] == "true"
+    assert credited.headers["Location"] == first.headers["Location"]
+    assert user.redeem(campaign["code"], key=key).content == credited.content
+    assert world.operator.report(campaign["id"])["redeemed"] == 1
+    world.assert_clean()
+
+
 def test_a_campaign_made_while_the_wallet_is_away(make_world):
     world = make_world(discount_arguments=["--settle-wait", SETTLE_WAIT_MS])
     user = world.user()

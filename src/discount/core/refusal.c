@@ -4,7 +4,7 @@
 
 /* The report's members stand in this order. */
 static const struct refusal_rule rules[REFUSAL_COUNT] = {
-    [REFUSED_SOLD_OUT] = {"sold_out", 410, "Sold out", "All places are taken.", true, true, true},
+    [REFUSED_SOLD_OUT] = {"sold_out", 410, "Sold out", "All places are taken.", false, true, true},
     [REFUSED_ALREADY_REDEEMED] = {"already_redeemed", 200, "Already redeemed", "You have won already.", true, true, true},
     [REFUSED_PHONE_ALREADY_REDEEMED] = {"phone_already_redeemed", 409, "Phone already redeemed",
                                         "This phone number has won in this campaign for another user.", true, true, true},
@@ -13,8 +13,8 @@ static const struct refusal_rule rules[REFUSAL_COUNT] = {
                              "Its places are given out from its start on: try again then.", false, true, true},
     [REFUSED_PAUSED] = {"campaign_paused", 409, "Campaign paused", "Its operator gives out no places for now: try again later.", false,
                         true, true},
-    [REFUSED_ENDED] = {"campaign_ended", 410, "Campaign ended", "The campaign is over.", true, true, true},
-    [REFUSED_CODE_NOT_FOUND] = {"code_not_found", 404, "Code not found", "There is no such code.", true, false, true},
+    [REFUSED_ENDED] = {"campaign_ended", 410, "Campaign ended", "The campaign is over.", false, true, true},
+    [REFUSED_CODE_NOT_FOUND] = {"code_not_found", 404, "Code not found", "There is no such code.", false, false, true},
 };
 
 const struct refusal_rule *refusal_rule(enum refusal refusal) {

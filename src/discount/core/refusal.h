@@ -21,7 +21,7 @@ struct refusal_rule {
     const char *code; /* of the problem; the report's member; the name under which it is counted on disk */
     int status;
     const char *title, *detail;
-    bool is_kept;             /* under an Idempotency-Key. "Not yet" is no definite refusal: the same request is to be decided anew */
+    bool is_kept; /* under an Idempotency-Key. What took nothing and may change is decided anew, and costs the same with a key as without */
     bool is_counted;          /* per campaign, by the report */
     bool is_answered_by_loop; /* from what is published, without the store */
 };

@@ -188,7 +188,7 @@ static inline struct id test_user(uint64_t number) {
 
 static inline void test_key(struct operation *operation, const char *key) {
     if (key == NULL) return;
-    operation->idempotency = (struct idempotency_request){.caller = TEXT("user:x"), .key = text_of(key), .fingerprint = TEXT("same")};
+    operation->idempotency = (struct idempotency_request){.key = text_of(key), .fingerprint = TEXT("same")};
     operation->idempotency.lookup = crypto_hash(text_of(key));
 }
 

@@ -27,6 +27,7 @@ struct toy {
     struct store_engine store;
     struct counter counters[COUNTERS_MAX];
     size_t count, publishes, rollbacks;
+    size_t kept_count, kept_at_publish; /* told by the engine, and how many of them when it published */
 };
 
 static const struct migration migrations[] = {
@@ -92,10 +93,23 @@ static struct result save(void *set, struct batch *batch, int64_t now_us) {
     return result_ok();
 }
 
-static void publish(void *set) { ((struct toy *)set)->publishes++; }
+static void note_kept(void *set, const struct hash *lookup, int64_t now_us) {
+    static const struct hash none;
+    assert_memory_not_equal(lookup, &none, sizeof none);
+    assert_true(now_us > 0);
+    ((struct toy *)set)->kept_count++;
+}
+
+static void publish(void *set) {
+    struct toy *toy = set;
+    toy->publishes++;
+    toy->kept_at_publish = toy->kept_count;
+}
+
 static void rolled_back(void *set) { ((struct toy *)set)->rollbacks++; }
 
-static const struct working_set_hooks hooks = {.forget = forget, .save = save, .publish = publish, .rolled_back = rolled_back};
+static const struct working_set_hooks hooks = {
+    .forget = forget, .save = save, .kept = note_kept, .publish = publish, .rolled_back = rolled_back};
 
 /* ---- the actions ---- */
 
@@ -353,8 +367,50 @@ static void what_waits_is_kept_as_waiting_and_made_final_later(void **state) {
     }
     ask_one(*state, "a", 2, "", FATE_DECIDED, "7");
     ask_one(*state, "a", 0, "", FATE_DECIDED, "7"); /* closed */
+    ask(&asked, "a", 5, "k");
+    assert_int_equal(run(*state, &asked, 1, 1000), COMMITTED);
+    assert_true(asked.add.operation.is_repeat); /* and says so, though its answer was made for it */
+    expect(&asked, FATE_DECIDED, "7");
     ask_one(*state, "a", 5, "k", FATE_REPLAYED, "7");
-    ask_one(*state, "a", 5, "k", FATE_REPLAYED, "7");
+}
+
+/* A 202 is no last word: it is not kept, and the next with its key asks again. */
+static void what_is_not_final_is_answered_as_it_stands(void **state) {
+    struct toy *toy = *state;
+    struct asked asked, late;
+    ask(&asked, "a", 5, "k");
+    asked.add.waits = true;
+    assert_int_equal(run(toy, &asked, 1, 1000), COMMITTED);
+    asked.add.status = 202;
+    assert_ok(toy->store.begin(toy->engine));
+    engine_load_kept(toy->engine, &asked.add.operation.idempotency);
+    add_load(toy->engine, &asked.add.operation);
+    assert_ok(batch_run(toy->writer));
+    engine_decide_again(toy->engine, &asked.add.operation, 2000);
+    assert_ok(toy->store.save(toy->engine));
+    struct result reason;
+    assert_int_equal(toy->store.commit(toy->engine, &reason), COMMITTED);
+    assert_false(asked.add.operation.is_repeat);
+    expect(&asked, FATE_DECIDED, "5");
+
+    ask(&late, "a", 5, "k");
+    assert_int_equal(run(toy, &late, 1, 3000), COMMITTED);
+    assert_true(late.add.operation.is_repeat);
+    expect(&late, FATE_WAITING, NULL);
+    ask_one(toy, "a", 0, "", FATE_DECIDED, "5"); /* closed */
+    ask_one(toy, "a", 5, "k", FATE_DECIDED, "5");
+    ask_one(toy, "a", 5, "k", FATE_REPLAYED, "5");
+}
+
+static void what_is_kept_is_told_before_it_is_published(void **state) {
+    struct toy *toy = *state;
+    ask_one(toy, "a", 5, "", FATE_DECIDED, "5");
+    ask_one(toy, "a", -1, "passing", FATE_DECIDED, "4");
+    assert_int_equal(toy->kept_count, 0);
+    ask_one(toy, "a", 5, "k", FATE_DECIDED, "9");
+    assert_int_equal(toy->kept_at_publish, 1);
+    ask_one(toy, "a", 5, "k", FATE_REPLAYED, "9");
+    assert_int_equal(toy->kept_count, 1);
 }
 
 static void a_waiter_gets_the_answer_that_its_key_was_given_meanwhile(void **state) {
@@ -364,7 +420,7 @@ static void a_waiter_gets_the_answer_that_its_key_was_given_meanwhile(void **sta
     asked.add.waits = true;
     assert_int_equal(run(toy, &asked, 1, 1000), COMMITTED);
     ask_one(toy, "a", 0, "", FATE_DECIDED, "5");
-    ask_one(toy, "a", 5, "k", FATE_REPLAYED, "5"); /* another request with its key made it final */
+    ask_one(toy, "a", 5, "k", FATE_DECIDED, "5"); /* another request with its key made it final */
     ask_one(toy, "a", 1, "", FATE_DECIDED, "6");
 
     assert_ok(toy->store.begin(toy->engine));
@@ -399,6 +455,53 @@ static void old_answers_are_forgotten(void **state) {
     ask_one(toy, "a", 5, "old", FATE_DECIDED, "15");
 }
 
+static const struct question many_old = {
+    .name = "many old answers",
+    .sql =
+        "INSERT INTO idempotency (lookup, fingerprint, status, content_type, location, body, created_at) WITH RECURSIVE n(i) AS (SELECT 1 "
+        "UNION ALL SELECT i + 1 FROM n WHERE i < $1) SELECT CAST(i AS BLOB), '', 204, '', '', '', 0 FROM n",
+    .parameters = {COLUMN_INTEGER}};
+
+static struct result row_counted(void *count, const struct row *row) {
+    *(int64_t *)count = row_integer(row, 0);
+    return result_ok();
+}
+
+static int64_t count_old(struct toy *toy) {
+    static const struct question question = {.name = "old answers", .sql = "SELECT count(*) FROM idempotency WHERE created_at = 0"};
+    int64_t count = -1;
+    batch_ask(toy->writer, &question, NULL, row_counted, &count);
+    assert_ok(batch_run(toy->writer));
+    return count;
+}
+
+/* What is kept under a load that never pauses: each batch drops more than it adds, so that they never become more. */
+static void forgetting_keeps_up_with_what_is_written(void **state) {
+    struct toy *toy = *state;
+    struct result reason;
+    const struct value values[] = {value_integer(21000)};
+    assert_ok(batch_begin(toy->writer));
+    batch_do(toy->writer, &many_old, values, ROWS_ANY);
+    assert_int_equal(batch_commit(toy->writer, &reason), COMMITTED);
+    assert_int_equal(toy->store.idle(toy->engine, true), COMMITTED);
+    assert_int_equal(count_old(toy), 20000);
+    assert_int_equal(toy->store.idle(toy->engine, false), COMMITTED);
+    assert_int_equal(count_old(toy), 10000);
+    struct asked asked[8];
+    for (size_t i = 0; i < ARRAY_COUNT(asked); i++) {
+        char key[16];
+        snprintf(key, sizeof key, "new-%zu", i);
+        ask(&asked[i], "a", 1, i == 0 ? "" : key); /* one without a key */
+        if (i > 0) asked[i].add.operation.idempotency.lookup.bytes[0] = (uint8_t)i;
+    }
+    assert_int_equal(run(toy, asked, ARRAY_COUNT(asked), clock_now_us(&clock_system)), COMMITTED);
+    for (size_t i = 0; i < ARRAY_COUNT(asked); i++) exchange_clear(&asked[i].exchange);
+    assert_int_equal(count_old(toy), 10000 - 2 * 7);
+    assert_int_equal(toy->store.idle(toy->engine, false), COMMITTED);
+    assert_int_equal(count_old(toy), 0);
+    ask_one(toy, "a", 1, "k", FATE_DECIDED, "9");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_action_is_loaded_decided_and_saved, open_toy, close_toy),
@@ -409,9 +512,12 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_batch_may_be_decided_a_second_time, open_toy, close_toy),
         cmocka_unit_test_setup_teardown(a_failed_commit_leaves_nothing, open_toy, close_toy),
         cmocka_unit_test_setup_teardown(what_waits_is_kept_as_waiting_and_made_final_later, open_toy, close_toy),
+        cmocka_unit_test_setup_teardown(what_is_not_final_is_answered_as_it_stands, open_toy, close_toy),
+        cmocka_unit_test_setup_teardown(what_is_kept_is_told_before_it_is_published, open_toy, close_toy),
         cmocka_unit_test_setup_teardown(a_waiter_gets_the_answer_that_its_key_was_given_meanwhile, open_toy, close_toy),
         cmocka_unit_test_setup_teardown(an_answer_without_room_is_not_kept, open_toy, close_toy),
         cmocka_unit_test_setup_teardown(old_answers_are_forgotten, open_toy, close_toy),
+        cmocka_unit_test_setup_teardown(forgetting_keeps_up_with_what_is_written, open_toy, close_toy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

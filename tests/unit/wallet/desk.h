@@ -200,10 +200,8 @@ static inline enum ledger_outcome desk_transfer(struct desk *desk, struct id fro
 
 /* Gives the command an Idempotency-Key; `body` stands for what is asked. */
 static inline void desk_set_key(struct operation *operation, const char *key, const char *body) {
-    operation->idempotency = (struct idempotency_request){.caller = TEXT("test"),
-                                                          .key = text_of(key),
-                                                          .fingerprint = text_of(body),
-                                                          .lookup = crypto_hash(text_of(key))};
+    operation->idempotency =
+        (struct idempotency_request){.key = text_of(key), .fingerprint = text_of(body), .lookup = crypto_hash(text_of(key))};
 }
 
 /* ---- what is in the database ---- */

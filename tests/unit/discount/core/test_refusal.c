@@ -15,18 +15,21 @@ static void test_each_refusal_is_whole_and_found_by_its_code(void **state) {
     assert_int_equal(refusal_named(TEXT("nothing_like_it")), NOT_REFUSED);
 }
 
-static void test_not_yet_is_decided_anew(void **state) {
+static void test_what_took_nothing_and_may_change_is_decided_anew(void **state) {
     (void)state;
-    assert_false(refusal_rule(REFUSED_NOT_STARTED)->is_kept);
-    assert_false(refusal_rule(REFUSED_PAUSED)->is_kept);
-    assert_true(refusal_rule(REFUSED_SOLD_OUT)->is_kept);
+    static const enum refusal passing[] = {REFUSED_SOLD_OUT, REFUSED_NOT_STARTED, REFUSED_PAUSED, REFUSED_ENDED, REFUSED_CODE_NOT_FOUND};
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++) {
+        assert_false(refusal_rule(passing[i])->is_kept);
+        assert_true(refusal_rule(passing[i])->is_answered_by_loop); /* and so costs the same with a key as without */
+    }
+    assert_true(refusal_rule(REFUSED_PHONE_MISMATCH)->is_kept);
     assert_false(refusal_rule(REFUSED_CODE_NOT_FOUND)->is_counted); /* of which campaign? */
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_refusal_is_whole_and_found_by_its_code),
-        cmocka_unit_test(test_not_yet_is_decided_anew),
+        cmocka_unit_test(test_what_took_nothing_and_may_change_is_decided_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
