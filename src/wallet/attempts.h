@@ -1,19 +1,36 @@
-/* Failed passwords, counted by username and address (exchange_payer): after ATTEMPTS_FREE failures each further one must wait, longer each time. A success
- * forgets them. Only failures count, so that a crowd logging in from one address is not slowed. Any thread. */
+/* Who may try passwords, and register, and how often: counted before anything is hashed, so that guesses side by side are counted too. What matches is
+ * given back: a crowd that knows its passwords is never slowed, however many stand behind one address.
+ *
+ * Where a user has logged in before is known (sessions.client), and has a budget of its own per user and address: what strangers try elsewhere takes
+ * nothing of it. All others pay three times: for the user and address, for the user over all addresses, and for the address over all users.
+ * An unknown name is counted like a user's, or the wait would tell who exists. docs/budgets.md has the figures. Any thread; times are monotonic. */
 #pragma once
 
 #include "base/address.h"
-
-#define ATTEMPTS_FREE            10
-#define ATTEMPTS_FIRST_WAIT_US   INT64_C(5000000)
-#define ATTEMPTS_LONGEST_WAIT_US INT64_C(900000000)
-#define ATTEMPTS_FORGET_US       INT64_C(3600000000) /* after so long without a failure */
-#define ATTEMPTS_MAX             65536u              /* the oldest of a group of four gives way */
+#include "base/result.h"
 
 struct attempts;
-struct result attempts_create(struct attempts **ret_attempts) MUST_CHECK; /* RESULT_FULL: no memory */
+
+/* `username` as it is counted: folded, or what was typed; `client` is exchange_payer. */
+struct attempt {
+    struct text username;
+    struct address client;
+    bool is_known; /* the user has logged in from there before */
+};
+
+/* `is_on` false: nothing is ever refused (--password-cost low). RESULT_FULL: no memory. */
+struct result attempts_create(bool is_on, struct attempts **ret_attempts) MUST_CHECK;
 void attempts_free(struct attempts *attempts);
-/* 0: go on; otherwise so many microseconds to wait. `now_us` is monotonic, here and below. */
-int64_t attempts_wait_us(struct attempts *attempts, struct text username, struct address address, int64_t now_us);
-void attempts_failed(struct attempts *attempts, struct text username, struct address address, int64_t now_us);
-void attempts_succeeded(struct attempts *attempts, struct text username, struct address address);
+void attempts_register_metrics(void); /* once per process */
+
+/* How long it must wait; 0: it need not. Counts nothing. */
+int64_t attempts_wait_us(struct attempts *attempts, const struct attempt *attempt, int64_t now_us);
+/* The same of a client of whom it is not known yet whether it is known: 0 when either may try. */
+int64_t attempts_wait_of_anybody_us(struct attempts *attempts, const struct attempt *attempt, int64_t now_us);
+/* Counts one, which has failed until it is said to have succeeded: 0, or how long it must wait, and nothing is counted. */
+int64_t attempts_begin(struct attempts *attempts, const struct attempt *attempt, int64_t now_us);
+void attempts_succeeded(struct attempts *attempts, const struct attempt *attempt, int64_t now_us);
+
+/* The same of registrations, which count whatever comes of them: who may register could find out which names are taken. */
+int64_t attempts_register_wait_us(struct attempts *attempts, struct address client, int64_t now_us);
+int64_t attempts_begin_register(struct attempts *attempts, struct address client, int64_t now_us);

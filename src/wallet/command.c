@@ -172,7 +172,9 @@ static const struct param serve_params[] = {
      .target = &serve_settings.password_cost,
      .default_text = "standard",
      .choices = "standard|low",
-     .sentence = "Cost of a password's hash; low is for test crowds, and refused unless the listener is on loopback"},
+     .sentence = "Cost of a password's hash; low is for test crowds: it switches the budgets of passwords and registrations off, and is "
+                 "refused unless "
+                 "the listener is on loopback"},
     {.name = "password-threads",
      .kind = PARAM_INTEGER,
      .target = &serve_settings.password_thread_count,

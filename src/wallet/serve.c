@@ -215,7 +215,8 @@ static struct result make_wallet(struct serving *serving) {
     int64_t taken_us = wallet->access_lifetime_us + settings->common.clock_leeway_s * CLOCK_SECOND_US;
     TRY(revocations_create(taken_us, &wallet->revocations));
     TRY(load_ended_sessions(serving, now_us_of(wallet) - taken_us));
-    TRY(attempts_create(&wallet->attempts));
+    attempts_register_metrics();
+    TRY(attempts_create(cost != CRYPTO_COST_LOW, &wallet->attempts)); /* a crowd of tests has one address, and one password */
     TRY(password_pool_create((size_t)settings->password_thread_count, cost, LIMIT_PASSWORD_QUEUE, &wallet->passwords));
     TRY(make_store(serving));
     return make_trust(serving);

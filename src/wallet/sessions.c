@@ -120,25 +120,20 @@ static void take_grant(struct ledger *ledger, const struct session *session, str
 
 /* ---- what limits them ---- */
 
-bool sessions_refuse_attempts(struct exchange *exchange, struct text username) {
-    struct wallet *wallet = wallet_of(exchange);
-    int64_t now_us = clock_monotonic_us(wallet->service.clock);
-    int64_t wait_us = attempts_wait_us(wallet->attempts, username, exchange_payer(exchange), now_us);
-    if (wait_us == 0) return false;
-    struct text seconds = arena_print(&exchange->arena, "%lld", (long long)((wait_us + CLOCK_SECOND_US - 1) / CLOCK_SECOND_US));
-    if (seconds.data != NULL) reply_header(exchange, "Retry-After", seconds);
-    problem_reply(exchange, &problem_too_many_attempts, "Too many failed attempts. Try again later.");
-    return true;
+static int64_t now_us_of(const struct exchange *exchange) { return clock_monotonic_us(exchange->service->clock); }
+
+static bool refuse(struct exchange *exchange, int64_t wait_us) {
+    if (wait_us > 0) request_refuse_tries(exchange, wait_us, "Too many failed attempts. Try again later.");
+    return wait_us > 0;
 }
 
-void sessions_count_attempt(struct exchange *exchange, struct text username, bool has_matched) {
-    struct wallet *wallet = wallet_of(exchange);
-    struct address address = exchange_payer(exchange);
-    if (has_matched) {
-        attempts_succeeded(wallet->attempts, username, address);
-    } else {
-        attempts_failed(wallet->attempts, username, address, clock_monotonic_us(wallet->service.clock));
-    }
+bool sessions_refuse_attempt(struct exchange *exchange, const struct attempt *attempt) {
+    return refuse(exchange, attempts_wait_us(wallet_of(exchange)->attempts, attempt, now_us_of(exchange)));
+}
+
+/* Before it is looked up whether the client is known. */
+static bool refuse_anybody(struct exchange *exchange, const struct attempt *attempt) {
+    return refuse(exchange, attempts_wait_of_anybody_us(wallet_of(exchange)->attempts, attempt, now_us_of(exchange)));
 }
 
 bool sessions_refuse_ends(struct exchange *exchange) {
@@ -176,11 +171,16 @@ const struct action login_action = {.name = "login",
                                     .render = login_render,
                                     .send = login_send};
 
+static int64_t count(struct password_step *step) {
+    const struct login *login = CONTAINER_OF(step, struct login, password);
+    return attempts_begin(wallet_of(step->exchange)->attempts, &login->attempt, now_us_of(step->exchange));
+}
+
 static void matched(struct password_step *step) {
     struct login *login = CONTAINER_OF(step, struct login, password);
     struct exchange *exchange = step->exchange;
-    sessions_count_attempt(exchange, login->counted_name, step->job.matches);
     if (step->job.matches) {
+        attempts_succeeded(wallet_of(exchange)->attempts, &login->attempt, now_us_of(exchange));
         operation_submit(&login->operation);
         return;
     }
@@ -192,14 +192,17 @@ static void matched(struct password_step *step) {
 /* The user's hash is read first: what the typed password is compared with. */
 struct login_reading {
     struct reading reading; /* first */
-    struct text name, counted_name, password;
+    struct text name, password;
+    struct attempt attempt;
+    int64_t client;
     struct found_user found;
 };
 
 static bool login_ask(struct reading *reading, struct batch *batch, uint32_t round) {
     struct login_reading *read = (struct login_reading *)reading;
     (void)round;
-    if (read->name.size > 0) ask_user_by_name(batch, read->name, user_found, &read->found);
+    read->found = (struct found_user){0};
+    if (read->name.size > 0) ask_login(batch, read->name, read->client, login_found, &read->found);
     return false;
 }
 
@@ -211,17 +214,20 @@ static struct login *begin_login(const struct login_reading *read) {
     /* An unknown user has an empty hash: the pool spends the same time on it. */
     if (read->found.is_found) memcpy(login->password.job.hash, user->password_hash, sizeof login->password.job.hash);
     crypto_random(login->secret.bytes, sizeof login->secret.bytes);
-    login->counted_name = read->counted_name;
+    login->attempt = read->attempt;
+    login->password.count = count;
     login->command = (struct session_command){.user_id = read->found.is_found ? user->id : (struct id){{0}},
                                               .password_hash = login->password.job.hash,
                                               .token_hash = hash_secret(&login->secret),
-                                              .refresh_lifetime_us = wallet_of(exchange)->refresh_lifetime_us};
+                                              .refresh_lifetime_us = wallet_of(exchange)->refresh_lifetime_us,
+                                              .client = read->client};
     return login;
 }
 
 static void login_read(struct reading *reading) {
-    const struct login_reading *read = (const struct login_reading *)reading;
-    struct login *login = begin_login(read);
+    struct login_reading *read = (struct login_reading *)reading;
+    read->attempt.is_known = read->found.is_known_client;
+    struct login *login = sessions_refuse_attempt(reading->exchange, &read->attempt) ? NULL : begin_login(read);
     password_wipe(read->password);
     if (login == NULL) {
         exchange_finish(reading->exchange);
@@ -230,15 +236,25 @@ static void login_read(struct reading *reading) {
     }
 }
 
+/* An address is nobody's business once it has been compared: what is kept is a hash by a key of this database. Never 0. */
+static int64_t hash_client(const struct exchange *exchange) {
+    struct address client = exchange_payer(exchange);
+    const struct wallet *wallet = exchange->self;
+    int64_t hash = (int64_t)crypto_short_hash(address_text(&client), wallet->service.idempotency_secret);
+    return hash == 0 ? 1 : hash;
+}
+
 static struct login_reading *begin_reading(struct exchange *exchange, struct text typed_name, struct text password) {
     struct arena *arena = &exchange->arena;
     struct text name = username_fold(arena, typed_name);
-    struct text counted = name.size > 0 ? name : arena_copy(arena, text_cut(typed_name, 2 * LIMIT_USERNAME_BYTES));
-    if (sessions_refuse_attempts(exchange, counted)) return NULL;
+    struct attempt attempt = {.username = name.size > 0 ? name : arena_copy(arena, text_cut(typed_name, 2 * LIMIT_USERNAME_BYTES)),
+                              .client = exchange_payer(exchange)};
+    if (refuse_anybody(exchange, &attempt)) return NULL;
     struct login_reading *read = reading_begin(exchange, login_ask, login_read, sizeof *read);
     if (read == NULL) return NULL;
     read->name = name;
-    read->counted_name = counted;
+    read->attempt = attempt;
+    read->client = hash_client(exchange);
     read->password = arena_copy(arena, password);
     password_wipe(exchange->body); /* the name was copied before */
     if (read->password.data != NULL) return read;

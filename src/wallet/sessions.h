@@ -2,6 +2,7 @@
 #pragma once
 
 #include "service/operation.h"
+#include "wallet/attempts.h"
 #include "wallet/core/sessions.h"
 #include "wallet/core/users.h"
 #include "wallet/passwords.h"
@@ -22,7 +23,7 @@ struct login {
     struct operation operation; /* first */
     struct session_command command;
     struct password_step password; /* the rest is of a request */
-    struct text counted_name;
+    struct attempt attempt;
     struct refresh_secret secret;
     struct session_grant grant;
 };
@@ -42,9 +43,8 @@ struct logout {
 };
 extern const struct action logout_action;
 
-/* 429 when this name has failed too often from this address: true. */
-bool sessions_refuse_attempts(struct exchange *exchange, struct text username);
-void sessions_count_attempt(struct exchange *exchange, struct text username, bool has_matched);
+/* 429 when this attempt must wait: true. */
+bool sessions_refuse_attempt(struct exchange *exchange, const struct attempt *attempt);
 /* 503 when more sessions have just ended than can be remembered: true. */
 bool sessions_refuse_ends(struct exchange *exchange);
 

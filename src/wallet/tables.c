@@ -125,6 +125,12 @@ struct result user_found(void *found, const struct row *row) {
     return result_ok();
 }
 
+struct result login_found(void *found, const struct row *row) {
+    struct found_user *user = found;
+    user->is_known_client = row_integer_or_zero(row, USER_COLUMN_COUNT) != 0;
+    return user_found(found, row);
+}
+
 struct result account_found(void *found, const struct row *row) {
     struct found_account *account = found;
     row_account(row, 0, &account->account);
@@ -147,6 +153,15 @@ static const struct question user_by_name = {.name = "a user by name",
                                              .sql = "SELECT " USER_COLUMNS " FROM users u WHERE u.name = $1 LIMIT 1",
                                              .parameters = {COLUMN_TEXT}};
 void ask_user_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context) { ASK(user_by_name, value_text(name)); }
+
+static const struct question login = {.name = "who logs in",
+                                      .sql = "SELECT " USER_COLUMNS
+                                             ", (SELECT s.client FROM sessions s WHERE s.user_id = u.id AND s.client = $2 LIMIT 1)"
+                                             " FROM users u WHERE u.name = $1 LIMIT 1",
+                                      .parameters = {COLUMN_TEXT, COLUMN_INTEGER}};
+void ask_login(struct batch *batch, struct text name, int64_t client, row_visitor *visit, void *context) {
+    ASK(login, value_text(name), value_integer(client));
+}
 
 #define WALLET_QUESTION "SELECT " USER_COLUMNS ", " ACCOUNT_COLUMNS " FROM users u LEFT JOIN accounts a ON a.user_id = u.id WHERE "
 static const struct question wallet_by_name = {.name = "a wallet by its user's name",
@@ -371,15 +386,16 @@ void save_user(struct batch *batch, const struct user *user) {
 
 static const struct question insert_session = {
     .name = "a new session",
-    .sql = "INSERT INTO sessions (id, user_id, generation, created_at, expires_at, ended_at) VALUES ($1, $2, $3, $4, $5, $6)",
-    .parameters = {COLUMN_ID, COLUMN_ID, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+    .sql = "INSERT INTO sessions (id, user_id, generation, created_at, expires_at, ended_at, client) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    .parameters = {COLUMN_ID, COLUMN_ID, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question change_session = {.name = "a changed session",
                                                .sql = "UPDATE sessions SET generation = $2, expires_at = $3, ended_at = $4 WHERE id = $1",
                                                .parameters = {COLUMN_ID, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 void save_session(struct batch *batch, const struct session *session) {
     if (session->state == ROW_NEW) {
         DO(insert_session, 1, value_id(session->id), value_id(session->user_id), value_integer(session->generation),
-           value_integer(session->created_at_us), value_integer(session->expires_at_us), time_or_null(session->ended_at_us));
+           value_integer(session->created_at_us), value_integer(session->expires_at_us), time_or_null(session->ended_at_us),
+           session->client == 0 ? value_null(COLUMN_INTEGER) : value_integer(session->client));
     } else if (session->state == ROW_CHANGED) {
         DO(change_session, 1, value_id(session->id), value_integer(session->generation), value_integer(session->expires_at_us),
            time_or_null(session->ended_at_us));

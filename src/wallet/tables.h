@@ -29,6 +29,7 @@ struct phone row_phone_or_empty(const struct row *row, int column);
 /* A context and its visitor for a question after one row. */
 struct found_user {
     bool is_found;
+    bool is_known_client; /* ask_login only */
     struct user user;
 };
 struct result user_found(void *found, const struct row *row);
@@ -42,6 +43,9 @@ struct result account_found(void *found, const struct row *row);
 
 void ask_user(struct batch *batch, struct id id, row_visitor *visit, void *context);             /* user */
 void ask_user_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context); /* user */
+/* user, and whether it has a session that began at this client */
+void ask_login(struct batch *batch, struct text name, int64_t client, row_visitor *visit, void *context);
+struct result login_found(void *found, const struct row *row);
 /* A user, then the account of its wallet, which is NULL only when the books are broken. */
 void ask_wallet_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context);
 void ask_wallet_by_phone(struct batch *batch, const struct phone *phone, row_visitor *visit, void *context);

@@ -134,11 +134,24 @@ static struct registration *read_registration(struct exchange *exchange) {
     return password_step_prepare(&registration->password, exchange, password) ? registration : NULL;
 }
 
+static int64_t count_registration(struct password_step *step) {
+    return attempts_begin_register(wallet_of(step->exchange)->attempts, exchange_payer(step->exchange),
+                                   clock_monotonic_us(step->exchange->service->clock));
+}
+
+static bool refuse_registration(struct exchange *exchange) {
+    int64_t wait_us =
+        attempts_register_wait_us(wallet_of(exchange)->attempts, exchange_payer(exchange), clock_monotonic_us(exchange->service->clock));
+    if (wait_us > 0) request_refuse_tries(exchange, wait_us, "Too many accounts were registered from this address. Try again later.");
+    return wait_us > 0;
+}
+
 void users_create(struct exchange *exchange) {
-    struct registration *registration = read_registration(exchange);
+    struct registration *registration = refuse_registration(exchange) ? NULL : read_registration(exchange);
     if (registration == NULL) {
         exchange_finish(exchange);
     } else {
+        registration->password.count = count_registration;
         password_step_hash(&registration->password, hashed_for_registration);
     }
 }
@@ -213,11 +226,25 @@ static void hashed_for_change(struct password_step *step) {
     operation_submit(&change->operation);
 }
 
+/* Whoever has a session stands where the user has logged in. */
+static struct attempt attempt_of_caller(const struct exchange *exchange) {
+    return (struct attempt){.username = {exchange->caller.name, exchange->caller.name_size},
+                            .client = exchange_payer(exchange),
+                            .is_known = true};
+}
+
+static int64_t count_change(struct password_step *step) {
+    struct attempt attempt = attempt_of_caller(step->exchange);
+    return attempts_begin(wallet_of(step->exchange)->attempts, &attempt, clock_monotonic_us(step->exchange->service->clock));
+}
+
 static void matched_for_change(struct password_step *step) {
     struct password_change *change = CONTAINER_OF(step, struct password_change, current);
     struct exchange *exchange = step->exchange;
-    struct text username = {exchange->caller.name, exchange->caller.name_size};
-    sessions_count_attempt(exchange, username, step->job.matches);
+    if (step->job.matches) {
+        struct attempt attempt = attempt_of_caller(exchange);
+        attempts_succeeded(wallet_of(exchange)->attempts, &attempt, clock_monotonic_us(exchange->service->clock));
+    }
     bool goes_on = step->job.matches && password_step_prepare(&change->next, exchange, change->next_password);
     password_wipe(change->next_password);
     if (goes_on) {
@@ -250,6 +277,7 @@ static struct password_change *begin_change(const struct change_reading *read) {
                                                 .session_id = exchange->caller.session_id,
                                                 .password_hash = change->current.job.hash};
     change->next_password = read->next;
+    change->current.count = count_change;
     return change;
 }
 
@@ -292,7 +320,8 @@ static bool read_change(struct exchange *exchange, struct text *ret_current, str
 static struct change_reading *begin_reading(struct exchange *exchange) {
     struct text current = {NULL, 0}, next = {NULL, 0};
     if (!read_change(exchange, &current, &next)) return NULL;
-    if (sessions_refuse_attempts(exchange, (struct text){exchange->caller.name, exchange->caller.name_size})) return NULL;
+    struct attempt attempt = attempt_of_caller(exchange);
+    if (sessions_refuse_attempt(exchange, &attempt)) return NULL;
     if (sessions_refuse_ends(exchange)) return NULL;
     struct change_reading *read = reading_begin(exchange, change_ask, change_read, sizeof *read);
     if (read == NULL) return NULL;

@@ -51,7 +51,7 @@ static void open_service(void) {
     books_bind(books, &store_engine);
     struct store_options store_options = {.name = "walletd", .clock = &fixed_clock};
     CHECK(result_is_ok(store_create(&store_engine, &store_options, &wallet.service.store)));
-    CHECK(result_is_ok(revocations_create(LIFETIME_US, &wallet.revocations)) && result_is_ok(attempts_create(&wallet.attempts)));
+    CHECK(result_is_ok(revocations_create(LIFETIME_US, &wallet.revocations)) && result_is_ok(attempts_create(false, &wallet.attempts)));
     CHECK(result_is_ok(readers_create(&stored.place, &fixed_clock, &wallet.service.readers)));
     readers_open_loop(wallet.service.readers, 0);
 }

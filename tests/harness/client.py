@@ -22,19 +22,36 @@ def new_username():
     return f"u-{secrets.token_hex(6)}"
 
 
+class From(requests.adapters.HTTPAdapter):
+    """Connections that begin at this address."""
+
+    def __init__(self, source):
+        self.source = source
+        super().__init__()
+
+    def init_poolmanager(self, *arguments, **options):
+        super().init_poolmanager(*arguments, source_address=(self.source, 0), **options)
+
+
 class Client:
     """`check` gets each answer (requests.Response); the contract's validator raises when the answer breaks the document."""
 
-    def __init__(self, base_url, check=None, token=None):
+    def __init__(self, base_url, check=None, token=None, source=None):
         self.base_url = base_url
+        self.source = source
         self.check = check
         self.token = token
         self.session = requests.Session()
         self.session.trust_env = False
+        if source is not None:
+            self.session.mount("http://", From(source))
 
     def with_token(self, token):
-        other = Client(self.base_url, self.check, token)
-        return other
+        return Client(self.base_url, self.check, token, self.source)
+
+    def at(self, source):
+        """The same from another address of this host's: all of 127.0.0.0/8 are."""
+        return Client(self.base_url, self.check, self.token, source)
 
     def request(self, method, path, *, json=None, data=None, headers=None, token=None, key=None, timeout=60, **options):
         sent = dict(headers or {})

@@ -34,6 +34,7 @@ enum ledger_outcome ledger_start_session(struct ledger *ledger, const struct ses
     struct session row = {.state = ROW_NEW,
                           .id = id_make(ledger->ids, now_us),
                           .user_id = user->id,
+                          .client = command->client,
                           .generation = 1,
                           .created_at_us = now_us,
                           .expires_at_us = now_us + command->refresh_lifetime_us};

@@ -10,6 +10,7 @@ struct session {
     struct id user_id;
     int64_t generation; /* of the one refresh token that is good */
     int64_t created_at_us, expires_at_us;
+    int64_t client;      /* where it began: a keyed hash; 0: not known. Written once, and read by ask_login only */
     int64_t ended_at_us; /* 0: it lives, as far as it knows; see session_is_cut_off */
 };
 
@@ -26,6 +27,7 @@ struct session_command {
     const char *password_hash; /* the one that matched: a password changed since then refuses */
     struct hash token_hash;    /* of the refresh token's secret */
     int64_t refresh_lifetime_us;
+    int64_t client; /* where it begins, as a session keeps it */
 };
 enum ledger_outcome ledger_start_session(struct ledger *ledger, const struct session_command *command, int64_t now_us,
                                          struct session **ret_session);

@@ -1,80 +1,158 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "../base/assertions.h"
+
 #include <stdio.h>
 
-#include <cmocka.h>
-
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "wallet/attempts.h"
 
-#define ADDRESS ((struct address){{1}})
+#define NOW  INT64_C(1000000000)
+#define MANY 1000
 
-static int make(void **state) { return result_is_ok(attempts_create((struct attempts **)state)) ? 0 : -1; }
+static struct attempts *attempts;
+
+static int start(void **state) {
+    (void)state;
+    crypto_init();
+    return result_is_ok(attempts_create(true, &attempts)) ? 0 : -1;
+}
+
 static int drop(void **state) {
-    attempts_free(*state);
+    (void)state;
+    attempts_free(attempts);
     return 0;
 }
 
-static void ten_failures_are_free_and_then_it_waits_longer_each_time(void **state) {
-    struct attempts *attempts = *state;
-    int64_t now_us = 1000;
-    for (int i = 0; i < ATTEMPTS_FREE; i++) {
-        assert_int_equal(attempts_wait_us(attempts, TEXT("sara"), ADDRESS, now_us), 0);
-        attempts_failed(attempts, TEXT("sara"), ADDRESS, now_us);
+static struct address from(int number) {
+    const uint8_t bytes[4] = {10, 0, (uint8_t)(number / 256), (uint8_t)(number % 256)};
+    return address_of_v4(bytes);
+}
+
+static struct attempt attempt_of(const char *name, int address, bool is_known) {
+    return (struct attempt){.username = text_of(name), .client = from(address), .is_known = is_known};
+}
+
+static bool try(const struct attempt *attempt) { return attempts_begin(attempts, attempt, NOW) == 0; }
+
+static int fail_all(const struct attempt *attempt) {
+    int count = 0;
+    while (count < MANY && try(attempt)) count++;
+    return count;
+}
+
+static void a_pair_must_wait_and_nobody_else(void **state) {
+    (void)state;
+    struct attempt sara = attempt_of("sara", 1, false), elsewhere = attempt_of("sara", 2, false), reza = attempt_of("reza", 1, false);
+    assert_int_equal(attempts_wait_us(attempts, &sara, NOW), 0);
+    assert_int_equal(fail_all(&sara), 10);
+    assert_true(attempts_wait_us(attempts, &sara, NOW) > 0);
+    assert_true(attempts_wait_us(attempts, &elsewhere, NOW) == 0 && try(&elsewhere));
+    assert_true(attempts_wait_us(attempts, &reza, NOW) == 0 && try(&reza));
+}
+
+static void a_user_is_guarded_over_all_addresses(void **state) {
+    (void)state;
+    int count = 0;
+    for (int address = 0; address < 60; address++) {
+        struct attempt one = attempt_of("sara", address, false);
+        count += try(&one);
     }
-    int64_t wait_us = ATTEMPTS_FIRST_WAIT_US;
-    for (int i = 0; i < 12; i++) {
-        assert_int_equal(attempts_wait_us(attempts, TEXT("sara"), ADDRESS, now_us), wait_us);
-        now_us += wait_us;
-        assert_int_equal(attempts_wait_us(attempts, TEXT("sara"), ADDRESS, now_us), 0);
-        attempts_failed(attempts, TEXT("sara"), ADDRESS, now_us);
-        wait_us = wait_us * 2 < ATTEMPTS_LONGEST_WAIT_US ? wait_us * 2 : ATTEMPTS_LONGEST_WAIT_US;
+    assert_int_equal(count, 50);
+    struct attempt known = attempt_of("sara", 7, true), other = attempt_of("reza", 7, false);
+    assert_int_equal(fail_all(&known), 20); /* strangers took nothing of it */
+    assert_true(try(&other));
+}
+
+static void an_address_is_held_over_all_users(void **state) {
+    (void)state;
+    int count = 0;
+    char name[16];
+    for (int user = 0; user < 200; user++) {
+        snprintf(name, sizeof name, "user%d", user);
+        struct attempt one = attempt_of(name, 1, false);
+        count += try(&one);
     }
+    assert_int_equal(count, 150);
+    struct attempt known = attempt_of("sara", 1, true), elsewhere = attempt_of("sara", 2, false);
+    assert_true(try(&known) && try(&elsewhere));
 }
 
-static void another_name_or_address_is_not_held_up(void **state) {
-    struct attempts *attempts = *state;
-    for (int i = 0; i < ATTEMPTS_FREE; i++) attempts_failed(attempts, TEXT("sara"), ADDRESS, 0);
-    assert_true(attempts_wait_us(attempts, TEXT("sara"), ADDRESS, 1) > 0);
-    assert_int_equal(attempts_wait_us(attempts, TEXT("reza"), ADDRESS, 1), 0);
-    assert_int_equal(attempts_wait_us(attempts, TEXT("sara"), ((struct address){{2}}), 1), 0);
+/* What one of the three refuses takes nothing of the other two. */
+static void a_refusal_costs_nothing(void **state) {
+    (void)state;
+    struct attempt sara = attempt_of("sara", 1, false);
+    assert_int_equal(fail_all(&sara), 10);
+    for (int i = 0; i < MANY; i++) assert_false(try(&sara));
+    int others = 0;
+    for (int address = 2; address < 100; address++) {
+        struct attempt one = attempt_of("sara", address, false);
+        others += try(&one);
+    }
+    assert_int_equal(others, 40);
+    struct attempt blocked = attempt_of("sara", 200, false); /* by the user's: the pair and the address keep theirs */
+    for (int i = 0; i < MANY; i++) assert_false(try(&blocked));
+    struct attempt reza = attempt_of("reza", 200, false);
+    assert_int_equal(fail_all(&reza), 10);
 }
 
-static void a_success_forgets(void **state) {
-    struct attempts *attempts = *state;
-    for (int i = 0; i < ATTEMPTS_FREE - 1; i++) attempts_failed(attempts, TEXT("sara"), ADDRESS, 0);
-    attempts_succeeded(attempts, TEXT("sara"), ADDRESS);
-    attempts_failed(attempts, TEXT("sara"), ADDRESS, 0);
-    assert_int_equal(attempts_wait_us(attempts, TEXT("sara"), ADDRESS, 1), 0);
-}
-
-static void time_forgets(void **state) {
-    struct attempts *attempts = *state;
-    for (int i = 0; i < ATTEMPTS_FREE - 1; i++) attempts_failed(attempts, TEXT("sara"), ADDRESS, 0);
-    attempts_failed(attempts, TEXT("sara"), ADDRESS, ATTEMPTS_FORGET_US);
-    assert_int_equal(attempts_wait_us(attempts, TEXT("sara"), ADDRESS, ATTEMPTS_FORGET_US + 1), 0);
-}
-
-static void the_table_stays_bounded(void **state) {
-    struct attempts *attempts = *state;
-    for (int i = 0; i < 200000; i++) {
+static void who_knows_the_password_is_never_slowed(void **state) {
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
         char name[16];
-        int size = snprintf(name, sizeof name, "u%d", i);
-        attempts_failed(attempts, (struct text){name, (size_t)size}, ADDRESS, i);
+        snprintf(name, sizeof name, "user%d", i);
+        struct attempt right = attempt_of(name, 1, false), again = attempt_of("sara", 1, false), known = attempt_of("sara", 1, true);
+        assert_true(try(&right) && try(&again) && try(&known));
+        attempts_succeeded(attempts, &right, NOW);
+        attempts_succeeded(attempts, &again, NOW);
+        attempts_succeeded(attempts, &known, NOW);
     }
-    for (int i = 0; i < ATTEMPTS_FREE; i++) attempts_failed(attempts, TEXT("sara"), ADDRESS, 300000);
-    assert_true(attempts_wait_us(attempts, TEXT("sara"), ADDRESS, 300001) > 0);
+    struct attempt sara = attempt_of("sara", 1, false);
+    for (int i = 0; i < 9; i++) assert_true(try(&sara));
+    assert_true(try(&sara));
+    attempts_succeeded(attempts, &sara, NOW); /* who remembers it in the end begins anew */
+    assert_int_equal(fail_all(&sara), 10);
+}
+
+static void nothing_is_looked_up_for_who_must_wait_anyway(void **state) {
+    (void)state;
+    struct attempt known = attempt_of("sara", 1, true), unknown = attempt_of("sara", 1, false);
+    assert_int_equal(fail_all(&unknown), 10);
+    assert_int_equal(attempts_wait_of_anybody_us(attempts, &unknown, NOW), 0);
+    assert_int_equal(fail_all(&known), 20);
+    assert_true(attempts_wait_of_anybody_us(attempts, &unknown, NOW) > 0);
+}
+
+static void registrations_have_a_budget_by_address(void **state) {
+    (void)state;
+    int count = 0;
+    for (int i = 0; i < 300; i++) count += attempts_begin_register(attempts, from(1), NOW) == 0;
+    assert_int_equal(count, 200);
+    assert_true(attempts_register_wait_us(attempts, from(1), NOW) > 0);
+    assert_int_equal(attempts_register_wait_us(attempts, from(2), NOW), 0);
+}
+
+static void off_it_refuses_nothing(void **state) {
+    (void)state;
+    attempts_free(attempts);
+    assert_ok(attempts_create(false, &attempts));
+    struct attempt sara = attempt_of("sara", 1, false);
+    assert_int_equal(fail_all(&sara), MANY);
+    attempts_succeeded(attempts, &sara, NOW);
+    for (int i = 0; i < MANY; i++) assert_int_equal(attempts_begin_register(attempts, from(1), NOW), 0);
+    assert_int_equal(attempts_register_wait_us(attempts, from(1), NOW), 0);
+    assert_int_equal(attempts_wait_of_anybody_us(attempts, &sara, NOW), 0);
 }
 
 int main(void) {
-    crypto_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(ten_failures_are_free_and_then_it_waits_longer_each_time, make, drop),
-        cmocka_unit_test_setup_teardown(another_name_or_address_is_not_held_up, make, drop),
-        cmocka_unit_test_setup_teardown(a_success_forgets, make, drop),
-        cmocka_unit_test_setup_teardown(time_forgets, make, drop),
-        cmocka_unit_test_setup_teardown(the_table_stays_bounded, make, drop),
+        cmocka_unit_test_setup_teardown(a_pair_must_wait_and_nobody_else, start, drop),
+        cmocka_unit_test_setup_teardown(a_user_is_guarded_over_all_addresses, start, drop),
+        cmocka_unit_test_setup_teardown(an_address_is_held_over_all_users, start, drop),
+        cmocka_unit_test_setup_teardown(a_refusal_costs_nothing, start, drop),
+        cmocka_unit_test_setup_teardown(who_knows_the_password_is_never_slowed, start, drop),
+        cmocka_unit_test_setup_teardown(nothing_is_looked_up_for_who_must_wait_anyway, start, drop),
+        cmocka_unit_test_setup_teardown(registrations_have_a_budget_by_address, start, drop),
+        cmocka_unit_test_setup_teardown(off_it_refuses_nothing, start, drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
