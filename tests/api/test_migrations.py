@@ -65,7 +65,8 @@ def test_an_earlier_version_is_carried_over(carried, contracts, issuers):
     counted = {id: dict(zip(names, counts)) for id, *counts in rows(old, f"SELECT c.id, {', '.join(names)} FROM campaigns c JOIN rejections ON campaign_number = number")}
     for campaign in campaigns:
         report = world.operator.discount.get(f"/v1/campaigns/{campaign['id']}/report").json()
-        assert report["rejected"] == counted.get(bytes.fromhex(campaign["id"].replace("-", "")), dict.fromkeys(names, 0))
+        expected = counted.get(bytes.fromhex(campaign["id"].replace("-", "")), {})
+        assert report["rejected"] == {**dict.fromkeys(report["rejected"], 0), **expected}  # a reason that is younger has never been given
         assert report["pending"] == 0
 
 
