@@ -104,6 +104,7 @@ void link_answer(struct link_request *request, const struct link_answer *answer)
     copy.etag = link_copy(answer->etag);
     copy.location = link_copy(answer->location);
     copy.retry_after = link_copy(answer->retry_after);
+    copy.wallet_instance = link_copy(answer->wallet_instance);
     send_back(request, &copy);
 }
 

@@ -17,7 +17,7 @@ struct link_headers {
 struct link_answer {
     struct result outcome; /* OK: an answer came; IO: the connection broke */
     int status;
-    struct text body, content_type, etag, location, retry_after;
+    struct text body, content_type, etag, location, retry_after, wallet_instance;
     bool is_replayed; /* Idempotent-Replayed: true */
 };
 

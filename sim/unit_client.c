@@ -65,6 +65,7 @@ struct result http_client_start(struct http_client *client, struct http_call *ca
     call->status = 0;
     call->reply = (struct text){NULL, 0};
     call->retry_after_ms = 0;
+    call->header[0] = '\0';
     call->internal = NULL;
     struct link_request request = {.to = to,
                                    .method = text_of(call->method),
@@ -97,6 +98,10 @@ static void land(struct http_client *client, struct flight *flight, struct resul
         call->status = flight->answer.status;
         call->retry_after_ms = result_is_ok(parsed) ? (int64_t)retry_after_s * 1000 : 0;
         call->reply = (struct text){reply, flight->answer.body.size};
+        struct text instance = flight->answer.wallet_instance;
+        CHECK(instance.size < sizeof call->header && (call->header_name == NULL || strcmp(call->header_name, "Wallet-Instance") == 0));
+        if (call->header_name != NULL && instance.size > 0) memcpy(call->header, instance.data, instance.size);
+        call->header[instance.size] = '\0';
         call->internal = reply;
     }
     call->done(call);

@@ -135,6 +135,7 @@ static void answer(struct arrived *arrived) {
                                  .etag = header_of(exchange, "ETag"),
                                  .location = header_of(exchange, "Location"),
                                  .retry_after = header_of(exchange, "Retry-After"),
+                                 .wallet_instance = header_of(exchange, "Wallet-Instance"),
                                  .is_replayed = text_equal(header_of(exchange, "Idempotent-Replayed"), TEXT("true"))};
     link_answer(arrived->request, &answer);
     exchange_clear(exchange);

@@ -18,7 +18,7 @@ const char *scope_name(enum scope scope) {
     for (size_t i = 0; i < ARRAY_COUNT(scopes); i++) {
         if (scopes[i].scope == scope) return scopes[i].name;
     }
-    return scope == SCOPE_PUBLIC ? "public" : "none";
+    return scope == SCOPE_PUBLIC ? "public" : scope == SCOPE_SERVICE ? "service" : "none";
 }
 
 static uint32_t parse_one(struct text name) {

@@ -8,6 +8,7 @@
 #include "auth/token.h"
 #include "base/log.h"
 #include "discount/program.h"
+#include "discount/settle/greeting.h"
 #include "discount/settle/settler.h"
 #include "discount/tables.h"
 #include "discount/working_set.h"
@@ -85,7 +86,8 @@ struct program {
     struct router *router;
     struct http_service http;
     struct server *server;
-    char database_path[PATH_BYTES], keys_path[PATH_BYTES], jwks_cache_path[PATH_BYTES], jwks_url[PATH_BYTES + 32];
+    struct id wallet_instance; /* the one that has our funds; zero: none was met */
+    char trust_path[PATH_BYTES], database_path[PATH_BYTES], keys_path[PATH_BYTES], jwks_cache_path[PATH_BYTES], jwks_url[PATH_BYTES + 32];
 };
 
 static struct result visit_secret(void *secret, const struct row *row) {
@@ -99,6 +101,16 @@ static struct result read_secret(struct program *program) {
     TRY(batch_run(program->batch));
     bool is_there = memcmp(program->discount.service.idempotency_secret, none, sizeof none) != 0;
     return is_there ? result_ok() : result_error(RESULT_CORRUPT);
+}
+
+static struct result visit_instance(void *instance, const struct row *row) {
+    row_bytes_into(row, 0, ((struct id *)instance)->bytes, sizeof((struct id *)instance)->bytes);
+    return result_ok();
+}
+
+static struct result read_wallet_instance(struct program *program) {
+    ask_setting(program->batch, SETTING_WALLET_INSTANCE, visit_instance, &program->wallet_instance);
+    return batch_run(program->batch);
 }
 
 static struct result open_keys(struct program *program, const char *wallet_url) {
@@ -137,6 +149,7 @@ static struct result open_database(struct program *program) {
 static struct result open_store(struct program *program) {
     TRY(open_database(program));
     TRY(read_secret(program));
+    TRY(read_wallet_instance(program));
     TRY(board_create(LIMIT_CAMPAIGNS, &program->discount.board));
     TRY(working_set_create(program->batch, program->discount.board, &program->set));
     const struct engine_options engine_options = {
@@ -159,6 +172,8 @@ static struct result open_loops(struct program *program, const char *wallet_url)
                                       .clock = &clock_system,
                                       .keys = program->keys,
                                       .wallet_url = wallet_url,
+                                      .wallet_instance = program->wallet_instance,
+                                      .trust_path = program->trust_path,
                                       .place = &program->place,
                                       .readiness = &discount->service.readiness,
                                       .settle_wait_ms = settings.settle_wait_ms};
@@ -172,6 +187,7 @@ static struct result open_program(struct program *program) {
     TRY(program_path(settings.data, DATABASE_NAME, program->database_path));
     TRY(program_path(settings.data, "keys", program->keys_path));
     TRY(program_path(settings.data, "wallet-jwks.json", program->jwks_cache_path));
+    TRY(program_path(settings.data, TRUST_FILE_NAME, program->trust_path));
     arena_init(&program->arena, JWKS_BYTES);
     struct discount *discount = &program->discount;
     discount->region = settings.common.region;

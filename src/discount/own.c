@@ -69,6 +69,12 @@ static void decide_fund_released(struct engine *engine, struct operation *operat
     end_decision(engine, operation, campaign_fund_release(campaign_of(engine, operation), now_us), "fund_released", now_us);
 }
 
+static void decide_instance(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct working_set *set = engine_set(engine);
+    discount_forget_outcome(discount_operation_of(operation), now_us);
+    set->wallet_instance = own(operation)->wallet_instance;
+}
+
 static void decide_note(struct engine *engine, struct operation *operation, int64_t now_us) {
     discount_forget_outcome(discount_operation_of(operation), now_us);
     decide_waiters(engine, operation, now_us);
@@ -78,4 +84,5 @@ const struct action mark_action = {.name = "mark", .load = load_mark, .decide = 
 const struct action expire_action = {.name = "expire", .load = load_waiters, .decide = decide_expire};
 const struct action fund_confirmed_action = {.name = "fund confirmed", .load = load_waiters, .decide = decide_fund_confirmed};
 const struct action fund_released_action = {.name = "fund released", .load = load_waiters, .decide = decide_fund_released};
+const struct action instance_action = {.name = "instance", .load = load_waiters, .decide = decide_instance};
 const struct action note_action = {.name = "note", .load = load_waiters, .decide = decide_note};

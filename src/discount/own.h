@@ -9,6 +9,7 @@ struct own_request {
     struct operation_list waiters;
     struct id campaign_id;              /* of all but a mark */
     int64_t fund_step_version;          /* fund_confirmed */
+    struct id wallet_instance;          /* instance */
     struct {                            /* mark */
         const struct settlement *items; /* [count] */
         size_t count;
@@ -22,4 +23,5 @@ extern const struct action mark_action;           /* what Wallet said about a ba
 extern const struct action expire_action;         /* the campaign's end has passed */
 extern const struct action fund_confirmed_action; /* the step is on disk in Wallet */
 extern const struct action fund_released_action;
-extern const struct action note_action; /* nothing but the waiters: their answers as things stand */
+extern const struct action instance_action; /* which Wallet has our funds */
+extern const struct action note_action;     /* nothing but the waiters: their answers as things stand */

@@ -21,6 +21,7 @@ static const struct param keys_params[] = {DATA_PARAM(&settings.data, DATA_DEFAU
 static const struct param data_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), STORE_PARAM(&settings.store_url)};
 static const struct param reconcile_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), STORE_PARAM(&settings.store_url), WALLET_PARAM};
 static const struct param health_params[] = {LISTEN_PARAM(&settings.common.listen, LISTEN_DEFAULT)};
+static const struct param trust_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), WALLET_PARAM};
 static const struct param serve_params[] = {
     DATA_PARAM(&settings.data, DATA_DEFAULT),
     STORE_PARAM(&settings.store_url),
@@ -73,6 +74,11 @@ static const struct command commands[] = {
      .params = health_params,
      .param_count = ARRAY_COUNT(health_params),
      .run = command_health},
+    {.name = "trust-wallet",
+     .summary = "Take the Wallet at this address for the right one, although it is another than the one that has the funds",
+     .params = trust_params,
+     .param_count = ARRAY_COUNT(trust_params),
+     .run = command_trust_wallet},
     {.name = "keys",
      .summary = "Print the public keys (JWKS)",
      .params = keys_params,

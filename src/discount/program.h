@@ -29,6 +29,7 @@ int command_serve(const char **positional, size_t count);
 int command_verify(const char **positional, size_t count);
 int command_reconcile(const char **positional, size_t count);
 int command_health(const char **positional, size_t count);
+int command_trust_wallet(const char **positional, size_t count);
 int command_keys(const char **positional, size_t count);
 
 int discount_main(int argc, char **argv);

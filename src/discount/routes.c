@@ -6,7 +6,6 @@
 #include "discount/winners.h"
 
 #define LIST_ARENA_BYTES (1024u * 1024)
-#define CSV_ARENA_BYTES  (8u * 1024 * 1024)
 
 const struct route discount_routes[] = {
     OPERATIONS_ROUTES,
@@ -32,7 +31,7 @@ const struct route discount_routes[] = {
     {.method = "GET",
      .path = "/v1/campaigns/{id}/redemptions",
      .scope = SCOPE_ADMIN,
-     .arena_limit_bytes = CSV_ARENA_BYTES,
+     .arena_limit_bytes = LIST_ARENA_BYTES,
      .flags = ROUTE_CSV,
      .handle = winners_list},
 };

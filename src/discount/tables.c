@@ -415,16 +415,17 @@ const struct kept_questions table_kept = {.find = &kept_answer,
 static const struct question setting = {.name = "a setting",
                                         .sql = "SELECT value FROM settings WHERE name = $1 LIMIT 1",
                                         .parameters = {COLUMN_TEXT}};
-static const struct question insert_setting = {.name = "a new setting",
-                                               .sql = "INSERT INTO settings (name, value) VALUES ($1, $2)",
-                                               .parameters = {COLUMN_TEXT, COLUMN_BYTES}};
+static const struct question put_setting = {.name = "a setting to be kept",
+                                            .sql = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET "
+                                                   "value = excluded.value",
+                                            .parameters = {COLUMN_TEXT, COLUMN_BYTES}};
 
 void ask_setting(struct batch *batch, struct text name, row_visitor *visit, void *context) {
     batch_ask(batch, &setting, (struct value[]){value_text(name)}, visit, context);
 }
 
 void save_setting(struct batch *batch, struct text name, const void *data, size_t size) {
-    batch_do(batch, &insert_setting, (struct value[]){value_text(name), value_bytes(data, size)}, 1);
+    batch_do(batch, &put_setting, (struct value[]){value_text(name), value_bytes(data, size)}, 1);
 }
 
 /* ---- rules across rows: each question names one that breaks its rule. SQLite's walk the table itself, so that an index that has gone wrong is

@@ -77,6 +77,8 @@ void ask_kept_lookups(struct batch *batch, int64_t after, int64_t limit, row_vis
 
 /* ---- settings ---- */
 
+#define SETTING_WALLET_INSTANCE TEXT("wallet_instance") /* the id of the Wallet that has our funds; none: it was never met */
+
 void ask_setting(struct batch *batch, struct text name, row_visitor *visit, void *context); /* column: bytes */
 void save_setting(struct batch *batch, struct text name, const void *data, size_t size);
 

@@ -202,7 +202,11 @@ void working_set_ask(struct engine *engine, struct id id) {
         ask_redemption(engine_batch(engine), id, working_set_redemption, set);
 }
 
-static void forget(void *self) { campaign_set_begin(&((struct working_set *)self)->campaigns); }
+static void forget(void *self) {
+    struct working_set *set = self;
+    set->wallet_instance = (struct id){{0}};
+    campaign_set_begin(&set->campaigns);
+}
 
 static struct result begin(void *self, struct batch *batch) {
     struct working_set *set = self;
@@ -276,6 +280,8 @@ static struct result save(void *self, struct batch *batch, int64_t now_us) {
     for (size_t i = 0; i < campaigns->redemption_count; i++) {
         if (campaigns->redemptions[i].is_changed) save_redemption(batch, &campaigns->redemptions[i]);
     }
+    if (!id_is_zero(set->wallet_instance))
+        save_setting(batch, SETTING_WALLET_INSTANCE, set->wallet_instance.bytes, sizeof set->wallet_instance.bytes);
     /* What no operation asks for rides on a batch under a constant load, once a second. */
     if (now_us - set->refusals_saved_us >= CLOCK_SECOND_US) save_refused(set, now_us);
     return result_ok();

@@ -30,6 +30,7 @@ struct working_set {
     size_t recent_count;              /* ever taken: what comes behind them is memory that nobody has touched */
     struct map recents_by_id;
     struct saved_counts *saved; /* [LIMIT_CAMPAIGNS] */
+    struct id wallet_instance;  /* to be kept by this batch; zero: nothing */
     size_t looked_at;           /* the campaign whose settled_position was looked after last */
     bool is_stale;              /* after a rollback: memory and disk may differ */
     int64_t now_us;             /* of this save */

@@ -236,6 +236,7 @@ struct result http_client_start(struct http_client *client, struct http_call *ca
     call->reply = (struct text){NULL, 0};
     call->retry_after_ms = 0;
     call->date_us = 0;
+    call->header[0] = '\0';
     call->internal = NULL;
     struct result outcome = flight->easy != NULL ? add_headers(flight) : result_error(RESULT_FULL);
     if (result_is_ok(outcome) && !set_options(flight)) outcome = result_error(RESULT_FULL);
@@ -258,6 +259,13 @@ static int64_t read_date_us(CURL *easy) {
     return seconds > 0 && seconds <= DATE_SECONDS_MAX ? (int64_t)seconds * CLOCK_SECOND_US : 0;
 }
 
+static void read_header(CURL *easy, struct http_call *call) {
+    struct curl_header *header = NULL;
+    if (call->header_name == NULL) return;
+    if (curl_easy_header(easy, call->header_name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK) return;
+    if (header->amount == 1 && strlen(header->value) < sizeof call->header) memcpy(call->header, header->value, strlen(header->value) + 1);
+}
+
 /* The flight ends, its answer goes over to the call, and the call to its owner. */
 static void land(struct http_client *client, struct flight *flight, struct result outcome) {
     struct http_call *call = flight->call;
@@ -273,6 +281,7 @@ static void land(struct http_client *client, struct flight *flight, struct resul
         call->status = (int)status;
         if (retry_after_s > 0) call->retry_after_ms = (retry_after_s > RETRY_AFTER_S_MAX ? RETRY_AFTER_S_MAX : retry_after_s) * 1000;
         call->date_us = read_date_us(flight->easy);
+        read_header(flight->easy, call);
         call->reply = (struct text){flight->reply != NULL ? flight->reply : "", flight->size};
         call->internal = flight->reply;
         flight->reply = NULL;

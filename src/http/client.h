@@ -7,6 +7,8 @@
 
 struct http_client;
 
+#define HTTP_CALL_HEADER_BYTES 64u
+
 struct http_call {
     const char *method;          /* "GET", "POST" */
     const char *url;             /* terminated */
@@ -15,6 +17,7 @@ struct http_call {
     const char *idempotency_key; /* or NULL */
     const char *traceparent;     /* or NULL */
     const char *request_id;      /* or NULL */
+    const char *header_name;     /* one of the answer's that is wanted, or NULL */
     int64_t timeout_ms;
     void (*done)(struct http_call *call); /* on the thread that runs the client */
     void *context;
@@ -23,8 +26,9 @@ struct http_call {
     struct result outcome; /* OK: an answer came, whatever its status; IO: refused or broken; TIMEOUT; FULL: the answer is too large */
     int status;
     struct text reply;
-    int64_t retry_after_ms; /* from Retry-After; 0 when absent */
-    int64_t date_us;        /* what the other side's clock said (Date: whole seconds); 0 when absent */
+    int64_t retry_after_ms;              /* from Retry-After; 0 when absent */
+    int64_t date_us;                     /* what the other side's clock said (Date: whole seconds); 0 when absent */
+    char header[HTTP_CALL_HEADER_BYTES]; /* terminated; empty when it is absent, is there twice, or does not fit */
     void *internal;
 };
 

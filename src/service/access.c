@@ -72,6 +72,7 @@ static bool is_allowed(enum scope scope, const struct identity *caller) {
     switch (scope) {
     case SCOPE_NONE: return false;
     case SCOPE_PUBLIC: return true;
+    case SCOPE_SERVICE: return caller->kind == IDENTITY_SERVICE;
     case SCOPE_USER: return has_scope && caller->kind == IDENTITY_USER;
     case SCOPE_ADMIN: return has_scope;
     case SCOPE_CREDITS_WRITE:
@@ -94,6 +95,7 @@ static enum route_admission admit_caller(struct access *access, struct exchange 
         return refuse_token(exchange, &problem_token_revoked, "The session of this access token has ended.");
     }
     exchange->caller = *caller;
+    if (caller->kind == IDENTITY_SERVICE && options->instance.size > 0) reply_header(exchange, "Wallet-Instance", options->instance);
     return is_allowed(exchange->route->scope, caller) ? ROUTE_ADMITTED : refuse_scope(exchange);
 }
 

@@ -21,6 +21,7 @@ struct access_options {
     /* Whether a user's session was ended before its tokens: NULL where it can't be known. Any loop thread. */
     bool (*is_revoked)(void *self, const struct identity *identity);
     void *self;
+    struct text instance; /* whose answers these are, for services that ask (Wallet-Instance); empty: not said */
     /* As in struct fetcher_options. */
     struct result (*fetch)(const char *url, struct arena *arena, struct text *ret_jwks, int64_t *ret_date_us);
 };

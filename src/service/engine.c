@@ -46,8 +46,7 @@ static void forget(struct engine *engine) {
     map_clear(&engine->kept_by_lookup);
     engine->kept = NULL;
     engine->has_failed = false;
-    arena_release(&engine->arena);
-    arena_init(&engine->arena, KEPT_ARENA_BYTES);
+    arena_release(&engine->arena); /* and its limit stays */
 }
 
 /* ---- kept answers: the one place where a record is copied ---- */

@@ -10,12 +10,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "http/problem.h"
 #include "service/operation.h"
+#include "service/request.h"
 #include "service/service.h"
 #include "store/open.h"
 
@@ -76,7 +78,7 @@ void *reading_begin(struct exchange *exchange, bool (*ask)(struct reading *readi
     CHECK(size >= sizeof(struct reading));
     struct reading *reading = arena_take_zeroed(&exchange->arena, size);
     if (reading == NULL) {
-        problem_reply(exchange, &problem_overloaded, "The request needs more memory than one request may take.");
+        request_refuse_memory(exchange);
         return NULL;
     }
     reading->exchange = exchange;
@@ -85,23 +87,39 @@ void *reading_begin(struct exchange *exchange, bool (*ask)(struct reading *readi
     return reading;
 }
 
+/* A piece is written anew whenever it is asked for anew. */
+static bool ask_round(struct reading *reading, struct batch *batch, uint32_t round) {
+    if (round == 0 && reading->is_long) {
+        struct long_reading *self = (struct long_reading *)reading;
+        self->piece.size = self->given_bytes = 0;
+    }
+    return reading->ask(reading, batch, round);
+}
+
 static struct result read_alone(struct reading *reading, struct batch *batch) {
     if (batch == NULL) return result_error(RESULT_IO);
     for (uint32_t round = 0;; round++) {
         CHECK(round < READING_ROUNDS_MAX);
-        bool wants_more = reading->ask(reading, batch, round);
+        bool wants_more = ask_round(reading, batch, round);
         TRY(batch_run(batch));
         if (!wants_more) return result_ok();
     }
 }
 
+static void free_long(struct long_reading *self) {
+    struct arena arena = self->arena;
+    arena_release(&arena);
+}
+
 static void answer_reading(struct reading *reading) {
+    struct exchange *exchange = reading->exchange;
     if (result_is_ok(reading->outcome)) {
         reading->answer(reading);
         return;
     }
-    storage_refuse(reading->exchange, reading->outcome);
-    exchange_finish(reading->exchange);
+    storage_refuse(exchange, reading->outcome);
+    if (reading->is_long) free_long((struct long_reading *)reading);
+    exchange_finish(exchange);
 }
 
 static void answer_on_loop(struct exchange *exchange) { answer_reading(exchange->operation); }
@@ -142,7 +160,7 @@ static struct result read_together(struct reading **trip, size_t count, struct b
         CHECK(round < READING_ROUNDS_MAX);
         is_more = false;
         for (size_t i = 0; i < count; i++) {
-            wants_more[i] = wants_more[i] && trip[i]->ask(trip[i], batch, round);
+            wants_more[i] = wants_more[i] && ask_round(trip[i], batch, round);
             is_more = is_more || wants_more[i];
         }
         TRY(batch_run(batch));
@@ -150,14 +168,29 @@ static struct result read_together(struct reading **trip, size_t count, struct b
     return result_ok();
 }
 
+/* Its client may have left meanwhile: then it is ours alone. */
+static void bring_piece(struct readers *readers, struct long_reading *self) {
+    pthread_mutex_lock(&readers->mutex);
+    bool is_abandoned = self->is_abandoned;
+    self->state = PIECE_READ;
+    if (!is_abandoned) stream_wake(self->reading.exchange);
+    pthread_mutex_unlock(&readers->mutex);
+    if (is_abandoned) free_long(self);
+}
+
 static void run_trip(struct reader_thread *self, size_t count) {
-    for (size_t i = 0; i < count; i++) exchange_take(self->trip[i]->exchange, EXCHANGE_OF_READERS);
+    for (size_t i = 0; i < count; i++) {
+        if (!self->trip[i]->is_piece) exchange_take(self->trip[i]->exchange, EXCHANGE_OF_READERS);
+    }
     struct batch *batch = batch_of(self->readers, &self->reader);
     struct result outcome = batch == NULL ? result_error(RESULT_IO) : read_together(self->trip, count, batch);
     for (size_t i = 0; i < count; i++) {
         struct reading *reading = self->trip[i];
         reading->outcome = result_is_ok(outcome) || batch == NULL ? outcome : read_alone(reading, batch);
-        exchange_continue(reading->exchange, answer_on_loop);
+        if (reading->is_piece)
+            bring_piece(self->readers, (struct long_reading *)reading);
+        else
+            exchange_continue(reading->exchange, answer_on_loop);
     }
     if (batch != NULL) batch_end_round(batch);
 }
@@ -185,6 +218,82 @@ void reading_start(struct reading *reading) {
     }
     reading->outcome = read_alone(reading, batch_of(readers, &readers->loops[exchange->loop_index]));
     answer_reading(reading);
+}
+
+/* ---- pieces ---- */
+
+static void ask_next(struct long_reading *self) {
+    struct readers *readers = self->readers;
+    self->state = readers->thread_count > 0 ? PIECE_ASKED : PIECE_DUE; /* nobody else has it yet */
+    if (self->state == PIECE_ASKED) put(readers, &self->reading);
+}
+
+static bool is_asked(struct long_reading *self) {
+    pthread_mutex_lock(&self->readers->mutex);
+    bool is_asked = self->state == PIECE_ASKED;
+    pthread_mutex_unlock(&self->readers->mutex);
+    return is_asked;
+}
+
+static enum stream_word pull_piece(void *context, char *bytes, size_t capacity, size_t *ret_size) {
+    struct long_reading *self = context;
+    struct reading *reading = &self->reading;
+    if (is_asked(self)) return STREAM_LATER;
+    if (self->state == PIECE_DUE) {
+        self->state = PIECE_READ;
+        reading->outcome = read_alone(reading, batch_of(self->readers, &self->readers->loops[reading->exchange->loop_index]));
+    }
+    if (!result_is_ok(reading->outcome)) return STREAM_FAILED;
+    CHECK(!self->piece.failed && self->piece.size <= STREAM_PIECE_BYTES);
+    size_t left = self->piece.size - self->given_bytes;
+    *ret_size = left < capacity ? left : capacity;
+    memcpy(bytes, self->piece.data + self->given_bytes, *ret_size);
+    self->given_bytes += *ret_size;
+    if (left > capacity) return STREAM_MORE;
+    enum stream_word word = self->advance(self);
+    if (word == STREAM_MORE && left == 0) return STREAM_FAILED; /* one without a byte would be asked for for ever */
+    if (word == STREAM_MORE) ask_next(self);
+    return word;
+}
+
+static void close_pieces(void *context) {
+    struct long_reading *self = context;
+    pthread_mutex_lock(&self->readers->mutex);
+    bool is_asked = self->state == PIECE_ASKED;
+    self->is_abandoned = true;
+    pthread_mutex_unlock(&self->readers->mutex);
+    if (!is_asked) free_long(self);
+}
+
+void *reading_begin_long(struct exchange *exchange, bool (*ask)(struct reading *reading, struct batch *batch, uint32_t round),
+                         void (*answer)(struct reading *reading), enum stream_word (*advance)(struct long_reading *self), size_t size) {
+    CHECK(size >= sizeof(struct long_reading));
+    struct arena arena;
+    arena_init(&arena, size + STREAM_PIECE_BYTES + ARENA_CHUNK_BYTES);
+    struct long_reading *self = arena_take_zeroed(&arena, size);
+    char *piece = arena_take(&arena, STREAM_PIECE_BYTES);
+    if (self == NULL || piece == NULL) {
+        arena_release(&arena);
+        request_refuse_memory(exchange);
+        return NULL;
+    }
+    self->arena = arena;
+    self->piece = (struct buffer){.arena = &self->arena, .data = piece, .capacity = STREAM_PIECE_BYTES};
+    self->reading = (struct reading){.exchange = exchange, .ask = ask, .answer = answer, .is_long = true};
+    self->advance = advance;
+    self->readers = service_of(exchange)->readers;
+    return self;
+}
+
+void reading_stream(struct long_reading *self, int status, const char *content_type) {
+    struct exchange *exchange = self->reading.exchange;
+    const struct stream_source source = {.pull = pull_piece, .close = close_pieces, .context = self};
+    self->reading.is_piece = true;
+    if (!result_is_ok(reply_stream(exchange, status, content_type, &source))) {
+        free_long(self);
+        problem_reply(exchange, &problem_overloaded, "Too many long answers are under way.");
+    }
+    exchange_finish(exchange);
 }
 
 /* ---- life ---- */

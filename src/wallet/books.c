@@ -184,6 +184,8 @@ static void publish(void *set) {
         const struct session *session = books->ledger.sessions.rows[i];
         if (session->state != ROW_KEPT && session->ended_at_us != 0) options->session_ended(options->context, session);
     }
+    for (size_t i = 0; options->transferred != NULL && i < books->ledger.transfers.count; i++)
+        options->transferred(options->context, books->ledger.transfers.rows[i]);
     for (size_t i = 0; options->user_sessions_ended != NULL && i < books->ledger.users.count; i++) {
         const struct user *user = books->ledger.users.rows[i];
         if (user->state != ROW_KEPT && user->sessions_ended_at_us != 0) options->user_sessions_ended(options->context, user);

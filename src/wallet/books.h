@@ -15,6 +15,7 @@ struct books_options {
     /* After each commit, before anybody is answered: sessions that ended in it. May be NULL. */
     void (*session_ended)(void *context, const struct session *session);
     void (*user_sessions_ended)(void *context, const struct user *user);
+    void (*transferred)(void *context, const struct transfer *transfer); /* what was moved in it */
     void *context;
 };
 

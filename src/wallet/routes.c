@@ -32,6 +32,7 @@ const struct route wallet_routes[] = {
      .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT,
      .handle = transfers_create},
     {.method = "GET", .path = "/v1/transactions/{id}", .scope = SCOPE_USER, .handle = transactions_get},
+    {.method = "GET", .path = "/v1/instance", .scope = SCOPE_SERVICE, .handle = instance_get},
     {.method = "POST",
      .path = "/v1/credits",
      .scope = SCOPE_CREDITS_WRITE,

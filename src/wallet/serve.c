@@ -32,6 +32,7 @@ struct serving {
     struct http_service http;
     struct server *server;
     struct arena arena; /* of the JWKS document */
+    char instance[ID_TEXT_BYTES];
 };
 
 /* ---- sessions that ended ---- */
@@ -71,6 +72,24 @@ static struct result user_with_ended_sessions_found(void *wallet, const struct r
 static struct result load_ended_sessions(struct serving *serving, int64_t since_us) {
     ask_ended_sessions(serving->batch, since_us, ended_session_found, serving->wallet);
     ask_users_with_ended_sessions(serving->batch, since_us, user_with_ended_sessions_found, serving->wallet);
+    return batch_run(serving->batch);
+}
+
+/* ---- what services have credited ---- */
+
+static void transferred(void *context, const struct transfer *transfer) {
+    struct wallet *wallet = context;
+    if (transfer->kind == TRANSFER_CREDIT) callers_add(wallet->callers, transfer->caller, 1, transfer->reference);
+}
+
+static struct result caller_found(void *wallet, const struct row *row) {
+    callers_add(((struct wallet *)wallet)->callers, row_text(row, 0), row_integer(row, 1), row_text(row, 2));
+    return result_ok();
+}
+
+static struct result load_callers(struct serving *serving) {
+    TRY(callers_create(&serving->wallet->callers));
+    ask_callers(serving->batch, caller_found, serving->wallet);
     return batch_run(serving->batch);
 }
 
@@ -171,6 +190,7 @@ static struct result make_trust(struct serving *serving) {
                                      .clock_leeway_us = serving->settings->common.clock_leeway_s * CLOCK_SECOND_US,
                                      .is_revoked = is_revoked,
                                      .self = wallet,
+                                     .instance = {serving->instance, sizeof serving->instance},
                                      .fetch = serve_fetch_jwks};
     return access_create(&options, &wallet->service.access);
 }
@@ -185,6 +205,7 @@ static struct result make_store(struct serving *serving) {
                                     .ids = &serving->ids,
                                     .session_ended = session_ended,
                                     .user_sessions_ended = user_sessions_ended,
+                                    .transferred = transferred,
                                     .context = wallet};
     TRY(books_create(&options, serving->batch, wallet->service.clock, &serving->books));
     books_bind(serving->books, &engine);
@@ -203,6 +224,9 @@ static struct result make_wallet(struct serving *serving) {
     wallet->service.clock = &clock_system;
     wallet->service.documents = wallet_assets;
     wallet->currency = meta.currency;
+    wallet->instance_id = meta.instance_id;
+    wallet->created_at_us = meta.created_at_us;
+    id_format(meta.instance_id, serving->instance);
     wallet->region = settings->common.region;
     wallet->access_lifetime_us = settings->access_lifetime_s * CLOCK_SECOND_US;
     wallet->refresh_lifetime_us = settings->refresh_lifetime_s * CLOCK_SECOND_US;
@@ -215,6 +239,7 @@ static struct result make_wallet(struct serving *serving) {
     int64_t taken_us = wallet->access_lifetime_us + settings->common.clock_leeway_s * CLOCK_SECOND_US;
     TRY(revocations_create(taken_us, &wallet->revocations));
     TRY(load_ended_sessions(serving, now_us_of(wallet) - taken_us));
+    TRY(load_callers(serving));
     attempts_register_metrics();
     TRY(attempts_create(cost != CRYPTO_COST_LOW, &wallet->attempts)); /* a crowd of tests has one address, and one password */
     TRY(password_pool_create((size_t)settings->password_thread_count, cost, LIMIT_PASSWORD_QUEUE, &wallet->passwords));
@@ -264,6 +289,7 @@ static void take_apart(struct serving *serving) {
     batch_close(serving->batch);
     revocations_free(wallet->revocations);
     attempts_free(wallet->attempts);
+    callers_free(wallet->callers);
     if (wallet->keys != NULL) key_ring_free(wallet->keys);
     arena_release(&serving->arena);
     free(wallet);

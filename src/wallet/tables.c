@@ -226,6 +226,12 @@ static const struct question head = {.name = "the newest transfer",
                                      .sql = "SELECT sequence, hash, created_at FROM transfers ORDER BY sequence DESC LIMIT 1"};
 void ask_head(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &head, NULL, visit, context); }
 
+static const struct question all_callers = {
+    .name = "what callers have credited",
+    .sql = "SELECT c.caller, c.credits, t.reference FROM (SELECT caller, count(*) AS credits, max(sequence) AS newest FROM transfers WHERE "
+           "kind = 1 GROUP BY caller) AS c JOIN transfers AS t ON t.sequence = c.newest"};
+void ask_callers(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_callers, NULL, visit, context); }
+
 static const struct question last_account = {.name = "the newest account",
                                              .sql = "SELECT number FROM accounts ORDER BY number DESC LIMIT 1"};
 void ask_last_account(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &last_account, NULL, visit, context); }

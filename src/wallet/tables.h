@@ -66,9 +66,10 @@ void drop_expired_sessions(struct batch *batch, int64_t before_us);
 
 /* ---- the books ---- */
 
-void ask_head(struct batch *batch, row_visitor *visit, void *context);         /* sequence, hash, created_at; no row: no transfer yet */
-void ask_last_account(struct batch *batch, row_visitor *visit, void *context); /* its number */
-void ask_issuance(struct batch *batch, row_visitor *visit, void *context);     /* account */
+void ask_head(struct batch *batch, row_visitor *visit, void *context);    /* sequence, hash, created_at; no row: no transfer yet */
+void ask_callers(struct batch *batch, row_visitor *visit, void *context); /* of each that has credited: name, count, newest reference */
+void ask_last_account(struct batch *batch, row_visitor *visit, void *context);                                    /* its number */
+void ask_issuance(struct batch *batch, row_visitor *visit, void *context);                                        /* account */
 void ask_account_of_user(struct batch *batch, struct id user_id, row_visitor *visit, void *context);              /* account */
 void ask_fund(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context); /* account, fund */
 /* As row_reference reads them, then caller and reference in these columns. */

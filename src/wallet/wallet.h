@@ -7,6 +7,7 @@
 #include "base/money.h"
 #include "service/service.h"
 #include "wallet/attempts.h"
+#include "wallet/callers.h"
 #include "wallet/revocations.h"
 
 /* What belongs to one loop: touched by its thread only. */
@@ -20,6 +21,8 @@ struct wallet_metrics {
 
 struct wallet {
     struct service service; /* first: the frame finds it there */
+    struct id instance_id;  /* made by init: another database is another wallet */
+    int64_t created_at_us;
     enum currency currency;
     const char *region; /* ISO 3166 alpha-2: of phone numbers without a country */
     int64_t access_lifetime_us, refresh_lifetime_us;
@@ -27,6 +30,7 @@ struct wallet {
     struct password_pool *passwords;
     struct revocations *revocations;
     struct attempts *attempts;
+    struct callers *callers;
     struct wallet_metrics metrics;
     struct wallet_loop loops[LIMIT_LOOPS];
 };
@@ -42,3 +46,24 @@ void wallet_register_metrics(struct wallet_metrics *metrics); /* once per proces
 #define LIST_TRANSACTIONS      't'
 #define LIST_ACCOUNTS          'a'
 #define LIST_FUND_TRANSACTIONS 'f'
+
+/* ---- the handlers, by resource ---- */
+void users_create(struct exchange *exchange);
+void users_get_me(struct exchange *exchange);
+void users_change_password(struct exchange *exchange);
+void sessions_create(struct exchange *exchange);
+void sessions_refresh(struct exchange *exchange);
+void sessions_delete_current(struct exchange *exchange);
+void wallets_get(struct exchange *exchange);
+void transactions_list(struct exchange *exchange);
+void transactions_get(struct exchange *exchange);
+void transfers_create(struct exchange *exchange);
+void credits_create(struct exchange *exchange);
+void funds_create(struct exchange *exchange);
+void funds_get(struct exchange *exchange);
+void funds_top_up(struct exchange *exchange);
+void funds_release(struct exchange *exchange);
+void funds_list_transactions(struct exchange *exchange);
+void instance_get(struct exchange *exchange);
+void accounts_list(struct exchange *exchange);
+void accounts_get(struct exchange *exchange);

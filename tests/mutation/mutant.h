@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MUTANTS_MAX 32768
+#define MUTANTS_MAX (1 << 20)
 
 static int mutant_awake = -2; /* not asked for yet */
 static const char *mutant_trace;

@@ -4,13 +4,15 @@ So a tree is built once for all its mutants. Four kinds:
     negated     the condition of an if or a while
     dropped     a statement, a guard (`if (…) return …;`), one side of a && or ||
     moved       a whole number, or the right side of a <, <=, > or >=, by one
-Left out is what no test could see: assertions and log lines, planted faults, and the ways of giving memory back, which are for the address sanitizer.
+Left out is what no test could see: assertions and log lines with the conditions of those alone, planted faults, and the ways of giving memory back, which
+are for the address sanitizer.
 It reads text in the house's layout, not C; what does not compile is left out as well (`without_lines`).
 """
 
 import dataclasses
 import re
 
+NUMBERS = 1 << 20  # a mutant has one of so many; MUTANTS_MAX in mutant.h
 HEADER = '#include "mutant.h"\n#line 1\n'
 COMMENT_OR_LITERAL = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|^\s*#(?:[^\n\\]|\\\n|\\.)*', re.DOTALL | re.MULTILINE)
 FUNCTION = re.compile(r"^[A-Za-z_][^;{}=]*?\b(\w+)\([^;{}]*\)[^;{}]*\{", re.MULTILINE)
@@ -22,6 +24,7 @@ CONTROL = re.compile(r"(if|while|for|switch)\b\s*\(")
 NUMBER = re.compile(r"(?<![\w.])(?:U?INT(?:64|32)_C\(\d+\)|\d+[uUlL]*)(?![\w.])")
 RELATION = re.compile(r" (<=|>=|<|>) ")
 LEFT_OUT = re.compile(r"CHECK|_Static_assert|LOG\b|DLOG|(?:map_|arena_)?(?:free|release)\(|\w+_free\(")
+LOG_LINE = re.compile(r"\s*LOG\(")
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -180,6 +183,8 @@ class Finder:
                 continue
             if kind in ("if", "while") and "PLANTED(" in self.code[a:b]:
                 planted_end = guard_end(self.code, b + 1) or b
+                continue
+            if kind == "if" and LOG_LINE.match(self.code, b + 1):
                 continue
             if kind in ("if", "while"):
                 self.add(function, "negated", a, b, "MUTANT(#) ^ !!(", ")")

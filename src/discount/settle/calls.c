@@ -28,9 +28,16 @@ struct result calls_start(struct calls *calls, struct http_call *call, struct te
     call->url = arena_print(arena, "%s%.*s", calls->wallet_url, (int)path.size, path.data).data;
     call->bearer = service_token_get(&calls->token, calls->clock);
     call->timeout_ms = TIMEOUT_MS;
+    call->header_name = INSTANCE_HEADER;
     if (call->url == NULL) return result_error(RESULT_FULL);
     if (call->bearer == NULL) return result_error(RESULT_UNAVAILABLE);
     return http_client_start(calls->client, call);
+}
+
+void calls_judge(struct calls *calls, struct http_call *call) {
+    if (!result_is_ok(call->outcome)) return;
+    if (instance_may_answer(&calls->instance, text_of(call->header), call->status)) return;
+    call->outcome = result_error(RESULT_DENIED);
 }
 
 void calls_note_failure(struct calls *calls, const struct http_call *call) {

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "discount/settle/instance.h"
 #include "discount/settle/token.h"
 #include "http/client.h"
 
@@ -10,6 +11,7 @@ struct calls {
     const char *wallet_url; /* without a slash at the end */
     const struct clock *clock;
     struct service_token token;
+    struct instance instance;   /* who may answer */
     struct http_client *client; /* NULL: given up, nothing is called any more */
 };
 
@@ -21,6 +23,9 @@ void calls_free(struct calls *calls); /* also what was never initialised but for
 /* Starts a call whose method, body, done and context are set: its address is made in the arena, which lives until `done`, and so must all that the
  * call points at. After an error `done` is not called: RESULT_FULL, RESULT_UNAVAILABLE (no token could be signed), or what the client says. */
 struct result calls_start(struct calls *calls, struct http_call *call, struct text path, struct arena *arena) MUST_CHECK;
+/* The first thing that `done` does with a call: what another Wallet than ours says, or nobody by name, is turned into no answer (RESULT_DENIED), so that
+ * whoever reads the call can't believe it. */
+void calls_judge(struct calls *calls, struct http_call *call);
 /* It brought nothing of use: counted, and a token that Wallet did not take is dropped. */
 void calls_note_failure(struct calls *calls, const struct http_call *call);
 /* Works on the calls, at most for so long (negative: not at all), or until the waker is woken, which is clear afterwards. */

@@ -238,7 +238,9 @@ static void judge(struct delivery_batch *batch) {
 }
 
 static void call_done(struct http_call *call) {
-    judge(call->context);
+    struct delivery_batch *batch = call->context;
+    calls_judge(batch->delivery->calls, call);
+    judge(batch);
     http_call_clear(call);
 }
 

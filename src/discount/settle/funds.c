@@ -185,7 +185,9 @@ static void judge(struct fund_job *job) {
 static void call_done(struct http_call *call) {
     /* The job may start its next call in the same place. */
     struct http_call ended = *call;
-    judge(call->context);
+    struct fund_job *job = call->context;
+    calls_judge(job->funds->calls, call);
+    judge(job);
     http_call_clear(&ended);
 }
 

@@ -6,13 +6,14 @@
 
 #include "discount/settle/credits.h"
 #include "discount/settle/funds.h"
+#include "discount/settle/greeting.h"
 #include "discount/settle/reach.h"
 #include "store/open.h"
 
 #define STOP_US      (3 * CLOCK_SECOND_US) /* for calls that are under way when we stop */
 #define WAIT_MOST_US (60 * CLOCK_SECOND_US)
 #define COUNT_US     CLOCK_SECOND_US /* so late a new claim is counted among the unsettled ones, also while none is settled */
-#define CONNECTIONS  (DELIVERY_CALLS + FUND_JOBS + 1) /* and one that asks whether Wallet is there */
+#define CONNECTIONS  (DELIVERY_CALLS + FUND_JOBS + 2) /* and those that ask whether Wallet is there, and which one */
 
 /* All of it belongs to the thread, but for the messages and the flag. */
 struct settler {
@@ -20,6 +21,7 @@ struct settler {
     struct batch *batch; /* read-only */
     struct messages messages;
     struct calls calls;
+    struct greeting greeting;
     struct waiters waiters;
     struct claims claims;
     struct funds funds;
@@ -38,9 +40,9 @@ static struct metric metric_in_memory = {.name = "discountd_settle_claims_in_mem
                                          .kind = METRIC_GAUGE};
 
 void settler_register_metrics(void) {
-    struct metric *metrics[] = {&credits_metric_credited, &credits_metric_failed,  &calls_metric_retries,
-                                &calls_metric_errors,     &credits_metric_refused, &credits_metric_batch_size,
-                                &credits_metric_lag,      &funds_metric_unsettled, &metric_in_memory};
+    struct metric *metrics[] = {&credits_metric_credited, &credits_metric_failed,     &calls_metric_retries, &calls_metric_errors,
+                                &credits_metric_refused,  &credits_metric_batch_size, &credits_metric_lag,   &funds_metric_unsettled,
+                                &metric_in_memory,        &instance_metric_another};
     for (size_t i = 0; i < ARRAY_COUNT(metrics); i++) metrics_register(metrics[i]);
 }
 
@@ -70,6 +72,9 @@ static void sooner(int64_t *at_us, int64_t candidate_us) {
     if (candidate_us < *at_us) *at_us = candidate_us;
 }
 
+/* While another Wallet answers at the address, it is asked for its name and for nothing else. */
+static bool may_settle(const struct settler *settler) { return !instance_is_another(&settler->calls.instance); }
+
 static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
     int64_t at_us = now_us + WAIT_MOST_US;
     if (settler->stop_deadline_us != 0) {
@@ -77,19 +82,23 @@ static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
         return at_us;
     }
     sooner(&at_us, waiters_next_us(&settler->waiters));
+    sooner(&at_us, claims_next_us(&settler->claims));
+    sooner(&at_us, greeting_next_us(&settler->greeting));
+    sooner(&at_us, reach_next_us(&settler->reach));
+    if (!may_settle(settler)) return at_us;
     sooner(&at_us, delivery_next_us(&settler->credits.delivery, now_us));
     sooner(&at_us, funds_next_us(&settler->funds));
-    sooner(&at_us, claims_next_us(&settler->claims));
-    sooner(&at_us, reach_next_us(&settler->reach));
     return at_us;
 }
 
 static void work(struct settler *settler, int64_t now_us) {
-    delivery_wake_delayed(&settler->credits.delivery, now_us);
     claims_refill(&settler->claims, now_us);
+    greeting_run(&settler->greeting, now_us);
+    reach_ask(&settler->reach, now_us);
+    if (!may_settle(settler)) return;
+    delivery_wake_delayed(&settler->credits.delivery, now_us);
     funds_run(&settler->funds, now_us);
     delivery_send(&settler->credits.delivery, now_us);
-    reach_ask(&settler->reach, now_us);
 }
 
 static bool is_busy(const struct settler *settler) {
@@ -137,6 +146,11 @@ static struct result prepare(struct settler *settler) {
     place.commits = NULL; /* no rounds: each reading sees what is committed by then */
     TRY(batch_open(&place, BATCH_READ, &settler->batch));
     waiters_init(&settler->waiters, options->board, options->clock, settler->batch, options->settle_wait_ms * 1000);
+    settler->calls.instance.ours = options->wallet_instance;
+    settler->greeting = (struct greeting){.calls = &settler->calls,
+                                          .messages = &settler->messages,
+                                          .readiness = options->readiness,
+                                          .trust_path = options->trust_path};
     settler->funds = (struct funds){.board = options->board,
                                     .clock = options->clock,
                                     .calls = &settler->calls,
@@ -191,6 +205,7 @@ void settler_free(struct settler *settler) {
     calls_free(&settler->calls);
     reach_free(&settler->reach);
     batch_close(settler->batch);
+    greeting_free(&settler->greeting);
     messages_free(&settler->messages);
     credits_free(&settler->credits);
     claims_free(&settler->claims);

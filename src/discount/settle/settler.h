@@ -7,8 +7,9 @@
  *   credits    claims as POST /v1/credits, their marks        funds      opened, topped up, released
  *   claims     the pool, and what is only in the database     reply      Wallet's answer to a batch
  *   delivery   batches, back-off, an outcome for each item, halving
+ *   greeting   who answers at the address
  *   calls      client and token        waiters    requests and their deadlines        messages   other threads, the store
- *   reach      whether Wallet is there   backoff, token
+ *   instance   which Wallet may answer          reach      whether it is there          backoff, token
  *
  *   claim:  READY ─▶ IN_FLIGHT (one POST /v1/credits with up to 1000) ─▶ KEEPING (its mark, through the store) ─▶ gone
  *             ▲          │ refused for now                                  │ the store failed
@@ -32,6 +33,8 @@ struct settler_options {
     const struct clock *clock;
     const struct key_ring *keys;
     const char *wallet_url;      /* without a slash at the end */
+    struct id wallet_instance;   /* the one that has our funds; zero: none was met */
+    const char *trust_path;      /* where the operator's word about another one would be; NULL: nowhere */
     const struct place *place;   /* for its own reader; read by settler_create alone */
     int64_t settle_wait_ms;      /* how long a request waits for Wallet */
     struct readiness *readiness; /* is told whether Wallet is there; NULL: it is not asked */

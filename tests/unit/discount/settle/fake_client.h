@@ -41,6 +41,7 @@ struct result http_client_start(struct http_client *client, struct http_call *ca
     if (client->refuses) return result_error(RESULT_FULL);
     assert_true(client->count < FAKE_CALLS_MAX);
     client->calls[client->count++] = call;
+    call->header[0] = '\0';
     client->started++;
     return result_ok();
 }
