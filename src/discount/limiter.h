@@ -1,25 +1,25 @@
-/* Too many wrong codes: who guesses, waits. Token buckets per user, per address (IPv4 /32, IPv6 /64: one network behind one line, RFC 6177)
- * and per subnet (IPv4 /24, IPv6 /48: one site), in tables of fixed size.
+/* Too many wrong codes: who guesses, waits, longer each time. Budgets (base/budget.h) per user, per address (an IPv6 one is its /64) and per subnet (/24,
+ * /48: one site), from which wrong codes take, and nothing else.
  *
- * Only wrong codes take from a bucket. A user whose bucket is empty is refused whatever the code, or the refusal would tell right from wrong;
- * an address or a subnet whose bucket is empty is refused wrong codes only, because a crowd may stand behind it. When a table's row is full, the entry
- * that would be full again first is forgotten. Any thread. */
+ * A user whose budget is used up is refused whatever the code, or the refusal would tell right from wrong. So is one whose address or subnet has used up
+ * its own, if this user has typed a wrong code lately; never one who has not, because a crowd may stand behind one address. docs/budgets.md has the
+ * figures. Any thread. */
 #pragma once
 
 #include "base/address.h"
 #include "base/id.h"
 
-#define LIMITER_USER_BURST         10u
-#define LIMITER_USER_PER_MINUTE    10u
-#define LIMITER_ADDRESS_BURST      600u
-#define LIMITER_ADDRESS_PER_MINUTE 600u
-#define LIMITER_SUBNET_BURST       6000u
-#define LIMITER_SUBNET_PER_MINUTE  6000u
+/* Who asks: `payer` is exchange_payer. */
+struct guesser {
+    struct id user_id;
+    struct address payer;
+};
 
 struct limiter;
 struct result limiter_create(struct limiter **ret_limiter) MUST_CHECK; /* RESULT_FULL */
 void limiter_free(struct limiter *limiter);
-/* How many seconds the user must wait; 0: none. */
-int64_t limiter_user_wait_s(struct limiter *limiter, struct id user_id, int64_t now_monotonic_us);
-/* A wrong code of that client (exchange_payer): takes one from each. Seconds to wait when this one is too many, 0 otherwise. */
-int64_t limiter_count_wrong(struct limiter *limiter, struct id user_id, struct address client, int64_t now_monotonic_us);
+void limiter_register_metrics(void); /* once per process */
+/* For how long the user must wait, whatever the code is; 0: need not. */
+int64_t limiter_wait_us(struct limiter *limiter, const struct guesser *guesser, int64_t now_monotonic_us);
+/* A wrong code of somebody who need not wait: takes one from each. */
+void limiter_count_wrong(struct limiter *limiter, const struct guesser *guesser, int64_t now_monotonic_us);

@@ -265,12 +265,6 @@ static void redeem_from_board(struct redemption_request *request, const struct b
 
 /* ---- POST ---- */
 
-static void refuse_guesser(struct exchange *exchange, int64_t wait_s) {
-    reply_header(exchange, "Retry-After", arena_print(&exchange->arena, "%lld", (long long)wait_s));
-    problem_reply(exchange, &problem_too_many_attempts, "Too many wrong codes. Try again later.");
-    exchange_finish(exchange);
-}
-
 /* What comes from outside, checked; false when the answer is set. */
 static bool read_redeem(struct exchange *exchange, struct redemption_request *request) {
     struct faults faults;
@@ -303,14 +297,16 @@ void redemptions_create(struct exchange *exchange) {
     }
     struct discount *discount = request->base.discount;
     int64_t now_us = exchange->arrived_us, now_monotonic_us = exchange->received_monotonic_us; /* it has just arrived */
-    int64_t wait_s = limiter_user_wait_s(discount->limiter, exchange->caller.user_id, now_monotonic_us);
-    const struct board_slot *slot = board_find_code(discount->board, &request->redeem.code);
-    if (wait_s == 0 && slot == NULL) {
-        wait_s = limiter_count_wrong(discount->limiter, exchange->caller.user_id, exchange_payer(exchange), now_monotonic_us);
+    const struct guesser guesser = {exchange->caller.user_id, exchange_payer(exchange)};
+    int64_t wait_us = limiter_wait_us(discount->limiter, &guesser, now_monotonic_us);
+    if (wait_us > 0) {
+        request_refuse_tries(exchange, wait_us, "Too many wrong codes. Try again later.");
+        exchange_finish(exchange);
+        return;
     }
-    if (wait_s > 0)
-        refuse_guesser(exchange, wait_s);
-    else if (slot != NULL)
+    const struct board_slot *slot = board_find_code(discount->board, &request->redeem.code);
+    if (slot == NULL) limiter_count_wrong(discount->limiter, &guesser, now_monotonic_us);
+    if (slot != NULL)
         redeem_from_board(request, slot, now_us);
     else if (may_refuse_here(request, REFUSED_CODE_NOT_FOUND))
         refuse_here(request, NULL, REFUSED_CODE_NOT_FOUND, 0, now_us);

@@ -13,6 +13,7 @@ struct metric metric_answered_by_loop = {.name = "discountd_redemptions_answered
 void discount_register_metrics(void) {
     metrics_register(&metric_claims);
     metrics_register(&metric_answered_by_loop);
+    limiter_register_metrics();
     settler_register_metrics();
 }
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.client import PASSWORD, User, new_username
 from harness.raw import at_once, request_bytes
-from harness.services import Pair
+from harness.services import Pair, wait_until
 from harness.world import World, assert_problem
 
 STANDARD = ["--password-cost", "standard"]
@@ -48,6 +48,11 @@ def guess(client, username):
 def throttled(world, budget):
     lines = [line for line in world.wallet.get("/metrics").text.splitlines() if line.startswith(f'walletd_throttled_total{{budget="{budget}"}}')]
     return int(lines[0].rsplit(" ", 1)[1])
+
+
+def wait_for_event(service, name, **members):
+    """The line is written by a thread of its own."""
+    wait_until(lambda: any(members.items() <= event.items() for event in service.events(name)), f"{name} in the log")
 
 
 # ---- passwords ----
@@ -126,7 +131,7 @@ def test_one_address_cannot_guess_at_all_users(guarded):
         codes = list(pool.map(lambda _: guess(guarded.wallet.at(office), new_username()), range(220)))
     assert codes.count(401) < 200 <= codes.count(401) + codes.count(429)
     assert guess(guarded.wallet.at(office), newcomer.username) == 429
-    assert guarded.pair.wallet.events("password_guessing_suspected")[-1]["client"] == office
+    wait_for_event(guarded.pair.wallet, "password_guessing_suspected", of="address", client=office)
     assert log_in(guarded.wallet.at(office), regular.username).status_code == 201
     assert log_in(guarded.wallet.at(elsewhere), newcomer.username).status_code == 201
 
@@ -155,6 +160,55 @@ def test_a_client_behind_a_proxy_has_a_budget_of_its_own(make_world):
     assert guess_by_proxy("192.0.2.8") == 401
     assert [guess_by_proxy(f"2001:db8:1:2::{i}") for i in range(1, 12)] == [401] * 10 + [429]  # one line: a /64
     assert guess_by_proxy("2001:db8:1:3::1") == 401
+
+
+# ---- codes ----
+
+def metric(client, line):
+    return sum(int(found.rsplit(" ", 1)[1]) for found in client.get("/metrics").text.splitlines() if found.startswith(line + " "))
+
+
+def test_who_guesses_codes_waits_longer_each_time(world):
+    user = user_at(world, *addresses(1))
+    campaign = world.operator.campaign(places=5)
+    before = metric(world.discount, 'discountd_enumeration_suspected_total{of="user"}')
+    for index in range(10):
+        assert_problem(user.redeem(f"GUESS{index}"), 404, "code_not_found")
+    first = user.redeem(campaign["code"])
+    assert_problem(first, 429, "too_many_attempts")
+    assert 1 <= int(first.headers["Retry-After"]) <= 5
+    assert metric(world.discount, 'discountd_enumeration_suspected_total{of="user"}') - before == 1
+    wait_for_event(world.pair.discount, "enumeration_suspected", of="user", user_id=user.id)
+
+    def let_in():
+        answer = user.redeem("STILL-GUESSING")
+        return answer.status_code == 404
+
+    wait_until(let_in, "one more try")
+    second = user.redeem(campaign["code"])
+    assert_problem(second, 429, "too_many_attempts")
+    assert int(second.headers["Retry-After"]) > 5
+
+
+def test_an_address_that_guesses_codes_stops_its_guessers_and_nobody_else(world):
+    """Each of them stays below what one user may; the right code is refused to them as well, or it could still be found."""
+    here, there = addresses(2)
+    campaign = world.operator.campaign(places=50)
+    innocent, mistaken = user_at(world, here), user_at(world, there)
+    guessers = [user_at(world, here) for _ in range(70)]
+    assert_problem(mistaken.redeem("MISTYPED"), 404, "code_not_found")
+    with ThreadPoolExecutor(8) as pool:
+        codes = list(pool.map(lambda user: [user.redeem(f"GUESS-{user.username[-4:]}-{i}").status_code for i in range(9)], guessers))
+    flat = [code for each in codes for code in each]
+    assert 600 <= flat.count(404) < 630 and flat.count(429) == 630 - flat.count(404)
+    for user in guessers[:5]:
+        answer = user.redeem(campaign["code"])
+        assert_problem(answer, 429, "too_many_attempts")
+    wait_for_event(world.pair.discount, "enumeration_suspected", of="address", client=here)
+    assert innocent.redeem(campaign["code"]).status_code == 201
+    assert mistaken.redeem(campaign["code"]).status_code == 201
+    moved = world.discount.at(there).with_token(guessers[0].token)
+    assert moved.post("/v1/redemptions", {"code": campaign["code"], "phone": guessers[0].phone}).status_code == 201
 
 
 # ---- registrations ----
