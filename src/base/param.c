@@ -320,6 +320,24 @@ static bool store_address(const char *value, struct param_address *target) {
     return true;
 }
 
+/* RFC 3986, as far as it is needed: nothing in it has to be escaped in JSON, HTML or a header. */
+static bool store_url(const char *value, const char **target) {
+    struct text url = text_of(value);
+    size_t scheme_size = text_starts_with(url, TEXT("http://")) ? 7 : text_starts_with(url, TEXT("https://")) ? 8 : 0;
+    while (url.size > 0 && url.data[url.size - 1] == '/') url.size--;
+    if (scheme_size == 0 || url.size <= scheme_size || url.data[scheme_size] == '/') return false;
+    for (size_t i = 0; i < url.size; i++) {
+        char byte = url.data[i];
+        bool is_word = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+        if (!is_word && strchr("-._~:/[]%", byte) == NULL) return false;
+    }
+    char *kept = keep_text(value);
+    CHECK(kept != NULL);
+    kept[url.size] = '\0';
+    *target = kept;
+    return true;
+}
+
 static bool store_value(const struct param *param, const struct setting *setting) {
     const char *value = setting->values[0];
     switch (param->kind) {
@@ -343,6 +361,7 @@ static bool store_value(const struct param *param, const struct setting *setting
         return true;
     }
     case PARAM_ADDRESS: return store_address(value, param->target);
+    case PARAM_URL: return store_url(value, param->target);
     case PARAM_RANGES: return result_is_ok(address_set_parse(text_of(value), param->target));
     }
     return false;
@@ -361,6 +380,7 @@ static void print_rule(const struct param *param, FILE *out) {
     case PARAM_TEXT:
     case PARAM_LIST: fputs("not empty", out); return;
     case PARAM_ADDRESS: fputs("ADDR:PORT with a numeric address, or [ADDR]:PORT for IPv6, port 0 to 65535", out); return;
+    case PARAM_URL: fputs("a URL that begins with http:// or https://, without a query", out); return;
     case PARAM_RANGES:
         fprintf(out, "numeric addresses or ranges like 10.0.0.0/8, separated by commas, at most %u", ADDRESS_RANGES_MAX);
         return;
@@ -424,6 +444,7 @@ static const char *value_name(const struct param *param) {
     case PARAM_TEXT: return "TEXT";
     case PARAM_LIST: return param->unit != NULL && param->unit[0] != '\0' ? param->unit : "TEXT";
     case PARAM_ADDRESS: return "ADDR:PORT";
+    case PARAM_URL: return "URL";
     case PARAM_RANGES: return "CIDR,…";
     }
     return "";

@@ -18,6 +18,7 @@ enum param_kind {
     PARAM_CHOICE,  /* const char *: one of `choices`, separated by | */
     PARAM_LIST,    /* struct param_list: may be given several times; comma-separated in file and environment */
     PARAM_ADDRESS, /* struct param_address: ADDR:PORT, [v6]:PORT */
+    PARAM_URL,     /* const char *: http:// or https://, without query and fragment; given without the slashes at its end */
     PARAM_RANGES,  /* struct address_set: addresses and ranges of them, separated by commas */
 };
 

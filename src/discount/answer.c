@@ -13,6 +13,51 @@ const struct problem problem_too_many_campaigns = {409, "too_many_campaigns", "T
 const struct problem problem_version_mismatch = {412, "version_mismatch", "Version mismatch"};
 const struct problem problem_precondition_required = {428, "precondition_required", "Precondition required"};
 
+static const struct problem_page discount_pages[] = {
+    {&problem_redemption_not_found, "There is no such redemption, or it is not yours.", "Take the id out of the answer to the redemption."},
+    {&problem_campaign_not_found, "There is no such campaign.", "Take the id out of the list of campaigns."},
+    {&problem_credit_failed, "The place was taken, and Wallet refused the credit for good: wallet_code says why.",
+     "Tell the operator the redemption_id. The place stays yours."},
+    {&problem_code_taken, "Another campaign has this code.", "Choose another code."},
+    {&problem_campaign_state_conflict, "The campaign is in a state that does not allow this: it has ended or started already.",
+     "Read the campaign, and change what can still be changed."},
+    {&problem_too_many_campaigns, "There are as many campaigns as one service keeps.", "End a campaign before you make another one."},
+    {&problem_version_mismatch, "Somebody has changed the campaign since you read it. Nothing was changed now.",
+     "Read it again, look at what has changed, and send the change with the new ETag in If-Match."},
+    {&problem_precondition_required, "A change needs to say which version of the campaign it is about. Nothing was changed.",
+     "Send the ETag of the campaign as you read it in If-Match."},
+    {NULL, NULL, NULL},
+};
+
+/* Of the refusals, whose table is core/refusal.c; a winner's repeat is none. */
+static const struct refusal_page {
+    const char *happened, *action;
+} refusal_pages[REFUSAL_COUNT] = {
+    [REFUSED_SOLD_OUT] = {"All places of the campaign are taken. Nothing is lost by asking again, and nothing won.",
+                          "Watch for the next campaign."},
+    [REFUSED_PHONE_ALREADY_REDEEMED] = {"This phone number has won in this campaign already, for another user.",
+                                        "Each number wins once. Log in as the user who has won with it."},
+    [REFUSED_PHONE_MISMATCH] = {"Your account has another phone number than the one that was typed.",
+                                "Redeem with the number of your account."},
+    [REFUSED_NOT_STARTED] = {"The campaign has not begun: starts_at says when it does.",
+                             "Come back then. Retry-After says in how many seconds."},
+    [REFUSED_PAUSED] = {"The operator gives out no places of this campaign for now.", "Try again later."},
+    [REFUSED_ENDED] = {"The campaign is over.", "Watch for the next campaign."},
+    [REFUSED_CODE_NOT_FOUND] = {"There is no campaign with this code.",
+                                "Look at the code again, letter by letter. After too many wrong ones there is a wait."},
+};
+
+bool discount_find_page(struct text code, struct problem *ret_room, struct problem_page *ret_page) {
+    const struct problem_page *page = problem_find_page(discount_pages, code);
+    enum refusal refusal = refusal_named(code);
+    if (page != NULL) *ret_page = *page;
+    if (page != NULL || refusal == NOT_REFUSED || refusal_pages[refusal].happened == NULL) return page != NULL;
+    const struct refusal_rule *rule = refusal_rule(refusal);
+    *ret_room = (struct problem){rule->status, rule->code, rule->title};
+    *ret_page = (struct problem_page){ret_room, refusal_pages[refusal].happened, refusal_pages[refusal].action};
+    return true;
+}
+
 void answer_write_redemption(struct json_writer *writer, const struct redemption *redemption, struct id campaign_id, struct money credit) {
     json_begin_object(writer);
     json_id_member(writer, "id", redemption->id);

@@ -15,6 +15,9 @@ extern const struct problem problem_too_many_campaigns;      /* 409 */
 extern const struct problem problem_version_mismatch;        /* 412 */
 extern const struct problem problem_precondition_required;   /* 428 */
 
+/* For struct service. */
+bool discount_find_page(struct text code, struct problem *ret_room, struct problem_page *ret_page);
+
 void answer_write_redemption(struct json_writer *writer, const struct redemption *redemption, struct id campaign_id, struct money credit);
 void answer_write_campaign(struct json_writer *writer, const struct campaign *campaign, int64_t now_us);
 

@@ -7,6 +7,7 @@
 
 #include "auth/token.h"
 #include "base/log.h"
+#include "discount/answer.h"
 #include "discount/program.h"
 #include "discount/settle/greeting.h"
 #include "discount/settle/settler.h"
@@ -195,7 +196,8 @@ static struct result open_program(struct program *program) {
     discount->service.name = "discountd";
     discount->service.short_name = "discount";
     discount->service.clock = &clock_system;
-    discount->service.documents = discount_assets;
+    discount->service.find_page = discount_find_page;
+    TRY(documents_create(discount_assets, settings.common.public_url, &discount->service.documents));
     TRY(open_store(program));
     TRY(open_keys(program, wallet_url));
     return open_loops(program, wallet_url);
@@ -216,6 +218,7 @@ static void close_program(struct program *program) {
     if (discount->service.access != NULL) access_free(discount->service.access);
     if (program->trust != NULL) trust_free(program->trust);
     if (program->keys != NULL) key_ring_free(program->keys);
+    documents_free(discount->service.documents);
     arena_release(&program->arena);
     crypto_wipe(discount->service.idempotency_secret, sizeof discount->service.idempotency_secret);
 }
@@ -234,6 +237,7 @@ static struct result start(struct program *program) {
                                           .clock = &clock_system,
                                           .authorize = access_authorize,
                                           .trusted_proxies = &settings.common.trusted_proxies,
+                                          .public_url = settings.common.public_url,
                                           .allowed_origins = settings.common.allowed_origins,
                                           .loop_started = loop_started,
                                           .loop_stopped = loop_stopped,

@@ -70,7 +70,9 @@ static struct text status_line(int status) {
         LINE(201, "Created");
         LINE(202, "Accepted");
         LINE(204, "No Content");
+        LINE(302, "Found");
         LINE(304, "Not Modified");
+        LINE(308, "Permanent Redirect");
         LINE(400, "Bad Request");
         LINE(401, "Unauthorized");
         LINE(403, "Forbidden");

@@ -61,6 +61,13 @@ void reply_header(struct exchange *exchange, const char *name, struct text value
 
 bool exchange_has_hung_up(const struct exchange *exchange) { return atomic_load_explicit(&exchange->has_hung_up, memory_order_relaxed); }
 
+void reply_location(struct exchange *exchange, struct text path) {
+    struct text base = text_of(exchange->service->public_url);
+    struct text location = arena_print(&exchange->arena, "%.*s%.*s", (int)base.size, base.data, (int)path.size, path.data);
+    reply_header(exchange, "Location",
+                 location.data != NULL ? location : path); /* which leads there as well, where nobody rewrites paths */
+}
+
 /* ---- from hand to hand ---- */
 
 static bool is_in_hand(const struct exchange *exchange) {

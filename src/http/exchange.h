@@ -139,6 +139,8 @@ void reply_set(struct exchange *exchange, int status, const char *content_type, 
 void reply_json(struct exchange *exchange, int status, struct text body);
 void reply_empty(struct exchange *exchange, int status); /* 204 */
 void reply_header(struct exchange *exchange, const char *name, struct text value);
+/* Location: the public URL, and this path behind it. */
+void reply_location(struct exchange *exchange, struct text path);
 
 /* The client has closed its connection, or at least its half of it: work that is dear need not be done for it any more. Any thread. */
 bool exchange_has_hung_up(const struct exchange *exchange);

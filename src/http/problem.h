@@ -3,6 +3,8 @@
 
 #include "http/exchange.h"
 
+#define PROBLEM_FOLDER "/problems/" /* and the code: where its page is */
+
 /* A kind of problem: one constant each, so that a code always has one status and one title. */
 struct problem {
     int status;
@@ -34,13 +36,25 @@ extern const struct problem problem_storage_unavailable;    /* 503 */
 extern const struct problem problem_shutting_down;          /* 503 */
 extern const struct problem problem_keys_unavailable;       /* 503 */
 
-/* Set the answer (not finish). `detail` is a sentence for a person; NULL repeats the title. 401 adds WWW-Authenticate (RFC 6750, section 3),
+/* What the page of a code says, at {public URL}/problems/{code}: to whoever met it for the first time. Plain text, sentences. */
+struct problem_page {
+    const struct problem *problem;
+    const char *happened, *action;
+};
+/* Of the problems above; ended by one without a problem. Each room that has problems of its own has such a table beside them. */
+extern const struct problem_page problem_pages[];
+const struct problem_page *problem_find_page(const struct problem_page *pages, struct text code); /* NULL: none has this code */
+
+/* Set the answer (not finish). `detail` is a sentence for a person; NULL, for the problems above alone: what their page says. 401 adds WWW-Authenticate (RFC 6750, section 3),
  * 429 and 503 add Retry-After: 1 unless one is set already. */
 void problem_reply(struct exchange *exchange, const struct problem *problem, const char *detail, ...) __attribute__((format(printf, 3, 4)));
 void problem_reply_faults(struct exchange *exchange, const struct problem *problem, const struct faults *faults);
 /* With further members: `members` is JSON like `"starts_at":"2026-…","retry":true` in the arena, without braces. */
 void problem_reply_members(struct exchange *exchange, const struct problem *problem, struct text members, const char *detail, ...)
     __attribute__((format(printf, 4, 5)));
-/* The document alone, for answers that are kept with an idempotency key. request_id is left out when empty. */
-struct text problem_document(struct arena *arena, const struct problem *problem, struct text request_id, struct text members,
-                             const struct faults *faults, const char *detail);
+/* 400 for a body that is no JSON; `offset` is json_open_faulty's. */
+void problem_reply_malformed(struct exchange *exchange, size_t offset);
+/* The document alone, for answers that are kept with an idempotency key. request_id is left out when empty. `base` is
+ * the service's public_url. */
+struct text problem_document(struct arena *arena, const char *base, const struct problem *problem, struct text request_id,
+                             struct text members, const struct faults *faults, const char *detail);

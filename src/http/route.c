@@ -362,7 +362,8 @@ static void close_document(struct json_document **document) { json_close(*docume
 static bool refuse_needless_body(struct exchange *exchange, struct faults *faults) {
     struct json_document *document __attribute__((cleanup(close_document))) = NULL;
     if (refuse_media_type(exchange)) return true;
-    struct result opened = json_open_faulty(&exchange->arena, exchange->body, faults, &document);
+    size_t offset;
+    struct result opened = json_open_faulty(&exchange->arena, exchange->body, faults, &document, &offset);
     if (result_is_ok(opened)) {
         json_read(json_root(document), "", NULL, 0, faults);
         return false;
@@ -370,7 +371,7 @@ static bool refuse_needless_body(struct exchange *exchange, struct faults *fault
     if (opened.code == RESULT_FULL)
         problem_reply(exchange, &problem_overloaded, NULL);
     else
-        problem_reply(exchange, &problem_malformed_json, "The body is not JSON.");
+        problem_reply_malformed(exchange, offset);
     return true;
 }
 
@@ -392,7 +393,7 @@ void route_dispatch(struct exchange *exchange) {
     bool takes_json = (route->flags & ROUTE_BODY_JSON) != 0;
     bool body_is_due = takes_json && (route->flags & ROUTE_BODY_OPTIONAL) == 0;
     if (body_is_due && exchange->body.size == 0) {
-        problem_reply(exchange, &problem_malformed_json, "a JSON body is due");
+        problem_reply_malformed(exchange, 0);
         exchange_finish(exchange);
     } else if (!takes_json && refuse_without_body(exchange)) {
         exchange_finish(exchange);

@@ -19,8 +19,9 @@ struct http_service {
     const struct clock *clock;
     /* Fills exchange->caller or sets a 401/403/503. May hand the exchange away (ROUTE_PENDING) and exchange_continue it later. */
     enum route_admission (*authorize)(struct exchange *exchange);
-    const struct address_set *trusted_proxies;           /* whose word about their clients counts; NULL: nobody's */
-    const char *allowed_origins;                         /* CORS: comma-separated origins, or NULL: off */
+    const struct address_set *trusted_proxies; /* whose word about their clients counts; NULL: nobody's */
+    const char *public_url;                    /* how the world reaches the service, without a slash at its end; NULL: by its paths alone */
+    const char *allowed_origins;               /* CORS: comma-separated origins, or NULL: off */
     void (*loop_started)(void *self, size_t loop_index); /* on the loop's thread, before its first request; may be NULL */
     void (*loop_stopped)(void *self, size_t loop_index);
     /* On the loop's thread, after all the work of a round and before it waits for events; may be NULL. */

@@ -9,7 +9,6 @@
 #define EXIT_BAD_CALL   2
 #define POSITIONALS_MAX 4
 #define COMMANDS_MAX    8 /* of one program */
-#define VERSION         "0.1.0"
 
 static void print_usage(const char *program, const char *summary, const struct command *commands, size_t count, FILE *out) {
     fprintf(out, "%s - %s\n\nUsage: %s COMMAND [flags]\n\nCommands:\n", program, summary, program);
@@ -82,7 +81,7 @@ int command_main(const char *program, const char *summary, const struct command 
         return EXIT_BAD_CALL;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        printf("%s %s\n", program, VERSION);
+        printf("%s %s\n", program, SERVICE_VERSION);
         return 0;
     }
     if (strcmp(argv[1], "routes") == 0) {

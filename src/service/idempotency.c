@@ -265,7 +265,7 @@ void idempotency_replay(struct exchange *exchange, const struct idempotency_reco
         return;
     }
     reply_header(exchange, "Idempotent-Replayed", TEXT("true"));
-    if (location.size > 0) reply_header(exchange, "Location", location);
+    if (location.size > 0) reply_location(exchange, location);
     reply_set(exchange, record->status, content_type.size == 0 ? NULL : content_type.data, body);
 }
 

@@ -43,7 +43,7 @@ void operation_name_key(struct operation *operation) { idempotency_name(operatio
 /* ---- sending ---- */
 
 static void reply_answer(struct exchange *exchange, const struct answer *answer, bool is_replay) {
-    if (answer->location.size > 0) reply_header(exchange, "Location", answer->location);
+    if (answer->location.size > 0) reply_location(exchange, answer->location);
     if (is_replay) reply_header(exchange, "Idempotent-Replayed", TEXT("true"));
     if (answer->etag.size > 0 && !is_replay) reply_header(exchange, "ETag", answer->etag);
     if (answer->retry_after.size > 0) reply_header(exchange, "Retry-After", answer->retry_after);
@@ -137,8 +137,12 @@ void operation_answer(struct operation *operation, int status, const char *conte
 void operation_answer_problem(struct operation *operation, const struct problem *problem, struct text members, const struct faults *faults,
                               const char *detail) {
     struct text request_id = {0};
-    if (operation->exchange != NULL) request_id = operation->exchange->request_id;
-    struct text body = problem_document(operation->arena, problem, request_id, members, faults, detail);
+    const char *base = "";
+    if (operation->exchange != NULL) {
+        request_id = operation->exchange->request_id;
+        base = operation->exchange->service->public_url;
+    }
+    struct text body = problem_document(operation->arena, base, problem, request_id, members, faults, detail);
     operation->answer = (struct answer){.status = problem->status, .content_type = "application/problem+json", .body = body};
     if (body.data == NULL) operation_overflow(operation);
 }

@@ -6,7 +6,7 @@
 #include "http/media.h"
 #include "http/problem.h"
 #include "http/stream.h"
-#include "service/service.h"
+#include "service/request.h"
 
 #define METRICS_FORMAT  "text/plain; version=0.0.4; charset=utf-8"
 #define READINESS_BYTES 256u
@@ -76,13 +76,6 @@ void operations_jwks(struct exchange *exchange) {
     exchange_finish(exchange);
 }
 
-static const struct asset *find_asset(const struct asset *assets, struct text path) {
-    for (; assets->path != NULL; assets++) {
-        if (text_equal(text_of(assets->path), path)) return assets;
-    }
-    return NULL;
-}
-
 /* Whether If-None-Match has this tag, or "*". Compared weakly (RFC 9110, section 13.1.2). */
 static bool header_names_tag(struct text header, const char *tag) {
     struct text wanted = text_of(tag);
@@ -119,22 +112,37 @@ static void reply_asset(struct exchange *exchange, const struct asset *asset) {
 }
 
 void operations_openapi(struct exchange *exchange) {
-    const struct asset *asset = find_asset(service_of(exchange)->documents, exchange->path);
+    const struct asset *asset = documents_find(service_of(exchange)->documents, exchange->path);
     CHECK(asset != NULL);
     reply_asset(exchange, asset);
 }
 
+/* Nothing from elsewhere and no inline script. Swagger UI sets style attributes, which is why inline style is allowed. What is tried out goes to the
+ * public URL, which may be another origin than the page's. */
+static struct text docs_policy(struct exchange *exchange) {
+    struct text url = text_of(exchange->service->public_url);
+    size_t slashes = 0, size = 0;
+    for (; size < url.size && slashes < 3; size++) slashes += url.data[size] == '/';
+    struct text origin = {url.data, slashes == 3 ? size - 1 : size};
+    return arena_print(
+        &exchange->arena,
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
+        "connect-src 'self'%s%.*s; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        origin.size > 0 ? " " : "", (int)origin.size, origin.data);
+}
+
 void operations_docs(struct exchange *exchange) {
-    const struct asset *asset = find_asset(swagger_ui_assets, exchange->path);
+    const struct asset *asset = asset_find(swagger_ui_assets, exchange->path);
     if (asset != NULL) {
+        reply_policy(exchange, docs_policy(exchange));
         reply_asset(exchange, asset);
         return;
     }
     if (text_equal(exchange->path, TEXT("/docs"))) {
-        reply_header(exchange, "Location", TEXT("/docs/"));
+        reply_location(exchange, TEXT("/docs/"));
         reply_empty(exchange, 308);
     } else {
-        problem_reply(exchange, &problem_route_not_found, "the documentation has no such file");
+        problem_reply(exchange, &problem_route_not_found, "The documentation has no such file.");
     }
     exchange_finish(exchange);
 }

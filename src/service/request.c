@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/budget.h"
+#include "http/media.h"
 #include "http/query.h"
 #include "http/route.h"
 
@@ -15,12 +16,13 @@ void request_refuse_memory(struct exchange *exchange) {
 const struct json_value *request_open_body(struct exchange *exchange, struct faults *faults, struct json_document **ret_document) {
     faults_init(faults, &exchange->arena);
     route_check_headers(exchange, faults);
-    struct result opened = json_open_faulty(&exchange->arena, exchange->body, faults, ret_document);
+    size_t offset;
+    struct result opened = json_open_faulty(&exchange->arena, exchange->body, faults, ret_document, &offset);
     if (!result_is_ok(opened)) {
         if (opened.code == RESULT_FULL) {
             request_refuse_memory(exchange);
         } else {
-            problem_reply(exchange, &problem_malformed_json, "The body is not JSON.");
+            problem_reply_malformed(exchange, offset);
         }
         return NULL;
     }
@@ -29,6 +31,17 @@ const struct json_value *request_open_body(struct exchange *exchange, struct fau
     faults_add(faults, "", "wrong_type", "the body must be an object");
     problem_reply_faults(exchange, &problem_validation_failed, faults);
     return NULL;
+}
+
+bool request_prefers_html(const struct exchange *exchange) {
+    if (exchange->accept.size == 0) return false;
+    return media_quality(exchange->accept, TEXT("text/html")) > media_quality(exchange->accept, TEXT("application/json"));
+}
+
+void reply_policy(struct exchange *exchange, struct text policy) {
+    if (policy.data != NULL) reply_header(exchange, "Content-Security-Policy", policy);
+    reply_header(exchange, "X-Frame-Options", TEXT("DENY"));
+    reply_header(exchange, "Referrer-Policy", TEXT("no-referrer"));
 }
 
 bool request_refuse_faults(struct exchange *exchange, const struct faults *faults) {

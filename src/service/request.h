@@ -12,6 +12,11 @@ const struct json_value *request_open_body(struct exchange *exchange, struct fau
 void request_close_body(struct json_document **document);
 #define CLOSE_BODY_AT_END __attribute__((cleanup(request_close_body)))
 
+/* Whether a browser asks: HTML is preferred to JSON (RFC 9110, section 12.5.1). */
+bool request_prefers_html(const struct exchange *exchange);
+/* For a page: what it may load, which is the Content-Security-Policy (W3C, level 3), and that nobody shows it in a frame of his own. */
+void reply_policy(struct exchange *exchange, struct text policy);
+
 /* Sets 422 and returns true when there are faults. */
 bool request_refuse_faults(struct exchange *exchange, const struct faults *faults);
 /* A route without parameters in its query: 422 when there are any. */

@@ -4,9 +4,10 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "http/problem.h"
 #include "http/server.h"
 #include "service/access.h"
-#include "service/assets.h"
+#include "service/documents.h"
 #include "service/readiness.h"
 #include "store/sqlite/database.h"
 #include "store/store.h"
@@ -22,7 +23,9 @@ struct service {
     struct batch_commits commits;                  /* counted by the store's connection, followed by the loops' readers */
     struct text jwks;                              /* of its own key ring, rendered once at start */
     struct readiness readiness;                    /* of its parts but the store, for /readyz */
-    const struct asset *documents;                 /* its OpenAPI documents: wallet_assets, discount_assets */
+    struct documents *documents;                   /* OpenAPI */
+    /* The page of one of its own problems (http/problem.h); the problem may stand in `room`. */
+    bool (*find_page)(struct text code, struct problem *ret_room, struct problem_page *ret_page);
 };
 
 static inline struct service *service_of(struct exchange *exchange) { return exchange->self; }
@@ -34,9 +37,15 @@ void operations_metrics(struct exchange *exchange);
 void operations_openapi(struct exchange *exchange); /* /openapi.json and /openapi.yaml */
 void operations_docs(struct exchange *exchange);    /* {file*} */
 void operations_jwks(struct exchange *exchange);
+void operations_root(struct exchange *exchange);    /* root.c */
+void operations_problem(struct exchange *exchange); /* problems.c; {code} */
+
+#define SERVICE_VERSION "0.1.0"
 
 #define OPERATIONS_ROUTES                                                                                                                \
-    {.method = "GET", .path = "/healthz", .scope = SCOPE_PUBLIC, .handle = operations_healthz},                                          \
+    {.method = "GET", .path = "/", .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_root},                                 \
+        {.method = "GET", .path = "/problems/{code}", .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_problem},           \
+        {.method = "GET", .path = "/healthz", .scope = SCOPE_PUBLIC, .handle = operations_healthz},                                      \
         {.method = "GET", .path = "/readyz", .scope = SCOPE_PUBLIC, .handle = operations_readyz},                                        \
         {.method = "GET", .path = "/metrics", .scope = SCOPE_PUBLIC, .produces = "text/plain", .handle = operations_metrics},            \
         {.method = "GET", .path = "/openapi.json", .scope = SCOPE_PUBLIC, .handle = operations_openapi},                                 \

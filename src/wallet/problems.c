@@ -20,6 +20,41 @@ const struct problem problem_reference_conflict = {409, "reference_conflict", "R
 const struct problem problem_same_account = {422, "same_account", "Same account"};
 const struct problem problem_currency_mismatch = {422, "currency_mismatch", "Currency mismatch"};
 
+static const struct problem_page wallet_pages[] = {
+    {&problem_invalid_credentials, "There is no user with this name and this password. Which of the two is wrong is told to nobody.",
+     "Type both again. After too many failures there is a wait."},
+    {&problem_recipient_not_found, "Nobody has this phone number or username. No money moved.", "Ask the recipient for the right one."},
+    {&problem_transaction_not_found, "There is no such transaction, or it is not yours.",
+     "Take the id out of the list of your transactions."},
+    {&problem_fund_not_found, "You have no fund with this reference. No money moved.",
+     "Open the fund first, or correct the reference: it is compared to the letter."},
+    {&problem_account_not_found, "There is no such account.", "Take the id out of the list of accounts."},
+    {&problem_username_taken, "Another user has this username.", "Choose another one."},
+    {&problem_phone_taken, "Another user has this phone number.", "Log in to the account that has it, or use another number."},
+    {&problem_insufficient_funds, "The account or the fund holds less than the amount. No money moved.",
+     "Lower the amount, or bring the money first."},
+    {&problem_account_frozen, "An account of this transfer is frozen. No money moved.", "Ask the operator why."},
+    {&problem_balance_too_large, "The balance would become more than 9007199254740991, which is as much as one may hold. No money moved.",
+     "Lower the amount."},
+    {&problem_fund_reference_conflict, "You have a fund with this reference and another amount or currency.",
+     "Use a new reference, or top the fund up."},
+    {&problem_fund_released, "The fund was released: what was left has gone back, and nothing is paid out of it any more.",
+     "Open a new fund with a new reference."},
+    {&problem_reference_conflict, "This reference was used before, with another amount, currency or user. No money moved again.",
+     "Use a new reference for each new credit, and the same only to send the same credit again."},
+    {&problem_same_account, "Sender and recipient are the same account.", "Choose another recipient."},
+    {&problem_currency_mismatch, "The amount is in another currency than the account. No money moved.",
+     "Send the amount in the currency of the account."},
+    {NULL, NULL, NULL},
+};
+
+bool wallet_find_page(struct text code, struct problem *ret_room, struct problem_page *ret_page) {
+    const struct problem_page *page = problem_find_page(wallet_pages, code);
+    (void)ret_room;
+    if (page != NULL) *ret_page = *page;
+    return page != NULL;
+}
+
 struct refusal {
     const struct problem *problem;
     const char *detail;

@@ -24,6 +24,9 @@ extern const struct problem problem_currency_mismatch;       /* 422 */
 const struct problem *problem_of_outcome(enum ledger_outcome outcome);
 const char *problem_detail_of_outcome(enum ledger_outcome outcome);
 
+/* For struct service. */
+bool wallet_find_page(struct text code, struct problem *ret_room, struct problem_page *ret_page);
+
 /* For an action: renders the problem of a refusal; and, on the loop, sends one whose answer may be 401, which carries its challenge. */
 void outcome_render(struct operation *operation, enum ledger_outcome outcome);
 void outcome_send(struct operation *operation, enum ledger_outcome outcome);

@@ -9,6 +9,7 @@
 #include "wallet/books.h"
 #include "wallet/command.h"
 #include "wallet/data.h"
+#include "wallet/problems.h"
 #include "wallet/tables.h"
 #include "wallet/wallet.h"
 
@@ -222,7 +223,8 @@ static struct result make_wallet(struct serving *serving) {
     wallet->service.name = "walletd";
     wallet->service.short_name = "wallet";
     wallet->service.clock = &clock_system;
-    wallet->service.documents = wallet_assets;
+    wallet->service.find_page = wallet_find_page;
+    TRY(documents_create(wallet_assets, settings->common.public_url, &wallet->service.documents));
     wallet->currency = meta.currency;
     wallet->instance_id = meta.instance_id;
     wallet->created_at_us = meta.created_at_us;
@@ -259,6 +261,7 @@ static struct result start(struct serving *serving) {
                                           .clock = wallet->service.clock,
                                           .authorize = access_authorize,
                                           .trusted_proxies = &settings->common.trusted_proxies,
+                                          .public_url = settings->common.public_url,
                                           .allowed_origins = settings->common.allowed_origins,
                                           .loop_started = loop_started,
                                           .loop_stopped = loop_stopped,
@@ -291,6 +294,7 @@ static void take_apart(struct serving *serving) {
     attempts_free(wallet->attempts);
     callers_free(wallet->callers);
     if (wallet->keys != NULL) key_ring_free(wallet->keys);
+    documents_free(wallet->service.documents);
     arena_release(&serving->arena);
     free(wallet);
     free(serving);

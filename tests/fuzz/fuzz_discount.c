@@ -111,7 +111,8 @@ static void make_discount(void) {
     discount.service.name = "discountd";
     discount.service.short_name = "discount";
     discount.service.clock = &fixed_clock;
-    discount.service.documents = discount_assets;
+    CHECK(result_is_ok(documents_create(discount_assets, NULL, &discount.service.documents)));
+    discount.service.find_page = discount_find_page;
     discount.service.jwks = TEXT("{\"keys\":[]}");
     discount.region = "IR";
     discount.currency = CURRENCY_IRT;

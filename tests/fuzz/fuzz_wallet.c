@@ -109,7 +109,8 @@ static void make_wallet(void) {
     wallet.service.name = "walletd";
     wallet.service.short_name = "wallet";
     wallet.service.clock = &fixed_clock;
-    wallet.service.documents = wallet_assets;
+    CHECK(result_is_ok(documents_create(wallet_assets, NULL, &wallet.service.documents)));
+    wallet.service.find_page = wallet_find_page;
     wallet.currency = meta.currency;
     wallet.region = "IR";
     wallet.access_lifetime_us = LIFETIME_US;

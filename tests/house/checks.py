@@ -381,6 +381,23 @@ def check_empty_folders(root):
     return faults
 
 
+def check_problem_pages(root):
+    """Each problem has its page beside it (src/http/problem.h): what happened and what to do. It stands in HTML as it is."""
+    faults = []
+    for relative, text in c_files(root):
+        if not relative.startswith("src/"):
+            continue
+        pages = re.findall(r"\{&(problem_\w+),((?:\s*\"(?:[^\"\\]|\\.)*\",?)+)\s*\}", text)
+        paged = {name: words for name, words in pages if len(re.findall(r"\.\",|\.\"$", words.strip())) == 2}
+        for found in re.finditer(r"^const struct problem (problem_\w+) =", text, re.MULTILINE):
+            name, number = found[1], text.count("\n", 0, found.start()) + 1
+            if name not in paged:
+                faults.append(f"{relative}:{number}: {name} has no page that says what happened and what to do")
+            elif re.search(r"[<>&]", paged[name]):
+                faults.append(f"{relative}:{number}: the page of {name} is no plain text")
+    return faults
+
+
 def check_scripts(root):
     """What has a #! line can be started, and bash stops at the first error."""
     faults = []

@@ -17,9 +17,10 @@ struct json_value;    /* opaque; lives until its document is closed */
  * afterwards. */
 struct result json_open(struct arena *arena, struct text text, struct faults *faults, struct json_document **ret_document) MUST_CHECK;
 /* The same, but JSON that has faults is opened too, so that the caller can add what else is wrong: it must look at `faults` before it acts. Of
- * duplicates the first is there; a number beyond reading is there, and json_read doesn't tell it again. */
-struct result json_open_faulty(struct arena *arena, struct text text, struct faults *faults,
-                               struct json_document **ret_document) MUST_CHECK;
+ * duplicates the first is there; a number beyond reading is there, and json_read doesn't tell it again. Of what is no JSON, *ret_offset is the first
+ * byte that can't stand where it does, or the text's size when more is due. */
+struct result json_open_faulty(struct arena *arena, struct text text, struct faults *faults, struct json_document **ret_document,
+                               size_t *ret_offset) MUST_CHECK;
 void json_close(struct json_document *document); /* NULL is fine */
 const struct json_value *json_root(const struct json_document *document);
 

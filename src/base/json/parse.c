@@ -110,7 +110,10 @@ static bool read_unit(struct parser *parser, uint32_t *ret_unit) {
     for (int i = 0; i < 4; i++) {
         unsigned char byte = *parser->at++;
         unsigned char lower = byte | 0x20;
-        if (!is_digit(byte) && (lower < 'a' || lower > 'f')) return false;
+        if (!is_digit(byte) && (lower < 'a' || lower > 'f')) {
+            parser->at--;
+            return false;
+        }
         *ret_unit = *ret_unit << 4 | (uint32_t)(is_digit(byte) ? byte - '0' : lower - 'a' + 10);
     }
     return true;
@@ -154,7 +157,7 @@ static char *read_escape(struct parser *parser, char *out) {
     case 'r': *out = '\r'; return out + 1;
     case 't': *out = '\t'; return out + 1;
     case 'u': return read_unicode_escape(parser, out);
-    default: return NULL;
+    default: parser->at--; return NULL;
     }
 }
 
@@ -465,25 +468,27 @@ static bool end_value(struct parser *parser) {
     return true;
 }
 
-bool json_parse(struct arena *arena, struct text text, struct faults *faults, struct json_value *ret_root, bool *ret_is_full) {
+bool json_parse(struct arena *arena, struct text text, struct faults *faults, struct json_value *ret_root, struct json_end *ret_end) {
     struct json_value first[FIRST_COUNT];
     struct parser parser = {.arena = arena, .faults = faults, .stack = first, .capacity = FIRST_COUNT};
-    *ret_is_full = false;
+    *ret_end = (struct json_end){0};
     if (text.size == 0) return false;
     parser.at = (const unsigned char *)text.data;
     parser.end = parser.at + text.size;
     parser.texts = arena_take(arena, text.size + 1);
-    *ret_is_full = parser.texts == NULL;
+    ret_end->is_full = parser.texts == NULL;
     if (parser.texts == NULL) return false;
     do {
         bool is_whole;
         if (!begin_value(&parser, &is_whole) || (is_whole && !end_value(&parser))) {
-            *ret_is_full = parser.is_full;
+            ret_end->is_full = parser.is_full;
+            ret_end->offset = (size_t)(parser.at - (const unsigned char *)text.data);
             return false;
         }
     } while (parser.open != 0);
     skip_space(&parser);
     CHECK(parser.top == 1 && parser.depth == 0);
     *ret_root = first == parser.stack ? first[0] : parser.stack[0];
+    ret_end->offset = (size_t)(parser.at - (const unsigned char *)text.data);
     return parser.at == parser.end;
 }

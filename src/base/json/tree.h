@@ -52,8 +52,14 @@ static inline const struct json_value *json_member_value(const struct json_value
     return &object->items[2 * index + 1];
 }
 
-/* True when the text is JSON (RFC 8259), with a fault for each duplicate name, number beyond reading and NUL in a name. False with *ret_is_full:
- * the arena's limit was reached; without: it is no JSON, whatever faults were added before that was seen. */
-bool json_parse(struct arena *arena, struct text text, struct faults *faults, struct json_value *ret_root, bool *ret_is_full);
+/* Why and where reading ended. */
+struct json_end {
+    bool is_full;  /* the arena's limit was reached */
+    size_t offset; /* of the first byte that can't stand where it does; the text's size when more is due */
+};
+
+/* True when the text is JSON (RFC 8259), with a fault for each duplicate name, number beyond reading and NUL in a name. False, unless the arena is
+ * full: it is no JSON, whatever faults were added before that was seen. */
+bool json_parse(struct arena *arena, struct text text, struct faults *faults, struct json_value *ret_root, struct json_end *ret_end);
 /* By their bytes, equal ones in the order of their addresses. */
 void json_sort_names(const struct json_value **names, size_t count);

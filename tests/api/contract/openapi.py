@@ -173,8 +173,10 @@ class Contract:
 
     def _check_problem(self, where, response, headers, problem):
         code = problem["code"]
-        if problem["type"] != f"urn:hamyan:problem:{code}":
+        if not problem["type"].endswith(f"/problems/{code}"):
             raise ContractViolation(f"{where}: the type {problem['type']!r} does not name the code {code!r}")
+        if problem["detail"].rstrip(".").lower() == problem["title"].rstrip(".").lower():
+            raise ContractViolation(f"{where}: the detail says no more than the title: {problem['detail']!r}")
         # A kept answer is repeated byte by byte, with the first request's id.
         if "idempotent-replayed" not in headers and problem["request_id"] != headers.get("x-request-id"):
             raise ContractViolation(f"{where}: request_id is {problem['request_id']!r}, X-Request-Id {headers.get('x-request-id')!r}")

@@ -34,7 +34,7 @@ def discount(contracts):
 
 
 def problem(code, status, **members):
-    document = {"type": f"urn:hamyan:problem:{code}", "title": "A title", "status": status, "detail": "A sentence.", "code": code,
+    document = {"type": f"/problems/{code}", "title": "A title", "status": status, "detail": "A sentence.", "code": code,
                 "request_id": REQUEST_ID, **members}
     return json.dumps(document).encode()
 
@@ -160,7 +160,7 @@ def test_a_code_outside_of_the_enumeration_is_refused(wallet):
 
 def test_a_problem_must_agree_with_itself(wallet):
     refused(wallet, "GET", "/v1/wallet", 403, PROBLEM, problem("forbidden", 404), match="status")
-    refused(wallet, "GET", "/v1/wallet", 403, PROBLEM, problem("forbidden", 403, type="urn:hamyan:problem:other"), match="does not name")
+    refused(wallet, "GET", "/v1/wallet", 403, PROBLEM, problem("forbidden", 403, type="/problems/other"), match="does not name")
     refused(wallet, "GET", "/v1/wallet", 403, PROBLEM, problem("forbidden", 403, request_id="another"), match="request_id")
     refused(wallet, "GET", "/v1/wallet", 403, PROBLEM, problem("forbidden", 403, extra=1), match="extra")
     replayed = {**PROBLEM, "Idempotent-Replayed": "true", "X-Request-Id": "another"}

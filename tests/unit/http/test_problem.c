@@ -11,7 +11,7 @@ static void test_the_document_has_every_member(void **state) {
     problem_reply_members(&fixture.exchange, &problem_rate_limited, TEXT("\"limit\":5"), "only %d", 5);
     assert_problem(&fixture.exchange, 429, "rate_limited");
     assert_text(fixture.exchange.reply_body,
-                "{\"type\":\"urn:hamyan:problem:rate_limited\",\"title\":\"Too many requests\",\"status\":429,\"detail\":\"only 5\","
+                "{\"type\":\"/problems/rate_limited\",\"title\":\"Too many requests\",\"status\":429,\"detail\":\"only 5\","
                 "\"code\":\"rate_limited\",\"request_id\":\"abc\",\"limit\":5}");
     assert_text(reply_header_named(&fixture.exchange, "Retry-After"), "1");
     fixture_clear(&fixture);
@@ -63,21 +63,68 @@ static void test_401_carries_a_challenge(void **state) {
                  "Bearer realm=\"toy\", error=\"invalid_token\", error_description=\"The access token has expired\"");
 }
 
+static void test_without_a_detail_it_says_what_its_page_says(void **state) {
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture, NULL);
+    fixture.service.public_url = "https://a.example/b";
+    problem_reply(&fixture.exchange, &problem_shutting_down, NULL);
+    assert_true(body_contains(&fixture.exchange, "\"type\":\"https://a.example/b/problems/shutting_down\""));
+    assert_true(body_contains(&fixture.exchange, problem_find_page(problem_pages, TEXT("shutting_down"))->happened));
+    fixture_clear(&fixture);
+}
+
+static void test_the_pages_say_more_than_the_titles(void **state) {
+    (void)state;
+    for (const struct problem_page *page = problem_pages; page->problem != NULL; page++) {
+        struct text title = text_of(page->problem->title);
+        assert_false(
+            text_equal_ignoring_case((struct text){page->happened, strlen(page->happened) - 1}, title)); /* but for the full stop */
+        assert_string_not_equal(page->happened, page->action);
+        assert_ptr_equal(problem_find_page(problem_pages, text_of(page->problem->code)), page);
+    }
+    assert_null(problem_find_page(problem_pages, TEXT("sold_out")));
+}
+
+static void test_malformed_says_where(void **state) {
+    (void)state;
+    static const struct {
+        size_t offset;
+        const char *piece;
+    } cases[] = {{1, "at byte 1 (the first is 0)"}, {2, "ends at byte 2, and more is due"}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct fixture fixture;
+        fixture_init(&fixture, NULL);
+        fixture.exchange.body = TEXT("{x");
+        problem_reply_malformed(&fixture.exchange, cases[i].offset);
+        assert_problem(&fixture.exchange, 400, "malformed_json");
+        assert_true(body_contains(&fixture.exchange, cases[i].piece));
+        fixture_clear(&fixture);
+    }
+}
+
 static void test_a_full_arena_still_answers(void **state) {
     (void)state;
     struct fixture fixture;
     fixture_init(&fixture, NULL);
+    fixture.service.public_url = "https://a.example";
     fixture.exchange.arena.limit_bytes = 0;
     problem_reply(&fixture.exchange, &problem_token_missing, "a detail");
     assert_problem(&fixture.exchange, 503, "overloaded");
+    assert_true(body_contains(&fixture.exchange, "\"type\":\"https://a.example/problems/overloaded\""));
     fixture_clear(&fixture);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_document_has_every_member), cmocka_unit_test(test_retry_after_of_the_handler_stays),
-        cmocka_unit_test(test_every_fault_is_listed),         cmocka_unit_test(test_401_carries_a_challenge),
+        cmocka_unit_test(test_the_document_has_every_member),
+        cmocka_unit_test(test_retry_after_of_the_handler_stays),
+        cmocka_unit_test(test_every_fault_is_listed),
+        cmocka_unit_test(test_401_carries_a_challenge),
         cmocka_unit_test(test_a_full_arena_still_answers),
+        cmocka_unit_test(test_without_a_detail_it_says_what_its_page_says),
+        cmocka_unit_test(test_the_pages_say_more_than_the_titles),
+        cmocka_unit_test(test_malformed_says_where),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

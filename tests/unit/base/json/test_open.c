@@ -123,7 +123,7 @@ static void faults_are_told_together_and_the_rest_can_be_read(void **state) {
 
     arena_init(&opening.arena, LIMIT_ARENA_BYTES);
     faults_init(&opening.faults, &opening.arena);
-    assert_ok(json_open_faulty(&opening.arena, TEXT("{\"n\":1e999,\"a\":1,\"a\":2}"), &opening.faults, &opening.document));
+    assert_ok(json_open_faulty(&opening.arena, TEXT("{\"n\":1e999,\"a\":1,\"a\":2}"), &opening.faults, &opening.document, &(size_t){0}));
     int64_t a = 0, n = 7;
     const struct json_member members[] = {{.name = "a", .kind = JSON_INTEGER, .target = &a},
                                           {.name = "n", .kind = JSON_INTEGER, .target = &n}};

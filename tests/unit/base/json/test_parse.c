@@ -15,12 +15,35 @@ static enum verdict judge(struct text text) {
     struct json_document *document;
     arena_init(&arena, LIMIT_ARENA_BYTES);
     faults_init(&faults, &arena);
-    struct result opened = json_open_faulty(&arena, text, &faults, &document);
+    struct result opened = json_open_faulty(&arena, text, &faults, &document, &(size_t){0});
     assert_true(result_is_ok(opened) || (opened.code == RESULT_INVALID && !faults_any(&faults)));
     enum verdict verdict = !result_is_ok(opened) ? MALFORMED : faults_any(&faults) ? FAULTY : READ;
     json_close(document);
     arena_release(&arena);
     return verdict;
+}
+
+static void test_where_it_ends_is_told(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t offset;
+    } cases[] = {
+        {"", 0},           {"{", 1},     {"[1,]", 3}, {"[1 2]", 3},      {"{\"a\":1} x", 8}, {"[\"\\x\"]", 3}, {"[\"\\u12g4\"]", 6},
+        {"[01]", 2},       {"[-]", 2},   {"[1.]", 3}, {"[\"\x01\"]", 2}, {"[nul]", 1},       {"[\"abc", 5},    {"{\"a\" 1}", 5},
+        {"[\"\xff\"]", 2}, {"{1:2}", 1}, {"]", 0}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct arena arena;
+        struct faults faults;
+        struct json_document *document;
+        size_t offset = SIZE_MAX;
+        arena_init(&arena, LIMIT_ARENA_BYTES);
+        faults_init(&faults, &arena);
+        assert_int_equal(json_open_faulty(&arena, text_of(cases[i].text), &faults, &document, &offset).code, RESULT_INVALID);
+        if (offset != cases[i].offset) print_error("%s\n", cases[i].text);
+        assert_int_equal(offset, cases[i].offset);
+        arena_release(&arena);
+    }
 }
 
 /* In memory of exactly its size, so that the address sanitizer sees one byte too far. */
@@ -251,13 +274,14 @@ static void a_hundred_thousand_members_are_no_matter(void **state) {
     assert_ok(json_open(&arena, all_different, &faults, &document));
     assert_int_equal(json_get_integer(json_root(document), "n99999", 0), 99999);
     json_close(document);
-    assert_ok(json_open_faulty(&arena, print_members(&arena, 1, 100000), &faults, &document));
+    assert_ok(json_open_faulty(&arena, print_members(&arena, 1, 100000), &faults, &document, &(size_t){0}));
     assert_int_equal(faults.count, LIMIT_FAULTS);
     assert_int_equal(faults.count + faults.dropped, 99999);
     assert_int_equal(json_get_integer(json_root(document), "n0", 7), 0); /* the first stays */
     json_close(document);
     faults_init(&faults, &arena);
-    assert_ok(json_open_faulty(&arena, print_members(&arena, 17, 2), &faults, &document)); /* more than are compared each with each */
+    assert_ok(json_open_faulty(&arena, print_members(&arena, 17, 2), &faults, &document,
+                               &(size_t){0})); /* more than are compared each with each */
     assert_int_equal(faults.count, 17);
     assert_string_equal(faults.items[0].field, "n0");
     assert_string_equal(faults.items[16].field, "n16");
@@ -295,6 +319,7 @@ static void a_text_of_a_mebibyte_is_read(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_where_it_ends_is_told),
         cmocka_unit_test(what_is_json_is_read),
         cmocka_unit_test(structure_is_strict),
         cmocka_unit_test(names_of_values_are_strict),
