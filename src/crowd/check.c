@@ -91,6 +91,23 @@ struct result crowd_login_admin(struct crowd *crowd) {
     return result;
 }
 
+struct result crowd_create_campaign(struct crowd *crowd) {
+    const struct crowd_options *options = crowd->options;
+    char url[CROWD_URL_BYTES], body[2 * CROWD_BODY_BYTES];
+    snprintf(url, sizeof(url), "%s/v1/campaigns", options->discount_url);
+    int size = snprintf(body, sizeof(body),
+                        "{\"name\":\"A crowd of %" PRId64 "\",\"kind\":\"wallet_credit\",\"code\":\"%s\",\"credit\":{\"amount\":%" PRId64
+                        ",\"currency\":\"IRT\"},\"max_redemptions\":%" PRId64 "}",
+                        options->users, options->code, options->credit, options->places);
+    CHECK(size > 0 && (size_t)size < sizeof(body));
+    struct http_call call;
+    TRY(call_admin(crowd, "POST", url, (struct text){body, (size_t)size}, &call));
+    bool is_made = call.status == 201;
+    if (!is_made) fprintf(stderr, "crowd: POST %s: %d %.*s\n", url, call.status, (int)call.reply.size, call.reply.data);
+    http_call_clear(&call);
+    return is_made ? result_ok() : result_error(RESULT_DENIED);
+}
+
 /* One page of campaigns; RESULT_NOT_FOUND when the code is not on it and `cursor` is set to where to go on (empty: nowhere). */
 static struct result search_page(struct crowd *crowd, const char *url, char *cursor, size_t capacity) {
     struct http_call call;

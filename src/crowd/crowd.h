@@ -23,6 +23,7 @@
 struct crowd_options {
     const char *wallet_url, *discount_url;
     const char *code;
+    bool is_creating; /* a campaign of its own */
     const char *admin_name, *admin_password_file;
     int64_t users, connections, rate_per_second; /* rate 0: all at one instant */
     int64_t places, credit;
@@ -107,6 +108,8 @@ enum step user_take_redemption(struct user *user);
 
 /* check.c */
 struct result crowd_login_admin(struct crowd *crowd) MUST_CHECK;
+/* Makes a campaign of the code, with as many places as the options say. */
+struct result crowd_create_campaign(struct crowd *crowd) MUST_CHECK;
 /* Finds the campaign of the code and how many places are gone. */
 struct result crowd_find_campaign(struct crowd *crowd) MUST_CHECK;
 /* Waits until nothing is pending, then compares all. Prints the first faults, each on a line; returns how many there are. */

@@ -30,6 +30,11 @@ static const struct param params[] = {
      .target = &options.code,
      .default_text = "NOWRUZ1404",
      .sentence = "The gift code that all of them know."},
+    {.name = "create",
+     .kind = PARAM_FLAG,
+     .target = &options.is_creating,
+     .default_text = "no",
+     .sentence = "Makes a campaign of its own first, whose code is --code and this run's number."},
     {.name = "users",
      .kind = PARAM_INTEGER,
      .target = &options.users,
@@ -149,6 +154,16 @@ static int run(struct crowd *crowd) {
     struct result found = crowd_login_admin(crowd);
     if (!result_is_ok(found)) {
         fprintf(stderr, "crowd: the operator %s cannot log in: %s\n", options.admin_name, result_name(found));
+        return EXIT_FAILURE;
+    }
+    if (options.is_creating) {
+        static char code[LIMIT_CODE_BYTES + 1];
+        snprintf(code, sizeof(code), "%.*s%s", (int)(LIMIT_CODE_BYTES - sizeof(crowd->run)), options.code, crowd->run);
+        options.code = code;
+        found = crowd_create_campaign(crowd);
+    }
+    if (!result_is_ok(found)) {
+        fprintf(stderr, "crowd: the campaign could not be made: %s\n", result_name(found));
         return EXIT_FAILURE;
     }
     found = crowd_find_campaign(crowd);
