@@ -1,0 +1,123 @@
+"""compose.yaml as an operator uses it: images, a first start on an empty disk, a crowd, a stop in its middle, and the same data afterwards."""
+import json
+import secrets
+import subprocess
+
+import pytest
+import requests
+from engine import ROOT, client
+
+from harness.services import free_port, wait_until
+
+IMAGES = {"walletd": "hamyan/walletd", "discountd": "hamyan/discountd", "crowd": "hamyan/crowd"}
+IMAGE_BYTES_MAX = 40_000_000
+WAIT_S = 120
+
+
+class Site:
+    """A project of its own name, with its own volumes, ports and password."""
+
+    def __init__(self, engine, folder):
+        self.engine = engine
+        self.password = secrets.token_urlsafe(16)
+        file = folder / "admin.password"
+        file.write_text(self.password + "\n")
+        file.chmod(0o644)
+        self.ports = {"wallet": free_port(), "discount": free_port()}
+        self.variables = {"HAMYAN_ADMIN_PASSWORD_FILE": str(file), "COMPOSE_PROJECT_NAME": f"hamyan-test-{secrets.token_hex(4)}",
+                          **{f"HAMYAN_{name.upper()}_PORT": str(port) for name, port in self.ports.items()}}
+
+    def compose(self, *words, **options):
+        return self.engine.docker("compose", *words, variables=self.variables, **options)
+
+    def url(self, name, path):
+        return f"http://127.0.0.1:{self.ports[name]}{path}"
+
+    def token(self):
+        answer = requests.post(self.url("wallet", "/v1/sessions"), json={"username": "admin", "password": self.password}, timeout=30)
+        assert answer.status_code == 201, answer.text
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    def crowd(self, *words):
+        """In the background."""
+        return subprocess.Popen([client(), "compose", "run", "--rm", "crowd", "--wallet", "http://wallet:8080", "--discount", "http://discount:8081", "--create",
+                                 "--admin-password-file", "/run/secrets/admin_password", *words], env={**self.engine.environment, **self.variables}, cwd=ROOT,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.fixture(scope="module")
+def images(engine):
+    for program, image in IMAGES.items():
+        engine.docker("build", "--file", "deploy/docker/Dockerfile", *(["--network=host"] if engine.is_own else []), "--target", program, "--tag", image, ".")
+    return IMAGES
+
+
+@pytest.fixture(scope="module")
+def site(engine, images, tmp_path_factory):
+    made = Site(engine, tmp_path_factory.mktemp("site"))
+    try:
+        made.compose("up", "--wait", "--no-build", timeout=WAIT_S)
+        yield made
+    finally:
+        made.compose("--profile", "crowd", "down", "--volumes", "--timeout", "40", check=False)
+
+
+def test_the_images_hold_nothing_but_the_program(engine, images):
+    for program, image in images.items():
+        about = json.loads(engine.docker("image", "inspect", image).stdout)[0]
+        assert about["Size"] < IMAGE_BYTES_MAX, (program, about["Size"])
+        assert about["Config"]["User"] == "10001:0" and about["Config"]["Entrypoint"] == [f"/usr/bin/{program}"]
+        assert engine.docker("run", "--rm", "--network=none", "--entrypoint", "/bin/sh", image, check=False).returncode != 0
+        told = engine.docker("run", "--rm", "--network=none", image, "--help")
+        assert program in told.stdout
+    for program in ("walletd", "discountd"):
+        health = json.loads(engine.docker("image", "inspect", images[program]).stdout)[0]["Config"]["Healthcheck"]["Test"]
+        assert health == ["CMD", f"/usr/bin/{program}", "health"]
+
+
+def test_any_user_id_of_group_0_may_run_it(engine, images):
+    volume = f"hamyan-test-{secrets.token_hex(4)}"
+    try:
+        for _ in range(2):  # the second time the folder is there
+            name = f"{volume}-one"
+            engine.docker("run", "--detach", "--name", name, "--network=none", "--user", "54321:0", "--read-only", "--cap-drop=ALL", "--volume",
+                          f"{volume}:/var/lib/hamyan", images["walletd"], "serve", "--init")
+            wait_until(lambda name=name: engine.docker("exec", name, "/usr/bin/walletd", "health", check=False).returncode == 0, "health", WAIT_S)
+            engine.docker("stop", "--time", "40", name)
+            assert engine.docker("inspect", "--format", "{{.State.ExitCode}}", name).stdout.strip() == "0"
+            engine.docker("rm", name)
+    finally:
+        engine.docker("volume", "rm", "--force", volume, check=False)
+
+
+def test_a_crowd_is_paid_exactly_across_a_stop_in_its_middle(site):
+    crowd = site.crowd("--users", "120", "--places", "40", "--connections", "32", "--rate", "30")
+    try:
+        headers = site.token()
+
+        def some_are_in():
+            campaigns = requests.get(site.url("discount", "/v1/campaigns"), headers=headers, timeout=30).json()["data"]
+            return any(0 < campaign["redeemed"] < 40 for campaign in campaigns)
+
+        wait_until(some_are_in, "the first redemptions", WAIT_S)
+        for name in ("discount", "wallet"):
+            site.compose("stop", "--timeout", "40", name)
+        codes = [json.loads(line)["ExitCode"] for line in site.compose("ps", "--all", "--format", "json").stdout.splitlines() if "crowd" not in line]
+        assert codes == [0, 0], codes
+        site.compose("up", "--wait", "--no-build", timeout=WAIT_S)
+        output, _ = crowd.communicate(timeout=300)
+    finally:
+        crowd.kill()
+    assert crowd.returncode == 0 and "exactly right" in output, output[-3000:]
+
+
+def test_the_books_are_proven_where_they_are(site):
+    proven = site.compose("exec", "-T", "wallet", "walletd", "verify")
+    assert "transfers" in proven.stdout
+    site.compose("exec", "-T", "discount", "/usr/bin/discountd", "verify")
+    site.compose("exec", "-T", "discount", "/usr/bin/discountd", "reconcile")
+
+
+def test_what_it_says_of_itself_holds_no_secret(site):
+    logs = site.compose("logs", "--no-color").stdout
+    assert "listening" in logs and site.password not in logs
