@@ -23,7 +23,7 @@ NOT_DROPPED = re.compile(r"(?:return|break|continue|goto|CHECK|PANIC|_Static_ass
 CONTROL = re.compile(r"(if|while|for|switch)\b\s*\(")
 NUMBER = re.compile(r"(?<![\w.])(?:U?INT(?:64|32)_C\(\d+\)|\d+[uUlL]*)(?![\w.])")
 RELATION = re.compile(r" (<=|>=|<|>) ")
-LEFT_OUT = re.compile(r"CHECK|_Static_assert|LOG\b|DLOG|(?:map_|arena_)?(?:free|release)\(|\w+_free\(")
+LEFT_OUT = re.compile(r"CHECK|_Static_assert|LOG\b|DLOG|(?:map_|arena_)?(?:free|release)\(|\w+_free\(|json_close\(")
 LOG_LINE = re.compile(r"\s*LOG\(")
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 

@@ -122,7 +122,6 @@ static bool start_call(struct delivery_batch *batch) {
 
 static void send_batch(struct delivery_batch *batch) {
     arena_release(&batch->arena);
-    arena_init(&batch->arena, LIMIT_BATCH_ARENA_BYTES);
     collect(batch);
     if (batch->item_count == 0) return;
     batch->state = BATCH_IN_FLIGHT;

@@ -3,7 +3,7 @@
 #define QUEUE_LIMIT (LIMIT_LOOPS * LIMIT_EXCHANGES + 64u) /* every exchange and all of our own: it is never full */
 
 struct result messages_init(struct messages *messages) {
-    *messages = (struct messages){.waker.fd = -1};
+    *messages = (struct messages){0};
     queue_init(&messages->queue, QUEUE_LIMIT);
     return waker_init(&messages->waker);
 }

@@ -26,7 +26,7 @@ struct messages {
 };
 
 struct result messages_init(struct messages *messages) MUST_CHECK;
-void messages_free(struct messages *messages); /* also what was never initialised but for waker.fd = -1 */
+void messages_free(struct messages *messages); /* also after messages_init has failed */
 
 /* Any thread. A request that waits is the settler's from now on. */
 void messages_push(struct messages *messages, struct discount_operation *operation);

@@ -54,7 +54,6 @@ void settler_poke(struct settler *settler) { messages_poke(&settler->messages); 
 
 static void take_request(void *context, struct discount_operation *operation) {
     struct settler *settler = context;
-    operation->waits_in = NULL;
     const struct board_slot *slot = board_find_id(settler->options.board, operation->operation.subject);
     if (slot != NULL) {
         funds_wait(&settler->funds, slot, operation);
@@ -172,7 +171,6 @@ struct result settler_create(const struct settler_options *options, struct settl
     struct settler *settler = calloc(1, sizeof *settler);
     if (settler == NULL) return result_error(RESULT_FULL);
     settler->options = *options;
-    settler->messages.waker.fd = -1;
     struct result outcome = prepare(settler);
     if (!result_is_ok(outcome)) {
         settler_free(settler);

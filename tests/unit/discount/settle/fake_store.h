@@ -76,7 +76,11 @@ static inline void fake_store_end(size_t index, struct result outcome) {
     operation->done(operation, outcome);
 }
 
-void discount_log_change(const struct discount_operation *operation) { (void)operation; }
+static size_t fake_logged;
+void discount_log_change(const struct discount_operation *operation) {
+    (void)operation;
+    fake_logged++;
+}
 
 /* ---- requests, and what they are told ---- */
 

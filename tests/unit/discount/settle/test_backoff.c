@@ -16,7 +16,7 @@ static void test_doubles_up_to_the_most(void **state) {
     for (int round = 0; round < 200; round++) {
         struct backoff backoff = {0};
         int64_t whole_us = BACKOFF_FIRST_US;
-        for (uint32_t attempt = 0; attempt < 12; attempt++) {
+        for (uint32_t attempt = 0; attempt < 100; attempt++) {
             backoff.retry_at_us = 0;
             backoff_fail(&backoff, NOW_US, 0);
             assert_int_equal(backoff.attempts, attempt + 1);
@@ -31,12 +31,15 @@ static void test_those_who_failed_together_come_back_apart(void **state) {
     size_t different = 0;
     struct backoff first = {0};
     backoff_fail(&first, NOW_US, 0);
-    for (int i = 0; i < 20; i++) {
+    int64_t last_us = 0;
+    for (int i = 0; i < 200; i++) {
         struct backoff other = {0};
         backoff_fail(&other, NOW_US, 0);
         different += other.retry_at_us != first.retry_at_us;
+        if (other.retry_at_us - NOW_US > last_us) last_us = other.retry_at_us - NOW_US;
     }
-    assert_true(different > 10);
+    assert_true(different > 100);
+    assert_true(last_us > BACKOFF_FIRST_US * 9 / 10); /* over all of the time that there is */
 }
 
 static void test_waits_as_long_as_it_is_asked_to(void **state) {
@@ -44,6 +47,9 @@ static void test_waits_as_long_as_it_is_asked_to(void **state) {
     struct backoff backoff = {0};
     backoff_fail(&backoff, NOW_US, 3000);
     assert_int_equal(backoff.retry_at_us, NOW_US + 3000000);
+    backoff_clear(&backoff);
+    backoff_fail(&backoff, NOW_US, 4999); /* to the millisecond */
+    assert_int_equal(backoff.retry_at_us, NOW_US + 4999000);
     backoff_clear(&backoff);
     backoff_fail(&backoff, NOW_US, 1); /* shorter than its own: its own */
     assert_in_range(backoff.retry_at_us - NOW_US, BACKOFF_FIRST_US / 2, BACKOFF_FIRST_US - 1);

@@ -61,6 +61,24 @@ static void test_without_room_nothing_is_started(void **state) {
     assert_int_equal(fake_client.started, 0);
 }
 
+/* No shorter than it is said, so that nobody is woken too early, and no longer by more than a millisecond. */
+static void test_how_long_it_waits(void **state) {
+    (void)state;
+    static const struct { int64_t wait_us, waited_ms; } rows[] = {{-5, 0}, {0, 0}, {1, 1}, {1000, 1}, {1001, 2}, {1000000, 1000}};
+    struct waker waker;
+    assert_true(result_is_ok(waker_init(&waker)));
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        calls_run(&calls, &waker, rows[i].wait_us);
+        assert_int_equal(fake_client.waited_ms, rows[i].waited_ms);
+    }
+    calls_give_up(&calls);
+    int64_t before_us = clock_monotonic_us(&clock_system);
+    calls_run(&calls, &waker, 2000);
+    assert_true(clock_monotonic_us(&clock_system) - before_us >= 2000);
+    calls_run(&calls, &waker, -1); /* not for ever */
+    waker_close(&waker);
+}
+
 static void test_giving_up_ends_what_is_under_way(void **state) {
     (void)state;
     struct http_call all[2] = {{.method = "GET", .done = note_end}, {.method = "GET", .done = note_end}};
@@ -84,6 +102,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_names_the_address_and_the_caller, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_token_that_is_not_taken_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_room_nothing_is_started, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_how_long_it_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_giving_up_ends_what_is_under_way, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

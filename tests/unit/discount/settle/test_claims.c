@@ -16,12 +16,14 @@ static struct claims claims;
 /* What is unsettled in the database, by key. */
 static struct redemption rows[ROWS_MAX];
 static size_t row_count, reads;
+static int64_t last_limit;
 static struct result read_outcome;
 
 void ask_unsettled(struct batch *batch, int64_t after, int64_t limit, row_visitor *visit, void *context) {
     int64_t count = 0;
     (void)batch;
     reads++;
+    last_limit = limit;
     for (size_t i = 0; i < row_count && count < limit; i++) {
         if (redemption_key(rows[i].campaign_number, rows[i].position) <= after) continue;
         assert_true(result_is_ok(visit(context, (const struct row *)&rows[i])));
@@ -91,6 +93,7 @@ static void settle(struct claim *claim) {
     delivery.ready_count--;
     claim->item.state = DELIVERY_IDLE;
     claims_forget(&claims, claim);
+    assert_int_equal(claim->state, CLAIM_FREE);
 }
 
 static void fill_rows(size_t count) {
@@ -239,6 +242,16 @@ static void test_a_failed_walk_is_begun_again(void **state) {
     assert_int_equal(claims_next_us(&claims), INT64_MAX);
 }
 
+/* However much room there is, a step of the walk is short. */
+static void test_no_more_than_a_thousand_rows_are_read_at_once(void **state) {
+    (void)state;
+    claims_free(&claims);
+    claims = (struct claims){0};
+    assert_true(result_is_ok(claims_init(&claims, 1001, board, NULL, &delivery)));
+    claims_refill(&claims, fake_now_us);
+    assert_int_equal(last_limit, 1000);
+}
+
 static void test_a_campaign_that_is_not_shown_yet_is_left_alone(void **state) {
     (void)state;
     rows[0] = make(1, 1);
@@ -259,6 +272,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_walk_sees_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_finds_no_room_during_a_walk_asks_for_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_failed_walk_is_begun_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_more_than_a_thousand_rows_are_read_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_campaign_that_is_not_shown_yet_is_left_alone, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,6 +131,20 @@ static void test_what_is_sent(void **state) {
     fake_answer(0, 500, "");
 }
 
+static void test_the_trace_is_of_the_oldest_who_waits_if_it_has_one(void **state) {
+    (void)state;
+    requests[0].exchange.traceparent = TEXT("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    requests[1].exchange.traceparent = TEXT("00-1bf7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    claim(0);
+    claim(1);
+    send();
+    assert_string_equal(fake_client.calls[0]->traceparent, requests[0].exchange.traceparent.data);
+    requests[2].exchange.traceparent = (struct text){NULL, 0};
+    claim(2);
+    send();
+    assert_null(fake_client.calls[1]->traceparent);
+}
+
 static void test_what_is_marked(void **state) {
     (void)state;
     for (size_t i = 0; i < CLAIMS; i++) claim(i);
@@ -152,8 +166,11 @@ static void test_what_is_marked(void **state) {
         assert_true(is_untold(&requests[i]));
     }
     int64_t credited = atomic_load(&credits_metric_credited.value), failed = atomic_load(&credits_metric_failed.value);
+    int64_t lag_us = atomic_load(&credits_metric_lag.sum);
     assert_int_equal(claims_count(&claims), 3);
+    fake_now_us += 7;
     end_in_store(result_ok());
+    assert_int_equal(atomic_load(&credits_metric_lag.sum), lag_us + 3 * 7);
     for (size_t i = 0; i < CLAIMS; i++) assert_true(is_returned(&requests[i]));
     assert_int_equal(claims_count(&claims), 0);
     assert_int_equal(atomic_load(&credits_metric_credited.value), credited + 2);
@@ -239,6 +256,7 @@ int main(void) {
     log_init("test", LOG_ERROR + 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_sent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_trace_is_of_the_oldest_who_waits_if_it_has_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_marked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_comes_while_it_is_marked_hears_it_after, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_late_one_of_a_credited_claim, set_up, tear_down),

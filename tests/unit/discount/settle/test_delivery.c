@@ -171,13 +171,15 @@ static void test_without_an_answer_all_of_it_goes_again(void **state) {
                 {{RESULT_OK}, 404, "ddd"}, {{RESULT_OK}, 429, "ddd"}, {{RESULT_OK}, 200, "dd"}, {{RESULT_OK}, 201, "ddd"}};
     add(0, 3);
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-        int64_t retries = atomic_load(&calls_metric_retries.value);
+        int64_t retries = atomic_load(&calls_metric_retries.value), errors = atomic_load(&calls_metric_errors.value);
         send();
         assert_int_equal(fake_client.count, 1);
         fake_end(0, rows[i].outcome, rows[i].status, rows[i].body);
         for (size_t k = 0; k < 3; k++) assert_int_equal(parcels[k].item.state, DELIVERY_READY);
         assert_int_equal(atomic_load(&calls_metric_retries.value), retries + 3);
+        assert_int_equal(atomic_load(&calls_metric_errors.value), errors + 1);
         assert_int_equal(delivery.backoff.attempts, i + 1);
+        assert_int_equal(delivery_next_us(&delivery, delivery.backoff.retry_at_us - 1), delivery.backoff.retry_at_us);
         assert_int_equal(delivery_next_us(&delivery, fake_now_us), delivery.backoff.retry_at_us);
         send(); /* not yet */
         assert_int_equal(fake_client.count, 0);
@@ -222,6 +224,32 @@ static void test_calls_at_once(void **state) {
     assert_int_equal(fake_client.count, 3);
     assert_int_equal(size_of_call(2), DELIVERY_CROWDED); /* all that was there: nothing is left for a fourth */
     assert_int_equal(delivery.ready_count, 0);
+}
+
+static void test_no_more_calls_than_there_are(void **state) {
+    (void)state;
+    for (size_t i = 0; i < DELIVERY_CROWDED + 8; i++) parcels[i].item.batch_max = 1;
+    int64_t sizes = atomic_load(&metric_size.sum);
+    add(0, DELIVERY_CROWDED + 8);
+    send();
+    assert_int_equal(fake_client.count, DELIVERY_CALLS);
+    assert_int_equal(atomic_load(&metric_size.sum), sizes + DELIVERY_CALLS);
+    send();
+    assert_int_equal(fake_client.count, DELIVERY_CALLS);
+}
+
+/* Whoever can't be sent now has nothing to be woken for: the end of a call wakes. */
+static void test_nothing_to_wake_for(void **state) {
+    (void)state;
+    delivery.backoff.retry_at_us = fake_now_us + 5;
+    assert_int_equal(delivery_next_us(&delivery, fake_now_us), INT64_MAX); /* nothing is ready */
+    fake_now_us += 5;
+    for (size_t i = 0; i < 3; i++) {
+        add(i, 1);
+        send();
+    }
+    assert_int_equal(fake_client.count, 2);
+    assert_int_equal(delivery_next_us(&delivery, fake_now_us), INT64_MAX); /* two are under way, which is enough */
 }
 
 static void test_no_call_is_larger_than_it_may_be(void **state) {
@@ -283,6 +311,23 @@ static void test_a_half_stays_a_half(void **state) {
     assert_int_equal(size_of_call(0), 4);
 }
 
+/* The smallest bound of those in a call is the call's. */
+static void test_a_call_is_as_small_as_any_in_it_wants(void **state) {
+    (void)state;
+    parcels[0].item.batch_max = 2;
+    for (size_t i = 1; i < 5; i++) parcels[i].item.batch_max = 4;
+    add(0, 5);
+    send();
+    assert_int_equal(size_of_call(0), 2);
+    assert_int_equal(size_of_call(1), 3);
+    tear_down(NULL);
+    set_up(NULL);
+    parcels[2].item.batch_max = 2;
+    add(0, 3);
+    send();
+    assert_int_equal(size_of_call(0), 2); /* the two before it are as many as it goes with */
+}
+
 /* What has no bound of its own goes without those that have one. */
 static void test_a_half_joins_no_larger_call(void **state) {
     (void)state;
@@ -300,7 +345,12 @@ static void test_a_single_one_that_is_refused_goes_alone(void **state) {
     add(0, 1);
     send();
     fake_client.calls[0]->retry_after_ms = 2000;
+    int64_t refused = atomic_load(&metric_refused.value), retries = atomic_load(&calls_metric_retries.value);
+    int64_t errors = atomic_load(&calls_metric_errors.value);
     fake_answer(0, 413, "");
+    assert_int_equal(atomic_load(&metric_refused.value), refused + 1);
+    assert_int_equal(atomic_load(&calls_metric_retries.value), retries + 1);
+    assert_int_equal(atomic_load(&calls_metric_errors.value), errors + 1);
     assert_int_equal(parcels[0].item.backoff.retry_at_us, fake_now_us + 2000000);
     fake_now_us += 2000000;
     delivery_wake_delayed(&delivery, fake_now_us);
@@ -383,6 +433,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_without_an_answer_all_of_it_goes_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_while_nothing_comes_back_one_call_finds_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_calls_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_more_calls_than_there_are, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_to_wake_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_call_is_as_small_as_any_in_it_wants, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_call_is_larger_than_it_may_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_halving, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_half_stays_a_half, set_up, tear_down),

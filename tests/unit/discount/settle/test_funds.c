@@ -165,7 +165,9 @@ static void test_a_fund_that_does_not_say_is_not_added_to(void **state) {
         run();
         expect_call("GET", "http://wallet/v1/funds/" FIRST_ID, "");
         int64_t retries = atomic_load(&calls_metric_retries.value), errors = atomic_load(&calls_metric_errors.value);
+        size_t cleared = fake_client.cleared;
         fake_answer(0, rows[i].status, rows[i].body);
+        assert_int_equal(fake_client.cleared, cleared + 1);
         assert_false(funds_are_busy(&funds));
         assert_int_equal(fake_store.count, 0);
         assert_int_equal(atomic_load(&calls_metric_retries.value), retries + 1);
@@ -174,7 +176,11 @@ static void test_a_fund_that_does_not_say_is_not_added_to(void **state) {
         assert_int_equal(fake_client.count, 0);
         assert_true(funds_next_us(&funds) > fake_now_us);
         assert_true(funds_next_us(&funds) <= fake_now_us + BACKOFF_MOST_US);
-        fake_now_us = funds_next_us(&funds);
+        fake_now_us = funds_next_us(&funds) - 1;
+        funds_look(&funds);
+        run(); /* still not */
+        assert_int_equal(fake_client.count, 0);
+        fake_now_us++;
     }
     run();
     fake_client.calls[0]->retry_after_ms = 4000;
@@ -192,6 +198,19 @@ static void test_a_fund_that_does_not_say_is_not_added_to(void **state) {
     assert_true(funds_next_us(&funds) < fake_now_us + BACKOFF_FIRST_US);
 }
 
+static void test_an_answer_that_says_it_twice_or_broke_off_says_nothing(void **state) {
+    (void)state;
+    want_step(100000, 2000);
+    run();
+    fake_answer(0, 200, "{\"funded\":102000,\"funded\":102000}");
+    assert_int_equal(fake_store.count, 0);
+    run();
+    fake_now_us = funds_next_us(&funds);
+    run();
+    fake_end(0, result_error(RESULT_IO), 200, "{\"funded\":102000}");
+    assert_int_equal(fake_store.count, 0);
+}
+
 static void test_while_all_jobs_are_taken_it_is_looked_at_again_soon(void **state) {
     (void)state;
     want_step(0, 100000);
@@ -199,10 +218,43 @@ static void test_while_all_jobs_are_taken_it_is_looked_at_again_soon(void **stat
     run();
     assert_int_equal(fake_client.count, 0);
     assert_true(funds_next_us(&funds) > fake_now_us && funds_next_us(&funds) <= fake_now_us + CLOCK_SECOND_US);
-    funds.jobs[3].is_busy = false;
+    funds.jobs[0].is_busy = false;
     fake_now_us = funds_next_us(&funds);
     run();
     assert_int_equal(fake_client.count, 1);
+    campaigns[1].fund_step_minor = 5000;
+    show(1);
+    funds.jobs[FUND_JOBS - 1].is_busy = false;
+    funds_look(&funds);
+    run();
+    assert_int_equal(fake_client.count, 2);
+    for (size_t i = 0; i < FUND_JOBS; i++) funds.jobs[i].is_busy = funds.jobs[i].call.done != NULL;
+}
+
+static void test_a_call_that_cannot_be_started_is_tried_later(void **state) {
+    (void)state;
+    want_step(0, 100000);
+    fake_client.refuses = true;
+    int64_t retries = atomic_load(&calls_metric_retries.value);
+    run();
+    assert_false(funds_are_busy(&funds));
+    assert_int_equal(atomic_load(&calls_metric_retries.value), retries + 1);
+    fake_client.refuses = false;
+    run(); /* not at once */
+    assert_int_equal(fake_client.count, 0);
+    fake_now_us = funds_next_us(&funds);
+    run();
+    assert_int_equal(fake_client.count, 1);
+}
+
+static void test_what_has_ended_ends_no_more(void **state) {
+    (void)state;
+    campaigns[0].ends_at_us = fake_now_us + 10 * CLOCK_SECOND_US;
+    campaigns[0].ended_at_us = fake_now_us;
+    campaigns[0].fund_is_released = true;
+    show(0);
+    run();
+    assert_int_equal(funds_next_us(&funds), INT64_MAX);
 }
 
 static void test_the_nearest_end_counts(void **state) {
@@ -344,7 +396,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_topping_up_looks_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_applied_is_not_sent_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_fund_that_does_not_say_is_not_added_to, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_answer_that_says_it_twice_or_broke_off_says_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_while_all_jobs_are_taken_it_is_looked_at_again_soon, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_call_that_cannot_be_started_is_tried_later, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_has_ended_ends_no_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_nearest_end_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_expiry_at_its_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_clock_that_is_set_forward_is_noticed, set_up, tear_down),

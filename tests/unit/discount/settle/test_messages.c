@@ -24,7 +24,8 @@ static int set_up(void **state) {
     memset(&own, 0, sizeof own);
     own.returned = note_return;
     TAILQ_INIT(&own.request.waiters);
-    visited_count = returned_count = 0;
+    visited_count = returned_count = fake_logged = 0;
+    memset(&messages, 0xFF, sizeof messages);
     assert_true(result_is_ok(messages_init(&messages)));
     for (unsigned i = 0; i < 3; i++) request_init(&requests[i], 1, i + 1, NULL);
     return 0;
@@ -84,6 +85,7 @@ static void test_after_the_commit_who_was_frozen_hears_it_at_once(void **state) 
     assert_int_equal(requests[0].exchange.given_to, EXCHANGE_OF_STORE);
     fake_store_end(0, result_ok());
     assert_true(is_returned(&requests[0]) && is_returned(&requests[1]));
+    assert_int_equal(fake_logged, 1);
     assert_int_equal(returned_count, 0); /* the settler's thread hears it when it looks */
     assert_true(is_woken());
     messages_take(&messages, visit, &messages);
@@ -99,6 +101,7 @@ static void test_without_a_commit_they_come_back(void **state) {
     freeze(0);
     assert_true(own_submit(&messages, &own, &mark_action));
     fake_store_end(0, result_error(RESULT_IO));
+    assert_int_equal(fake_logged, 0);
     assert_true(is_untold(&requests[0]));
     assert_int_equal(requests[0].exchange.given_to, EXCHANGE_OF_SETTLER);
     messages_take(&messages, visit, &messages);

@@ -68,15 +68,35 @@ static void test_the_order_does_not_matter(void **state) {
     assert_int_equal(batch.outcomes[1].verdict, DELIVERY_REFUSED);
 }
 
+static void test_any_order_will_do(void **state) {
+    (void)state;
+    static struct delivery_item third;
+    struct delivery_outcome outcomes[3];
+    third.id = id_of(OTHER);
+    batch.items[2] = &third;
+    batch.item_count = 3;
+    batch.outcomes = outcomes;
+    assert_true(result_is_ok(
+        reply_read(&batch, TEXT("{\"items\":[" REJECTED(SECOND, "b") "," REJECTED(OTHER, "c") "," REJECTED(FIRST, "a") "]}"))));
+    for (size_t i = 0; i < 3; i++) assert_int_equal(outcomes[i].code.data[0], "abc"[i]);
+}
+
 static void test_which_refusals_are_final(void **state) {
     (void)state;
     static const struct {
         const char *code;
         enum delivery_verdict verdict;
-    } rows[] = {{"account_frozen", DELIVERY_REFUSED}, {"user_not_found", DELIVERY_REFUSED},    {"currency_mismatch", DELIVERY_REFUSED},
-                {"balance_limit", DELIVERY_REFUSED},  {"balance_too_large", DELIVERY_REFUSED}, {"reference_conflict", DELIVERY_REFUSED},
-                {"fund_not_found", DELIVERY_LATER},   {"fund_exhausted", DELIVERY_LATER},      {"fund_released", DELIVERY_LATER},
-                {"what nobody knows", DELIVERY_LATER}};
+    } rows[] = {{"account_frozen", DELIVERY_REFUSED},
+                {"user_not_found", DELIVERY_REFUSED},
+                {"currency_mismatch", DELIVERY_REFUSED},
+                {"balance_limit", DELIVERY_REFUSED},
+                {"balance_too_large", DELIVERY_REFUSED},
+                {"reference_conflict", DELIVERY_REFUSED},
+                {"fund_not_found", DELIVERY_LATER},
+                {"fund_exhausted", DELIVERY_LATER},
+                {"fund_released", DELIVERY_LATER},
+                {"what nobody knows", DELIVERY_LATER},
+                {"x", DELIVERY_LATER}};
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         char reply[512];
         snprintf(reply, sizeof reply,
@@ -103,6 +123,8 @@ static void test_what_does_not_fit_is_not_believed(void **state) {
         ITEMS(DONE(FIRST), "{\"reference\":\"" SECOND "\",\"status\":\"applied\"}"),                         /* done by what? */
         ITEMS(DONE(FIRST), "{\"reference\":\"" SECOND "\",\"status\":\"applied\",\"transaction_id\":\"\"}"), /* the same */
         ITEMS(DONE(FIRST), "{\"reference\":\"" SECOND "\",\"status\":\"rejected\"}"),                        /* why? */
+        ITEMS(DONE(FIRST), "{\"reference\":\"" SECOND "\",\"status\":\"maybe\",\"code\":\"account_frozen\"}"),
+        "{\"items\":[],\"items\":[" DONE(FIRST) "," DONE(SECOND) "]}", /* which of them? */
         ITEMS(DONE(FIRST), "{\"reference\":\"" SECOND "\",\"status\":\"maybe\",\"transaction_id\":\"" MONEY "\"}"),
         ITEMS(DONE(FIRST),
               "{\"reference\":\"" SECOND "\",\"status\":\"applied\",\"transaction_id\":\"00000000-0000-0000-0000-000000000000\"}"),
@@ -131,6 +153,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_each_item_hears_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_order_does_not_matter, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_any_order_will_do, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_which_refusals_are_final, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_does_not_fit_is_not_believed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_code_outlives_the_answer, set_up, tear_down),
