@@ -45,7 +45,7 @@ int command_reconcile(const char **positional, size_t count) {
 int command_health(const char **positional, size_t count) {
     (void)positional;
     (void)count;
-    return service_health(&settings.common.listen);
+    return service_health(&settings.common.listen, &settings.common.operations_listen);
 }
 
 int command_keys(const char **positional, size_t count) {

@@ -13,6 +13,7 @@
 #include "discount/settle/settler.h"
 #include "discount/tables.h"
 #include "discount/working_set.h"
+#include "service/listeners.h"
 #include "service/reading.h"
 #include "store/open.h"
 
@@ -84,9 +85,7 @@ struct program {
     struct batch *batch; /* the writer's */
     struct working_set *set;
     struct engine *engine;
-    struct router *router;
-    struct http_service http;
-    struct server *server;
+    struct listeners *listeners;
     struct id wallet_instance; /* the one that has our funds; zero: none was met */
     char trust_path[PATH_BYTES], database_path[PATH_BYTES], keys_path[PATH_BYTES], jwks_cache_path[PATH_BYTES], jwks_url[PATH_BYTES + 32];
 };
@@ -179,7 +178,7 @@ static struct result open_loops(struct program *program, const char *wallet_url)
                                       .readiness = &discount->service.readiness,
                                       .settle_wait_ms = settings.settle_wait_ms};
     TRY(settler_create(&options, &discount->settler));
-    return router_create(discount_routes, discount_route_count, &program->router);
+    return result_ok();
 }
 
 static struct result open_program(struct program *program) {
@@ -205,8 +204,8 @@ static struct result open_program(struct program *program) {
 
 static void close_program(struct program *program) {
     struct discount *discount = &program->discount;
-    if (program->server != NULL) server_free(program->server);
-    if (program->router != NULL) router_free(program->router);
+    listeners_stop(program->listeners);
+    listeners_free(program->listeners);
     settler_free(discount->settler);
     readers_free(discount->service.readers);
     limiter_free(discount->limiter);
@@ -229,31 +228,29 @@ static void round_ended(void *self, size_t loop_index) { readers_end_round(((str
 
 static struct result start(struct program *program) {
     struct discount *discount = &program->discount;
-    program->http = (struct http_service){.name = "discountd",
-                                          .self = discount,
-                                          .routes = discount_routes,
-                                          .route_count = discount_route_count,
-                                          .router = program->router,
-                                          .clock = &clock_system,
-                                          .authorize = access_authorize,
-                                          .trusted_proxies = &settings.common.trusted_proxies,
-                                          .public_url = settings.common.public_url,
-                                          .allowed_origins = settings.common.allowed_origins,
-                                          .loop_started = loop_started,
-                                          .loop_stopped = loop_stopped,
-                                          .round_ended = round_ended};
-    struct server_options options = serve_server_options(&settings.common);
+    const struct http_service http = {.name = "discountd",
+                                      .self = discount,
+                                      .routes = discount_routes,
+                                      .route_count = discount_route_count,
+                                      .clock = &clock_system,
+                                      .authorize = access_authorize,
+                                      .trusted_proxies = &settings.common.trusted_proxies,
+                                      .public_url = settings.common.public_url,
+                                      .allowed_origins = settings.common.allowed_origins,
+                                      .loop_started = loop_started,
+                                      .loop_stopped = loop_stopped,
+                                      .round_ended = round_ended};
     TRY(access_start(discount->service.access));
     TRY(store_start(discount->service.store));
     TRY(settler_start(discount->settler, discount->service.store));
-    return server_start(&program->http, &options, &program->server);
+    return listeners_start(&http, &settings.common, &program->listeners);
 }
 
 /* In the order in which work flows, so that nothing is handed to somebody who has left. */
 static struct result stop(struct program *program) {
     struct discount *discount = &program->discount;
     struct result drained = result_ok();
-    if (program->server != NULL) drained = server_drain(program->server, settings.common.drain_deadline_ms);
+    if (program->listeners != NULL) drained = listeners_drain(program->listeners, settings.common.drain_deadline_ms);
     access_stop(discount->service.access);
     settler_stop(discount->settler);
     store_stop(discount->service.store);

@@ -20,7 +20,8 @@ struct settings settings;
 static const struct param keys_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT)};
 static const struct param data_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), STORE_PARAM(&settings.store_url)};
 static const struct param reconcile_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), STORE_PARAM(&settings.store_url), WALLET_PARAM};
-static const struct param health_params[] = {LISTEN_PARAM(&settings.common.listen, LISTEN_DEFAULT)};
+static const struct param health_params[] = {LISTEN_PARAM(&settings.common.listen, LISTEN_DEFAULT),
+                                             OPERATIONS_LISTEN_PARAM(&settings.common.operations_listen)};
 static const struct param trust_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), WALLET_PARAM};
 static const struct param serve_params[] = {
     DATA_PARAM(&settings.data, DATA_DEFAULT),

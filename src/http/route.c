@@ -130,7 +130,20 @@ static void write_allow(struct node *node) {
     }
 }
 
+static bool belongs(const struct route *route, enum listener_kind listener) {
+    switch (listener) {
+    case LISTENER_ALL: return true;
+    case LISTENER_WORLD: return (route->flags & ROUTE_OPERATORS) == 0;
+    case LISTENER_OPERATORS: return (route->flags & (ROUTE_OPERATORS | ROUTE_EVERYWHERE)) != 0;
+    }
+    return false;
+}
+
 struct result router_create(const struct route *routes, size_t count, struct router **ret_router) {
+    return router_create_for(routes, count, LISTENER_ALL, ret_router);
+}
+
+struct result router_create_for(const struct route *routes, size_t count, enum listener_kind listener, struct router **ret_router) {
     size_t capacity = count * SEGMENTS_MAX;
     struct router *router = calloc(1, sizeof(*router));
     struct node *nodes = calloc(capacity > 0 ? capacity : 1, sizeof(*nodes));
@@ -142,7 +155,7 @@ struct result router_create(const struct route *routes, size_t count, struct rou
     router->nodes = nodes;
     router->node_capacity = capacity;
     for (size_t i = 0; i < count; i++) {
-        const char *fault = add_route(router, &routes[i]);
+        const char *fault = belongs(&routes[i], listener) ? add_route(router, &routes[i]) : NULL;
         if (fault == NULL) continue;
         LOG(LOG_ERROR, "route_invalid", LOG_STRING("method", routes[i].method), LOG_STRING("path", routes[i].path),
             LOG_STRING("fault", fault));

@@ -12,6 +12,8 @@ enum route_flag {
     ROUTE_BODY_OPTIONAL = 1 << 1, /* with ROUTE_BODY_JSON: may be empty */
     ROUTE_CSV = 1 << 2,           /* also offers text/csv by Accept */
     ROUTE_IDEMPOTENT = 1 << 3,    /* takes Idempotency-Key; see route_check_headers */
+    ROUTE_OPERATORS = 1 << 4,     /* on the operators' listener, and not on the world's, where there are two */
+    ROUTE_EVERYWHERE = 1 << 5,    /* on both */
 };
 
 struct route {
@@ -31,6 +33,9 @@ enum route_match { ROUTE_FOUND, ROUTE_UNKNOWN_PATH, ROUTE_WRONG_METHOD };
 struct router;
 /* RESULT_INVALID: no scope, two routes alike, a bad path (logged). The table must outlive the router. */
 struct result router_create(const struct route *routes, size_t count, struct router **ret_router) MUST_CHECK;
+/* Of those that such a listener has. */
+struct result router_create_for(const struct route *routes, size_t count, enum listener_kind listener,
+                                struct router **ret_router) MUST_CHECK;
 void router_free(struct router *router);
 /* Fills exchange->route and ->parameters. With ROUTE_WRONG_METHOD `ret_allow` gets the methods for Allow, e.g. "GET, HEAD, POST". */
 enum route_match router_match(const struct router *router, struct exchange *exchange, struct text *ret_allow);

@@ -8,6 +8,9 @@ struct exchange;
 struct route;
 struct router;
 
+/* Which routes a listener has (route.h). */
+enum listener_kind { LISTENER_ALL, LISTENER_WORLD, LISTENER_OPERATORS };
+
 enum route_admission { ROUTE_ADMITTED, ROUTE_REFUSED, ROUTE_PENDING /* away: comes back by exchange_continue */ };
 
 struct http_service {
@@ -16,6 +19,7 @@ struct http_service {
     const struct route *routes;
     size_t route_count;
     const struct router *router;
+    enum listener_kind listener; /* whose routes the router has */
     const struct clock *clock;
     /* Fills exchange->caller or sets a 401/403/503. May hand the exchange away (ROUTE_PENDING) and exchange_continue it later. */
     enum route_admission (*authorize)(struct exchange *exchange);

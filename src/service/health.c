@@ -14,7 +14,8 @@ static const char *host_to_ask(const struct param_address *listen) {
     return strcmp(listen->host, "::") == 0 ? "::1" : listen->host;
 }
 
-int service_health(const struct param_address *listen) {
+int service_health(const struct param_address *listen, const struct param_address *operations_listen) {
+    if (operations_listen->host[0] != '\0') listen = operations_listen;
     char url[URL_BYTES];
     const char *host = host_to_ask(listen);
     bool is_v6 = strchr(host, ':') != NULL;

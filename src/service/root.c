@@ -13,7 +13,8 @@ void operations_root(struct exchange *exchange) {
     const struct service *service = service_of(exchange);
     struct buffer buffer;
     reply_header(exchange, "Vary", TEXT("Accept"));
-    if (request_prefers_html(exchange)) {
+    enum listener_kind listener = exchange->service->listener;
+    if (listener != LISTENER_WORLD && request_prefers_html(exchange)) {
         reply_location(exchange, TEXT("/docs/"));
         reply_empty(exchange, 302);
         exchange_finish(exchange);
@@ -27,12 +28,14 @@ void operations_root(struct exchange *exchange) {
     json_key(&writer, "links");
     json_begin_object(&writer);
     put_link(&writer, exchange, "self", "/");
-    put_link(&writer, exchange, "docs", "/docs/");
     put_link(&writer, exchange, "openapi", "/openapi.json");
-    put_link(&writer, exchange, "jwks", "/.well-known/jwks.json");
-    put_link(&writer, exchange, "health", "/healthz");
-    put_link(&writer, exchange, "readiness", "/readyz");
-    put_link(&writer, exchange, "metrics", "/metrics");
+    if (listener != LISTENER_OPERATORS) put_link(&writer, exchange, "jwks", "/.well-known/jwks.json");
+    if (listener != LISTENER_WORLD) {
+        put_link(&writer, exchange, "docs", "/docs/");
+        put_link(&writer, exchange, "health", "/healthz");
+        put_link(&writer, exchange, "readiness", "/readyz");
+        put_link(&writer, exchange, "metrics", "/metrics");
+    }
     json_end_object(&writer);
     json_end_object(&writer);
     reply_buffer(exchange, 200, "application/json", &buffer);

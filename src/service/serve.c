@@ -28,15 +28,6 @@ struct result serve_begin(const char *program, const struct serve_options *optio
     return started;
 }
 
-struct server_options serve_server_options(const struct serve_options *options) {
-    return (struct server_options){.listen = options->listen,
-                                   .loop_count = (size_t)options->loop_count,
-                                   .head_timeout_ms = options->head_timeout_ms,
-                                   .body_timeout_ms = options->body_timeout_ms,
-                                   .idle_timeout_ms = options->idle_timeout_ms,
-                                   .connections_max = (size_t)options->connections_max};
-}
-
 struct result serve_load_keys(const char *directory, struct arena *arena, struct key_ring **ret_ring, struct text *ret_jwks) {
     struct buffer buffer;
     TRY(key_ring_load(directory, ret_ring));

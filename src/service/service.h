@@ -42,17 +42,38 @@ void operations_problem(struct exchange *exchange); /* problems.c; {code} */
 
 #define SERVICE_VERSION "0.1.0"
 
-#define OPERATIONS_ROUTES                                                                                                                \
-    {.method = "GET", .path = "/", .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_root},                                 \
-        {.method = "GET", .path = "/problems/{code}", .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_problem},           \
-        {.method = "GET", .path = "/healthz", .scope = SCOPE_PUBLIC, .handle = operations_healthz},                                      \
-        {.method = "GET", .path = "/readyz", .scope = SCOPE_PUBLIC, .handle = operations_readyz},                                        \
-        {.method = "GET", .path = "/metrics", .scope = SCOPE_PUBLIC, .produces = "text/plain", .handle = operations_metrics},            \
-        {.method = "GET", .path = "/openapi.json", .scope = SCOPE_PUBLIC, .handle = operations_openapi},                                 \
-        {.method = "GET", .path = "/openapi.yaml", .scope = SCOPE_PUBLIC, .produces = "application/yaml", .handle = operations_openapi}, \
-        {.method = "GET", .path = "/docs", .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_docs},                         \
-        {.method = "GET", .path = "/docs/{file*}", .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_docs}, {               \
-        .method = "GET", .path = "/.well-known/jwks.json", .scope = SCOPE_PUBLIC, .handle = operations_jwks                              \
+#define OPERATIONS_ROUTES                                                                                                                  \
+    {.method = "GET", .path = "/", .flags = ROUTE_EVERYWHERE, .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_root},        \
+        {.method = "GET",                                                                                                                  \
+         .path = "/problems/{code}",                                                                                                       \
+         .flags = ROUTE_EVERYWHERE,                                                                                                        \
+         .scope = SCOPE_PUBLIC,                                                                                                            \
+         .produces = "*/*",                                                                                                                \
+         .handle = operations_problem},                                                                                                    \
+        {.method = "GET", .path = "/healthz", .flags = ROUTE_OPERATORS, .scope = SCOPE_PUBLIC, .handle = operations_healthz},              \
+        {.method = "GET", .path = "/readyz", .flags = ROUTE_OPERATORS, .scope = SCOPE_PUBLIC, .handle = operations_readyz},                \
+        {.method = "GET",                                                                                                                  \
+         .path = "/metrics",                                                                                                               \
+         .flags = ROUTE_OPERATORS,                                                                                                         \
+         .scope = SCOPE_PUBLIC,                                                                                                            \
+         .produces = "text/plain",                                                                                                         \
+         .handle = operations_metrics},                                                                                                    \
+        {.method = "GET", .path = "/openapi.json", .flags = ROUTE_EVERYWHERE, .scope = SCOPE_PUBLIC, .handle = operations_openapi},        \
+        {.method = "GET",                                                                                                                  \
+         .path = "/openapi.yaml",                                                                                                          \
+         .flags = ROUTE_EVERYWHERE,                                                                                                        \
+         .scope = SCOPE_PUBLIC,                                                                                                            \
+         .produces = "application/yaml",                                                                                                   \
+         .handle = operations_openapi},                                                                                                    \
+        {.method = "GET", .path = "/docs", .flags = ROUTE_OPERATORS, .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_docs}, \
+        {.method = "GET",                                                                                                                  \
+         .path = "/docs/{file*}",                                                                                                          \
+         .flags = ROUTE_OPERATORS,                                                                                                         \
+         .scope = SCOPE_PUBLIC,                                                                                                            \
+         .produces = "*/*",                                                                                                                \
+         .handle = operations_docs},                                                                                                       \
+    {                                                                                                                                      \
+        .method = "GET", .path = "/.well-known/jwks.json", .scope = SCOPE_PUBLIC, .handle = operations_jwks                                \
     }
 
 /* ---- lists: ?limit= and &cursor= (see page.c) ---- */
@@ -85,9 +106,9 @@ void service_block_signals(void);
 void service_wait_for_stop(void);
 /* For struct store_options: the process ends as by SIGTERM, with exit code 1 and a last line that says why. Any thread. */
 void service_fenced(void *context);
-/* `PROGRAM health`: asks /readyz of the service that listens there. Returns the exit code: 0 when it is ready, 1 when it is not, or does not answer
+/* `PROGRAM health`: asks /readyz of the service that listens there, or where its operators ask it (no host: nowhere else). Returns the exit code: 0 when it is ready, 1 when it is not, or does not answer
  * within 5 s; its answer goes to standard output, what is wrong to standard error. */
-int service_health(const struct param_address *listen);
+int service_health(const struct param_address *listen, const struct param_address *operations_listen);
 /* The last line of the log, after everything is closed. Returns the exit code: 0 when serve started and drained, 1 otherwise. */
 int service_end(struct result outcome);
 /* Makes DIR (0700) whole or not at all: `fill` fills DIR.new, which then gets its name; what an init that was killed has left there goes first.

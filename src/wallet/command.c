@@ -124,13 +124,14 @@ static int run_keys(const char **positional, size_t count) {
 
 /* ---- health ---- */
 
-static struct param_address health_listen;
-static const struct param health_params[] = {LISTEN_PARAM(&health_listen, LISTEN_DEFAULT)};
+static struct param_address health_listen, health_operations_listen;
+static const struct param health_params[] = {LISTEN_PARAM(&health_listen, LISTEN_DEFAULT),
+                                             OPERATIONS_LISTEN_PARAM(&health_operations_listen)};
 
 static int run_health(const char **positional, size_t count) {
     (void)positional;
     (void)count;
-    return service_health(&health_listen);
+    return service_health(&health_listen, &health_operations_listen);
 }
 
 /* ---- serve ---- */

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "service/listeners.h"
 #include "service/reading.h"
 #include "wallet/books.h"
 #include "wallet/command.h"
@@ -29,9 +30,7 @@ struct serving {
     char names[TRUSTED_MAX][LIMIT_USERNAME_BYTES + 1];
     char cache_paths[TRUSTED_MAX][CACHE_PATH_BYTES];
     size_t issuer_count;
-    struct router *router;
-    struct http_service http;
-    struct server *server;
+    struct listeners *listeners;
     struct arena arena; /* of the JWKS document */
     char instance[ID_TEXT_BYTES];
 };
@@ -252,25 +251,21 @@ static struct result make_wallet(struct serving *serving) {
 static struct result start(struct serving *serving) {
     struct wallet *wallet = serving->wallet;
     const struct serve_settings *settings = serving->settings;
-    TRY(router_create(wallet_routes, wallet_route_count, &serving->router));
-    serving->http = (struct http_service){.name = wallet->service.name,
-                                          .self = wallet,
-                                          .routes = wallet_routes,
-                                          .route_count = wallet_route_count,
-                                          .router = serving->router,
-                                          .clock = wallet->service.clock,
-                                          .authorize = access_authorize,
-                                          .trusted_proxies = &settings->common.trusted_proxies,
-                                          .public_url = settings->common.public_url,
-                                          .allowed_origins = settings->common.allowed_origins,
-                                          .loop_started = loop_started,
-                                          .loop_stopped = loop_stopped,
-                                          .round_ended = round_ended};
-    struct server_options options = serve_server_options(&settings->common);
+    const struct http_service http = {.name = wallet->service.name,
+                                      .self = wallet,
+                                      .routes = wallet_routes,
+                                      .route_count = wallet_route_count,
+                                      .clock = wallet->service.clock,
+                                      .authorize = access_authorize,
+                                      .trusted_proxies = &settings->common.trusted_proxies,
+                                      .public_url = settings->common.public_url,
+                                      .allowed_origins = settings->common.allowed_origins,
+                                      .loop_started = loop_started,
+                                      .loop_stopped = loop_stopped,
+                                      .round_ended = round_ended};
     TRY(store_start(wallet->service.store));
     TRY(access_start(wallet->service.access));
-    TRY(server_start(&serving->http, &options, &serving->server));
-    return result_ok();
+    return listeners_start(&http, &settings->common, &serving->listeners);
 }
 
 /* Takers before givers: first nothing new comes in, then what is under way ends, then the rest goes. The loops are first: cut off at the drain's
@@ -278,13 +273,13 @@ static struct result start(struct serving *serving) {
 static void take_apart(struct serving *serving) {
     struct wallet *wallet = serving->wallet;
     if (wallet->service.access != NULL) access_stop(wallet->service.access);
-    if (serving->server != NULL) server_free(serving->server);
+    listeners_stop(serving->listeners);
     password_pool_free(wallet->passwords);
     if (wallet->service.store != NULL) {
         store_stop(wallet->service.store);
         store_free(wallet->service.store);
     }
-    router_free(serving->router);
+    listeners_free(serving->listeners);
     if (wallet->service.access != NULL) access_free(wallet->service.access);
     if (serving->trust != NULL) trust_free(serving->trust);
     readers_free(wallet->service.readers);
@@ -306,7 +301,7 @@ static struct result run(struct serving *serving) {
     TRY(make_wallet(serving));
     TRY(start(serving));
     service_wait_for_stop();
-    return server_drain(serving->server, serving->settings->common.drain_deadline_ms);
+    return listeners_drain(serving->listeners, serving->settings->common.drain_deadline_ms);
 }
 
 static struct result make_first(const struct serve_settings *settings) {
