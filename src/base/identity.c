@@ -18,7 +18,12 @@ const char *scope_name(enum scope scope) {
     for (size_t i = 0; i < ARRAY_COUNT(scopes); i++) {
         if (scopes[i].scope == scope) return scopes[i].name;
     }
-    return scope == SCOPE_PUBLIC ? "public" : scope == SCOPE_SERVICE ? "service" : "none";
+    switch ((unsigned)scope) { /* of routes alone */
+    case SCOPE_PUBLIC: return "public";
+    case SCOPE_SERVICE: return "service";
+    case SCOPE_ANY: return "any";
+    default: return "none";
+    }
 }
 
 static uint32_t parse_one(struct text name) {

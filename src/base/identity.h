@@ -16,6 +16,7 @@ enum scope {
     SCOPE_CREDITS_WRITE = 1 << 3,
     SCOPE_FUNDS_WRITE = 1 << 4,
     SCOPE_SERVICE = 1 << 10,      /* any service, whatever it is granted: a route's property, and in no token */
+    SCOPE_ANY = 1 << 11,          /* whoever has a token of anybody who is trusted: the same */
     SCOPE_CREDITS_ISSUE = 1 << 5, /* credits without a fund: no route's, but asked for by POST /v1/credits */
 };
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "discount/answer.h"
 #include "discount/program.h"
+#include "discount/redemptions.h"
 #include "discount/settle/greeting.h"
 #include "discount/settle/settler.h"
 #include "discount/tables.h"
@@ -197,6 +198,8 @@ static struct result open_program(struct program *program) {
     discount->service.clock = &clock_system;
     discount->service.find_page = discount_find_page;
     TRY(documents_create(discount_assets, settings.common.public_url, &discount->service.documents));
+    discount->service.kept = &table_kept;
+    discount->service.inquire = redemptions_inquire;
     TRY(open_store(program));
     TRY(open_keys(program, wallet_url));
     return open_loops(program, wallet_url);

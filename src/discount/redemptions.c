@@ -7,6 +7,7 @@
 #include "discount/discount.h"
 #include "discount/tables.h"
 #include "http/query.h"
+#include "service/engine.h"
 #include "service/reading.h"
 #include "service/request.h"
 
@@ -139,4 +140,27 @@ void redemptions_list(struct exchange *exchange) {
     reading->limit = query.page.limit;
     if (query.page.has_cursor) memcpy(reading->before.bytes, query.page.cursor, sizeof reading->before.bytes);
     reading_start(&reading->reading);
+}
+
+/* ---- what became of a request ---- */
+
+/* The columns of a kept answer, and behind them those of its redemption: NULL when what it waits for is a campaign's fund. */
+bool redemptions_inquire(struct exchange *exchange, const struct row *row, struct kept_final *ret_final) {
+    if (row_is_null(row, KEPT_COLUMNS)) return false;
+    struct redemption redemption;
+    redemption_of_row(row, KEPT_COLUMNS, &redemption);
+    const struct board *board = discount_of(exchange)->board;
+    if (redemption.status == REDEMPTION_CLAIMED || redemption.campaign_number > board_count(board)) return false;
+    const struct board_slot *slot = board_slot(board, redemption.campaign_number - 1);
+    ret_final->body = (struct text){NULL, 0};
+    struct discount_operation *operation = ARENA_NEW(&exchange->arena, struct discount_operation);
+    if (operation == NULL) return true;
+    *operation = (struct discount_operation){.operation = {.exchange = exchange, .arena = &exchange->arena},
+                                             .redemption = redemption,
+                                             .campaign_id = slot->id,
+                                             .credit = slot->credit};
+    operation->operation.is_maker = row_text(row, 3).size != 0;
+    answer_redeem(&operation->operation);
+    *ret_final = (struct kept_final){operation->operation.answer.status, operation->operation.answer.body};
+    return true;
 }

@@ -4,11 +4,13 @@
 #include "discount/redemptions.h"
 #include "discount/report.h"
 #include "discount/winners.h"
+#include "service/inquiry.h"
 
 #define LIST_ARENA_BYTES (1024u * 1024)
 
 const struct route discount_routes[] = {
     OPERATIONS_ROUTES,
+    {.method = "GET", .path = "/v1/idempotency/{key}", .scope = SCOPE_ANY, .arena_limit_bytes = LIMIT_REPLY_BYTES, .handle = inquiry_get},
     {.method = "POST",
      .path = "/v1/redemptions",
      .scope = SCOPE_USER,

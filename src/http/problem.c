@@ -26,6 +26,7 @@ const struct problem problem_uri_too_long = {414, "uri_too_long", "The request t
 const struct problem problem_unsupported_media_type = {415, "unsupported_media_type", "The body's media type is not supported"};
 const struct problem problem_validation_failed = {422, "validation_failed", "The request has invalid members"};
 const struct problem problem_idempotency_key_reused = {422, "idempotency_key_reused", "The idempotency key was used with another request"};
+const struct problem problem_idempotency_key_not_found = {404, "idempotency_key_not_found", "No answer is kept for this idempotency key"};
 const struct problem problem_too_many_attempts = {429, "too_many_attempts", "Too many attempts"};
 const struct problem problem_rate_limited = {429, "rate_limited", "Too many requests"};
 const struct problem problem_headers_too_large = {431, "headers_too_large", "The header section is too large"};
@@ -64,6 +65,9 @@ const struct problem_page problem_pages[] = {
      "Correct each fault that errors lists: field says where, detail what is due."},
     {&problem_idempotency_key_reused, "This Idempotency-Key was used by you before, with another request. Nothing was done.",
      "Use a new key for each new request, and the same key only to send the same request again."},
+    {&problem_idempotency_key_not_found,
+     "You have sent no request with this key whose answer is kept: none came, it is at work yet, or its answer was one that is not kept.",
+     "Send the request, with the same key: it will be done once, whatever became of an earlier try."},
     {&problem_too_many_attempts, "There were too many failed tries, of this user or from this address. Nothing was looked at.",
      "Wait as long as Retry-After says, and try again then."},
     {&problem_rate_limited, "There were too many requests in too short a time.",

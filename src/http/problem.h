@@ -12,29 +12,30 @@ struct problem {
     const char *title; /* the same for each occurrence */
 };
 
-extern const struct problem problem_malformed_json;         /* 400 */
-extern const struct problem problem_bad_request;            /* 400 what HTTP itself forbids */
-extern const struct problem problem_token_missing;          /* 401 */
-extern const struct problem problem_token_invalid;          /* 401 */
-extern const struct problem problem_token_expired;          /* 401 */
-extern const struct problem problem_token_revoked;          /* 401 */
-extern const struct problem problem_forbidden;              /* 403 */
-extern const struct problem problem_route_not_found;        /* 404 */
-extern const struct problem problem_method_not_allowed;     /* 405 */
-extern const struct problem problem_not_acceptable;         /* 406 */
-extern const struct problem problem_body_too_large;         /* 413 */
-extern const struct problem problem_uri_too_long;           /* 414 */
-extern const struct problem problem_unsupported_media_type; /* 415 */
-extern const struct problem problem_validation_failed;      /* 422 */
-extern const struct problem problem_idempotency_key_reused; /* 422 */
-extern const struct problem problem_too_many_attempts;      /* 429 */
-extern const struct problem problem_rate_limited;           /* 429 */
-extern const struct problem problem_headers_too_large;      /* 431 */
-extern const struct problem problem_internal;               /* 500 a defect of ours */
-extern const struct problem problem_overloaded;             /* 503 */
-extern const struct problem problem_storage_unavailable;    /* 503 */
-extern const struct problem problem_shutting_down;          /* 503 */
-extern const struct problem problem_keys_unavailable;       /* 503 */
+extern const struct problem problem_malformed_json;            /* 400 */
+extern const struct problem problem_bad_request;               /* 400 what HTTP itself forbids */
+extern const struct problem problem_token_missing;             /* 401 */
+extern const struct problem problem_token_invalid;             /* 401 */
+extern const struct problem problem_token_expired;             /* 401 */
+extern const struct problem problem_token_revoked;             /* 401 */
+extern const struct problem problem_forbidden;                 /* 403 */
+extern const struct problem problem_route_not_found;           /* 404 */
+extern const struct problem problem_method_not_allowed;        /* 405 */
+extern const struct problem problem_not_acceptable;            /* 406 */
+extern const struct problem problem_body_too_large;            /* 413 */
+extern const struct problem problem_uri_too_long;              /* 414 */
+extern const struct problem problem_unsupported_media_type;    /* 415 */
+extern const struct problem problem_validation_failed;         /* 422 */
+extern const struct problem problem_idempotency_key_reused;    /* 422 */
+extern const struct problem problem_idempotency_key_not_found; /* 404 */
+extern const struct problem problem_too_many_attempts;         /* 429 */
+extern const struct problem problem_rate_limited;              /* 429 */
+extern const struct problem problem_headers_too_large;         /* 431 */
+extern const struct problem problem_internal;                  /* 500 a defect of ours */
+extern const struct problem problem_overloaded;                /* 503 */
+extern const struct problem problem_storage_unavailable;       /* 503 */
+extern const struct problem problem_shutting_down;             /* 503 */
+extern const struct problem problem_keys_unavailable;          /* 503 */
 
 /* What the page of a code says, at {public URL}/problems/{code}: to whoever met it for the first time. Plain text, sentences. */
 struct problem_page {

@@ -72,6 +72,7 @@ static bool is_allowed(enum scope scope, const struct identity *caller) {
     switch (scope) {
     case SCOPE_NONE: return false;
     case SCOPE_PUBLIC: return true;
+    case SCOPE_ANY: return caller->kind != IDENTITY_NOBODY;
     case SCOPE_SERVICE: return caller->kind == IDENTITY_SERVICE;
     case SCOPE_USER: return has_scope && caller->kind == IDENTITY_USER;
     case SCOPE_ADMIN: return has_scope;

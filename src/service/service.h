@@ -12,6 +12,10 @@
 #include "store/sqlite/database.h"
 #include "store/store.h"
 
+struct kept_questions;
+struct kept_final;
+struct row;
+
 struct service {
     const char *name;       /* "walletd" */
     const char *short_name; /* "wallet": its audience and issuer */
@@ -19,6 +23,9 @@ struct service {
     struct access *access;
     struct store *store;
     struct readers *readers;
+    const struct kept_questions *kept; /* the table of kept answers */
+    /* Whether what a kept answer waits for (inquiry.h) has become final, and then with what. From a reader's thread. NULL: nothing waits. */
+    bool (*inquire)(struct exchange *exchange, const struct row *row, struct kept_final *ret_final);
     uint8_t idempotency_secret[CRYPTO_HASH_BYTES]; /* keys the fingerprints of requests */
     struct batch_commits commits;                  /* counted by the store's connection, followed by the loops' readers */
     struct text jwks;                              /* of its own key ring, rendered once at start */

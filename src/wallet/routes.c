@@ -1,4 +1,5 @@
 #include "base/check.h"
+#include "service/inquiry.h"
 #include "wallet/accounts.h"
 #include "wallet/credits.h"
 #include "wallet/funds.h"
@@ -14,6 +15,7 @@
 
 const struct route wallet_routes[] = {
     OPERATIONS_ROUTES,
+    {.method = "GET", .path = "/v1/idempotency/{key}", .scope = SCOPE_ANY, .arena_limit_bytes = LIMIT_REPLY_BYTES, .handle = inquiry_get},
     {.method = "POST", .path = "/v1/users", .scope = SCOPE_PUBLIC, .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT, .handle = users_create},
     {.method = "GET", .path = "/v1/users/me", .scope = SCOPE_USER, .handle = users_get_me},
     {.method = "PUT", .path = "/v1/users/me/password", .scope = SCOPE_USER, .flags = ROUTE_BODY_JSON, .handle = users_change_password},

@@ -224,6 +224,7 @@ static struct result make_wallet(struct serving *serving) {
     wallet->service.clock = &clock_system;
     wallet->service.find_page = wallet_find_page;
     TRY(documents_create(wallet_assets, settings->common.public_url, &wallet->service.documents));
+    wallet->service.kept = &table_kept;
     wallet->currency = meta.currency;
     wallet->instance_id = meta.instance_id;
     wallet->created_at_us = meta.created_at_us;

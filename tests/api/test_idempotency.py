@@ -1,6 +1,7 @@
 """Idempotency-Key on every POST that makes something or moves money."""
 import datetime
 import json
+import urllib.parse
 import uuid
 
 import pytest
@@ -189,6 +190,41 @@ def test_keys_belong_to_their_caller(world):
     for client in (world.shop, world.bank):
         answer = client.post("/v1/credits", {"items": [{**item, "reference": "the same"}]}, key=key)
         assert answer.status_code == 200 and "Idempotent-Replayed" not in answer.headers
+
+
+def ask_about(client, key, **options):
+    return client.get("/v1/idempotency/" + urllib.parse.quote(key, safe=""), **options)
+
+
+def test_what_became_of_a_request(world, action):
+    client, path, body, _, _, _ = action.prepare(world)
+    key = f"{uuid.uuid4()} /?#%+ \"äsk\"".encode("ascii", "replace").decode()
+    if client.token is None:  # a registration has no caller, who could ask
+        assert client.post(path, body, key=key).status_code == 201
+        assert_problem(ask_about(client, key), 401, "token_missing")
+        return
+    assert_problem(ask_about(client, key), 404, "idempotency_key_not_found")
+    first = client.post(path, body, key=key)
+    found = ask_about(client, key)
+    assert found.status_code == 200, found.text
+    kept = found.json()
+    assert (kept["state"], kept["status"], kept["body"]) == ("done", first.status_code, first.json())
+    made, ends = (datetime.datetime.fromisoformat(kept[name].replace("Z", "+00:00")) for name in ("created_at", "expires_at"))
+    assert abs((datetime.datetime.now(datetime.timezone.utc) - made).total_seconds()) < 60 and ends - made >= datetime.timedelta(days=7)
+    stranger = world.user()
+    other = stranger.discount if path.startswith(("/v1/redemptions", "/v1/campaigns")) else stranger.wallet
+    assert_problem(ask_about(other, key), 404, "idempotency_key_not_found")
+    assert ask_about(client, key).content == found.content
+
+
+def test_what_became_of_a_refusal_and_of_nothing(world):
+    sender, receiver, key = world.user(), world.user(), str(uuid.uuid4())
+    refused = sender.wallet.post("/v1/wallet/transfers", {"to": {"username": receiver.username}, "amount": 10, "currency": "IRT"}, key=key)
+    kept = ask_about(sender.wallet, key).json()
+    assert (kept["state"], kept["status"], kept["body"]) == ("done", 409, refused.json())
+    assert sender.redeem(f"N{uuid.uuid4().hex[:12]}", key=key).status_code == 404
+    for unknown in (key, "x" * 300, "\x7f", "a\nb"):
+        assert_problem(ask_about(sender.discount, unknown), 404, "idempotency_key_not_found")
 
 
 def test_definite_refusals_are_kept(world):

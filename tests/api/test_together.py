@@ -80,11 +80,15 @@ def test_a_202_is_not_final(make_world):
         again = user.redeem(campaign["code"], key=key)
         assert again.status_code == 202 and again.json() == first.json() and again.headers["Idempotent-Replayed"] == "true"
         assert again.headers["Location"] == first.headers["Location"]
+        asked = user.discount.get("/v1/idempotency/a%20key").json()
+        assert (asked["state"], asked["status"], asked["body"]) == ("in_progress", None, None)
     world.pair.wallet.start()
     wait_status(user, first.json(), "credited")
+    asked = user.discount.get("/v1/idempotency/a%20key").json()  # nobody has repeated it
+    assert (asked["state"], asked["status"], asked["body"]["status"]) == ("done", 201, "credited")
     credited = user.redeem(campaign["code"], key=key)
     assert credited.status_code == 201 and credited.json()["status"] == "credited" and credited.headers["Idempotent-Replayed"] == "true"
-    assert credited.headers["Location"] == first.headers["Location"]
+    assert credited.headers["Location"] == first.headers["Location"] and credited.json() == asked["body"]
     assert user.redeem(campaign["code"], key=key).content == credited.content
     assert world.operator.report(campaign["id"])["redeemed"] == 1
     world.assert_clean()
