@@ -1,4 +1,6 @@
-"""`crowd` is the witness of the other tests: so it must see each kind of lie, and must not cry wolf."""
+"""`crowd` is the witness of the other tests: so it must see each kind of lie, and must not cry wolf.
+
+Nothing in here has a database: there is nothing to run on PostgreSQL."""
 import subprocess
 
 import pytest

@@ -1,4 +1,6 @@
-"""Full and broken disks: 503 for what can't be written, no false yes, reads go on, and it recovers without a restart."""
+"""Full and broken disks: 503 for what can't be written, no false yes, reads go on, and it recovers without a restart.
+
+The disk is SQLite's: PostgreSQL's is under its server, and no concern of ours."""
 import concurrent.futures
 import signal
 import uuid

@@ -132,6 +132,13 @@ class Cluster:
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
+    def copy(self, url, instead_of=None):
+        """The URL of a database like this one, which nobody may be connected to; `instead_of` goes, whoever is connected, unless it is the same."""
+        name = self.create_database(template=url.rpartition("/")[2])
+        if instead_of not in (None, url):
+            self.sql(f"DROP DATABASE {instead_of.rpartition('/')[2]} WITH (FORCE)")
+        return self.url(name)
+
     # --- a standby that every commit waits for ---
 
     def make_standby(self, base):
