@@ -212,8 +212,9 @@ static struct intent *want_campaign(struct actor *actor, struct campaign_plan *c
     REQUEST(intent, "POST", "/v1/campaigns");
     BODY(intent,
          "{\"name\":\"%s\",\"kind\":\"wallet_credit\",\"code\":\"%s\",\"credit\":{\"amount\":%lld,\"currency\":\"IRT\"},"
-         "\"max_redemptions\":%lld,\"max_per_user\":1%s}",
-         campaign->code, campaign->code, (long long)campaign->amount, (long long)campaign->places, times);
+         "\"max_redemptions\":%lld,\"max_per_user\":1%s%s}",
+         campaign->code, campaign->code, (long long)campaign->amount, (long long)campaign->places,
+         campaign->takes_any_phone ? ",\"phone\":\"any\"" : "", times);
     if (chance(80)) give_key(intent);
     campaign->is_wanted = true;
     return intent;
@@ -425,6 +426,7 @@ void actors_begin_world(void) {
         snprintf(campaign->code, sizeof campaign->code, "GIFT%u%u", i, (unsigned)random_below(&world.random, 10000));
         campaign->amount = random_between(&world.random, 1, 5) * 1000;
         campaign->places = random_between(&world.random, 1, (int64_t)people.user_count);
+        campaign->takes_any_phone = campaign->amount != 2000; /* four in five: otherwise no two users meet in one phone */
     }
     for (uint32_t i = 0; i <= people.user_count; i++) {
         struct actor *actor = &people.actors[i];
@@ -465,6 +467,7 @@ void actors_end_with_campaign(void) {
     struct campaign_plan *last = &people.campaigns[people.campaign_count++];
     snprintf(last->code, sizeof last->code, "LAST");
     last->amount = 1000;
+    last->takes_any_phone = true;
     last->places = (int64_t)people.user_count;
     struct actor *last_operator = &people.actors[people.user_count];
     struct intent *intent = want_campaign(last_operator, last);

@@ -57,6 +57,7 @@ struct campaign_plan {
     int64_t number; /* in the database; 0 until it is known */
     struct id id;
     int64_t amount, places;
+    bool takes_any_phone;
     bool is_wanted; /* somebody has sent its creation */
 };
 

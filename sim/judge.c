@@ -206,10 +206,12 @@ static void judge_redeem_refusal(struct intent *intent, const struct link_answer
             wrong(intent, "every refusal was right", "code_not_found");
         }
     } else if (is_code(parsed, "phone_mismatch")) {
-        bool is_same = strcmp(intent->phone, intent->actor->phone) == 0;
-        if ((is_same || intent->actor->phone[0] == '\0') && !intent->has_other_body) {
+        bool is_same = strcmp(intent->phone, intent->actor->phone) == 0 && !intent->has_other_body;
+        if (intent->campaign->takes_any_phone || is_same || intent->actor->phone[0] == '\0') {
             wrong(intent, "every refusal was right", "phone_mismatch");
         }
+    } else if (is_code(parsed, "phone_missing")) {
+        if (intent->campaign->takes_any_phone || intent->actor->phone[0] != '\0') wrong(intent, "every refusal was right", "phone_missing");
     } else if (is_code(parsed, "phone_already_redeemed")) {
         char phone[24];
         snprintf(phone, sizeof phone, "+98%s", intent->has_other_body ? "9190000000" : intent->phone + 1);

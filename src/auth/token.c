@@ -78,6 +78,7 @@ struct result token_sign(const struct key_ring *ring, const struct token_claims 
     put_text_claim(&writer, "scope", claims->scope);
     put_text_claim(&writer, "preferred_username", claims->preferred_username);
     put_text_claim(&writer, "phone_number", claims->phone_number);
+    if (claims->phone_number.size > 0) json_boolean_member(&writer, "phone_number_verified", claims->is_phone_verified);
     put_text_claim(&writer, "sid", claims->session_id);
     json_key(&writer, "jti");
     json_put_id(&writer, claims->token_id);

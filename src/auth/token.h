@@ -16,7 +16,8 @@ struct token_claims {
     struct text subject;
     struct text scope;              /* space-separated */
     struct text preferred_username; /* left out when empty, like the next two */
-    struct text phone_number;
+    struct text phone_number;       /* with is_phone_verified behind it (OpenID Connect Core 1.0, section 5.1) */
+    bool is_phone_verified;
     struct text session_id;
     struct id token_id;                  /* jti */
     int64_t issued_at_us, expires_at_us; /* iat = nbf; whole seconds in the token */

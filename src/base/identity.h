@@ -30,6 +30,7 @@ struct identity {
     uint8_t name_size;
     char name[LIMIT_USERNAME_BYTES]; /* users: `preferred_username`; services: `iss` */
     struct phone phone;              /* users: `phone_number`, size 0 when the account has none */
+    bool is_phone_verified;          /* users: `phone_number_verified` */
     int64_t expires_at_us;
 };
 

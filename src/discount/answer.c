@@ -39,6 +39,10 @@ static const struct refusal_page {
                                         "Each number wins once. Log in as the user who has won with it."},
     [REFUSED_PHONE_MISMATCH] = {"Your account has another phone number than the one that was typed.",
                                 "Redeem with the number of your account."},
+    [REFUSED_PHONE_MISSING] = {"The campaign gives its places to the phone numbers of accounts, and your account has none.",
+                               "Give your account its number at the wallet, log in again, and redeem with it."},
+    [REFUSED_PHONE_UNVERIFIED] = {"The campaign gives its places to verified phone numbers only, and nobody has verified yours.",
+                                  "Have the number of your account verified by the operator, log in again, and redeem with it."},
     [REFUSED_NOT_STARTED] = {"The campaign has not begun: starts_at says when it does.",
                              "Come back then. Retry-After says in how many seconds."},
     [REFUSED_PAUSED] = {"The operator gives out no places of this campaign for now.", "Try again later."},
@@ -93,6 +97,7 @@ void answer_write_campaign(struct json_writer *writer, const struct campaign *ca
     json_put_money(writer, campaign->credit);
     json_integer_member(writer, "max_redemptions", campaign->max_redemptions);
     json_integer_member(writer, "max_per_user", 1);
+    json_text_member(writer, "phone", text_of(phone_rule_name(campaign->phone_rule)));
     write_time_or_null(writer, "starts_at", campaign->starts_at_us);
     write_time_or_null(writer, "ends_at", campaign->ends_at_us);
     json_text_member(writer, "state", text_of(campaign_state_name(campaign_state(campaign, now_us))));

@@ -266,6 +266,7 @@ void board_reserve(struct board *board, const struct campaign *campaign) {
     slot->id = campaign->id;
     slot->code = campaign->code;
     slot->credit = campaign->credit;
+    slot->phone_rule = campaign->phone_rule;
     slot->latency = (struct metric){.name = "latency", .help = "", .labels = "", .kind = METRIC_HISTOGRAM, .is_duration = true};
     slot->seconds = board->seconds + (size_t)(campaign->number - 1) * BOARD_SECONDS;
     CHECK(pthread_mutex_init(&slot->turn_lock, NULL) == 0);

@@ -74,6 +74,7 @@ struct board_slot {
     struct id id;
     struct code code;
     struct money credit;
+    enum phone_rule phone_rule;
     struct filter filter; /* words NULL: no filter */
 
     _Atomic uint64_t turn;

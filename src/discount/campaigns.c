@@ -124,6 +124,11 @@ static void check_code(struct text typed, struct code *ret_code, struct faults *
     faults_add(faults, "code", "invalid_format", "must be 1 to 64 letters A-Z and digits, blanks and hyphens left aside");
 }
 
+static void check_phone_rule(struct text name, enum phone_rule *ret_rule, struct faults *faults) {
+    if (name.size == 0 || result_is_ok(phone_rule_named(name, ret_rule))) return;
+    faults_add(faults, "phone", "invalid_value", "must be account, verified or any");
+}
+
 /* What a date is before it is read, and stays when it is left out, null, or faulty in itself. No text stands for it. */
 #define DATE_UNREAD INT64_MIN
 
@@ -169,7 +174,7 @@ static bool read_create(struct exchange *exchange, struct campaign_making *makin
     struct json_document *document CLOSE_BODY_AT_END = NULL;
     const struct json_value *root = request_open_body(exchange, &faults, &document);
     if (root == NULL) return false;
-    struct text kind = {0}, code = {0};
+    struct text kind = {0}, code = {0}, phone_rule = {0};
     const struct json_value *credit = NULL;
     int64_t max_per_user = 1;
     create->starts_at_us = create->ends_at_us = DATE_UNREAD;
@@ -185,6 +190,7 @@ static bool read_create(struct exchange *exchange, struct campaign_making *makin
          .min = 1,
          .max = LIMIT_CAMPAIGN_PLACES},
         {.name = "max_per_user", .kind = JSON_INTEGER, .target = &max_per_user, .min = 1, .max = 1},
+        {.name = "phone", .kind = JSON_TEXT, .target = &phone_rule, .min = 1, .max = 64},
         {.name = "starts_at", .kind = JSON_TIME, .target = &create->starts_at_us, .nullable = true},
         {.name = "ends_at", .kind = JSON_TIME, .target = &create->ends_at_us, .nullable = true},
     };
@@ -194,6 +200,7 @@ static bool read_create(struct exchange *exchange, struct campaign_making *makin
     check_currency(discount, create->credit, &faults);
     check_kind(kind, &faults);
     check_code(code, &create->code, &faults);
+    check_phone_rule(phone_rule, &create->phone_rule, &faults);
     check_budget(create->credit, create->max_redemptions, &faults);
     check_dates(discount, &create->starts_at_us, &create->ends_at_us, &faults);
     if (request_refuse_faults(exchange, &faults)) return false;

@@ -171,7 +171,7 @@ static void begin_outlook(struct outlook *outlook, const struct redemption_reque
     *outlook =
         (struct outlook){.board = request->base.discount->board, .slot = slot, .request = &request->redeem, .view = board_view(slot)};
     outlook->facts = (struct redeem_facts){.has_campaign = true,
-                                           .is_other_phone = redeem_is_other_phone(&request->redeem),
+                                           .phone_refusal = redeem_phone_refusal(slot->phone_rule, &request->redeem),
                                            .times = view_times(&outlook->view),
                                            .places = outlook->view.max_redemptions,
                                            .taken = outlook->view.redeemed};
@@ -285,6 +285,7 @@ static bool read_redeem(struct exchange *exchange, struct redemption_request *re
     if (!result_is_ok(code_parse(code, &redeem->code))) redeem->code.size = 0; /* no code looks like this: unknown */
     redeem->user_id = exchange->caller.user_id;
     redeem->account_phone = exchange->caller.phone;
+    redeem->is_account_phone_verified = exchange->caller.is_phone_verified;
     operation_name_key(&request->base.operation);
     return true;
 }

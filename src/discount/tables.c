@@ -8,7 +8,7 @@
 #define CAMPAIGN_COLUMNS                                                                                                                \
     "number, id, code, name, amount, currency, max_redemptions, starts_at, ends_at, ended_at, is_paused, version, sequence, redeemed, " \
     "credited, failed, first_redeemed_at, last_redeemed_at, exhausted_at, created_at, updated_at, fund_confirmed, fund_step, "          \
-    "fund_step_version, fund_is_released, settled_position"
+    "fund_step_version, fund_is_released, settled_position, phone_rule"
 #define REDEMPTION_COLUMNS_OF(table)                                                                                              \
     table "key, " table "id, " table "user_id, " table "phone, " table "status, " table "claimed_at, " table "settled_at, " table \
           "transaction_id, " table "failure"
@@ -57,6 +57,7 @@ void campaign_of_row(const struct row *row, struct campaign *ret_campaign) {
         .fund_step_version = row_integer(row, 23),
         .fund_is_released = row_boolean(row, 24),
         .settled_position = row_integer(row, 25),
+        .phone_rule = (enum phone_rule)row_integer_between(row, 26, PHONE_OF_ACCOUNT, PHONE_ANY),
     };
     read_code(row, 2, &ret_campaign->code);
     read_name(row, 3, ret_campaign);
@@ -81,11 +82,11 @@ static const struct question campaigns_before = {.name = "campaigns before one",
 static const struct question insert_campaign = {
     .name = "a new campaign",
     .sql = "INSERT INTO campaigns (" CAMPAIGN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
-           "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26)",
+           "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
     .parameters = {COLUMN_INTEGER, COLUMN_ID,      COLUMN_TEXT,    COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_TEXT,    COLUMN_INTEGER,
                    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
                    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question update_campaign = {
     .name = "a campaign as it is now",
     .sql =
@@ -140,6 +141,7 @@ static void insert_as_it_is(struct batch *batch, const struct campaign *campaign
         value_integer(campaign->fund_step_version),
         value_integer(campaign->fund_is_released),
         value_integer(campaign->settled_position),
+        value_integer(campaign->phone_rule),
     };
     batch_do(batch, &insert_campaign, values, 1);
 }

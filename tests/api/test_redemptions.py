@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from harness.client import User
+from harness.client import User, new_phone
 from harness.services import wait_until
 from harness.world import assert_problem
 
@@ -29,8 +29,8 @@ def patch(world, campaign, **changes):
     return answer.json()
 
 
-def sold_out(world):
-    campaign = world.operator.campaign(places=1)
+def sold_out(world, **options):
+    campaign = world.operator.campaign(places=1, **options)
     winner = world.user()
     assert winner.redeem(campaign["code"]).status_code == 201
     return campaign, winner
@@ -89,15 +89,15 @@ def test_the_same_user_again_whatever_became_of_the_campaign(world, change):
 
 
 def test_a_phone_wins_once(world):
-    """Its second user has an account without a phone, or nobody could tell them apart."""
-    campaign = world.operator.campaign(places=5)
+    """In a campaign that takes any phone: elsewhere two users cannot have the same."""
+    campaign = world.operator.campaign(places=5, phone="any")
     winner, second = world.user(), world.user(with_phone=False)
     assert winner.redeem(campaign["code"]).status_code == 201
     assert_problem(second.redeem(campaign["code"], winner.phone), 409, "phone_already_redeemed")
     assert_problem(second.redeem(campaign["code"], "0" + winner.phone[3:]), 409, "phone_already_redeemed")
     assert second.balance() == 0
     assert second.redeem(campaign["code"]).status_code == 201
-    other = world.operator.campaign(places=5)
+    other = world.operator.campaign(places=5, phone="any")
     assert world.user(with_phone=False).redeem(other["code"], winner.phone).status_code == 201
 
 
@@ -109,11 +109,50 @@ def test_another_phone_than_the_accounts(world):
     assert user.redeem(campaign["code"]).status_code == 201
 
 
-def test_an_account_without_a_phone_may_name_any(world):
+def test_an_account_without_a_phone_cannot_take_another_ones(world):
+    """Its owner would be told that they have won already."""
     campaign = world.operator.campaign(places=5)
-    user = world.user(with_phone=False)
-    answer = user.redeem(campaign["code"])
-    assert answer.status_code == 201 and answer.json()["phone"] == user.phone
+    assert campaign["phone"] == "account"
+    owner, thief = world.user(), world.user(with_phone=False)
+    before = world.operator.report(campaign["id"])["rejected"]["phone_missing"]
+    for key in (None, "the same"):
+        assert_problem(thief.redeem(campaign["code"], owner.phone, key=key), 409, "phone_missing")
+    assert_problem(thief.redeem(campaign["code"]), 409, "phone_missing")
+    assert world.operator.report(campaign["id"])["rejected"]["phone_missing"] - before == 3
+    assert owner.redeem(campaign["code"]).status_code == 201
+
+
+def test_any_phone_where_the_campaign_says_so(world):
+    campaign = world.operator.campaign(places=5, phone="any")
+    assert campaign["phone"] == "any"
+    users = [world.user(), world.user(with_phone=False)]
+    for user in users:
+        phone = new_phone()
+        answer = user.redeem(campaign["code"], phone)
+        assert answer.status_code == 201 and answer.json()["phone"] == phone
+
+
+def test_a_verified_phone_where_the_campaign_says_so(world):
+    """What the wallet's token says of the number (OpenID Connect Core 1.0, section 5.1)."""
+    campaign = world.operator.campaign(places=5, phone="verified")
+    user, key = world.user(), world.wallet_key
+    assert_problem(user.redeem(campaign["code"]), 409, "phone_unverified")
+    assert_problem(user.redeem(campaign["code"], new_phone()), 422, "phone_mismatch")
+    assert_problem(world.user(with_phone=False).redeem(campaign["code"]), 409, "phone_missing")
+
+    def redeem_as(**claims):
+        token = key.sign(key.user_claims(user.id, phone_number=user.phone, **claims))
+        return world.discount.post("/v1/redemptions", {"code": campaign["code"], "phone": user.phone}, token=token)
+
+    for word in (False, "true", 1):
+        assert_problem(redeem_as(phone_number_verified=word), 409, "phone_unverified")
+    assert redeem_as(phone_number_verified=True).status_code == 201
+
+
+@pytest.mark.parametrize("phone", ["", "Any", "nobody", 1, None])
+def test_a_rule_for_phones_that_is_none(world, phone):
+    body = {"name": "Nowruz", "kind": "wallet_credit", "code": "NORULE", "credit": {"amount": 1, "currency": "IRT"}, "max_redemptions": 1, "phone": phone}
+    assert_problem(world.operator.discount.post("/v1/campaigns", body), 422, "validation_failed", ["phone"])
 
 
 @pytest.mark.parametrize("code", ["NOSUCHCODE", "x", "A" * 64, "A" * 65, "A" * 4000, "!!!", "کد", "   ", "-", "NOW'; DROP TABLE campaign; --"])
@@ -215,7 +254,7 @@ def test_a_wrong_phone_is_told_before_the_state_of_the_campaign(world):
 
 
 def test_a_phone_that_has_won_is_told_before_sold_out(world):
-    campaign, winner = sold_out(world)
+    campaign, winner = sold_out(world, phone="any")
     second = world.user(with_phone=False)
     assert_problem(second.redeem(campaign["code"], winner.phone), 409, "phone_already_redeemed")
 
@@ -282,7 +321,7 @@ def test_one_user_fires_two_hundred_at_once(world, keys):
 
 def test_two_users_with_one_phone_at_once(world):
     for _ in range(5):
-        campaign = world.operator.campaign(places=10)
+        campaign = world.operator.campaign(places=10, phone="any")
         users = [world.user(with_phone=False) for _ in range(2)]
         phone = users[0].phone
         answers = world.all_at_once("discount", "POST", "/v1/redemptions", [request_of(user, campaign["code"], phone) for user in users])

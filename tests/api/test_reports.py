@@ -11,7 +11,7 @@ from harness.raw import RawConnection, request_bytes
 from harness.world import assert_problem
 
 CREDIT = 1_000_000
-REASONS = {"sold_out", "already_redeemed", "phone_already_redeemed", "phone_mismatch", "campaign_not_started", "campaign_paused", "campaign_ended"}
+REASONS = {"sold_out", "already_redeemed", "phone_already_redeemed", "phone_mismatch", "phone_missing", "phone_unverified", "campaign_not_started", "campaign_paused", "campaign_ended"}
 
 
 def check_arithmetic(report):
@@ -41,10 +41,10 @@ def test_a_campaign_that_nobody_has_seen(world):
 def test_each_attempt_is_counted_by_its_outcome(world):
     campaign = world.operator.campaign(places=2)
     path = f"/v1/campaigns/{campaign['id']}"
-    winner, second, other = world.user(), world.user(), world.user(with_phone=False)
+    winner, second, late, other = world.user(), world.user(), world.user(), world.user(with_phone=False)
     first = winner.redeem(campaign["code"]).json()
     assert winner.redeem(campaign["code"]).status_code == 200
-    assert_problem(other.redeem(campaign["code"], winner.phone), 409, "phone_already_redeemed")
+    assert_problem(other.redeem(campaign["code"], winner.phone), 409, "phone_missing")
     assert_problem(second.redeem(campaign["code"], winner.phone), 422, "phone_mismatch")
     world.operator.discount.post(f"{path}/pause")
     assert_problem(second.redeem(campaign["code"]), 409, "campaign_paused")
@@ -53,20 +53,28 @@ def test_each_attempt_is_counted_by_its_outcome(world):
     check_arithmetic(before)
     last = second.redeem(campaign["code"]).json()
     for _ in range(3):
-        assert_problem(other.redeem(campaign["code"]), 410, "sold_out")
+        assert_problem(late.redeem(campaign["code"]), 410, "sold_out")
     assert winner.redeem(campaign["code"]).status_code == 200
     report = world.operator.report(campaign["id"])
     check_arithmetic(report)
-    assert report["rejected"] == {"sold_out": 3, "already_redeemed": 2, "phone_already_redeemed": 1, "phone_mismatch": 1, "campaign_not_started": 0, "campaign_paused": 1,
-                                  "campaign_ended": 0}
+    assert report["rejected"] == {"sold_out": 3, "already_redeemed": 2, "phone_already_redeemed": 0, "phone_mismatch": 1, "phone_missing": 1, "phone_unverified": 0,
+                                  "campaign_not_started": 0, "campaign_paused": 1, "campaign_ended": 0}
     assert (report["redeemed"], report["credited"], report["pending"], report["failed"], report["attempts"]) == (2, 2, 0, 0, 10)
     assert (report["first_redeemed_at"], report["last_redeemed_at"], report["exhausted_at"]) == (first["claimed_at"], last["claimed_at"], last["claimed_at"])
     assert report["sequence"] > before["sequence"] and report["as_of"] > before["as_of"]
     assert 0 < report["latency"]["p50_ms"] <= report["latency"]["p99_ms"]
     assert report["rate_per_second"] > 0
     world.operator.discount.post(f"{path}/end")
-    assert_problem(other.redeem(campaign["code"]), 410, "campaign_ended")
+    assert_problem(late.redeem(campaign["code"]), 410, "campaign_ended")
     assert world.operator.report(campaign["id"])["rejected"]["campaign_ended"] == 1
+
+
+def test_a_phone_that_has_won_is_counted(world):
+    campaign = world.operator.campaign(phone="any")
+    winner, second = world.user(), world.user()
+    assert winner.redeem(campaign["code"]).status_code == 201
+    assert_problem(second.redeem(campaign["code"], winner.phone), 409, "phone_already_redeemed")
+    assert world.operator.report(campaign["id"])["rejected"]["phone_already_redeemed"] == 1
 
 
 def test_too_early_is_counted(world):

@@ -73,10 +73,11 @@ def test_claims_of_an_access_token(world, with_phone):
     public = jwt.algorithms.RSAAlgorithm.from_jwk(key)
     claims = jwt.decode(user.token, public, algorithms=["RS256"], audience="discount", issuer="wallet")
     assert claims["aud"] == ["wallet", "discount"]
-    expected = {"iss", "aud", "sub", "preferred_username", "scope", "sid", "jti", "iat", "nbf", "exp"} | ({"phone_number"} if with_phone else set())
+    expected = {"iss", "aud", "sub", "preferred_username", "scope", "sid", "jti", "iat", "nbf", "exp"} | ({"phone_number", "phone_number_verified"} if with_phone else set())
     assert set(claims) == expected
     assert claims["sub"] == user.id and claims["preferred_username"] == user.username and claims["scope"] == "user"
     assert claims.get("phone_number") == (user.phone if with_phone else None)
+    assert claims.get("phone_number_verified") is (False if with_phone else None)
     assert before <= claims["iat"] == claims["nbf"] <= int(time.time())
     assert claims["exp"] - claims["iat"] == user.session["expires_in"]
     again = jwt.decode(log_in(world, user.username).json()["access_token"], options={"verify_signature": False})

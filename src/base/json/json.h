@@ -64,6 +64,7 @@ const struct json_value *json_get(const struct json_value *object, const char *n
 struct text json_text(const struct json_value *value);                        /* data is NULL when the value is, or is no text */
 struct text json_get_text(const struct json_value *object, const char *name); /* empty when absent or no text */
 int64_t json_get_integer(const struct json_value *object, const char *name, int64_t when_absent);
+bool json_get_flag(const struct json_value *object, const char *name); /* true: it is the word; false when it is absent or anything else */
 /* A number of at least zero, with a fraction or without, in units of 1/scale: 1.5 at scale 1000 is 1500; what is smaller than a unit is cut. False
  * when it is absent, no number, negative, or beyond int64. Not for money, which has no fractions. */
 bool json_get_scaled(const struct json_value *object, const char *name, int64_t scale, int64_t *ret_value) MUST_CHECK;

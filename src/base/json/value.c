@@ -36,6 +36,11 @@ struct text json_text(const struct json_value *value) {
     return (struct text){value->text, value->size};
 }
 
+bool json_get_flag(const struct json_value *object, const char *name) {
+    const struct json_value *value = json_get(object, name);
+    return value != NULL && value->type == JSON_IS_TRUE;
+}
+
 struct text json_get_text(const struct json_value *object, const char *name) {
     struct text text = json_text(json_get(object, name));
     return text.data == NULL ? (struct text){"", 0} : text;

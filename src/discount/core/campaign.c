@@ -57,6 +57,19 @@ const char *fund_state_name(enum fund_state state) {
     return "unknown";
 }
 
+static const char *const phone_rules[] = {[PHONE_OF_ACCOUNT] = "account", [PHONE_VERIFIED] = "verified", [PHONE_ANY] = "any"};
+
+const char *phone_rule_name(enum phone_rule rule) { return phone_rules[rule]; }
+
+struct result phone_rule_named(struct text name, enum phone_rule *ret_rule) {
+    for (enum phone_rule rule = PHONE_OF_ACCOUNT; rule <= PHONE_ANY; rule++) {
+        if (!text_equal(text_of(phone_rules[rule]), name)) continue;
+        *ret_rule = rule;
+        return result_ok();
+    }
+    return result_error(RESULT_NOT_FOUND);
+}
+
 /* Whether so many credits fit into an amount. */
 static bool is_worth_at_most(struct money credit, int64_t count, int64_t amount_minor) {
     struct money worth;
@@ -158,6 +171,7 @@ enum campaign_verdict campaign_create(struct campaign_set *set, const struct cam
         .code = create->code,
         .credit = create->credit,
         .max_redemptions = create->max_redemptions,
+        .phone_rule = create->phone_rule,
         .starts_at_us = create->starts_at_us,
         .ends_at_us = create->ends_at_us,
         .version = 1,

@@ -16,6 +16,13 @@
 enum campaign_state { CAMPAIGN_SCHEDULED, CAMPAIGN_ACTIVE, CAMPAIGN_PAUSED, CAMPAIGN_EXHAUSTED, CAMPAIGN_ENDED };
 enum fund_state { FUND_PENDING, FUND_OPEN, FUND_RELEASED };
 
+/* With whose phone number a place may be taken. */
+enum phone_rule {
+    PHONE_OF_ACCOUNT, /* the account's own */
+    PHONE_VERIFIED,   /* and it is known to be the user's */
+    PHONE_ANY,
+};
+
 struct campaign {
     uint32_t number; /* 1..: the order of creation; its place in the set is number - 1 */
     struct id id;
@@ -24,6 +31,7 @@ struct campaign {
     uint16_t name_size;
     char name[CAMPAIGN_NAME_BYTES];
     int64_t max_redemptions;
+    enum phone_rule phone_rule;
     int64_t starts_at_us, ends_at_us; /* 0: none */
     int64_t ended_at_us;              /* 0: not ended; final once set */
     bool is_paused;
@@ -48,6 +56,8 @@ enum campaign_state campaign_state(const struct campaign *campaign, int64_t now_
 const char *campaign_state_name(enum campaign_state state);
 enum fund_state campaign_fund_state(const struct campaign *campaign);
 const char *fund_state_name(enum fund_state state);
+const char *phone_rule_name(enum phone_rule rule);
+struct result phone_rule_named(struct text name, enum phone_rule *ret_rule) MUST_CHECK; /* RESULT_NOT_FOUND */
 
 /* Whether the campaign's times and switches let anybody in; shared with the loops, which ask the published snapshot. */
 enum gate { GATE_OPEN, GATE_NOT_STARTED, GATE_PAUSED, GATE_ENDED };
@@ -68,6 +78,7 @@ struct campaign_create {
     struct money credit;
     struct text name;
     int64_t max_redemptions;
+    enum phone_rule phone_rule;
     int64_t starts_at_us, ends_at_us;
 };
 

@@ -9,7 +9,7 @@ struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t no
     CHECK(facts->taken >= 0 && facts->taken <= facts->places);
     if (facts->has_own == NOT_KNOWN) return (struct redeem_verdict){REDEEM_ASK_OWN, NOT_REFUSED};
     if (facts->has_own == IS_SO) return (struct redeem_verdict){REDEEM_REPEAT, REFUSED_ALREADY_REDEEMED};
-    if (facts->is_other_phone) return refuse(REFUSED_PHONE_MISMATCH);
+    if (facts->phone_refusal != NOT_REFUSED) return refuse(facts->phone_refusal);
     switch (campaign_gate(facts->times, now_us)) {
     case GATE_NOT_STARTED: return refuse(REFUSED_NOT_STARTED);
     case GATE_PAUSED: return refuse(REFUSED_PAUSED);
@@ -22,8 +22,11 @@ struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t no
     return (struct redeem_verdict){REDEEM_CLAIM, NOT_REFUSED};
 }
 
-bool redeem_is_other_phone(const struct redeem_request *request) {
-    return request->account_phone.size != 0 && !phone_equal(&request->account_phone, &request->phone);
+enum refusal redeem_phone_refusal(enum phone_rule rule, const struct redeem_request *request) {
+    if (rule == PHONE_ANY) return NOT_REFUSED;
+    if (request->account_phone.size == 0) return REFUSED_PHONE_MISSING;
+    if (!phone_equal(&request->account_phone, &request->phone)) return REFUSED_PHONE_MISMATCH;
+    return rule == PHONE_VERIFIED && !request->is_account_phone_verified ? REFUSED_PHONE_UNVERIFIED : NOT_REFUSED;
 }
 
 /* ---- over the set ---- */
@@ -63,11 +66,12 @@ struct redeem_verdict campaign_redeem(struct campaign_set *set, const struct red
                                       struct campaign **ret_campaign, struct redemption **ret_redemption) {
     struct campaign *campaign = campaign_by_code(set, &request->code);
     struct redemption *redemption = NULL;
-    struct redeem_facts facts = {.has_campaign = campaign != NULL, .is_other_phone = redeem_is_other_phone(request)};
+    struct redeem_facts facts = {.has_campaign = campaign != NULL};
     if (campaign != NULL) {
         CHECK(campaign_fault(campaign) == NULL);
         redemption = redemption_by_user(set, campaign->number, request->user_id);
         facts.has_own = known(redemption != NULL);
+        facts.phone_refusal = redeem_phone_refusal(campaign->phone_rule, request);
         facts.times = campaign_times(campaign);
         facts.phone_has_won = known(redemption_by_phone(set, campaign->number, &request->phone) != NULL);
         facts.places = campaign->max_redemptions;

@@ -9,6 +9,7 @@ struct redeem_request {
     struct code code; /* size 0: what was typed is no code at all */
     struct id user_id;
     struct phone account_phone; /* size 0: the account has none */
+    bool is_account_phone_verified;
     struct phone phone;
     struct id redemption_id; /* for the new one, if it becomes one */
 };
@@ -16,9 +17,9 @@ struct redeem_request {
 enum knowledge { NOT_KNOWN, IS_NOT, IS_SO };
 
 struct redeem_facts {
-    bool has_campaign;      /* the code is a campaign's */
-    enum knowledge has_own; /* the user has a redemption there already */
-    bool is_other_phone;    /* than the account's */
+    bool has_campaign;          /* the code is a campaign's */
+    enum knowledge has_own;     /* the user has a redemption there already */
+    enum refusal phone_refusal; /* of the campaign's rule for phones; NOT_REFUSED: this one may be used */
     struct gate_times times;
     enum knowledge phone_has_won; /* for another user */
     int64_t places, taken;
@@ -38,7 +39,7 @@ struct redeem_verdict {
 
 /* In this order: unknown code, the user's own redemption, phone of the account, times and switches, phone of another, places. */
 struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t now_us);
-bool redeem_is_other_phone(const struct redeem_request *request);
+enum refusal redeem_phone_refusal(enum phone_rule rule, const struct redeem_request *request);
 
 /* Decides over the set, and claims. `ret_campaign` is NULL for an unknown code; `ret_redemption` is set for CLAIM and REPEAT. Never asks back. */
 struct redeem_verdict campaign_redeem(struct campaign_set *set, const struct redeem_request *request, int64_t now_us,

@@ -10,12 +10,14 @@ enum refusal {
     REFUSED_ALREADY_REDEEMED, /* a winner's repeat: no problem, the answer is the same redemption again */
     REFUSED_PHONE_ALREADY_REDEEMED,
     REFUSED_PHONE_MISMATCH,
+    REFUSED_PHONE_MISSING,
+    REFUSED_PHONE_UNVERIFIED,
     REFUSED_NOT_STARTED,
     REFUSED_PAUSED,
     REFUSED_ENDED,
     REFUSED_CODE_NOT_FOUND,
 };
-#define REFUSAL_COUNT 9u /* with NOT_REFUSED */
+#define REFUSAL_COUNT 11u /* with NOT_REFUSED */
 
 struct refusal_rule {
     const char *code; /* of the problem; the report's member; the name under which it is counted on disk */

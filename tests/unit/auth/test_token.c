@@ -26,6 +26,10 @@ static void a_users_token_proves_who_it_is(void **state) {
     struct token_claims claims = claims_of_a_user();
     struct text token;
     assert_ok(token_sign(world.wallet, &claims, &world.arena, &token));
+    assert_int_equal(verify(token), TOKEN_VALID);
+    assert_false(world.identity.is_phone_verified);
+    claims.is_phone_verified = true;
+    assert_ok(token_sign(world.wallet, &claims, &world.arena, &token));
     for (int round = 0; round < 2; round++) { /* verified, then remembered */
         assert_int_equal(verify(token), TOKEN_VALID);
         const struct identity *identity = &world.identity;
@@ -38,6 +42,7 @@ static void a_users_token_proves_who_it_is(void **state) {
         assert_text(((struct text){id, sizeof id}), SESSION_ID);
         assert_text(((struct text){identity->name, identity->name_size}), "sara");
         assert_text(phone_text(&identity->phone), "+989121234567");
+        assert_true(identity->is_phone_verified);
         assert_int_equal(identity->expires_at_us, claims.expires_at_us);
     }
 }

@@ -135,8 +135,8 @@ static void create_campaign(struct side *side, struct id id, const char *code) {
     struct campaign_making *making = discount_begin(&test->exchange, &create_action, sizeof *making);
     struct operation *operation = &making->base.operation;
     making->base.id = id;
-    making->create =
-        (struct campaign_create){.code = test_code(code), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = 30};
+    making->create = (struct campaign_create){
+        .code = test_code(code), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = 30, .phone_rule = PHONE_ANY};
     run_batch(side, &operation, 1, false);
     assert_int_equal(operation->fate, FATE_WAITING);
     exchange_delete(test);

@@ -196,8 +196,8 @@ static inline struct test_exchange *world_create_campaign(struct world *world, c
     struct test_exchange *test = exchange_new(&world->discount, test_user(9999999));
     struct campaign_making *making = discount_begin(&test->exchange, &create_action, sizeof *making);
     making->base.id = id_make(&world->ids, clock_now_us(&clock_system));
-    making->create =
-        (struct campaign_create){.code = test_code(code), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = places};
+    making->create = (struct campaign_create){
+        .code = test_code(code), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = places, .phone_rule = PHONE_ANY};
     test_key(&making->base.operation, key);
     operation_submit(&making->base.operation);
     return test;

@@ -36,7 +36,9 @@ static const struct json_value *open_root(const char *json) {
 
 static void looking_up_without_rules(void **state) {
     (void)state;
-    const struct json_value *root = open_root("{\"t\":\"x\",\"i\":7,\"a\":[1,{\"b\":2}],\"r\":1.5}");
+    const struct json_value *root = open_root("{\"t\":\"x\",\"yes\":true,\"no\":false,\"i\":7,\"a\":[1,{\"b\":2}],\"r\":1.5}");
+    assert_false(json_get_flag(root, "t") || json_get_flag(root, "i") || json_get_flag(root, "none") || json_get_flag(root, "no"));
+    assert_true(json_get_flag(root, "yes"));
     assert_text(json_get_text(root, "t"), "x");
     assert_text(json_get_text(root, "i"), "");
     assert_text(json_get_text(root, "none"), "");

@@ -52,6 +52,7 @@ static inline struct redeem_verdict redeem(struct campaign_set *set, uint64_t us
     struct redeem_request request = {.code = make_code("gift"),
                                      .user_id = make_id(2, user),
                                      .phone = make_phone(phone),
+                                     .account_phone = make_phone(phone),
                                      .redemption_id = make_id(3, ++serial)};
     return campaign_redeem(set, &request, now_us, &campaign, ret_redemption);
 }

@@ -77,6 +77,33 @@ static void test_the_order_of_the_checks(void **state) {
     assert_int_equal(campaign_resume(campaign, NOW), CAMPAIGN_STATE_CONFLICT);
 }
 
+static void test_whose_phone_may_be_used(void **state) {
+    (void)state;
+    struct redeem_request request = {.phone = make_phone(1)};
+    assert_int_equal(redeem_phone_refusal(PHONE_OF_ACCOUNT, &request), REFUSED_PHONE_MISSING);
+    assert_int_equal(redeem_phone_refusal(PHONE_VERIFIED, &request), REFUSED_PHONE_MISSING);
+    assert_int_equal(redeem_phone_refusal(PHONE_ANY, &request), NOT_REFUSED);
+    request.account_phone = make_phone(2);
+    assert_int_equal(redeem_phone_refusal(PHONE_OF_ACCOUNT, &request), REFUSED_PHONE_MISMATCH);
+    assert_int_equal(redeem_phone_refusal(PHONE_VERIFIED, &request), REFUSED_PHONE_MISMATCH);
+    assert_int_equal(redeem_phone_refusal(PHONE_ANY, &request), NOT_REFUSED);
+    request.account_phone = make_phone(1);
+    assert_int_equal(redeem_phone_refusal(PHONE_OF_ACCOUNT, &request), NOT_REFUSED);
+    assert_int_equal(redeem_phone_refusal(PHONE_VERIFIED, &request), REFUSED_PHONE_UNVERIFIED);
+    request.is_account_phone_verified = true;
+    assert_int_equal(redeem_phone_refusal(PHONE_VERIFIED, &request), NOT_REFUSED);
+}
+
+static void test_the_rules_for_phones_have_names(void **state) {
+    (void)state;
+    enum phone_rule rule = PHONE_OF_ACCOUNT, read = PHONE_ANY;
+    for (; rule <= PHONE_ANY; rule++) {
+        assert_int_equal(phone_rule_named(text_of(phone_rule_name(rule)), &read).code, RESULT_OK);
+        assert_int_equal(read, rule);
+    }
+    assert_int_equal(phone_rule_named(TEXT("Any"), &read).code, RESULT_NOT_FOUND);
+}
+
 static void test_positions_keep_the_order_of_time(void **state) {
     struct campaign_set *set = *state;
     make_campaign(set, "GIFT", 3);
@@ -93,21 +120,24 @@ static void test_what_is_not_known_is_asked_for(void **state) {
     static const enum refusal gate_refusals[] = {NOT_REFUSED, REFUSED_NOT_STARTED, REFUSED_PAUSED, REFUSED_ENDED};
     for (unsigned way = 0; way < 4 * 16; way++) {
         size_t gate = way / 16;
-        bool has_own = way % 2 != 0, is_other_phone = way / 2 % 2 != 0, phone_has_won = way / 4 % 2 != 0, is_full = way / 8 % 2 != 0;
-        struct redeem_facts facts = {
-            .has_campaign = true, .is_other_phone = is_other_phone, .times = gates[gate], .places = 3, .taken = is_full ? 3 : 2};
+        bool has_own = way % 2 != 0, may_not_use_phone = way / 2 % 2 != 0, phone_has_won = way / 4 % 2 != 0, is_full = way / 8 % 2 != 0;
+        struct redeem_facts facts = {.has_campaign = true,
+                                     .phone_refusal = may_not_use_phone ? REFUSED_PHONE_MISSING : NOT_REFUSED,
+                                     .times = gates[gate],
+                                     .places = 3,
+                                     .taken = is_full ? 3 : 2};
         check_verdict(redeem_decide(&facts, NOW), REDEEM_ASK_OWN, NOT_REFUSED);
         facts.has_own = has_own ? IS_SO : IS_NOT;
         struct redeem_verdict verdict = redeem_decide(&facts, NOW);
-        bool depends_on_phone = !has_own && !is_other_phone && gate == 0;
+        bool depends_on_phone = !has_own && !may_not_use_phone && gate == 0;
         assert_int_equal(verdict.step == REDEEM_ASK_PHONE, depends_on_phone);
         facts.phone_has_won = phone_has_won ? IS_SO : IS_NOT;
         struct redeem_verdict known = redeem_decide(&facts, NOW);
         if (!depends_on_phone) check_verdict(known, verdict.step, verdict.refusal);
         if (has_own)
             check_verdict(known, REDEEM_REPEAT, REFUSED_ALREADY_REDEEMED);
-        else if (is_other_phone)
-            check_verdict(known, REDEEM_REFUSE, REFUSED_PHONE_MISMATCH);
+        else if (may_not_use_phone)
+            check_verdict(known, REDEEM_REFUSE, REFUSED_PHONE_MISSING);
         else if (gate != 0)
             check_verdict(known, REDEEM_REFUSE, gate_refusals[gate]);
         else if (phone_has_won)
@@ -125,6 +155,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_random_sequences_keep_the_invariants, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_order_of_the_checks, set_up, tear_down),
         cmocka_unit_test(test_what_is_not_known_is_asked_for),
+        cmocka_unit_test(test_whose_phone_may_be_used),
+        cmocka_unit_test(test_the_rules_for_phones_have_names),
         cmocka_unit_test_setup_teardown(test_positions_keep_the_order_of_time, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
