@@ -396,7 +396,7 @@ static struct result visit_campaign(void *context, const struct row *row) {
         return result_ok();
     }
     struct campaign campaign;
-    campaign_of_row(row, &campaign);
+    TRY(sound_campaign_of_row(row, &campaign));
     self->left--;
     self->last_number = campaign.number;
     answer_write_campaign(&self->writer, &campaign, self->now_us);

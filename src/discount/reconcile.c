@@ -193,7 +193,7 @@ static struct result walk_transactions(struct reconciliation *reconciliation) {
 static struct result note_credited(void *context, const struct row *row) {
     struct reconciliation *reconciliation = context;
     struct redemption redemption;
-    redemption_of_row(row, 0, &redemption);
+    TRY(redemption_of_row(row, 0, &redemption));
     if (redemption.position > reconciliation->place_count) return result_ok();
     if (redemption.status == REDEMPTION_CREDITED) reconciliation->marks[redemption.position] |= MARK_CREDITED;
     return result_ok();
@@ -202,7 +202,7 @@ static struct result note_credited(void *context, const struct row *row) {
 static struct result check_paid(void *context, const struct row *row) {
     struct reconciliation *reconciliation = context;
     struct redemption redemption;
-    redemption_of_row(row, 0, &redemption);
+    TRY(redemption_of_row(row, 0, &redemption));
     if (redemption.position > reconciliation->place_count || reconciliation->marks[redemption.position] != MARK_CREDITED)
         return result_ok();
     return differs(reconciliation, redemption.id, "Discount says it is credited, Wallet has no transaction for it");
@@ -259,7 +259,7 @@ static struct result note_campaign(void *context, const struct row *row) {
     struct campaign_ids *ids = context;
     struct campaign campaign;
     if (ids->count == LIMIT_CAMPAIGNS) return result_error(RESULT_FULL);
-    campaign_of_row(row, &campaign);
+    TRY(campaign_of_row(row, &campaign));
     ids->items[ids->count++] = campaign.id;
     return result_ok();
 }

@@ -91,7 +91,7 @@ static struct result visit_item(void *context, const struct row *row) {
         return result_ok();
     }
     struct redemption redemption;
-    redemption_of_row(row, 0, &redemption);
+    TRY(sound_redemption_of_row(row, 0, &redemption));
     /* A row may be committed a moment before its campaign is on the board: only for a campaign made in the same commit. */
     if (redemption.campaign_number > board_count(board)) return result_error(RESULT_UNAVAILABLE);
     const struct board_slot *slot = board_slot(board, redemption.campaign_number - 1);
@@ -148,7 +148,7 @@ void redemptions_list(struct exchange *exchange) {
 bool redemptions_inquire(struct exchange *exchange, const struct row *row, struct kept_final *ret_final) {
     if (row_is_null(row, KEPT_COLUMNS)) return false;
     struct redemption redemption;
-    redemption_of_row(row, KEPT_COLUMNS, &redemption);
+    if (!result_is_ok(sound_redemption_of_row(row, KEPT_COLUMNS, &redemption))) return false; /* the run tells it */
     const struct board *board = discount_of(exchange)->board;
     if (redemption.status == REDEMPTION_CLAIMED || redemption.campaign_number > board_count(board)) return false;
     const struct board_slot *slot = board_slot(board, redemption.campaign_number - 1);

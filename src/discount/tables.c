@@ -32,7 +32,7 @@ static void read_name(const struct row *row, int column, struct campaign *campai
     campaign->name_size = (uint16_t)name.size;
 }
 
-void campaign_of_row(const struct row *row, struct campaign *ret_campaign) {
+struct result campaign_of_row(const struct row *row, struct campaign *ret_campaign) {
     *ret_campaign = (struct campaign){
         .number = (uint32_t)row_integer_between(row, 0, 1, UINT32_MAX),
         .id = row_id(row, 1),
@@ -62,11 +62,20 @@ void campaign_of_row(const struct row *row, struct campaign *ret_campaign) {
     read_code(row, 2, &ret_campaign->code);
     read_name(row, 3, ret_campaign);
     if (!result_is_ok(currency_parse(row_text(row, 5), &ret_campaign->credit.currency))) row_refuse(row, 5, "not a currency");
+    if (ret_campaign->number > LIMIT_CAMPAIGNS) row_refuse(row, 0, "more campaigns than there can be");
+    return row_verdict(row);
+}
+
+struct result sound_campaign_of_row(const struct row *row, struct campaign *ret_campaign) {
+    TRY(campaign_of_row(row, ret_campaign));
+    const char *fault = campaign_fault(ret_campaign);
+    if (fault != NULL) row_refuse(row, 0, fault);
+    return row_verdict(row);
 }
 
 struct result campaign_found(void *found, const struct row *row) {
     struct found_campaign *into = found;
-    campaign_of_row(row, &into->campaign);
+    TRY(sound_campaign_of_row(row, &into->campaign));
     into->is_found = true;
     return result_ok();
 }
@@ -182,7 +191,7 @@ void save_campaign(struct batch *batch, const struct campaign *campaign, const s
 
 /* ---- redemptions ---- */
 
-void redemption_of_row(const struct row *row, int first_column, struct redemption *ret_redemption) {
+struct result redemption_of_row(const struct row *row, int first_column, struct redemption *ret_redemption) {
     int64_t key = row_integer_between(row, first_column, 1, INT64_MAX);
     struct text phone = row_text(row, first_column + 3), failure = row_text_or_empty(row, first_column + 8);
     *ret_redemption = (struct redemption){
@@ -203,11 +212,20 @@ void redemption_of_row(const struct row *row, int first_column, struct redemptio
     ret_redemption->phone.size = (uint8_t)phone.size;
     memcpy(ret_redemption->failure, failure.data, failure.size);
     ret_redemption->failure_size = (uint8_t)failure.size;
+    if (ret_redemption->campaign_number > LIMIT_CAMPAIGNS) row_refuse(row, first_column, "of no campaign that there can be");
+    return row_verdict(row);
+}
+
+struct result sound_redemption_of_row(const struct row *row, int first_column, struct redemption *ret_redemption) {
+    TRY(redemption_of_row(row, first_column, ret_redemption));
+    const char *fault = redemption_fault(ret_redemption);
+    if (fault != NULL) row_refuse(row, first_column, fault);
+    return row_verdict(row);
 }
 
 struct result redemption_found(void *found, const struct row *row) {
     struct found_redemption *into = found;
-    redemption_of_row(row, 0, &into->redemption);
+    TRY(sound_redemption_of_row(row, 0, &into->redemption));
     into->is_found = true;
     return result_ok();
 }

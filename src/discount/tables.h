@@ -11,8 +11,12 @@
 
 /* ---- rows ---- */
 
-void campaign_of_row(const struct row *row, struct campaign *ret_campaign);
-void redemption_of_row(const struct row *row, int first_column, struct redemption *ret_redemption);
+/* RESULT_CORRUPT: the row was refused, and what was made of it must not be used. The sound ones have also kept the rules of the core (campaign_fault,
+ * redemption_fault); the others are for who looks for what is broken. */
+struct result campaign_of_row(const struct row *row, struct campaign *ret_campaign) MUST_CHECK;
+struct result sound_campaign_of_row(const struct row *row, struct campaign *ret_campaign) MUST_CHECK;
+struct result redemption_of_row(const struct row *row, int first_column, struct redemption *ret_redemption) MUST_CHECK;
+struct result sound_redemption_of_row(const struct row *row, int first_column, struct redemption *ret_redemption) MUST_CHECK;
 
 /* A context and its visitor for a question after one row. */
 struct found_campaign {

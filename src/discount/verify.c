@@ -62,7 +62,7 @@ static struct result check_redemption(struct verification *verification, const s
 static struct result visit_redemption(void *context, const struct row *row) {
     struct verification *verification = context;
     struct redemption redemption;
-    redemption_of_row(row, 0, &redemption);
+    TRY(redemption_of_row(row, 0, &redemption));
     verification->row_count++;
     return check_redemption(verification, &redemption);
 }
@@ -134,8 +134,7 @@ static struct result visit_campaign(void *context, const struct row *row) {
     struct verification *verification = context;
     verification->number_read = row_integer(row, 0);
     if (verification->campaign_total == LIMIT_CAMPAIGNS) return result_error(RESULT_FULL);
-    campaign_of_row(row, &verification->campaigns[verification->campaign_total++]);
-    return result_ok();
+    return campaign_of_row(row, &verification->campaigns[verification->campaign_total++]);
 }
 
 static struct result walk_campaigns(struct verification *verification) {

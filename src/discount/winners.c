@@ -45,7 +45,7 @@ static struct result visit(void *context, const struct row *row) {
         return result_ok();
     }
     struct redemption redemption;
-    redemption_of_row(row, 0, &redemption);
+    TRY(sound_redemption_of_row(row, 0, &redemption));
     winners->left--;
     winners->last_position = redemption.position;
     answer_write_redemption(&winners->writer, &redemption, winners->slot->id, winners->slot->credit);
@@ -119,7 +119,7 @@ static void write_line(struct csv_writer *writer, const struct redemption *redem
 static struct result visit_line(void *context, const struct row *row) {
     struct winners_file *file = context;
     struct redemption redemption;
-    redemption_of_row(row, 0, &redemption);
+    TRY(sound_redemption_of_row(row, 0, &redemption));
     if (redemption.position != file->seen + 1) row_refuse(row, 0, "a position is missing");
     file->seen = redemption.position;
     write_line(&file->writer, &redemption, file->slot->credit);

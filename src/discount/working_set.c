@@ -16,10 +16,7 @@
 static struct result visit_campaign(void *context, const struct row *row) {
     struct working_set *set = context;
     struct campaign campaign;
-    campaign_of_row(row, &campaign);
-    if (campaign.number > LIMIT_CAMPAIGNS) row_refuse(row, 0, "more campaigns than there can be");
-    const char *fault = campaign_fault(&campaign);
-    if (fault != NULL) row_refuse(row, 0, fault);
+    TRY(sound_campaign_of_row(row, &campaign));
     TRY(campaign_set_load(&set->campaigns, &campaign));
     set->saved[campaign.number - 1].committed = campaign_counts(&campaign);
     return result_ok();
@@ -43,7 +40,7 @@ struct winners_page {
 static struct result visit_winner(void *context, const struct row *row) {
     struct winners_page *page = context;
     struct redemption redemption;
-    redemption_of_row(row, 0, &redemption);
+    TRY(sound_redemption_of_row(row, 0, &redemption));
     if (campaign_by_number(&page->set->campaigns, redemption.campaign_number) == NULL) return result_error(RESULT_CORRUPT);
     board_add_winner(page->set->board, redemption.campaign_number, redemption.user_id, &redemption.phone);
     page->last = redemption_key(redemption.campaign_number, redemption.position);
@@ -173,9 +170,7 @@ static struct text key_of(const struct id *id) { return (struct text){(const cha
 
 static struct result load_row(struct working_set *set, const struct row *row, int first_column) {
     struct redemption redemption;
-    redemption_of_row(row, first_column, &redemption);
-    const char *fault = redemption_fault(&redemption);
-    if (fault != NULL) row_refuse(row, first_column, fault);
+    TRY(sound_redemption_of_row(row, first_column, &redemption));
     return campaign_set_load_redemption(&set->campaigns, &redemption);
 }
 

@@ -31,6 +31,7 @@ const struct problem problem_too_many_attempts = {429, "too_many_attempts", "Too
 const struct problem problem_rate_limited = {429, "rate_limited", "Too many requests"};
 const struct problem problem_headers_too_large = {431, "headers_too_large", "The header section is too large"};
 const struct problem problem_internal = {500, "internal", "The service failed"};
+const struct problem problem_storage_corrupt = {500, "storage_corrupt", "A stored row breaks its own rules"};
 const struct problem problem_overloaded = {503, "overloaded", "The service is at its limit"};
 const struct problem problem_storage_unavailable = {503, "storage_unavailable", "The service cannot write at the moment"};
 const struct problem problem_shutting_down = {503, "shutting_down", "The service is shutting down"};
@@ -76,6 +77,9 @@ const struct problem_page problem_pages[] = {
      "Send fewer or shorter ones: tokens and cookies are the usual cause."},
     {&problem_internal, "The service failed: this is a defect of ours.",
      "Tell the operator the request_id: the log has what happened. With the same Idempotency-Key the request may be sent again."},
+    {&problem_storage_corrupt, "A row that this request needs breaks its own rules in the database. Nothing was done with it.",
+     "The same request will meet it again. The operator runs verify, and repairs the row or restores a backup: the log names it by table "
+     "and key."},
     {&problem_overloaded, "The service is at one of its limits. Nothing was done.",
      "Wait as long as Retry-After says, and send the same request again."},
     {&problem_storage_unavailable, "The storage can not be written at the moment.",

@@ -31,6 +31,7 @@ extern const struct problem problem_idempotency_key_not_found; /* 404 */
 extern const struct problem problem_too_many_attempts;         /* 429 */
 extern const struct problem problem_rate_limited;              /* 429 */
 extern const struct problem problem_headers_too_large;         /* 431 */
+extern const struct problem problem_storage_corrupt;           /* 500 a row that breaks its rules */
 extern const struct problem problem_internal;                  /* 500 a defect of ours */
 extern const struct problem problem_overloaded;                /* 503 */
 extern const struct problem problem_storage_unavailable;       /* 503 */

@@ -5,7 +5,11 @@
 #define ANSWER_BYTES_MIN (4u * 1024) /* of a problem with many faults */
 
 void storage_refuse(struct exchange *exchange, struct result failure) {
-    if (failure.code == RESULT_UNAVAILABLE && store_is_stopping(service_of(exchange)->store)) {
+    if (failure.code == RESULT_CORRUPT) {
+        problem_reply(exchange, &problem_storage_corrupt,
+                      "What is stored about this can't be right, and nothing was done with it. The log names the row; the operator's "
+                      "verify finds all.");
+    } else if (failure.code == RESULT_UNAVAILABLE && store_is_stopping(service_of(exchange)->store)) {
         problem_reply(exchange, &problem_shutting_down, "The service is stopping. Nothing was done.");
     } else if (failure.code == RESULT_TIMEOUT) {
         problem_reply(exchange, &problem_storage_unavailable,

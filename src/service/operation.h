@@ -99,5 +99,5 @@ void operation_return(struct operation *operation);
 
 /* ---- failures of the storage ---- */
 
-/* Sets 503 by the kind of failure. */
+/* Sets 503, or 500 for a row that breaks its rules, by the kind of failure. */
 void storage_refuse(struct exchange *exchange, struct result failure);

@@ -71,6 +71,8 @@ struct text row_text_or_empty(const struct row *row, int column);
 struct id row_id_or_zero(const struct row *row, int column);
 /* For a rule that only the visitor knows: the same refusal. `why` is a constant phrase. */
 void row_refuse(const struct row *row, int column, const char *why);
+/* RESULT_CORRUPT when anything of it was refused: what a mapper of rows returns, so that nobody goes on with what it made of such a one. */
+struct result row_verdict(const struct row *row) MUST_CHECK;
 
 /* Once for each row, in the order of the question; its failure ends the run. The context lives until then. */
 typedef struct result row_visitor(void *context, const struct row *row);

@@ -1,9 +1,13 @@
 /* What a visitor may ask of a row. Stored data is never trusted: what breaks a rule refuses the row, and the run that it belongs to. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/driver.h"
+
+#define KEY_BYTES (ID_TEXT_BYTES + 1)
 
 struct result row_visit(struct row *row, row_visitor *visit, void *context) {
     row->is_refused = false;
@@ -11,12 +15,48 @@ struct result row_visit(struct row *row, row_visitor *visit, void *context) {
     return row->is_refused ? result_error(RESULT_CORRUPT) : visited;
 }
 
+/* Who asks for it may ask again and again. */
+static struct log_burst refused = {.window_us = CLOCK_SECOND_US, .lines_max = 20};
+
+/* The first one that the question reads. */
+static struct text table_of(const struct question *question) {
+    const char *from = strstr(question->sql, " FROM ");
+    if (from == NULL) return TEXT("");
+    from += strlen(" FROM ");
+    return (struct text){from, strcspn(from, " ,;)")};
+}
+
+/* What a question reads first is what its rows are known by: a number or an id. A name is not logged. */
+static const char *key_of(const struct row *row, char key[KEY_BYTES]) {
+    const struct value *first = row->count == 0 ? NULL : &row->cells[0];
+    struct id id;
+    key[0] = '\0';
+    if (first == NULL || first->is_null) return key;
+    if (first->column == COLUMN_INTEGER) {
+        snprintf(key, KEY_BYTES, "%lld", (long long)first->integer);
+    } else if (first->column == COLUMN_ID || (first->column == COLUMN_BYTES && first->text.size == sizeof id.bytes)) {
+        if (first->column == COLUMN_ID)
+            id = first->id;
+        else
+            memcpy(id.bytes, first->text.data, sizeof id.bytes);
+        id_format(id, key);
+        key[ID_TEXT_BYTES] = '\0';
+    }
+    return key;
+}
+
 void row_refuse(const struct row *row, int column, const char *why) {
+    char key[KEY_BYTES];
     if (!row->is_refused) {
-        LOG(LOG_ERROR, "row_refused", LOG_STRING("question", row->question->name), LOG_INTEGER("column", column),
-            LOG_STRING("reason", why));
+        LOG_BURST(&refused, LOG_ERROR, "row_refused", LOG_STRING("question", row->question->name),
+                  LOG_TEXT("table", table_of(row->question)), LOG_STRING("key", key_of(row, key)), LOG_INTEGER("column", column),
+                  LOG_STRING("reason", why));
     }
     ((struct row *)(uintptr_t)row)->is_refused = true; /* visitors see it as a constant, its driver made it */
+}
+
+struct result row_verdict(const struct row *row) {
+    return row->is_refused ? result_error(RESULT_CORRUPT) : result_ok();
 }
 
 static const struct value *cell(const struct row *row, int column) {

@@ -62,7 +62,7 @@ static struct result read_row(struct arena *arena, const struct row *row, struct
                                     .phone = row_phone_or_empty(row, ACCOUNT_COLUMN_COUNT + 1),
                                     .fund_reference = arena_copy(arena, row_text_or_empty(row, ACCOUNT_COLUMN_COUNT + 2)),
                                     .is_released = row_integer_or_zero(row, ACCOUNT_COLUMN_COUNT + 3) != 0};
-    row_account(row, 0, &ret_row->account);
+    TRY(row_account(row, 0, &ret_row->account));
     return ret_row->username.data == NULL || ret_row->fund_reference.data == NULL ? result_error(RESULT_FULL) : result_ok();
 }
 

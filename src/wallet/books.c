@@ -35,7 +35,7 @@ static struct result last_account_loaded(void *ledger, const struct row *row) {
 
 static struct result add_account(struct ledger *ledger, const struct row *row, int first) {
     struct account account;
-    row_account(row, first, &account);
+    TRY(row_account(row, first, &account));
     return ledger_add_account(ledger, &account, NULL);
 }
 
@@ -43,7 +43,7 @@ static struct result account_loaded(void *ledger, const struct row *row) { retur
 
 static struct result user_loaded(void *ledger, const struct row *row) {
     struct user user;
-    row_user(row, 0, &user);
+    TRY(row_user(row, 0, &user));
     return ledger_add_user(ledger, &user);
 }
 
@@ -57,8 +57,8 @@ static struct result wallet_loaded(void *ledger, const struct row *row) {
 static struct result session_loaded(void *ledger, const struct row *row) {
     struct session session;
     struct user user;
-    row_session(row, 0, &session);
-    row_user(row, SESSION_COLUMN_COUNT, &user);
+    TRY(row_session(row, 0, &session));
+    TRY(row_user(row, SESSION_COLUMN_COUNT, &user));
     TRY(ledger_add_user(ledger, &user));
     return ledger_add_session(ledger, &session);
 }
@@ -75,8 +75,8 @@ static struct result fund_loaded(void *context, const struct row *row) {
     struct ledger *ledger = context;
     struct account account, *in_ledger = NULL;
     struct fund fund;
-    row_account(row, 0, &account);
-    row_fund(row, ACCOUNT_COLUMN_COUNT, &account, &fund);
+    TRY(row_account(row, 0, &account));
+    TRY(row_fund(row, ACCOUNT_COLUMN_COUNT, &account, &fund));
     TRY(ledger_add_account(ledger, &account, &in_ledger));
     fund.account = in_ledger;
     return ledger_add_fund(ledger, &fund);
@@ -85,7 +85,7 @@ static struct result fund_loaded(void *context, const struct row *row) {
 static struct result credit_loaded(void *ledger, const struct row *row) {
     struct known_reference known;
     struct ledger_key key;
-    row_reference(row, &known);
+    TRY(row_reference(row, &known));
     ledger_credit_key(row_text(row, REFERENCE_CALLER_COLUMN), row_text(row, REFERENCE_COLUMN), &key);
     known.key = ledger_key_text(&key);
     return ledger_add_reference(ledger, &known);
@@ -94,7 +94,7 @@ static struct result credit_loaded(void *ledger, const struct row *row) {
 static struct result topup_loaded(void *ledger, const struct row *row) {
     struct known_reference known;
     struct ledger_key key;
-    row_reference(row, &known);
+    TRY(row_reference(row, &known));
     ledger_topup_key(known.credit_account, row_text(row, REFERENCE_COLUMN), &key);
     known.key = ledger_key_text(&key);
     return ledger_add_reference(ledger, &known);

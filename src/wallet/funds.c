@@ -207,8 +207,8 @@ static struct result copy(struct arena *arena, struct text *text) {
 static struct result fund_found(void *context, const struct row *row) {
     struct fund_reading *read = context;
     struct arena *arena = &read->reading.exchange->arena;
-    row_account(row, 0, &read->account);
-    row_fund(row, ACCOUNT_COLUMN_COUNT, &read->account, &read->fund);
+    TRY(row_account(row, 0, &read->account));
+    TRY(row_fund(row, ACCOUNT_COLUMN_COUNT, &read->account, &read->fund));
     read->is_found = true;
     TRY(copy(arena, &read->fund.caller));
     TRY(copy(arena, &read->fund.reference));

@@ -57,14 +57,14 @@ static bool is_revoked(void *self, const struct identity *identity) {
 
 static struct result ended_session_found(void *wallet, const struct row *row) {
     struct session session;
-    row_session(row, 0, &session);
+    TRY(row_session(row, 0, &session));
     session_ended(wallet, &session);
     return result_ok();
 }
 
 static struct result user_with_ended_sessions_found(void *wallet, const struct row *row) {
     struct user user;
-    row_user(row, 0, &user);
+    TRY(row_user(row, 0, &user));
     user_sessions_ended(wallet, &user);
     return result_ok();
 }

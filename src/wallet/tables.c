@@ -39,7 +39,7 @@ struct phone row_phone_or_empty(const struct row *row, int column) {
     return phone;
 }
 
-void row_account(const struct row *row, int first, struct account *ret_account) {
+struct result row_account(const struct row *row, int first, struct account *ret_account) {
     *ret_account = (struct account){
         .number = row_integer(row, first),
         .id = row_id(row, first + 1),
@@ -58,9 +58,10 @@ void row_account(const struct row *row, int first, struct account *ret_account) 
     };
     const char *fault = account_fault(ret_account);
     if (fault != NULL) row_refuse(row, first, fault);
+    return row_verdict(row);
 }
 
-void row_user(const struct row *row, int first, struct user *ret_user) {
+struct result row_user(const struct row *row, int first, struct user *ret_user) {
     *ret_user = (struct user){
         .id = row_id(row, first),
         .phone = row_phone_or_empty(row, first + 2),
@@ -73,23 +74,25 @@ void row_user(const struct row *row, int first, struct user *ret_user) {
     struct text name = row_text(row, first + 1), password_hash = row_text(row, first + 3);
     if (name.size == 0 || name.size > sizeof ret_user->name || password_hash.size >= sizeof ret_user->password_hash) {
         row_refuse(row, first + 1, "no name, or too long a name or hash");
-        return;
+        return row_verdict(row);
     }
     memcpy(ret_user->name, name.data, name.size);
     ret_user->name_size = (uint8_t)name.size;
     memcpy(ret_user->password_hash, password_hash.data, password_hash.size);
+    return row_verdict(row);
 }
 
-void row_session(const struct row *row, int first, struct session *ret_session) {
+struct result row_session(const struct row *row, int first, struct session *ret_session) {
     *ret_session = (struct session){.id = row_id(row, first),
                                     .user_id = row_id(row, first + 1),
                                     .generation = row_integer_between(row, first + 2, 1, INT64_MAX - 1),
                                     .created_at_us = row_integer(row, first + 3),
                                     .expires_at_us = row_integer(row, first + 4),
                                     .ended_at_us = row_integer_or_zero(row, first + 5)};
+    return row_verdict(row);
 }
 
-void row_fund(const struct row *row, int first, struct account *account, struct fund *ret_fund) {
+struct result row_fund(const struct row *row, int first, struct account *account, struct fund *ret_fund) {
     *ret_fund = (struct fund){
         .caller = row_text(row, first),
         .reference = row_text(row, first + 1),
@@ -107,20 +110,22 @@ void row_fund(const struct row *row, int first, struct account *account, struct 
     if (fault != NULL) row_refuse(row, first, fault);
     if (ret_fund->caller.size > LIMIT_REFERENCE_BYTES || ret_fund->reference.size > LIMIT_REFERENCE_BYTES)
         row_refuse(row, first, "too long a name");
+    return row_verdict(row);
 }
 
-void row_reference(const struct row *row, struct known_reference *ret_reference) {
+struct result row_reference(const struct row *row, struct known_reference *ret_reference) {
     *ret_reference = (struct known_reference){.debit_account = row_integer(row, 0),
                                               .credit_account = row_integer(row, 1),
                                               .amount = {row_integer(row, 2), row_currency(row, 3)},
                                               .transaction_id = row_id(row, 4),
                                               .balance_after = row_integer(row, 5),
                                               .created_at_us = row_integer(row, 6)};
+    return row_verdict(row);
 }
 
 struct result user_found(void *found, const struct row *row) {
     struct found_user *user = found;
-    row_user(row, 0, &user->user);
+    TRY(row_user(row, 0, &user->user));
     user->is_found = true;
     return result_ok();
 }
@@ -133,7 +138,7 @@ struct result login_found(void *found, const struct row *row) {
 
 struct result account_found(void *found, const struct row *row) {
     struct found_account *account = found;
-    row_account(row, 0, &account->account);
+    TRY(row_account(row, 0, &account->account));
     account->is_found = true;
     return result_ok();
 }

@@ -12,16 +12,18 @@
 #include "wallet/core/sessions.h"
 #include "wallet/core/users.h"
 
-/* ---- rows: in each, `first` is the column that it begins with; texts are good until the visitor returns ---- */
+/* ---- rows: in each, `first` is the column that it begins with; texts are good until the visitor returns. RESULT_CORRUPT: it was refused,
+ * and what was made of it must not be used ---- */
 
 #define ACCOUNT_COLUMN_COUNT 14
 #define USER_COLUMN_COUNT    9
 #define SESSION_COLUMN_COUNT 6
 #define FUND_COLUMN_COUNT    10
-void row_account(const struct row *row, int first, struct account *ret_account);
-void row_user(const struct row *row, int first, struct user *ret_user);
-void row_session(const struct row *row, int first, struct session *ret_session);
-void row_fund(const struct row *row, int first, struct account *account, struct fund *ret_fund); /* `account`: its own */
+struct result row_account(const struct row *row, int first, struct account *ret_account) MUST_CHECK;
+struct result row_user(const struct row *row, int first, struct user *ret_user) MUST_CHECK;
+struct result row_session(const struct row *row, int first, struct session *ret_session) MUST_CHECK;
+struct result row_fund(const struct row *row, int first, struct account *account,
+                       struct fund *ret_fund) MUST_CHECK; /* `account`: its own */
 enum currency row_currency(const struct row *row, int column);
 enum transfer_kind row_transfer_kind(const struct row *row, int column);
 struct phone row_phone_or_empty(const struct row *row, int column);
@@ -78,7 +80,7 @@ void ask_fund(struct batch *batch, struct text caller, struct text reference, ro
 void ask_credit(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context);
 void ask_topup(struct batch *batch, struct text caller, struct text fund_reference, struct text reference, row_visitor *visit,
                void *context);
-void row_reference(const struct row *row, struct known_reference *ret_reference); /* its key is left alone */
+struct result row_reference(const struct row *row, struct known_reference *ret_reference) MUST_CHECK; /* its key is left alone */
 
 void save_account(struct batch *batch, const struct account *account);
 void save_fund(struct batch *batch, const struct fund *fund);

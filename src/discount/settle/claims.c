@@ -99,7 +99,7 @@ static struct result visit_unsettled(void *context, const struct row *row) {
     struct refill *refill = context;
     struct claims *claims = refill->claims;
     struct redemption redemption;
-    redemption_of_row(row, 0, &redemption);
+    TRY(sound_redemption_of_row(row, 0, &redemption));
     refill->count++;
     claims->refill_after = redemption_key(redemption.campaign_number, redemption.position);
     /* Committed, but not published yet: its own operation brings it, after the publishing. */

@@ -20,8 +20,13 @@ struct database {
 
     uint32_t wal_pages;          /* in the WAL after the newest commit */
     uint32_t wal_pages_tried;    /* of these, what the last checkpoint has seen */
+    bool is_wal_moved;           /* all of it is in the file, as the last checkpoint has found */
     uint32_t wal_pages_alarming; /* the next size that is worth a warning */
     uint32_t wal_pages_patient;  /* from this size on a checkpoint waits a little for readers */
+    bool is_full;                /* a write found no room: a probe must first make some */
+    int64_t room_bytes;          /* how much */
+    int64_t had_room_us;         /* monotonic: when a probe last had it; 0: never */
+    bool is_contended;           /* another program had the write lock for longer than the patience of a begin */
     uint32_t quiet_moments;      /* offered to database_make_room so far */
     bool is_backfill_doubtful;   /* see database.c: no more checkpoints by this connection */
     int logged_code;             /* the last error that was logged, so that a failing disk does not fill the log; reset by a commit */
@@ -38,6 +43,10 @@ struct result connection_query_integer(struct database *database, const char *sq
 
 /* Writes and syncs zeros behind the end of the WAL until it has so many bytes; a failure is logged, and leaves it as long as it was. */
 void connection_lengthen_wal(struct database *database, int64_t bytes);
+
+/* Makes the WAL so much longer than its frames are, if it is not, so that commits of so many bytes need no more of the disk. RESULT_FULL: there is no room,
+ * and the WAL is as long as it was. */
+struct result connection_make_wal_room(struct database *database, int64_t bytes) MUST_CHECK;
 
 /* The name of the VFS that gathers what a commit writes (gather.c), over the one that is the default now. */
 const char *gather_register(void);

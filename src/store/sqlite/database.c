@@ -20,7 +20,9 @@
  * - The WAL is lengthened once with zeros (database_make_room): an fsync of bytes that are written over costs half of one that also has to make
  *   the new length of the file durable. If one of those writes fails, nobody has counted on it.
  * - On a full disk a checkpoint may succeed where a commit cannot, and then the WAL is written from its start again, which needs no room:
- *   database_probe tries that first. */
+ *   database_probe tries that first.
+ * - On a disk that is nearly full a page finds room where a batch does not: a probe that writes a page would say that all is well, again and again. So
+ *   after a write that found no room the probe first makes the WAL longer by what a batch may need, and by more each time that was too little. */
 #include "store/sqlite/database.h"
 
 #include <errno.h>
@@ -40,7 +42,11 @@
 #include "store/sqlite/connection.h"
 
 #define PATH_BYTES         4096
-#define BUSY_TIMEOUT_MS    2000 /* only a foreign writer (the sqlite3 program) or a recovery ever makes us wait */
+#define BUSY_TIMEOUT_MS    2000                  /* only a foreign writer (the sqlite3 program) or a recovery ever makes us wait */
+#define BEGIN_PATIENCE_MS  5000                  /* of a begin, when the last one did not wait in vain */
+#define BEGIN_HASTE_MS     500                   /* when it did: those who wait behind shall hear of it */
+#define ROOM_BYTES         (INT64_C(128) * 1024) /* that a disk which was full must have before it counts as one again */
+#define RELAPSE_US         (60 * CLOCK_SECOND_US)
 #define WAL_BYTES_READY    (INT64_C(8) * 1024 * 1024)
 #define QUIET_MOMENTS      10u    /* before the WAL is lengthened: a service that was only started to be stopped again does without */
 #define WAL_PAGES_ALARMING 65536u /* 256 MiB */
@@ -80,8 +86,18 @@ struct result connection_translate(struct database *database, int code) {
     }
 }
 
+/* Full again soon after there was room: it was too little for what is to be written. */
+static void note_full(struct database *database) {
+    if (database->is_full) return;
+    bool is_relapse = database->had_room_us != 0 && clock_monotonic_us(&clock_system) - database->had_room_us < RELAPSE_US;
+    database->is_full = true;
+    database->room_bytes = is_relapse ? 2 * database->room_bytes : ROOM_BYTES;
+    if (database->room_bytes > WAL_BYTES_READY) database->room_bytes = WAL_BYTES_READY;
+}
+
 struct result connection_result(struct database *database, int code, const char *doing) {
     struct result result = connection_translate(database, code);
+    if (result.code == RESULT_FULL) note_full(database);
     if (result_is_ok(result) || database->logged_code == code) return result;
     database->logged_code = code;
     LOG(LOG_ERROR, "database_failed", LOG_STRING("doing", doing), LOG_STRING("reason", sqlite3_errmsg(database->handle)),
@@ -136,6 +152,7 @@ static int note_wal_pages(void *context, sqlite3 *handle, const char *schema_nam
     (void)schema_name;
     struct database *database = context;
     database->wal_pages = pages < 0 ? 0 : (uint32_t)pages;
+    database->is_wal_moved = false;
     if (database->wal_pages < database->wal_pages_tried) database->wal_pages_tried = 0; /* it was begun anew */
     if (database->wal_pages >= database->wal_pages_alarming) {
         LOG(LOG_WARN, "wal_grows", LOG_INTEGER("pages", database->wal_pages));
@@ -333,7 +350,11 @@ struct result database_open(const char *path, enum database_mode mode, const str
 
 struct result database_begin(struct database *database) {
     CHECK(database->mode == DATABASE_WRITE && sqlite3_get_autocommit(database->handle));
-    return statement_run(&database->begin);
+    sqlite3_busy_timeout(database->handle, database->is_contended ? BEGIN_HASTE_MS : BEGIN_PATIENCE_MS);
+    struct result begun = statement_run(&database->begin);
+    sqlite3_busy_timeout(database->handle, BUSY_TIMEOUT_MS);
+    database->is_contended = begun.code == RESULT_UNAVAILABLE;
+    return begun;
 }
 
 struct result database_commit(struct database *database) {
@@ -401,6 +422,7 @@ static void checkpoint(struct database *database) {
                    : sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
     database->wal_pages_tried = database->wal_pages;
     if (!result_is_ok(connection_result(database, code, "checkpoint"))) return;
+    database->is_wal_moved = moved == frames;
     if (moved < frames) (void)sync_after_part(database);
 }
 
@@ -420,6 +442,7 @@ void database_make_room(struct database *database) {
 
 struct result database_probe(struct database *database) {
     database_checkpoint(database, 0);
+    if (database->is_full) TRY(connection_make_wal_room(database, database->room_bytes));
     TRY(database_begin(database));
     /* Writing the number that is there already changes nothing, and still writes a page. */
     int64_t version = 0;
@@ -428,7 +451,12 @@ struct result database_probe(struct database *database) {
     snprintf(sql, sizeof sql, "PRAGMA user_version = %lld", (long long)version);
     if (result_is_ok(outcome)) outcome = connection_execute(database, sql);
     if (result_is_ok(outcome)) outcome = database_commit(database);
-    if (!result_is_ok(outcome)) database_rollback(database);
+    if (!result_is_ok(outcome)) {
+        database_rollback(database);
+    } else if (database->is_full) {
+        database->is_full = false;
+        database->had_room_us = clock_monotonic_us(&clock_system);
+    }
     return outcome;
 }
 

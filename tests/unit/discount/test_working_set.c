@@ -332,7 +332,7 @@ static void test_refusals_are_counted_on_disk_once(void **state) {
 static struct result visit_owed(void *context, const struct row *row) {
     int64_t *sum = context;
     struct redemption redemption;
-    redemption_of_row(row, 0, &redemption);
+    TRY(sound_redemption_of_row(row, 0, &redemption));
     assert_int_equal(redemption.status, REDEMPTION_CLAIMED);
     *sum = *sum * 100 + redemption.campaign_number * 10 + redemption.position;
     return result_ok();
