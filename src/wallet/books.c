@@ -66,7 +66,9 @@ static struct result session_loaded(void *ledger, const struct row *row) {
 static struct result token_loaded(void *ledger, const struct row *row) {
     struct refresh_token token = {.session_id = row_id(row, 0),
                                   .generation = row_integer_between(row, 2, 1, INT64_MAX),
-                                  .expires_at_us = row_integer(row, 3)};
+                                  .expires_at_us = row_integer(row, 3),
+                                  .is_used = !row_is_null(row, 4),
+                                  .reusable_until_us = row_integer_or_zero(row, 4)};
     row_bytes_into(row, 1, token.hash.bytes, sizeof token.hash.bytes);
     return ledger_add_token(ledger, &token);
 }
@@ -167,13 +169,16 @@ static struct result loaded(void *set) {
 
 static struct result save(void *set, struct batch *batch, int64_t now_us) {
     const struct ledger *ledger = &((struct books *)set)->ledger;
-    (void)now_us;
     for (size_t i = 0; i < ledger->users.count; i++) save_user(batch, ledger->users.rows[i]);
     for (size_t i = 0; i < ledger->accounts.count; i++) save_account(batch, ledger->accounts.rows[i]);
     for (size_t i = 0; i < ledger->transfers.count; i++) save_transfer(batch, ledger->transfers.rows[i]);
     for (size_t i = 0; i < ledger->funds.count; i++) save_fund(batch, ledger->funds.rows[i]);
-    for (size_t i = 0; i < ledger->sessions.count; i++) save_session(batch, ledger->sessions.rows[i]);
     for (size_t i = 0; i < ledger->tokens.count; i++) save_token(batch, ledger->tokens.rows[i]);
+    for (size_t i = 0; i < ledger->sessions.count; i++) {
+        const struct session *session = ledger->sessions.rows[i];
+        save_session(batch, session);
+        if (session->state == ROW_CHANGED && session->ended_at_us == 0) drop_old_tokens(batch, session->id, now_us); /* it has a new one */
+    }
     return result_ok();
 }
 

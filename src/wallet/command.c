@@ -200,6 +200,14 @@ static const struct param serve_params[] = {
      .max = 31536000,
      .unit = "s",
      .sentence = "How long a refresh token is good"},
+    {.name = "refresh-reuse-interval",
+     .kind = PARAM_INTEGER,
+     .target = &serve_settings.reuse_interval_s,
+     .default_text = "10",
+     .min = 0,
+     .max = 300,
+     .unit = "s",
+     .sentence = "How long a refresh token may be used again, by another tab or after a lost answer; later it ends the session"},
 };
 
 static int run_serve(const char **positional, size_t count) {

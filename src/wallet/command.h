@@ -15,6 +15,6 @@ struct serve_settings {
     struct param_list trusted_services; /* NAME=FILE_OR_URL */
     const char *password_cost;
     int64_t password_thread_count;
-    int64_t access_lifetime_s, refresh_lifetime_s;
+    int64_t access_lifetime_s, refresh_lifetime_s, reuse_interval_s;
 };
 int serve_run(const struct serve_settings *settings);

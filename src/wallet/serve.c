@@ -232,6 +232,7 @@ static struct result make_wallet(struct serving *serving) {
     wallet->region = settings->common.region;
     wallet->access_lifetime_us = settings->access_lifetime_s * CLOCK_SECOND_US;
     wallet->refresh_lifetime_us = settings->refresh_lifetime_s * CLOCK_SECOND_US;
+    wallet->reuse_interval_us = settings->reuse_interval_s * CLOCK_SECOND_US;
     memcpy(wallet->service.idempotency_secret, meta.idempotency_secret, sizeof wallet->service.idempotency_secret);
     wallet_register_metrics(&wallet->metrics);
     enum crypto_cost cost = strcmp(settings->password_cost, "low") == 0 ? CRYPTO_COST_LOW : CRYPTO_COST_STANDARD;

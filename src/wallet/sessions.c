@@ -22,6 +22,27 @@
 
 /* ---- refresh tokens ---- */
 
+/* By it a token is known for one of ours when it is in no table any more: a copy of one that was used long ago. Nobody who can't make it can end a session
+ * by guessing; who steals the key with the database could do that, and nothing else: what is good is in the table, and has 128 random bits. */
+static void sign_secret(const struct wallet *wallet, struct refresh_secret *secret) {
+    struct hash hash =
+        crypto_hash_keyed((struct text){(const char *)secret->bytes, REFRESH_RANDOM_BYTES}, wallet->service.idempotency_secret);
+    memcpy(secret->bytes + REFRESH_RANDOM_BYTES, hash.bytes, sizeof secret->bytes - REFRESH_RANDOM_BYTES);
+}
+
+static void make_secret(const struct wallet *wallet, struct refresh_secret *ret_secret) {
+    crypto_random(ret_secret->bytes, REFRESH_RANDOM_BYTES);
+    sign_secret(wallet, ret_secret);
+}
+
+static bool is_ours(const struct wallet *wallet, const struct refresh_secret *secret) {
+    struct refresh_secret expected = *secret;
+    sign_secret(wallet, &expected);
+    bool is_same = crypto_equal(expected.bytes, secret->bytes, sizeof expected.bytes);
+    crypto_wipe(&expected, sizeof expected);
+    return is_same;
+}
+
 static struct hash hash_secret(const struct refresh_secret *secret) {
     return crypto_hash((struct text){(const char *)secret->bytes, sizeof secret->bytes});
 }
@@ -213,7 +234,7 @@ static struct login *begin_login(const struct login_reading *read) {
     const struct user *user = &read->found.user;
     /* An unknown user has an empty hash: the pool spends the same time on it. */
     if (read->found.is_found) memcpy(login->password.job.hash, user->password_hash, sizeof login->password.job.hash);
-    crypto_random(login->secret.bytes, sizeof login->secret.bytes);
+    make_secret(wallet_of(exchange), &login->secret);
     login->attempt = read->attempt;
     login->password.count = count;
     login->command = (struct session_command){.user_id = read->found.is_found ? user->id : (struct id){{0}},
@@ -328,16 +349,18 @@ static struct refresh *read_refresh(struct exchange *exchange) {
     if (request_refuse_faults(exchange, &faults)) return NULL;
 
     struct refresh_secret presented;
-    struct refresh_command command = {.refresh_lifetime_us = wallet_of(exchange)->refresh_lifetime_us};
+    const struct wallet *wallet = wallet_of(exchange);
+    struct refresh_command command = {.refresh_lifetime_us = wallet->refresh_lifetime_us, .reuse_interval_us = wallet->reuse_interval_us};
     if (!result_is_ok(read_refresh_token(token, &command.session_id, &presented))) {
         problem_reply(exchange, &problem_token_invalid, "%s", problem_detail_of_outcome(LEDGER_TOKEN_INVALID));
         return NULL;
     }
     command.token_hash = hash_secret(&presented);
+    command.is_ours = is_ours(wallet, &presented);
     crypto_wipe(&presented, sizeof presented);
     struct refresh *refresh = operation_begin(exchange, &refresh_action, sizeof *refresh);
     if (refresh == NULL) return NULL;
-    crypto_random(refresh->secret.bytes, sizeof refresh->secret.bytes);
+    make_secret(wallet_of(exchange), &refresh->secret);
     command.next_token_hash = hash_secret(&refresh->secret);
     refresh->command = command;
     return refresh;

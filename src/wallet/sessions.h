@@ -7,7 +7,8 @@
 #include "wallet/core/users.h"
 #include "wallet/passwords.h"
 
-#define REFRESH_SECRET_BYTES 32
+#define REFRESH_SECRET_BYTES 32 /* random ones, and a digest of them with a key of this service */
+#define REFRESH_RANDOM_BYTES 16
 struct refresh_secret {
     uint8_t bytes[REFRESH_SECRET_BYTES]; /* wiped with the answer */
 };

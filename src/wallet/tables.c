@@ -197,7 +197,8 @@ void ask_session(struct batch *batch, struct id id, row_visitor *visit, void *co
 
 static const struct question token_by_hash = {
     .name = "a refresh token",
-    .sql = "SELECT session_id, hash, generation, expires_at FROM refresh_tokens WHERE session_id = $1 AND hash = $2 LIMIT 1",
+    .sql =
+        "SELECT session_id, hash, generation, expires_at, reusable_until FROM refresh_tokens WHERE session_id = $1 AND hash = $2 LIMIT 1",
     .parameters = {COLUMN_ID, COLUMN_BYTES}};
 void ask_token(struct batch *batch, struct id session_id, const struct hash *hash, row_visitor *visit, void *context) {
     ASK(token_by_hash, value_id(session_id), value_bytes(hash->bytes, sizeof hash->bytes));
@@ -415,13 +416,20 @@ void save_session(struct batch *batch, const struct session *session) {
 
 static const struct question insert_token = {
     .name = "a new refresh token",
-    .sql = "INSERT INTO refresh_tokens (session_id, hash, generation, expires_at) VALUES ($1, $2, $3, $4)",
-    .parameters = {COLUMN_ID, COLUMN_BYTES, COLUMN_INTEGER, COLUMN_INTEGER}};
+    .sql = "INSERT INTO refresh_tokens (session_id, hash, generation, expires_at, reusable_until) VALUES ($1, $2, $3, $4, $5)",
+    .parameters = {COLUMN_ID, COLUMN_BYTES, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+static const struct question use_token = {.name = "a refresh token that was used",
+                                          .sql = "UPDATE refresh_tokens SET reusable_until = $3 WHERE session_id = $1 AND hash = $2",
+                                          .parameters = {COLUMN_ID, COLUMN_BYTES, COLUMN_INTEGER}};
 void save_token(struct batch *batch, const struct refresh_token *token) {
     if (token->state == ROW_KEPT) return;
-    CHECK(token->state == ROW_NEW); /* tokens never change */
-    DO(insert_token, 1, value_id(token->session_id), value_bytes(token->hash.bytes, sizeof token->hash.bytes),
-       value_integer(token->generation), value_integer(token->expires_at_us));
+    struct value hash = value_bytes(token->hash.bytes, sizeof token->hash.bytes);
+    struct value until = token->is_used ? value_integer(token->reusable_until_us) : value_null(COLUMN_INTEGER);
+    if (token->state == ROW_CHANGED)
+        DO(use_token, 1, value_id(token->session_id), hash, until);
+    else
+        DO(insert_token, 1, value_id(token->session_id), hash, value_integer(token->generation), value_integer(token->expires_at_us),
+           until);
 }
 
 #define EXPIRED_SESSIONS "(SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2)"
@@ -433,6 +441,19 @@ static const struct question delete_sessions = {.name = "expired sessions",
                                                 .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
 void drop_tokens_of_expired(struct batch *batch, int64_t before_us) {
     DO(delete_tokens, ROWS_ANY, value_integer(before_us), value_integer(EXPIRE_ROWS));
+}
+/* $3: how many of either kind stay. */
+#define NEWEST_TOKENS(kind)                                                                                       \
+    "(reusable_until IS " kind                                                                                    \
+    " AND generation <= (SELECT generation FROM refresh_tokens WHERE session_id = $1 AND reusable_until IS " kind \
+    " ORDER BY generation DESC LIMIT 1 OFFSET $3))"
+static const struct question delete_old_tokens = {
+    .name = "old refresh tokens of a session",
+    .sql = "DELETE FROM refresh_tokens WHERE session_id = $1 AND (reusable_until <= $2 OR " NEWEST_TOKENS("NULL") " OR " NEWEST_TOKENS(
+        "NOT NULL") ")",
+    .parameters = {COLUMN_ID, COLUMN_INTEGER, COLUMN_INTEGER}};
+void drop_old_tokens(struct batch *batch, struct id session_id, int64_t now_us) {
+    DO(delete_old_tokens, ROWS_ANY, value_id(session_id), value_integer(now_us), value_integer(SESSION_TOKENS_MAX));
 }
 void drop_expired_sessions(struct batch *batch, int64_t before_us) {
     DO(delete_sessions, ROWS_ANY, value_integer(before_us), value_integer(EXPIRE_ROWS));

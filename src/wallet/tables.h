@@ -53,7 +53,7 @@ void ask_wallet_by_name(struct batch *batch, struct text name, row_visitor *visi
 void ask_wallet_by_phone(struct batch *batch, const struct phone *phone, row_visitor *visit, void *context);
 void ask_wallet_by_account(struct batch *batch, struct id account_id, row_visitor *visit, void *context);
 void ask_session(struct batch *batch, struct id id, row_visitor *visit, void *context); /* session, its user */
-/* session_id, hash, generation, expires_at */
+/* session_id, hash, generation, expires_at, reusable_until (NULL: not used) */
 void ask_token(struct batch *batch, struct id session_id, const struct hash *hash, row_visitor *visit, void *context);
 void ask_ended_sessions(struct batch *batch, int64_t since_us, row_visitor *visit, void *context); /* session; in the order of ending */
 void ask_users_with_ended_sessions(struct batch *batch, int64_t since_us, row_visitor *visit, void *context); /* user; the same */
@@ -64,6 +64,8 @@ void save_token(struct batch *batch, const struct refresh_token *token);
 /* Sessions that expired before, some at a time: first their tokens, in another transaction, then themselves. */
 void ask_expired_session(struct batch *batch, int64_t before_us, row_visitor *visit, void *context); /* a row when there is one */
 void drop_tokens_of_expired(struct batch *batch, int64_t before_us);
+/* Of this session: those that were used and are not good any more, and what is beyond SESSION_TOKENS_MAX. */
+void drop_old_tokens(struct batch *batch, struct id session_id, int64_t now_us);
 void drop_expired_sessions(struct batch *batch, int64_t before_us);
 
 /* ---- the books ---- */

@@ -143,18 +143,19 @@ def test_a_refresh_token_is_rotated(world):
     assert third.status_code == 201
 
 
-def test_a_reused_refresh_token_ends_the_whole_session(world):
+def test_a_second_tab_gets_another_successor(world):
+    """Within --refresh-reuse-interval: each successor is good, and so is what comes of it."""
     user = world.user()
-    other = log_in(world, user.username).json()
-    second = refresh(world, user.session["refresh_token"]).json()
-    reused = refresh(world, user.session["refresh_token"])
-    assert_problem(reused, 401, "token_revoked")
-    assert reused.headers["WWW-Authenticate"].startswith("Bearer")
-    assert_problem(refresh(world, second["refresh_token"]), 401, "token_revoked")
-    for token in (user.token, second["access_token"]):
-        assert_problem(world.wallet.get("/v1/wallet", token=token), 401, "token_revoked")
-    assert world.wallet.get("/v1/wallet", token=other["access_token"]).status_code == 200
-    assert refresh(world, other["refresh_token"]).status_code == 201
+    sid = jwt.decode(user.token, options={"verify_signature": False})["sid"]
+    tabs = [refresh(world, user.session["refresh_token"]) for _ in range(3)]
+    assert [tab.status_code for tab in tabs] == [201] * 3
+    assert len({tab.json()["refresh_token"] for tab in tabs}) == 3
+    for tab in tabs:
+        assert jwt.decode(tab.json()["access_token"], options={"verify_signature": False})["sid"] == sid
+        later = refresh(world, tab.json()["refresh_token"])
+        assert later.status_code == 201
+        assert world.wallet.get("/v1/wallet", token=later.json()["access_token"]).status_code == 200
+    assert user.wallet.get("/v1/wallet").status_code == 200
 
 
 def test_the_same_refresh_token_many_times_at_once(world):
@@ -162,8 +163,61 @@ def test_the_same_refresh_token_many_times_at_once(world):
     user = world.user()
     body = json.dumps({"refresh_token": user.session["refresh_token"]}).encode()
     answers = world.all_at_once("wallet", "POST", "/v1/sessions/refresh", [({"Content-Type": "application/json"}, body)] * 10)
-    assert sorted(answer.status for answer in answers) == [201] + [401] * 9
-    assert_problem(user.wallet.get("/v1/wallet"), 401, "token_revoked")
+    assert [answer.status for answer in answers] == [201] * 10
+    assert all(refresh(world, json.loads(answer.body)["refresh_token"]).status_code == 201 for answer in answers)
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory, contracts):
+    """A Wallet whose refresh tokens are good once, and not a moment longer."""
+    service = Wallet(tmp_path_factory.mktemp("strict"), "--refresh-reuse-interval", "0").init().start()
+    yield service
+    service.end()
+
+
+def strict_user(service, contracts):
+    client = Client(service.url, contracts["wallet"].check_response)
+    return client, User(client)
+
+
+def again(client, token):
+    return client.post("/v1/sessions/refresh", {"refresh_token": token})
+
+
+@pytest.mark.parametrize("later", [0, 3, 40])
+def test_a_reused_refresh_token_ends_the_whole_session(strict, contracts, later):
+    """However old the copy is, and though used ones are forgotten."""
+    client, user = strict_user(strict, contracts)
+    other = client.post("/v1/sessions", {"username": user.username, "password": PASSWORD}).json()
+    newest = user.session
+    for _ in range(1 + later):
+        newest = again(client, newest["refresh_token"]).json()
+    sid = jwt.decode(user.token, options={"verify_signature": False})["sid"].replace("-", "")
+    stored = f"session_id = '{sid}'" if strict.store else f"session_id = X'{sid}'"
+    assert int(strict.sql(f"SELECT count(*) FROM refresh_tokens WHERE {stored}")[0][0]) <= 2
+    reused = again(client, user.session["refresh_token"])
+    assert_problem(reused, 401, "token_revoked")
+    assert reused.headers["WWW-Authenticate"].startswith("Bearer")
+    assert_problem(again(client, newest["refresh_token"]), 401, "token_revoked")
+    for token in (user.token, newest["access_token"]):
+        assert_problem(client.get("/v1/wallet", token=token), 401, "token_revoked")
+    assert client.get("/v1/wallet", token=other["access_token"]).status_code == 200
+    assert again(client, other["refresh_token"]).status_code == 201
+
+
+def test_after_the_interval_a_copy_ends_the_session(tmp_path, contracts):
+    service = Wallet(tmp_path, "--refresh-reuse-interval", "1").init().start()
+    try:
+        client, user = strict_user(service, contracts)
+        first = again(client, user.session["refresh_token"])
+        assert again(client, user.session["refresh_token"]).status_code == 201
+        end = time.time() + 1
+        while time.time() < end:
+            assert client.get("/v1/wallet", token=first.json()["access_token"]).status_code == 200
+        assert_problem(again(client, user.session["refresh_token"]), 401, "token_revoked")
+        assert_problem(again(client, first.json()["refresh_token"]), 401, "token_revoked")
+    finally:
+        service.end()
 
 
 def test_unknown_refresh_tokens(world):

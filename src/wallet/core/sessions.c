@@ -13,7 +13,7 @@ static bool is_over(const struct session *session, const struct user *user) {
     return session->ended_at_us != 0 || session_is_cut_off(session->id, user->sessions_cutoff, user->kept_session);
 }
 
-/* The one refresh token that is good from now on. */
+/* The refresh token that is good from now on. */
 static void add_token(struct ledger *ledger, const struct session *session, const struct hash *hash) {
     struct refresh_token row = {.state = ROW_NEW,
                                 .session_id = session->id,
@@ -52,27 +52,35 @@ static void end_session(struct session *session, int64_t now_us) {
     row_change(&session->state);
 }
 
+/* The first use counts: a second one within the interval does not make it longer. */
+static void use_token(struct refresh_token *token, int64_t reusable_until_us) {
+    if (token->is_used) return;
+    token->is_used = true;
+    token->reusable_until_us = reusable_until_us;
+    row_change(&token->state);
+}
+
 enum ledger_outcome ledger_refresh_session(struct ledger *ledger, const struct refresh_command *command, int64_t now_us,
                                            struct session **ret_session) {
     CHECK(command->refresh_lifetime_us > 0);
     struct session *session = ledger_find_session(ledger, command->session_id);
-    const struct refresh_token *token = ledger_find_token(ledger, command->session_id, &command->token_hash);
-    if (session == NULL || token == NULL) return LEDGER_TOKEN_INVALID;
+    struct refresh_token *token = ledger_find_token(ledger, command->session_id, &command->token_hash);
+    if (session == NULL || (token == NULL && !command->is_ours)) return LEDGER_TOKEN_INVALID;
     const struct user *user = ledger_find_user(ledger, session->user_id);
     if (user == NULL) return LEDGER_TOKEN_INVALID;
     if (is_over(session, user)) return LEDGER_TOKEN_REVOKED;
-    if (token->generation != session->generation) {
+    if (token == NULL || (token->is_used && now_us >= token->reusable_until_us)) {
         /* Somebody holds a copy (RFC 9700, section 4.14.2): whoever it is, both lose the session. */
         end_session(session, now_us);
         CHECK(is_over(session, user));
         return LEDGER_TOKEN_REVOKED;
     }
     if (token->expires_at_us <= now_us) return LEDGER_TOKEN_EXPIRED;
+    use_token(token, now_us + command->reuse_interval_us);
     session->generation++;
     session->expires_at_us = now_us + command->refresh_lifetime_us;
     row_change(&session->state);
     add_token(ledger, session, &command->next_token_hash);
-    CHECK(token->generation == session->generation - 1); /* the one that was shown is used now */
     *ret_session = session;
     return LEDGER_APPLIED;
 }

@@ -15,12 +15,16 @@ static struct login *log_in(struct desk *desk, struct id user_id, const char *pa
     return login;
 }
 
+static int64_t reuse_interval_us; /* of all that is refreshed */
+
 static struct refresh *make_refresh(struct desk *desk, struct id session_id, const char *secret, const char *next) {
     struct refresh *refresh = desk_begin(desk, &refresh_action, sizeof *refresh);
     refresh->command = (struct refresh_command){.session_id = session_id,
                                                 .token_hash = hash_of(secret),
                                                 .next_token_hash = hash_of(next),
-                                                .refresh_lifetime_us = LIFETIME_US};
+                                                .is_ours = strcmp(secret, "other") != 0,
+                                                .refresh_lifetime_us = LIFETIME_US,
+                                                .reuse_interval_us = reuse_interval_us};
     return refresh;
 }
 
@@ -62,7 +66,7 @@ static void a_refresh_token_is_good_once(void **state) {
     assert_int_equal(refresh(desk, session, "other", "x"), LEDGER_TOKEN_INVALID); /* a guess ends nothing */
     assert_int_equal(refresh(desk, session, "one", "two"), LEDGER_APPLIED);
     assert_int_equal(refresh(desk, session, "two", "three"), LEDGER_APPLIED);
-    assert_int_equal(refresh(desk, session, "one", "x"), LEDGER_TOKEN_REVOKED); /* used before: the session ends */
+    assert_int_equal(refresh(desk, session, "one", "x"), LEDGER_TOKEN_REVOKED); /* used before, and forgotten: the session ends */
     assert_int_equal(refresh(desk, session, "three", "x"), LEDGER_TOKEN_REVOKED);
     struct session row = {0};
     ask_session(desk->reader, session, see_session, &row);
@@ -81,6 +85,50 @@ static void two_uses_in_one_batch_end_the_session(void **state) {
     assert_int_equal(first->grant.outcome, LEDGER_APPLIED);
     assert_int_equal(second->grant.outcome, LEDGER_TOKEN_REVOKED);
     assert_int_equal(refresh(desk, session, "two", "four"), LEDGER_TOKEN_REVOKED);
+}
+
+static struct result row_counted(void *count, const struct row *row) {
+    *(int64_t *)count = row_integer(row, 0);
+    return result_ok();
+}
+
+static int64_t count_tokens(struct desk *desk, struct id session_id) {
+    static const struct question question = {.name = "tokens of a session",
+                                             .sql = "SELECT count(*) FROM refresh_tokens WHERE session_id = $1",
+                                             .parameters = {COLUMN_ID}};
+    int64_t count = -1;
+    batch_ask(desk->reader, &question, (struct value[]){value_id(session_id)}, row_counted, &count);
+    assert_true(result_is_ok(batch_run(desk->reader)));
+    return count;
+}
+
+/* However often it is refreshed, and whatever of it is copied. */
+static void a_living_session_has_few_tokens(void **state) {
+    struct desk *desk = *state;
+    struct id session = log_in(desk, desk_register(desk, "sara"), DESK_PASSWORD, "0")->grant.session.id;
+    char from[16] = "0", to[16];
+    for (int i = 1; i <= 40; i++) { /* used ones are forgotten at once */
+        snprintf(to, sizeof to, "%d", i);
+        assert_int_equal(refresh(desk, session, from, to), LEDGER_APPLIED);
+        assert_true(count_tokens(desk, session) <= 2);
+        memcpy(from, to, sizeof from);
+    }
+    reuse_interval_us = INT64_C(1000000000000);
+    for (int i = 41; i <= 80; i++) { /* the same one all the time: 40 successors */
+        snprintf(to, sizeof to, "%d", i);
+        assert_int_equal(refresh(desk, session, from, to), LEDGER_APPLIED);
+        assert_true(count_tokens(desk, session) <= 2 * SESSION_TOKENS_MAX + 1);
+    }
+    memcpy(from, to, sizeof from);
+    for (int i = 81; i <= 120; i++) { /* one after the other, each is good for another moment */
+        snprintf(to, sizeof to, "%d", i);
+        assert_int_equal(refresh(desk, session, from, to), LEDGER_APPLIED);
+        assert_true(count_tokens(desk, session) <= 2 * SESSION_TOKENS_MAX + 1);
+        memcpy(from, to, sizeof from);
+    }
+    reuse_interval_us = 0;
+    assert_int_equal(refresh(desk, session, "70", "x"), LEDGER_APPLIED); /* the younger ones of the 40 live on, unused */
+    assert_int_equal(refresh(desk, session, "45", "x"), LEDGER_TOKEN_REVOKED);
 }
 
 static void a_refresh_token_expires(void **state) {
@@ -180,6 +228,7 @@ int main(void) {
         AT_A_DESK(names_and_phones_are_unique),
         AT_A_DESK(a_refresh_token_is_good_once),
         AT_A_DESK(two_uses_in_one_batch_end_the_session),
+        AT_A_DESK(a_living_session_has_few_tokens),
         AT_A_DESK(a_refresh_token_expires),
         AT_A_DESK(logging_out_ends_one_session),
         AT_A_DESK(a_new_password_ends_all_other_sessions),

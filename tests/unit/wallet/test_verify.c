@@ -86,7 +86,7 @@ static const struct {
     {"DELETE FROM accounts WHERE number = 3", "account 4: the one before it is 2"},
     {"INSERT INTO users VALUES (zeroblob(16), 'ghost', NULL, '$argon2id$', 0, 1, NULL, NULL, NULL)", "users: 1 have no wallet"},
     {"INSERT INTO sessions VALUES (zeroblob(16), zeroblob(16), 1, 1, 1, NULL, NULL)", "sessions: 1 belong to no user"},
-    {"INSERT INTO refresh_tokens VALUES (zeroblob(16), zeroblob(32), 1, 1)", "refresh tokens: 1 belong to no session"},
+    {"INSERT INTO refresh_tokens VALUES (zeroblob(16), zeroblob(32), 1, 1, NULL)", "refresh tokens: 1 belong to no session"},
 };
 
 static void each_damage_is_found(void **state) {

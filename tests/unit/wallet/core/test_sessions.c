@@ -15,12 +15,17 @@ static struct session *log_in(struct core *core, const struct user *user, const 
     return session;
 }
 
+static int64_t reuse_interval_us; /* of all that is refreshed */
+static bool are_ours;             /* also unknown ones */
+
 static enum ledger_outcome refresh(struct core *core, struct id session_id, const char *secret, const char *next) {
     struct session *session = NULL;
     struct refresh_command command = {.session_id = session_id,
                                       .token_hash = hash_of(secret),
                                       .next_token_hash = hash_of(next),
-                                      .refresh_lifetime_us = LIFETIME_US};
+                                      .is_ours = are_ours,
+                                      .refresh_lifetime_us = LIFETIME_US,
+                                      .reuse_interval_us = reuse_interval_us};
     enum ledger_outcome outcome = ledger_refresh_session(&core->ledger, &command, core->now_us, &session);
     assert_ptr_equal(session, outcome == LEDGER_APPLIED ? ledger_find_session(&core->ledger, session_id) : NULL);
     return outcome;
@@ -53,6 +58,44 @@ static void a_second_use_ends_the_session_and_an_unknown_token_does_not(void **s
     assert_int_equal(session->ended_at_us, core->now_us - 1); /* it ended once */
 }
 
+static void within_a_moment_a_token_has_many_successors(void **state) {
+    struct core *core = *state;
+    reuse_interval_us = 100;
+    struct session *session = log_in(core, core_register(core, "sara"), "one");
+    const struct refresh_token *one = ledger_find_token(&core->ledger, session->id, &(struct hash){0});
+    assert_null(one);
+    struct hash hash = hash_of("one");
+    one = ledger_find_token(&core->ledger, session->id, &hash);
+    assert_false(one->is_used);
+    assert_int_equal(refresh(core, session->id, "one", "two"), LEDGER_APPLIED);
+    int64_t used_us = core->now_us;
+    assert_true(one->is_used);
+    assert_int_equal(one->reusable_until_us, used_us + 100);
+    core->now_us += 99;
+    assert_int_equal(refresh(core, session->id, "one", "other"), LEDGER_APPLIED);
+    assert_int_equal(one->reusable_until_us, used_us + 100); /* a second use does not make it longer */
+    assert_int_equal(refresh(core, session->id, "two", "three"), LEDGER_APPLIED);
+    assert_int_equal(refresh(core, session->id, "other", "another"), LEDGER_APPLIED);
+    assert_int_equal(session->generation, 5);
+    core->now_us += 1;
+    assert_int_equal(refresh(core, session->id, "one", "x"), LEDGER_TOKEN_REVOKED);
+    assert_int_equal(session->ended_at_us, core->now_us);
+    assert_int_equal(refresh(core, session->id, "three", "x"), LEDGER_TOKEN_REVOKED);
+    reuse_interval_us = 0;
+}
+
+static void a_copy_that_was_forgotten_ends_the_session_all_the_same(void **state) {
+    struct core *core = *state;
+    struct session *session = log_in(core, core_register(core, "sara"), "one");
+    assert_int_equal(refresh(core, session->id, "old", "x"), LEDGER_TOKEN_INVALID);
+    assert_int_equal(session->ended_at_us, 0);
+    are_ours = true;
+    assert_int_equal(refresh(core, (struct id){{9}}, "old", "x"), LEDGER_TOKEN_INVALID);
+    assert_int_equal(refresh(core, session->id, "old", "x"), LEDGER_TOKEN_REVOKED);
+    assert_int_equal(session->ended_at_us, core->now_us);
+    are_ours = false;
+}
+
 static void an_end_is_an_end(void **state) {
     struct core *core = *state;
     const struct user *sara = core_register(core, "sara");
@@ -83,6 +126,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CORE_TEST(a_token_is_good_until_the_moment_it_expires),
         CORE_TEST(a_second_use_ends_the_session_and_an_unknown_token_does_not),
+        CORE_TEST(within_a_moment_a_token_has_many_successors),
+        CORE_TEST(a_copy_that_was_forgotten_ends_the_session_all_the_same),
         CORE_TEST(an_end_is_an_end),
         cmocka_unit_test(older_ones_are_cut_off_but_the_one_that_is_kept),
     };
