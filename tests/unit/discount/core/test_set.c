@@ -39,6 +39,13 @@ static void test_a_campaign_comes_in_by_its_number_and_once(void **state) {
     assert_null(campaign_by_code(set, &(struct code){0}));
 }
 
+static void test_a_code_of_one_letter_is_found(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign short_one = stored_campaign(set, "X");
+    assert_int_equal(campaign_set_load(set, &short_one).code, RESULT_OK);
+    assert_ptr_equal(campaign_by_code(set, &short_one.code), campaign_by_number(set, 1));
+}
+
 static void test_a_set_has_its_bounds(void **state) {
     struct campaign_set *set = *state;
     struct campaign_set small;
@@ -82,6 +89,7 @@ static void test_a_set_has_its_bounds(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_campaign_comes_in_by_its_number_and_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_code_of_one_letter_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_set_has_its_bounds, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

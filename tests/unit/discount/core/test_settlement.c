@@ -22,6 +22,8 @@ static void test_settling_twice_changes_nothing(void **state) {
     struct settlement failed = {.redemption_id = redemption->id, .failure = TEXT("account_frozen")};
     assert_int_equal(campaign_settle(set, &failed, NOW).code, RESULT_CONFLICT);
     assert_int_equal(redemption->status, REDEMPTION_CREDITED);
+    credited.transaction_id = make_id(9, 8); /* another one than was told first */
+    assert_int_equal(campaign_settle(set, &credited, NOW).code, RESULT_CONFLICT);
     failed.redemption_id = make_id(7, 7);
     assert_int_equal(campaign_settle(set, &failed, NOW).code, RESULT_NOT_FOUND);
 }
@@ -37,6 +39,8 @@ static void test_a_failure_keeps_its_place(void **state) {
     assert_int_equal(campaign->failed, 1);
     be_refused(set, 2, 2, NOW, REFUSED_SOLD_OUT);
     be_refused(set, 1, 1, NOW, REFUSED_ALREADY_REDEEMED);
+    const struct settlement credited = {.redemption_id = redemption->id, .is_credited = true};
+    assert_int_equal(campaign_settle(set, &credited, NOW).code, RESULT_CONFLICT);
     assert_int_equal(redemption->status, REDEMPTION_FAILED);
 }
 
