@@ -33,6 +33,7 @@ enum fake_act {
 
 #define FAKE_CREDITS_MAX 8192u
 #define FAKE_SCRIPT_MAX  64u
+#define FAKE_HELD_MAX    64u
 
 struct fake_credit {
     struct id reference, transaction_id;
@@ -43,7 +44,11 @@ struct fake_wallet {
     uint16_t port;
     pthread_t thread;
     struct waker stop;
-    atomic_bool is_down;  /* closes every connection */
+    atomic_bool is_down;   /* closes every connection */
+    atomic_bool is_silent; /* takes what comes, and answers nobody */
+    atomic_int unanswered; /* POSTs meanwhile */
+    int held[FAKE_HELD_MAX];
+    size_t held_count;
     pthread_mutex_t lock; /* of what follows */
     enum fake_act script[FAKE_SCRIPT_MAX];
     size_t script_count, script_at;
@@ -202,6 +207,14 @@ static inline void fake_serve(struct fake_wallet *wallet, int fd) {
     free(memory);
 }
 
+static inline void fake_hold(struct fake_wallet *wallet, int fd) {
+    char head[5];
+    bool is_post = recv(fd, head, sizeof head, MSG_WAITALL) == (ssize_t)sizeof head && memcmp(head, "POST ", sizeof head) == 0;
+    assert_true(wallet->held_count < FAKE_HELD_MAX);
+    wallet->held[wallet->held_count++] = fd;
+    if (is_post) atomic_fetch_add(&wallet->unanswered, 1);
+}
+
 static inline void *fake_run(void *context) {
     struct fake_wallet *wallet = context;
     for (;;) {
@@ -210,6 +223,10 @@ static inline void *fake_run(void *context) {
         if (waiting[1].revents != 0) return NULL;
         int fd = accept(wallet->listener, NULL, NULL);
         if (fd < 0) continue;
+        if (atomic_load(&wallet->is_silent)) {
+            fake_hold(wallet, fd);
+            continue;
+        }
         if (!atomic_load(&wallet->is_down)) fake_serve(wallet, fd);
         close(fd);
     }
@@ -232,6 +249,7 @@ static inline void fake_start(struct fake_wallet *wallet) {
 static inline void fake_stop(struct fake_wallet *wallet) {
     waker_wake(&wallet->stop);
     assert_int_equal(pthread_join(wallet->thread, NULL), 0);
+    for (size_t i = 0; i < wallet->held_count; i++) close(wallet->held[i]);
     close(wallet->listener);
     waker_close(&wallet->stop);
     pthread_mutex_destroy(&wallet->lock);

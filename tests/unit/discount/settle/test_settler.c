@@ -166,6 +166,53 @@ static void test_a_restart_picks_up_what_was_claimed(void **state) {
 }
 
 /* No claim is sent while the fund is behind, and a top-up whose answer is lost is not applied twice. */
+/* What is on its way to Wallet when we stop may come back, but is not waited for as long as it likes. */
+static void expect_stop_in_time(void) {
+    for (int i = 0; i < 2000 && atomic_load(&wallet->unanswered) == 0; i++) usleep(10000); /* until it is on its way, at most 20 s */
+    assert_int_equal(atomic_load(&wallet->unanswered), 1);
+    int64_t before_us = clock_monotonic_us(&clock_system);
+    settler_stop(world.discount.settler);
+    settler_stop(world.discount.settler); /* once is enough */
+    int64_t took_us = clock_monotonic_us(&clock_system) - before_us;
+    assert_true(took_us > 2900000 && took_us < 8 * CLOCK_SECOND_US);
+}
+
+static void test_a_stop_waits_for_a_credit_but_not_for_ever(void **state) {
+    (void)state;
+    open_campaign("GIFT", 5);
+    atomic_store(&wallet->is_silent, true);
+    struct test_exchange *test = world_redeem(&world, "GIFT", 1, NULL);
+    expect_stop_in_time();
+    expect(test, 202);
+    exchange_delete(test);
+}
+
+static void test_a_stop_waits_for_a_fund_but_not_for_ever(void **state) {
+    (void)state;
+    atomic_store(&wallet->is_silent, true);
+    struct test_exchange *made = world_create_campaign(&world, "GIFT", 5, NULL);
+    expect_stop_in_time();
+    expect(made, 201);
+    assert_true(body_has(made, "\"state\":\"pending\""));
+    exchange_delete(made);
+}
+
+static void test_its_metrics_are_there(void **state) {
+    (void)state;
+    open_campaign("GIFT", 5);
+    redeem_all("GIFT", 1, 1, 201);
+    settler_register_metrics();
+    struct arena arena;
+    arena_init(&arena, LIMIT_ARENA_BYTES);
+    struct buffer buffer;
+    buffer_init(&buffer, &arena, 4096);
+    metrics_write(&buffer);
+    struct text written = buffer_text(&buffer);
+    static const char *const names[] = {"\ndiscountd_credits_total{outcome=\"credited\"} ", "\ndiscountd_settle_claims_in_memory "};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) assert_non_null(memmem(written.data, written.size, names[i], strlen(names[i])));
+    arena_release(&arena);
+}
+
 static void test_funds(void **state) {
     (void)state;
     world_stop(&world);
@@ -217,6 +264,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_kept_answer_is_the_same_to_the_byte, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_outage_is_survived_in_bounded_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_restart_picks_up_what_was_claimed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_stop_waits_for_a_credit_but_not_for_ever, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_stop_waits_for_a_fund_but_not_for_ever, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_its_metrics_are_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_funds, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
