@@ -11,7 +11,7 @@
 #define MINUTES    (60 * CLOCK_SECOND_US)
 #define NAME_BYTES 64u /* longer names are no users: what follows is not looked at */
 
-enum of { OF_PAIR, OF_KNOWN_PAIR, OF_USER, OF_ADDRESS, OF_REGISTRATIONS, KINDS };
+enum of { OF_PAIR, OF_KNOWN_PAIR, OF_USER, OF_ADDRESS, OF_REGISTRATIONS, OF_RECIPIENTS, KINDS };
 
 static struct metric refused[KINDS];
 static const struct {
@@ -25,6 +25,9 @@ static const struct {
                     "password_guessing_suspected",
                     {150, 2 * SECONDS, 5 * SECONDS, 1 * MINUTES, &refused[OF_ADDRESS]}},
     [OF_REGISTRATIONS] = {"budget=\"registrations\"", NULL, {200, 2 * SECONDS, 5 * SECONDS, 1 * MINUTES, &refused[OF_REGISTRATIONS]}},
+    [OF_RECIPIENTS] = {"budget=\"recipients\"",
+                       "recipient_guessing_suspected",
+                       {30, 1 * MINUTES, 5 * SECONDS, 5 * MINUTES, &refused[OF_RECIPIENTS]}},
 };
 
 struct attempts {
@@ -110,7 +113,7 @@ static int64_t pay(struct attempts *attempts, const struct charge *charge, const
     if (is_last && kinds[charge->of].event != NULL) {
         char from[ADDRESS_TEXT_BYTES];
         address_format(client, from);
-        LOG(LOG_WARN, kinds[charge->of].event, LOG_STRING("of", charge->of == OF_USER ? "user" : "address"), LOG_STRING("client", from));
+        LOG(LOG_WARN, kinds[charge->of].event, LOG_STRING("of", charge->of == OF_ADDRESS ? "address" : "user"), LOG_STRING("client", from));
     }
     return wait_us;
 }
@@ -158,6 +161,20 @@ void attempts_succeeded(struct attempts *attempts, const struct attempt *attempt
     make_bill(&bill, attempt, attempt->is_known);
     budget_forget(attempts->budgets[bill.charges[0].of], bill.charges[0].key);
     for (size_t i = 1; i < bill.count; i++) budget_give_back(attempts->budgets[bill.charges[i].of], bill.charges[i].key, now_us);
+}
+
+/* ---- recipients ---- */
+
+static struct text user_key(const struct id *user_id) { return (struct text){(const char *)user_id->bytes, sizeof user_id->bytes}; }
+
+int64_t attempts_recipient_wait_us(struct attempts *attempts, struct id user_id, int64_t now_us) {
+    int64_t wait_us = budget_wait_us(attempts->budgets[OF_RECIPIENTS], user_key(&user_id), now_us);
+    return wait_us == 0 ? 0 : refuse(attempts, OF_RECIPIENTS, wait_us);
+}
+
+void attempts_count_recipient(struct attempts *attempts, struct id user_id, struct address client, int64_t now_us) {
+    struct charge charge = {OF_RECIPIENTS, user_key(&user_id)};
+    (void)pay(attempts, &charge, &client, now_us);
 }
 
 /* ---- registrations ---- */

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "base/id.h"
 #include "base/result.h"
 
 struct attempts;
@@ -18,7 +19,7 @@ struct attempt {
     bool is_known; /* the user has logged in from there before */
 };
 
-/* `is_on` false: nothing is ever refused (--password-cost low). RESULT_FULL: no memory. */
+/* `is_on` false: no password and no registration is ever refused (--password-cost low). RESULT_FULL: no memory. */
 struct result attempts_create(bool is_on, struct attempts **ret_attempts) MUST_CHECK;
 void attempts_free(struct attempts *attempts);
 void attempts_register_metrics(void); /* once per process */
@@ -31,6 +32,10 @@ int64_t attempts_wait_of_anybody_us(struct attempts *attempts, const struct atte
 int64_t attempts_begin(struct attempts *attempts, const struct attempt *attempt, int64_t now_us);
 void attempts_succeeded(struct attempts *attempts, const struct attempt *attempt, int64_t now_us);
 
-/* The same of registrations, which count whatever comes of them: who may register could find out which names are taken. */
+/* Recipients that do not exist: whoever may name as many as they like finds out whose phone has a wallet. Also counted when the others are not. */
+int64_t attempts_recipient_wait_us(struct attempts *attempts, struct id user_id, int64_t now_us);
+void attempts_count_recipient(struct attempts *attempts, struct id user_id, struct address client, int64_t now_us);
+
+/* The same as of passwords, of registrations, which count whatever comes of them: who may register could find out which names are taken. */
 int64_t attempts_register_wait_us(struct attempts *attempts, struct address client, int64_t now_us);
 int64_t attempts_begin_register(struct attempts *attempts, struct address client, int64_t now_us);

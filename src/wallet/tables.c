@@ -296,7 +296,8 @@ void ask_entry(struct batch *batch, int64_t account, int64_t sequence, row_visit
 
 static const struct question entries_of_account = {
     .name = "the entries of an account",
-    .sql = "SELECT e.sequence, e.amount, e.balance_after, t.id, t.kind, t.currency, t.reference, t.description, t.created_at, o.id, u.name "
+    .sql = "SELECT e.sequence, e.amount, e.balance_after, t.id, t.kind, t.currency, t.reference, t.description, t.created_at, o.id, "
+           "u.name, t.metadata "
            "FROM entries e JOIN transfers t ON t.sequence = e.transfer "
            /* Only a transfer between users (kind 2) has another user on its other side: for the rest there is nothing to look up. */
            "LEFT JOIN accounts o ON o.number = CASE WHEN t.kind <> 2 THEN NULL WHEN e.amount < 0 THEN t.credit_account ELSE "
@@ -313,7 +314,7 @@ void ask_entries(struct batch *batch, int64_t account, int64_t before_sequence, 
 static const struct question transfer_by_id = {
     .name = "a transfer",
     .sql = "SELECT t.kind, t.amount, t.currency, t.reference, t.description, t.created_at, "
-           "d.id, d.user_id, du.name, de.balance_after, c.id, c.user_id, cu.name, ce.balance_after FROM transfers t "
+           "d.id, d.user_id, du.name, de.balance_after, c.id, c.user_id, cu.name, ce.balance_after, t.metadata FROM transfers t "
            "JOIN accounts d ON d.number = t.debit_account JOIN accounts c ON c.number = t.credit_account "
            "JOIN entries de ON de.account = t.debit_account AND de.sequence = t.debit_sequence "
            "JOIN entries ce ON ce.account = t.credit_account AND ce.sequence = t.credit_sequence "

@@ -17,6 +17,12 @@
 
 /* ---- the document ---- */
 
+struct text transaction_typed_recipient(struct text metadata) {
+    static const struct text before = {"{\"to\":", 6};
+    if (!text_starts_with(metadata, before) || metadata.size < before.size + 3) return TEXT("");
+    return (struct text){metadata.data + before.size, metadata.size - before.size - 1};
+}
+
 void transaction_write(struct json_writer *writer, const struct transaction_view *view) {
     json_begin_object(writer);
     json_id_member(writer, "id", view->id);
@@ -27,7 +33,10 @@ void transaction_write(struct json_writer *writer, const struct transaction_view
     json_integer_member(writer, "balance_after", view->balance_after);
     write_text_or_null(writer, "reference", view->reference);
     write_text_or_null(writer, "description", view->description);
-    if (!id_is_zero(view->counterparty_account)) {
+    if (view->typed_recipient.size > 0) {
+        json_key(writer, "counterparty");
+        json_put_raw(writer, view->typed_recipient);
+    } else if (!id_is_zero(view->counterparty_account)) {
         json_key(writer, "counterparty");
         json_begin_object(writer);
         json_id_member(writer, "account_id", view->counterparty_account);
@@ -42,7 +51,9 @@ static struct result copy_texts(struct arena *arena, struct transaction_view *vi
     view->reference = arena_copy(arena, view->reference);
     view->description = arena_copy(arena, view->description);
     view->counterparty_name = arena_copy(arena, view->counterparty_name);
-    bool has_all = view->reference.data != NULL && view->description.data != NULL && view->counterparty_name.data != NULL;
+    view->typed_recipient = arena_copy(arena, view->typed_recipient);
+    bool has_all = view->reference.data != NULL && view->description.data != NULL && view->counterparty_name.data != NULL &&
+                   view->typed_recipient.data != NULL;
     return has_all ? result_ok() : result_error(RESULT_FULL);
 }
 
@@ -83,8 +94,11 @@ static struct result entry_found(void *context, const struct row *row) {
                  .description = row_text(row, 7),
                  .counterparty_account = row_id_or_zero(row, 9),
                  .counterparty_name = row_text_or_empty(row, 10),
+                 .typed_recipient = TEXT(""),
                  .created_at_us = row_integer(row, 8)},
     };
+    if (!found->view.is_credit && found->view.kind == TRANSFER_USER)
+        found->view.typed_recipient = transaction_typed_recipient(row_text(row, 11));
     return copy_texts(&read->reading.exchange->arena, &found->view);
 }
 
@@ -215,8 +229,10 @@ static struct result transfer_found(void *context, const struct row *row) {
                                            .reference = row_text(row, 3),
                                            .description = row_text(row, 4),
                                            .counterparty_name = row_text_or_empty(row, theirs + 2),
+                                           .typed_recipient = TEXT(""),
                                            .created_at_us = row_integer(row, 5)};
     if (!row_is_null(row, theirs + 1)) read->view.counterparty_account = row_id(row, theirs);
+    if (!is_credit && read->view.kind == TRANSFER_USER) read->view.typed_recipient = transaction_typed_recipient(row_text(row, 14));
     return copy_texts(&read->reading.exchange->arena, &read->view);
 }
 

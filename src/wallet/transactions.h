@@ -16,8 +16,12 @@ struct transaction_view {
     struct text reference, description; /* empty: null */
     struct id counterparty_account;     /* zero: none is shown */
     struct text counterparty_name;
+    struct text
+        typed_recipient; /* to the sender of a transfer, of the other side nothing else: JSON, {"phone": …}; empty: not known, or another's view */
     int64_t created_at_us;
 };
+/* How a transfer keeps what its sender typed, so that they are told no more later: its metadata, {"to":{"phone":"+98…"}}. Empty when it says none. */
+struct text transaction_typed_recipient(struct text metadata);
 void transaction_write(struct json_writer *writer, const struct transaction_view *view);
 
 /* ---- the routes ---- */

@@ -1,6 +1,9 @@
 /* POST /v1/wallet/transfers: from one user to another. */
 #include "wallet/transfers.h"
 
+#include <inttypes.h>
+
+#include "base/budget.h"
 #include "base/check.h"
 #include "service/request.h"
 #include "wallet/books.h"
@@ -8,6 +11,23 @@
 #include "wallet/transactions.h"
 #include "wallet/users.h"
 #include "wallet/wallet.h"
+
+/* ---- guesses at recipients: whether a phone number or a name has a wallet is nobody's business ---- */
+
+static const char too_many_guesses[] = "Too many of your recipients did not exist. Try again later.";
+
+static int64_t wait_of(const struct exchange *exchange) {
+    if (exchange == NULL) return 0; /* our own */
+    const struct wallet *wallet = exchange->self;
+    return attempts_recipient_wait_us(wallet->attempts, exchange->caller.user_id, clock_monotonic_us(wallet->service.clock));
+}
+
+static void count_guess(const struct exchange *exchange) {
+    if (exchange == NULL) return;
+    const struct wallet *wallet = exchange->self;
+    attempts_count_recipient(wallet->attempts, exchange->caller.user_id, exchange_payer(exchange),
+                             clock_monotonic_us(wallet->service.clock));
+}
 
 /* ---- the action ---- */
 
@@ -21,24 +41,31 @@ static void load(struct engine *engine, struct operation *operation) {
     }
 }
 
+/* Guesses are counted where they are decided, one after the other: none slips by beside another. */
 static void decide(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct user_transfer *own = (struct user_transfer *)operation;
-    const struct ledger *ledger = books_ledger(engine);
     const struct transfer *transfer = NULL;
+    own->wait_us = wait_of(operation->exchange);
+    operation->is_passing = own->wait_us > 0;
+    own->outcome = LEDGER_RECIPIENT_NOT_FOUND;
+    if (own->wait_us > 0) return;
     own->outcome = ledger_transfer(books_ledger(engine), &own->command, now_us, &transfer);
-    if (transfer == NULL) return;
-    own->transfer = *transfer;
-    const struct account *recipient = ledger_find_account_by_number(ledger, transfer->credit_account);
-    CHECK(recipient != NULL);
-    const struct user *user = ledger_find_user(ledger, recipient->user_id);
-    CHECK(user != NULL);
-    own->counterparty_account = recipient->id;
-    own->counterparty = *user;
+    if (own->outcome == LEDGER_RECIPIENT_NOT_FOUND) count_guess(operation->exchange);
+    if (transfer != NULL) own->transfer = *transfer;
+}
+
+static void refuse_guesses(struct operation *operation, int64_t wait_us) {
+    operation_answer_problem(operation, &problem_too_many_attempts, (struct text){0}, NULL, too_many_guesses);
+    operation->answer.retry_after = arena_print(operation->arena, "%" PRId64, budget_wait_s(wait_us));
 }
 
 static void render(struct operation *operation) {
     const struct user_transfer *own = (const struct user_transfer *)operation;
     const struct transfer *transfer = &own->transfer;
+    if (own->wait_us > 0) {
+        refuse_guesses(operation, own->wait_us);
+        return;
+    }
     if (outcome_is_refusal(own->outcome)) {
         outcome_render(operation, own->outcome);
         return;
@@ -50,8 +77,7 @@ static void render(struct operation *operation) {
                                     .balance_after = transfer->debit_balance_after,
                                     .reference = transfer->reference,
                                     .description = transfer->description,
-                                    .counterparty_account = own->counterparty_account,
-                                    .counterparty_name = user_name(&own->counterparty),
+                                    .typed_recipient = transaction_typed_recipient(transfer->metadata),
                                     .created_at_us = transfer->created_at_us};
     char id[ID_TEXT_BYTES];
     struct buffer buffer;
@@ -100,6 +126,20 @@ static void read_recipient(struct exchange *exchange, const struct json_value *t
     }
 }
 
+/* What was typed, as it is understood; empty: no memory. */
+static struct text write_recipient(struct arena *arena, const struct transfer_command *command) {
+    char id[ID_TEXT_BYTES];
+    switch (command->recipient) {
+    case RECIPIENT_USERNAME:
+        return arena_print(arena, "{\"to\":{\"username\":\"%.*s\"}}", (int)command->recipient_name.size, command->recipient_name.data);
+    case RECIPIENT_PHONE:
+        return arena_print(arena, "{\"to\":{\"phone\":\"%.*s\"}}", (int)command->recipient_phone.size, command->recipient_phone.e164);
+    case RECIPIENT_ACCOUNT: break;
+    }
+    id_format(command->recipient_account, id);
+    return arena_print(arena, "{\"to\":{\"account_id\":\"%.*s\"}}", (int)sizeof id, id);
+}
+
 static struct user_transfer *read_transfer(struct exchange *exchange) {
     struct faults faults;
     struct json_document *document CLOSE_BODY_AT_END = NULL;
@@ -116,6 +156,11 @@ static struct user_transfer *read_transfer(struct exchange *exchange) {
     if (to != NULL) read_recipient(exchange, to, &command, &faults);
     if (request_refuse_faults(exchange, &faults)) return NULL;
     command.description = arena_copy(&exchange->arena, command.description);
+    command.metadata = write_recipient(&exchange->arena, &command);
+    if (command.metadata.data == NULL) {
+        request_refuse_memory(exchange);
+        return NULL;
+    }
     struct user_transfer *transfer = operation_begin(exchange, &transfer_action, sizeof *transfer);
     if (transfer == NULL) return NULL;
     transfer->command = command;
@@ -124,7 +169,9 @@ static struct user_transfer *read_transfer(struct exchange *exchange) {
 }
 
 void transfers_create(struct exchange *exchange) {
-    struct user_transfer *transfer = read_transfer(exchange);
+    int64_t wait_us = wait_of(exchange);
+    if (wait_us > 0) request_refuse_tries(exchange, wait_us, too_many_guesses);
+    struct user_transfer *transfer = wait_us > 0 ? NULL : read_transfer(exchange);
     if (transfer == NULL) {
         exchange_finish(exchange);
     } else {

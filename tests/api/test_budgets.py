@@ -2,11 +2,12 @@
 or nothing would be counted. Clients have addresses of their own: each test takes some that no other has."""
 import itertools
 import json
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness.client import PASSWORD, User, new_username
+from harness.client import PASSWORD, User, new_phone, new_username
 from harness.raw import at_once, request_bytes
 from harness.services import Pair, wait_until
 from harness.world import World, assert_problem
@@ -209,6 +210,34 @@ def test_an_address_that_guesses_codes_stops_its_guessers_and_nobody_else(world)
     assert mistaken.redeem(campaign["code"]).status_code == 201
     moved = world.discount.at(there).with_token(guessers[0].token)
     assert moved.post("/v1/redemptions", {"code": campaign["code"], "phone": guessers[0].phone}).status_code == 201
+
+
+# ---- recipients ----
+
+def send_to(user, to, key=None):
+    return user.wallet.post("/v1/wallet/transfers", {"to": to, "amount": 1, "currency": "IRT"}, key=key)
+
+
+def test_guesses_at_recipients_are_counted_side_by_side(world):
+    """Whether a phone number has a wallet is nobody's business; a right one is refused among them as well."""
+    user, other = world.rich_user(100), world.rich_user(100)
+    recipient = world.user()
+    body = [json.dumps({"to": {"phone": new_phone()}, "amount": 1, "currency": "IRT"}).encode() for _ in range(300)]
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {user.token}"}
+    codes = [answer.status for answer in world.all_at_once("wallet", "POST", "/v1/wallet/transfers", [(headers, each) for each in body])]
+    assert codes.count(404) == 30 and codes.count(429) == 270
+    key = str(uuid.uuid4())
+    assert_problem(send_to(user, {"phone": recipient.phone}, key), 429, "too_many_attempts")
+    assert recipient.balance() == 0
+    wait_for_event(world.pair.wallet, "recipient_guessing_suspected", of="user")
+    assert send_to(other, {"phone": recipient.phone}).status_code == 201
+    wait_until(lambda: send_to(user, {"phone": recipient.phone}, key).status_code == 201, "the end of the wait")  # a 429 is not kept with the key
+    assert recipient.balance() == 2
+
+
+def test_right_recipients_are_never_counted(world):
+    user, recipient = world.rich_user(1000), world.user()
+    assert [send_to(user, {"username": recipient.username}).status_code for _ in range(60)] == [201] * 60
 
 
 # ---- registrations ----

@@ -60,7 +60,7 @@ def test_a_transfer(world, way):
     sent = answer.json()
     assert (sent["kind"], sent["direction"], sent["amount"], sent["currency"], sent["balance_after"]) == ("transfer", "debit", 250, "IRT", 750)
     assert (sent["reference"], sent["description"]) == (None, "Lunch")
-    assert sent["counterparty"] == {"account_id": account_of(receiver), "username": receiver.username}
+    assert sent["counterparty"] == {way: {"username": receiver.username, "phone": receiver.phone, "account_id": account_of(receiver)}[way]}  # what was typed
     assert answer.headers["Location"] == f"/v1/transactions/{sent['id']}"
     assert (sender.balance(), receiver.balance()) == (750, 250)
     received = receiver.wallet.get("/v1/wallet/transactions").json()["data"]

@@ -118,8 +118,12 @@ enum ledger_outcome ledger_transfer(struct ledger *ledger, const struct transfer
     struct account *recipient = find_recipient(ledger, command);
     if (recipient == NULL) return LEDGER_RECIPIENT_NOT_FOUND;
     if (recipient == sender) return LEDGER_SAME_ACCOUNT;
-    struct posting posting = {
-        .kind = TRANSFER_USER, .debit = sender, .credit = recipient, .amount = command->amount, .description = command->description};
+    struct posting posting = {.kind = TRANSFER_USER,
+                              .debit = sender,
+                              .credit = recipient,
+                              .amount = command->amount,
+                              .description = command->description,
+                              .metadata = command->metadata};
     return ledger_post(ledger, &posting, now_us, ret_transfer);
 }
 

@@ -131,6 +131,17 @@ static void registrations_have_a_budget_by_address(void **state) {
     assert_int_equal(attempts_register_wait_us(attempts, from(2), NOW), 0);
 }
 
+static void wrong_recipients_have_a_budget_by_user(void **state) {
+    (void)state;
+    struct id sara = {{1}}, reza = {{2}};
+    for (int i = 0; i < 30; i++) {
+        assert_int_equal(attempts_recipient_wait_us(attempts, sara, NOW), 0);
+        attempts_count_recipient(attempts, sara, from(1), NOW);
+    }
+    assert_true(attempts_recipient_wait_us(attempts, sara, NOW) > 0);
+    assert_int_equal(attempts_recipient_wait_us(attempts, reza, NOW), 0);
+}
+
 static void off_it_refuses_nothing(void **state) {
     (void)state;
     attempts_free(attempts);
@@ -152,6 +163,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(who_knows_the_password_is_never_slowed, start, drop),
         cmocka_unit_test_setup_teardown(nothing_is_looked_up_for_who_must_wait_anyway, start, drop),
         cmocka_unit_test_setup_teardown(registrations_have_a_budget_by_address, start, drop),
+        cmocka_unit_test_setup_teardown(wrong_recipients_have_a_budget_by_user, start, drop),
         cmocka_unit_test_setup_teardown(off_it_refuses_nothing, start, drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
