@@ -64,8 +64,7 @@ static bool read_user(const struct json_value *claims, struct identity *identity
     if (!read_text(claims, "phone_number", false, PHONE_BYTES_MAX, &phone)) return false;
     if (phone.size == 0) return true;
     identity->is_phone_verified = json_get_flag(claims, "phone_number_verified");
-    /* Already E.164: the region only matters for numbers without a country. */
-    return result_is_ok(phone_parse(phone, "IR", &identity->phone)) && text_equal(phone_text(&identity->phone), phone);
+    return phone_of_e164(phone, &identity->phone);
 }
 
 static bool read_service(const struct json_value *claims, const struct trusted_issuer *issuer, struct identity *identity) {

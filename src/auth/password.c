@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "auth/opaque.h"
 #include "base/check.h"
 
 #define THREADS_MAX 64u
@@ -116,11 +117,11 @@ static void run_job(struct password_pool *pool, struct password_job *job) {
     }
     switch (job->kind) {
     case PASSWORD_HASH:
-        if (!result_is_ok(crypto_password_hash(job->password, pool->cost, job->hash))) job->hash[0] = '\0';
+        if (!result_is_ok(opaque_hash(job->password, pool->cost, job->hash))) job->hash[0] = '\0';
         break;
     case PASSWORD_MATCH: {
         bool is_known = job->hash[0] != '\0';
-        bool matches = crypto_password_matches(job->password, is_known ? job->hash : pool->nobody);
+        bool matches = opaque_matches(job->password, is_known ? job->hash : pool->nobody);
         job->matches = matches && is_known;
         break;
     }

@@ -1,4 +1,4 @@
-/* A gift code in its one canonical form: upper case, digits folded to ASCII, separators dropped (CodeInput in api/discount.yaml). */
+/* A gift code in its one canonical form: capitals, digits as 0-9, separators and what can not be seen dropped (CodeInput in api/discount.yaml). */
 #pragma once
 
 #include "base/limits.h"
@@ -9,7 +9,8 @@ struct code {
     char canonical[LIMIT_CODE_BYTES];
 };
 
-/* RESULT_INVALID: empty after folding, longer than LIMIT_CODE_BYTES, not valid UTF-8, or with characters other than A-Z 0-9. */
+/* RESULT_INVALID: empty after folding, longer than LIMIT_CODE_BYTES, not valid UTF-8, or with characters other than letters, their marks and
+ * digits, of any script. */
 struct result code_parse(struct text typed, struct code *ret_code) MUST_CHECK;
 static inline struct text code_text(const struct code *code) { return (struct text){code->canonical, code->size}; }
 bool code_equal(const struct code *a, const struct code *b);

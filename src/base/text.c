@@ -1,6 +1,10 @@
 #include "base/text.h"
 
-#define TOP_BITS UINT64_C(0x8080808080808080) /* of eight bytes: none is set in ASCII */
+#include "base/unicode.h"
+
+#define TOP_BITS        UINT64_C(0x8080808080808080) /* of eight bytes: none is set in ASCII */
+#define FOLD_ROUNDS_MAX 8
+#define WIDE_BYTES_MAX  1024u /* of a text with more than ASCII that is folded, without what disappears */
 
 struct text text_of(const char *terminated) {
     if (terminated == NULL) return (struct text){"", 0};
@@ -27,16 +31,6 @@ bool text_is_printable_ascii(struct text text) {
         if (text.data[i] < 0x20 || text.data[i] > 0x7E) return false;
     }
     return true;
-}
-
-bool text_is_name(struct text text) {
-    bool is_visible = false;
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char byte = (unsigned char)text.data[i];
-        if (byte < 0x20 || byte == 0x7F) return false;
-        if (byte != ' ') is_visible = true;
-    }
-    return is_visible;
 }
 
 struct result text_next_character(struct text text, size_t *offset, uint32_t *ret_character) {
@@ -128,12 +122,6 @@ static bool is_separator(uint32_t character) {
     return false;
 }
 
-static uint32_t fold_wide(uint32_t character) {
-    if (character >= 0x06F0 && character <= 0x06F9) return '0' + (character - 0x06F0); /* Persian */
-    if (character >= 0x0660 && character <= 0x0669) return '0' + (character - 0x0660); /* Arabic-Indic */
-    return character;
-}
-
 /* A run of ASCII, as far as there is room: *offset stops behind it. Gives the size written. */
 static size_t fold_ascii(struct text text, size_t *offset, struct text_folding folding, char *buffer, size_t capacity) {
     static const bool none[128];
@@ -150,22 +138,86 @@ static size_t fold_ascii(struct text text, size_t *offset, struct text_folding f
     return size;
 }
 
-struct result text_fold(struct text text, struct text_folding folding, char *buffer, size_t capacity, size_t *ret_size) {
+/* Of what is normal already: only separators are left to be dropped. */
+static struct result fold_characters(struct text text, struct text_folding folding, char *buffer, size_t capacity, size_t *ret_size) {
     size_t offset = 0, size = fold_ascii(text, &offset, folding, buffer, capacity);
     while (offset < text.size) {
         size_t start = offset;
         uint32_t character;
         TRY(text_next_character(text, &offset, &character));
-        uint32_t folded = fold_wide(character);
-        size_t folded_size = folded < 0x80 ? 1 : offset - start;
-        if (folding.drop_separators && is_separator(character)) folded_size = 0;
-        if (capacity - size < folded_size) return result_error(RESULT_FULL);
-        if (folded < 0x80 && folded_size > 0) {
-            buffer[size] = (char)folded;
-        } else {
-            memcpy(buffer + size, text.data + start, folded_size);
-        }
-        size += folded_size;
+        size_t width = offset - start;
+        if (folding.drop_separators && is_separator(character)) width = 0;
+        if (capacity - size < width) return result_error(RESULT_FULL);
+        memcpy(buffer + size, text.data + start, width);
+        size += width;
+        size += fold_ascii(text, &offset, folding, buffer + size, capacity - size);
+    }
+    *ret_size = size;
+    return result_ok();
+}
+
+/* However many separators and marks were copied along with it: what is left must be short. */
+static struct result drop_unseen(struct text text, struct text_folding folding, char *buffer, size_t capacity, size_t *ret_size) {
+    size_t size = 0;
+    for (size_t offset = 0, start = 0; offset < text.size; start = offset) {
+        uint32_t character;
+        TRY(text_next_character(text, &offset, &character));
+        if (unicode_is_ignorable(character) || (folding.drop_separators && is_separator(character))) continue;
+        if (capacity - size < offset - start) return result_error(RESULT_FULL);
+        memcpy(buffer + size, text.data + start, offset - start);
+        size += offset - start;
+    }
+    *ret_size = size;
+    return result_ok();
+}
+
+/* One round: *ret_size bytes of `folded`, which may be what `part` stands in. */
+static struct result fold_once(struct text part, struct text_folding folding, char folded[WIDE_BYTES_MAX], size_t *ret_size) {
+    char seen[WIDE_BYTES_MAX], plain[WIDE_BYTES_MAX];
+    struct text left = {.data = seen}, normal = {.data = plain};
+    enum unicode_form form = folding.upper ? UNICODE_PLAIN_CAPITALS : UNICODE_PLAIN;
+    TRY(drop_unseen(part, folding, seen, sizeof seen, &left.size));
+    TRY(unicode_normalize(left, form, plain, sizeof plain, &normal.size));
+    return fold_characters(normal, folding, folded, WIDE_BYTES_MAX, ret_size);
+}
+
+/* What was dropped may have stood between a letter and its mark, and a capital may have another normal form: again, until nothing changes. Each round but
+ * the last makes something of it simpler, and there are few ways to be simpler. */
+static struct result fold_wide(struct text text, struct text_folding folding, char *buffer, size_t capacity, size_t *ret_size) {
+    char folded[WIDE_BYTES_MAX], before[WIDE_BYTES_MAX];
+    struct text now = {.data = folded};
+    size_t characters, before_size;
+    TRY(text_count_characters(text, &characters)); /* all of it, so that bad UTF-8 is that, and not too long */
+    TRY(fold_once(text, folding, folded, &now.size));
+    int rounds = 0;
+    do {
+        if (rounds++ == FOLD_ROUNDS_MAX) return result_error(RESULT_INVALID);
+        memcpy(before, folded, before_size = now.size);
+        TRY(fold_once((struct text){before, before_size}, folding, folded, &now.size));
+    } while (!text_equal(now, (struct text){before, before_size}));
+    if (now.size > capacity) return result_error(RESULT_FULL);
+    memcpy(buffer, folded, now.size);
+    *ret_size = now.size;
+    return result_ok();
+}
+
+/* Persian and Arabic-Indic digits are typed as often as ASCII; 0: another character. */
+static char common_digit(uint32_t character) {
+    if (character >= 0x06F0 && character <= 0x06F9) return (char)('0' + (character - 0x06F0));
+    if (character >= 0x0660 && character <= 0x0669) return (char)('0' + (character - 0x0660));
+    return 0;
+}
+
+/* What becomes ASCII on the spot is its own normal form; the rest is for utf8proc. */
+struct result text_fold(struct text text, struct text_folding folding, char *buffer, size_t capacity, size_t *ret_size) {
+    size_t offset = 0, size = fold_ascii(text, &offset, folding, buffer, capacity);
+    while (offset < text.size) {
+        uint32_t character;
+        TRY(text_next_character(text, &offset, &character));
+        char digit = common_digit(character);
+        bool is_dropped = folding.drop_separators && is_separator(character);
+        if ((digit == 0 && !is_dropped) || (digit != 0 && size == capacity)) return fold_wide(text, folding, buffer, capacity, ret_size);
+        if (digit != 0) buffer[size++] = digit;
         size += fold_ascii(text, &offset, folding, buffer + size, capacity - size);
     }
     *ret_size = size;

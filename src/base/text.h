@@ -22,7 +22,6 @@ static inline bool text_equal(struct text a, struct text b) {
 bool text_equal_ignoring_case(struct text a, struct text b); /* ASCII case only */
 bool text_starts_with(struct text text, struct text prefix);
 bool text_is_printable_ascii(struct text text); /* every byte in 0x20..0x7E */
-bool text_is_name(struct text text);            /* no control characters (below 0x20, 0x7F), and more than blanks */
 
 /* Characters (code points) in valid UTF-8; RESULT_INVALID when it is not valid (RFC 3629). */
 struct result text_count_characters(struct text text, size_t *ret_count) MUST_CHECK;
@@ -35,9 +34,9 @@ struct text text_cut(struct text text, size_t max_bytes);
 /* Decimal without sign, leading zeros allowed, whole text must match; RESULT_INVALID otherwise or above max. */
 struct result text_parse_unsigned(struct text text, uint64_t max, uint64_t *ret_value) MUST_CHECK;
 
-/* Folds what people type into ASCII: Persian (U+06F0..) and Arabic-Indic (U+0660..) digits become 0-9, and blanks, hyphens, dashes,
- * zero-width joiners and marks, dots and brackets disappear when `drop_separators`. ASCII letters become upper case when `upper`.
- * Other characters stay. Writes at most `capacity` bytes, no terminator; RESULT_FULL when it does not fit, RESULT_INVALID for bad UTF-8. */
+/* Folds what people type: NFKC, ignorable code points dropped, digits of any script as 0-9 (base/unicode.h); blanks, hyphens, dashes, dots and brackets
+ * disappear when `drop_separators`; letters have no case when `upper`: they are capitals where there are some. Folding again changes nothing.
+ * Writes at most `capacity` bytes, no terminator; RESULT_FULL when it does not fit, or is too long to be normalised; RESULT_INVALID for bad UTF-8. */
 struct text_folding {
     bool drop_separators;
     bool upper;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/unicode.h"
 #include "discount/answer.h"
 #include "discount/discount.h"
 #include "discount/requests.h"
@@ -121,7 +122,8 @@ static void check_kind(struct text kind, struct faults *faults) {
 
 static void check_code(struct text typed, struct code *ret_code, struct faults *faults) {
     if (typed.size == 0 || result_is_ok(code_parse(typed, ret_code))) return;
-    faults_add(faults, "code", "invalid_format", "must be 1 to 64 letters A-Z and digits, blanks and hyphens left aside");
+    faults_add(faults, "code", "invalid_format", "must be letters and digits, 1 to %u bytes of them, blanks and hyphens left aside",
+               LIMIT_CODE_BYTES);
 }
 
 static void check_phone_rule(struct text name, enum phone_rule *ret_rule, struct faults *faults) {
@@ -162,9 +164,21 @@ static void check_currency(const struct discount *discount, struct money credit,
                currency_code(discount->currency));
 }
 
-static void check_name(struct text name, struct faults *faults) {
-    if (name.size == 0 || text_is_name(name)) return;
-    faults_add(faults, "name", "invalid_format", "must have a visible character and no control characters");
+/* In its normal form, in the arena: how a name was typed does not make it another one. */
+static void read_name(struct arena *arena, struct text *name, struct faults *faults) {
+    char normal[CAMPAIGN_NAME_BYTES];
+    size_t size = 0, characters = 0;
+    if (name->size == 0) return;
+    struct result normalized = unicode_normalize(*name, UNICODE_PLAIN, normal, sizeof normal, &size);
+    struct text plain = {normal, size};
+    if (normalized.code == RESULT_FULL) {
+        faults_add(faults, "name", "too_long", "must be at most %u characters", CAMPAIGN_NAME_CHARACTERS);
+    } else if (!result_is_ok(normalized) || !unicode_is_name(plain)) {
+        faults_add(faults, "name", "invalid_format", "must have a visible character and no control characters");
+    } else if (!result_is_ok(text_count_characters(plain, &characters)) || characters > CAMPAIGN_NAME_CHARACTERS) {
+        faults_add(faults, "name", "too_long", "must be at most %u characters", CAMPAIGN_NAME_CHARACTERS);
+    }
+    *name = arena_copy(arena, plain);
 }
 
 static bool read_create(struct exchange *exchange, struct campaign_making *making) {
@@ -195,7 +209,7 @@ static bool read_create(struct exchange *exchange, struct campaign_making *makin
         {.name = "ends_at", .kind = JSON_TIME, .target = &create->ends_at_us, .nullable = true},
     };
     json_read(root, "", members, ARRAY_COUNT(members), &faults);
-    check_name(create->name, &faults);
+    read_name(&exchange->arena, &create->name, &faults);
     if (credit != NULL) json_read_money(credit, "credit.", &faults, &create->credit);
     check_currency(discount, create->credit, &faults);
     check_kind(kind, &faults);
@@ -288,7 +302,7 @@ static bool read_patch(struct exchange *exchange, const struct board_slot *slot,
         {.name = "ends_at", .kind = JSON_TIME, .target = &patch->ends_at_us, .nullable = true},
     };
     json_read(root, "", members, ARRAY_COUNT(members), &faults);
-    check_name(patch->name, &faults);
+    read_name(&exchange->arena, &patch->name, &faults);
     check_budget(slot->credit, patch->max_redemptions, &faults);
     check_dates(discount_of(exchange), &patch->starts_at_us, &patch->ends_at_us, &faults);
     check_taken(slot, patch, &faults);

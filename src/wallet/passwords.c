@@ -1,5 +1,6 @@
 #include "wallet/passwords.h"
 
+#include "auth/opaque.h"
 #include "base/check.h"
 #include "http/problem.h"
 #include "service/request.h"
@@ -13,10 +14,19 @@ void password_wipe(struct text secret) {
 }
 
 void password_check(struct text password, const char *field, struct faults *faults) {
+    char buffer[OPAQUE_BYTES_MAX];
+    struct text prepared = {0};
     size_t characters = 0;
-    struct result counted = text_count_characters(password, &characters);
-    if (!result_is_ok(counted)) {
-        faults_add(faults, field, "invalid_format", "must be UTF-8");
+    if (password.size == 0) {
+        faults_add(faults, field, "too_short", "must be 8 to 128 characters");
+        return;
+    }
+    struct result counted = opaque_prepare(password, buffer, &prepared);
+    if (result_is_ok(counted)) counted = text_count_characters(prepared, &characters);
+    if (counted.code == RESULT_FULL) characters = SIZE_MAX;
+    crypto_wipe(buffer, sizeof buffer);
+    if (counted.code == RESULT_INVALID) {
+        faults_add(faults, field, "invalid_format", "must have no control characters, and none that can not be seen");
     } else if (characters < PASSWORD_CHARACTERS_MIN) {
         faults_add(faults, field, "too_short", "must be 8 to 128 characters");
     } else if (characters > LIMIT_PASSWORD_CHARACTERS) {

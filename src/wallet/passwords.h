@@ -23,5 +23,6 @@ void password_step_match(struct password_step *step, void (*done)(struct passwor
 /* After password_step_hash: false: there was no memory, and the exchange is finished with 503. */
 bool password_step_has_hash(struct password_step *step);
 
-void password_wipe(struct text secret);                                              /* in the arena */
-void password_check(struct text password, const char *field, struct faults *faults); /* of a new one: 8 to 128 characters */
+void password_wipe(struct text secret); /* in the arena */
+void password_check(struct text password, const char *field,
+                    struct faults *faults); /* of a new one: an OpaqueString of 8 to 128 characters */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "auth/opaque.h"
 #include "base/check.h"
 #include "wallet/books.h"
 #include "wallet/data.h"
@@ -17,10 +18,15 @@ static struct result read_password(FILE *file, char *buffer, size_t capacity, st
         password.size--;
         if (password.size > 0 && password.data[password.size - 1] == '\r') password.size--; /* a file with CRLF lines */
     }
+    char prepared_buffer[OPAQUE_BYTES_MAX];
+    struct text prepared = {0};
     size_t characters = 0;
-    struct result counted = text_count_characters(password, &characters);
+    struct result counted = opaque_prepare(password, prepared_buffer, &prepared);
+    if (result_is_ok(counted)) counted = text_count_characters(prepared, &characters);
+    crypto_wipe(prepared_buffer, sizeof prepared_buffer);
     if (!result_is_ok(counted) || characters < 8 || characters > LIMIT_PASSWORD_CHARACTERS) {
-        fprintf(stderr, "the password, the first line of what is read, must be 8 to %u characters\n", LIMIT_PASSWORD_CHARACTERS);
+        fprintf(stderr, "the password, the first line of what is read, must be 8 to %u characters that can be seen\n",
+                LIMIT_PASSWORD_CHARACTERS);
         return result_error(RESULT_INVALID);
     }
     *ret_password = password;
@@ -28,14 +34,8 @@ static struct result read_password(FILE *file, char *buffer, size_t capacity, st
 }
 
 struct result user_add_read_name(const char *typed, char folded[LIMIT_USERNAME_BYTES], struct text *ret_name) {
-    size_t size = strlen(typed);
-    bool is_valid = size >= 3 && size <= LIMIT_USERNAME_BYTES;
-    for (size_t i = 0; is_valid && i < size; i++) {
-        char byte = typed[i] >= 'A' && typed[i] <= 'Z' ? (char)(typed[i] + ('a' - 'A')) : typed[i];
-        is_valid = strchr("abcdefghijklmnopqrstuvwxyz0123456789._-", byte) != NULL;
-        folded[i] = byte;
-    }
-    if (!is_valid) {
+    size_t size;
+    if (username_normalize(text_of(typed), folded, &size) != USERNAME_GOOD) {
         fprintf(stderr, "NAME must be 3 to 32 of the characters a-z 0-9 . _ -\n");
         return result_error(RESULT_INVALID);
     }
@@ -106,7 +106,7 @@ struct result user_add(const struct user_to_add *user, FILE *password_file, stru
         return say("--phone must be a phone number, like 09121234567 or +989121234567", RESULT_INVALID);
     }
     TRY(read_password(password_file, line, sizeof line, &password));
-    struct result hashed = crypto_password_hash(password, CRYPTO_COST_STANDARD, hash);
+    struct result hashed = opaque_hash(password, CRYPTO_COST_STANDARD, hash);
     crypto_wipe(line, sizeof line);
     if (!result_is_ok(hashed)) return say("there is no memory to hash a password", RESULT_FULL);
     command->password_hash = hash;

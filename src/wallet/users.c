@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/unicode.h"
 #include "service/reading.h"
 #include "service/request.h"
 #include "wallet/books.h"
@@ -20,27 +21,36 @@ static bool is_username_byte(char byte) {
     return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '.' || byte == '_' || byte == '-';
 }
 
+enum username_verdict username_normalize(struct text typed, char folded[LIMIT_USERNAME_BYTES], size_t *ret_size) {
+    size_t size = 0;
+    struct result normalized = unicode_normalize(typed, UNICODE_PLAIN, folded, LIMIT_USERNAME_BYTES, &size);
+    if (normalized.code == RESULT_FULL) return USERNAME_TOO_LONG;
+    if (!result_is_ok(normalized)) return USERNAME_ILL_FORMED;
+    for (size_t i = 0; i < size; i++) {
+        if (folded[i] >= 'A' && folded[i] <= 'Z') folded[i] = (char)(folded[i] + ('a' - 'A'));
+        if (!is_username_byte(folded[i])) return USERNAME_ILL_FORMED;
+    }
+    *ret_size = size;
+    return size < LIMIT_USERNAME_BYTES_MIN ? USERNAME_TOO_SHORT : USERNAME_GOOD;
+}
+
 struct text username_fold(struct arena *arena, struct text typed) {
     char folded[LIMIT_USERNAME_BYTES];
-    if (typed.size < 3 || typed.size > sizeof folded) return (struct text){"", 0};
-    for (size_t i = 0; i < typed.size; i++) {
-        char byte = typed.data[i];
-        folded[i] = byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
-        if (!is_username_byte(folded[i])) return (struct text){"", 0};
-    }
-    return arena_copy(arena, (struct text){folded, typed.size});
+    size_t size;
+    if (username_normalize(typed, folded, &size) != USERNAME_GOOD) return (struct text){"", 0};
+    return arena_copy(arena, (struct text){folded, size});
 }
 
 struct text username_read(struct arena *arena, struct text typed, const char *field, struct faults *faults) {
-    struct text name = username_fold(arena, typed);
-    if (typed.size > 0 && typed.size < 3) {
-        faults_add(faults, field, "too_short", "must be 3 to 32 characters");
-    } else if (typed.size > LIMIT_USERNAME_BYTES) {
-        faults_add(faults, field, "too_long", "must be 3 to 32 characters");
-    } else if (name.size == 0) {
-        faults_add(faults, field, "invalid_format", "must be of the characters a-z 0-9 . _ -");
+    char folded[LIMIT_USERNAME_BYTES];
+    size_t size = 0;
+    switch (username_normalize(typed, folded, &size)) {
+    case USERNAME_GOOD: return arena_copy(arena, (struct text){folded, size});
+    case USERNAME_TOO_SHORT: faults_add(faults, field, "too_short", "must be 3 to 32 characters"); break;
+    case USERNAME_TOO_LONG: faults_add(faults, field, "too_long", "must be 3 to 32 characters"); break;
+    case USERNAME_ILL_FORMED: faults_add(faults, field, "invalid_format", "must be of the characters a-z 0-9 . _ -"); break;
     }
-    return name;
+    return (struct text){"", 0};
 }
 
 void phone_read(struct text typed, const char *region, struct phone *ret_phone, const char *field, struct faults *faults) {

@@ -9,6 +9,8 @@ from harness.world import assert_problem
 
 PERSIAN = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
 ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+WIDE = str.maketrans("0123456789", "０１２３４５６７８９")
+DEVANAGARI = str.maketrans("0123456789", "०१२३४५६७८९")
 
 # From E.164 to what people type.
 TYPED = {
@@ -23,8 +25,15 @@ TYPED = {
     "Persian international": lambda phone: ("+98 " + phone[3:]).translate(PERSIAN),
     "with brackets": lambda phone: f"(0{phone[3:6]}) {phone[6:]}",
     "blanks around": lambda phone: f"  0{phone[3:]} ",
+    "without its zero": lambda phone: phone[3:],
+    "without a plus": lambda phone: phone[1:],
+    "with (0)": lambda phone: f"+98 (0) {phone[3:6]} {phone[6:]}",
+    "with 0098 and the zero": lambda phone: f"0098 0{phone[3:6]} {phone[6:]}",
+    "full width": lambda phone: ("0" + phone[3:]).translate(WIDE),
+    "Devanagari digits": lambda phone: ("0" + phone[3:]).translate(DEVANAGARI),
+    "a variation selector": lambda phone: f"0{phone[3:6]}\ufe0f{phone[6:]}\u200b",
 }
-NO_PHONES = ["", " ", "12345", "0912", "+", "+98", "+98912", "091212345678", "0912123456x", "call me", "+98912123456789012", "09121234567; DROP", "۰۹۱۲", "٫" * 11,
+NO_PHONES = ["", " ", "12345", "0912", "+", "+98", "+98912", "091212345678", "0912123456x", "call me", "+98912123456789012", "09121234567; DROP", "۰۹۱۲", "+99900000000", "+4917", "+1 234 5678", "+0098 912 123 4567", "٫" * 11,
              "0" * 5000]
 
 
@@ -68,6 +77,58 @@ def test_a_number_of_another_country(world):
     assert answer.status_code == 201 and answer.json()["phone"] == "+4915123456789"
 
 
+def test_a_number_with_and_without_its_trunk_prefix_is_one(world):
+    tail = new_phone()[-7:]
+    assert register(world, phone=f"+49170{tail}").json()["phone"] == f"+49170{tail}"
+    for typed in (f"+49 (0)170 {tail}", f"0049 (0) 170 {tail}", f"+49 170/{tail}".replace("/", " ")):
+        assert_problem(register(world, phone=typed), 409, "phone_taken")
+
+
+def test_nobody_is_paid_twice_for_one_number(world):
+    campaign = world.operator.campaign(places=5)
+    tail = new_phone()[-7:]
+    first, second = world.user(phone=f"+49170{tail}"), world.user(phone=None)
+    assert first.redeem(campaign["code"], f"+49 (0)170 {tail}").status_code == 201
+    answer = second.redeem(campaign["code"], f"+49 (0)170 {tail}")
+    assert answer.status_code in (409, 422), answer.text
+    assert world.operator.report(campaign["id"])["redeemed"] == 1
+
+
+@pytest.mark.parametrize("typed", [
+    lambda code: code.translate(WIDE), lambda code: code.translate(DEVANAGARI), lambda code: "\ufe0f".join(code), lambda code: "\u200b" * 900 + code,
+    lambda code: "".join(chr(ord(letter) + 0xFEE0) for letter in code),
+], ids=["full width digits", "Devanagari digits", "variation selectors", "nine hundred of zero width", "full width"])
+def test_a_code_is_the_same_code_on_every_keyboard(world, typed):
+    code = world.operator.campaign(places=1, code="NOW" + new_phone()[1:])["code"]
+    assert world.user().redeem(typed(code)).status_code == 201
+
+
+def test_a_code_of_another_script(world):
+    digits = new_phone()[1:]
+    campaign = world.operator.campaign(places=2, code=f"عید{digits}".translate(PERSIAN))
+    assert campaign["code"] == f"عید{digits}"
+    assert world.user().redeem(f"ع\u200cید-{digits}").status_code == 201
+    campaign = world.operator.campaign(places=2, code=f"cafe\u0301{digits}")
+    assert campaign["code"] == f"CAFÉ{digits}"
+    assert world.user().redeem(f"café{digits}").status_code == 201
+
+
+@pytest.mark.parametrize("typed, kept", [("Ｎｏｗｒｕｚ\u200b ۱۴۰۴", "Nowruz 1404"), ("Cafe\u0301", "Café"), ("نوروز", "نوروز"), ("x" * 128, "x" * 128), ("\ufdfa", "صلى الله عليه وسلم"),
+                                         ("🎁", "🎁"), ("\u200b" * 100 + "a", "a")])
+def test_a_campaign_is_named_in_normal_form(world, typed, kept):
+    campaign = world.operator.campaign(places=1, name=typed)
+    assert campaign["name"] == kept
+    tag = world.operator.discount.get(f"/v1/campaigns/{campaign['id']}").headers["ETag"]
+    changed = world.operator.discount.request("PATCH", f"/v1/campaigns/{campaign['id']}", json={"name": typed + "!" if len(kept) < 128 else typed}, headers={"If-Match": tag})
+    assert changed.json()["name"] == (kept + "!" if len(kept) < 128 else kept)
+
+
+@pytest.mark.parametrize("name", ["\u200b", "\ufe0f\u2060", "\u00a0\u3000", "\u2800", "a\u2028b", "a\u0085b", "\ufdfa" * 8, "x" * 129])
+def test_a_name_that_can_not_be_seen_is_none(world, name):
+    body = {"name": name, "kind": "wallet_credit", "code": "N" + new_phone()[1:], "credit": {"amount": 1, "currency": "IRT"}, "max_redemptions": 1}
+    assert_problem(world.operator.discount.post("/v1/campaigns", body), 422, "validation_failed", ["name"])
+
+
 @pytest.mark.parametrize("typed", [
     lambda code: code.lower(), lambda code: f" {code} ", lambda code: "-".join(code), lambda code: " ".join(code.lower()),
     lambda code: code.translate(PERSIAN), lambda code: code.lower().translate(ARABIC), lambda code: f"{code[:4]} - {code[4:]}",
@@ -86,7 +147,7 @@ def test_a_code_is_kept_in_one_form(world):
     assert_problem(world.operator.discount.post("/v1/campaigns", body), 409, "code_taken")
 
 
-@pytest.mark.parametrize("code", ["", "   ", "---", "A" * 65, "NOWRUZ!", "نوروز", "NOW_RUZ"])
+@pytest.mark.parametrize("code", ["", "   ", "---", "A" * 65, "NOWRUZ!", "نوروز!", "پ" * 33, "\u200b", "🎁", "NOW_RUZ"])
 def test_a_code_for_a_campaign_must_be_writable(world, code):
     body = {"name": "A", "kind": "wallet_credit", "code": code, "credit": {"amount": 1, "currency": "IRT"}, "max_redemptions": 1}
     assert_problem(world.operator.discount.post("/v1/campaigns", body), 422, "validation_failed", ["code"])
@@ -114,13 +175,16 @@ def test_wrong_usernames_are_named(world, username):
 def test_usernames_are_unique_ignoring_case(world):
     username = new_username()
     assert register(world, username=username).status_code == 201
-    for again in (username, username.upper(), username.capitalize()):
+    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in username)
+    for again in (username, username.upper(), username.capitalize(), wide, "\u200b".join(username), username.translate(PERSIAN)):
+        assert world.wallet.post("/v1/sessions", {"username": again, "password": PASSWORD}).status_code == 201
         assert_problem(register(world, username=again), 409, "username_taken")
 
 
 @pytest.mark.parametrize("password, is_right", [
     ("x" * 7, False), ("x" * 8, True), ("x" * 128, True), ("x" * 129, False), ("پ" * 7, False), ("پ" * 8, True), ("پ" * 128, True), ("پ" * 129, False),
-    ("🔑" * 128, True), ("        ", True), ("\"\\/\b\f\n\r\t", True),
+    ("🔑" * 128, True), ("        ", True), ("\"\\/'`<>{}", True), ("e\u0301" * 7, False), ("e\u0301" * 8, True), ("e\u0301" * 128, True),
+    ("\"\\/\b\f\n\r\t", False), ("12345678\u200b", False), ("12345678\u0085", False), ("12345678\ufe0f", False),
 ])
 def test_passwords_are_counted_in_characters(world, password, is_right):
     username = new_username()
@@ -131,6 +195,13 @@ def test_passwords_are_counted_in_characters(world, password, is_right):
     assert answer.status_code == 201, answer.text
     assert world.wallet.post("/v1/sessions", {"username": username, "password": password}).status_code == 201
     assert_problem(world.wallet.post("/v1/sessions", {"username": username, "password": password[:-1] + "?"}), 401, "invalid_credentials")
+
+
+def test_a_password_is_the_same_on_every_keyboard(world):
+    username = new_username()
+    assert world.wallet.post("/v1/users", {"username": username, "password": "Café\u00a0Crème"}).status_code == 201
+    for typed, status in (("Cafe\u0301 Cre\u0300me", 201), ("Café Crème", 201), ("Café\u3000Crème", 201), ("café crème", 401), ("Ｃafé Crème", 401)):
+        assert world.wallet.post("/v1/sessions", {"username": username, "password": typed}).status_code == status, typed
 
 
 @pytest.mark.parametrize("typed, kept", [

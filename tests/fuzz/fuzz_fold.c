@@ -1,4 +1,5 @@
-/* text_fold: folding twice is folding once, the result is no longer than the text and valid UTF-8, and exactly the invalid is refused.
+/* text_fold: folding twice is folding once, the result is valid UTF-8, and exactly the invalid is refused, but for what is too long; unicode_normalize of a
+ * password is its own normal form, or is refused.
  * The first byte chooses the folding. With it, the parsers of single values: a number, a time, an id come back as they were written. */
 #include <stdlib.h>
 #include <string.h>
@@ -7,18 +8,25 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/text.h"
+#include "base/unicode.h"
+
+#define LONGER_MOST     18u /* U+FDFA becomes eighteen characters, of two bytes each: six times as long; others less */
+#define WIDE_LEAST_FULL 50u /* texts up to this are short enough, whatever they become */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_folding(struct text text, struct text_folding folding) {
-    char *once = malloc(text.size + 1), *twice = malloc(text.size + 1); /* exact, so that the sanitizer sees a byte too many */
+    size_t capacity = text.size * LONGER_MOST;
+    char *once = malloc(capacity + 1), *twice = malloc(capacity + 1);
     CHECK(once != NULL && twice != NULL);
     size_t once_size = 0, twice_size = 0, characters = 0;
     bool is_valid = result_is_ok(text_count_characters(text, &characters));
-    struct result folded = text_fold(text, folding, once, text.size, &once_size);
-    CHECK(folded.code == (is_valid ? RESULT_OK : RESULT_INVALID));
-    if (is_valid) {
-        CHECK(once_size <= text.size);
+    struct result folded = text_fold(text, folding, once, capacity, &once_size);
+    CHECK((folded.code == RESULT_FULL && text.size > WIDE_LEAST_FULL) || folded.code == (is_valid ? RESULT_OK : RESULT_INVALID));
+    if (result_is_ok(folded)) {
+        char *exact = malloc(once_size + 1); /* so that the sanitizer sees a byte too many */
+        CHECK(exact != NULL && result_is_ok(text_fold(text, folding, exact, once_size, &twice_size)) && twice_size == once_size);
+        free(exact);
         CHECK(result_is_ok(text_count_characters((struct text){once, once_size}, &characters)));
         CHECK(result_is_ok(text_fold((struct text){once, once_size}, folding, twice, once_size, &twice_size)));
         CHECK(text_equal((struct text){once, once_size}, (struct text){twice, twice_size}));
@@ -26,6 +34,15 @@ static void check_folding(struct text text, struct text_folding folding) {
     }
     free(once);
     free(twice);
+}
+
+static void check_password(struct text text) {
+    char once[4096], twice[4096];
+    size_t once_size, twice_size;
+    if (!result_is_ok(unicode_normalize(text, UNICODE_OPAQUE, once, sizeof once, &once_size))) return;
+    struct text prepared = {once, once_size};
+    CHECK(result_is_ok(unicode_normalize(prepared, UNICODE_OPAQUE, twice, sizeof twice, &twice_size)));
+    CHECK(text_equal(prepared, (struct text){twice, twice_size}));
 }
 
 static void check_values(struct text text) {
@@ -50,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0) return 0;
     struct text text = {(const char *)data + 1, size - 1};
     check_folding(text, (struct text_folding){.drop_separators = (data[0] & 1) != 0, .upper = (data[0] & 2) != 0});
+    check_password(text);
     check_values(text);
     return 0;
 }

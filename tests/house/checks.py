@@ -30,6 +30,8 @@ GENERATED_HEADERS = {"wallet": {"wallet_schema.h"}, "discount": {"discount_schem
 THIRD_PARTY = {
     "jansson.h": "tests",
     "sodium.h": "src/base",
+    "utf8proc.h": "src/base",
+    "phonenumbers/": "src/base/phone",
     "http_parser.h": "tests",
     "curl/": "src/http",
     "openssl/": "src/auth",

@@ -12,6 +12,9 @@ static void every_way_of_typing_is_one_code(void **state) {
         "nowruz\u06F1\u06F4\u06F0\u06F4",
         "nowruz\u0661\u0664\u0660\u0664",
         "NOW\u200CRUZ\u20131404\u200F",
+        "NOWRUZ\uFE0F1404",
+        "\uFF2E\uFF2F\uFF37\uFF32\uFF35\uFF3A\uFF11\uFF14\uFF10\uFF14",
+        "nowruz\u0967\u096A\u0966\u096A",
     };
     struct code first = {0};
     assert_ok(code_parse(text_of(typed[0]), &first));
@@ -28,11 +31,29 @@ static void every_way_of_typing_is_one_code(void **state) {
 
 static void what_is_no_code_is_refused(void **state) {
     (void)state;
-    static const char *const bad[] = {"", " - ", "a_b", "a+b", "a/b", "\u0633", "caf\u00E9", "a\xFF", "a:b", "`", "@A"};
+    static const char *const bad[] = {"", " - ", "a_b", "a+b", "a/b", "\u2728", "a\u00A9", "a\xFF", "\u200B", "a:b", "`", "@A"};
     struct code code = {.size = 1, .canonical = "X"};
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) assert_result(code_parse(text_of(bad[i]), &code), RESULT_INVALID);
     assert_result(code_parse(TEXT("a\0b"), &code), RESULT_INVALID);
     assert_text(code_text(&code), "X");
+}
+
+static void codes_of_other_scripts(void **state) {
+    (void)state;
+    static const struct {
+        const char *typed, *canonical;
+    } cases[] = {{"\u0639\u06CC\u062F\u06F1\u06F4\u06F0\u06F4", "\u0639\u06CC\u062F1404"},
+                 {"\u0639\u200C\u06CC\u062F-1404", "\u0639\u06CC\u062F1404"},
+                 {"cafe\u0301", "CAF\u00C9"},
+                 {"CAF\u00C9", "CAF\u00C9"},
+                 {"\u0915\u094D\u0937", "\u0915\u094D\u0937"}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct code code = {0}, again = {0};
+        assert_ok(code_parse(text_of(cases[i].typed), &code));
+        assert_text(code_text(&code), cases[i].canonical);
+        assert_ok(code_parse(code_text(&code), &again));
+        assert_true(code_equal(&code, &again));
+    }
 }
 
 static void the_length_is_bounded_after_folding(void **state) {
@@ -49,6 +70,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_way_of_typing_is_one_code),
         cmocka_unit_test(what_is_no_code_is_refused),
+        cmocka_unit_test(codes_of_other_scripts),
         cmocka_unit_test(the_length_is_bounded_after_folding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,16 +27,6 @@ static void printable_ascii(void **state) {
     assert_false(text_is_printable_ascii(TEXT("a\0b")));
 }
 
-static void names(void **state) {
-    (void)state;
-    assert_true(text_is_name(TEXT(" Nowruz 1404 ")));
-    assert_true(text_is_name(TEXT("\xD9\x86")));
-    assert_false(text_is_name(TEXT("")));
-    assert_false(text_is_name(TEXT("   ")));
-    assert_false(text_is_name(TEXT("a\nb")));
-    assert_false(text_is_name(TEXT("a\x7F")));
-}
-
 static void counting_characters(void **state) {
     (void)state;
     size_t count = 99;
@@ -120,6 +110,11 @@ static void folding_digits_and_separators(void **state) {
                  separators, "");
     assert_folds("+98 (912) 123-45.67", separators, "+989121234567");
     assert_folds("\u0633\u06F5_/,", all, "\u06335_/,"); /* other characters stay */
+    assert_folds("\uFF11\uFF12\u200B3\uFE0F", plain, "123");
+    assert_folds("\uFF0B\uFF19\uFF18\uFF0D\uFF08\uFF10\uFF09\u0967", separators,
+                 "+98"
+                 "01");
+    assert_folds("stra\u00DFe \u00E9", all, "STRASSE\u00C9");
 }
 
 static void folding_respects_its_bounds(void **state) {
@@ -147,7 +142,6 @@ static void an_empty_text_may_have_no_data(void **state) {
     assert_true(text_starts_with(TEXT("a"), empty) && text_starts_with(empty, empty));
     assert_true(text_equal_ignoring_case(empty, TEXT("")));
     assert_true(text_is_printable_ascii(empty));
-    assert_false(text_is_name(empty));
     assert_ok(text_count_characters(empty, &count));
     assert_int_equal(count, 0);
     assert_result(text_next_character(empty, &offset, &character), RESULT_INVALID);
@@ -162,7 +156,6 @@ int main(void) {
         cmocka_unit_test(comparing),
         cmocka_unit_test(an_empty_text_may_have_no_data),
         cmocka_unit_test(printable_ascii),
-        cmocka_unit_test(names),
         cmocka_unit_test(counting_characters),
         cmocka_unit_test(bad_utf8_is_refused),
         cmocka_unit_test(the_offset_stays_at_a_bad_character),
