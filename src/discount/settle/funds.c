@@ -232,7 +232,7 @@ static void start_job(struct funds *funds, uint32_t number, const struct campaig
 
 static void look_at_campaign(struct funds *funds, uint32_t number, const struct campaign_view *view, int64_t wall_us, int64_t now_us) {
     const struct fund *fund = fund_of(funds, number);
-    enum fund_step step;
+    enum fund_step step = FUND_STEP_LOOK;
     if (view->fund_step_minor == 0) claims_unhold(funds->claims, number);
     if (view->ended_at_us == 0 && view->ends_at_us > wall_us) {
         int64_t left_us = view->ends_at_us - wall_us;

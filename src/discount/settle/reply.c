@@ -29,25 +29,19 @@ static struct result read_item(const struct json_value *item, struct delivery_ou
     return result_ok();
 }
 
-/* The item's place in the batch: almost always its own in the answer, which has as many. */
-static struct result find_place(const struct delivery_batch *batch, struct id id, size_t guess, size_t *ret_place) {
-    if (id_equal(batch->items[guess]->id, id)) {
-        *ret_place = guess;
-        return result_ok();
-    }
-    for (size_t i = 0; i < batch->item_count; i++) {
-        if (!id_equal(batch->items[i]->id, id)) continue;
-        *ret_place = i;
-        return result_ok();
-    }
-    return result_error(RESULT_INVALID);
+/* The item's place in the batch: almost always its own in the answer, which has as many. Behind the last: it is no item of the batch. */
+static size_t find_place(const struct delivery_batch *batch, struct id id, size_t guess) {
+    if (id_equal(batch->items[guess]->id, id)) return guess;
+    size_t place = 0;
+    while (place < batch->item_count && !id_equal(batch->items[place]->id, id)) place++;
+    return place;
 }
 
 static struct result read_into_place(struct delivery_batch *batch, const struct json_value *item, size_t index) {
     struct id reference;
-    size_t place;
     TRY(id_parse(json_get_text(item, "reference"), &reference));
-    TRY(find_place(batch, reference, index, &place));
+    size_t place = find_place(batch, reference, index);
+    if (place == batch->item_count) return result_error(RESULT_INVALID);
     struct delivery_outcome *outcome = &batch->outcomes[place];
     if (outcome->verdict != DELIVERY_MISSING) return result_error(RESULT_INVALID);
     TRY(read_item(item, outcome));

@@ -48,7 +48,7 @@ static struct {
 } fake_store;
 
 const struct action mark_action = {.name = "mark"}, expire_action = {.name = "expire"}, fund_confirmed_action = {.name = "confirmed"},
-                    fund_released_action = {.name = "released"}, note_action = {.name = "note"};
+                    fund_released_action = {.name = "released"}, note_action = {.name = "note"}, instance_action = {.name = "instance"};
 
 struct result store_submit_internal(struct store *store, struct store_operation *operation) {
     (void)store;

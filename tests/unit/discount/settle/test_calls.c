@@ -31,6 +31,7 @@ static void test_names_the_address_and_the_caller(void **state) {
     assert_string_equal(call.url, "http://wallet/v1/credits");
     assert_string_equal(call.bearer, "token");
     assert_true(call.timeout_ms >= 1000);
+    assert_string_equal(call.header_name, INSTANCE_HEADER);
     fake_answer(0, 200, "");
     assert_int_equal(ended, 1);
 }
@@ -59,6 +60,23 @@ static void test_without_room_nothing_is_started(void **state) {
     arena_init(&arena, 8);
     assert_int_equal(calls_start(&calls, &call, TEXT("/v1/credits"), &arena).code, RESULT_FULL);
     assert_int_equal(fake_client.started, 0);
+}
+
+/* What a stranger says is turned into no answer; what is none stays what it is, and nothing is learnt from it. */
+static void test_what_a_stranger_says_is_no_answer(void **state) {
+    (void)state;
+    static const char ours[] = "019aab20-4c00-7a31-9f00-5b1e2c3d4e01", another[] = "019aab20-4c00-7a31-9f00-5b1e2c3d4e02";
+    struct http_call call = {.status = 200, .outcome = result_error(RESULT_IO)};
+    snprintf(call.header, sizeof call.header, "%s", another);
+    calls_judge(&calls, &call);
+    assert_int_equal(call.outcome.code, RESULT_IO);
+    call.outcome = result_ok();
+    snprintf(call.header, sizeof call.header, "%s", ours);
+    calls_judge(&calls, &call);
+    assert_true(result_is_ok(call.outcome));
+    snprintf(call.header, sizeof call.header, "%s", another);
+    calls_judge(&calls, &call);
+    assert_int_equal(call.outcome.code, RESULT_DENIED);
 }
 
 /* No shorter than it is said, so that nobody is woken too early, and no longer by more than a millisecond. */
@@ -102,6 +120,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_names_the_address_and_the_caller, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_token_that_is_not_taken_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_room_nothing_is_started, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_a_stranger_says_is_no_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_how_long_it_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_giving_up_ends_what_is_under_way, set_up, tear_down),
     };

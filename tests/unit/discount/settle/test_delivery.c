@@ -191,6 +191,17 @@ static void test_without_an_answer_all_of_it_goes_again(void **state) {
     for (size_t i = 0; i < 3; i++) assert_int_equal(parcels[i].kept, 1);
 }
 
+static void test_what_another_wallet_says_is_not_believed(void **state) {
+    (void)state;
+    calls.instance.ours.bytes[0] = 1;
+    add(0, 1);
+    send();
+    snprintf(fake_client.calls[0]->header, sizeof fake_client.calls[0]->header, "019aab20-4c00-7a31-9f00-5b1e2c3d4e02");
+    fake_answer(0, 200, "r");
+    assert_int_equal(parcels[0].item.state, DELIVERY_READY);
+    assert_int_equal(keeping_count, 0);
+}
+
 static void test_while_nothing_comes_back_one_call_finds_out(void **state) {
     (void)state;
     add(0, DELIVERY_CROWDED);
@@ -431,6 +442,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_from_ready_to_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_those_refused_for_now_come_again_by_themselves, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_an_answer_all_of_it_goes_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_another_wallet_says_is_not_believed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_while_nothing_comes_back_one_call_finds_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_calls_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_more_calls_than_there_are, set_up, tear_down),

@@ -198,7 +198,7 @@ static void test_a_fund_that_does_not_say_is_not_added_to(void **state) {
     assert_true(funds_next_us(&funds) < fake_now_us + BACKOFF_FIRST_US);
 }
 
-static void test_an_answer_that_says_it_twice_or_broke_off_says_nothing(void **state) {
+static void test_an_answer_that_says_it_twice_or_broke_off_or_is_a_strangers_says_nothing(void **state) {
     (void)state;
     want_step(100000, 2000);
     run();
@@ -208,6 +208,13 @@ static void test_an_answer_that_says_it_twice_or_broke_off_says_nothing(void **s
     fake_now_us = funds_next_us(&funds);
     run();
     fake_end(0, result_error(RESULT_IO), 200, "{\"funded\":102000}");
+    assert_int_equal(fake_store.count, 0);
+    run();
+    fake_now_us = funds_next_us(&funds);
+    run();
+    calls.instance.ours.bytes[0] = 1;
+    snprintf(fake_client.calls[0]->header, sizeof fake_client.calls[0]->header, "019aab20-4c00-7a31-9f00-5b1e2c3d4e02");
+    fake_answer(0, 200, "{\"funded\":102000}");
     assert_int_equal(fake_store.count, 0);
 }
 
@@ -396,7 +403,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_topping_up_looks_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_applied_is_not_sent_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_fund_that_does_not_say_is_not_added_to, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_an_answer_that_says_it_twice_or_broke_off_says_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_answer_that_says_it_twice_or_broke_off_or_is_a_strangers_says_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_while_all_jobs_are_taken_it_is_looked_at_again_soon, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_call_that_cannot_be_started_is_tried_later, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_has_ended_ends_no_more, set_up, tear_down),

@@ -26,6 +26,7 @@ static void test_the_first_that_answers_well_is_ours(void **state) {
     assert_true(instance_may_answer(&instance, text_of(ANOTHER), 401)); /* it says nothing that could be believed */
     assert_true(instance_may_answer(&instance, text_of(""), 201));      /* from before Wallets had names */
     assert_false(instance_may_answer(&instance, text_of("nonsense"), 200));
+    assert_false(instance_may_answer(&instance, text_of(ZERO), 200));
     assert_true(id_is_zero(instance.ours) && !instance.must_keep);
     assert_true(instance_may_answer(&instance, text_of(OURS), 200));
     assert_true(id_equal(instance.ours, id_of(OURS)));
@@ -39,10 +40,10 @@ static void test_what_may_be_believed_once_one_is_ours(void **state) {
         int status;
         bool is_believed, is_another;
     } rows[] = {
-        {OURS, 200, true, false},    {OURS, 404, true, false},    {OURS, 503, true, false},        {ANOTHER, 200, false, true},
-        {ANOTHER, 409, false, true}, {ANOTHER, 503, false, true}, {"", 200, false, false},         {"", 204, false, false},
-        {"", 502, true, false},      {"", 413, true, false},      {"nonsense", 200, false, false}, {"nonsense", 404, false, false},
-        {ZERO, 200, false, false},   {ZERO, 500, false, false},
+        {OURS, 200, true, false},        {OURS, 404, true, false},        {OURS, 503, true, false},  {ANOTHER, 200, false, true},
+        {ANOTHER, 409, false, true},     {ANOTHER, 503, false, true},     {"", 200, false, false},   {"", 204, false, false},
+        {"", 199, true, false},          {"", 300, true, false},          {"", 502, true, false},    {"", 413, true, false},
+        {"nonsense", 200, false, false}, {"nonsense", 404, false, false}, {ZERO, 200, false, false}, {ZERO, 500, false, false},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         struct instance instance = {.ours = id_of(OURS)};
