@@ -43,3 +43,7 @@ uint32_t scopes_parse(struct text names) {
     }
     return granted;
 }
+
+bool session_is_cut_off(struct id session_id, struct id cutoff, struct id kept) {
+    return id_compare(session_id, cutoff) < 0 && !id_equal(session_id, kept);
+}

@@ -36,3 +36,6 @@ struct identity {
 
 const char *scope_name(enum scope scope);  /* "credits:write" */
 uint32_t scopes_parse(struct text scopes); /* space-separated (RFC 6749, section 3.3); unknown ones are ignored */
+
+/* Whether a session is over because all of its user's were ended at once, by a new password: it is older than that, and not the one that it was asked in. */
+bool session_is_cut_off(struct id session_id, struct id cutoff, struct id kept);

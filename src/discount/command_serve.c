@@ -114,6 +114,11 @@ static struct result read_wallet_instance(struct program *program) {
     return batch_run(program->batch);
 }
 
+static bool is_revoked(void *self, const struct identity *identity) {
+    const struct discount *discount = self;
+    return revocations_contain(discount->revocations, identity->user_id, identity->session_id);
+}
+
 static struct result open_keys(struct program *program, const char *wallet_url) {
     TRY(serve_load_keys(program->keys_path, &program->arena, &program->keys, &program->discount.service.jwks));
     snprintf(program->jwks_url, sizeof program->jwks_url, "%s/.well-known/jwks.json", wallet_url);
@@ -132,7 +137,10 @@ static struct result open_keys(struct program *program, const char *wallet_url) 
                                      .keys_max_age_us = settings.common.keys_max_age_s * CLOCK_SECOND_US,
                                      .keys_stale_max_us = settings.common.keys_stale_max_s * CLOCK_SECOND_US,
                                      .clock_leeway_us = settings.common.clock_leeway_s * CLOCK_SECOND_US,
+                                     .is_revoked = is_revoked,
+                                     .self = &program->discount,
                                      .fetch = serve_fetch_jwks};
+    TRY(revocations_create(0, &program->discount.revocations)); /* each says itself until when */
     return access_create(&options, &program->discount.service.access);
 }
 
@@ -177,6 +185,8 @@ static struct result open_loops(struct program *program, const char *wallet_url)
                                       .trust_path = program->trust_path,
                                       .place = &program->place,
                                       .readiness = &discount->service.readiness,
+                                      .revocations = discount->revocations,
+                                      .clock_leeway_us = settings.common.clock_leeway_s * CLOCK_SECOND_US,
                                       .settle_wait_ms = settings.settle_wait_ms};
     TRY(settler_create(&options, &discount->settler));
     return result_ok();
@@ -218,6 +228,7 @@ static void close_program(struct program *program) {
     board_free(discount->board);
     batch_close(program->batch);
     if (discount->service.access != NULL) access_free(discount->service.access);
+    revocations_free(discount->revocations);
     if (program->trust != NULL) trust_free(program->trust);
     if (program->keys != NULL) key_ring_free(program->keys);
     documents_free(discount->service.documents);

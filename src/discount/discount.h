@@ -4,6 +4,7 @@
 #include "discount/board.h"
 #include "discount/limiter.h"
 #include "discount/operation.h"
+#include "service/revocations.h"
 #include "service/service.h"
 
 struct settler;
@@ -13,6 +14,7 @@ struct discount {
     struct board *board;
     struct settler *settler;
     struct limiter *limiter;
+    struct revocations *revocations;          /* sessions that have ended in Wallet */
     struct id_source id_sources[LIMIT_LOOPS]; /* one per loop */
     const char *region;                       /* of phone numbers without a country */
     enum currency currency;                   /* of Wallet's accounts */

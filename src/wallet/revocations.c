@@ -1,96 +1,62 @@
-/* A ring in the order of ending, which is the order of expiry, and a map from the id to its newest entry in the ring. */
+/* GET /v1/revocations: the sessions that ended before their access tokens did, out of memory, for services that take such tokens. A page that says nothing
+ * new costs what /healthz costs: it is meant to be asked for every second. */
 #include "wallet/revocations.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-
 #include "base/check.h"
-#include "base/limits.h"
-#include "base/map.h"
-#include "wallet/core/sessions.h"
+#include "http/query.h"
+#include "service/request.h"
+#include "wallet/wallet.h"
 
-struct revocation {
-    struct id id;           /* of a session or of a user: both are UUIDv7, they never meet */
-    struct id cutoff, kept; /* users */
-    int64_t expires_at_us;
-};
+#define ITEM_BYTES 320u
 
-struct revocations {
-    int64_t lifetime_us;
-    pthread_rwlock_t lock;
-    atomic_size_t count; /* of the ring; 0 is the fast way out */
-    size_t oldest;
-    struct map by_id;
-    struct revocation *ring;
-};
+static void write_id_or_null(struct json_writer *writer, const char *name, struct id id) {
+    if (id_is_zero(id))
+        json_null_member(writer, name);
+    else
+        json_id_member(writer, name, id);
+}
 
-struct result revocations_create(int64_t lifetime_us, struct revocations **ret_revocations) {
-    struct revocations *revocations = calloc(1, sizeof *revocations);
-    if (revocations == NULL) return result_error(RESULT_FULL);
-    revocations->lifetime_us = lifetime_us;
-    revocations->ring = calloc(REVOCATIONS_MAX, sizeof *revocations->ring);
-    CHECK(pthread_rwlock_init(&revocations->lock, NULL) == 0);
-    if (revocations->ring == NULL || !result_is_ok(map_init(&revocations->by_id, REVOCATIONS_MAX))) {
-        revocations_free(revocations);
-        return result_error(RESULT_FULL);
+/* One session, or all sessions of a user before one. */
+static void write_revocation(struct json_writer *writer, const struct revocation *revocation) {
+    static const struct id none;
+    bool is_session = id_is_zero(revocation->cutoff);
+    json_begin_object(writer);
+    write_id_or_null(writer, "session_id", is_session ? revocation->id : none);
+    write_id_or_null(writer, "user_id", is_session ? none : revocation->id);
+    write_id_or_null(writer, "sessions_before", revocation->cutoff);
+    write_id_or_null(writer, "kept_session_id", revocation->kept);
+    json_time_member(writer, "expires_at", revocation->expires_at_us);
+    json_end_object(writer);
+}
+
+static void reply_page_of(struct exchange *exchange, const struct page *page) {
+    struct revocation *read = ARENA_NEW_ARRAY(&exchange->arena, struct revocation, (size_t)page->limit);
+    if (read == NULL) {
+        request_refuse_memory(exchange);
+        return;
     }
-    *ret_revocations = revocations;
-    return result_ok();
+    struct revocation_mark mark = {0};
+    if (page->has_cursor) mark = (struct revocation_mark){page->cursor[0], page->cursor[1]};
+    size_t count = revocations_read(wallet_of(exchange)->revocations, mark, read, (size_t)page->limit, &mark);
+    struct buffer buffer;
+    buffer_init(&buffer, &exchange->arena, (count + 1) * ITEM_BYTES);
+    struct json_writer writer = {.buffer = &buffer};
+    json_begin_object(&writer);
+    json_key(&writer, "data");
+    json_begin_array(&writer);
+    for (size_t i = 0; i < count; i++) write_revocation(&writer, &read[i]);
+    /* Always one: what ends from now on is behind it. */
+    reply_page(exchange, &writer, LIST_REVOCATIONS, true, (int64_t[]){mark.origin, mark.number});
 }
 
-void revocations_free(struct revocations *revocations) {
-    if (revocations == NULL) return;
-    CHECK(pthread_rwlock_destroy(&revocations->lock) == 0);
-    map_free(&revocations->by_id);
-    free(revocations->ring);
-    free(revocations);
-}
-
-static struct text key_of(const struct id *id) { return (struct text){(const char *)id->bytes, sizeof id->bytes}; }
-
-static void drop_oldest(struct revocations *revocations) {
-    struct revocation *oldest = &revocations->ring[revocations->oldest];
-    if (map_get(&revocations->by_id, key_of(&oldest->id)) == oldest) map_remove(&revocations->by_id, key_of(&oldest->id));
-    revocations->oldest = (revocations->oldest + 1) % REVOCATIONS_MAX;
-    atomic_fetch_sub(&revocations->count, 1);
-}
-
-static void add(struct revocations *revocations, const struct revocation *revocation, int64_t now_us) {
-    if (revocation->expires_at_us <= now_us) return;
-    CHECK(pthread_rwlock_wrlock(&revocations->lock) == 0);
-    while (atomic_load(&revocations->count) > 0 && revocations->ring[revocations->oldest].expires_at_us <= now_us) drop_oldest(revocations);
-    /* Only reached when the handlers' look at the room was not enough: the one that expires soonest goes. */
-    if (atomic_load(&revocations->count) == REVOCATIONS_MAX) drop_oldest(revocations);
-    struct revocation *slot = &revocations->ring[(revocations->oldest + atomic_load(&revocations->count)) % REVOCATIONS_MAX];
-    *slot = *revocation;
-    struct result put = map_put(&revocations->by_id, key_of(&slot->id), slot);
-    CHECK(result_is_ok(put));
-    atomic_fetch_add(&revocations->count, 1);
-    CHECK(pthread_rwlock_unlock(&revocations->lock) == 0);
-}
-
-void revocations_add_session(struct revocations *revocations, struct id session_id, int64_t ended_at_us, int64_t now_us) {
-    struct revocation revocation = {.id = session_id, .expires_at_us = ended_at_us + revocations->lifetime_us};
-    add(revocations, &revocation, now_us);
-}
-
-void revocations_add_user(struct revocations *revocations, struct id user_id, struct id cutoff, struct id kept, int64_t ended_at_us,
-                          int64_t now_us) {
-    struct revocation revocation = {.id = user_id, .cutoff = cutoff, .kept = kept, .expires_at_us = ended_at_us + revocations->lifetime_us};
-    add(revocations, &revocation, now_us);
-}
-
-bool revocations_contain(struct revocations *revocations, struct id user_id, struct id session_id) {
-    if (atomic_load_explicit(&revocations->count, memory_order_acquire) == 0) return false;
-    CHECK(pthread_rwlock_rdlock(&revocations->lock) == 0);
-    bool is_revoked = map_get(&revocations->by_id, key_of(&session_id)) != NULL;
-    const struct revocation *of_user = is_revoked ? NULL : map_get(&revocations->by_id, key_of(&user_id));
-    if (of_user != NULL) is_revoked = session_is_cut_off(session_id, of_user->cutoff, of_user->kept);
-    CHECK(pthread_rwlock_unlock(&revocations->lock) == 0);
-    return is_revoked;
-}
-
-bool revocations_have_room(const struct revocations *revocations) {
-    return atomic_load(&revocations->count) < REVOCATIONS_MAX - LIMIT_STORE_QUEUE;
+void revocations_list(struct exchange *exchange) {
+    struct faults faults;
+    struct page_query query;
+    faults_init(&faults, &exchange->arena);
+    page_begin(&query, LIST_REVOCATIONS);
+    const struct query_member members[] = {PAGE_QUERY_MEMBERS(&query)};
+    query_read(exchange, members, ARRAY_COUNT(members), &faults);
+    page_finish(&query, &faults);
+    if (!request_refuse_faults(exchange, &faults)) reply_page_of(exchange, &query.page);
+    exchange_finish(exchange);
 }

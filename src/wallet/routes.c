@@ -3,6 +3,7 @@
 #include "wallet/accounts.h"
 #include "wallet/credits.h"
 #include "wallet/funds.h"
+#include "wallet/revocations.h"
 #include "wallet/sessions.h"
 #include "wallet/transactions.h"
 #include "wallet/transfers.h"
@@ -35,6 +36,7 @@ const struct route wallet_routes[] = {
      .handle = transfers_create},
     {.method = "GET", .path = "/v1/transactions/{id}", .scope = SCOPE_USER, .handle = transactions_get},
     {.method = "GET", .path = "/v1/instance", .scope = SCOPE_SERVICE, .handle = instance_get},
+    {.method = "GET", .path = "/v1/revocations", .scope = SCOPE_SERVICE, .arena_limit_bytes = LIST_ARENA_BYTES, .handle = revocations_list},
     {.method = "POST",
      .path = "/v1/credits",
      .scope = SCOPE_CREDITS_WRITE,

@@ -5,10 +5,10 @@
 #include "auth/password.h"
 #include "base/metrics.h"
 #include "base/money.h"
+#include "service/revocations.h"
 #include "service/service.h"
 #include "wallet/attempts.h"
 #include "wallet/callers.h"
-#include "wallet/revocations.h"
 
 /* What belongs to one loop: touched by its thread only. */
 struct wallet_loop {
@@ -46,6 +46,7 @@ void wallet_register_metrics(struct wallet_metrics *metrics); /* once per proces
 #define LIST_TRANSACTIONS      't'
 #define LIST_ACCOUNTS          'a'
 #define LIST_FUND_TRANSACTIONS 'f'
+#define LIST_REVOCATIONS       'e'
 
 /* ---- the handlers, by resource ---- */
 void users_create(struct exchange *exchange);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "discount/settle/credits.h"
+#include "discount/settle/ended.h"
 #include "discount/settle/funds.h"
 #include "discount/settle/greeting.h"
 #include "discount/settle/reach.h"
@@ -13,7 +14,7 @@
 #define STOP_US      (3 * CLOCK_SECOND_US) /* for calls that are under way when we stop */
 #define WAIT_MOST_US (60 * CLOCK_SECOND_US)
 #define COUNT_US     CLOCK_SECOND_US /* so late a new claim is counted among the unsettled ones, also while none is settled */
-#define CONNECTIONS  (DELIVERY_CALLS + FUND_JOBS + 2) /* and those that ask whether Wallet is there, and which one */
+#define CONNECTIONS  (DELIVERY_CALLS + FUND_JOBS + 3) /* and those that ask whether Wallet is there, which one, and what has ended */
 
 /* All of it belongs to the thread, but for the messages and the flag. */
 struct settler {
@@ -22,6 +23,7 @@ struct settler {
     struct messages messages;
     struct calls calls;
     struct greeting greeting;
+    struct ended ended;
     struct waiters waiters;
     struct claims claims;
     struct funds funds;
@@ -85,6 +87,7 @@ static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
     sooner(&at_us, greeting_next_us(&settler->greeting));
     sooner(&at_us, reach_next_us(&settler->reach));
     if (!may_settle(settler)) return at_us;
+    sooner(&at_us, ended_next_us(&settler->ended));
     sooner(&at_us, delivery_next_us(&settler->credits.delivery, now_us));
     sooner(&at_us, funds_next_us(&settler->funds));
     return at_us;
@@ -95,6 +98,7 @@ static void work(struct settler *settler, int64_t now_us) {
     greeting_run(&settler->greeting, now_us);
     reach_ask(&settler->reach, now_us);
     if (!may_settle(settler)) return;
+    ended_ask(&settler->ended, now_us);
     delivery_wake_delayed(&settler->credits.delivery, now_us);
     funds_run(&settler->funds, now_us);
     delivery_send(&settler->credits.delivery, now_us);
@@ -150,6 +154,8 @@ static struct result prepare(struct settler *settler) {
                                           .messages = &settler->messages,
                                           .readiness = options->readiness,
                                           .trust_path = options->trust_path};
+    settler->ended =
+        (struct ended){.calls = &settler->calls, .revocations = options->revocations, .clock_leeway_us = options->clock_leeway_us};
     settler->funds = (struct funds){.board = options->board,
                                     .clock = options->clock,
                                     .calls = &settler->calls,
@@ -204,6 +210,7 @@ void settler_free(struct settler *settler) {
     reach_free(&settler->reach);
     batch_close(settler->batch);
     greeting_free(&settler->greeting);
+    ended_free(&settler->ended);
     messages_free(&settler->messages);
     credits_free(&settler->credits);
     claims_free(&settler->claims);

@@ -7,7 +7,7 @@
  *   credits    claims as POST /v1/credits, their marks        funds      opened, topped up, released
  *   claims     the pool, and what is only in the database     reply      Wallet's answer to a batch
  *   delivery   batches, back-off, an outcome for each item, halving
- *   greeting   who answers at the address
+ *   greeting   who answers at the address                     ended      sessions that ended before their tokens
  *   calls      client and token        waiters    requests and their deadlines        messages   other threads, the store
  *   instance   which Wallet may answer          reach      whether it is there          backoff, token
  *
@@ -26,19 +26,22 @@
 #include "discount/operation.h"
 #include "service/readiness.h"
 
+struct revocations;
 struct settler;
 
 struct settler_options {
     const struct board *board;
     const struct clock *clock;
     const struct key_ring *keys;
-    const char *wallet_url;      /* without a slash at the end */
-    struct id wallet_instance;   /* the one that has our funds; zero: none was met */
-    const char *trust_path;      /* where the operator's word about another one would be; NULL: nowhere */
-    const struct place *place;   /* for its own reader; read by settler_create alone */
-    int64_t settle_wait_ms;      /* how long a request waits for Wallet */
-    struct readiness *readiness; /* is told whether Wallet is there; NULL: it is not asked */
-    size_t claims_max;           /* 0: LIMIT_SETTLE_CLAIMS */
+    const char *wallet_url;          /* without a slash at the end */
+    struct id wallet_instance;       /* the one that has our funds; zero: none was met */
+    const char *trust_path;          /* where the operator's word about another one would be; NULL: nowhere */
+    const struct place *place;       /* for its own reader; read by settler_create alone */
+    int64_t settle_wait_ms;          /* how long a request waits for Wallet */
+    struct readiness *readiness;     /* is told whether Wallet is there; NULL: it is not asked */
+    struct revocations *revocations; /* gets what Wallet says has ended; NULL: it is not asked */
+    int64_t clock_leeway_us;         /* by which tokens are judged here */
+    size_t claims_max;               /* 0: LIMIT_SETTLE_CLAIMS */
 };
 
 /* What the options point at is lent until settler_free. RESULT_FULL, or what the client and the reader say. */

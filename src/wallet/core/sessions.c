@@ -5,10 +5,6 @@
 #include "base/check.h"
 #include "wallet/core/users.h"
 
-bool session_is_cut_off(struct id session_id, struct id cutoff, struct id kept) {
-    return id_compare(session_id, cutoff) < 0 && !id_equal(session_id, kept);
-}
-
 static bool is_over(const struct session *session, const struct user *user) {
     return session->ended_at_us != 0 || session_is_cut_off(session->id, user->sessions_cutoff, user->kept_session);
 }

@@ -2,6 +2,7 @@
  * again within a moment, and get another successor each; later a second use ends the session. */
 #pragma once
 
+#include "base/identity.h"
 #include "wallet/core/ledger.h"
 #include "wallet/core/outcome.h"
 
@@ -49,6 +50,3 @@ enum ledger_outcome ledger_refresh_session(struct ledger *ledger, const struct r
 
 /* An unknown or ended session is no error: it is over either way. */
 enum ledger_outcome ledger_end_session(struct ledger *ledger, struct id session_id, int64_t now_us);
-
-/* Over by a change of password: older than it, and not the one that it was asked in. */
-bool session_is_cut_off(struct id session_id, struct id cutoff, struct id kept);
