@@ -10,7 +10,7 @@ from engine import ROOT, client
 from harness.services import free_port, wait_until
 
 IMAGES = {"walletd": "hamyan/walletd", "discountd": "hamyan/discountd", "crowd": "hamyan/crowd"}
-IMAGE_BYTES_MAX = 40_000_000
+IMAGE_BYTES_MAX = 80_000_000
 WAIT_S = 120
 
 
