@@ -2,6 +2,8 @@
 import csv
 import os
 import re
+import socket
+import statistics
 import subprocess
 import time
 import uuid
@@ -9,7 +11,7 @@ import uuid
 from . import fire
 from .people import PASSWORD
 from .servers import Nginx, Postgres, Redis
-from .world import CREDIT, PAGE, PLACES, Pair, PostgresPair, payees, prepare, transfers_in
+from .world import ADMIN, ADMIN_PASSWORD, CREDIT, PAGE, PLACES, Pair, PostgresPair, payees, prepare, transfers_in
 
 IDLE_S = 0.2  # after a load, until the services have nothing left to settle
 
@@ -397,6 +399,60 @@ def logins(bench):
     return {"redemptions alone": lambda: win(bench, 64), "redemptions beside logins": lambda: logins_beside(bench)}
 
 
+# ---- (l) a login in a storm of them ----
+
+STORM = 1500  # logins of unknown users, each connection closed at once
+
+
+def guarded_pair(bench):
+    """One of its own: its budgets are used up."""
+    return bench.get("guarded", lambda folder: Pair(folder, prepare(bench.cache, bench.user_count, 0)))
+
+
+def honest_logins(bench, is_stormy):
+    """One after the other, of somebody who has logged in from there before. The storm comes from the same address, and comes again for each of them."""
+    pair = guarded_pair(bench)
+    times = []
+    for _ in range(5 if bench.smoke else 20):
+        if is_stormy:
+            storm(pair.wallet.port, 50 if bench.smoke else STORM)
+        begin = time.perf_counter()
+        pair.ask(pair.wallet, "POST", "/v1/sessions", {"username": ADMIN, "password": ADMIN_PASSWORD})
+        times.append((time.perf_counter() - begin) * 1e6)
+    return {"all": {"p50_us": statistics.median(times), "p99_us": max(times)}}
+
+
+def storm(port, count):
+    for _ in range(count):
+        request = fire.request("POST", "/v1/sessions", body={"username": f"nobody-{uuid.uuid4().hex[:12]}", "password": "a wrong password"})
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(request)
+
+
+def refused(bench, server, request, count):
+    """What one costs that is refused without being looked at; so many are tried before."""
+    path = fire.write_requests(bench.folder / "refused.requests", [request])
+    fire.fire([server], server.port, path, 1, count, 60)
+    return fire.expect(bench.steady(server, path), 429)
+
+
+def refused_login(bench):
+    pair = guarded_pair(bench)
+    body = {"username": f"nobody-{uuid.uuid4().hex[:12]}", "password": "a wrong password"}
+    return refused(bench, pair.wallet, fire.request("POST", "/v1/sessions", body=body), 11)
+
+
+def refused_code(bench):
+    pair = guarded_pair(bench)
+    bench.guessers = getattr(bench, "guessers", 0) + 1  # another one in each round
+    return refused(bench, pair.discount, redemption(pair, bench.guessers, "NOSUCHCODE"), 11)
+
+
+def login_storm(bench):
+    return {"login alone": lambda: honest_logins(bench, False), "login in a storm of 1,500": lambda: honest_logins(bench, True),
+            "refused login": lambda: refused_login(bench), "refused code": lambda: refused_code(bench)}
+
+
 CASES = {
     "floor": floor,
     "sold-out": sold_out,
@@ -408,6 +464,7 @@ CASES = {
     "event": the_event,
     "memory": memory,
     "logins": logins,
+    "storm": login_storm,
     "growth": growth,
     "start": start,
 }
