@@ -22,6 +22,8 @@ static const struct {
     [OF_SUBNET] = {"subnet", "budget=\"subnet\"", "of=\"subnet\"", {6000, SECONDS / 100, 5 * SECONDS, 1 * MINUTES, &refused[OF_SUBNET]}},
 };
 
+static struct log_burst suspicions = {.window_us = SECONDS, .lines_max = 10}; /* as many as there are users, and strangers make more */
+
 struct limiter {
     struct budget *budgets[KINDS];
 };
@@ -84,8 +86,8 @@ static void suspect(enum of of, const struct guesser *guesser) {
     char client[ADDRESS_TEXT_BYTES];
     address_format(&guesser->payer, client);
     metric_add(&suspected[of], 1);
-    LOG(LOG_WARN, "enumeration_suspected", LOG_STRING("of", kinds[of].name), LOG_STRING("client", client),
-        LOG_ID("user_id", guesser->user_id));
+    LOG_BURST(&suspicions, LOG_WARN, "enumeration_suspected", LOG_STRING("of", kinds[of].name), LOG_STRING("client", client),
+              LOG_ID("user_id", guesser->user_id));
 }
 
 void limiter_count_wrong(struct limiter *limiter, const struct guesser *guesser, int64_t now_us) {

@@ -30,6 +30,8 @@ static const struct {
                        {30, 1 * MINUTES, 5 * SECONDS, 5 * MINUTES, &refused[OF_RECIPIENTS]}},
 };
 
+static struct log_burst suspicions = {.window_us = SECONDS, .lines_max = 10}; /* as many as there are users, and strangers choose which */
+
 struct attempts {
     bool is_on;
     struct budget *budgets[KINDS];
@@ -113,7 +115,8 @@ static int64_t pay(struct attempts *attempts, const struct charge *charge, const
     if (is_last && kinds[charge->of].event != NULL) {
         char from[ADDRESS_TEXT_BYTES];
         address_format(client, from);
-        LOG(LOG_WARN, kinds[charge->of].event, LOG_STRING("of", charge->of == OF_ADDRESS ? "address" : "user"), LOG_STRING("client", from));
+        LOG_BURST(&suspicions, LOG_WARN, kinds[charge->of].event, LOG_STRING("of", charge->of == OF_ADDRESS ? "address" : "user"),
+                  LOG_STRING("client", from));
     }
     return wait_us;
 }
