@@ -3,6 +3,7 @@
 
 #include "base/json/json.h"
 #include "discount/program.h"
+#include "discount/said.h"
 #include "discount/settle/greeting.h"
 #include "discount/settle/token.h"
 
@@ -33,15 +34,11 @@ static struct result ask(const char *url, struct service_token *token, struct ar
     call.bearer = service_token_get(token, &clock_system);
     if (call.url == NULL || call.bearer == NULL) return result_error(RESULT_FULL);
     struct result outcome = http_call_wait(&call);
+    if (result_is_ok(outcome)) outcome = call.status == 200 ? read_stranger(arena, &call, ret_stranger) : result_error(RESULT_DENIED);
     if (!result_is_ok(outcome)) {
-        fprintf(stderr, "discountd: Wallet does not answer at %s: %s\n", url, result_name(outcome));
-    } else if (call.status != 200) {
-        fprintf(stderr, "discountd: Wallet at %s does not say who it is: it answers %d%s\n", url, call.status,
-                call.status == 401 || call.status == 403 ? " (does it trust discount's keys?)" : "");
-        outcome = result_error(RESULT_DENIED);
-    } else {
-        outcome = read_stranger(arena, &call, ret_stranger);
-        if (!result_is_ok(outcome)) fprintf(stderr, "discountd: what answers at %s is no Wallet\n", url);
+        char said[SAID_BYTES];
+        said_describe(&call, outcome, said);
+        fprintf(stderr, "discountd: %s\n", said);
     }
     http_call_clear(&call);
     return outcome;

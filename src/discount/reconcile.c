@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json/json.h"
 #include "base/log.h"
+#include "discount/said.h"
 #include "discount/settle/token.h"
 #include "discount/tables.h"
 #include "http/client.h"
@@ -24,7 +25,8 @@ struct reconciliation {
     const char *wallet_url;
     struct service_token token;
     FILE *out;
-    struct arena arena; /* of one answer */
+    char said[SAID_BYTES]; /* by Wallet, at the last attempt */
+    struct arena arena;    /* of one answer */
     struct json_document *document;
     struct campaign campaign;
     char campaign_text[ID_TEXT_BYTES + 1];
@@ -61,7 +63,10 @@ static struct result parse_answer(struct reconciliation *reconciliation, struct 
 static struct result ask_once(struct reconciliation *reconciliation, const char *url) {
     struct http_call call = {.method = "GET", .url = url, .timeout_ms = CALL_TIMEOUT_MS};
     call.bearer = service_token_get(&reconciliation->token, &clock_system);
-    if (call.bearer == NULL) return result_error(RESULT_DENIED);
+    if (call.bearer == NULL) {
+        snprintf(reconciliation->said, sizeof reconciliation->said, "Wallet was not asked: no token could be signed");
+        return result_error(RESULT_DENIED);
+    }
     struct result outcome = http_call_wait(&call);
     if (result_is_ok(outcome) && call.status == 404)
         outcome = result_error(RESULT_NOT_FOUND);
@@ -69,6 +74,7 @@ static struct result ask_once(struct reconciliation *reconciliation, const char 
         outcome = result_error(RESULT_UNAVAILABLE);
     if (result_is_ok(outcome)) outcome = parse_answer(reconciliation, call.reply);
     if (!result_is_ok(outcome) && outcome.code != RESULT_NOT_FOUND) {
+        said_describe(&call, outcome, reconciliation->said);
         LOG(LOG_WARN, "wallet_not_asked", LOG_STRING("url", url), LOG_INTEGER("status", call.status),
             LOG_STRING("outcome", result_name(outcome)));
     }
@@ -88,7 +94,7 @@ static struct result ask(struct reconciliation *reconciliation, const char *suff
         outcome = ask_once(reconciliation, url);
         if (result_is_ok(outcome) || outcome.code == RESULT_NOT_FOUND) return outcome;
     }
-    fprintf(reconciliation->out, "Wallet does not answer %s: %s\n", url, result_name(outcome));
+    fprintf(reconciliation->out, "%s\n", reconciliation->said);
     return outcome;
 }
 

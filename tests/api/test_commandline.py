@@ -408,3 +408,19 @@ def test_no_secret_is_taken_from_the_command_line():
                                 "keys-stale-max") or not re.search("password|secret|token|key", flag), (program, flag)
 
 
+def test_commands_say_what_wallet_answered(make_world):
+    """A Wallet that refuses is there: what it says, and not that it does not answer."""
+    world = make_world()
+    assert world.user().redeem(world.operator.campaign()["code"]).status_code == 201
+    wallet, discount = world.pair.wallet, world.pair.discount
+    trust = discount.command("trust-wallet", "--data", discount.data, "--wallet", wallet.url)
+    assert trust.returncode == 0, trust.stderr
+    assert wallet.stop() == 0
+    away = discount.reconcile()
+    assert away.returncode == 1 and "Wallet does not answer" in away.stdout, away
+    wallet.arguments = [word.replace("discount=", "another=") for word in wallet.arguments]
+    wallet.start()
+    for command in (discount.reconcile(), discount.command("trust-wallet", "--data", discount.data, "--wallet", wallet.url)):
+        said = command.stdout + command.stderr
+        assert command.returncode == 1 and "does not answer" not in said, command
+        assert "401 token_invalid" in said and "--trust-service" in said, command
