@@ -473,3 +473,19 @@ const struct rule table_rules[] = {
      "a redemption stands under another campaign's key"},
 };
 const size_t table_rule_count = ARRAY_COUNT(table_rules);
+
+/* ---- phones of before ---- */
+
+const struct phone_questions table_phones = {
+    .key = COLUMN_INTEGER,
+    .left = {"phones to be looked at",
+             "SELECT o.key, r.phone FROM old_phones o JOIN redemptions r ON r.key = o.key ORDER BY o.key LIMIT $1",
+             NULL,
+             {COLUMN_INTEGER}},
+    .taken = {"whether another of the campaign has a phone",
+              "SELECT key FROM redemptions WHERE campaign_number = $1 >> 32 AND phone = $2 AND key <> $1 LIMIT 1",
+              NULL,
+              {COLUMN_INTEGER, COLUMN_TEXT}},
+    .change = {"a phone in its form of now", "UPDATE redemptions SET phone = $2 WHERE key = $1", NULL, {COLUMN_INTEGER, COLUMN_TEXT}},
+    .reviewed = {"a phone that was looked at", "DELETE FROM old_phones WHERE key = $1", NULL, {COLUMN_INTEGER}},
+};

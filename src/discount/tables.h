@@ -7,6 +7,7 @@
 #include "discount/board.h"
 #include "discount/core/set.h"
 #include "service/engine.h"
+#include "service/phones.h"
 #include "store/batch.h"
 
 /* ---- rows ---- */
@@ -96,3 +97,7 @@ struct rule {
 };
 extern const struct rule table_rules[];
 extern const size_t table_rule_count;
+
+/* ---- phones of before (service/phones.h) ---- */
+
+extern const struct phone_questions table_phones;

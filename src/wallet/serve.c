@@ -199,6 +199,7 @@ static struct result make_trust(struct serving *serving) {
 
 static struct result make_store(struct serving *serving) {
     struct wallet *wallet = serving->wallet;
+    TRY(phones_review(serving->batch, &table_phones));
     struct store_engine engine;
     id_source_init_system(&serving->ids);
     struct books_options options = {.currency = wallet->currency,

@@ -635,3 +635,16 @@ static const struct question credited_twice = {.name = "credited twice",
                                                .sql = CREDITED_TWICE("NOT INDEXED "),
                                                .postgres = CREDITED_TWICE("")};
 void ask_credited_twice(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &credited_twice, NULL, visit, context); }
+
+/* ---- phones of before ---- */
+
+const struct phone_questions table_phones = {
+    .key = COLUMN_ID,
+    .left = {"phones to be looked at",
+             "SELECT o.id, u.phone FROM old_phones o JOIN users u ON u.id = o.id ORDER BY o.id LIMIT $1",
+             NULL,
+             {COLUMN_INTEGER}},
+    .taken = {"whether another has a phone", "SELECT id FROM users WHERE phone = $2 AND id <> $1 LIMIT 1", NULL, {COLUMN_ID, COLUMN_TEXT}},
+    .change = {"a phone in its form of now", "UPDATE users SET phone = $2 WHERE id = $1", NULL, {COLUMN_ID, COLUMN_TEXT}},
+    .reviewed = {"a phone that was looked at", "DELETE FROM old_phones WHERE id = $1", NULL, {COLUMN_ID}},
+};

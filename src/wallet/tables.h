@@ -6,6 +6,7 @@
 #pragma once
 
 #include "service/engine.h"
+#include "service/phones.h"
 #include "store/batch.h"
 #include "wallet/core/funds.h"
 #include "wallet/core/references.h"
@@ -126,3 +127,7 @@ void ask_all_funds(struct batch *batch, row_visitor *visit, void *context);
 void ask_totals(struct batch *batch, row_visitor *visit, void *context);
 void ask_other_currency(struct batch *batch, row_visitor *visit, void *context);
 void ask_credited_twice(struct batch *batch, row_visitor *visit, void *context);
+
+/* ---- phones of before (service/phones.h) ---- */
+
+extern const struct phone_questions table_phones;

@@ -3,8 +3,6 @@ import csv
 import io
 import signal
 import socket
-import sqlite3
-import subprocess
 import uuid
 
 import pytest
@@ -28,19 +26,10 @@ INSERT INTO redemptions (key, id, campaign_number, user_id, phone, status, claim
 SELECT (1 << 32) + i, CAST(printf('r%015d', i) AS BLOB), 1, CAST(printf('u%015d', i) AS BLOB), printf('+98911%07d', i), 1, {at}, {at} + i, CAST(printf('t%015d', i) AS BLOB) FROM n;
 """
 POSTGRES = """
-SET search_path TO discount;
 INSERT INTO redemptions (key, id, campaign_number, user_id, phone, status, claimed_at, settled_at, transaction_id)
 SELECT (1::bigint << 32) + i, ('a' || lpad(i::text, 31, '0'))::uuid, 1, ('b' || lpad(i::text, 31, '0'))::uuid, '+98911' || lpad(i::text, 7, '0'), 1, {at}, {at} + i, ('c' || lpad(i::text, 31, '0'))::uuid
 FROM generate_series(1, {last}) i;
 """
-
-
-def run_sql(service, text):
-    if service.store:
-        subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", service.store], input="SET search_path TO discount;" + text, text=True, check=True, timeout=DEADLINE_S)
-        return
-    with sqlite3.connect(service.data / "discount.db", timeout=DEADLINE_S) as database:
-        database.executescript(text)
 
 
 @pytest.fixture
@@ -50,7 +39,7 @@ def crowded(make_world):
     campaign = world.operator.campaign(places=WINNERS + 2)
     discount = world.pair.discount
     assert discount.stop() == 0
-    run_sql(discount, (POSTGRES if discount.store else SQLITE).format(last=WINNERS, at=1_790_000_000_000_000) + COUNTS.format(last=WINNERS, at=1_790_000_000_000_000))
+    discount.write_sql((POSTGRES if discount.store else SQLITE).format(last=WINNERS, at=1_790_000_000_000_000) + COUNTS.format(last=WINNERS, at=1_790_000_000_000_000))
     discount.start()
     world.connect()
     world.campaign = campaign
@@ -175,7 +164,7 @@ def test_a_drain_sends_it_to_its_end(crowded):
 
 
 def test_what_is_missing_in_the_middle_is_no_end(crowded):
-    run_sql(crowded.pair.discount, f"DELETE FROM redemptions WHERE key = {(1 << 32) + 60_000};")
+    crowded.pair.discount.write_sql(f"DELETE FROM redemptions WHERE key = {(1 << 32) + 60_000};")
     with begin(crowded) as connection:
         assert read_chunks(connection) is None
     assert crowded.pair.discount.events("stream_failed")
@@ -183,9 +172,9 @@ def test_what_is_missing_in_the_middle_is_no_end(crowded):
 
 
 def test_the_first_piece_that_can_not_be_read_is_a_refusal(crowded):
-    run_sql(crowded.pair.discount, f"DELETE FROM redemptions WHERE key = {(1 << 32) + 7};")
+    crowded.pair.discount.write_sql(f"DELETE FROM redemptions WHERE key = {(1 << 32) + 7};")
     answer = crowded.operator.discount.get(crowded.path, headers={"Accept": "text/csv"})
-    assert_problem(answer, 503, "storage_unavailable")
+    assert_problem(answer, 500, "storage_corrupt")
 
 
 def test_for_a_spreadsheet(world):
