@@ -28,8 +28,10 @@ struct batch {
     } asked[RECORDS_MAX];
     size_t asked_count; /* of the trip */
     size_t questions;   /* of all trips, for kept answers */
-    bool has_old;       /* a kept answer has expired */
+    size_t old_batches; /* of kept answers that have expired */
     struct result ran;  /* what the next trip says */
+    size_t expires;
+    int64_t expired_rows[RECORDS_MAX];
     size_t puts, begins, commits, rollbacks, looks, pauses;
     struct result begun;
     enum commit_end end;
@@ -40,7 +42,7 @@ struct batch {
 
 static struct batch batch;
 static struct toy {
-    size_t forgets, subjects, renders;
+    size_t kepts, forgets, subjects, renders;
     int64_t value;
 } toy;
 static struct engine *engine;
@@ -54,7 +56,7 @@ void batch_ask(struct batch *asked, const struct question *question, const struc
     assert_true(batch.asked_count < RECORDS_MAX);
     if (question == &has_expired) {
         struct row row = {0};
-        if (batch.has_old) assert_ok(visit(context, &row));
+        if (batch.old_batches > 0) assert_ok(visit(context, &row));
         return;
     }
     assert_ptr_equal(question, &find);
@@ -79,8 +81,11 @@ struct result batch_run(struct batch *asked) {
 }
 
 void batch_do(struct batch *asked, const struct question *question, const struct value *values, int64_t rows_due) {
-    (void)asked, (void)values, (void)rows_due;
-    if (question == &put) batch.puts++;
+    (void)rows_due;
+    if (question == &put) asked->puts++;
+    if (question != &expire) return;
+    asked->expired_rows[asked->expires++ % RECORDS_MAX] = values[1].integer;
+    asked->old_batches -= asked->old_batches > 0;
 }
 
 struct result batch_begin(struct batch *begun) {
@@ -175,7 +180,13 @@ static struct result save(void *set, struct batch *saved, int64_t now_us) {
     (void)set, (void)saved, (void)now_us;
     return result_ok();
 }
-static const struct working_set_hooks hooks = {.forget = forget, .subject_found = subject_found, .save = save};
+static struct hash kept_last;
+static void note_kept(void *set, const struct hash *lookup, int64_t now_us) {
+    assert_int_equal(now_us, 1000);
+    ((struct toy *)set)->kepts++;
+    kept_last = *lookup;
+}
+static const struct working_set_hooks hooks = {.forget = forget, .subject_found = subject_found, .save = save, .kept = note_kept};
 
 struct asked {
     struct exchange exchange;
@@ -438,7 +449,7 @@ static void test_nothing_is_written_while_nothing_has_expired(void **state) {
     batch.end = COMMITTED;
     assert_int_equal(store.idle(engine, false), COMMITTED);
     assert_int_equal(batch.begins, 0);
-    batch.has_old = true;
+    batch.old_batches = SIZE_MAX;
     batch.ran = result_error(RESULT_IO);
     assert_int_equal(store.idle(engine, false), COMMITTED);
     assert_int_equal(batch.begins, 0);
@@ -447,6 +458,72 @@ static void test_nothing_is_written_while_nothing_has_expired(void **state) {
     assert_int_equal(batch.commits, 1); /* somebody waits */
     assert_int_equal(store.idle(engine, false), COMMITTED);
     assert_int_equal(batch.commits, 1 + 10); /* there are always more: it ends all the same */
+}
+
+/* ---- what has expired ---- */
+
+static void test_what_has_expired_goes_while_nothing_waits_and_else_a_little(void **state) {
+    (void)state;
+    static const struct {
+        size_t old_batches;
+        bool is_busy;
+        size_t expires;
+    } rows[] = {{3, false, 3}, {12, false, 10}, {3, true, 1}};
+    batch.end = COMMITTED;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        batch.old_batches = rows[i].old_batches;
+        batch.expires = 0;
+        assert_int_equal(store.idle(engine, rows[i].is_busy), COMMITTED);
+        assert_int_equal(batch.expires, rows[i].expires);
+        assert_int_equal(batch.expired_rows[0], 1000);
+    }
+    batch.expires = 0; /* one that could not be written is not tried again at once */
+    batch.end = NOT_COMMITTED;
+    batch.old_batches = 12;
+    assert_int_equal(store.idle(engine, false), COMMITTED);
+    assert_int_equal(batch.expires, 1);
+}
+
+/* While some are too old a batch drops two for each that it keeps, whoever it answers besides. */
+static void test_while_some_are_too_old_a_batch_drops_more_than_it_keeps(void **state) {
+    (void)state;
+    struct asked asked[3];
+    ask(&asked[0], "");
+    ask(&asked[1], "old");
+    ask(&asked[2], "new");
+    keep(&asked[1], 201);
+    for (size_t old_batches = 0; old_batches <= 12; old_batches += 12) {
+        batch.old_batches = old_batches;
+        batch.end = COMMITTED;
+        assert_int_equal(store.idle(engine, true), COMMITTED);
+        batch.expires = 0;
+        assert_ok(load(asked, 2)); /* nothing of it is kept */
+        decide_all(asked, 2, 1000);
+        assert_ok(store.save(engine));
+        assert_int_equal(batch.expires, 0);
+        assert_ok(load(asked, 3));
+        decide_all(asked, 3, 1000);
+        assert_ok(store.save(engine));
+        assert_int_equal(batch.expires, old_batches != 0);
+        if (old_batches != 0) assert_int_equal(batch.expired_rows[0], 2);
+    }
+    for (size_t i = 0; i < 3; i++) exchange_clear(&asked[i].exchange);
+}
+
+static void test_what_is_kept_is_told_after_the_commit(void **state) {
+    (void)state;
+    struct asked asked[2];
+    ask(&asked[0], "old");
+    ask(&asked[1], "new");
+    keep(&asked[0], 201);
+    assert_ok(load(asked, 2));
+    decide_all(asked, 2, 1000);
+    assert_ok(store.save(engine));
+    assert_int_equal(toy.kepts, 0);
+    store.publish(engine);
+    assert_int_equal(toy.kepts, 1);
+    assert_memory_equal(&kept_last, &asked[1].operation.idempotency.lookup, sizeof kept_last);
+    for (size_t i = 0; i < 2; i++) exchange_clear(&asked[i].exchange);
 }
 
 /* ---- a transaction of our own ---- */
@@ -516,6 +593,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_final_answer_is_as_old_as_its_first_request, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_all_is_forgotten_at_rollback_and_when_nothing_happens, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_is_written_while_nothing_has_expired, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_has_expired_goes_while_nothing_waits_and_else_a_little, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_while_some_are_too_old_a_batch_drops_more_than_it_keeps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_kept_is_told_after_the_commit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_not_written_is_rolled_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_doubt_is_settled_or_said, set_up, tear_down),
     };
