@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 
+#include "auth/base64url.h"
 #include "auth/token.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/log.h"
@@ -99,6 +101,21 @@ static void test_a_clock_that_is_set_forward_ends_it(void **state) {
     assert_string_not_equal(get(next), first);
 }
 
+static void test_what_it_says(void **state) {
+    (void)state;
+    char copy[2048];
+    uint8_t bytes[2048];
+    size_t size = sizeof bytes;
+    struct text part = text_of(strchr(get(copy), '.') + 1);
+    part.size = (size_t)(strchr(part.data, '.') - part.data);
+    assert_true(result_is_ok(base64url_decode(part, bytes, &size)));
+    static const char *const members[] = {"\"iss\":\"discount\"", "\"aud\":\"wallet\"", "\"sub\":\"discount\"",
+                                          "\"scope\":\"credits:write funds:write\""};
+    for (size_t i = 0; i < ARRAY_COUNT(members); i++) {
+        if (memmem(bytes, size, members[i], strlen(members[i])) == NULL) fail_msg("%.*s", (int)size, (const char *)bytes);
+    }
+}
+
 static void test_a_dropped_one_is_signed_anew(void **state) {
     (void)state;
     char first[2048], next[2048];
@@ -115,6 +132,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_is_kept_until_its_last_minute, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_clock_that_is_set_back_makes_no_token_live_longer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_clock_that_is_set_forward_ends_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_it_says, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_dropped_one_is_signed_anew, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,7 @@ static void test_each_waits_equally_long(void **state) {
     waiters_end(&waiters, start_us + WAIT_US, false);
     assert_true(is_returned(&requests[0]) && is_untold(&requests[1]));
     assert_int_equal(requests[0].operation.operation.fate, FATE_DECIDED);
+    assert_int_equal(requests[0].operation.decided_us, fake_now_us);
     assert_int_equal(requests[0].operation.redemption.status, REDEMPTION_CLAIMED);
     assert_int_equal(waiters_next_us(&waiters), start_us + CLOCK_SECOND_US + WAIT_US);
     waiters_end(&waiters, fake_now_us, true); /* all of them, at the end */
