@@ -54,3 +54,16 @@ def test_a_stop_does_not_wait_for_passwords_beyond_its_deadline(make_world):
     assert took_s < 5, f"{took_s:.1f} s"
     for connection in connections:
         connection.close()
+
+
+def test_an_honest_login_does_not_wait_behind_those_of_another_address(make_world):
+    """All of them stay, and none is refused: what another address has waiting is still there when the login is answered."""
+    world = make_world(wallet_arguments=STANDARD)
+    user, count = world.user(), 180
+    connections = [send(world, register_bytes(new_username()), "127.77.0.1") for _ in range(count)]
+    wait_until(lambda: metric(world, "walletd_password_queue_depth") > count * 3 // 4, "a long queue")
+    user.login(world.wallet.at("127.78.0.1"))
+    assert metric(world, "walletd_password_queue_depth") > count // 4
+    for connection in connections:
+        connection.close()
+    wait_until(lambda: metric(world, "walletd_password_queue_depth") == 0, "the end of the storm")
