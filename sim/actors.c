@@ -15,10 +15,12 @@
 #define SHORT_PATIENCE_US 400000
 #define COPIES_MOST       4
 #define PAUSE_MOST_US     800000
+#define REPEAT_MOST_US    4000000
 #define PROMPT_US         300000 /* with two services at rest and nothing that fails */
 #define TOKEN_OLD_US      600000000
-#define LATECOMERS        6
+#define LATECOMERS        8
 #define LATE_MOST_US      1500000 /* before or after the end */
+#define LOOKS_PERCENT     40      /* of those whom money has come or gone */
 #define SOON_US           3000000
 
 struct people people;
@@ -27,6 +29,7 @@ struct people people;
 struct send {
     struct intent *intent;
     bool is_over;
+    bool is_repeat; /* sent when its sender had its answer already */
 };
 
 const char *intent_kind_name(enum intent_kind kind) {
@@ -49,6 +52,8 @@ const char *intent_kind_name(enum intent_kind kind) {
     return names[kind];
 }
 
+static bool leans_to(enum world_leaning leaning) { return world.leaning == leaning; }
+
 static bool chance(uint32_t percent) { return random_below(&world.random, 100) < percent; }
 
 /* ---- what they want ---- */
@@ -62,7 +67,8 @@ static struct intent *new_intent(struct actor *actor, enum intent_kind kind) {
     return intent;
 }
 
-static void give_key(struct intent *intent) {
+static void give_key(struct intent *intent, uint32_t percent) {
+    if (!chance(leans_to(LEANS_TO_KEYS) ? 95 : percent)) return;
     snprintf(intent->key, sizeof intent->key, "key-%u-%u", intent->actor->index, intent->number);
 }
 
@@ -89,7 +95,7 @@ static struct intent *want_session(struct actor *actor) {
         REQUEST(intent, "POST", "/v1/users");
         const char *before = actor->phone[0] != '\0' ? ",\"phone\":\"" : "", *after = actor->phone[0] != '\0' ? "\"" : "";
         BODY(intent, "{\"username\":\"%s\",\"password\":\"password of %s\"%s%s%s}", actor->name, actor->name, before, actor->phone, after);
-        if (chance(70)) give_key(intent);
+        give_key(intent, 70);
     } else {
         intent = new_intent(actor, INTENT_LOGIN);
         REQUEST(intent, "POST", "/v1/sessions");
@@ -126,13 +132,15 @@ static void type_code(const char *code, char *typed, size_t capacity) {
 static struct intent *want_redemption(struct actor *actor, struct campaign_plan *campaign) {
     struct intent *intent = new_intent(actor, INTENT_REDEEM);
     intent->campaign = campaign;
-    /* Mostly the own phone; sometimes one that somebody else uses too. */
-    const struct actor *owner = chance(80) ? actor : &people.actors[random_below(&world.random, people.user_count)];
+    /* Mostly the own phone; sometimes one that somebody else uses too, or the one that a family shares. */
+    bool is_shared = leans_to(LEANS_TO_CAMPAIGNS) || leans_to(LEANS_TO_KEYS);
+    const struct actor *owner =
+        chance(is_shared ? 40 : 80) ? actor : &people.actors[is_shared ? 0 : random_below(&world.random, people.user_count)];
     memcpy(intent->phone, owner->own_phone, sizeof intent->phone);
     type_code(campaign->code, intent->code, sizeof intent->code);
     REQUEST(intent, "POST", "/v1/redemptions");
     BODY(intent, "{\"code\":\"%s\",\"phone\":\"%s\"}", intent->code, intent->phone);
-    if (chance(50)) give_key(intent);
+    give_key(intent, 50);
     return intent;
 }
 
@@ -144,7 +152,7 @@ static struct intent *want_transfer(struct actor *actor) {
     REQUEST(intent, "POST", "/v1/wallet/transfers");
     BODY(intent, "{\"to\":{\"username\":\"%s\"},\"amount\":%lld,\"currency\":\"IRT\",\"description\":\"intent %u\"}",
          intent->recipient->name, (long long)intent->amount, intent->number);
-    if (chance(70)) give_key(intent);
+    give_key(intent, 70);
     return intent;
 }
 
@@ -156,7 +164,8 @@ static struct intent *want_read(struct actor *actor, enum intent_kind kind, cons
 
 static struct intent *want_as_user(struct actor *actor) {
     uint64_t what = random_below(&world.random, 100);
-    if (what < 50) return want_redemption(actor, some_campaign());
+    bool waits_for_the_end = leans_to(LEANS_TO_TIMES) && actor->index % 2 == 1;
+    if (what < 50 && !waits_for_the_end) return want_redemption(actor, some_campaign());
     if (what < 68 && people.user_count > 1) return want_transfer(actor);
     if (what < 80) return want_read(actor, INTENT_WALLET, "/v1/wallet");
     if (what < 88) return want_read(actor, INTENT_MY_REDEMPTIONS, "/v1/redemptions?limit=200");
@@ -177,12 +186,25 @@ static struct intent *want_as_user(struct actor *actor) {
     return intent;
 }
 
-/* Those who come at the last moment, or just after it: whoever has nothing else to do. */
+/* Who has nothing else to do, and has not got this one yet if there is such a one. */
+static struct actor *somebody_for(struct campaign_plan *campaign) {
+    uint32_t first = (uint32_t)random_below(&world.random, people.user_count);
+    struct actor *found = NULL;
+    for (uint32_t i = 0; i < people.user_count; i++) {
+        struct actor *actor = &people.actors[(first + i) % people.user_count];
+        if (actor->intent != NULL || actor->token_size == 0) continue;
+        if (!judge_has_won(actor, campaign)) return actor;
+        if (found == NULL) found = actor;
+    }
+    return found;
+}
+
+/* Those who come at the last moment, or just after it. */
 static void come_late(void *context) {
     struct campaign_plan *campaign = context;
-    struct actor *actor = &people.actors[random_below(&world.random, people.user_count)];
+    struct actor *actor = somebody_for(campaign);
     people.latecomers--;
-    if (people.is_over || actor->intent != NULL || actor->token_size == 0) return;
+    if (people.is_over || actor == NULL) return;
     actor->intent = want_redemption(actor, campaign);
     send_round(actor->intent);
 }
@@ -190,7 +212,8 @@ static void come_late(void *context) {
 static void expect_latecomers(struct campaign_plan *campaign, int64_t ends_in_us) {
     for (int i = 0; i < LATECOMERS; i++) {
         people.latecomers++;
-        world_after(ends_in_us + random_between(&world.random, -LATE_MOST_US, LATE_MOST_US), come_late, campaign);
+        world_after(ends_in_us + random_between(&world.random, leans_to(LEANS_TO_TIMES) ? 0 : -LATE_MOST_US, LATE_MOST_US), come_late,
+                    campaign);
     }
 }
 
@@ -198,11 +221,11 @@ static struct intent *want_campaign(struct actor *actor, struct campaign_plan *c
     struct intent *intent = new_intent(actor, INTENT_CREATE);
     intent->campaign = campaign;
     char times[96] = "";
-    if (chance(20)) {
+    if (chance(leans_to(LEANS_TO_TIMES) ? 10 : 20)) {
         char text[CLOCK_TEXT_BYTES];
         clock_format(PROCESS_EPOCH_US + world.now_us + random_between(&world.random, 0, 2000000), text);
         snprintf(times, sizeof times, ",\"starts_at\":\"%.*s\"", CLOCK_TEXT_BYTES, text);
-    } else if (chance(20)) {
+    } else if (chance(leans_to(LEANS_TO_TIMES) ? 80 : 20)) {
         char text[CLOCK_TEXT_BYTES];
         int64_t ends_in_us = random_between(&world.random, LATE_MOST_US, chance(50) ? SOON_US : 10 * SOON_US);
         clock_format(PROCESS_EPOCH_US + world.now_us + ends_in_us, text);
@@ -215,19 +238,27 @@ static struct intent *want_campaign(struct actor *actor, struct campaign_plan *c
          "\"max_redemptions\":%lld,\"max_per_user\":1%s%s}",
          campaign->code, campaign->code, (long long)campaign->amount, (long long)campaign->places,
          campaign->takes_any_phone ? ",\"phone\":\"any\"" : "", times);
-    if (chance(80)) give_key(intent);
+    give_key(intent, 80);
     campaign->is_wanted = true;
     return intent;
 }
 
-static struct intent *want_change(struct actor *actor, struct campaign_plan *campaign) {
+static enum intent_kind some_change(void) {
+    static const struct {
+        enum intent_kind kind;
+        uint32_t usually, lively; /* of a hundred */
+    } changes[] = {{INTENT_PATCH, 25, 40}, {INTENT_PAUSE, 20, 25},  {INTENT_RESUME, 25, 15},
+                   {INTENT_END, 4, 1},     {INTENT_REPORT, 16, 14}, {INTENT_WINNERS, 10, 5}};
     uint64_t what = random_below(&world.random, 100);
-    enum intent_kind kind = what < 25   ? INTENT_PATCH
-                            : what < 45 ? INTENT_PAUSE
-                            : what < 70 ? INTENT_RESUME
-                            : what < 74 ? INTENT_END
-                            : what < 90 ? INTENT_REPORT
-                                        : INTENT_WINNERS;
+    for (size_t i = 0; i < ARRAY_COUNT(changes); i++) {
+        uint32_t share = leans_to(LEANS_TO_CAMPAIGNS) ? changes[i].lively : changes[i].usually;
+        if (what < share) return changes[i].kind;
+        what -= share;
+    }
+    return INTENT_REPORT;
+}
+
+static struct intent *want_change(struct actor *actor, struct campaign_plan *campaign, enum intent_kind kind) {
     struct intent *intent = new_intent(actor, kind);
     intent->campaign = campaign;
     const char *id = id_text(campaign->id);
@@ -241,19 +272,25 @@ static struct intent *want_change(struct actor *actor, struct campaign_plan *cam
     REQUEST(intent, is_read ? "GET" : kind == INTENT_PATCH ? "PATCH" : "POST", "/v1/campaigns/%s%s", id, action);
     if (kind == INTENT_PATCH) {
         intent->amount = random_between(&world.random, 1, 2 * (int64_t)people.user_count);
+        if (leans_to(LEANS_TO_CAMPAIGNS) && chance(75)) intent->amount = campaign->places += intent->amount;
         BODY(intent, "{\"max_redemptions\":%lld}", (long long)intent->amount);
         snprintf(intent->if_match, sizeof intent->if_match, "*");
     }
-    if (intent->method[0] == 'P' && kind != INTENT_PATCH && chance(50)) give_key(intent);
+    if (intent->method[0] == 'P' && kind != INTENT_PATCH) give_key(intent, 50);
     return intent;
 }
 
 static struct intent *want_as_operator(struct actor *actor) {
     struct campaign_plan *campaign = some_campaign();
+    struct campaign_plan *first = &people.campaigns[0];
+    if (leans_to(LEANS_TO_CAMPAIGNS) && first->number != 0 && !first->was_paused) {
+        first->was_paused = true;
+        return want_change(actor, first, INTENT_PAUSE);
+    }
     for (size_t i = 0; i < people.campaign_count; i++) {
         if (!people.campaigns[i].is_wanted) return want_campaign(actor, &people.campaigns[i]);
     }
-    return campaign->number == 0 ? want_campaign(actor, campaign) : want_change(actor, campaign);
+    return campaign->number == 0 ? want_campaign(actor, campaign) : want_change(actor, campaign, some_change());
 }
 
 /* ---- sending ---- */
@@ -274,14 +311,23 @@ static void end_intent(struct intent *intent, enum intent_state state) {
     struct actor *actor = intent->actor;
     if (actor->intent != intent) return;
     actor->intent = NULL;
-    think(actor);
+    bool has_moved_money =
+        state == INTENT_ANSWERED && intent->status < 300 && (intent->kind == INTENT_REDEEM || intent->kind == INTENT_TRANSFER);
+    if (has_moved_money && !people.is_over && chance(LOOKS_PERCENT)) {
+        actor->intent = want_read(actor, INTENT_WALLET, "/v1/wallet"); /* whether it is there */
+        send_round(actor->intent);
+    } else {
+        think(actor);
+    }
 }
 
-static void retry(struct intent *intent) {
+static void send_later(struct intent *intent, int64_t most_us) {
     if (intent->is_retry_due) return;
     intent->is_retry_due = true;
-    world_after(random_between(&world.random, 1000, PAUSE_MOST_US), send_again, intent);
+    world_after(random_between(&world.random, 1000, most_us), send_again, intent);
 }
+
+static void retry(struct intent *intent) { send_later(intent, PAUSE_MOST_US); }
 
 /* A transfer without a key that may have happened must not be sent again. */
 static bool may_repeat_blindly(const struct intent *intent) { return intent->kind != INTENT_TRANSFER || intent->key[0] != '\0'; }
@@ -313,13 +359,14 @@ static void on_answer(struct link_request *request, const struct link_answer *an
         }
         return;
     }
+    if (send->is_repeat) judge_repeat(intent, answer);
     enum verdict verdict = judge_answer(intent, answer);
     if (intent->prompt_us != 0) judge_prompt(intent, verdict);
     if (intent->state != INTENT_OPEN) return;
     switch (verdict) {
     case VERDICT_DONE:
         if (world_fault(FAULT_CLIENT_REPEATS)) {
-            retry(intent);
+            send_later(intent, chance(50) ? REPEAT_MOST_US : PAUSE_MOST_US);
             return;
         }
         end_intent(intent, INTENT_ANSWERED);
@@ -336,7 +383,7 @@ static bool needs_token(enum intent_kind kind) { return kind != INTENT_REGISTER 
 
 static void send_copy(struct intent *intent) {
     struct send *send = link_take(sizeof *send);
-    *send = (struct send){.intent = intent};
+    *send = (struct send){.intent = intent, .is_repeat = intent->key[0] != '\0' && (intent->status == 200 || intent->status == 201)};
     const struct actor *actor = intent->actor;
     struct link_request request = {.to = intent->to,
                                    .method = text_of(intent->method),
@@ -417,16 +464,21 @@ static uint32_t at_most(uint32_t value, uint32_t most) { return most != 0 && val
 void actors_begin_world(void) {
     memset(&people, 0, sizeof people);
     /* Mostly few: what goes wrong with many goes wrong with few, and sooner. */
-    uint64_t most = random_below(&world.random, 8) == 0 ? USERS_MAX : USERS_MAX / 3;
-    people.user_count = at_most((uint32_t)random_between(&world.random, 1, (int64_t)most), world.limits.users_max);
-    people.campaign_count = (uint32_t)random_between(&world.random, 1, CAMPAIGNS_MAX - 1);
-    uint32_t actions = at_most((uint32_t)random_between(&world.random, 2, 14), world.limits.actions_max);
+    uint64_t most = random_below(&world.random, 12) == 0 ? USERS_MAX : USERS_MAX / 4;
+    people.user_count =
+        at_most((uint32_t)random_between(&world.random, leans_to(LEANS_NOWHERE) ? 1 : 4, (int64_t)most), world.limits.users_max);
+    bool has_plenty = leans_to(LEANS_TO_CAMPAIGNS) || leans_to(LEANS_TO_KEYS);
+    people.campaign_count = (uint32_t)random_between(&world.random, has_plenty ? 2 : 1, CAMPAIGNS_MAX - 1);
+    uint32_t actions = at_most((uint32_t)random_between(&world.random, leans_to(LEANS_NOWHERE) ? 2 : 4, leans_to(LEANS_NOWHERE) ? 12 : 8),
+                               world.limits.actions_max);
     for (uint32_t i = 0; i < people.campaign_count; i++) {
         struct campaign_plan *campaign = &people.campaigns[i];
         snprintf(campaign->code, sizeof campaign->code, "GIFT%u%u", i, (unsigned)random_below(&world.random, 10000));
         campaign->amount = random_between(&world.random, 1, 5) * 1000;
         campaign->places = random_between(&world.random, 1, (int64_t)people.user_count);
         campaign->takes_any_phone = campaign->amount != 2000; /* four in five: otherwise no two users meet in one phone */
+        if (leans_to(LEANS_TO_TIMES) || leans_to(LEANS_TO_DISKS)) campaign->places = people.user_count;
+        if (has_plenty) campaign->places = 2 * people.user_count;
     }
     for (uint32_t i = 0; i <= people.user_count; i++) {
         struct actor *actor = &people.actors[i];
@@ -436,7 +488,8 @@ void actors_begin_world(void) {
         actor->actions_left = actor->is_operator ? actions + people.campaign_count : actions;
         snprintf(actor->name, sizeof actor->name, actor->is_operator ? BOOT_ADMIN_NAME : "user%u", i);
         snprintf(actor->own_phone, sizeof actor->own_phone, "0912000%04u", i);
-        if (!actor->is_operator && chance(50)) memcpy(actor->phone, actor->own_phone, sizeof actor->phone);
+        if (!actor->is_operator && chance(leans_to(LEANS_TO_CAMPAIGNS) ? 20 : 50))
+            memcpy(actor->phone, actor->own_phone, sizeof actor->phone);
         think(actor);
     }
 }

@@ -58,7 +58,8 @@ struct campaign_plan {
     struct id id;
     int64_t amount, places;
     bool takes_any_phone;
-    bool is_wanted; /* somebody has sent its creation */
+    bool is_wanted;  /* somebody has sent its creation */
+    bool was_paused; /* while it was new */
 };
 
 enum intent_state { INTENT_OPEN, INTENT_ANSWERED, INTENT_ABANDONED };

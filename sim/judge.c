@@ -107,6 +107,8 @@ static void learn_user(struct actor *actor) {
     statement_reset(statement);
 }
 
+bool judge_has_won(const struct actor *actor, const struct campaign_plan *campaign) { return wins_of_user(actor, campaign) > 0; }
+
 void judge_begin(struct intent *intent) {
     bool is_known;
     intent->rows_before = -1;
@@ -469,6 +471,14 @@ static enum verdict judge(struct intent *intent, const struct link_answer *answe
     judge_refusal(intent, answer, parsed);
     if (is_passing(parsed)) intent->status = 0; /* not kept: the same again is decided anew */
     return VERDICT_DONE;
+}
+
+void judge_repeat(const struct intent *intent, const struct link_answer *answer) {
+    bool is_kept_kind = intent->kind == INTENT_REDEEM || intent->kind == INTENT_TRANSFER || intent->kind == INTENT_CREATE;
+    bool says_nothing = answer->status >= 500 || answer->status == 429 || answer->status == 401;
+    if (is_kept_kind && !says_nothing && !answer->is_replayed) {
+        wrong(intent, "a repeat with the key gets the answer again", "it was decided anew");
+    }
 }
 
 enum verdict judge_answer(struct intent *intent, const struct link_answer *answer) {

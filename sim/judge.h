@@ -13,6 +13,9 @@ enum verdict {
 
 /* Before it is sent for the first time: notes what is so already. */
 void judge_begin(struct intent *intent);
+bool judge_has_won(const struct actor *actor, const struct campaign_plan *campaign); /* as the database has it now */
+/* Of a copy with a key that was sent behind the answer: it must be replayed. */
+void judge_repeat(const struct intent *intent, const struct link_answer *answer);
 /* Fails the world when the answer is wrong. */
 enum verdict judge_answer(struct intent *intent, const struct link_answer *answer);
 /* At the end, in peace: a success, and soon. */

@@ -11,6 +11,7 @@
 
 #define RESTART_LEAST_US   500
 #define RESTART_MOST_US    2000000
+#define SET_BACK_MOST_US   6000000
 #define CRASH_CALLS_BITS   13
 #define PLANNED_CRASH_RATE 2 /* one of so many incarnations dies in a disk call that was chosen at its start */
 
@@ -139,6 +140,9 @@ static void bring_down(struct process *process) {
     process->server = NULL;
     disk_crash(&process->disk);
     link_break(process);
+    /* Who comes up again often has another time at first. */
+    bool is_set_back = world.leaning == LEANS_TO_DISKS && world.fault_per_million[FAULT_CLOCK_BACK] > 0 && world.has_faults;
+    if (is_set_back) process_jump_clock(process, -random_between(&world.random, 0, SET_BACK_MOST_US));
     int64_t most_us = world.has_faults ? RESTART_MOST_US : 10 * RESTART_LEAST_US;
     world_after(random_between(&world.random, RESTART_LEAST_US, most_us), start_again, process);
     fiber_kill_process(process); /* does not return when it is one of them that calls */

@@ -22,10 +22,11 @@
 #define RESTORE_STEPS    10000
 #define REST_US          INT64_C(15000000)
 
-/* From a millisecond to two hours, each order of magnitude as often. */
+/* From a millisecond to two hours, each order of magnitude as often. To a few seconds where they are many, or no token would be good for long. */
 static int64_t jump_us(void) {
     int64_t most_us = 2000;
-    for (uint64_t doublings = random_below(&world.random, 22); doublings > 0; doublings--) most_us *= 2;
+    for (uint64_t doublings = random_below(&world.random, world.leaning == LEANS_TO_DISKS ? 11 : 22); doublings > 0; doublings--)
+        most_us *= 2;
     return random_between(&world.random, 1000, most_us > JUMP_MOST_US ? JUMP_MOST_US : most_us);
 }
 
@@ -37,6 +38,19 @@ static void move_clocks(void *context) {
         if (world_fault(FAULT_CLOCK_BACK)) process_jump_clock(&processes[i], -jump_us());
     }
     world_after(CLOCK_TICK_US, move_clocks, NULL);
+}
+
+/* Once, while claims wait for their credit: what a restart must find again. */
+static void crash_in_between(void *context) {
+    (void)context;
+    if (!world.has_faults || world.fault_per_million[FAULT_CRASH] == 0) return;
+    struct process *discount = &processes[PROCESS_DISCOUNT];
+    bool has_claims = oracle_integer(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE status = 0", 0) > 0;
+    if (has_claims && random_below(&world.random, 4) == 0) {
+        process_crash(discount, "claims wait");
+    } else {
+        world_after(CLOCK_TICK_US / 5, crash_in_between, NULL);
+    }
 }
 
 static bool step(void) {
@@ -154,6 +168,7 @@ void run_world(uint64_t seed, const struct world_limits *limits) {
     actors_begin_world();
     for (size_t i = 0; i < PROCESS_COUNT; i++) process_start(&processes[i]);
     world_after(CLOCK_TICK_US, move_clocks, NULL);
+    if (world.leaning == LEANS_TO_DISKS) world_after(CLOCK_TICK_US, crash_in_between, NULL);
     has_backup = false;
     int64_t backup_us = random_between(&world.random, 0, BACKUP_MOST_US);
     if (world_fault(FAULT_BACKUP)) world_after(backup_us, make_backup, NULL);

@@ -172,7 +172,7 @@ static void *run_loop(void *context) {
             begin(loop, arrived);
         } else {
             /* On a busy machine others get far in a round's time, and clients come again: some rounds last. */
-            bool ends = service->round_ended != NULL && random_below(&world.random, 2) == 0;
+            bool ends = service->round_ended != NULL && random_below(&world.random, world.leaning == LEANS_TO_CAMPAIGNS ? 8 : 2) == 0;
             if (ends) service->round_ended(service->self, loop->index);
             (void)fiber_park(FIBER_FOR_EVER);
         }

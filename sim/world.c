@@ -41,6 +41,37 @@ const struct fault_kind fault_kinds[FAULT_COUNT] = {
     [FAULT_CLAIMS_FULL] = {"few claims in memory", 1000000},
 };
 
+/* What is left out of worlds that lean. Where little fails there is no excuse for a 503, and much gets done. */
+#define BIT(fault)   (UINT32_C(1) << (fault))
+#define CLOCK_FAULTS (BIT(FAULT_CLOCK_FORWARD) | BIT(FAULT_CLOCK_BACK))
+#define LITTLE_FAILS                                                                                                                    \
+    (CLOCK_FAULTS | BIT(FAULT_CRASH) | BIT(FAULT_CRASH_DISK) | BIT(FAULT_WRITE_ERROR) | BIT(FAULT_SYNC_ERROR) | BIT(FAULT_READ_ERROR) | \
+     BIT(FAULT_DISK_FULL) | BIT(FAULT_LINK_REFUSED) | BIT(FAULT_LINK_DROPPED) | BIT(FAULT_LINK_DELAYED) | BIT(FAULT_QUEUE_FULL) |       \
+     BIT(FAULT_CLAIMS_FULL))
+static const uint32_t left_out[LEANING_COUNT] = {[LEANS_TO_CAMPAIGNS] = LITTLE_FAILS,
+                                                 [LEANS_TO_KEYS] = LITTLE_FAILS,
+                                                 [LEANS_TO_TIMES] = CLOCK_FAULTS | BIT(FAULT_CRASH) | BIT(FAULT_CRASH_DISK)};
+
+/* What strikes more often in them: of a million, whatever else their seeds would choose. */
+static const struct {
+    enum world_leaning leaning;
+    enum sim_fault fault;
+    uint32_t per_million;
+} leanings[] = {
+    {LEANS_TO_CAMPAIGNS, FAULT_LINK_CUT, 200000},
+    {LEANS_TO_KEYS, FAULT_LINK_REPEATED, 300000},
+    {LEANS_TO_KEYS, FAULT_CLIENT_REPEATS, 300000},
+    {LEANS_TO_KEYS, FAULT_CLIENT_KEY, 200000},
+    {LEANS_TO_TIMES, FAULT_SYNC_ERROR, 60000},
+    {LEANS_TO_DISKS, FAULT_SYNC_ERROR, 100000},
+    {LEANS_TO_DISKS, FAULT_DISK_FULL, 20000},
+    {LEANS_TO_DISKS, FAULT_CLOCK_BACK, 20000},
+    {LEANS_TO_DISKS, FAULT_CRASH, 1500},
+    {LEANS_TO_DISKS, FAULT_LINK_DROPPED, 150000},
+    {LEANS_TO_KEYS, FAULT_CRASH, 800},
+    {LEANS_TO_KEYS, FAULT_LOSE_WRITE, 500000},
+};
+
 struct pending {
     int64_t at_us;
     uint64_t order;
@@ -59,6 +90,7 @@ void world_begin(uint64_t seed, const struct world_limits *limits) {
     memset(&world, 0, sizeof world);
     memset(reached, 0, sizeof reached);
     world.seed = seed;
+    world.leaning = (enum world_leaning)(seed % LEANING_COUNT);
     world.limits = *limits;
     random_init(&world.random, seed);
     world.has_faults = true;
@@ -69,8 +101,12 @@ void world_begin(uint64_t seed, const struct world_limits *limits) {
         /* Between a thousandth of the most and the most, evenly in the exponent; the draws are made even for what is left out. */
         bool is_left_out = random_chance(&world.random, NOT_TILL_FIRST);
         uint64_t shift = random_below(&world.random, 8);
-        bool is_off = is_left_out || (limits->faults_off >> i & 1) != 0;
+        bool is_off = is_left_out || ((limits->faults_off | left_out[world.leaning]) >> i & 1) != 0;
         world.fault_per_million[i] = is_off ? 0 : fault_kinds[i].per_million_max >> shift;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(leanings); i++) {
+        bool is_off = (limits->faults_off >> leanings[i].fault & 1) != 0;
+        if (leanings[i].leaning == world.leaning && !is_off) world.fault_per_million[leanings[i].fault] = leanings[i].per_million;
     }
 }
 

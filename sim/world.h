@@ -43,6 +43,17 @@ struct fault_kind {
 };
 extern const struct fault_kind fault_kinds[FAULT_COUNT];
 
+/* By turns, worlds lean to one kind of trouble: some faults strike more often, and people do more of what meets them. So that what breaks is found
+ * by the first seeds, and not when chance has put all that it needs into one world. */
+enum world_leaning {
+    LEANS_NOWHERE,
+    LEANS_TO_CAMPAIGNS, /* many places, others' phones, pauses, raised limits, lost answers, long rounds of the loops */
+    LEANS_TO_KEYS,      /* the same again, also much later, and another body under the same key */
+    LEANS_TO_DISKS,     /* commits that fail, crashes, clocks that go back */
+    LEANS_TO_TIMES,     /* campaigns that end soon; clocks go right */
+    LEANING_COUNT
+};
+
 /* What a shrinking run takes away from a world, and what else the command line says. */
 struct world_limits {
     uint32_t users_max, actions_max; /* 0: as the seed says */
@@ -58,6 +69,7 @@ struct world_limits {
 
 struct world {
     uint64_t seed;
+    enum world_leaning leaning;
     struct world_limits limits;
     struct random random;
     int64_t now_us; /* true time, since the world began; nobody in the world knows it */
