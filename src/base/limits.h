@@ -2,17 +2,20 @@
 #pragma once
 
 /* HTTP */
-#define LIMIT_HEADER_BYTES          (16u * 1024)        /* 431 */
-#define LIMIT_BODY_BYTES            (64u * 1024)        /* 413 */
-#define LIMIT_BATCH_BODY_BYTES      (1024u * 1024)      /* 413, POST /v1/credits only */
-#define LIMIT_JSON_BYTES            (16u * 1024 * 1024) /* one text to be read; every route and client has a lower limit */
-#define LIMIT_URI_BYTES             4096u               /* 414 */
-#define LIMIT_CONNECTIONS           16384u              /* per loop; beyond it connections wait in the kernel's backlog */
-#define LIMIT_EXCHANGES             16384u              /* requests in progress per loop: 503 overloaded */
-#define LIMIT_LOOPS                 64u
-#define LIMIT_STREAMS               4096u               /* answers of a process that are made while they are sent: 503 overloaded */
-#define LIMIT_UNREAD_BYTES          (32u * 1024 * 1024) /* per loop, of heads and pipelined requests that wait: 503 overloaded */
-#define LIMIT_ARENA_BYTES           (256u * 1024)       /* per request: 503 overloaded */
+#define LIMIT_HEADER_BYTES     (16u * 1024)        /* 431 */
+#define LIMIT_BODY_BYTES       (64u * 1024)        /* 413 */
+#define LIMIT_BATCH_BODY_BYTES (1024u * 1024)      /* 413, POST /v1/credits only */
+#define LIMIT_JSON_BYTES       (16u * 1024 * 1024) /* one text to be read; every route and client has a lower limit */
+#define LIMIT_URI_BYTES        4096u               /* 414 */
+#define LIMIT_CONNECTIONS \
+    16384u /* per loop; beyond it whoever has the most of them loses the oldest that waits, or they wait in the backlog */
+#define LIMIT_EXCHANGES    16384u /* requests in progress per loop: 503 overloaded */
+#define LIMIT_LOOPS        64u
+#define LIMIT_STREAMS      4096u               /* answers of a process that are made while they are sent: 503 overloaded */
+#define LIMIT_UNREAD_BYTES (32u * 1024 * 1024) /* per loop, of heads and pipelined requests that wait: 503 overloaded */
+#define LIMIT_BODIES_BYTES \
+    (32u * 1024 * 1024) /* per loop, of bodies that are being read: the oldest of who has most connections is closed, or 503 */
+#define LIMIT_ARENA_BYTES           (256u * 1024) /* per request: 503 overloaded */
 #define LIMIT_BATCH_ARENA_BYTES     (8u * 1024 * 1024)
 #define LIMIT_REPLY_BYTES           (4u * 1024 * 1024)
 #define LIMIT_FAULTS                32u   /* faults listed in one problem document */

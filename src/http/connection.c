@@ -14,12 +14,46 @@
 
 /* A refused request's body up to this is read and thrown away, so that the connection can go on; a longer one costs the connection. */
 #define DISCARD_BYTES_MAX LIMIT_BODY_BYTES
-#define TURN_REQUESTS     16u  /* of one connection in one round */
-#define LINGERING_MAX     128u /* per loop; beyond it a socket is closed at once */
-#define LINGER_PIECES     4u   /* READ_BYTES each, in one round */
+#define TURN_REQUESTS     16u   /* of one connection in one round */
+#define LINGERING_MAX     128u  /* per loop; beyond it a socket is closed at once */
+#define LINGER_PIECES     4u    /* READ_BYTES each, in one round */
+#define FIRST_ROOM_BYTES  4096u /* of a body, before more of it has come */
+#define HEAVY_BYTES       (8u * 1024 * 1024)
 
 /* What a step says: the next may be run; its bytes are not enough; the turn is over, for it waits for something else, or has ended. */
 enum pace { GO_ON, STARVED, STOP };
+
+/* ---- a body's memory ---- */
+
+static void drop_room(struct connection *connection) {
+    connection->loop->body_bytes -= connection->held_bytes;
+    connection->held_bytes = 0;
+}
+
+/* Whose body gives way: of the client with the most connections the oldest, or anybody's oldest, unless that client is the one that wants more. */
+static struct connection *find_body(const struct connection *wants) {
+    const struct loop *loop = wants->loop;
+    const struct holder *most = share_most(&loop->share);
+    struct connection *found = most == NULL ? NULL : loop_find_waiting(loop, PHASE_BODY, most, wants);
+    if (found != NULL || (most != NULL && wants->holder == most)) return found;
+    return loop_find_waiting(loop, PHASE_BODY, NULL, wants);
+}
+
+/* False: there is no room, and nobody to take it from. */
+static bool hold_room(struct connection *connection, size_t capacity) {
+    struct loop *loop = connection->loop;
+    CHECK(capacity >= connection->held_bytes);
+    loop->body_bytes += capacity - connection->held_bytes;
+    connection->held_bytes = capacity;
+    if (loop->body_bytes > HEAVY_BYTES) loop->was_heavy = true;
+    while (loop->body_bytes > LIMIT_BODIES_BYTES) {
+        struct connection *victim = find_body(connection);
+        if (victim == NULL) return false;
+        traffic_count_displaced(loop->traffic);
+        connection_end(victim);
+    }
+    return true;
+}
 
 /* ---- the end ---- */
 
@@ -35,6 +69,9 @@ void connection_end(struct connection *connection) {
         loop_put_exchange(loop, exchange);
     }
     connection->exchange = NULL;
+    drop_room(connection);
+    if (connection->holder != NULL) share_give(&loop->share, connection->holder);
+    connection->holder = NULL;
     unread_drop(&loop->unread_pool, &connection->unread);
     if (connection->step == STEP_LINGER) loop->lingering_count--;
     connection->step = STEP_ENDED;
@@ -139,6 +176,7 @@ static enum pace wait_for_exchange(struct connection *connection, struct text *i
 
 /* The rest of the request is not read: whatever comes behind the answer is no request. */
 static enum pace answer_and_close(struct connection *connection) {
+    drop_room(connection);
     connection->exchange->state = EXCHANGE_FINISHED;
     connection->closes = connection->lingers = true;
     connection->step = STEP_ANSWER;
@@ -151,6 +189,7 @@ static enum pace answer_and_close(struct connection *connection) {
 static enum pace end_request(struct connection *connection) {
     struct loop *loop = connection->loop;
     struct exchange *exchange = connection->exchange;
+    drop_room(connection); /* from here on it is bounded with the exchanges */
     if (exchange->state == EXCHANGE_BODY) {
         if (exchange->body.data == NULL) exchange->body = TEXT("");
         bool has_waited = connection->phase == PHASE_BODY || connection->phase == PHASE_AWAY; /* since its head */
@@ -182,13 +221,32 @@ static struct text cut(struct text *input, size_t size) {
     return piece;
 }
 
-/* Of a known length, for which there is room; or of a refused request, thrown away. */
+/* `whole_bytes`: of the body, where that is known. False: an answer is set. */
+static bool grow_body(struct connection *connection, size_t needed_bytes, size_t whole_bytes) {
+    struct exchange *exchange = connection->exchange;
+    if (needed_bytes <= connection->body_capacity) return true;
+    size_t capacity = connection->body_capacity * 2 > needed_bytes ? connection->body_capacity * 2 : needed_bytes + FIRST_ROOM_BYTES;
+    if (capacity > whole_bytes) capacity = whole_bytes;
+    /* In place: copies that double would take more of the arena than a body of its full size may. */
+    void *old = (void *)(uintptr_t)exchange->body.data;
+    char *bytes = old == NULL ? arena_take(&exchange->arena, capacity + 1)
+                              : arena_resize(&exchange->arena, old, connection->body_capacity + 1, capacity + 1);
+    if (bytes != NULL) {
+        exchange->body.data = bytes;
+        connection->body_capacity = capacity;
+        if (hold_room(connection, capacity)) return true;
+    }
+    problem_reply(exchange, &problem_overloaded, "There is no memory for the body at the moment.");
+    return false;
+}
+
+/* Of a known length; room is taken as it comes, for whoever announces much may send little. Or of a refused request, thrown away. */
 static enum pace read_body(struct connection *connection, struct text *input) {
     struct exchange *exchange = connection->exchange;
     bool is_last = input->size >= connection->body_left_bytes;
     struct text piece = cut(input, is_last ? (size_t)connection->body_left_bytes : input->size);
     if (piece.size > 0 && exchange->state == EXCHANGE_BODY) {
-        CHECK(exchange->body.size + piece.size <= connection->body_capacity);
+        if (!grow_body(connection, exchange->body.size + piece.size, (size_t)exchange->content_length)) return answer_and_close(connection);
         memcpy((char *)(uintptr_t)exchange->body.data + exchange->body.size, piece.data, piece.size);
         exchange->body.size += piece.size;
     }
@@ -197,27 +255,12 @@ static enum pace read_body(struct connection *connection, struct text *input) {
     return is_last ? end_request(connection) : starve_in_body(connection);
 }
 
-static bool grow_body(struct connection *connection, size_t needed_bytes) {
-    struct exchange *exchange = connection->exchange;
-    if (needed_bytes <= connection->body_capacity) return true;
-    size_t capacity = connection->body_capacity * 2 > needed_bytes ? connection->body_capacity * 2 : needed_bytes + 4096;
-    /* In place: copies that double would take more of the arena than a body of its full size may. */
-    char *bytes = arena_resize(&exchange->arena, (void *)(uintptr_t)exchange->body.data, connection->body_capacity + 1, capacity + 1);
-    if (bytes == NULL) return false;
-    exchange->body.data = bytes;
-    connection->body_capacity = capacity;
-    return true;
-}
-
 static bool take_data(struct connection *connection, struct text data) {
     struct exchange *exchange = connection->exchange;
     size_t total = exchange->body.size + data.size;
     if (data.size == 0) return true;
     if (route_refuse_body(exchange, total)) return false;
-    if (!grow_body(connection, total)) {
-        problem_reply(exchange, &problem_overloaded, NULL);
-        return false;
-    }
+    if (!grow_body(connection, total, SIZE_MAX)) return false;
     memcpy((char *)(uintptr_t)exchange->body.data + exchange->body.size, data.data, data.size);
     exchange->body.size = total;
     return true;
@@ -272,20 +315,16 @@ static bool judge_head(struct connection *connection, struct request_head *head)
     return true;
 }
 
-/* Room for a body of a known length is taken before a byte of it is read. */
 static bool take_room(struct connection *connection) {
     struct exchange *exchange = connection->exchange;
-    bool is_chunked = exchange->content_length == EXCHANGE_LENGTH_UNKNOWN;
-    if (is_chunked) {
-        connection->chunks = arena_take(&exchange->arena, sizeof(struct chunks));
-        if (connection->chunks != NULL) chunks_begin(connection->chunks);
-    } else if (exchange->content_length > 0) {
-        connection->body_capacity = (size_t)exchange->content_length;
-        exchange->body.data = arena_take(&exchange->arena, connection->body_capacity + 1);
+    if (exchange->content_length != EXCHANGE_LENGTH_UNKNOWN) return true;
+    connection->chunks = arena_take(&exchange->arena, sizeof(struct chunks));
+    if (connection->chunks == NULL) {
+        problem_reply(exchange, &problem_overloaded, NULL);
+        return false;
     }
-    if (is_chunked ? connection->chunks != NULL : exchange->content_length == 0 || exchange->body.data != NULL) return true;
-    problem_reply(exchange, &problem_overloaded, NULL);
-    return false;
+    chunks_begin(connection->chunks);
+    return true;
 }
 
 /* The head is judged: admitted, and the body comes next, or refused. A short body is still read away, unless it waits for an invitation. */

@@ -5,6 +5,7 @@
 #include "base/check.h"
 
 #define SPARE_EXCHANGES_MAX 1024u
+#define LOOKED_AT_MAX       4096u /* who has the most is among them, unless many have nearly as many */
 
 static _Thread_local const struct loop *this_loop;
 
@@ -27,6 +28,17 @@ void loop_enter_phase(struct connection *connection, enum phase phase) {
     connection->previous = list->last;
     *(list->last != NULL ? &list->last->next : &list->first) = connection;
     list->last = connection;
+}
+
+struct connection *loop_find_waiting(const struct loop *loop, enum phase phase, const struct holder *holder,
+                                     const struct connection *except) {
+    size_t looked_at = 0;
+    for (struct connection *found = loop->phases[phase].first; found != NULL && looked_at < LOOKED_AT_MAX;
+         found = found->next, looked_at++) {
+        bool fits = holder == NULL ? found->holder != NULL : found->holder == holder;
+        if (fits && found != except) return found;
+    }
+    return NULL;
 }
 
 void loop_make_ready(struct connection *connection) {

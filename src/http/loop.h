@@ -19,6 +19,8 @@
  * - Each exchange is answered once: answer_begin is the only way to SENDING, and wants FINISHED.
  * - `starved` is true when `unread` is not enough to go on. A connection that reads (connection.h) and has unread bytes, or is readable, is in
  *   `ready`, or in hand, or starved and not readable.
+ * - When there are as many connections as there may be, the client that has the most of them gives one back to whoever comes (accept.h). Bodies
+ *   hold LIMIT_BODIES_BYTES while they are read; beyond that, the client with the most connections loses the oldest of its own.
  * - A connection waits in the phase of its step, each of which but AWAY has one timeout for all: so its list is in the order of the deadlines. */
 #pragma once
 
@@ -29,6 +31,7 @@
 #include "http/exchange.h"
 #include "http/parse.h"
 #include "http/service.h"
+#include "http/share.h"
 #include "http/stream.h"
 #include "http/traffic.h"
 #include "http/unread.h"
@@ -99,6 +102,8 @@ struct connection {
     bool lingers;             /* bytes of the request may still come after the close */
     bool before_drain;        /* its request came before the drain: served */
     struct address peer;
+    struct holder *holder; /* whose share it is; NULL: a trusted proxy's, which stands for many clients and has none */
+    size_t held_bytes;     /* of its body, while that is read */
 };
 
 struct phase_list {
@@ -128,6 +133,9 @@ struct loop {
     struct connection *ready_first, *ready_last;
     struct connection *ended;
     size_t connection_count, lingering_count;
+    struct share share;
+    size_t body_bytes; /* held by bodies that are being read */
+    bool was_heavy;    /* they held much since memory was last given back */
     struct unread_pool unread_pool;
     int64_t now_us; /* monotonic, of this round */
     struct exchange *dispatching;
@@ -147,6 +155,9 @@ struct loop {
 
 void loop_set_thread(struct loop *loop); /* whose thread this is; NULL: nobody's */
 void loop_enter_phase(struct connection *connection, enum phase phase);
+/* The one that has waited longest in this phase: of this holder, or NULL: of any; but for `except`. Not all are looked at when there are very many. */
+struct connection *loop_find_waiting(const struct loop *loop, enum phase phase, const struct holder *holder,
+                                     const struct connection *except);
 void loop_make_ready(struct connection *connection);                                   /* work is left for the next round */
 struct exchange *loop_take_exchange(struct loop *loop, struct connection *connection); /* NULL: no memory */
 void loop_put_exchange(struct loop *loop, struct exchange *exchange);                  /* which is not on its way by `deliver` */

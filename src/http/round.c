@@ -1,6 +1,7 @@
 #include "http/round.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/crypto.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "http/accept.h"
 #include "http/answer.h"
@@ -20,6 +22,7 @@
 #define WAIT_MS_MAX      60000
 #define DRAIN_ROUNDS_MAX 4096            /* at its start, for connections that the kernel has accepted */
 #define DRAIN_FIRST_US   CLOCK_SECOND_US /* for the first request of a connection that was accepted and had said nothing */
+#define LIGHT_BYTES      (1024u * 1024)  /* of bodies */
 #define LINGER_US        (2 * CLOCK_SECOND_US)
 
 /* ---- connections ---- */
@@ -114,7 +117,7 @@ static void sweep(struct loop *loop) {
         }
     }
     if (loop->listen_fd < 0 || loop->is_listening) return;
-    if (loop->connection_count < loop->connections_max && loop->listen_again_us <= loop->now_us) CHECK(accept_watch(loop, true));
+    if (accept_has_room(loop) && loop->listen_again_us <= loop->now_us) CHECK(accept_watch(loop, true));
 }
 
 static int wait_ms(const struct loop *loop) {
@@ -130,6 +133,12 @@ static int wait_ms(const struct loop *loop) {
 }
 
 /* ---- a round ---- */
+
+/* What a crowd of bodies has left in pieces between others' memory is the system's again. It takes milliseconds, after a rare event. */
+static void give_back_memory(struct loop *loop) {
+    loop->was_heavy = false;
+    (void)malloc_trim(0);
+}
 
 static void take_event(struct connection *connection, uint32_t events) {
     if (connection->fd < 0) return; /* ended in this round */
@@ -161,6 +170,7 @@ void loop_round(struct loop *loop, int timeout_ms) {
     if (has_newcomers && loop->listen_fd >= 0) accept_burst(loop, ACCEPTS_A_ROUND);
     sweep(loop);
     bury_ended(loop);
+    if (loop->was_heavy && loop->body_bytes < LIGHT_BYTES) give_back_memory(loop);
     if (loop->service->round_ended != NULL) loop->service->round_ended(loop->service->self, loop->index);
 }
 
@@ -270,6 +280,7 @@ struct result loop_init(struct loop *loop, int listen_fd) {
     loop->phases[PHASE_ASLEEP].timeout_us = STREAM_BEAT_US;
     id_source_init(&loop->ids, random_for_ids, loop);
     queue_init(&loop->returned, UINT32_MAX);
+    TRY(share_init(&loop->share, LIMIT_CONNECTIONS + 1)); /* one may be too many for a moment */
     if (loop->epoll_fd < 0 || !result_is_ok(waker_init(&loop->waker))) return result_error(RESULT_FULL);
     if (!watch(loop, loop->waker.fd, &loop->waker)) return result_error(RESULT_FULL);
     if (listen_fd >= 0 && !watch(loop, listen_fd, loop)) return result_error(RESULT_FULL);
@@ -282,6 +293,7 @@ void loop_close(struct loop *loop) {
     end_all(loop);
     drop_returned(loop);
     unread_pool_free(&loop->unread_pool);
+    share_free(&loop->share);
     if (loop->listen_fd >= 0) close(loop->listen_fd);
     if (loop->waker.fd >= 0) waker_close(&loop->waker);
     if (loop->epoll_fd >= 0) close(loop->epoll_fd);

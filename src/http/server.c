@@ -1,6 +1,7 @@
 #include "http/server.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -18,6 +19,9 @@
 #include "base/log.h"
 #include "http/round.h"
 
+#define SEND_BYTES (128 * 1024) /* asked for; the kernel takes twice that. Its own bound is megabytes for each client that reads nothing */
+#define OWN_PAGES_BYTES \
+    (32 * 1024)              /* takings from here on have pages of their own, which go back to the system as soon as they are freed */
 #define BACKLOG         4096 /* the kernel cuts it to net.core.somaxconn */
 #define FILES_BESIDE    256u /* database, log, service-to-service connections, lingering sockets */
 #define HEAD_TIMEOUT_MS 10000
@@ -41,12 +45,14 @@ static struct server *_Atomic abandoned;
 /* ---- listening ---- */
 
 static int bind_socket(const struct addrinfo *address, bool is_shared) {
-    int on = 1;
+    int on = 1, send_bytes = SEND_BYTES;
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
     bool is_bound = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
                     (!is_shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0) &&
-                    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 && bind(fd, address->ai_addr, address->ai_addrlen) == 0;
+                    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 &&
+                    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof(send_bytes)) == 0 &&
+                    bind(fd, address->ai_addr, address->ai_addrlen) == 0;
     if (is_bound) return fd;
     int error = errno;
     close(fd);
@@ -186,6 +192,7 @@ struct result server_start(const struct http_service *service, const struct serv
     CHECK(options->loop_count >= 1 && options->loop_count <= LIMIT_LOOPS);
     CHECK(service->router != NULL && service->clock != NULL && service->name != NULL);
     signal(SIGPIPE, SIG_IGN);
+    (void)mallopt(M_MMAP_THRESHOLD, OWN_PAGES_BYTES);
     struct server *server = create(service, options);
     if (server == NULL) return result_error(RESULT_FULL);
     raise_file_limit(server->loops[0].connections_max * server->loop_count + FILES_BESIDE);

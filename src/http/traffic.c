@@ -26,8 +26,8 @@ struct traffic {
     struct traffic *next;
     char service[NAME_BYTES_MAX];
     const struct route *table;
-    char names[4][NAME_BYTES_MAX];
-    struct metric connections, exchanges;
+    char names[5][NAME_BYTES_MAX];
+    struct metric connections, exchanges, displaced;
     size_t route_count;
     struct route_traffic routes[]; /* the last one: requests without a route */
 };
@@ -61,7 +61,8 @@ static void register_route(struct traffic *traffic, struct route_traffic *of, co
 }
 
 static struct traffic *traffic_create(const struct http_service *service) {
-    static const char *const suffixes[4] = {"http_requests_total", "http_request_duration_seconds", "http_connections", "http_exchanges"};
+    static const char *const suffixes[5] = {"http_requests_total", "http_request_duration_seconds", "http_connections", "http_exchanges",
+                                            "http_connections_displaced_total"};
     struct traffic *traffic = calloc(1, sizeof(*traffic) + (service->route_count + 1) * sizeof(struct route_traffic));
     if (traffic == NULL) return NULL;
     snprintf(traffic->service, NAME_BYTES_MAX, "%s", service->name);
@@ -73,6 +74,11 @@ static struct traffic *traffic_create(const struct http_service *service) {
     register_route(traffic, &traffic->routes[service->route_count], "", "none");
     register_gauge(&traffic->connections, traffic->names[2], "Connections open.");
     register_gauge(&traffic->exchanges, traffic->names[3], "Requests in progress.");
+    traffic->displaced = (struct metric){.name = traffic->names[4],
+                                         .help = "Connections closed to make room for those of others.",
+                                         .labels = "",
+                                         .kind = METRIC_COUNTER};
+    metrics_register(&traffic->displaced);
     return traffic;
 }
 
@@ -96,6 +102,8 @@ void traffic_count(struct traffic *traffic, const struct route *route, int statu
     metric_add(&of->by_status[place], 1);
     metric_observe(&of->latency, latency_us);
 }
+
+void traffic_count_displaced(struct traffic *traffic) { metric_add(&traffic->displaced, 1); }
 
 void traffic_add_connections(struct traffic *traffic, int delta) { metric_add(&traffic->connections, delta); }
 

@@ -10,5 +10,6 @@ struct traffic;
 struct traffic *traffic_for(const struct http_service *service);
 /* `route` NULL: a request that matched none. Any thread. */
 void traffic_count(struct traffic *traffic, const struct route *route, int status, int64_t latency_us);
+void traffic_count_displaced(struct traffic *traffic); /* a connection that had to make room */
 void traffic_add_connections(struct traffic *traffic, int delta);
 void traffic_add_exchanges(struct traffic *traffic, int delta);

@@ -79,7 +79,7 @@ struct serve_options {
          .min = 1,                                                                                              \
          .max = LIMIT_CONNECTIONS,                                                                              \
          .unit = "connections",                                                                                 \
-         .sentence = "Open connections per loop; more wait in the kernel's backlog"},                           \
+         .sentence = "Open connections per loop; beyond, who has most makes room"},                             \
         {.name = "head-timeout",                                                                                \
          .kind = PARAM_INTEGER,                                                                                 \
          .target = &(options)->head_timeout_ms,                                                                 \
