@@ -11,6 +11,7 @@ import uuid
 from . import fire
 from .people import PASSWORD
 from .servers import Nginx, Postgres, Redis
+from .strangers import Stranger, honest
 from .world import ADMIN, ADMIN_PASSWORD, CREDIT, PAGE, PLACES, Pair, PostgresPair, payees, prepare, transfers_in
 
 IDLE_S = 0.2  # after a load, until the services have nothing left to settle
@@ -453,6 +454,22 @@ def login_storm(bench):
             "refused login": lambda: refused_login(bench), "refused code": lambda: refused_code(bench)}
 
 
+# ---- (m) one stranger with all the connections it can get ----
+
+STRANGERS = {"idle": 16384, "bodies": 1500, "unread": 400}
+
+
+def beside_stranger(bench, kind):
+    wallet = bench.pair().wallet
+    with Stranger(wallet.port, kind, bench.count(STRANGERS[kind], 50)):
+        return honest(wallet.port, bench.seconds)
+
+
+def strangers(bench):
+    return {"a new client, alone": lambda: honest(bench.pair().wallet.port, bench.seconds),
+            **{f"a new client, beside a stranger's {kind}": lambda kind=kind: beside_stranger(bench, kind) for kind in STRANGERS}}
+
+
 CASES = {
     "floor": floor,
     "sold-out": sold_out,
@@ -465,6 +482,7 @@ CASES = {
     "memory": memory,
     "logins": logins,
     "storm": login_storm,
+    "strangers": strangers,
     "growth": growth,
     "start": start,
 }
