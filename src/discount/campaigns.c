@@ -16,10 +16,39 @@
 
 #define CODE_TYPED_MAX      4096
 #define CAMPAIGN_ITEM_BYTES 1024u
-#define ANSWER_ROOM         4096u
+#define ANSWER_ROOM         6144u /* with two pictures for the audit log */
 #define LIST_BYTES          1024u
+#define PICTURE_BYTES       512u
 
 /* ---- in the store ---- */
+
+static void put_time(struct json_writer *writer, const char *name, int64_t time_us) {
+    if (time_us == 0) {
+        json_null_member(writer, name);
+    } else {
+        json_time_member(writer, name, time_us);
+    }
+}
+
+/* What an administrator decides about a campaign, for the audit log: never its code. Empty when there is no room: the act counts, not its picture. */
+static struct text picture_of(const struct operation *operation, const struct campaign *campaign) {
+    struct buffer buffer;
+    if (operation->arena == NULL || campaign == NULL) return TEXT("");
+    buffer_init(&buffer, operation->arena, PICTURE_BYTES);
+    struct json_writer writer = {.buffer = &buffer};
+    json_begin_object(&writer);
+    json_text_member(&writer, "name", campaign_name(campaign));
+    json_integer_member(&writer, "version", campaign->version);
+    json_key(&writer, "credit");
+    json_put_money(&writer, campaign->credit);
+    json_integer_member(&writer, "max_redemptions", campaign->max_redemptions);
+    put_time(&writer, "starts_at", campaign->starts_at_us);
+    put_time(&writer, "ends_at", campaign->ends_at_us);
+    put_time(&writer, "ended_at", campaign->ended_at_us);
+    json_boolean_member(&writer, "paused", campaign->is_paused);
+    json_end_object(&writer);
+    return buffer.failed ? TEXT("") : buffer_text(&buffer);
+}
 
 static void note_campaign(struct discount_operation *self, enum campaign_verdict verdict, const struct campaign *campaign) {
     self->verdict = verdict;
@@ -36,6 +65,7 @@ static void decide_create(struct engine *engine, struct operation *operation, in
     note_campaign(&self->base, verdict, campaign);
     if (verdict != CAMPAIGN_DONE) return;
     discount_note_change(&self->base, campaign, "campaign_created");
+    audit_note(engine, operation, "campaign.create", campaign->id, TEXT(""), picture_of(operation, campaign), now_us);
     operation->fate = FATE_WAITING; /* for its fund */
     operation->subject = campaign->id;
     operation->is_maker = true;
@@ -73,34 +103,40 @@ static struct campaign *begin_change(struct engine *engine, struct operation *op
     struct working_set *set = engine_set(engine);
     struct campaign_change *self = (struct campaign_change *)operation;
     discount_forget_outcome(&self->base, now_us);
-    return campaign_by_id(&set->campaigns, self->id);
+    struct campaign *campaign = campaign_by_id(&set->campaigns, self->id);
+    self->before = picture_of(operation, campaign);
+    return campaign;
 }
 
-static void end_change(struct operation *operation, enum campaign_verdict verdict, const struct campaign *campaign, const char *event) {
+static void end_change(struct engine *engine, struct operation *operation, enum campaign_verdict verdict, const struct campaign *campaign,
+                       const char *event, const char *act) {
     struct discount_operation *self = discount_operation_of(operation);
     note_campaign(self, verdict, campaign);
-    if (verdict == CAMPAIGN_DONE) discount_note_change(self, campaign, event);
+    if (verdict != CAMPAIGN_DONE) return;
+    discount_note_change(self, campaign, event);
+    audit_note(engine, operation, act, campaign->id, ((struct campaign_change *)operation)->before, picture_of(operation, campaign),
+               self->decided_us);
 }
 
 static void decide_patch(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct campaign *campaign = begin_change(engine, operation, now_us);
     const struct campaign_patch *patch = &((struct campaign_change *)operation)->patch;
-    end_change(operation, campaign_patch(campaign, patch, now_us), campaign, "campaign_changed");
+    end_change(engine, operation, campaign_patch(campaign, patch, now_us), campaign, "campaign_changed", "campaign.change");
 }
 
 static void decide_pause(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct campaign *campaign = begin_change(engine, operation, now_us);
-    end_change(operation, campaign_pause(campaign, now_us), campaign, "campaign_paused");
+    end_change(engine, operation, campaign_pause(campaign, now_us), campaign, "campaign_paused", "campaign.pause");
 }
 
 static void decide_resume(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct campaign *campaign = begin_change(engine, operation, now_us);
-    end_change(operation, campaign_resume(campaign, now_us), campaign, "campaign_resumed");
+    end_change(engine, operation, campaign_resume(campaign, now_us), campaign, "campaign_resumed", "campaign.resume");
 }
 
 static void decide_end(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct campaign *campaign = begin_change(engine, operation, now_us);
-    end_change(operation, campaign_end(campaign, now_us), campaign, "campaign_ended");
+    end_change(engine, operation, campaign_end(campaign, now_us), campaign, "campaign_ended", "campaign.end");
 }
 
 #define CHANGE(what, decide_it)                                                                                         \

@@ -13,6 +13,7 @@ struct campaign_change {
     struct discount_operation base;
     struct id id; /* of the campaign */
     struct campaign_patch patch;
+    struct text before; /* as it was, for the audit log */
 };
 extern const struct action patch_action, pause_action, resume_action, end_action;
 

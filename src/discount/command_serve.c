@@ -162,8 +162,12 @@ static struct result open_store(struct program *program) {
     TRY(phones_review(program->batch, &table_phones));
     TRY(board_create(LIMIT_CAMPAIGNS, &program->discount.board));
     TRY(working_set_create(program->batch, program->discount.board, &program->set));
-    const struct engine_options engine_options = {
-        .set = program->set, .hooks = &discount_hooks, .kept = &table_kept, .clock = &clock_system, .batch = program->batch};
+    const struct engine_options engine_options = {.set = program->set,
+                                                  .hooks = &discount_hooks,
+                                                  .kept = &table_kept,
+                                                  .audit = &table_audit,
+                                                  .clock = &clock_system,
+                                                  .batch = program->batch};
     TRY(engine_create(&engine_options, &program->engine));
     struct store_engine engine;
     engine_bind(program->engine, &engine);
@@ -210,10 +214,12 @@ static struct result open_program(struct program *program) {
     discount->service.find_page = discount_find_page;
     TRY(documents_create(discount_assets, settings.common.public_url, &discount->service.documents));
     discount->service.kept = &table_kept;
+    discount->service.audit = &table_audit;
     discount->service.inquire = redemptions_inquire;
     TRY(open_store(program));
     TRY(open_keys(program, wallet_url));
-    return open_loops(program, wallet_url);
+    TRY(open_loops(program, wallet_url));
+    return audit_begin(&discount->service, program->batch); /* the last: what it may hand to the store needs the store to stop in order */
 }
 
 static void close_program(struct program *program) {
@@ -249,6 +255,7 @@ static struct result start(struct program *program) {
                                       .route_count = discount_route_count,
                                       .clock = &clock_system,
                                       .authorize = access_authorize,
+                                      .answered = audit_answered,
                                       .trusted_proxies = &settings.common.trusted_proxies,
                                       .public_url = settings.common.public_url,
                                       .allowed_origins = settings.common.allowed_origins,

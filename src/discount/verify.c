@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "discount/tables.h"
+#include "service/audit.h"
 #include "store/open.h"
 
 #define ROWS_AT_ONCE 1000 /* of redemptions, so that memory stays bounded wherever they are kept */
@@ -195,9 +196,12 @@ struct result verify_database(const struct place *place, FILE *out) {
     if (!result_is_ok(outcome) && finding[0] != '\0') fprintf(out, "BROKEN: the database itself: %s\n", finding);
     if (result_is_ok(outcome)) outcome = walk_campaigns(&verification);
     if (result_is_ok(outcome)) outcome = check_rules(&verification);
+    struct audit_report audit = {0};
+    if (result_is_ok(outcome)) outcome = audit_verify(verification.batch, &table_audit, &audit);
     batch_end_round(verification.batch);
     batch_close(verification.batch);
     free(verification.campaigns);
+    if (result_is_ok(outcome) && !audit_report_print(&audit, out)) return result_error(RESULT_CORRUPT);
     if (result_is_ok(outcome)) {
         fprintf(out, "verified: %" PRId64 " campaigns, %" PRId64 " redemptions\n", verification.campaign_count,
                 verification.redemption_count);

@@ -51,6 +51,7 @@ void answer_record(struct exchange *exchange) {
         LOG_BURST(&traced, LOG_INFO, "request", FIELDS(exchange, latency_us));
     else
         LOG(LOG_DEBUG, "request", FIELDS(exchange, latency_us));
+    if (loop->service->answered != NULL) loop->service->answered(exchange);
 }
 
 /* ---- the head ---- */

@@ -24,6 +24,7 @@ struct route {
     uint32_t arena_limit_bytes; /* 0: LIMIT_ARENA_BYTES */
     unsigned flags;
     const char *produces; /* NULL: application/json; the type for 406; anything/anything as a whole (asterisks) is never refused */
+    const char *act;      /* what the audit log calls it; NULL: by method and path */
     void (*handle)(struct exchange *exchange); /* on the loop thread; must not block */
 };
 

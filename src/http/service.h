@@ -28,6 +28,7 @@ struct http_service {
     const char *allowed_origins;               /* CORS: comma-separated origins, or NULL: off */
     void (*loop_started)(void *self, size_t loop_index); /* on the loop's thread, before its first request; may be NULL */
     void (*loop_stopped)(void *self, size_t loop_index);
+    void (*answered)(struct exchange *exchange); /* on the loop's thread, when the answer is whole; it is only looked at; may be NULL */
     /* On the loop's thread, after all the work of a round and before it waits for events; may be NULL. */
     void (*round_ended)(void *self, size_t loop_index);
 };

@@ -32,7 +32,18 @@ struct engine {
     bool has_failed;  /* there was no room for one: the batch must not be saved */
     bool has_expired; /* some kept answers were too old when that was last looked at */
     int64_t now_us;   /* of the last decide */
+    struct audit_trail trail;
 };
+
+struct audit_trail *engine_trail(struct engine *engine) {
+    return &engine->trail;
+}
+
+void *engine_take(struct engine *engine, size_t size) {
+    void *taken = arena_take_zeroed(&engine->arena, size);
+    if (taken == NULL) engine->has_failed = true;
+    return taken;
+}
 
 void *engine_set(const struct engine *engine) { return engine->options.set; }
 struct batch *engine_batch(const struct engine *engine) {
@@ -46,6 +57,7 @@ static void forget(struct engine *engine) {
     map_clear(&engine->kept_by_lookup);
     engine->kept = NULL;
     engine->has_failed = false;
+    audit_trail_forget(&engine->trail);
     arena_release(&engine->arena); /* and its limit stays */
 }
 
@@ -218,6 +230,7 @@ static struct result load(void *self, struct store_operation *const *operations,
         engine_load_kept(engine, &operation->idempotency);
         if (operation->action->load != NULL) operation->action->load(engine, operation);
     }
+    audit_trail_load(&engine->trail, engine->options.batch);
     TRY(batch_run(engine->options.batch));
     if (engine->has_failed) return result_error(RESULT_FULL);
     return hooks->loaded == NULL ? result_ok() : hooks->loaded(engine->options.set);
@@ -251,6 +264,7 @@ static struct result save(void *self) {
         if (kept->is_changed) save_record(engine, &kept->record);
         saved += kept->is_changed;
     }
+    audit_trail_save(&engine->trail, engine->options.batch);
     if (saved > 0 && engine->has_expired) expire_rows(engine, engine->now_us, KEPT_EXPIRE_FACTOR * saved);
     return result_ok();
 }
@@ -269,6 +283,7 @@ static void rollback(void *self) {
     struct engine *engine = self;
     batch_rollback(engine->options.batch);
     forget(engine);
+    engine->trail.is_known = false;
     if (engine->options.hooks->rolled_back != NULL) engine->options.hooks->rolled_back(engine->options.set);
 }
 
@@ -280,6 +295,7 @@ static void publish(void *self) {
         if (kept->is_changed) hooks->kept(engine->options.set, &kept->record.lookup, engine->now_us);
     }
     if (hooks->publish != NULL) hooks->publish(engine->options.set);
+    audit_trail_committed(&engine->trail);
 }
 
 /* ---- between batches ---- */
@@ -345,6 +361,8 @@ struct result engine_create(const struct engine_options *options, struct engine 
     struct engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) return result_error(RESULT_FULL);
     engine->options = *options;
+    engine->trail.questions = options->audit;
+    audit_trail_forget(&engine->trail);
     arena_init(&engine->arena, KEPT_ARENA_BYTES);
     struct result made = map_init(&engine->kept_by_lookup, KEPT_MAX);
     if (!result_is_ok(made)) {

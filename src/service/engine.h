@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/map.h"
+#include "service/audit.h"
 #include "service/operation.h"
 #include "store/batch.h"
 
@@ -40,6 +41,7 @@ struct engine_options {
     void *set;
     const struct working_set_hooks *hooks;
     const struct kept_questions *kept;
+    const struct audit_questions *audit; /* NULL: nothing is noted */
     const struct clock *clock;
     struct batch *batch; /* the writer's; stays the caller's */
 };
@@ -52,6 +54,8 @@ void engine_bind(struct engine *engine, struct store_engine *ret_engine);
 /* ---- for actions ---- */
 void *engine_set(const struct engine *engine);
 struct batch *engine_batch(const struct engine *engine);
+struct audit_trail *engine_trail(struct engine *engine);
+void *engine_take(struct engine *engine, size_t size); /* zeroed, until the batch is over; NULL: no room, and the batch fails */
 
 /* Of an operation that is part of another (the waiters of a mark): as for those of the batch. */
 void engine_load_kept(struct engine *engine, const struct idempotency_request *request);

@@ -7,6 +7,7 @@
 #include "http/problem.h"
 #include "http/server.h"
 #include "service/access.h"
+#include "service/audit.h"
 #include "service/documents.h"
 #include "service/readiness.h"
 #include "store/sqlite/database.h"
@@ -29,6 +30,7 @@ struct service {
     uint8_t idempotency_secret[CRYPTO_HASH_BYTES]; /* keys the fingerprints of requests */
     struct batch_commits commits;                  /* counted by the store's connection, followed by the loops' readers */
     struct text jwks;                              /* of its own key ring, rendered once at start */
+    const struct audit_questions *audit;           /* its audit log, in its tables' words */
     struct readiness readiness;                    /* of its parts but the store, for /readyz */
     struct documents *documents;                   /* OpenAPI */
     /* The page of one of its own problems (http/problem.h); the problem may stand in `room`. */
@@ -36,6 +38,10 @@ struct service {
 };
 
 static inline struct service *service_of(struct exchange *exchange) { return exchange->self; }
+
+#define AUDIT_ROUTE \
+    { .method = "GET", .path = "/v1/audit-log", .scope = SCOPE_ADMIN, .arena_limit_bytes = AUDIT_ARENA_BYTES, .handle = audit_list }
+#define AUDIT_ARENA_BYTES (4u * 1024 * 1024)
 
 /* ---- the routes that both have (the tag "Operations" of their OpenAPI documents); see operations.c ---- */
 void operations_healthz(struct exchange *exchange);

@@ -233,7 +233,8 @@ struct result books_create(const struct books_options *options, struct batch *ba
     struct books *books = calloc(1, sizeof *books);
     if (books == NULL) return result_error(RESULT_FULL);
     books->options = *options;
-    struct engine_options engine_options = {.set = books, .hooks = &hooks, .kept = &table_kept, .clock = clock, .batch = batch};
+    struct engine_options engine_options = {
+        .set = books, .hooks = &hooks, .kept = &table_kept, .audit = &table_audit, .clock = clock, .batch = batch};
     struct result made = ledger_init(&books->ledger, options->currency, options->ids);
     if (result_is_ok(made)) made = engine_create(&engine_options, &books->engine);
     if (!result_is_ok(made)) {

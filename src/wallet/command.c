@@ -8,6 +8,7 @@
 #include "service/serve.h"
 #include "service/service.h"
 #include "wallet/data.h"
+#include "wallet/tables.h"
 #include "wallet/user_add.h"
 #include "wallet/verify.h"
 #include "wallet/wallet.h"
@@ -86,14 +87,17 @@ static int run_verify(const char **positional, size_t count) {
     if (result_is_ok(opened)) opened = data_open(verify_data, &data, BATCH_READ, &batch);
     if (!result_is_ok(opened)) return 1;
     struct verify_report report;
+    struct audit_report audit;
     struct result verified = verify_books(batch, &report);
+    if (result_is_ok(verified)) verified = audit_verify(batch, &table_audit, &audit);
     batch_close(batch);
     if (!result_is_ok(verified)) {
         fprintf(stderr, "the books could not be read to their end: %s\n", result_name(verified));
         return 1;
     }
     verify_print(&report, stdout);
-    return report.is_sound ? 0 : 1;
+    bool is_kept = audit_report_print(&audit, stdout);
+    return report.is_sound && is_kept ? 0 : 1;
 }
 
 static const char *keys_data;

@@ -212,6 +212,7 @@ static struct result make_store(struct serving *serving) {
     books_bind(serving->books, &engine);
     struct store_options store_options = {.name = wallet->service.name, .clock = wallet->service.clock, .fenced = service_fenced};
     TRY(store_create(&engine, &store_options, &wallet->service.store));
+    TRY(audit_begin(&wallet->service, serving->batch));
     return readers_create(&serving->data.place, wallet->service.clock, &wallet->service.readers);
 }
 
@@ -226,6 +227,7 @@ static struct result make_wallet(struct serving *serving) {
     wallet->service.find_page = wallet_find_page;
     TRY(documents_create(wallet_assets, settings->common.public_url, &wallet->service.documents));
     wallet->service.kept = &table_kept;
+    wallet->service.audit = &table_audit;
     wallet->currency = meta.currency;
     wallet->instance_id = meta.instance_id;
     wallet->created_at_us = meta.created_at_us;
@@ -260,6 +262,7 @@ static struct result start(struct serving *serving) {
                                       .route_count = wallet_route_count,
                                       .clock = wallet->service.clock,
                                       .authorize = access_authorize,
+                                      .answered = audit_answered,
                                       .trusted_proxies = &settings->common.trusted_proxies,
                                       .public_url = settings->common.public_url,
                                       .allowed_origins = settings->common.allowed_origins,

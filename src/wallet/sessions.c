@@ -174,6 +174,9 @@ static void login_decide(struct engine *engine, struct operation *operation, int
     struct session *session = NULL;
     login->grant.outcome = ledger_start_session(books_ledger(engine), &login->command, now_us, &session);
     take_grant(books_ledger(engine), session, &login->grant);
+    const struct user *user = &login->grant.user;
+    if (login->grant.outcome == LEDGER_APPLIED && user->is_admin)
+        audit_note_actor(engine, operation, "session.create", user->id, user_name(user), now_us);
 }
 
 static void login_render(struct operation *operation) { outcome_render(operation, ((const struct login *)operation)->grant.outcome); }

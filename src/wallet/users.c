@@ -88,6 +88,7 @@ static void register_decide(struct engine *engine, struct operation *operation, 
     struct user *user = NULL;
     registration->outcome = ledger_register_user(books_ledger(engine), &registration->command, now_us, &user);
     if (user != NULL) registration->user = *user;
+    if (user != NULL && user->is_admin) audit_note(engine, operation, "user.create", user->id, TEXT(""), TEXT("{\"admin\":true}"), now_us);
 }
 
 static void register_render(struct operation *operation) {
@@ -213,6 +214,8 @@ static void change_load(struct engine *engine, struct operation *operation) {
 static void change_decide(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct password_change *change = (struct password_change *)operation;
     change->outcome = ledger_change_password(books_ledger(engine), &change->command, now_us);
+    if (change->outcome == LEDGER_APPLIED)
+        audit_note(engine, operation, "password.change", change->command.user_id, TEXT(""), TEXT(""), now_us);
 }
 
 static void change_render(struct operation *operation) {
