@@ -141,6 +141,8 @@ static bool is_ended(const struct campaign_moment *moment) {
 }
 static bool is_early(const struct campaign_moment *moment) { return moment->starts_at_us > processes[PROCESS_DISCOUNT].wall_min_us; }
 
+static bool is_unfunded(const struct campaign_moment *moment) { return moment->redeemed >= moment->funded_places; }
+
 /* What the operator asked for at about the same time may have held for a moment inside of a batch, which nobody else has seen. */
 static bool is_under_way(const struct intent *intent, enum intent_kind kind) {
     for (uint32_t i = 0; i < people.intent_count; i++) {
@@ -200,6 +202,9 @@ static void judge_redeem_refusal(struct intent *intent, const struct link_answer
         if (!was_so(intent, is_ended) && !is_under_way(intent, INTENT_END)) wrong(intent, "every refusal was right", "campaign_ended");
     } else if (is_code(parsed, "campaign_paused")) {
         if (!was_so(intent, is_paused) && !is_under_way(intent, INTENT_PAUSE)) wrong(intent, "every refusal was right", "campaign_paused");
+    } else if (is_code(parsed, "campaign_not_funded")) {
+        if (has_won) wrong(intent, "a winner's repeat gets the redemption", "campaign_not_funded");
+        if (!was_so(intent, is_unfunded)) wrong(intent, "every refusal was right", "campaign_not_funded");
     } else if (is_code(parsed, "campaign_not_started")) {
         if (!was_so(intent, is_early)) wrong(intent, "every refusal was right", "campaign_not_started");
     } else if (is_code(parsed, "code_not_found")) {
@@ -443,7 +448,8 @@ static void judge_unavailable(const struct intent *intent, const struct parsed *
 
 /* Took nothing and may change: never kept. */
 static bool is_passing(const struct parsed *parsed) {
-    static const char *const codes[] = {"sold_out", "campaign_ended", "campaign_not_started", "campaign_paused", "code_not_found"};
+    static const char *const codes[] = {"sold_out",        "campaign_ended",      "campaign_not_started",
+                                        "campaign_paused", "campaign_not_funded", "code_not_found"};
     for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
         if (is_code(parsed, codes[i])) return true;
     }

@@ -260,8 +260,9 @@ static bool keep_campaign(int64_t number, const struct campaign_moment *moment) 
 }
 
 static bool keep_campaigns(void) {
-    struct statement *statement = oracle_query(PROCESS_DISCOUNT, "SELECT number, max_redemptions, redeemed, credited, is_paused, ended_at, "
-                                                                 "starts_at, ends_at, version, code, id FROM campaigns");
+    struct statement *statement =
+        oracle_query(PROCESS_DISCOUNT, "SELECT number, max_redemptions, redeemed, credited, is_paused, ended_at, "
+                                       "starts_at, ends_at, version, code, id, fund_confirmed / amount FROM campaigns");
     if (statement == NULL) return true;
     bool has_changed = false;
     size_t rows = 0, known = 0;
@@ -274,7 +275,8 @@ static bool keep_campaigns(void) {
                                          .ended_at_us = statement_integer(statement, 5),
                                          .starts_at_us = statement_integer(statement, 6),
                                          .ends_at_us = statement_integer(statement, 7),
-                                         .version = statement_integer(statement, 8)};
+                                         .version = statement_integer(statement, 8),
+                                         .funded_places = statement_integer(statement, 11)};
         has_changed = keep_campaign(statement_integer(statement, 0), &moment) || has_changed;
         struct campaign_track *track = &campaigns[statement_integer(statement, 0) - 1];
         struct text code = statement_text(statement, 9);

@@ -23,6 +23,7 @@ int64_t oracle_integer(enum process_index index, const char *sql, int64_t otherw
 struct campaign_moment {
     int64_t at_us; /* true time from which on it was so */
     int64_t max_redemptions, redeemed, credited, is_paused, ended_at_us, starts_at_us, ends_at_us, version;
+    int64_t funded_places; /* that its fund can pay for, as far as is confirmed */
 };
 struct history {
     const struct campaign_moment *moments;

@@ -54,6 +54,11 @@ struct result money_add_to_total(int64_t total_minor, struct money amount, int64
     return __builtin_add_overflow(total_minor, amount.amount_minor, ret_total_minor) ? result_error(RESULT_FULL) : result_ok();
 }
 
+int64_t money_count_in_total(int64_t total_minor, struct money amount) {
+    CHECK(total_minor >= 0 && amount.amount_minor > 0);
+    return total_minor / amount.amount_minor;
+}
+
 struct money money_between_totals(int64_t in_minor, int64_t out_minor, enum currency currency) {
     CHECK(in_minor >= 0 && out_minor >= 0); /* so that no difference can overflow */
     return (struct money){in_minor - out_minor, currency};

@@ -31,5 +31,7 @@ bool money_equal(struct money a, struct money b);
 
 /* Totals: what ever went in, or out, from 0 up; only the difference of two is an amount of money. RESULT_FULL when an integer can't hold the sum. */
 struct result money_add_to_total(int64_t total_minor, struct money amount, int64_t *ret_total_minor) MUST_CHECK;
+/* How often an amount (above zero) is in a total, whole. */
+int64_t money_count_in_total(int64_t total_minor, struct money amount);
 /* May be out of the range of money when the totals come from outside. */
 struct money money_between_totals(int64_t in_minor, int64_t out_minor, enum currency currency);

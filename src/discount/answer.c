@@ -7,6 +7,7 @@
 const struct problem problem_redemption_not_found = {404, "redemption_not_found", "Redemption not found"};
 const struct problem problem_campaign_not_found = {404, "campaign_not_found", "Campaign not found"};
 const struct problem problem_credit_failed = {409, "credit_failed", "Credit failed"};
+const struct problem problem_fund_refused = {409, "fund_refused", "Fund refused"};
 const struct problem problem_code_taken = {409, "code_taken", "Code taken"};
 const struct problem problem_campaign_state_conflict = {409, "campaign_state_conflict", "Campaign state conflict"};
 const struct problem problem_too_many_campaigns = {409, "too_many_campaigns", "Too many campaigns"};
@@ -18,6 +19,8 @@ static const struct problem_page discount_pages[] = {
     {&problem_campaign_not_found, "There is no such campaign.", "Take the id out of the list of campaigns."},
     {&problem_credit_failed, "The place was taken, and Wallet refused the credit for good: wallet_code says why.",
      "Tell the operator the redemption_id. The place stays yours."},
+    {&problem_fund_refused, "The campaign is made, but Wallet refuses to set its money aside: wallet_code says why.",
+     "Change its places or its gift, or end it."},
     {&problem_code_taken, "Another campaign has this code.", "Choose another code."},
     {&problem_campaign_state_conflict, "The campaign is in a state that does not allow this: it has ended or started already.",
      "Read the campaign, and change what can still be changed."},
@@ -47,6 +50,7 @@ static const struct refusal_page {
                              "Come back then. Retry-After says in how many seconds."},
     [REFUSED_PAUSED] = {"The operator gives out no places of this campaign for now.", "Try again later."},
     [REFUSED_ENDED] = {"The campaign is over.", "Watch for the next campaign."},
+    [REFUSED_NOT_FUNDED] = {"The money for one more place is not set aside yet. Nothing is lost by asking again.", "Try again later."},
     [REFUSED_CODE_NOT_FOUND] = {"There is no campaign with this code.",
                                 "Look at the code again, letter by letter. After too many wrong ones there is a wait."},
 };
@@ -108,6 +112,10 @@ void answer_write_campaign(struct json_writer *writer, const struct campaign *ca
     json_begin_object(writer);
     json_text_member(writer, "reference", (struct text){reference, sizeof reference});
     json_text_member(writer, "state", text_of(fund_state_name(campaign_fund_state(campaign))));
+    if (campaign_fund_state(campaign) == FUND_FAILED) {
+        json_text_member(writer, "code", campaign_fund_refusal(campaign));
+        json_text_member(writer, "detail", campaign_fund_refusal_detail(campaign));
+    }
     json_end_object(writer);
     json_time_member(writer, "created_at", campaign->created_at_us);
     json_time_member(writer, "updated_at", campaign->updated_at_us);
@@ -205,6 +213,21 @@ static void answer_campaign(struct discount_operation *self, int status) {
     if (status == 201) set_location(operation, "/v1/campaigns", campaign->id);
 }
 
+/* It is there, with a fund that failed: its admin may change it, or end it. */
+static void answer_fund_refused(struct discount_operation *self) {
+    struct operation *operation = &self->operation;
+    const struct campaign *campaign = &self->campaign;
+    struct text code = campaign_fund_refusal(campaign), detail = campaign_fund_refusal_detail(campaign);
+    char id[ID_TEXT_BYTES];
+    id_format(campaign->id, id);
+    struct text members =
+        arena_print(operation->arena, "\"campaign_id\":\"%.*s\",\"wallet_code\":\"%.*s\"", (int)sizeof id, id, (int)code.size, code.data);
+    struct text words = arena_print(operation->arena, "Wallet does not open a fund for it (%.*s): %.*s", (int)code.size, code.data,
+                                    (int)detail.size, detail.size == 0 ? "" : detail.data);
+    operation_answer_problem(operation, &problem_fund_refused, members, NULL, words.data);
+    set_location(operation, "/v1/campaigns", campaign->id);
+}
+
 static void answer_version_mismatch(struct discount_operation *self) {
     struct text detail =
         arena_print(self->operation.arena, "The campaign has changed: its version is %" PRId64 ".", self->campaign.version);
@@ -220,6 +243,7 @@ static void answer_limit_too_low(struct discount_operation *self) {
 static void answer_verdict(struct discount_operation *self, int status) {
     struct operation *operation = &self->operation;
     const char *ended = "The campaign has ended.", *started = "The campaign has started: its start can't move any more.";
+    const char *given = "Places were given out with this credit: it can't change any more.";
     switch (self->verdict) {
     case CAMPAIGN_DONE:
     case CAMPAIGN_UNCHANGED: answer_campaign(self, status); return;
@@ -229,6 +253,7 @@ static void answer_verdict(struct discount_operation *self, int status) {
     case CAMPAIGN_VERSION_MISMATCH: answer_version_mismatch(self); return;
     case CAMPAIGN_STATE_CONFLICT: answer_problem(operation, &problem_campaign_state_conflict, ended); return;
     case CAMPAIGN_STARTED: answer_problem(operation, &problem_campaign_state_conflict, started); return;
+    case CAMPAIGN_CREDIT_GIVEN: answer_problem(operation, &problem_campaign_state_conflict, given); return;
     case CAMPAIGN_LIMIT_TOO_LOW: answer_limit_too_low(self); return;
     case CAMPAIGN_LIMIT_TOO_HIGH: answer_fault(operation, "max_redemptions", "times the credit it must not pass 9007199254740991"); return;
     case CAMPAIGN_END_NOT_FUTURE: answer_fault(operation, "ends_at", "must be in the future"); return;
@@ -236,5 +261,13 @@ static void answer_verdict(struct discount_operation *self, int status) {
     }
 }
 
-void answer_campaign_made(struct operation *operation) { answer_verdict(discount_operation_of(operation), 201); }
+void answer_campaign_made(struct operation *operation) {
+    struct discount_operation *self = discount_operation_of(operation);
+    bool is_made = self->verdict == CAMPAIGN_DONE || self->verdict == CAMPAIGN_UNCHANGED;
+    if (is_made && campaign_fund_state(&self->campaign) == FUND_FAILED)
+        answer_fund_refused(self);
+    else
+        answer_verdict(self, 201);
+}
+
 void answer_campaign_changed(struct operation *operation) { answer_verdict(discount_operation_of(operation), 200); }

@@ -9,6 +9,7 @@
 extern const struct problem problem_redemption_not_found;    /* 404 */
 extern const struct problem problem_campaign_not_found;      /* 404 */
 extern const struct problem problem_credit_failed;           /* 409 */
+extern const struct problem problem_fund_refused;            /* 409 */
 extern const struct problem problem_code_taken;              /* 409 */
 extern const struct problem problem_campaign_state_conflict; /* 409 */
 extern const struct problem problem_too_many_campaigns;      /* 409 */

@@ -138,6 +138,10 @@ struct campaign_view board_view(const struct board_slot *slot) {
     }
 }
 
+struct money board_credit(const struct board_slot *slot) {
+    return (struct money){board_view(slot).credit_minor, slot->currency};
+}
+
 /* ---- seconds ---- */
 
 static struct board_second *second_at(const struct board_slot *slot, uint64_t index) { return &slot->seconds[index % BOARD_SECONDS]; }
@@ -233,6 +237,9 @@ static void write_view(struct board_slot *slot, const struct campaign *campaign)
         .fund_step_minor = campaign->fund_step_minor,
         .fund_step_version = campaign->fund_step_version,
         .fund_is_released = campaign->fund_is_released,
+        .fund_is_refused = campaign->fund_refusal_size != 0,
+        .funded_places = campaign_funded_places(campaign),
+        .credit_minor = campaign->credit.amount_minor,
     };
     uint64_t words[VIEW_WORDS];
     memcpy(words, &view, sizeof view);
@@ -265,7 +272,7 @@ void board_reserve(struct board *board, const struct campaign *campaign) {
     slot->number = campaign->number;
     slot->id = campaign->id;
     slot->code = campaign->code;
-    slot->credit = campaign->credit;
+    slot->currency = campaign->credit.currency;
     slot->phone_rule = campaign->phone_rule;
     slot->latency = (struct metric){.name = "latency", .help = "", .labels = "", .kind = METRIC_HISTOGRAM, .is_duration = true};
     slot->seconds = board->seconds + (size_t)(campaign->number - 1) * BOARD_SECONDS;

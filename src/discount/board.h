@@ -34,7 +34,8 @@ struct campaign_view {
     int64_t version, sequence;
     int64_t first_redeemed_at_us, last_redeemed_at_us, exhausted_at_us;
     int64_t fund_confirmed_minor, fund_step_minor, fund_step_version;
-    int64_t fund_is_released;
+    int64_t fund_is_released, fund_is_refused;
+    int64_t funded_places, credit_minor;
 };
 static inline struct gate_times view_times(const struct campaign_view *view) {
     return (struct gate_times){view->starts_at_us, view->ends_at_us, view->ended_at_us, view->is_paused != 0};
@@ -73,7 +74,7 @@ struct board_slot {
     uint32_t number;
     struct id id;
     struct code code;
-    struct money credit;
+    enum currency currency;
     enum phone_rule phone_rule;
     struct filter filter; /* words NULL: no filter */
 
@@ -119,6 +120,7 @@ struct board_slot *board_slot(const struct board *board, size_t index);         
 struct board_slot *board_find_code(const struct board *board, const struct code *code); /* NULL: unknown */
 struct board_slot *board_find_id(const struct board *board, struct id id);
 struct campaign_view board_view(const struct board_slot *slot);
+struct money board_credit(const struct board_slot *slot); /* of each place */
 void board_read(const struct board_slot *slot, struct board_snapshot *ret_snapshot);
 /* False: certainly no winner. True: ask the database. */
 bool board_may_be_user(const struct board *board, const struct board_slot *slot, struct id user_id);

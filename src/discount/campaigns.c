@@ -83,7 +83,7 @@ static bool waits_for_fund(struct engine *engine, struct operation *operation) {
     return campaign_fund_state(subject_of(engine, operation)) == FUND_PENDING;
 }
 
-static void decide_create_again(struct engine *engine, struct operation *operation, int64_t now_us) {
+static void decide_with_fund(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct discount_operation *self = discount_operation_of(operation);
     self->decided_us = now_us;
     note_campaign(self, CAMPAIGN_DONE, subject_of(engine, operation));
@@ -94,7 +94,7 @@ const struct action create_action = {.name = "create campaign",
                                      .answer_bytes = ANSWER_ROOM,
                                      .decide = decide_create,
                                      .waits = waits_for_fund,
-                                     .decide_again = decide_create_again,
+                                     .decide_again = decide_with_fund,
                                      .render = answer_campaign_made,
                                      .committed = discount_committed,
                                      .send = discount_send};
@@ -121,7 +121,11 @@ static void end_change(struct engine *engine, struct operation *operation, enum 
 static void decide_patch(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct campaign *campaign = begin_change(engine, operation, now_us);
     const struct campaign_patch *patch = &((struct campaign_change *)operation)->patch;
-    end_change(engine, operation, campaign_patch(campaign, patch, now_us), campaign, "campaign_changed", "campaign.change");
+    enum campaign_verdict verdict = campaign_patch(campaign, patch, now_us);
+    end_change(engine, operation, verdict, campaign, "campaign_changed", "campaign.change");
+    if (verdict != CAMPAIGN_DONE || campaign_fund_state(campaign) != FUND_PENDING) return;
+    operation->fate = FATE_WAITING; /* for its fund: who is told that there are more places can have them */
+    operation->subject = campaign->id;
 }
 
 static void decide_pause(struct engine *engine, struct operation *operation, int64_t now_us) {
@@ -144,7 +148,14 @@ static void decide_end(struct engine *engine, struct operation *operation, int64
         .name = what, .weight = 1, .answer_bytes = ANSWER_ROOM, .decide = decide_it, .render = answer_campaign_changed, \
         .committed = discount_committed, .send = discount_send                                                          \
     }
-const struct action patch_action = CHANGE("change campaign", decide_patch);
+const struct action patch_action = {.name = "change campaign",
+                                    .weight = 1,
+                                    .answer_bytes = ANSWER_ROOM,
+                                    .decide = decide_patch,
+                                    .decide_again = decide_with_fund,
+                                    .render = answer_campaign_changed,
+                                    .committed = discount_committed,
+                                    .send = discount_send};
 const struct action pause_action = CHANGE("pause campaign", decide_pause);
 const struct action resume_action = CHANGE("resume campaign", decide_resume);
 const struct action end_action = CHANGE("end campaign", decide_end);
@@ -325,6 +336,7 @@ static bool read_patch(struct exchange *exchange, const struct board_slot *slot,
     struct json_document *document CLOSE_BODY_AT_END = NULL;
     const struct json_value *root = request_open_body(exchange, &faults, &document);
     if (root == NULL) return false;
+    const struct json_value *credit = NULL;
     patch->starts_at_us = patch->ends_at_us = DATE_UNREAD;
     const struct json_member members[] = {
         {.name = "name", .kind = JSON_TEXT, .target = &patch->name, .min = 1, .max = CAMPAIGN_NAME_CHARACTERS, .present = &patch->has_name},
@@ -334,12 +346,17 @@ static bool read_patch(struct exchange *exchange, const struct board_slot *slot,
          .min = 1,
          .max = LIMIT_CAMPAIGN_PLACES,
          .present = &patch->has_max_redemptions},
+        {.name = "credit", .kind = JSON_OBJECT, .target = &credit, .present = &patch->has_credit},
         {.name = "starts_at", .kind = JSON_TIME, .target = &patch->starts_at_us, .nullable = true},
         {.name = "ends_at", .kind = JSON_TIME, .target = &patch->ends_at_us, .nullable = true},
     };
     json_read(root, "", members, ARRAY_COUNT(members), &faults);
     read_name(&exchange->arena, &patch->name, &faults);
-    check_budget(slot->credit, patch->max_redemptions, &faults);
+    struct campaign_view view = board_view(slot);
+    if (credit != NULL) json_read_money(credit, "credit.", &faults, &patch->credit);
+    check_currency(discount_of(exchange), patch->credit, &faults);
+    check_budget(patch->credit.currency != CURRENCY_NONE ? patch->credit : board_credit(slot),
+                 patch->has_max_redemptions ? patch->max_redemptions : view.max_redemptions, &faults);
     check_dates(discount_of(exchange), &patch->starts_at_us, &patch->ends_at_us, &faults);
     check_taken(slot, patch, &faults);
     if (request_refuse_faults(exchange, &faults)) return false;

@@ -65,6 +65,13 @@ static void decide_fund_confirmed(struct engine *engine, struct operation *opera
     end_decision(engine, operation, verdict, "fund_confirmed", now_us);
 }
 
+static void decide_fund_refused(struct engine *engine, struct operation *operation, int64_t now_us) {
+    const struct own_request *self = own(operation);
+    enum campaign_verdict verdict = campaign_fund_refuse(campaign_of(engine, operation), self->fund_step_version, self->fund_refusal,
+                                                         self->fund_refusal_detail, now_us);
+    end_decision(engine, operation, verdict, "fund_failed", now_us);
+}
+
 static void decide_fund_released(struct engine *engine, struct operation *operation, int64_t now_us) {
     end_decision(engine, operation, campaign_fund_release(campaign_of(engine, operation), now_us), "fund_released", now_us);
 }
@@ -83,6 +90,7 @@ static void decide_note(struct engine *engine, struct operation *operation, int6
 const struct action mark_action = {.name = "mark", .load = load_mark, .decide = decide_mark};
 const struct action expire_action = {.name = "expire", .load = load_waiters, .decide = decide_expire};
 const struct action fund_confirmed_action = {.name = "fund confirmed", .load = load_waiters, .decide = decide_fund_confirmed};
+const struct action fund_refused_action = {.name = "fund refused", .load = load_waiters, .decide = decide_fund_refused};
 const struct action fund_released_action = {.name = "fund released", .load = load_waiters, .decide = decide_fund_released};
 const struct action instance_action = {.name = "instance", .load = load_waiters, .decide = decide_instance};
 const struct action note_action = {.name = "note", .load = load_waiters, .decide = decide_note};

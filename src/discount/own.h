@@ -7,11 +7,12 @@
 struct own_request {
     struct discount_operation base;
     struct operation_list waiters;
-    struct id campaign_id;              /* of all but a mark */
-    int64_t fund_step_version;          /* fund_confirmed */
-    struct id wallet_instance;          /* instance */
-    struct {                            /* mark */
-        const struct settlement *items; /* [count] */
+    struct id campaign_id;                         /* of all but a mark */
+    int64_t fund_step_version;                     /* fund_confirmed, fund_refused */
+    struct text fund_refusal, fund_refusal_detail; /* fund_refused: Wallet's code and words */
+    struct id wallet_instance;                     /* instance */
+    struct {                                       /* mark */
+        const struct settlement *items;            /* [count] */
         size_t count;
     } mark;
 };
@@ -22,6 +23,7 @@ struct own_request {
 extern const struct action mark_action;           /* what Wallet said about a batch */
 extern const struct action expire_action;         /* the campaign's end has passed */
 extern const struct action fund_confirmed_action; /* the step is on disk in Wallet */
+extern const struct action fund_refused_action;   /* the step will never be */
 extern const struct action fund_released_action;
 extern const struct action instance_action; /* which Wallet has our funds */
 extern const struct action note_action;     /* nothing but the waiters: their answers as things stand */

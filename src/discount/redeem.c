@@ -153,7 +153,7 @@ static void answer_winner(struct redemption_request *request, const struct board
     discount_forget_outcome(&request->base, now_us);
     request->base.campaign_number = slot->number;
     request->base.refusal = REFUSED_ALREADY_REDEEMED;
-    note_redemption(&request->base, redemption, slot->id, slot->credit);
+    note_redemption(&request->base, redemption, slot->id, board_credit(slot));
     answer_here(request);
 }
 
@@ -174,7 +174,8 @@ static void begin_outlook(struct outlook *outlook, const struct redemption_reque
                                            .phone_refusal = redeem_phone_refusal(slot->phone_rule, &request->redeem),
                                            .times = view_times(&outlook->view),
                                            .places = outlook->view.max_redemptions,
-                                           .taken = outlook->view.redeemed};
+                                           .taken = outlook->view.redeemed,
+                                           .funded = outlook->view.funded_places};
 }
 
 /* Decides, with what the filter of winners knows; true: a row must be looked up first, the user's own or the phone's (.verdict.step). */

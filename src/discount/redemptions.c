@@ -48,7 +48,7 @@ static void answer_one(struct reading *reading) {
     struct buffer buffer;
     buffer_init(&buffer, &exchange->arena, ITEM_BYTES);
     struct json_writer writer = {.buffer = &buffer};
-    answer_write_redemption(&writer, redemption, slot->id, slot->credit);
+    answer_write_redemption(&writer, redemption, slot->id, board_credit(slot));
     reply_buffer(exchange, 200, "application/json", &buffer);
     exchange_finish(exchange);
 }
@@ -97,7 +97,7 @@ static struct result visit_item(void *context, const struct row *row) {
     const struct board_slot *slot = board_slot(board, redemption.campaign_number - 1);
     self->left--;
     self->last = redemption.id;
-    answer_write_redemption(&self->writer, &redemption, slot->id, slot->credit);
+    answer_write_redemption(&self->writer, &redemption, slot->id, board_credit(slot));
     return result_ok();
 }
 
@@ -158,7 +158,7 @@ bool redemptions_inquire(struct exchange *exchange, const struct row *row, struc
     *operation = (struct discount_operation){.operation = {.exchange = exchange, .arena = &exchange->arena},
                                              .redemption = redemption,
                                              .campaign_id = slot->id,
-                                             .credit = slot->credit};
+                                             .credit = board_credit(slot)};
     operation->operation.is_maker = row_text(row, 3).size != 0;
     answer_redeem(&operation->operation);
     *ret_final = (struct kept_final){operation->operation.answer.status, operation->operation.answer.body};

@@ -8,7 +8,7 @@
 #define CAMPAIGN_COLUMNS                                                                                                                \
     "number, id, code, name, amount, currency, max_redemptions, starts_at, ends_at, ended_at, is_paused, version, sequence, redeemed, " \
     "credited, failed, first_redeemed_at, last_redeemed_at, exhausted_at, created_at, updated_at, fund_confirmed, fund_step, "          \
-    "fund_step_version, fund_is_released, settled_position, phone_rule"
+    "fund_step_version, fund_is_released, settled_position, phone_rule, fund_refusal, fund_refusal_detail"
 #define REDEMPTION_COLUMNS_OF(table)                                                                                              \
     table "key, " table "id, " table "user_id, " table "phone, " table "status, " table "claimed_at, " table "settled_at, " table \
           "transaction_id, " table "failure"
@@ -30,6 +30,16 @@ static void read_name(const struct row *row, int column, struct campaign *campai
     }
     memcpy(campaign->name, name.data, name.size);
     campaign->name_size = (uint16_t)name.size;
+}
+
+static size_t read_short(const struct row *row, int column, char *into, size_t capacity) {
+    struct text text = row_text(row, column);
+    if (text.size > capacity) {
+        row_refuse(row, column, "a text that is too long");
+        return 0;
+    }
+    memcpy(into, text.data, text.size);
+    return text.size;
 }
 
 struct result campaign_of_row(const struct row *row, struct campaign *ret_campaign) {
@@ -59,6 +69,9 @@ struct result campaign_of_row(const struct row *row, struct campaign *ret_campai
         .settled_position = row_integer(row, 25),
         .phone_rule = (enum phone_rule)row_integer_between(row, 26, PHONE_OF_ACCOUNT, PHONE_ANY),
     };
+    ret_campaign->fund_refusal_size = (uint8_t)read_short(row, 27, ret_campaign->fund_refusal, sizeof ret_campaign->fund_refusal);
+    ret_campaign->fund_refusal_detail_size =
+        (uint16_t)read_short(row, 28, ret_campaign->fund_refusal_detail, sizeof ret_campaign->fund_refusal_detail);
     read_code(row, 2, &ret_campaign->code);
     read_name(row, 3, ret_campaign);
     if (!result_is_ok(currency_parse(row_text(row, 5), &ret_campaign->credit.currency))) row_refuse(row, 5, "not a currency");
@@ -91,22 +104,24 @@ static const struct question campaigns_before = {.name = "campaigns before one",
 static const struct question insert_campaign = {
     .name = "a new campaign",
     .sql = "INSERT INTO campaigns (" CAMPAIGN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
-           "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
-    .parameters = {COLUMN_INTEGER, COLUMN_ID,      COLUMN_TEXT,    COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_TEXT,    COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+           "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)",
+    .parameters = {COLUMN_INTEGER, COLUMN_ID,      COLUMN_TEXT,    COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_TEXT,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT,    COLUMN_TEXT}};
 static const struct question update_campaign = {
     .name = "a campaign as it is now",
     .sql =
         "UPDATE campaigns SET name = $3, max_redemptions = $4, starts_at = $5, ends_at = $6, ended_at = $7, is_paused = $8, version = $9, "
         "sequence = sequence + $10, redeemed = redeemed + $11, credited = credited + $12, failed = failed + $13, first_redeemed_at = $14, "
         "last_redeemed_at = $15, exhausted_at = $16, updated_at = $17, fund_confirmed = $18, fund_step = $19, fund_step_version = $20, "
-        "fund_is_released = $21, settled_position = $22 WHERE number = $1 AND id = $2",
-    .parameters = {COLUMN_INTEGER, COLUMN_ID,      COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+        "fund_is_released = $21, settled_position = $22, amount = $23, fund_refusal = $24, fund_refusal_detail = $25 WHERE number = $1 AND "
+        "id = $2",
+    .parameters = {COLUMN_INTEGER, COLUMN_ID,      COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT,    COLUMN_TEXT}};
 
 void ask_all_campaigns(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_campaigns, NULL, visit, context); }
 
@@ -151,6 +166,8 @@ static void insert_as_it_is(struct batch *batch, const struct campaign *campaign
         value_integer(campaign->fund_is_released),
         value_integer(campaign->settled_position),
         value_integer(campaign->phone_rule),
+        value_text(campaign_fund_refusal(campaign)),
+        value_text(campaign_fund_refusal_detail(campaign)),
     };
     batch_do(batch, &insert_campaign, values, 1);
 }
@@ -185,6 +202,9 @@ void save_campaign(struct batch *batch, const struct campaign *campaign, const s
         value_integer(campaign->fund_step_version),
         value_integer(campaign->fund_is_released),
         value_integer(campaign->settled_position),
+        value_integer(campaign->credit.amount_minor),
+        value_text(campaign_fund_refusal(campaign)),
+        value_text(campaign_fund_refusal_detail(campaign)),
     };
     batch_do(batch, &update_campaign, values, 1);
 }
@@ -257,11 +277,11 @@ static const struct question unsettled = {
     .sql = "SELECT " REDEMPTION_COLUMNS_OF(
         "r.") " FROM campaigns AS c JOIN redemptions AS r ON r.key > max($1, (c.number << 32) + "
               "c.settled_position) AND r.key < (c.number + 1) << 32 WHERE c.number >= $1 >> 32 AND c.settled_position < c.redeemed AND "
-              "r.status = 0 ORDER BY c.number, r.key LIMIT $2",
+              "c.fund_confirmed > 0 AND r.status = 0 ORDER BY c.number, r.key LIMIT $2",
     .postgres = "SELECT " REDEMPTION_COLUMNS_OF(
         "r.") " FROM campaigns AS c CROSS JOIN LATERAL (SELECT * FROM redemptions WHERE key > "
               "greatest($1, (c.number << 32) + c.settled_position) AND key < (c.number + 1) << 32 AND status = 0 ORDER BY key LIMIT $2) "
-              "AS r WHERE c.number >= $1 >> 32 AND c.settled_position < c.redeemed ORDER BY r.key LIMIT $2",
+              "AS r WHERE c.number >= $1 >> 32 AND c.settled_position < c.redeemed AND c.fund_confirmed > 0 ORDER BY r.key LIMIT $2",
     .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question first_unsettled = {
     .name = "the first unsettled claim of a campaign",

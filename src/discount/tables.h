@@ -55,7 +55,7 @@ void ask_redemption_of_phone(struct batch *batch, uint32_t campaign_number, cons
 void ask_redemptions_of_user(struct batch *batch, struct id user_id, struct id before, int64_t limit, row_visitor *visit, void *context);
 /* By key, those above `after` and below `before`: the winners of a campaign in their order, or everything. */
 void ask_redemptions(struct batch *batch, int64_t after, int64_t before, int64_t limit, row_visitor *visit, void *context);
-/* What the settler owes, by key, those above `after`. */
+/* What the settler owes out of funds that are open, by key, those above `after`. */
 void ask_unsettled(struct batch *batch, int64_t after, int64_t limit, row_visitor *visit, void *context);
 /* The first of those above `after` up to `last` that is not settled. */
 void ask_first_unsettled(struct batch *batch, int64_t after, int64_t last, row_visitor *visit, void *context);

@@ -48,7 +48,7 @@ static struct result visit(void *context, const struct row *row) {
     TRY(sound_redemption_of_row(row, 0, &redemption));
     winners->left--;
     winners->last_position = redemption.position;
-    answer_write_redemption(&winners->writer, &redemption, winners->slot->id, winners->slot->credit);
+    answer_write_redemption(&winners->writer, &redemption, winners->slot->id, board_credit(winners->slot));
     return result_ok();
 }
 
@@ -122,7 +122,7 @@ static struct result visit_line(void *context, const struct row *row) {
     TRY(sound_redemption_of_row(row, 0, &redemption));
     if (redemption.position != file->seen + 1) row_refuse(row, 0, "a position is missing");
     file->seen = redemption.position;
-    write_line(&file->writer, &redemption, file->slot->credit);
+    write_line(&file->writer, &redemption, board_credit(file->slot));
     return result_ok();
 }
 

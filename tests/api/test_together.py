@@ -101,11 +101,11 @@ def test_a_campaign_made_while_the_wallet_is_away(make_world):
     world.pair.wallet.kill()
     campaign = world.operator.campaign(places=3)
     assert campaign["fund"]["state"] == "pending"
-    answer = user.redeem(campaign["code"])
-    assert answer.status_code == 202
+    assert_problem(user.redeem(campaign["code"]), 409, "campaign_not_funded")
     world.pair.wallet.start()
-    wait_status(user, answer.json(), "credited")
-    assert world.operator.discount.get(f"/v1/campaigns/{campaign['id']}").json()["fund"]["state"] == "open"
+    wait_until(lambda: world.operator.discount.get(f"/v1/campaigns/{campaign['id']}").json()["fund"]["state"] == "open", "the fund")
+    assert user.redeem(campaign["code"]).status_code == 201
+    assert world.operator.report(campaign["id"])["rejected"]["campaign_not_funded"] == 1
     world.assert_clean()
 
 

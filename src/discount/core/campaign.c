@@ -45,6 +45,7 @@ const char *campaign_state_name(enum campaign_state state) {
 
 enum fund_state campaign_fund_state(const struct campaign *campaign) {
     if (campaign->fund_is_released) return FUND_RELEASED;
+    if (campaign->fund_refusal_size != 0) return FUND_FAILED;
     return campaign->fund_step_minor != 0 ? FUND_PENDING : FUND_OPEN;
 }
 
@@ -52,6 +53,7 @@ const char *fund_state_name(enum fund_state state) {
     switch (state) {
     case FUND_PENDING: return "pending";
     case FUND_OPEN: return "open";
+    case FUND_FAILED: return "failed";
     case FUND_RELEASED: return "released";
     }
     return "unknown";
@@ -70,6 +72,11 @@ struct result phone_rule_named(struct text name, enum phone_rule *ret_rule) {
     return result_error(RESULT_NOT_FOUND);
 }
 
+int64_t campaign_funded_places(const struct campaign *campaign) {
+    int64_t places = money_count_in_total(campaign->fund_confirmed_minor, campaign->credit);
+    return places < campaign->max_redemptions ? places : campaign->max_redemptions;
+}
+
 /* Whether so many credits fit into an amount. */
 static bool is_worth_at_most(struct money credit, int64_t count, int64_t amount_minor) {
     struct money worth;
@@ -81,6 +88,7 @@ static const char *fund_fault(const struct campaign *campaign) {
     int64_t confirmed = campaign->fund_confirmed_minor, step = campaign->fund_step_minor;
     if (confirmed < 0 || step < 0 || confirmed > MONEY_AMOUNT_MAX || step > MONEY_AMOUNT_MAX - confirmed) return "its fund is out of range";
     if ((step == 0) != (campaign->fund_step_version == 0)) return "a step of its fund has no version";
+    if (step == 0 && campaign->fund_refusal_size != 0) return "a step of its fund is refused that it does not have";
     if (campaign->fund_step_version < 0 || campaign->fund_step_version > campaign->version) return "a step of its fund is from the future";
     /* A step that Wallet has taken and we have not heard of may be paid out already. */
     if (!is_worth_at_most(campaign->credit, campaign->credited, confirmed + step))
@@ -119,10 +127,26 @@ static bool fund_required(struct money credit, int64_t max_redemptions, int64_t 
 /* The next step of the fund, if it is behind and none waits: its amount must not change before it is confirmed, as it may have been sent. */
 static void plan_fund_step(struct campaign *campaign) {
     int64_t required;
-    CHECK(fund_required(campaign->credit, campaign->max_redemptions, &required));
+    int64_t places = campaign->ended_at_us != 0 ? campaign->redeemed : campaign->max_redemptions; /* none comes after the end */
+    CHECK(fund_required(campaign->credit, places, &required));
     if (campaign->fund_step_minor != 0 || campaign->fund_is_released || required <= campaign->fund_confirmed_minor) return;
     campaign->fund_step_minor = money_between_totals(required, campaign->fund_confirmed_minor, campaign->credit.currency).amount_minor;
     campaign->fund_step_version = campaign->version;
+}
+
+/* What Wallet has refused it has not done: the step is not owed any more, and is planned anew with what the admin has made of the campaign. */
+static void drop_refused_step(struct campaign *campaign) {
+    if (campaign->fund_refusal_size == 0) return;
+    campaign->fund_step_minor = campaign->fund_step_version = 0;
+    campaign->fund_refusal_size = 0;
+    campaign->fund_refusal_detail_size = 0;
+}
+
+/* An ended campaign whose fund was never opened and is not needed: there is nothing to give back. */
+static void release_what_never_was(struct campaign *campaign) {
+    bool is_needed = campaign->fund_confirmed_minor != 0 || campaign->fund_step_minor != 0;
+    if (campaign->ended_at_us != 0 && !is_needed && campaign->credited + campaign->failed == campaign->redeemed)
+        campaign->fund_is_released = true;
 }
 
 /* The end of each decision that changes something. */
@@ -134,6 +158,7 @@ static void mark_changed(struct campaign *campaign, int64_t now_us, bool by_admi
         campaign->updated_at_us = now_us;
     }
     plan_fund_step(campaign); /* its limit may have been raised, also while another step waited */
+    release_what_never_was(campaign);
     CHECK(campaign_fault(campaign) == NULL);
 }
 
@@ -194,11 +219,11 @@ static enum campaign_verdict check_patch(const struct campaign *campaign, const 
     if (gate_of(campaign, now_us) == GATE_ENDED) return CAMPAIGN_STATE_CONFLICT;
     bool moves_start = patch->has_starts_at && patch->starts_at_us != campaign->starts_at_us;
     if (moves_start && now_us >= campaign->starts_at_us) return CAMPAIGN_STARTED;
-    if (patch->has_max_redemptions) {
-        int64_t required;
-        if (patch->max_redemptions < campaign->redeemed) return CAMPAIGN_LIMIT_TOO_LOW;
-        if (!fund_required(campaign->credit, patch->max_redemptions, &required)) return CAMPAIGN_LIMIT_TOO_HIGH;
-    }
+    int64_t required, max_redemptions = patch->has_max_redemptions ? patch->max_redemptions : campaign->max_redemptions;
+    const struct money *credit = patch->has_credit ? &patch->credit : &campaign->credit;
+    if (!money_equal(*credit, campaign->credit) && campaign->redeemed > 0) return CAMPAIGN_CREDIT_GIVEN;
+    if (max_redemptions < campaign->redeemed) return CAMPAIGN_LIMIT_TOO_LOW;
+    if (!fund_required(*credit, max_redemptions, &required)) return CAMPAIGN_LIMIT_TOO_HIGH;
     int64_t starts_at_us = patch->has_starts_at ? patch->starts_at_us : campaign->starts_at_us;
     int64_t ends_at_us = patch->has_ends_at ? patch->ends_at_us : campaign->ends_at_us;
     return check_dates(starts_at_us, ends_at_us, now_us);
@@ -213,11 +238,17 @@ enum campaign_verdict campaign_patch(struct campaign *campaign, const struct cam
     bool new_limit = patch->has_max_redemptions && patch->max_redemptions != campaign->max_redemptions;
     bool new_start = patch->has_starts_at && patch->starts_at_us != campaign->starts_at_us;
     bool new_end = patch->has_ends_at && patch->ends_at_us != campaign->ends_at_us;
-    if (!new_name && !new_limit && !new_start && !new_end) return CAMPAIGN_UNCHANGED;
+    bool new_credit = patch->has_credit && !money_equal(patch->credit, campaign->credit);
+    /* The same amounts again ask Wallet again: what it refused may have been repaired there. */
+    bool asks_again = campaign->fund_refusal_size != 0 && (patch->has_max_redemptions || patch->has_credit);
+    if (!new_name && !new_limit && !new_start && !new_end && !new_credit && !asks_again) return CAMPAIGN_UNCHANGED;
+    CHECK(!new_credit || patch->credit.currency == campaign->credit.currency);
 
     if (new_name) set_name(campaign, patch->name);
     if (new_start) campaign->starts_at_us = patch->starts_at_us;
     if (new_end) campaign->ends_at_us = patch->ends_at_us;
+    if (new_credit) campaign->credit = patch->credit;
+    if (new_credit || new_limit || asks_again) drop_refused_step(campaign);
     if (new_limit) {
         campaign->max_redemptions = patch->max_redemptions;
         bool is_exhausted = campaign->redeemed == campaign->max_redemptions;
@@ -247,6 +278,7 @@ enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us) {
     if (gate_of(campaign, now_us) == GATE_ENDED) return CAMPAIGN_UNCHANGED;
     /* Never before its last place, not even when the clock was set back between two starts. */
     campaign->ended_at_us = now_us < campaign->last_redeemed_at_us ? campaign->last_redeemed_at_us : now_us;
+    drop_refused_step(campaign);
     mark_changed(campaign, now_us, true);
     return CAMPAIGN_DONE;
 }
@@ -260,6 +292,7 @@ enum campaign_verdict campaign_expire(struct campaign *campaign, int64_t now_us)
     if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
     if (campaign->ended_at_us != 0 || campaign->ends_at_us == 0 || now_us < campaign->ends_at_us) return CAMPAIGN_UNCHANGED;
     campaign->ended_at_us = campaign->ends_at_us;
+    drop_refused_step(campaign);
     mark_changed(campaign, now_us, false);
     return CAMPAIGN_DONE;
 }
@@ -271,6 +304,23 @@ enum campaign_verdict campaign_fund_confirm(struct campaign *campaign, int64_t s
     struct result added = money_add_to_total(campaign->fund_confirmed_minor, step, &campaign->fund_confirmed_minor);
     CHECK(result_is_ok(added)); /* what is required is no more than money can be */
     campaign->fund_step_minor = campaign->fund_step_version = 0;
+    campaign->fund_refusal_size = 0; /* it was done after all */
+    campaign->fund_refusal_detail_size = 0;
+    mark_changed(campaign, now_us, false);
+    return CAMPAIGN_DONE;
+}
+
+enum campaign_verdict campaign_fund_refuse(struct campaign *campaign, int64_t step_version, struct text code, struct text detail,
+                                           int64_t now_us) {
+    if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
+    if (campaign->fund_step_minor == 0 || campaign->fund_step_version != step_version) return CAMPAIGN_UNCHANGED;
+    CHECK(code.size > 0);
+    code = text_cut(code, sizeof campaign->fund_refusal);
+    detail = text_cut(detail, sizeof campaign->fund_refusal_detail);
+    memcpy(campaign->fund_refusal, code.data, code.size);
+    if (detail.size > 0) memcpy(campaign->fund_refusal_detail, detail.data, detail.size);
+    campaign->fund_refusal_size = (uint8_t)code.size;
+    campaign->fund_refusal_detail_size = (uint16_t)detail.size;
     mark_changed(campaign, now_us, false);
     return CAMPAIGN_DONE;
 }

@@ -3,7 +3,8 @@
  * applies everything: a refusal changes nothing. Its own state is asserted before and after.
  *
  * Invariants, of each campaign: redeemed <= max_redemptions; positions are 1..redeemed; credited + failed <= redeemed; one redemption per
- * user and per phone. The fund: claims are sent to Wallet only while fund_step_minor is 0, that is when it could pay for every place. */
+ * user and per phone. The fund: no place is given out that it can not pay for, so that fund_confirmed_minor is at least redeemed × credit, but for
+ * places from before this was so. */
 #pragma once
 
 #include "base/code.h"
@@ -13,8 +14,11 @@
 #define CAMPAIGN_NAME_CHARACTERS 128u
 #define CAMPAIGN_NAME_BYTES      (CAMPAIGN_NAME_CHARACTERS * 4u)
 
+#define FUND_REFUSAL_BYTES        32u
+#define FUND_REFUSAL_DETAIL_BYTES 200u
+
 enum campaign_state { CAMPAIGN_SCHEDULED, CAMPAIGN_ACTIVE, CAMPAIGN_PAUSED, CAMPAIGN_EXHAUSTED, CAMPAIGN_ENDED };
-enum fund_state { FUND_PENDING, FUND_OPEN, FUND_RELEASED };
+enum fund_state { FUND_PENDING, FUND_OPEN, FUND_FAILED, FUND_RELEASED };
 
 /* With whose phone number a place may be taken. */
 enum phone_rule {
@@ -45,6 +49,10 @@ struct campaign {
     int64_t fund_confirmed_minor;
     int64_t fund_step_minor; /* 0: none waits */
     int64_t fund_step_version;
+    uint8_t fund_refusal_size; /* 0: the step is not refused; else it waits for an admin to change what it is for */
+    uint16_t fund_refusal_detail_size;
+    char fund_refusal[FUND_REFUSAL_BYTES]; /* Wallet's code */
+    char fund_refusal_detail[FUND_REFUSAL_DETAIL_BYTES];
     bool fund_is_released;
     bool is_new, is_changed; /* in this batch */
 };
@@ -58,6 +66,14 @@ enum fund_state campaign_fund_state(const struct campaign *campaign);
 const char *fund_state_name(enum fund_state state);
 const char *phone_rule_name(enum phone_rule rule);
 struct result phone_rule_named(struct text name, enum phone_rule *ret_rule) MUST_CHECK; /* RESULT_NOT_FOUND */
+static inline struct text campaign_fund_refusal(const struct campaign *campaign) {
+    return (struct text){campaign->fund_refusal, campaign->fund_refusal_size};
+}
+static inline struct text campaign_fund_refusal_detail(const struct campaign *campaign) {
+    return (struct text){campaign->fund_refusal_detail, campaign->fund_refusal_detail_size};
+}
+/* So many places its fund can pay for, as far as Wallet has confirmed. */
+int64_t campaign_funded_places(const struct campaign *campaign);
 
 /* Whether the campaign's times and switches let anybody in; shared with the loops, which ask the published snapshot. */
 enum gate { GATE_OPEN, GATE_NOT_STARTED, GATE_PAUSED, GATE_ENDED };
@@ -91,6 +107,7 @@ enum campaign_verdict {
     CAMPAIGN_VERSION_MISMATCH,
     CAMPAIGN_STATE_CONFLICT, /* it has ended */
     CAMPAIGN_STARTED,        /* starts_at can't move any more */
+    CAMPAIGN_CREDIT_GIVEN,   /* places were given out with this credit: it can't change any more */
     CAMPAIGN_LIMIT_TOO_LOW,  /* below what has been redeemed */
     CAMPAIGN_LIMIT_TOO_HIGH, /* times the credit it passes MONEY_AMOUNT_MAX */
     CAMPAIGN_END_NOT_FUTURE,
@@ -103,9 +120,10 @@ enum campaign_verdict campaign_create(struct campaign_set *set, const struct cam
 
 struct campaign_patch {
     int64_t version_expected; /* 0: any (If-Match: *) */
-    bool has_name, has_max_redemptions, has_starts_at, has_ends_at;
+    bool has_name, has_max_redemptions, has_starts_at, has_ends_at, has_credit;
     struct text name;
     int64_t max_redemptions;
+    struct money credit;              /* in the currency that it has */
     int64_t starts_at_us, ends_at_us; /* 0 takes the date away */
 };
 enum campaign_verdict campaign_patch(struct campaign *campaign, const struct campaign_patch *patch, int64_t now_us);
@@ -122,5 +140,8 @@ void campaign_note_settled(struct campaign *campaign, int64_t position);
 enum campaign_verdict campaign_expire(struct campaign *campaign, int64_t now_us);
 /* The step with this version is on disk in Wallet. */
 enum campaign_verdict campaign_fund_confirm(struct campaign *campaign, int64_t step_version, int64_t now_us);
+/* Wallet refuses the step with this version for good, and has done nothing of it. It is not sent again before an admin has changed or ended the campaign. */
+enum campaign_verdict campaign_fund_refuse(struct campaign *campaign, int64_t step_version, struct text code, struct text detail,
+                                           int64_t now_us);
 /* The rest went back; only of an ended campaign without unsettled claims. */
 enum campaign_verdict campaign_fund_release(struct campaign *campaign, int64_t now_us);

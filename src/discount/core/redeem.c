@@ -19,6 +19,7 @@ struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t no
     if (facts->phone_has_won == NOT_KNOWN) return (struct redeem_verdict){REDEEM_ASK_PHONE, NOT_REFUSED};
     if (facts->phone_has_won == IS_SO) return refuse(REFUSED_PHONE_ALREADY_REDEEMED);
     if (facts->taken >= facts->places) return refuse(REFUSED_SOLD_OUT);
+    if (facts->taken >= facts->funded) return refuse(REFUSED_NOT_FUNDED);
     return (struct redeem_verdict){REDEEM_CLAIM, NOT_REFUSED};
 }
 
@@ -76,6 +77,7 @@ struct redeem_verdict campaign_redeem(struct campaign_set *set, const struct red
         facts.phone_has_won = known(redemption_by_phone(set, campaign->number, &request->phone) != NULL);
         facts.places = campaign->max_redemptions;
         facts.taken = campaign->redeemed;
+        facts.funded = campaign_funded_places(campaign);
     }
     struct redeem_verdict verdict = redeem_decide(&facts, now_us);
     switch (verdict.step) {

@@ -23,6 +23,7 @@ struct redeem_facts {
     struct gate_times times;
     enum knowledge phone_has_won; /* for another user */
     int64_t places, taken;
+    int64_t funded; /* places that the fund can pay for */
 };
 
 enum redeem_step {
@@ -37,7 +38,7 @@ struct redeem_verdict {
     enum refusal refusal; /* what is counted: of REFUSE and REPEAT */
 };
 
-/* In this order: unknown code, the user's own redemption, phone of the account, times and switches, phone of another, places. */
+/* In this order: unknown code, the user's own redemption, phone of the account, times and switches, phone of another, places, their fund. */
 struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t now_us);
 enum refusal redeem_phone_refusal(enum phone_rule rule, const struct redeem_request *request);
 

@@ -19,6 +19,8 @@ static const struct refusal_rule rules[REFUSAL_COUNT] = {
     [REFUSED_PAUSED] = {"campaign_paused", 409, "Campaign paused", "Its operator gives out no places for now: try again later.", false,
                         true, true},
     [REFUSED_ENDED] = {"campaign_ended", 410, "Campaign ended", "The campaign is over.", false, true, true},
+    [REFUSED_NOT_FUNDED] = {"campaign_not_funded", 409, "Campaign not funded",
+                            "No place is given out before the money for it is set aside: try again later.", false, true, true},
     [REFUSED_CODE_NOT_FOUND] = {"code_not_found", 404, "Code not found", "There is no such code.", false, false, true},
 };
 

@@ -15,9 +15,10 @@ enum refusal {
     REFUSED_NOT_STARTED,
     REFUSED_PAUSED,
     REFUSED_ENDED,
+    REFUSED_NOT_FUNDED, /* its fund can not pay for one more place yet */
     REFUSED_CODE_NOT_FOUND,
 };
-#define REFUSAL_COUNT 11u /* with NOT_REFUSED */
+#define REFUSAL_COUNT 12u /* with NOT_REFUSED */
 
 struct refusal_rule {
     const char *code; /* of the problem; the report's member; the name under which it is counted on disk */

@@ -40,6 +40,10 @@ void calls_judge(struct calls *calls, struct http_call *call) {
     call->outcome = result_error(RESULT_DENIED);
 }
 
+bool calls_is_named(const struct calls *calls, const struct http_call *call) {
+    return call->header[0] != '\0' || id_is_zero(calls->instance.ours);
+}
+
 void calls_note_failure(struct calls *calls, const struct http_call *call) {
     metric_add(&calls_metric_errors, 1);
     if (call->status == 401 || call->status == 403) service_token_drop(&calls->token);

@@ -26,6 +26,8 @@ struct result calls_start(struct calls *calls, struct http_call *call, struct te
 /* The first thing that `done` does with a call: what another Wallet than ours says, or nobody by name, is turned into no answer (RESULT_DENIED), so that
  * whoever reads the call can't believe it. */
 void calls_judge(struct calls *calls, struct http_call *call);
+/* Whether a call that was judged has an answer that is certainly ours, also where a refusal without a name would do. */
+bool calls_is_named(const struct calls *calls, const struct http_call *call);
 /* It brought nothing of use: counted, and a token that Wallet did not take is dropped. */
 void calls_note_failure(struct calls *calls, const struct http_call *call);
 /* Works on the calls, at most for so long (negative: not at all), or until the waker is woken, which is clear afterwards. */

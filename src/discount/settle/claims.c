@@ -13,13 +13,11 @@ struct result claims_init(struct claims *claims, size_t count_max, const struct 
     claims->batch = batch;
     claims->delivery = delivery;
     claims->memory = calloc(count_max, sizeof *claims->memory);
-    claims->held = calloc(LIMIT_CAMPAIGNS, sizeof *claims->held);
-    if (claims->memory == NULL || claims->held == NULL) return result_error(RESULT_FULL);
+    if (claims->memory == NULL) return result_error(RESULT_FULL);
     TRY(map_init(&claims->by_id, count_max));
     claims->count_max = claims->free_count = count_max;
     TAILQ_INIT(&claims->free);
     for (size_t i = 0; i < count_max; i++) TAILQ_INSERT_TAIL(&claims->free, &claims->memory[i], link);
-    for (size_t i = 0; i < LIMIT_CAMPAIGNS; i++) TAILQ_INIT(&claims->held[i]);
     claims->must_refill = true; /* what was claimed before we started */
     return result_ok();
 }
@@ -27,7 +25,6 @@ struct result claims_init(struct claims *claims, size_t count_max, const struct 
 void claims_free(struct claims *claims) {
     map_free(&claims->by_id);
     free(claims->memory);
-    free(claims->held);
 }
 
 static struct text key_of(const struct claim *claim) {
@@ -53,12 +50,13 @@ struct claim *claims_take(struct claims *claims, const struct redemption *redemp
     CHECK(redemption->campaign_number >= 1 && redemption->campaign_number <= board_count(claims->board));
     struct claim *claim = map_get(&claims->by_id, (struct text){(const char *)redemption->id.bytes, sizeof redemption->id.bytes});
     if (claim != NULL) return claim;
+    if (!claims_may_be_paid(claims, redemption->campaign_number)) return NULL;
     claim = add(claims, redemption);
     if (claim == NULL) {
         claims->must_refill = true;
         return NULL;
     }
-    if (!claims_hold_if_behind(claims, claim)) delivery_add(claims->delivery, &claim->item);
+    delivery_add(claims->delivery, &claim->item);
     return claim;
 }
 
@@ -70,23 +68,12 @@ void claims_forget(struct claims *claims, struct claim *claim) {
     claims->free_count++;
 }
 
-bool claims_hold_if_behind(struct claims *claims, struct claim *claim) {
-    CHECK(claim->state == CLAIM_GIVEN && claim->item.state == DELIVERY_IDLE);
-    if (board_view(board_slot(claims->board, claim->campaign_number - 1)).fund_step_minor == 0) return false;
-    claim->state = CLAIM_HELD;
-    TAILQ_INSERT_TAIL(&claims->held[claim->campaign_number - 1], claim, link);
-    return true;
+/* A fund that is open pays for each place that was given out; one that waits for more is open. */
+bool claims_may_be_paid(const struct claims *claims, uint32_t campaign_number) {
+    return board_view(board_slot(claims->board, campaign_number - 1)).fund_confirmed_minor != 0;
 }
 
-void claims_unhold(struct claims *claims, uint32_t campaign_number) {
-    struct claim_list *held = &claims->held[campaign_number - 1];
-    while (!TAILQ_EMPTY(held)) {
-        struct claim *claim = TAILQ_FIRST(held);
-        TAILQ_REMOVE(held, claim, link);
-        claim->state = CLAIM_GIVEN;
-        delivery_add(claims->delivery, &claim->item);
-    }
-}
+void claims_look(struct claims *claims) { claims->must_refill = true; }
 
 /* ---- from the database ---- */
 
@@ -104,7 +91,8 @@ static struct result visit_unsettled(void *context, const struct row *row) {
     claims->refill_after = redemption_key(redemption.campaign_number, redemption.position);
     /* Committed, but not published yet: its own operation brings it, after the publishing. */
     if (redemption.campaign_number > board_count(claims->board)) return result_ok();
-    CHECK(claims_take(claims, &redemption) != NULL); /* no more rows are asked for than there is room */
+    bool has_room = claims->free_count > 0;
+    CHECK(claims_take(claims, &redemption) != NULL || has_room); /* no more rows are asked for than there is room */
     return result_ok();
 }
 

@@ -1,8 +1,9 @@
 /* The pool of claims: bounded, so that an outage of Wallet costs a fixed amount of memory. What finds no room waits in the database, where it
  * is anyway, and is read from there, in the order of its key, once half of the pool is free.
  *
- *   claim:  FREE ─▶ GIVEN to the delivery ─▶ FREE (its mark is committed)
- *             └──▶ HELD ──▲┘  its campaign's fund is behind
+ *   claim:  FREE ─▶ GIVEN to the delivery ─▶ FREE (its mark is committed, or it may not be paid now)
+ *
+ * Claims that may not be paid now, because their campaign's fund is not open, take no room from those that may: they stay in the database.
  *
  * Invariants: a claim is here once, found by its id; it leaves only when its mark is committed; GIVEN is exactly what the delivery has. The walk
  * over the database sees every unsettled claim that found no room before it began; whoever finds none from then on asks for another walk. The
@@ -15,11 +16,11 @@
 #include "discount/settle/delivery.h"
 #include "store/batch.h"
 
-enum claim_state { CLAIM_FREE, CLAIM_HELD, CLAIM_GIVEN };
+enum claim_state { CLAIM_FREE, CLAIM_GIVEN };
 
 struct claim {
     struct delivery_item item; /* its id is the redemption's */
-    TAILQ_ENTRY(claim) link;   /* FREE, HELD */
+    TAILQ_ENTRY(claim) link;   /* FREE */
     enum claim_state state;
     struct id user_id;
     uint32_t campaign_number;
@@ -35,7 +36,6 @@ struct claims {
     struct claim *memory; /* [count_max] */
     size_t count_max, free_count;
     struct claim_list free;
-    struct claim_list *held; /* [LIMIT_CAMPAIGNS] */
     struct map by_id;
     bool must_refill;      /* there may be claims that are only in the database */
     bool is_refilling;     /* a walk over them is under way */
@@ -48,13 +48,12 @@ struct result claims_init(struct claims *claims, size_t count_max, const struct 
                           struct delivery *delivery) MUST_CHECK;
 void claims_free(struct claims *claims); /* also what was never initialised but for zeros */
 
-/* Finds or adds; NULL: no room, it waits in the database. The campaign is on the board. */
+/* Finds or adds; NULL: no room, or it may not be paid now: it waits in the database. The campaign is on the board. */
 struct claim *claims_take(struct claims *claims, const struct redemption *redemption);
-/* Settled, kept, and without waiters: its place is free. */
+/* Settled and kept, or not to be paid now; without waiters: its place is free. IDLE in the delivery. */
 void claims_forget(struct claims *claims, struct claim *claim);
-/* Its fund can not pay for every place yet: held, instead of being sent. True when it was. IDLE in the delivery. */
-bool claims_hold_if_behind(struct claims *claims, struct claim *claim);
-void claims_unhold(struct claims *claims, uint32_t campaign_number); /* the fund is up to date */
+bool claims_may_be_paid(const struct claims *claims, uint32_t campaign_number);
+void claims_look(struct claims *claims); /* claims may be paid now that might not before: they are in the database */
 
 /* When to read more of what is only in the database, monotonic; INT64_MAX: there is nothing to be read, or no room for it. */
 int64_t claims_next_us(const struct claims *claims);

@@ -34,8 +34,11 @@ struct metric credits_metric_lag = {.name = "discountd_settle_lag_seconds",
 
 static bool is_due(void *context, struct delivery_item *item) {
     struct credits *credits = context;
-    if (!claims_hold_if_behind(credits->claims, claim_of(item))) return true;
-    funds_look(credits->funds);
+    struct claim *claim = claim_of(item);
+    if (claims_may_be_paid(credits->claims, claim->campaign_number)) return true;
+    struct discount_operation *waiter;
+    while ((waiter = waiters_take(credits->waiters, &claim->waiters)) != NULL) waiters_answer_now(credits->waiters, waiter);
+    claims_forget(credits->claims, claim); /* it waits in the database */
     return false;
 }
 
@@ -45,8 +48,8 @@ static void write_item(struct json_writer *writer, const struct credits *credits
     json_begin_object(writer);
     json_id_member(writer, "reference", reference);
     json_id_member(writer, "user_id", claim->user_id);
-    json_integer_member(writer, "amount", slot->credit.amount_minor);
-    json_text_member(writer, "currency", text_of(currency_code(slot->credit.currency)));
+    json_integer_member(writer, "amount", board_view(slot).credit_minor);
+    json_text_member(writer, "currency", text_of(currency_code(slot->currency)));
     json_id_member(writer, "fund", slot->id);
     json_end_object(writer);
 }

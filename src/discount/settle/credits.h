@@ -4,7 +4,7 @@
  *                             ├─▶ committed: who is left or came meanwhile is answered, the claims are forgotten
  *                             └─▶ not committed: sent again; Wallet answers `replayed`, and it is marked then
  *
- * Invariants: claims are sent only while their fund can pay for every place; a claim is forgotten only after its mark is committed. Owns the
+ * Invariants: claims are sent only once their fund is open; a claim is forgotten only after its mark is committed. Owns the
  * delivery and the marks; the claims, the waiters and the funds are lent. The settler's thread. */
 #pragma once
 

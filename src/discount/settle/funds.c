@@ -48,7 +48,8 @@ bool funds_are_busy(const struct funds *funds) {
 
 void funds_wait(struct funds *funds, const struct board_slot *slot, struct discount_operation *operation) {
     funds_look(funds);
-    if (board_view(slot).fund_step_minor != 0)
+    struct campaign_view view = board_view(slot);
+    if (view.fund_step_minor != 0 && view.fund_is_refused == 0)
         waiters_add(funds->waiters, &fund_of(funds, slot->number)->waiters, operation);
     else
         waiters_answer_now(funds->waiters, operation);
@@ -61,13 +62,15 @@ static void end_job(struct fund_job *job, bool is_done, int64_t retry_after_ms) 
     struct fund *fund = fund_of(funds, job->campaign_number);
     arena_release(&job->arena);
     job->is_busy = false;
-    fund->job = NULL;
+    bool is_expiry = fund->expiry == job;
+    *(is_expiry ? &fund->expiry : &fund->job) = NULL;
+    struct backoff *backoff = is_expiry ? &fund->expiry_backoff : &fund->backoff;
     funds_look(funds);
     if (is_done) {
-        backoff_clear(&fund->backoff);
+        backoff_clear(backoff);
     } else {
         metric_add(&calls_metric_retries, 1);
-        backoff_fail(&fund->backoff, clock_monotonic_us(funds->clock), retry_after_ms);
+        backoff_fail(backoff, clock_monotonic_us(funds->clock), retry_after_ms);
     }
 }
 
@@ -78,6 +81,7 @@ static void store_told(struct own_operation *own, struct result outcome) {
     waiters_thaw(waiters, &own->request.waiters);
     struct discount_operation *late; /* came meanwhile, or were too many */
     while (result_is_ok(outcome) && (late = waiters_take(waiters, &fund->waiters)) != NULL) waiters_answer_now(waiters, late);
+    if (result_is_ok(outcome) && own->request.base.operation.action == &fund_confirmed_action) claims_look(job->funds->claims);
     end_job(job, result_is_ok(outcome), 0);
 }
 
@@ -87,7 +91,9 @@ static void tell_store(struct fund_job *job, const struct action *action) {
     request->campaign_id = slot_of(job)->id;
     request->fund_step_version = job->step_version;
     CHECK(TAILQ_EMPTY(&request->waiters));
-    if (action == &fund_confirmed_action)
+    request->fund_refusal = job->refusal;
+    request->fund_refusal_detail = job->refusal_detail;
+    if (action == &fund_confirmed_action || action == &fund_refused_action)
         waiters_freeze(funds->waiters, &fund_of(funds, job->campaign_number)->waiters, &request->waiters, MARK_WAITERS_MAX);
     job->own.returned = store_told;
     if (!own_submit(funds->messages, &job->own, action)) store_told(&job->own, result_error(RESULT_UNAVAILABLE));
@@ -118,7 +124,7 @@ static struct text money_body(struct fund_job *job, bool has_reference) {
     json_begin_object(&writer);
     if (has_reference) json_id_member(&writer, "reference", slot->id);
     json_integer_member(&writer, "amount", job->amount_minor);
-    json_text_member(&writer, "currency", text_of(currency_code(slot->credit.currency)));
+    json_text_member(&writer, "currency", text_of(currency_code(slot->currency)));
     json_end_object(&writer);
     return buffer_text(&buffer);
 }
@@ -136,16 +142,34 @@ static void start_step(struct fund_job *job, enum fund_step step) {
     if (!is_started) end_job(job, false, 0);
 }
 
-/* What the fund has been given in all; -1 when the answer does not say. */
-static int64_t read_funded(struct fund_job *job) {
+static void close_document(struct json_document **document) { json_close(*document); }
+
+/* NULL: it is not JSON. The texts live as long as the document. */
+static struct json_document *open_answer(struct fund_job *job) {
     struct faults *faults = ARENA_NEW(&job->arena, struct faults);
     struct json_document *document = NULL;
-    if (faults == NULL) return -1;
+    if (faults == NULL) return NULL;
     faults_init(faults, &job->arena);
-    if (!result_is_ok(json_open(&job->arena, job->call.reply, faults, &document))) return -1;
-    int64_t funded = json_get_integer(json_root(document), "funded", -1);
-    json_close(document);
-    return funded;
+    return result_is_ok(json_open(&job->arena, job->call.reply, faults, &document)) ? document : NULL;
+}
+
+/* What the fund has been given in all; -1 when the answer does not say. */
+static int64_t read_funded(struct fund_job *job) {
+    struct json_document *document __attribute__((cleanup(close_document))) = open_answer(job);
+    return document == NULL ? -1 : json_get_integer(json_root(document), "funded", -1);
+}
+
+/* Whether it is Wallet's definite word about the step: nothing of it was done, and the same again will be refused again. */
+static bool read_refusal(struct fund_job *job) {
+    const struct http_call *call = &job->call;
+    bool is_step = job->step == FUND_STEP_OPEN || job->step == FUND_STEP_TOP_UP;
+    bool is_refusal = result_is_ok(call->outcome) && (call->status == 409 || call->status == 422);
+    if (!is_step || !is_refusal || !calls_is_named(job->funds->calls, call)) return false;
+    struct json_document *document __attribute__((cleanup(close_document))) = open_answer(job);
+    if (document == NULL) return false;
+    job->refusal = arena_copy(&job->arena, json_get_text(json_root(document), "code"));
+    job->refusal_detail = arena_copy(&job->arena, json_get_text(json_root(document), "detail"));
+    return job->refusal.size > 0;
 }
 
 static void call_failed(struct fund_job *job) {
@@ -159,6 +183,12 @@ static void call_failed(struct fund_job *job) {
 
 static void judge(struct fund_job *job) {
     bool is_good = result_is_ok(job->call.outcome) && (job->call.status == 200 || job->call.status == 201);
+    if (!is_good && read_refusal(job)) {
+        LOG(LOG_ERROR, "fund_refused", LOG_ID("campaign_id", slot_of(job)->id), LOG_INTEGER("status", job->call.status),
+            LOG_TEXT("code", job->refusal), LOG_TEXT("detail", job->refusal_detail));
+        tell_store(job, &fund_refused_action);
+        return;
+    }
     if (!is_good) {
         call_failed(job);
         return;
@@ -170,7 +200,7 @@ static void judge(struct fund_job *job) {
         int64_t funded = read_funded(job);
         if (funded < job->confirmed_minor)
             call_failed(job);
-        else if (money_between_totals(funded, job->confirmed_minor, slot_of(job)->credit.currency).amount_minor >= job->amount_minor)
+        else if (money_between_totals(funded, job->confirmed_minor, slot_of(job)->currency).amount_minor >= job->amount_minor)
             tell_store(job, &fund_confirmed_action);
         else
             start_step(job, FUND_STEP_TOP_UP);
@@ -193,29 +223,31 @@ static void call_done(struct http_call *call) {
 
 /* ---- looking what is due ---- */
 
-static bool find_step(const struct campaign_view *view, int64_t now_us, enum fund_step *ret_step) {
+static bool is_expired(const struct campaign_view *view, int64_t wall_us) {
+    return view->ended_at_us == 0 && view->ends_at_us != 0 && view->ends_at_us <= wall_us;
+}
+
+static bool find_step(const struct campaign_view *view, enum fund_step *ret_step) {
     if (view->fund_step_minor != 0) {
         *ret_step = view->fund_confirmed_minor == 0 ? FUND_STEP_OPEN : FUND_STEP_LOOK;
-        return true;
-    }
-    if (view->ended_at_us == 0 && view->ends_at_us != 0 && view->ends_at_us <= now_us) {
-        *ret_step = FUND_STEP_EXPIRE;
-        return true;
+        return view->fund_is_refused == 0;
     }
     *ret_step = FUND_STEP_RELEASE;
     bool is_settled = view->credited + view->failed == view->redeemed;
     return view->ended_at_us != 0 && view->fund_is_released == 0 && is_settled;
 }
 
-static struct fund_job *free_job(struct funds *funds) {
-    for (size_t i = 0; i < FUND_JOBS; i++) {
+static struct fund_job *free_job(struct funds *funds, enum fund_step step) {
+    bool is_local = step == FUND_STEP_EXPIRE;
+    size_t first = is_local ? 0 : FUND_LOCAL_JOBS, last = is_local ? FUND_LOCAL_JOBS : FUND_JOBS;
+    for (size_t i = first; i < last; i++) {
         if (!funds->jobs[i].is_busy) return &funds->jobs[i];
     }
     return NULL;
 }
 
 static void start_job(struct funds *funds, uint32_t number, const struct campaign_view *view, enum fund_step step, int64_t now_us) {
-    struct fund_job *job = free_job(funds);
+    struct fund_job *job = free_job(funds, step);
     if (job == NULL) {
         funds_look_by(funds, now_us + BUSY_US);
         return;
@@ -225,27 +257,41 @@ static void start_job(struct funds *funds, uint32_t number, const struct campaig
     job->amount_minor = view->fund_step_minor;
     job->confirmed_minor = view->fund_confirmed_minor;
     job->step_version = view->fund_step_version;
+    job->refusal = job->refusal_detail = (struct text){0};
     arena_init(&job->arena, LIMIT_ARENA_BYTES);
-    fund_of(funds, number)->job = job;
+    if (step == FUND_STEP_EXPIRE)
+        fund_of(funds, number)->expiry = job;
+    else
+        fund_of(funds, number)->job = job;
     start_step(job, step);
 }
 
-static void look_at_campaign(struct funds *funds, uint32_t number, const struct campaign_view *view, int64_t wall_us, int64_t now_us) {
-    const struct fund *fund = fund_of(funds, number);
-    enum fund_step step = FUND_STEP_LOOK;
-    if (view->fund_step_minor == 0) claims_unhold(funds->claims, number);
+static void look_at_expiry(struct funds *funds, uint32_t number, const struct campaign_view *view, int64_t wall_us, int64_t now_us) {
     if (view->ended_at_us == 0 && view->ends_at_us > wall_us) {
         int64_t left_us = view->ends_at_us - wall_us;
         funds_look_by(funds, now_us + (left_us < CLOCK_MOST_US ? left_us : CLOCK_MOST_US));
     }
-    if (fund->job != NULL || !find_step(view, wall_us, &step)) return;
+    const struct fund *fund = fund_of(funds, number);
+    if (!is_expired(view, wall_us) || fund->expiry != NULL) return;
+    if (fund->expiry_backoff.retry_at_us > now_us)
+        funds_look_by(funds, fund->expiry_backoff.retry_at_us);
+    else
+        start_job(funds, number, view, FUND_STEP_EXPIRE, now_us);
+}
+
+static void look_at_fund(struct funds *funds, uint32_t number, const struct campaign_view *view, int64_t now_us) {
+    const struct fund *fund = fund_of(funds, number);
+    enum fund_step step = FUND_STEP_LOOK;
+    if (fund->job != NULL || !find_step(view, &step)) return;
     if (fund->backoff.retry_at_us > now_us)
         funds_look_by(funds, fund->backoff.retry_at_us);
     else
         start_job(funds, number, view, step, now_us);
 }
 
-void funds_run(struct funds *funds, int64_t now_us) {
+void funds_run(struct funds *funds, int64_t now_us, bool may_call) {
+    if (may_call && funds->was_stopped) funds_look(funds); /* what was due meanwhile */
+    funds->was_stopped = !may_call;
     if (!funds->must_look && now_us < funds->look_at_us) return;
     funds->must_look = false;
     funds->look_at_us = INT64_MAX;
@@ -253,7 +299,8 @@ void funds_run(struct funds *funds, int64_t now_us) {
     for (size_t i = 0; i < board_count(funds->board); i++) {
         struct campaign_view view = board_view(board_slot(funds->board, i));
         unsettled += view.redeemed - view.credited - view.failed;
-        look_at_campaign(funds, (uint32_t)i + 1, &view, wall_us, now_us);
+        look_at_expiry(funds, (uint32_t)i + 1, &view, wall_us, now_us);
+        if (may_call) look_at_fund(funds, (uint32_t)i + 1, &view, now_us);
     }
     metric_set(&funds_metric_unsettled, unsettled);
 }

@@ -1,15 +1,18 @@
 /* Funds: opened, topped up, released. A job runs one step for one campaign, at most one at a time for each.
  *
  *   the board says                                   step                        then
- *   a step waits, nothing confirmed                  OPEN                        FUND_CONFIRMED
- *   a step waits, the fund exists                    LOOK: was it applied?       FUND_CONFIRMED, or TOP_UP and FUND_CONFIRMED
  *   ends_at has passed                               (none)                      EXPIRE
+ *   a step waits, nothing confirmed                  OPEN                        FUND_CONFIRMED or FUND_REFUSED
+ *   a step waits, the fund exists                    LOOK: was it applied?       FUND_CONFIRMED, or TOP_UP and FUND_CONFIRMED or FUND_REFUSED
  *   ended, every claim settled, not released         RELEASE                     FUND_RELEASED
  *
  * A top-up adds each time it is applied, and its Idempotency-Key is not kept for ever: LOOK compares what Wallet has with what it should have,
  * so that a top-up whose answer was lost long ago is not applied twice.
  *
- * Invariants: a fund has at most one job, a job one step; a step's amount is the one that the board showed when the job began; what a job has told the
+ * A step that Wallet refuses for good (409 or 422, by name) is not sent again until an admin has changed what it is for.
+ *
+ * Invariants: a fund has at most one job that asks Wallet, a job one step; what asks nobody (EXPIRE) has jobs of its own, so that it never waits behind a
+ * Wallet that hangs; a step's amount is the one that the board showed when the job began; what a job has told the
  * store is seen on the board before the fund is looked at again. Owns the jobs and the requests that wait for a fund; all else is lent. The
  * settler's thread. */
 #pragma once
@@ -19,7 +22,8 @@
 #include "discount/settle/messages.h"
 #include "discount/settle/waiters.h"
 
-#define FUND_JOBS 8u
+#define FUND_JOBS       10u
+#define FUND_LOCAL_JOBS 2u /* of them: for what asks nobody */
 
 enum fund_step { FUND_STEP_EXPIRE, FUND_STEP_OPEN, FUND_STEP_LOOK, FUND_STEP_TOP_UP, FUND_STEP_RELEASE };
 
@@ -29,6 +33,7 @@ struct fund_job {
     enum fund_step step;
     uint32_t campaign_number;
     int64_t amount_minor, confirmed_minor, step_version;
+    struct text refusal, refusal_detail; /* Wallet's, in the arena */
     struct arena arena;
     struct http_call call;
     struct own_operation own; /* what it tells the store */
@@ -36,8 +41,9 @@ struct fund_job {
 
 /* Of one campaign. */
 struct fund {
-    struct fund_job *job; /* NULL: none runs */
-    struct backoff backoff;
+    struct fund_job *job;    /* that asks Wallet; NULL: none runs */
+    struct fund_job *expiry; /* that asks nobody */
+    struct backoff backoff, expiry_backoff;
     struct operation_list waiters;
 };
 
@@ -50,7 +56,7 @@ struct funds {
     struct messages *messages;
     struct fund *memory; /* [LIMIT_CAMPAIGNS] */
     struct fund_job jobs[FUND_JOBS];
-    bool must_look;
+    bool must_look, was_stopped;
     int64_t look_at_us; /* monotonic */
 };
 
@@ -60,8 +66,9 @@ void funds_free(struct funds *funds); /* also what was never initialised but for
 
 void funds_look(struct funds *funds);                   /* something may be due: with the next funds_run */
 void funds_look_by(struct funds *funds, int64_t at_us); /* what is counted there has changed: at this time (monotonic) at the latest */
-void funds_run(struct funds *funds, int64_t now_us);    /* looks what is due, if anything may be, and starts it */
-int64_t funds_next_us(const struct funds *funds);       /* when to look next; 0: at once */
+/* Looks what is due, if anything may be, and starts it; without may_call only what asks nobody. */
+void funds_run(struct funds *funds, int64_t now_us, bool may_call);
+int64_t funds_next_us(const struct funds *funds); /* when to look next; 0: at once */
 bool funds_are_busy(const struct funds *funds);
 
 /* A request that has changed this campaign: waits for its fund, or is answered at once when nothing is to be waited for. */

@@ -86,10 +86,10 @@ static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
     sooner(&at_us, claims_next_us(&settler->claims));
     sooner(&at_us, greeting_next_us(&settler->greeting));
     sooner(&at_us, reach_next_us(&settler->reach));
+    sooner(&at_us, funds_next_us(&settler->funds));
     if (!may_settle(settler)) return at_us;
     sooner(&at_us, ended_next_us(&settler->ended));
     sooner(&at_us, delivery_next_us(&settler->credits.delivery, now_us));
-    sooner(&at_us, funds_next_us(&settler->funds));
     return at_us;
 }
 
@@ -97,10 +97,10 @@ static void work(struct settler *settler, int64_t now_us) {
     claims_refill(&settler->claims, now_us);
     greeting_run(&settler->greeting, now_us);
     reach_ask(&settler->reach, now_us);
+    funds_run(&settler->funds, now_us, may_settle(settler));
     if (!may_settle(settler)) return;
     ended_ask(&settler->ended, now_us);
     delivery_wake_delayed(&settler->credits.delivery, now_us);
-    funds_run(&settler->funds, now_us);
     delivery_send(&settler->credits.delivery, now_us);
 }
 

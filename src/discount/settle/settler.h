@@ -13,11 +13,10 @@
  *
  *   claim:  READY ─▶ IN_FLIGHT (one POST /v1/credits with up to 1000) ─▶ KEEPING (its mark, through the store) ─▶ gone
  *             ▲          │ refused for now                                  │ the store failed
- *             ├── HELD ◀─┼─ its campaign's fund is behind                   │
  *             └─ DELAYED ◀┴─────────────────────────────────────────────────┘
  *
  * Invariants: a claim is in at most one call; it leaves memory only when its mark is committed (or never entered: then it waits in the
- * database, and is read from there when there is room again); claims are sent only while their fund can pay for every place; whatever the
+ * database, and is read from there when there is room again); claims are sent only once their fund is open; whatever the
  * answer, a claim is credited, failed for a code that is final, or tried again. */
 #pragma once
 

@@ -24,7 +24,7 @@ static void execute(const char *path, const char *sql) { execute_as(&discount_sc
 #define CAMPAIGN_VALUES \
     "x'01020304050607080910111213141516', 'GIFT', 'Gift', 1000, 'IRT', 3, 0, 0, 0, 0, 1, 5, 2, 1, 0, 100, 200, 0, 50, 50, 3000, 0, 0, 0"
 #define OLD_CAMPAIGN "INSERT INTO campaigns VALUES (1, " CAMPAIGN_VALUES ")"
-#define CAMPAIGN     "INSERT INTO campaigns VALUES (1, " CAMPAIGN_VALUES ", 0, 0)"
+#define CAMPAIGN     "INSERT INTO campaigns VALUES (1, " CAMPAIGN_VALUES ", 0, 0, '', '')"
 #define FIRST                                                                                                                   \
     "INSERT INTO redemptions VALUES (4294967297, x'A1020304050607080910111213141516', 1, x'B1020304050607080910111213141516', " \
     "'+989120000001', 1, 100, 150, x'C1020304050607080910111213141516', NULL)"
@@ -81,7 +81,7 @@ static void test_each_fault_is_named(void **state) {
         {"UPDATE campaigns SET code = 'no code'", "campaign number 1 can't be read"},
         {"INSERT INTO campaigns SELECT 3, x'09020304050607080910111213141516', 'OTHER', name, amount, currency, max_redemptions, 0, 0, 0, "
          "0, 1, 5, 0, 0, 0, 0, 0, 0, 50, 50, "
-         "3000, 0, 0, 0, 0, 0 FROM campaigns",
+         "3000, 0, 0, 0, 0, 0, '', '' FROM campaigns",
          "created before it is missing"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {

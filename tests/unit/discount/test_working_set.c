@@ -140,6 +140,10 @@ static void create_campaign(struct side *side, struct id id, const char *code) {
     run_batch(side, &operation, 1, false);
     assert_int_equal(operation->fate, FATE_WAITING);
     exchange_delete(test);
+    struct own_request confirmed = {.base.operation.action = &fund_confirmed_action, .campaign_id = id, .fund_step_version = 1};
+    TAILQ_INIT(&confirmed.waiters);
+    operation = &confirmed.base.operation;
+    run_batch(side, &operation, 1, false);
 }
 
 static void settle(struct side *side, struct id redemption_id, bool is_credited) {

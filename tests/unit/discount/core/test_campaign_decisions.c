@@ -178,14 +178,95 @@ static void test_the_last_place_exhausts_it(void **state) {
     struct campaign *campaign = make_campaign(set, "GIFT", 2);
     (void)claim(set, 1, 1, NOW);
     assert_int_equal(campaign_state(campaign, NOW), CAMPAIGN_ACTIVE);
-    assert_int_equal(campaign->sequence, 2);
+    assert_int_equal(campaign->sequence, 3); /* made, funded, claimed */
     (void)claim(set, 2, 2, NOW + 1);
     assert_int_equal(campaign_state(campaign, NOW), CAMPAIGN_EXHAUSTED);
-    assert_int_equal(campaign->sequence, 3);
+    assert_int_equal(campaign->sequence, 4);
     assert_int_equal(campaign->exhausted_at_us, NOW + 1);
     struct settlement credited = {.redemption_id = set->redemptions[0].id, .is_credited = true, .transaction_id = make_id(9, 9)};
     assert_true(result_is_ok(campaign_settle(set, &credited, NOW)));
-    assert_int_equal(campaign->sequence, 4);
+    assert_int_equal(campaign->sequence, 5);
+}
+
+/* ---- a fund that Wallet refuses ---- */
+
+static void refuse(struct campaign *campaign) {
+    enum campaign_verdict verdict =
+        campaign_fund_refuse(campaign, campaign->fund_step_version, TEXT("balance_too_large"), TEXT("Too much."), NOW);
+    assert_int_equal(verdict, CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_state(campaign), FUND_FAILED);
+    assert_true(text_equal(campaign_fund_refusal(campaign), TEXT("balance_too_large")));
+    assert_true(text_equal(campaign_fund_refusal_detail(campaign), TEXT("Too much.")));
+}
+
+static void test_a_refused_fund_is_changed_and_asked_for_again(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 10);
+    assert_int_equal(campaign_funded_places(campaign), 0);
+    assert_int_equal(campaign_fund_refuse(campaign, 7, TEXT("x"), TEXT(""), NOW), CAMPAIGN_UNCHANGED); /* of another step */
+    refuse(campaign);
+    struct campaign_patch name = {.has_name = true, .name = TEXT("Other")};
+    assert_int_equal(patch_at(campaign, name, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_state(campaign), FUND_FAILED); /* a name changes nothing of it */
+    struct campaign_patch fewer = {.has_max_redemptions = true, .max_redemptions = 4};
+    assert_int_equal(patch_at(campaign, fewer, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_state(campaign), FUND_PENDING);
+    assert_int_equal(campaign->fund_step_minor, 4000);
+    assert_int_equal(campaign->fund_step_version, campaign->version);
+    refuse(campaign);
+    struct campaign_patch smaller = {.has_credit = true, .credit = {10, CURRENCY_IRT}};
+    assert_int_equal(patch_at(campaign, smaller, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign->fund_step_minor, 40);
+    refuse(campaign);
+    assert_int_equal(patch_at(campaign, smaller, NOW), CAMPAIGN_DONE); /* the same again: the operator has repaired something at Wallet */
+    assert_int_equal(campaign_fund_state(campaign), FUND_PENDING);
+    assert_int_equal(campaign_fund_confirm(campaign, campaign->fund_step_version, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_state(campaign), FUND_OPEN);
+    assert_int_equal(campaign_funded_places(campaign), 4);
+    assert_int_equal(patch_at(campaign, smaller, NOW), CAMPAIGN_UNCHANGED);
+}
+
+static void test_a_refused_raise_leaves_what_there_is(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 1);
+    (void)claim(set, 1, 1, NOW);
+    struct campaign_patch more = {.has_max_redemptions = true, .max_redemptions = 3},
+                          less = {.has_max_redemptions = true, .max_redemptions = 1};
+    assert_int_equal(patch_at(campaign, more, NOW), CAMPAIGN_DONE);
+    refuse(campaign);
+    assert_int_equal(campaign_funded_places(campaign), 1);
+    struct campaign_patch smaller = {.has_credit = true, .credit = {10, CURRENCY_IRT}};
+    assert_int_equal(patch_at(campaign, smaller, NOW), CAMPAIGN_CREDIT_GIVEN);
+    assert_int_equal(patch_at(campaign, less, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_state(campaign), FUND_OPEN);
+    assert_int_equal(campaign->fund_confirmed_minor, 1000);
+}
+
+static void test_a_refused_fund_may_end(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 10), *timed = make_campaign(set, "TIMED", 10);
+    refuse(campaign);
+    assert_int_equal(campaign_end(campaign, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_state(campaign), FUND_RELEASED); /* there is nothing to give back */
+    assert_int_equal(campaign->fund_step_minor, 0);
+    timed->ends_at_us = NOW + 5;
+    refuse(timed);
+    assert_int_equal(campaign_expire(timed, NOW + 5), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_state(timed), FUND_RELEASED);
+}
+
+/* Places from before funds came first: their money is still owed, and no more than that. */
+static void test_a_refused_fund_owes_what_was_given_out(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 10);
+    (void)claim(set, 1, 1, NOW);
+    campaign->fund_confirmed_minor = 0;
+    campaign->fund_step_minor = 10000;
+    campaign->fund_step_version = 1;
+    refuse(campaign);
+    assert_int_equal(campaign_end(campaign, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_state(campaign), FUND_PENDING);
+    assert_int_equal(campaign->fund_step_minor, 1000);
 }
 
 /* One rule each, where the others would let it pass. */
@@ -297,6 +378,10 @@ int main(void) {
         TEST(test_a_fund_is_confirmed_and_released_once),
         TEST(test_the_fund_follows_the_limit_up),
         TEST(test_the_last_place_exhausts_it),
+        TEST(test_a_refused_fund_is_changed_and_asked_for_again),
+        TEST(test_a_refused_raise_leaves_what_there_is),
+        TEST(test_a_refused_fund_may_end),
+        TEST(test_a_refused_fund_owes_what_was_given_out),
         TEST(test_a_broken_fund_is_told),
         TEST(test_a_fund_that_went_back_too_early_is_told),
         TEST(test_what_only_one_rule_tells),

@@ -125,7 +125,8 @@ static void test_what_is_not_known_is_asked_for(void **state) {
                                      .phone_refusal = may_not_use_phone ? REFUSED_PHONE_MISSING : NOT_REFUSED,
                                      .times = gates[gate],
                                      .places = 3,
-                                     .taken = is_full ? 3 : 2};
+                                     .taken = is_full ? 3 : 2,
+                                     .funded = 3};
         check_verdict(redeem_decide(&facts, NOW), REDEEM_ASK_OWN, NOT_REFUSED);
         facts.has_own = has_own ? IS_SO : IS_NOT;
         struct redeem_verdict verdict = redeem_decide(&facts, NOW);
@@ -146,6 +147,9 @@ static void test_what_is_not_known_is_asked_for(void **state) {
             check_verdict(known, REDEEM_REFUSE, REFUSED_SOLD_OUT);
         else
             check_verdict(known, REDEEM_CLAIM, NOT_REFUSED);
+        facts.funded = 2;
+        bool is_last = known.step == REDEEM_CLAIM;
+        check_verdict(redeem_decide(&facts, NOW), is_last ? REDEEM_REFUSE : known.step, is_last ? REFUSED_NOT_FUNDED : known.refusal);
     }
     check_verdict(redeem_decide(&(struct redeem_facts){0}, NOW), REDEEM_REFUSE, REFUSED_CODE_NOT_FOUND);
 }

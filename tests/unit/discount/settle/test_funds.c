@@ -10,18 +10,18 @@ static struct messages messages;
 static struct waiters waiters;
 static struct funds funds;
 static struct test_request requests[2];
-static uint32_t unheld[2]; /* how often, by campaign */
+static size_t claims_looks; /* how often claims may have become payable */
 
-void claims_unhold(struct claims *claims, uint32_t campaign_number) {
+void claims_look(struct claims *claims) {
     (void)claims;
-    unheld[campaign_number - 1]++;
+    claims_looks++;
 }
 
 static int set_up(void **state) {
     (void)state;
     fake_calls_init(&calls);
     memset(&fake_store, 0, sizeof fake_store);
-    memset(unheld, 0, sizeof unheld);
+    claims_looks = 0;
     board_begin();
     assert_true(result_is_ok(messages_init(&messages)));
     waiters_init(&waiters, board, &fake_clock, NULL, CLOCK_SECOND_US);
@@ -50,7 +50,7 @@ static void nobody(void *context, struct discount_operation *request) {
     fail();
 }
 
-static void run(void) { funds_run(&funds, fake_now_us); }
+static void run(void) { funds_run(&funds, fake_now_us, true); }
 
 /* The store ends what it was told, and the settler looks. */
 static void end_in_store(struct result outcome) {
@@ -88,16 +88,12 @@ static void test_nothing_is_due(void **state) {
     assert_int_equal(fake_client.started, 0);
     assert_false(funds_are_busy(&funds));
     assert_int_equal(funds_next_us(&funds), INT64_MAX);
-    assert_int_equal(unheld[0], 1);
     run(); /* nobody has asked to look */
-    assert_int_equal(unheld[0], 1);
     funds_look_by(&funds, fake_now_us + 5);
     assert_int_equal(funds_next_us(&funds), fake_now_us + 5);
     run();
-    assert_int_equal(unheld[0], 1);
     fake_now_us += 5;
     run();
-    assert_int_equal(unheld[0], 2);
 }
 
 static void test_opening(void **state) {
@@ -107,9 +103,8 @@ static void test_opening(void **state) {
     expect_call("POST", "http://wallet/v1/funds", "{\"reference\":\"" FIRST_ID "\",\"amount\":100000,\"currency\":\"IRT\"}");
     assert_null(fake_client.calls[0]->idempotency_key);
     assert_true(funds_are_busy(&funds));
-    assert_int_equal(unheld[0], 0); /* its claims wait */
-    assert_int_equal(unheld[1], 1);
-    run(); /* one job for each */
+    assert_int_equal(claims_looks, 0); /* its claims wait */
+    run();                             /* one job for each */
     funds_look(&funds);
     run();
     assert_int_equal(fake_client.started, 1);
@@ -123,7 +118,7 @@ static void test_opening(void **state) {
     assert_int_equal(funds_next_us(&funds), 0);
     run();
     assert_int_equal(fake_client.started, 1);
-    assert_int_equal(unheld[0], 1);
+    assert_int_equal(claims_looks, 1);
 }
 
 static void test_topping_up_looks_first(void **state) {
@@ -218,6 +213,97 @@ static void test_an_answer_that_says_it_twice_or_broke_off_or_is_a_strangers_say
     assert_int_equal(fake_store.count, 0);
 }
 
+/* What Wallet refuses for good is told, with its reason, to the store and to who waits for it. */
+static void test_a_definite_refusal(void **state) {
+    (void)state;
+    want_step(0, 100000);
+    funds_wait(&funds, board_slot(board, 0), &requests[0].operation);
+    run();
+    fake_answer(0, 422, "{\"code\":\"currency_mismatch\",\"detail\":\"Another currency.\"}");
+    assert_ptr_equal(fake_store_action(0), &fund_refused_action);
+    const struct own_request *told = fake_store_request(0);
+    assert_int_equal(told->fund_step_version, 3);
+    assert_true(text_equal(told->fund_refusal, TEXT("currency_mismatch")));
+    assert_true(text_equal(told->fund_refusal_detail, TEXT("Another currency.")));
+    memcpy(campaigns[0].fund_refusal, "no", 2);
+    campaigns[0].fund_refusal_size = 2;
+    show(0);
+    end_in_store(result_ok());
+    assert_true(is_returned(&requests[0]));
+    assert_int_equal(claims_looks, 0);
+    run();
+    assert_int_equal(fake_client.count, 0); /* and not sent again */
+    assert_int_equal(fake_store.count, 0);
+    funds_wait(&funds, board_slot(board, 0), &requests[1].operation);
+    campaigns[0].fund_refusal_size = 0;
+    show(0);
+    funds_look(&funds);
+    run();
+    assert_int_equal(fake_client.count, 1);
+}
+
+static void test_what_is_no_definite_refusal(void **state) {
+    (void)state;
+    static const struct {
+        int status;
+        const char *name, *body; /* name: who answers */
+    } rows[] = {{409, "", "{\"code\":\"currency_mismatch\"}"},
+                {409, "ours", "nonsense"},
+                {409, "ours", "{}"},
+                {400, "ours", "{\"code\":\"x\"}"},
+                {404, "ours", "{\"code\":\"x\"}"},
+                {429, "ours", "{\"code\":\"x\"}"},
+                {503, "ours", "{\"code\":\"x\"}"},
+                {401, "ours", "{\"code\":\"x\"}"}};
+    const struct id ours = {.bytes = {1, 2, 3}};
+    char name[HTTP_CALL_HEADER_BYTES] = "";
+    id_format(ours, name);
+    calls.instance.ours = ours;
+    want_step(0, 100000);
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        if (calls.token.text == NULL) calls.token.text = strdup("token");
+        run();
+        assert_int_equal(fake_client.count, 1);
+        if (rows[i].name[0] != '\0') memcpy(fake_client.calls[0]->header, name, sizeof name);
+        fake_answer(0, rows[i].status, rows[i].body);
+        assert_int_equal(fake_store.count, 0);
+        run();
+        fake_now_us = funds_next_us(&funds);
+    }
+}
+
+/* Nobody but the store is asked whether a campaign has ended: it ends, whatever Wallet does. */
+static void test_an_end_waits_behind_nobody(void **state) {
+    (void)state;
+    want_step(0, 100000);
+    run();
+    assert_int_equal(fake_client.count, 1); /* and hangs */
+    for (size_t i = FUND_LOCAL_JOBS; i < FUND_JOBS; i++) funds.jobs[i].is_busy = true;
+    for (size_t i = 0; i < 2; i++) {
+        campaigns[i].ends_at_us = fake_now_us + CLOCK_SECOND_US;
+        show(i);
+    }
+    fake_now_us += CLOCK_SECOND_US;
+    funds_look(&funds);
+    run();
+    assert_ptr_equal(fake_store_action(0), &expire_action);
+    assert_ptr_equal(fake_store_action(1), &expire_action);
+}
+
+static void test_while_nobody_may_be_called_campaigns_end(void **state) {
+    (void)state;
+    want_step(0, 100000);
+    campaigns[1].ends_at_us = fake_now_us;
+    show(1);
+    funds_run(&funds, fake_now_us, false);
+    assert_int_equal(fake_client.count, 0);
+    assert_ptr_equal(fake_store_action(0), &expire_action);
+    funds_run(&funds, fake_now_us, false);
+    assert_int_equal(funds_next_us(&funds), INT64_MAX);
+    run();
+    assert_int_equal(fake_client.count, 1);
+}
+
 static void test_while_all_jobs_are_taken_it_is_looked_at_again_soon(void **state) {
     (void)state;
     want_step(0, 100000);
@@ -225,7 +311,7 @@ static void test_while_all_jobs_are_taken_it_is_looked_at_again_soon(void **stat
     run();
     assert_int_equal(fake_client.count, 0);
     assert_true(funds_next_us(&funds) > fake_now_us && funds_next_us(&funds) <= fake_now_us + CLOCK_SECOND_US);
-    funds.jobs[0].is_busy = false;
+    funds.jobs[FUND_LOCAL_JOBS].is_busy = false;
     fake_now_us = funds_next_us(&funds);
     run();
     assert_int_equal(fake_client.count, 1);
@@ -404,6 +490,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_what_was_applied_is_not_sent_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_fund_that_does_not_say_is_not_added_to, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_answer_that_says_it_twice_or_broke_off_or_is_a_strangers_says_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_definite_refusal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_no_definite_refusal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_end_waits_behind_nobody, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_while_nobody_may_be_called_campaigns_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_while_all_jobs_are_taken_it_is_looked_at_again_soon, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_call_that_cannot_be_started_is_tried_later, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_has_ended_ends_no_more, set_up, tear_down),
