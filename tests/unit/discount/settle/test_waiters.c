@@ -134,10 +134,22 @@ static void test_a_campaign_is_told_as_it_stands(void **state) {
     assert_int_equal(requests[2].exchange.status, 503);
 }
 
+static void test_without_room_for_its_note_a_request_is_answered_all_the_same(void **state) {
+    (void)state;
+    request_clear(&requests[0]);
+    request_init(&requests[0], 1, 1, "key");
+    requests[0].exchange.arena.limit_bytes = requests[0].exchange.arena.used_bytes;
+    waiters_answer_now(&waiters, &requests[0].operation);
+    assert_int_equal(fake_store.count, 0);
+    assert_int_equal(requests[0].finished, 1);
+    assert_int_equal(requests[0].exchange.status, 503);
+}
+
 int main(void) {
     crypto_init();
     log_init("test", LOG_ERROR + 1);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_without_room_for_its_note_a_request_is_answered_all_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_each_waits_equally_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_whoever_is_taken_has_no_deadline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_thawed_ones_hear_what_is_on_disk, set_up, tear_down),
