@@ -141,11 +141,11 @@ struct id row_id_or_zero(const struct row *row, int column) {
 
 static size_t takings_left = SIZE_MAX, copies_left = SIZE_MAX, puts_left = SIZE_MAX, objects_left = SIZE_MAX;
 
+/* One fails, those behind it do not. */
 static bool is_taken(size_t *left) {
-    if (*left == SIZE_MAX) return true;
-    if (*left == 0) return false;
-    --*left;
-    return true;
+    bool fails = *left == 0;
+    *left = fails || *left == SIZE_MAX ? SIZE_MAX : *left - 1;
+    return !fails;
 }
 
 void *__real_arena_take_zeroed(struct arena *arena, size_t size);
