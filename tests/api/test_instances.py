@@ -228,7 +228,7 @@ def redeem(fake, code):
 
 
 def campaign_of(fake):
-    body = {"name": "A", "kind": "wallet_credit", "code": "INST" + uuid.uuid4().hex[:8], "credit": {"amount": 5, "currency": "IRT"}, "max_redemptions": 50}
+    body = {"name": "A", "kind": "wallet_credit", "phone": "any", "code": "INST" + uuid.uuid4().hex[:8], "credit": {"amount": 5, "currency": "IRT"}, "max_redemptions": 50}
     answer = fake.client.post("/v1/campaigns", body, token=fake.token("user admin"))
     assert answer.status_code == 201, answer.text
     return answer.json()

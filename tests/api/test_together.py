@@ -278,7 +278,7 @@ def fake_wallet(liar):
 
 
 def make_campaign(fake):
-    body = {"name": "A", "kind": "wallet_credit", "code": "FAKE" + uuid.uuid4().hex[:8], "credit": {"amount": 5, "currency": "IRT"}, "max_redemptions": 50}
+    body = {"name": "A", "kind": "wallet_credit", "phone": "any", "code": "FAKE" + uuid.uuid4().hex[:8], "credit": {"amount": 5, "currency": "IRT"}, "max_redemptions": 50}
     answer = fake.client.post("/v1/campaigns", body, token=fake.token("user admin"))
     assert answer.status_code == 201, answer.text
     return answer.json()
