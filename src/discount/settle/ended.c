@@ -81,7 +81,7 @@ static void answered(struct http_call *call) {
         note_failure(ended);
     }
     http_call_clear(call);
-    ended->due_us = clock_monotonic_us(ended->calls->clock) + (count > 0 ? 0 : ASK_US); /* there may be more */
+    ended->due_us = clock_monotonic_us(ended->calls->clock) + (is_read && count > 0 ? 0 : ASK_US); /* there may be more */
 }
 
 void ended_ask(struct ended *ended, int64_t now_us) {
