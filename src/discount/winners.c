@@ -155,9 +155,10 @@ static void answer_file(struct reading *reading) {
     if (file->has_more) {
         const int64_t words[PAGE_CURSOR_WORDS] = {file->last};
         struct text cursor = page_cursor(&exchange->arena, LIST_WINNERS, words);
+        struct text base = text_of(exchange->service->public_url);
         reply_header(exchange, "Link",
-                     arena_print(&exchange->arena, "<%.*s?limit=%" PRId64 "&cursor=%.*s%s>; rel=\"next\"", (int)exchange->path.size,
-                                 exchange->path.data, file->limit, (int)cursor.size, cursor.data,
+                     arena_print(&exchange->arena, "<%.*s%.*s?limit=%" PRId64 "&cursor=%.*s%s>; rel=\"next\"", (int)base.size, base.data,
+                                 (int)exchange->path.size, exchange->path.data, file->limit, (int)cursor.size, cursor.data,
                                  file->writer.is_for_spreadsheet ? "&for=spreadsheet" : ""));
     }
     reading_stream(&file->reading, 200, "text/csv; charset=utf-8");

@@ -123,6 +123,15 @@ def test_what_was_made_is_at_its_public_address(public):
     assert late.redeem(campaign["code"], key=str(uuid.uuid4())).json()["type"] == f"{PUBLIC['discount']}/problems/sold_out"
 
 
+def test_the_next_page_of_a_file_is_at_its_public_address(public):
+    campaign = public.operator.campaign(places=2)
+    for _ in range(2):
+        assert public.user().redeem(campaign["code"]).status_code == 201
+    path = f"/v1/campaigns/{campaign['id']}/redemptions"
+    link = public.operator.discount.get(f"{path}?limit=1", headers={"Accept": "text/csv"}).headers["Link"]
+    assert link.startswith(f"<{PUBLIC['discount']}{path}?limit=1&cursor=")
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_nobody_shows_the_api_pages_in_a_frame(world, public, name):
     for served, more in ((world, ""), (public, " https://" + PUBLIC[name].split("/")[2])):

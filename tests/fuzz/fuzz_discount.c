@@ -2,6 +2,7 @@
 #include "tests/fuzz/requests.h"
 
 #include "auth/token.h"
+#include "discount/answer.h"
 #include "discount/discount.h"
 #include "discount/settle/settler.h"
 #include "discount/settle/waiters.h"
@@ -128,7 +129,7 @@ static void make_discount(void) {
 }
 
 static struct text make_token(const char *audience, struct text phone, struct text scope, int64_t expires_at_us) {
-    static char subjects[CALLERS_MAX][ID_TEXT_BYTES];
+    static char subjects[ASKERS_MAX][ID_TEXT_BYTES];
     static size_t count;
     struct text token = {NULL, 0}, subject = {subjects[count], ID_TEXT_BYTES};
     id_format(id_make(&ids, now_us), subjects[count++]);

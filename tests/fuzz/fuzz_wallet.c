@@ -7,6 +7,7 @@
 #include "store/open.h"
 #include "wallet/books.h"
 #include "wallet/data.h"
+#include "wallet/problems.h"
 #include "wallet/verify.h"
 #include "wallet/wallet.h"
 #include "wallet_answers.h"

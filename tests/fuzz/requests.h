@@ -36,7 +36,7 @@ struct known_answers {
 #define SEPARATOR     0x1e
 #define REQUESTS_MAX  48
 #define TEXT_BYTES    ((size_t)96 * 1024)
-#define CALLERS_MAX   8
+#define ASKERS_MAX    8
 #define KEPT_IDS      10
 #define KEPT_BYTES    512
 #define FIRST_NOW_US  INT64_C(1790000000000000)
@@ -56,7 +56,7 @@ static const struct clock fixed_clock = {.now_us = fixed_now_us, .monotonic_us =
 static struct http_service http;
 static const struct known_answers *answers;
 static size_t answer_count;
-static struct text callers[CALLERS_MAX]; /* tokens; empty: none */
+static struct text callers[ASKERS_MAX]; /* tokens; empty: none */
 static struct id_source ids;
 
 static char kept_ids[KEPT_IDS][ID_TEXT_BYTES];
@@ -322,7 +322,7 @@ static void run_record(struct text record) {
         target = line;
         method = cut_at(&target, ' ');
     }
-    run_request(method, target, bits, callers[caller % CALLERS_MAX], body);
+    run_request(method, target, bits, callers[caller % ASKERS_MAX], body);
 }
 
 static void run_input(const uint8_t *data, size_t size) {
