@@ -138,6 +138,14 @@ struct campaign_view board_view(const struct board_slot *slot) {
     }
 }
 
+struct text board_copy_name(struct board_slot *slot, char into[CAMPAIGN_NAME_BYTES]) {
+    CHECK(pthread_mutex_lock(&slot->turn_lock) == 0);
+    struct text name = {into, slot->name_size};
+    memcpy(into, slot->name, slot->name_size);
+    CHECK(pthread_mutex_unlock(&slot->turn_lock) == 0);
+    return name;
+}
+
 struct money board_credit(const struct board_slot *slot) {
     return (struct money){board_view(slot).credit_minor, slot->currency};
 }
@@ -247,6 +255,12 @@ static void write_view(struct board_slot *slot, const struct campaign *campaign)
 }
 
 /* Within a turn. */
+static void write_name(struct board_slot *slot, const struct campaign *campaign) {
+    memcpy(slot->name, campaign->name, campaign->name_size);
+    slot->name_size = campaign->name_size;
+}
+
+/* Within a turn. */
 static void write_second(struct board_slot *slot, const struct second_counts *counts) {
     struct board_second *second = find_second(slot, counts->second);
     if (second == NULL && newest_second(slot, counts->second) != NULL) return; /* the disk took so long that it has left the ring */
@@ -289,6 +303,7 @@ void board_publish(struct board *board, const struct campaign *campaign, int64_t
     struct second_counts counts = second_after(slot, campaign, second);
     begin_turn(slot);
     write_view(slot, campaign);
+    write_name(slot, campaign);
     if (second != 0) write_second(slot, &counts);
     end_turn(slot);
     if (campaign->number <= count) return;

@@ -78,6 +78,9 @@ struct board_slot {
     enum phone_rule phone_rule;
     struct filter filter; /* words NULL: no filter */
 
+    uint16_t name_size; /* by the turn's lock */
+    char name[CAMPAIGN_NAME_BYTES];
+
     _Atomic uint64_t turn;
     _Atomic uint64_t words[VIEW_WORDS];
     struct board_second *seconds;                   /* [BOARD_SECONDS], a ring */
@@ -120,6 +123,8 @@ struct board_slot *board_slot(const struct board *board, size_t index);         
 struct board_slot *board_find_code(const struct board *board, const struct code *code); /* NULL: unknown */
 struct board_slot *board_find_id(const struct board *board, struct id id);
 struct campaign_view board_view(const struct board_slot *slot);
+/* Of the campaign as it is shown; with a lock, so not for what is asked often. */
+struct text board_copy_name(struct board_slot *slot, char into[CAMPAIGN_NAME_BYTES]);
 struct money board_credit(const struct board_slot *slot); /* of each place */
 void board_read(const struct board_slot *slot, struct board_snapshot *ret_snapshot);
 /* False: certainly no winner. True: ask the database. */

@@ -13,7 +13,7 @@
 #include "wallet/wallet.h"
 
 #define FUND_BYTES        2048u /* the longest description has four bytes for each character */
-#define TRANSACTION_BYTES 384u
+#define TRANSACTION_BYTES 640u
 
 static struct text caller_of(struct exchange *exchange) { return (struct text){exchange->caller.name, exchange->caller.name_size}; }
 
@@ -192,7 +192,7 @@ struct fund_reading {
     size_t count; /* one more than the limit: there is a next page */
     struct fund_credit {
         int64_t sequence;
-        struct text reference;
+        struct text reference, description, metadata;
         struct id user_id, transaction_id;
         struct money amount;
         int64_t created_at_us;
@@ -269,8 +269,13 @@ static struct result credit_found(void *context, const struct row *row) {
                                    .user_id = row_id_or_zero(row, 2),
                                    .transaction_id = row_id(row, 3),
                                    .amount = {row_integer(row, 4), row_currency(row, 5)},
-                                   .created_at_us = row_integer(row, 6)};
-    return copy(&read->reading.exchange->arena, &credit->reference);
+                                   .created_at_us = row_integer(row, 6),
+                                   .description = row_text(row, 7),
+                                   .metadata = row_text(row, 8)};
+    struct arena *arena = &read->reading.exchange->arena;
+    TRY(copy(arena, &credit->reference));
+    TRY(copy(arena, &credit->description));
+    return copy(arena, &credit->metadata);
 }
 
 static bool list_ask(struct reading *reading, struct batch *batch, uint32_t round) {
@@ -289,6 +294,12 @@ static void write_credit(struct json_writer *writer, const struct fund_credit *c
     json_integer_member(writer, "amount", credit->amount.amount_minor);
     json_text_member(writer, "currency", text_of(currency_code(credit->amount.currency)));
     json_time_member(writer, "created_at", credit->created_at_us);
+    write_text_or_null(writer, "description", credit->description);
+    json_key(writer, "metadata");
+    if (credit->metadata.size == 0)
+        json_put_null(writer);
+    else
+        json_put_raw(writer, credit->metadata);
     json_end_object(writer);
 }
 

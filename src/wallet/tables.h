@@ -100,7 +100,7 @@ void ask_entries(struct batch *batch, int64_t account, int64_t before_sequence, 
 /* kind, amount, currency, reference, description, created_at; then for the debited and for the credited side: account's id, user's id, name,
  * balance_after; metadata. */
 void ask_transfer(struct batch *batch, struct id id, row_visitor *visit, void *context);
-/* Credits out of a fund, oldest first: sequence, reference, user's id, id, amount, currency, created_at. */
+/* Credits out of a fund, oldest first: sequence, reference, user's id, id, amount, currency, created_at, description, metadata (JSON, or empty). */
 void ask_credits_of_fund(struct batch *batch, struct text caller, struct text reference, int64_t after_sequence, int64_t limit,
                          row_visitor *visit, void *context);
 /* Accounts as an admin sees them: account, user's name, phone, fund's reference, is_released. In the order of their numbers, after_number < number <=

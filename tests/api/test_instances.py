@@ -8,7 +8,7 @@ from crash import crowds
 from harness.client import Client, new_phone
 from harness.fake import FakeService
 from harness.services import Discount, Wallet, wait_until
-from harness.tokens import Issuer
+from harness.tokens import Issuer, WalletKey
 from harness.world import assert_problem
 
 HEADER = "Wallet-Instance"
@@ -255,3 +255,30 @@ def test_what_a_stranger_says_is_not_believed(fake, name):
 def test_a_wallet_that_never_had_a_name_is_taken_as_before(fake):
     fake.verdict = {"status": "applied", "transaction_id": new_id()}
     assert redeem(fake, campaign_of(fake)["code"]).status_code == 201
+
+
+# ---- what Wallet could give back ----
+
+def test_each_credit_carries_what_makes_its_redemption_anew(make_world):
+    """Should Discount's database be lost: campaign, position, phone and code stand with the transaction, and the campaign's name."""
+    world = make_world()
+    names = iter(["Nowruz \u06f1\u06f4\u06f0\u06f4", "Yalda"])
+    campaigns = [world.operator.campaign(places=5, name=next(names)) for _ in range(2)]
+    users = [world.user() for _ in range(3)]
+    redemptions = {campaign["id"]: [user.redeem(campaign["code"]).json() for user in users] for campaign in campaigns}
+    key = WalletKey(world.pair.discount.data)  # of any service's folder
+    discount = world.wallet.with_token(key.sign({**key.claims("credits:write funds:write", aud=["wallet"], sub="discount"), "iss": "discount"}))
+    for campaign in campaigns:
+        fund = discount.get(f"/v1/funds/{campaign['id']}").json()
+        assert fund["description"] == campaign["name"]
+        items, cursor = [], ""
+        while cursor is not None:
+            page = discount.get(f"/v1/funds/{campaign['id']}/transactions?limit=2{cursor}").json()
+            items += page["data"]
+            cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
+        expected = {made["id"]: {"campaign": campaign["id"], "position": made["position"], "phone": made["phone"], "code": campaign["code"]}
+                    for made in redemptions[campaign["id"]]}
+        assert {item["reference"]: item["metadata"] for item in items} == expected
+        assert {item["description"] for item in items} == {campaign["name"]}
+    [seen] = [item for item in users[0].wallet.get("/v1/wallet/transactions").json()["data"] if item["reference"] == redemptions[campaigns[0]["id"]][0]["id"]]
+    assert seen["description"] == campaigns[0]["name"]

@@ -39,7 +39,9 @@ static struct claim *add(struct claims *claims, const struct redemption *redempt
     *claim = (struct claim){.item.id = redemption->id,
                             .state = CLAIM_GIVEN,
                             .user_id = redemption->user_id,
+                            .phone = redemption->phone,
                             .campaign_number = redemption->campaign_number,
+                            .position = redemption->position,
                             .claimed_at_us = redemption->claimed_at_us};
     TAILQ_INIT(&claim->waiters);
     CHECK(result_is_ok(map_put(&claims->by_id, key_of(claim), claim)));

@@ -23,8 +23,9 @@ struct claim {
     TAILQ_ENTRY(claim) link;   /* FREE */
     enum claim_state state;
     struct id user_id;
+    struct phone phone;
     uint32_t campaign_number;
-    int64_t claimed_at_us;
+    int64_t position, claimed_at_us;
     struct operation_list waiters;
 };
 TAILQ_HEAD(claim_list, claim);

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "discount/settle/reply.h"
 
-#define ITEM_BYTES 256u /* of the body; for the first guess */
+#define ITEM_BYTES 512u /* of the body; for the first guess */
 
 struct metric credits_metric_credited = {.name = "discountd_credits_total",
                                          .help = "Claims that Wallet has credited.",
@@ -42,15 +42,44 @@ static bool is_due(void *context, struct delivery_item *item) {
     return false;
 }
 
-static void write_item(struct json_writer *writer, const struct credits *credits, const struct claim *claim) {
-    const struct board_slot *slot = board_slot(credits->board, claim->campaign_number - 1);
-    struct id reference = claim->item.id;
+/* What all credits of one campaign have in common: nearly always it is the campaign of the item before. */
+struct campaign_words {
+    uint32_t number;
+    const struct board_slot *slot;
+    int64_t credit_minor;
+    struct text name;
+    char name_bytes[CAMPAIGN_NAME_BYTES];
+};
+
+static void read_words(struct campaign_words *words, const struct board *board, uint32_t number) {
+    if (words->number == number) return;
+    struct board_slot *slot = board_slot(board, number - 1);
+    words->number = number;
+    words->slot = slot;
+    words->credit_minor = board_view(slot).credit_minor;
+    words->name = board_copy_name(slot, words->name_bytes);
+}
+
+/* What makes the redemption anew, should our database be lost: Wallet keeps it with the credit (docs/settling.md). */
+static void write_metadata(struct json_writer *writer, const struct claim *claim, const struct board_slot *slot) {
+    json_key(writer, "metadata");
     json_begin_object(writer);
-    json_id_member(writer, "reference", reference);
+    json_id_member(writer, "campaign", slot->id);
+    json_integer_member(writer, "position", claim->position);
+    json_text_member(writer, "phone", phone_text(&claim->phone));
+    json_text_member(writer, "code", code_text(&slot->code));
+    json_end_object(writer);
+}
+
+static void write_item(struct json_writer *writer, const struct claim *claim, const struct campaign_words *words) {
+    json_begin_object(writer);
+    json_id_member(writer, "reference", claim->item.id);
     json_id_member(writer, "user_id", claim->user_id);
-    json_integer_member(writer, "amount", board_view(slot).credit_minor);
-    json_text_member(writer, "currency", text_of(currency_code(slot->currency)));
-    json_id_member(writer, "fund", slot->id);
+    json_integer_member(writer, "amount", words->credit_minor);
+    json_text_member(writer, "currency", text_of(currency_code(words->slot->currency)));
+    json_id_member(writer, "fund", words->slot->id);
+    if (words->name.size > 0) json_text_member(writer, "description", words->name);
+    write_metadata(writer, claim, words->slot);
     json_end_object(writer);
 }
 
@@ -72,7 +101,13 @@ static bool write_call(void *context, struct delivery_batch *batch) {
     json_begin_object(&writer);
     json_key(&writer, "items");
     json_begin_array(&writer);
-    for (size_t i = 0; i < batch->item_count; i++) write_item(&writer, context, claim_of(batch->items[i]));
+    const struct credits *credits = context;
+    struct campaign_words words = {.number = 0};
+    for (size_t i = 0; i < batch->item_count; i++) {
+        const struct claim *claim = claim_of(batch->items[i]);
+        read_words(&words, credits->board, claim->campaign_number);
+        write_item(&writer, claim, &words);
+    }
     json_end_array(&writer);
     json_end_object(&writer);
     batch->call.method = "POST";

@@ -29,7 +29,7 @@ void funds_free(struct funds *funds) { free(funds->memory); }
 
 static struct fund *fund_of(struct funds *funds, uint32_t campaign_number) { return &funds->memory[campaign_number - 1]; }
 
-static const struct board_slot *slot_of(const struct fund_job *job) { return board_slot(job->funds->board, job->campaign_number - 1); }
+static struct board_slot *slot_of(const struct fund_job *job) { return board_slot(job->funds->board, job->campaign_number - 1); }
 
 void funds_look(struct funds *funds) { funds->must_look = true; }
 
@@ -117,14 +117,17 @@ static bool start_call(struct fund_job *job, const char *method, const char *suf
 }
 
 static struct text money_body(struct fund_job *job, bool has_reference) {
-    const struct board_slot *slot = slot_of(job);
+    struct board_slot *slot = slot_of(job);
+    char name[CAMPAIGN_NAME_BYTES];
     struct buffer buffer;
-    buffer_init(&buffer, &job->arena, 192);
+    buffer_init(&buffer, &job->arena, 192 + CAMPAIGN_NAME_BYTES);
     struct json_writer writer = {.buffer = &buffer};
     json_begin_object(&writer);
     if (has_reference) json_id_member(&writer, "reference", slot->id);
     json_integer_member(&writer, "amount", job->amount_minor);
     json_text_member(&writer, "currency", text_of(currency_code(slot->currency)));
+    struct text description = board_copy_name(slot, name);
+    if (has_reference && description.size > 0) json_text_member(&writer, "description", description);
     json_end_object(&writer);
     return buffer_text(&buffer);
 }

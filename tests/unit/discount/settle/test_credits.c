@@ -127,7 +127,8 @@ static void test_what_is_sent(void **state) {
     assert_non_null(strstr(call->traceparent, "0af7651916cd43dd8448eb211c80319c"));
     static const char expected[] =
         "{\"items\":[{\"reference\":\"01010000-0000-0000-0000-000000000001\",\"user_id\":\"00000000-0100-0000-0000-"
-        "000000000000\",\"amount\":1000,\"currency\":\"IRT\",\"fund\":\"01000000-0000-0000-0000-000000000000\"},";
+        "000000000000\",\"amount\":1000,\"currency\":\"IRT\",\"fund\":\"01000000-0000-0000-0000-000000000000\","
+        "\"metadata\":{\"campaign\":\"01000000-0000-0000-0000-000000000000\",\"position\":1,\"phone\":\"\",\"code\":\"FIRST\"}},";
     if (!text_starts_with(call->body, TEXT(expected))) fail_msg("sent %.*s", (int)call->body.size, call->body.data);
     fake_answer(0, 500, "");
 }
