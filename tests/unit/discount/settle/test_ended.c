@@ -12,7 +12,7 @@
     "{\"session_id\":\"" SESSION "\",\"user_id\":null,\"sessions_before\":null,\"kept_session_id\":null,\"expires_at\":\"" END "\"}"
 #define ALL_BEFORE                                                                                                                         \
     "{\"session_id\":null,\"user_id\":\"" USER "\",\"sessions_before\":\"" CUTOFF "\",\"kept_session_id\":null,\"expires_at\":\"" END "\"" \
-                                                                                                                                      "}"
+    "}"
 #define PAGE(items, cursor) "{\"data\":[" items "],\"next_cursor\":\"" cursor "\"}"
 
 static struct calls calls;
