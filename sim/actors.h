@@ -87,6 +87,7 @@ struct intent {
     bool is_spoiled;      /* another body went out under its key */
     bool has_other_body;  /* it is that other body */
     int status;           /* of the first definite answer; 0: none */
+    bool must_wait;       /* an answer was 429 */
     struct text reply;    /* its body */
     struct id made;       /* what the answer says was made: redemption, transaction, user, campaign */
     int64_t rows_before;  /* redemptions of the user, or of the campaign, when it was sent */

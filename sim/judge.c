@@ -461,6 +461,7 @@ static enum verdict judge(struct intent *intent, const struct link_answer *answe
     if (status >= 500 && status != 503) wrong(intent, "a service has no defects", "5xx");
     if (status == 401) return judge_unauthorized(intent);
     if (status == 503) judge_unavailable(intent, parsed);
+    if (status == 429) intent->must_wait = true;
     if (status == 503 || status == 429) return VERDICT_RETRY;
     if (intent->status == 0) {
         intent->status = status;
@@ -503,6 +504,8 @@ void judge_prompt(const struct intent *intent, enum verdict verdict) {
     int64_t passed_us = world.now_us - intent->first_sent_us;
     /* A queue that was made short stays so until the service starts again. */
     if (world.fault_counts[FAULT_QUEUE_FULL] > 0) return;
+    /* Who has typed wrong codes himself may still have to wait for his next try, right codes included (src/discount/limiter.h). */
+    if (intent->kind == INTENT_REDEEM && intent->must_wait) return;
     /* Whoever finds no room among the claims is paid later. */
     bool is_paid = intent->kind != INTENT_REDEEM || intent->status == 201 || world.fault_counts[FAULT_CLAIMS_FULL] > 0;
     if (verdict != VERDICT_DONE || intent->status >= 300 || !is_paid) {
