@@ -68,7 +68,7 @@ struct hash audit_hash(const struct audit_entry *entry, const struct hash *previ
 
 struct result row_audit(const struct row *row, struct audit_entry *ret_entry) {
     *ret_entry = (struct audit_entry){.sequence = row_integer_between(row, 0, 1, INT64_MAX),
-                                      .created_at_us = row_integer(row, 1),
+                                      .created_at_us = row_time(row, 1),
                                       .actor = row_text(row, 2),
                                       .actor_name = row_text(row, 3),
                                       .address = row_text(row, 4),

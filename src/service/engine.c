@@ -106,7 +106,7 @@ static struct result record_found(void *context, const struct row *row) {
                                               .location = row_text(row, 3),
                                               .body = row_text(row, 4),
                                               .subject = row_id_or_zero(row, 5),
-                                              .created_at_us = row_integer(row, 6)};
+                                              .created_at_us = row_time(row, 6)};
     if (record.status == 0 && hooks->subject_found != NULL) TRY(hooks->subject_found(engine->options.set, row));
     return add_kept(engine, &record) == NULL ? result_error(RESULT_FULL) : result_ok();
 }

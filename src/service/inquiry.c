@@ -22,7 +22,7 @@ static struct result record_found(void *context, const struct row *row) {
     struct exchange *exchange = inquiry->reading.exchange;
     const struct service *service = service_of(exchange);
     inquiry->is_found = true;
-    inquiry->created_at_us = row_integer(row, 6);
+    inquiry->created_at_us = row_time(row, 6);
     inquiry->final = (struct kept_final){.status = (int)row_integer_between(row, 1, 0, 599)};
     inquiry->is_done = inquiry->final.status != 0;
     if (inquiry->is_done)

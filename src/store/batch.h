@@ -61,6 +61,7 @@ struct row;
 int64_t row_integer(const struct row *row, int column);
 int64_t row_integer_between(const struct row *row, int column, int64_t min, int64_t max); /* refused outside: gives min */
 bool row_boolean(const struct row *row, int column);                                      /* 0 or 1 */
+int64_t row_time(const struct row *row, int column); /* µs since 1970, in a year that RFC 3339 can write; refused outside: gives 0 */
 struct text row_text(const struct row *row, int column);
 struct text row_bytes(const struct row *row, int column);
 void row_bytes_into(const struct row *row, int column, void *ret_data, size_t size); /* exactly so many */

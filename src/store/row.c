@@ -7,7 +7,8 @@
 #include "base/log.h"
 #include "store/driver.h"
 
-#define KEY_BYTES (ID_TEXT_BYTES + 1)
+#define KEY_BYTES     (ID_TEXT_BYTES + 1)
+#define YEAR_10000_US INT64_C(253402300800000000)
 
 struct result row_visit(struct row *row, row_visitor *visit, void *context) {
     row->is_refused = false;
@@ -84,6 +85,8 @@ int64_t row_integer_between(const struct row *row, int column, int64_t min, int6
     row_refuse(row, column, "out of its range");
     return min;
 }
+
+int64_t row_time(const struct row *row, int column) { return row_integer_between(row, column, 0, YEAR_10000_US - 1); }
 
 bool row_boolean(const struct row *row, int column) { return row_integer_between(row, column, 0, 1) == 1; }
 

@@ -24,7 +24,7 @@ static struct result head_loaded(void *ledger, const struct row *row) {
     struct ledger_head *head = &((struct ledger *)ledger)->head;
     head->sequence = row_integer_between(row, 0, 1, INT64_MAX - LEDGER_TRANSFERS_MAX);
     row_bytes_into(row, 1, head->hash.bytes, sizeof head->hash.bytes);
-    head->created_at_us = row_integer(row, 2);
+    head->created_at_us = row_time(row, 2);
     return result_ok();
 }
 

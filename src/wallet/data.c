@@ -102,7 +102,7 @@ static struct result meta_found(void *context, const struct row *row) {
     found->meta->instance_id = row_id(row, 0);
     found->meta->currency = row_currency(row, 1);
     row_bytes_into(row, 2, found->meta->idempotency_secret, sizeof found->meta->idempotency_secret);
-    found->meta->created_at_us = row_integer(row, 3);
+    found->meta->created_at_us = row_time(row, 3);
     return result_ok();
 }
 

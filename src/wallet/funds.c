@@ -269,7 +269,7 @@ static struct result credit_found(void *context, const struct row *row) {
                                    .user_id = row_id_or_zero(row, 2),
                                    .transaction_id = row_id(row, 3),
                                    .amount = {row_integer(row, 4), row_currency(row, 5)},
-                                   .created_at_us = row_integer(row, 6),
+                                   .created_at_us = row_time(row, 6),
                                    .description = row_text(row, 7),
                                    .metadata = row_text(row, 8)};
     struct arena *arena = &read->reading.exchange->arena;

@@ -53,8 +53,8 @@ struct result row_account(const struct row *row, int first, struct account *ret_
         .sequence = row_integer(row, first + 9),
         .floor_minor = row_integer(row, first + 10),
         .is_frozen = row_boolean(row, first + 11),
-        .created_at_us = row_integer(row, first + 12),
-        .updated_at_us = row_integer(row, first + 13),
+        .created_at_us = row_time(row, first + 12),
+        .updated_at_us = row_time(row, first + 13),
     };
     const char *fault = account_fault(ret_account);
     if (fault != NULL) row_refuse(row, first, fault);
@@ -66,7 +66,7 @@ struct result row_user(const struct row *row, int first, struct user *ret_user) 
         .id = row_id(row, first),
         .phone = row_phone_or_empty(row, first + 2),
         .is_admin = row_boolean(row, first + 4),
-        .created_at_us = row_integer(row, first + 5),
+        .created_at_us = row_time(row, first + 5),
         .sessions_cutoff = row_id_or_zero(row, first + 6),
         .kept_session = row_id_or_zero(row, first + 7),
         .sessions_ended_at_us = row_integer_or_zero(row, first + 8),
@@ -86,7 +86,7 @@ struct result row_session(const struct row *row, int first, struct session *ret_
     *ret_session = (struct session){.id = row_id(row, first),
                                     .user_id = row_id(row, first + 1),
                                     .generation = row_integer_between(row, first + 2, 1, INT64_MAX - 1),
-                                    .created_at_us = row_integer(row, first + 3),
+                                    .created_at_us = row_time(row, first + 3),
                                     .expires_at_us = row_integer(row, first + 4),
                                     .ended_at_us = row_integer_or_zero(row, first + 5)};
     return row_verdict(row);
@@ -103,8 +103,8 @@ struct result row_fund(const struct row *row, int first, struct account *account
         .released_minor = row_integer(row, first + 5),
         .is_released = row_boolean(row, first + 6),
         .description = row_text(row, first + 7),
-        .created_at_us = row_integer(row, first + 8),
-        .updated_at_us = row_integer(row, first + 9),
+        .created_at_us = row_time(row, first + 8),
+        .updated_at_us = row_time(row, first + 9),
     };
     const char *fault = account_fault(account) == NULL ? fund_fault(ret_fund) : NULL;
     if (fault != NULL) row_refuse(row, first, fault);
@@ -119,7 +119,7 @@ struct result row_reference(const struct row *row, struct known_reference *ret_r
                                               .amount = {row_integer(row, 2), row_currency(row, 3)},
                                               .transaction_id = row_id(row, 4),
                                               .balance_after = row_integer(row, 5),
-                                              .created_at_us = row_integer(row, 6)};
+                                              .created_at_us = row_time(row, 6)};
     return row_verdict(row);
 }
 

@@ -95,7 +95,7 @@ static struct result entry_found(void *context, const struct row *row) {
                  .counterparty_account = row_id_or_zero(row, 9),
                  .counterparty_name = row_text_or_empty(row, 10),
                  .typed_recipient = TEXT(""),
-                 .created_at_us = row_integer(row, 8)},
+                 .created_at_us = row_time(row, 8)},
     };
     if (!found->view.is_credit && found->view.kind == TRANSFER_USER)
         found->view.typed_recipient = transaction_typed_recipient(row_text(row, 11));
@@ -230,7 +230,7 @@ static struct result transfer_found(void *context, const struct row *row) {
                                            .description = row_text(row, 4),
                                            .counterparty_name = row_text_or_empty(row, theirs + 2),
                                            .typed_recipient = TEXT(""),
-                                           .created_at_us = row_integer(row, 5)};
+                                           .created_at_us = row_time(row, 5)};
     if (!row_is_null(row, theirs + 1)) read->view.counterparty_account = row_id(row, theirs);
     if (!is_credit && read->view.kind == TRANSFER_USER) read->view.typed_recipient = transaction_typed_recipient(row_text(row, 14));
     return copy_texts(&read->reading.exchange->arena, &read->view);

@@ -12,8 +12,8 @@ from harness.services import DEADLINE_S, Pair
 pytestmark = pytest.mark.skipif(os.environ.get("HAMYAN_STORE") == "postgres", reason="the rows are changed behind the back of the service, with the module sqlite3")
 
 WRONG = {"INTEGER": [-1, 7, 1 << 62], "TEXT": ["", "x" * 5000, b"\xff\xfe"], "BLOB": [b"\x00", bytes(16), b"\xff" * 32]}
-WALLET_TABLES = ["accounts", "entries", "funds", "idempotency", "meta", "refresh_tokens", "sessions", "transfers", "users"]
-DISCOUNT_TABLES = ["campaigns", "idempotency", "redemptions", "refusals", "seconds", "settings"]
+WALLET_TABLES = ["accounts", "audit", "entries", "funds", "idempotency", "meta", "refresh_tokens", "sessions", "transfers", "users"]
+DISCOUNT_TABLES = ["audit", "campaigns", "idempotency", "redemptions", "rejections", "seconds", "settings"]
 
 
 class Scene:
@@ -100,9 +100,7 @@ def spoil(victim, table, column, value, kind="INTEGER"):
 def test_no_row_ends_a_service(tmp_path, program, table):
     scene = Scene(tmp_path)
     victim = getattr(scene.pair, program)
-    if not columns_of(victim, table):
-        scene.pair.end()
-        pytest.skip("there is no such table")
+    assert columns_of(victim, table), "there is no such table"
     try:
         for column, kind in columns_of(victim, table):
             for value in WRONG[kind]:

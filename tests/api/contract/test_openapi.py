@@ -125,7 +125,7 @@ def test_csv_is_held_to_its_head_line(discount):
 # ---- status, headers, media types ----
 
 def test_an_undocumented_status_is_refused(wallet):
-    refused(wallet, "GET", "/v1/wallet", 500, PROBLEM, problem("internal", 500), match="not documented")
+    refused(wallet, "GET", "/v1/wallet", 418, PROBLEM, problem("internal", 418), match="not documented")
     refused(wallet, "GET", "/v1/wallet", 201, JSON, wallet_with(), match="not documented")
 
 

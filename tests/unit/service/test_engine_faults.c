@@ -126,6 +126,7 @@ int64_t row_integer(const struct row *row, int column) {
     assert_int_equal(column, 6);
     return row->record->created_at_us;
 }
+int64_t row_time(const struct row *row, int column) { return row_integer(row, column); }
 int64_t row_integer_between(const struct row *row, int column, int64_t min, int64_t max) {
     assert_int_equal(column, 1);
     if (row->record->status >= min && row->record->status <= max) return row->record->status;

@@ -41,7 +41,7 @@ static void expect(const struct readiness *readiness, const char *parts) {
 
 static void what_nobody_spoke_of_is_not_named(void **state) {
     (void)state;
-    struct readiness readiness = {0};
+    struct readiness readiness = {.states = {NULL}};
     expect(&readiness, "{\"store\":\"ok\"}");
     assert_true(readiness_say(&readiness, CONCERN_AUDIT, "ok"));
     assert_false(readiness_say(&readiness, CONCERN_AUDIT, "ok"));
@@ -50,7 +50,7 @@ static void what_nobody_spoke_of_is_not_named(void **state) {
 
 static void of_one_part_the_worst_is_shown(void **state) {
     (void)state;
-    struct readiness readiness = {0};
+    struct readiness readiness = {.states = {NULL}};
     (void)readiness_say(&readiness, CONCERN_WALLET_REACH, "ok");
     (void)readiness_say(&readiness, CONCERN_WALLET_INSTANCE, "another instance");
     expect(&readiness, "{\"store\":\"ok\",\"wallet\":\"another instance\"}");
