@@ -46,7 +46,7 @@ static void add_pending(struct disk_file *file, size_t offset, const void *data,
         content_resize(&file->visible, offset);
     } else {
         content_write(&file->visible, offset, data, size);
-        if (size > 0) content_take(&piece->content, &file->visible, offset, size, start_in_piece(piece));
+        content_take(&piece->content, &file->visible, offset, size, start_in_piece(piece));
     }
     if (file->newest != NULL) {
         file->newest->next = piece;
@@ -97,7 +97,10 @@ size_t disk_read(const struct disk_file *file, void *buffer, size_t size, size_t
     return content_read(&file->visible, buffer, size, offset);
 }
 
-void disk_write(struct disk_file *file, const void *data, size_t size, size_t offset) { add_pending(file, offset, data, size); }
+void disk_write(struct disk_file *file, const void *data, size_t size, size_t offset) {
+    if (size == 0) return; /* a write that failed before its first byte: there is nothing to lose */
+    add_pending(file, offset, data, size);
+}
 
 void disk_truncate(struct disk_file *file, size_t size) { add_pending(file, size, NULL, 0); }
 
