@@ -5,10 +5,9 @@
 
 #include "base/check.h"
 #include "base/json/json.h"
+#include "sim/moments.h"
 #include "sim/oracle.h"
 #include "sim/world.h"
-
-#define COPY_LATE_US INT64_C(10000000) /* a copy of a request may take effect so long after its sender was answered */
 
 /* An answer, taken apart. */
 struct parsed {
@@ -121,36 +120,6 @@ void judge_begin(struct intent *intent) {
 
 static void learn_campaign(struct campaign_plan *campaign) {
     (void)oracle_find_campaign(text_of(campaign->code), &campaign->number, &campaign->id);
-}
-
-/* ---- whether a campaign was so at some moment since the first sending ---- */
-
-static bool was_so(const struct intent *intent, bool (*is_so)(const struct campaign_moment *moment)) {
-    struct history history = oracle_campaign_history(intent->campaign->number);
-    for (size_t i = history_first(history, intent->first_sent_us); i < history.count; i++) {
-        if (is_so(&history.moments[i])) return true;
-    }
-    return false;
-}
-
-static bool is_sold_out(const struct campaign_moment *moment) { return moment->redeemed >= moment->max_redemptions; }
-static bool is_paused(const struct campaign_moment *moment) { return moment->is_paused != 0; }
-static bool is_resumed(const struct campaign_moment *moment) { return moment->is_paused == 0; }
-static bool is_ended(const struct campaign_moment *moment) {
-    return moment->ended_at_us != 0 || (moment->ends_at_us != 0 && moment->ends_at_us <= processes[PROCESS_DISCOUNT].wall_max_us);
-}
-static bool is_early(const struct campaign_moment *moment) { return moment->starts_at_us > processes[PROCESS_DISCOUNT].wall_min_us; }
-
-static bool is_unfunded(const struct campaign_moment *moment) { return moment->redeemed >= moment->funded_places; }
-
-/* What the operator asked for at about the same time may have held for a moment inside of a batch, which nobody else has seen. */
-static bool is_under_way(const struct intent *intent, enum intent_kind kind) {
-    for (uint32_t i = 0; i < people.intent_count; i++) {
-        const struct intent *other = people.intents[i];
-        if (other->kind != kind || other->campaign != intent->campaign || other->sends == 0) continue;
-        if (other->done_us == 0 || other->done_us + COPY_LATE_US >= intent->first_sent_us) return true;
-    }
-    return false;
 }
 
 /* ---- redeeming ---- */
@@ -289,15 +258,6 @@ static void judge_wallet(struct intent *intent, const struct json_value *root) {
 
 /* ---- campaigns ---- */
 
-static bool has_report_moment(const struct intent *intent, int64_t redeemed, int64_t max_redemptions, int64_t credited) {
-    struct history history = oracle_campaign_history(intent->campaign->number);
-    for (size_t i = history_first(history, intent->first_sent_us); i < history.count; i++) {
-        const struct campaign_moment *moment = &history.moments[i];
-        if (moment->redeemed == redeemed && moment->max_redemptions == max_redemptions && moment->credited == credited) return true;
-    }
-    return false;
-}
-
 static void judge_report(struct intent *intent, const struct json_value *root) {
     int64_t redeemed = json_get_integer(root, "redeemed", -1), remaining = json_get_integer(root, "remaining", -1);
     int64_t most = json_get_integer(root, "max_redemptions", -1), credited = json_get_integer(root, "credited", -1);
@@ -318,13 +278,26 @@ static void judge_winners(struct intent *intent, const struct json_value *root) 
     if (history.count > 0 && (int64_t)count < history.moments[first].redeemed) wrong(intent, "the list is current", "winners are missing");
 }
 
+/* That its parts are of one moment. */
+static void judge_picture(const struct intent *intent, const struct link_answer *answer, const struct json_value *root) {
+    int64_t redeemed = json_get_integer(root, "redeemed", -1), remaining = json_get_integer(root, "remaining", -1);
+    int64_t most = json_get_integer(root, "max_redemptions", -1), version = json_get_integer(root, "version", -1);
+    char tag[24];
+    snprintf(tag, sizeof tag, "\"%lld\"", (long long)version);
+    if (redeemed < 0 || redeemed + remaining != most) wrong(intent, "a campaign is answered as it was", "its numbers do not fit together");
+    if (!text_equal(answer->etag, text_of(tag))) wrong(intent, "a campaign is answered as it was", "its ETag is of another version");
+}
+
 static void judge_change(struct intent *intent, const struct link_answer *answer, const struct json_value *root) {
     if (answer->is_replayed) return;
     bool is_right = true;
     if (intent->kind == INTENT_PAUSE) is_right = was_so(intent, is_paused) || is_under_way(intent, INTENT_RESUME);
     if (intent->kind == INTENT_RESUME) is_right = was_so(intent, is_resumed) || is_under_way(intent, INTENT_PAUSE);
     if (intent->kind == INTENT_END) is_right = was_so(intent, is_ended);
-    if (intent->kind == INTENT_PATCH) is_right = json_get_integer(root, "max_redemptions", -1) == intent->amount;
+    if (intent->kind == INTENT_PATCH) {
+        is_right = has_patch_moment(intent, json_get_integer(root, "max_redemptions", -1), json_get_integer(root, "version", -1));
+        judge_picture(intent, answer, root);
+    }
     if (!is_right) wrong(intent, "5 what a 2xx said is on disk", "the campaign never was so");
 }
 
