@@ -29,12 +29,12 @@ struct database {
     bool is_contended;           /* another program had the write lock for longer than the patience of a begin */
     uint32_t quiet_moments;      /* offered to database_make_room so far */
     bool is_backfill_doubtful;   /* see database.c: no more checkpoints by this connection */
-    int logged_code;             /* the last error that was logged, so that a failing disk does not fill the log; reset by a commit */
+    int logged_code;             /* the last error that was logged, so that a failing disk does not fill the log; reset by a write */
 };
 
 /* SQLite's answer in our words, without a log line. */
 struct result connection_translate(struct database *database, int code);
-/* The same; logs what went wrong with `doing` (a constant phrase), once per kind until the next commit. */
+/* The same; logs what went wrong with `doing` (a constant phrase), once per kind until a write has reached the disk again. */
 struct result connection_result(struct database *database, int code, const char *doing);
 /* Runs SQL without parameters and rows of interest. `sql` may hold several statements. */
 struct result connection_execute(struct database *database, const char *sql) MUST_CHECK;

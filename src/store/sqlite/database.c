@@ -153,6 +153,7 @@ static int note_wal_pages(void *context, sqlite3 *handle, const char *schema_nam
     struct database *database = context;
     database->wal_pages = pages < 0 ? 0 : (uint32_t)pages;
     database->is_wal_moved = false;
+    if (!database->is_full) database->logged_code = SQLITE_OK; /* what still fits into a full disk is not its end: a probe's room is */
     if (database->wal_pages < database->wal_pages_tried) database->wal_pages_tried = 0; /* it was begun anew */
     if (database->wal_pages >= database->wal_pages_alarming) {
         LOG(LOG_WARN, "wal_grows", LOG_INTEGER("pages", database->wal_pages));
@@ -362,7 +363,6 @@ struct result database_commit(struct database *database) {
     int64_t before_us = clock_monotonic_us(&clock_system);
     struct result outcome = statement_run(&database->commit);
     if (database->commit_metric != NULL) metric_observe(database->commit_metric, clock_monotonic_us(&clock_system) - before_us);
-    if (result_is_ok(outcome)) database->logged_code = SQLITE_OK;
     if (database->commits_made != NULL) atomic_fetch_add(&database->commits_made->count, 1); /* a failed one too: that costs a look */
     return outcome;
 }
@@ -455,6 +455,7 @@ struct result database_probe(struct database *database) {
         database_rollback(database);
     } else if (database->is_full) {
         database->is_full = false;
+        database->logged_code = SQLITE_OK;
         database->had_room_us = clock_monotonic_us(&clock_system);
     }
     return outcome;

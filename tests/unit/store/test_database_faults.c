@@ -256,6 +256,69 @@ static void a_creation_that_fails_leaves_nothing(void **state) {
     database_close(folder_open(folder, DATABASE_CREATE));
 }
 
+/* ---- what is said of it ---- */
+
+/* Runs this with standard error in a file; how often `words` came there. */
+static size_t count_said(const char *words, void (*run)(struct database *writer), struct database *writer) {
+    static char said[64 * 1024];
+    int file = memfd_create("said", MFD_CLOEXEC);
+    int before = dup(STDERR_FILENO);
+    assert_true(file >= 0 && before >= 0);
+    assert_int_equal(dup2(file, STDERR_FILENO), STDERR_FILENO);
+    run(writer);
+    assert_int_equal(dup2(before, STDERR_FILENO), STDERR_FILENO);
+    ssize_t size = pread(file, said, sizeof said - 1, 0);
+    assert_true(size >= 0);
+    said[size] = '\0';
+    close(before);
+    close(file);
+    size_t count = 0;
+    for (const char *at = said; (at = strstr(at, words)) != NULL; at++) count++;
+    return count;
+}
+
+/* Batches that write nothing come between, as they do in a service: they say nothing about the disk. */
+static void writes_in_vain(struct database *writer) {
+    for (int i = 0; i < 5; i++) {
+        assert_false(result_is_ok(insert_things(writer, 100, 2000, 1000)));
+        assert_int_equal(database_begin(writer).code, RESULT_OK);
+        assert_int_equal(database_commit(writer).code, RESULT_OK);
+    }
+}
+
+static void what_fails_is_said_once(void **state) {
+    struct database *writer = folder_open(*state, DATABASE_CREATE);
+    static const char *const modes[] = {"quota", "full", "write", "sync"};
+    for (size_t i = 0; i < ARRAY_COUNT(modes); i++) {
+        let_disk(modes[i]);
+        assert_int_equal(count_said("database_failed", writes_in_vain, writer), 1);
+        let_disk("none");
+        assert_int_equal(database_probe(writer).code, RESULT_OK); /* so that the next one is said again */
+    }
+    database_close(writer);
+}
+
+static void small_writes_on_a_full_disk(struct database *writer) {
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(insert_things(writer, 6 + i, 1, 10).code, RESULT_OK);
+        assert_int_equal(insert_things(writer, 100, 800, 1000).code, RESULT_FULL);
+    }
+}
+
+/* A write that still fits between two that don't is no room yet. */
+static void a_full_disk_is_said_once_though_little_fits(void **state) {
+    struct database *writer = folder_open(*state, DATABASE_CREATE);
+    assert_int_equal(insert_things(writer, 1, 50, 3000).code, RESULT_OK);
+    assert_int_equal(run_sql(writer, "DELETE FROM things WHERE number > 5").code, RESULT_OK);
+    database_checkpoint(writer, 0);
+    let_disk("full");
+    assert_int_equal(count_said("database_failed", small_writes_on_a_full_disk, writer), 1);
+    let_disk("none");
+    assert_int_equal(database_probe(writer).code, RESULT_OK);
+    assert_int_equal(count_things(writer), 10);
+    database_close(writer);
+}
+
 /* ---- the start with the library ---- */
 
 static void run_again_with(const char *program, const char *library) {
@@ -305,6 +368,8 @@ int main(int argc, char **argv) {
         TEST(a_failed_checkpoint_is_repeated),
         TEST(a_part_that_could_not_be_synced_stops_checkpoints),
         TEST(a_creation_that_fails_leaves_nothing),
+        TEST(what_fails_is_said_once),
+        TEST(a_full_disk_is_said_once_though_little_fits),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(control_path);
