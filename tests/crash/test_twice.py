@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from crash import crowds, people
-from harness.client import User
+from harness.client import User, new_phone
 from harness.raw import at_once
 
 TIMES = 200
@@ -72,27 +72,38 @@ def kill_and_restart(pair):
 
 
 def test_a_kept_answer_survives_kills_to_the_byte(make_pair):
+    """Also a definite refusal; one that took nothing and may change is decided anew each time."""
     pair = make_pair().start()
     operator = crowds.operator_of(pair)
-    campaign = operator.campaign(places=1)
+    campaign, open_to_all = operator.campaign(places=1), operator.campaign(places=10)
     winner, loser = (User(operator.wallet.with_token(None), operator.discount) for _ in range(2))
-    keys = {name: str(uuid.uuid4()) for name in ("winner", "loser", "transfer", "campaign")}
+    other_phone = new_phone()
+    keys = {name: str(uuid.uuid4()) for name in ("winner", "loser", "phone", "transfer", "poor", "campaign")}
     new_campaign = {"name": "Kept", "kind": "wallet_credit", "code": "KEPT1404", "credit": {"amount": 5, "currency": "IRT"}, "max_redemptions": 3}
-    transfer = {"to": {"username": loser.username}, "amount": 250_000, "currency": "IRT"}
+
+    def transfer(amount, key):
+        body = {"to": {"username": loser.username}, "amount": amount, "currency": "IRT"}
+        return winner.wallet.post("/v1/wallet/transfers", body, key=keys[key])
 
     def ask():
         return {
             "winner": winner.redeem(campaign["code"], key=keys["winner"]),
             "loser": loser.redeem(campaign["code"], key=keys["loser"]),
-            "transfer": winner.wallet.post("/v1/wallet/transfers", transfer, key=keys["transfer"]),
+            "phone": loser.redeem(open_to_all["code"], phone=other_phone, key=keys["phone"]),
+            "transfer": transfer(250_000, "transfer"),
+            "poor": transfer(2_000_000, "poor"),
             "campaign": operator.discount.post("/v1/campaigns", new_campaign, key=keys["campaign"]),
         }
 
     first = ask()
-    assert {name: answer.status_code for name, answer in first.items()} == {"winner": 201, "loser": 410, "transfer": 201, "campaign": 201}
+    statuses = {"winner": 201, "loser": 410, "phone": 422, "transfer": 201, "poor": 409, "campaign": 201}
+    assert {name: answer.status_code for name, answer in first.items()} == statuses
     for _ in range(2):
         kill_and_restart(pair)
-        for name, answer in ask().items():
+        again = ask()
+        late = again.pop("loser")
+        assert (late.status_code, late.json()["code"]) == (410, "sold_out") and "Idempotent-Replayed" not in late.headers
+        for name, answer in again.items():
             assert answer.status_code == first[name].status_code, name
             assert answer.content == first[name].content, name
             assert answer.headers["Idempotent-Replayed"] == "true", name
