@@ -4,12 +4,15 @@
 #include "auth/token.h"
 #include "discount/answer.h"
 #include "discount/discount.h"
+#include "discount/redemptions.h"
 #include "discount/settle/settler.h"
 #include "discount/settle/waiters.h"
+#include "discount/tables.h"
 #include "discount/verify.h"
 #include "discount/working_set.h"
 #include "discount_answers.h"
 #include "discount_schema.h"
+#include "service/audit.h"
 #include "service/reading.h"
 #include "service/serve.h"
 #include "store/open.h"
@@ -114,6 +117,9 @@ static void make_discount(void) {
     discount.service.clock = &fixed_clock;
     CHECK(result_is_ok(documents_create(discount_assets, NULL, &discount.service.documents)));
     discount.service.find_page = discount_find_page;
+    discount.service.kept = &table_kept;
+    discount.service.audit = &table_audit;
+    discount.service.inquire = redemptions_inquire;
     discount.service.jwks = TEXT("{\"keys\":[]}");
     discount.region = "IR";
     discount.currency = CURRENCY_IRT;

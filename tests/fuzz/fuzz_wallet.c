@@ -2,12 +2,14 @@
 #include "tests/fuzz/requests.h"
 
 #include "auth/token.h"
+#include "service/audit.h"
 #include "service/reading.h"
 #include "service/serve.h"
 #include "store/open.h"
 #include "wallet/books.h"
 #include "wallet/data.h"
 #include "wallet/problems.h"
+#include "wallet/tables.h"
 #include "wallet/verify.h"
 #include "wallet/wallet.h"
 #include "wallet_answers.h"
@@ -53,6 +55,7 @@ static void open_service(void) {
     struct store_options store_options = {.name = "walletd", .clock = &fixed_clock};
     CHECK(result_is_ok(store_create(&store_engine, &store_options, &wallet.service.store)));
     CHECK(result_is_ok(revocations_create(LIFETIME_US, &wallet.revocations)) && result_is_ok(attempts_create(false, &wallet.attempts)));
+    CHECK(result_is_ok(callers_create(&wallet.callers)));
     CHECK(result_is_ok(readers_create(&stored.place, &fixed_clock, &wallet.service.readers)));
     readers_open_loop(wallet.service.readers, 0);
 }
@@ -60,6 +63,7 @@ static void open_service(void) {
 static void close_service(void) {
     readers_close_loop(wallet.service.readers, 0);
     readers_free(wallet.service.readers);
+    callers_free(wallet.callers);
     store_free(wallet.service.store);
     books_free(books);
     batch_close(writer);
@@ -112,7 +116,11 @@ static void make_wallet(void) {
     wallet.service.clock = &fixed_clock;
     CHECK(result_is_ok(documents_create(wallet_assets, NULL, &wallet.service.documents)));
     wallet.service.find_page = wallet_find_page;
+    wallet.service.kept = &table_kept;
+    wallet.service.audit = &table_audit;
     wallet.currency = meta.currency;
+    wallet.instance_id = meta.instance_id;
+    wallet.created_at_us = meta.created_at_us;
     wallet.region = "IR";
     wallet.access_lifetime_us = LIFETIME_US;
     wallet.refresh_lifetime_us = 10 * LIFETIME_US;
