@@ -38,8 +38,9 @@ def test_a_password_whose_client_has_left_is_not_hashed(make_world):
         before = metric(world, "walletd_passwords_left_total")
         for _ in range(STORM):
             send(world, make(new_username())).close()
+        # The others were hashed before their end was seen. An empty queue would not be the end: some still wait for their turn to be read.
+        wait_until(lambda: metric(world, "walletd_passwords_left_total") - before >= STORM * 3 // 4, "most of the storm was dropped")
         wait_until(lambda: metric(world, "walletd_password_queue_depth") == 0, "the end of the storm")
-        assert metric(world, "walletd_passwords_left_total") - before >= STORM * 3 // 4  # the others were hashed before their end was seen
 
 
 def test_a_stop_does_not_wait_for_passwords_beyond_its_deadline(make_world):
