@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "sim/link.h"
 #include "sim/process.h"
+#include "sim/signatures.h"
 #include "sim/world.h"
 
 #define THREADS_MAX 4096u
@@ -319,6 +320,7 @@ bool __wrap_crypto_password_matches(struct text password, const char *hash) {
 struct result __wrap_key_generate(const char *folder, enum key_algorithm algorithm, int64_t now_us);
 struct result __wrap_key_generate(const char *folder, enum key_algorithm algorithm, int64_t now_us) {
     (void)algorithm;
+    signatures_make_key_of(folder[0] == '1' ? PROCESS_DISCOUNT : PROCESS_WALLET); /* --data, as boot.c names it */
     return key_generate(folder, KEY_ES256, now_us);
 }
 
