@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from harness.client import PASSWORD, Client, Operator, User
-from harness.services import DEADLINE_S, Pair
+from harness.services import DEADLINE_S, Pair, wait_until
 
 pytestmark = pytest.mark.skipif(os.environ.get("HAMYAN_STORE") == "postgres", reason="the rows are changed behind the back of the service, with the module sqlite3")
 
@@ -96,6 +96,13 @@ def spoil(victim, table, column, value, kind="INTEGER"):
         database.close()
 
 
+def is_answering(service):
+    try:
+        return requests.get(f"{service.url}/readyz", timeout=5).status_code == 200
+    except requests.RequestException:
+        return False
+
+
 @pytest.mark.parametrize("program,table", [("wallet", table) for table in WALLET_TABLES] + [("discount", table) for table in DISCOUNT_TABLES])
 def test_no_row_ends_a_service(tmp_path, program, table):
     scene = Scene(tmp_path)
@@ -113,14 +120,10 @@ def test_no_row_ends_a_service(tmp_path, program, table):
                     assert answer.status_code in range(200, 504), (table, column, value, answer.text)
             victim.kill()  # and what is loaded at the start
             victim.start(wait=False)
-            try:
-                victim.process.wait(0.3)
-            except Exception:
-                pass
+            wait_until(lambda: victim.process.poll() is not None or is_answering(victim), "started, or refused")
             if victim.process.poll() is not None:
                 assert victim.process.returncode == 1, (table, column, victim.process.returncode, victim.tail(5))
                 return
-            victim.wait_ready()
     finally:
         for service in (scene.pair.discount, scene.pair.wallet):
             if service.process.poll() is None:
