@@ -20,8 +20,9 @@ KEPT_HEADERS = ("Content-Type", "Idempotent-Replayed", "ETag", "Location", "Cach
 # Of a report what time decides, and a process's own numbers.
 PASSING = {"per_second", "duration_ms", "latency", "first_redeemed_at", "last_redeemed_at", "exhausted_at", "as_of", "rate_per_second"}
 # Columns that hold a side's secrets, or hashes over ids.
-HASHES = {"password_hash", "hash", "lookup", "fingerprint", "idempotency_secret", "value"}
+HASHES = {"password_hash", "hash", "lookup", "fingerprint", "idempotency_secret", "value", "client"}
 
+ENDS_SESSIONS = {"log_out", "change_password", "refresh"}
 OF_THE_DRIVER = {"migrations", "fence"}
 
 
@@ -67,7 +68,20 @@ class Side:
         answer = self.session.request(method, url, data=sent, headers=headers, timeout=60, allow_redirects=False)
         self.learn(kind, body, who, answer)
         self.settle(answer)
+        if kind in ENDS_SESSIONS:
+            for name in {who, *re.findall(r"refresh:(\w+)", json.dumps(body))} & set(self.tokens):
+                self.follow_end(self.tokens[name])
         return answer
+
+    def follow_end(self, token):
+        """Discount learns of a session's end a moment after Wallet: else chance decides about the next answer."""
+        headers = {"Authorization": f"Bearer {token}"}
+
+        def is_refused(service, path):
+            return self.session.get(service.url + path, headers=headers, timeout=60).status_code == 401
+
+        if token is not None and is_refused(self.pair.wallet, "/v1/users/me"):
+            wait_until(lambda: is_refused(self.pair.discount, "/v1/redemptions"), "the end of a session known to Discount")
 
     def settle(self, answer):
         """What the service owes after this answer is done before the next request: else chance decides about the order of the books."""
@@ -144,6 +158,7 @@ class Side:
                 cell = ID.sub(lambda match: f"id{self.seen[match.group()]}" if match.group() in self.seen else "id", cell)
                 cell = TIME.sub("time", cell)
                 cell = re.sub(r'"request_id":"[^"]*"', '"request_id":"own"', cell)
+                cell = re.sub(r'"kids":\[[^]]*\]', '"kids":"own"', cell)
             cells[name] = cell
         return json.dumps(cells, sort_keys=True, ensure_ascii=False)
 
