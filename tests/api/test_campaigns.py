@@ -311,5 +311,9 @@ def test_what_has_ended_does_not_change(world):
 def test_changes_are_logged_with_their_sequence(world):
     campaign = create(world).json()
     patch(world, campaign, {"name": "Renamed"})
-    lines = [json.loads(line) for line in world.pair.discount.log.read_text().splitlines() if line.startswith("{") and campaign["id"] in line]
-    assert [line for line in lines if "change" in line["event"] and "sequence" in line], lines
+
+    def is_logged():
+        lines = [json.loads(line) for line in world.pair.discount.log.read_text().splitlines() if line.startswith("{") and line.endswith("}") and campaign["id"] in line]
+        return [line for line in lines if "change" in line["event"] and "sequence" in line]
+
+    wait_until(is_logged, "the line of the change")

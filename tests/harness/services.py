@@ -9,7 +9,6 @@ import shutil
 import signal
 import sqlite3
 import socket
-import sqlite3
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,7 @@ from harness import cluster
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("HAMYAN_BUILD", ROOT / "build")).resolve()
 DEADLINE_S = float(os.environ.get("HAMYAN_DEADLINE_S", "60"))
+LOG_DELAY_S = 1  # how long an event may be on its way to the log before there is none
 CREDIT = 1_000_000
 _templates = {}  # by program
 
@@ -142,32 +142,20 @@ class Service:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
 
     def events(self, name):
-        """The log lines of one event."""
+        """The log lines of one event. A thread of its own writes them, so that the first may come a moment after what it tells of."""
+        end = time.monotonic() + LOG_DELAY_S
+        while not (found := self._events(name)) and time.monotonic() < end:
+            time.sleep(0.01)
+        return found
+
+    def _events(self, name):
         found = []
         for line in self.log.read_text(errors="replace").splitlines():
-            if line.startswith("{") and f'"{name}"' in line:
+            if line.startswith("{") and line.endswith("}") and f'"{name}"' in line:
                 event = json.loads(line)
                 if event.get("event") == name:
                     found.append(event)
         return found
-
-    def metric(self, name):
-        """The sum of a metric over its labels; 0 when it is not there."""
-        lines = requests.get(f"{self.url}/metrics", timeout=5).text.splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.split("{")[0].split(" ")[0] == name)
-
-    def sql(self, text):
-        """Rows of texts out of its database, whichever engine keeps it, while it runs or not; or a change to it, while it does not."""
-        if self.store:
-            schema = self.program.removesuffix("d")
-            return [tuple(line.split("|")) for line in cluster.shared().sql(f"SET search_path TO {schema}; {text}", self.store.rpartition("/")[2].partition("?")[0]).splitlines()]
-        connection = sqlite3.connect(self.data / f"{self.program.removesuffix('d')}.db")
-        try:
-            found = [tuple(str(value) for value in row) for row in connection.execute(text).fetchall()]
-            connection.commit()
-            return found
-        finally:
-            connection.close()
 
     def rss_kib(self):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
