@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "base/queue.h"
 
 #define RING_BYTES      (512u * 1024) /* some 2,000 lines */
 #define LOOK_MS         100           /* so often a writer that can't write looks whether it shall end */
@@ -24,7 +25,7 @@
 /* Under the mutex, but for the names and the metrics. */
 static struct {
     pthread_mutex_t mutex;
-    pthread_cond_t is_filled, has_ended;
+    struct waker filled, ended; /* of the thread, and of who waits for its end; outside of the mutex */
     pthread_t thread;
     bool is_running, is_stopping;
     char ring[RING_BYTES];
@@ -32,7 +33,7 @@ static struct {
     uint64_t lost;      /* lines, since it was last said */
     const char *service;
     char names[2][NAME_BYTES];
-} writer = {.mutex = PTHREAD_MUTEX_INITIALIZER, .is_filled = PTHREAD_COND_INITIALIZER, .has_ended = PTHREAD_COND_INITIALIZER};
+} writer = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static struct metric lost_lines, left_out_lines;
 
@@ -113,14 +114,19 @@ static void *run(void *context) {
     (void)context;
     CHECK(pthread_mutex_lock(&writer.mutex) == 0);
     for (;;) {
-        while (writer.size == 0 && writer.lost == 0 && !writer.is_stopping) CHECK(pthread_cond_wait(&writer.is_filled, &writer.mutex) == 0);
+        while (writer.size == 0 && writer.lost == 0 && !writer.is_stopping) {
+            CHECK(pthread_mutex_unlock(&writer.mutex) == 0);
+            (void)waker_wait(&writer.filled, -1);
+            waker_clear(&writer.filled);
+            CHECK(pthread_mutex_lock(&writer.mutex) == 0);
+        }
         if (writer.size == 0 && writer.lost == 0) break;
         size_t size = writer.size > 0 ? ring_take(piece) : take_lost(piece);
         if (!hand_out(piece, size)) break;
     }
     writer.is_running = false; /* from here on who has a line writes it */
-    CHECK(pthread_cond_signal(&writer.has_ended) == 0);
     CHECK(pthread_mutex_unlock(&writer.mutex) == 0);
+    waker_wake(&writer.ended);
     return NULL;
 }
 
@@ -140,16 +146,16 @@ static void say_last_words(void) {
 void log_writer_put(struct text line) {
     CHECK(line.size > 0 && line.size <= LOG_LINE_BYTES && line.data[line.size - 1] == '\n');
     CHECK(pthread_mutex_lock(&writer.mutex) == 0);
-    bool is_running = writer.is_running;
+    bool is_running = writer.is_running, was_empty = false;
     if (is_running && line.size <= RING_BYTES - writer.size) {
-        bool was_empty = writer.size == 0;
+        was_empty = writer.size == 0;
         ring_put(line);
-        if (was_empty) CHECK(pthread_cond_signal(&writer.is_filled) == 0);
     } else if (is_running) {
         writer.lost++;
         metric_add(&lost_lines, 1);
     }
     CHECK(pthread_mutex_unlock(&writer.mutex) == 0);
+    if (was_empty) waker_wake(&writer.filled);
     if (!is_running) write_out(line.data, line.size);
 }
 
@@ -165,6 +171,8 @@ static void count(struct metric *metric, char name[NAME_BYTES], const char *serv
 
 struct result log_writer_start(const char *service) {
     CHECK(writer.service == NULL);
+    TRY(waker_init(&writer.filled));
+    TRY(waker_init(&writer.ended));
     writer.service = service;
     count(&lost_lines, writer.names[0], service, "log_lines_lost_total", "Log lines dropped because standard error took none.");
     count(&left_out_lines, writer.names[1], service, "log_lines_left_out_total", "Log lines left out of bursts of one kind.");
@@ -182,15 +190,12 @@ struct result log_writer_start(const char *service) {
 }
 
 void log_writer_stop(void) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += STOP_S;
     CHECK(pthread_mutex_lock(&writer.mutex) == 0);
     bool was_running = writer.is_running && !writer.is_stopping;
     writer.is_stopping = true;
-    CHECK(pthread_cond_signal(&writer.is_filled) == 0);
-    while (was_running && writer.is_running && pthread_cond_timedwait(&writer.has_ended, &writer.mutex, &until) == 0) continue;
-    bool has_ended = !writer.is_running;
     CHECK(pthread_mutex_unlock(&writer.mutex) == 0);
-    if (was_running && has_ended) CHECK(pthread_join(writer.thread, NULL) == 0); /* else it ends with the process */
+    if (!was_running) return;
+    waker_wake(&writer.filled);
+    if (!waker_wait(&writer.ended, STOP_S * CLOCK_SECOND_US)) return; /* then it ends with the process */
+    CHECK(pthread_join(writer.thread, NULL) == 0);
 }
