@@ -157,6 +157,24 @@ class Service:
                     found.append(event)
         return found
 
+    def metric(self, name):
+        """The sum of a metric over its labels; 0 when it is not there."""
+        lines = requests.get(f"{self.url}/metrics", timeout=5).text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.split("{")[0].split(" ")[0] == name)
+
+    def sql(self, text):
+        """Rows of texts out of its database, whichever engine keeps it, while it runs or not; or a change to it, while it does not."""
+        if self.store:
+            schema = self.program.removesuffix("d")
+            return [tuple(line.split("|")) for line in cluster.shared().sql(f"SET search_path TO {schema}; {text}", self.store.rpartition("/")[2].partition("?")[0]).splitlines()]
+        connection = sqlite3.connect(self.data / f"{self.program.removesuffix('d')}.db")
+        try:
+            found = [tuple(str(value) for value in row) for row in connection.execute(text).fetchall()]
+            connection.commit()
+            return found
+        finally:
+            connection.close()
+
     def rss_kib(self):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
