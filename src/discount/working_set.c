@@ -31,14 +31,15 @@ static struct result load_campaigns(struct working_set *set) {
     return result_ok();
 }
 
-struct winners_page {
+/* Rows that are loaded some at a time, and where the last of them stands. */
+struct page_of_rows {
     struct working_set *set;
     int64_t last;
     size_t count;
 };
 
 static struct result visit_winner(void *context, const struct row *row) {
-    struct winners_page *page = context;
+    struct page_of_rows *page = context;
     struct redemption redemption;
     TRY(sound_redemption_of_row(row, 0, &redemption));
     if (campaign_by_number(&page->set->campaigns, redemption.campaign_number) == NULL) return result_error(RESULT_CORRUPT);
@@ -49,7 +50,7 @@ static struct result visit_winner(void *context, const struct row *row) {
 }
 
 static struct result load_winners(struct working_set *set) {
-    struct winners_page page = {.set = set, .count = WINNERS_AT_ONCE};
+    struct page_of_rows page = {.set = set, .count = WINNERS_AT_ONCE};
     while (page.count == WINNERS_AT_ONCE) {
         page.count = 0;
         ask_redemptions(set->batch, page.last, INT64_MAX, WINNERS_AT_ONCE, visit_winner, &page);
@@ -92,14 +93,8 @@ static struct result visit_second(void *context, const struct row *row) {
     return result_ok();
 }
 
-struct kept_page {
-    struct working_set *set;
-    int64_t last;
-    size_t count;
-};
-
 static struct result visit_kept(void *context, const struct row *row) {
-    struct kept_page *page = context;
+    struct page_of_rows *page = context;
     struct hash lookup;
     page->last = row_integer_between(row, 0, 1, INT64_MAX);
     row_bytes_into(row, 1, lookup.bytes, sizeof lookup.bytes);
@@ -109,7 +104,7 @@ static struct result visit_kept(void *context, const struct row *row) {
 }
 
 static struct result load_kept(struct working_set *set) {
-    struct kept_page page = {.set = set, .count = KEPT_AT_ONCE};
+    struct page_of_rows page = {.set = set, .count = KEPT_AT_ONCE};
     while (page.count == KEPT_AT_ONCE) {
         page.count = 0;
         ask_kept_lookups(set->batch, page.last, KEPT_AT_ONCE, visit_kept, &page);
