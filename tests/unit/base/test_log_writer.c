@@ -93,6 +93,31 @@ static void many_say_much(void) {
     if (write(gate[1], "x", 1) != 1) _exit(5);
 }
 
+/* Says the next line only when the last one was read, and lives on until the gate says that both were. */
+static void says_a_line_at_a_time(void) {
+    char read_it;
+    LOG(LOG_INFO, "first", LOG_INTEGER("number", 1));
+    if (read(gate[0], &read_it, 1) != 1) _exit(6);
+    LOG(LOG_INFO, "second", LOG_INTEGER("number", 2));
+    if (read(gate[0], &read_it, 1) != 1) _exit(7);
+}
+
+static void a_lone_line_comes_while_the_process_lives(void **state) {
+    (void)state;
+    assert_int_equal(pipe(gate), 0);
+    struct child child = begin(says_a_line_at_a_time);
+    struct pollfd said = {.fd = child.standard_error, .events = POLLIN};
+    for (int line = 0; line < 2; line++) {
+        char bytes[4096];
+        assert_int_equal(poll(&said, 1, PATIENCE_S * 1000), 1);
+        ssize_t size = read(child.standard_error, bytes, sizeof bytes);
+        assert_true(size > 0 && bytes[size - 1] == '\n');
+        assert_int_equal(write(gate[1], "x", 1), 1);
+    }
+    close(child.standard_error);
+    assert_int_equal(status_of(&child), 0);
+}
+
 static void nobody_who_logs_waits_for_a_reader(void **state) {
     (void)state;
     char ready;
@@ -170,6 +195,7 @@ static void lines_keep_their_order_and_all_come_at_the_end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lone_line_comes_while_the_process_lives),
         cmocka_unit_test(nobody_who_logs_waits_for_a_reader),
         cmocka_unit_test(a_pipe_that_stays_full_does_not_keep_the_process),
         cmocka_unit_test(a_failed_check_comes_after_what_was_logged),
