@@ -1,6 +1,5 @@
 """The audit log: who did what, from where, when, with what before and after; append-only, chained, proven by verify, and bounded."""
 import hashlib
-import os
 import sqlite3
 import struct
 
@@ -145,7 +144,7 @@ def test_refused_acts_are_noted_and_strangers_are_bounded(tmp_path):
         pair.end()
 
 
-@pytest.mark.skipif(os.environ.get("HAMYAN_STORE") == "postgres", reason="the file is changed with the module sqlite3")
+@pytest.mark.of_sqlite
 @pytest.mark.parametrize("harm", ["UPDATE audit SET actor_name = 'nobody' WHERE sequence = 2", "DELETE FROM audit WHERE sequence = 2",
                                   "UPDATE audit SET created_at = created_at + 1 WHERE sequence = 3", "UPDATE audit SET hash = zeroblob(32) WHERE sequence = 3"])
 @pytest.mark.parametrize("program", ["wallet", "discount"])
@@ -183,7 +182,7 @@ def encoded(row, previous):
     return struct.pack(">Bqq", 1, row["sequence"], row["created_at"]) + previous + b"".join(struct.pack(">I", len(text)) + text for text in (text.encode() for text in texts))
 
 
-@pytest.mark.skipif(os.environ.get("HAMYAN_STORE") == "postgres", reason="the rows are read with the module sqlite3")
+@pytest.mark.of_sqlite
 def test_the_hash_is_the_documented_one(tmp_path):
     pair = Pair(tmp_path).start()
     try:

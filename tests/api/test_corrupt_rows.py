@@ -1,5 +1,4 @@
 """What stands in a database is not trusted: a row that breaks its rules is refused by name, whichever column it is, and the service goes on."""
-import os
 import sqlite3
 import uuid
 
@@ -9,7 +8,7 @@ import requests
 from harness.client import PASSWORD, Client, Operator, User
 from harness.services import DEADLINE_S, Pair, wait_until
 
-pytestmark = pytest.mark.skipif(os.environ.get("HAMYAN_STORE") == "postgres", reason="the rows are changed behind the back of the service, with the module sqlite3")
+pytestmark = pytest.mark.of_sqlite
 
 WRONG = {"INTEGER": [-1, 7, 1 << 62], "TEXT": ["", "x" * 5000, b"\xff\xfe"], "BLOB": [b"\x00", bytes(16), b"\xff" * 32]}
 WALLET_TABLES = ["accounts", "audit", "entries", "funds", "idempotency", "meta", "refresh_tokens", "sessions", "transfers", "users"]

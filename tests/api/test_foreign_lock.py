@@ -1,6 +1,5 @@
 """Another program holds the database: a short while is waited for, a long one is refused by its right name."""
 import concurrent.futures
-import os
 import sqlite3
 import threading
 
@@ -10,7 +9,7 @@ import requests
 from harness.client import Client, User
 from harness.services import DEADLINE_S, Pair, wait_until
 
-pytestmark = pytest.mark.skipif(os.environ.get("HAMYAN_STORE") == "postgres", reason="only SQLite's file can be held by a whole program")
+pytestmark = pytest.mark.of_sqlite
 
 
 class Lock:

@@ -8,6 +8,7 @@ from harness.client import PASSWORD, Client
 from harness.services import Pair, wait_until
 from harness.world import World
 
+pytestmark = pytest.mark.of_sqlite  # there is none of earlier versions in PostgreSQL
 DATABASES = pathlib.Path(__file__).resolve().parents[1] / "databases"
 NAMES = {"walletd": "wallet.db", "discountd": "discount.db"}
 

@@ -9,8 +9,7 @@ import requests
 from harness.client import Client, User
 from harness.services import DEADLINE_S, Pair, wait_until
 
-pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="a small file system is mounted"),
-              pytest.mark.skipif(os.environ.get("HAMYAN_STORE") == "postgres", reason="the folder's own database is meant")]
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a small file system is mounted")
 PAGE = 4096
 
 
