@@ -49,6 +49,8 @@ static void note_answer(struct link_request *request, const struct link_answer *
     if (flight->client->waiting != NULL) fiber_unpark(flight->client->waiting);
 }
 
+void http_client_use_tls(const struct http_tls *tls) { CHECK(tls->ca == NULL && tls->certificate == NULL); }
+
 struct result http_client_create(size_t connections_max, struct http_client **ret_client) {
     (void)connections_max;
     *ret_client = link_take(sizeof **ret_client); /* the world's, so that a late answer finds it */
@@ -66,6 +68,7 @@ struct result http_client_start(struct http_client *client, struct http_call *ca
     call->reply = (struct text){NULL, 0};
     call->retry_after_ms = 0;
     call->header[0] = '\0';
+    call->cause[0] = '\0';
     call->internal = NULL;
     struct link_request request = {.to = to,
                                    .method = text_of(call->method),

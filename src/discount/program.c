@@ -1,11 +1,14 @@
 #include "discount/program.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/crypto.h"
 #include "base/log.h"
 #include "discount_schema.h"
+#include "http/client.h"
 
 struct settings settings;
 
@@ -16,17 +19,23 @@ struct settings settings;
         .name = "wallet", .kind = PARAM_TEXT, .target = &settings.wallet_url, .unit = "URL",             \
         .sentence = "Base URL of Wallet, http://… or https://…; its public keys come from there too" \
     }
+#define WALLET_FILE_PARAM(name_, target_, sentence_) \
+    { .name = (name_), .kind = PARAM_TEXT, .target = (target_), .optional = true, .unit = "FILE", .sentence = (sentence_) }
+#define WALLET_PARAMS                                                                                                                   \
+    WALLET_PARAM, WALLET_FILE_PARAM("wallet-ca", &settings.wallet_ca, "Authorities (PEM) that may vouch for Wallet, not the system's"), \
+        WALLET_FILE_PARAM("wallet-certificate", &settings.wallet_certificate, "Certificate (PEM) to show to Wallet or its proxy"),      \
+        WALLET_FILE_PARAM("wallet-key", &settings.wallet_key, "Private key (PEM) of --wallet-certificate")
 
 static const struct param keys_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT)};
 static const struct param data_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), STORE_PARAM(&settings.store_url)};
-static const struct param reconcile_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), STORE_PARAM(&settings.store_url), WALLET_PARAM};
+static const struct param reconcile_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), STORE_PARAM(&settings.store_url), WALLET_PARAMS};
 static const struct param health_params[] = {LISTEN_PARAM(&settings.common.listen, LISTEN_DEFAULT),
                                              OPERATIONS_LISTEN_PARAM(&settings.common.operations_listen)};
-static const struct param trust_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), WALLET_PARAM};
+static const struct param trust_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), WALLET_PARAMS};
 static const struct param serve_params[] = {
     DATA_PARAM(&settings.data, DATA_DEFAULT),
     STORE_PARAM(&settings.store_url),
-    WALLET_PARAM,
+    WALLET_PARAMS,
     SERVE_PARAMS(&settings.common, LISTEN_DEFAULT),
     {.name = "init",
      .kind = PARAM_FLAG,
@@ -101,6 +110,29 @@ struct result program_path(const char *folder, const char *name, char path[PATH_
     return result_error(RESULT_INVALID);
 }
 
+static bool can_read(const char *parameter, const char *path) {
+    if (path == NULL || access(path, R_OK) == 0) return true;
+    fprintf(stderr, "discountd: --%s %s: %s\n", parameter, path, strerror(errno));
+    return false;
+}
+
+static bool use_wallet_tls(bool is_https) {
+    if ((settings.wallet_certificate == NULL) != (settings.wallet_key == NULL)) {
+        fputs("discountd: --wallet-certificate and --wallet-key go together\n", stderr);
+        return false;
+    }
+    if (!is_https && (settings.wallet_ca != NULL || settings.wallet_certificate != NULL)) {
+        fputs("discountd: --wallet-ca and --wallet-certificate are for --wallet https://…\n", stderr);
+        return false;
+    }
+    if (!can_read("wallet-ca", settings.wallet_ca) || !can_read("wallet-certificate", settings.wallet_certificate) ||
+        !can_read("wallet-key", settings.wallet_key))
+        return false;
+    const struct http_tls tls = {.ca = settings.wallet_ca, .certificate = settings.wallet_certificate, .key = settings.wallet_key};
+    http_client_use_tls(&tls);
+    return true;
+}
+
 const char *program_wallet_url(void) {
     static char url[PATH_BYTES];
     struct text given = text_of(settings.wallet_url);
@@ -112,7 +144,7 @@ const char *program_wallet_url(void) {
     }
     memcpy(url, given.data, given.size);
     url[given.size] = '\0';
-    return url;
+    return use_wallet_tls(text_starts_with(given, TEXT("https://"))) ? url : NULL;
 }
 
 int discount_main(int argc, char **argv) {

@@ -10,6 +10,7 @@ struct settings {
     const char *store_url; /* NULL: in the data folder */
     const char *data;      /* the folder */
     const char *wallet_url;
+    const char *wallet_ca, *wallet_certificate, *wallet_key; /* paths; NULL: the system's authorities, no certificate of our own */
     struct serve_options common;
     bool is_init_wanted;
     int64_t settle_wait_ms;
@@ -21,7 +22,8 @@ extern struct settings settings;
 struct place program_place(const char *file, struct batch_commits *commits);
 /* FOLDER/name; RESULT_INVALID when it is too long (said on standard error). */
 struct result program_path(const char *folder, const char *name, char path[PATH_BYTES]) MUST_CHECK;
-/* The wallet's URL without a slash at its end, in static memory; NULL when it is none (said on standard error). */
+/* The wallet's URL without a slash at its end, in static memory, after what its TLS needs was set up; NULL when anything of it is wrong (said on
+ * standard error). Before threads. */
 const char *program_wallet_url(void);
 
 int command_init(const char **positional, size_t count);

@@ -44,7 +44,8 @@ static void make_printable(char *sentence) {
 
 void said_describe(const struct http_call *call, struct result outcome, char ret_sentence[SAID_BYTES]) {
     if (!result_is_ok(call->outcome) || call->status == 0)
-        snprintf(ret_sentence, SAID_BYTES, "Wallet does not answer %s: %s", call->url, result_name(outcome));
+        snprintf(ret_sentence, SAID_BYTES, "Wallet does not answer %s: %s", call->url,
+                 call->cause[0] != '\0' ? call->cause : result_name(outcome));
     else if (call->status != 200)
         describe_refusal(call, ret_sentence);
     else

@@ -23,6 +23,7 @@
 #define SPARE_FLIGHTS_MAX   1024u
 #define EVENTS_MAX          256
 #define WAIT_MS_MAX         3600000
+#define CA_CACHE_S          300L /* curl keeps what it has read of the authorities */
 
 struct flight {
     struct flight *previous, *next;
@@ -32,7 +33,10 @@ struct flight {
     char *reply;
     size_t size, capacity;
     bool is_too_large;
+    char error[CURL_ERROR_SIZE];
 };
+
+_Static_assert(CURL_ERROR_SIZE == HTTP_CALL_CAUSE_BYTES, "a cause is what curl says");
 
 /* curl says which sockets it wants watched and when it wants to be called; an epoll set of our own does the watching, so that a round costs
  * what is ready and not what is open. */
@@ -46,10 +50,14 @@ struct http_client {
     size_t spare_count;
 };
 
+static struct http_tls tls;
+static struct log_burst handshakes = {.window_us = 60 * CLOCK_SECOND_US, .lines_max = 1};
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static bool curl_is_ready;
 
 static void start_curl(void) { curl_is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK; }
+
+void http_client_use_tls(const struct http_tls *used) { tls = *used; }
 
 /* ---- watching ---- */
 
@@ -173,11 +181,23 @@ static bool set_method(CURL *easy, const struct http_call *call) {
            curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method) == CURLE_OK;
 }
 
+/* The names of others are always checked: curl's defaults say so. */
+static bool set_tls(CURL *easy) {
+    if (tls.ca != NULL &&
+        (curl_easy_setopt(easy, CURLOPT_CAINFO, tls.ca) != CURLE_OK || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK))
+        return false;
+    if (tls.certificate != NULL && (curl_easy_setopt(easy, CURLOPT_SSLCERT, tls.certificate) != CURLE_OK ||
+                                    curl_easy_setopt(easy, CURLOPT_SSLKEY, tls.key) != CURLE_OK))
+        return false;
+    return curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S) == CURLE_OK;
+}
+
 static bool set_options(struct flight *flight) {
     CURL *easy = flight->easy;
     const struct http_call *call = flight->call;
     long timeout_ms = call->timeout_ms > 0 ? (long)call->timeout_ms : TIMEOUT_MS_DEFAULT;
-    return curl_easy_setopt(easy, CURLOPT_URL, call->url) == CURLE_OK && set_method(easy, call) &&
+    return curl_easy_setopt(easy, CURLOPT_URL, call->url) == CURLE_OK && set_method(easy, call) && set_tls(easy) &&
+           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, flight->error) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTPHEADER, flight->headers) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_reply) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, flight) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_PRIVATE, flight) == CURLE_OK &&
@@ -237,6 +257,7 @@ struct result http_client_start(struct http_client *client, struct http_call *ca
     call->retry_after_ms = 0;
     call->date_us = 0;
     call->header[0] = '\0';
+    call->cause[0] = '\0';
     call->internal = NULL;
     struct result outcome = flight->easy != NULL ? add_headers(flight) : result_error(RESULT_FULL);
     if (result_is_ok(outcome) && !set_options(flight)) outcome = result_error(RESULT_FULL);
@@ -296,6 +317,31 @@ static struct result outcome_of(const struct flight *flight, CURLcode code) {
     return result_error(code == CURLE_OPERATION_TIMEDOUT ? RESULT_TIMEOUT : RESULT_IO);
 }
 
+/* The other side's alert comes with the first read or write, when it is told behind the handshake (RFC 8446, section 4.4.2.4). */
+static bool is_about_tls(CURLcode code, const char *error) {
+    switch ((int)code) {
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR: return true;
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR: return strstr(error, "SSL") != NULL;
+    default: return false;
+    }
+}
+
+/* Without TLS a failure is a line of whoever called; what is wrong with a certificate only this one knows. */
+static void note_cause(struct flight *flight, CURLcode code) {
+    const char *error = flight->error[0] != '\0' ? flight->error : curl_easy_strerror(code);
+    snprintf(flight->call->cause, sizeof flight->call->cause, "%s", error);
+    if (is_about_tls(code, error))
+        LOG_BURST(&handshakes, LOG_WARN, "tls_failed", LOG_STRING("url", flight->call->url), LOG_STRING("cause", error));
+    else
+        LOG(LOG_DEBUG, "call_failed", LOG_STRING("url", flight->call->url), LOG_STRING("cause", error));
+}
+
 static void collect(struct http_client *client) {
     int left = 0;
     for (CURLMsg *message = curl_multi_info_read(client->multi, &left); message != NULL;
@@ -304,8 +350,7 @@ static void collect(struct http_client *client) {
         struct flight *flight = NULL;
         CURLcode code = message->data.result;
         CHECK(curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &flight) == CURLE_OK && flight != NULL);
-        if (code != CURLE_OK)
-            LOG(LOG_DEBUG, "call_failed", LOG_STRING("url", flight->call->url), LOG_STRING("error", curl_easy_strerror(code)));
+        if (code != CURLE_OK) note_cause(flight, code);
         land(client, flight, outcome_of(flight, code));
     }
 }

@@ -8,6 +8,15 @@
 struct http_client;
 
 #define HTTP_CALL_HEADER_BYTES 64u
+#define HTTP_CALL_CAUSE_BYTES  256u
+
+/* Of all calls of this process to https:// addresses; the files' paths, which must live as long as it. They are read anew with new connections. */
+struct http_tls {
+    const char *ca;          /* PEM: whom to believe instead of the system's authorities; NULL: those */
+    const char *certificate; /* PEM: the client's own and what leads to its authority; NULL: none */
+    const char *key;         /* PEM, of the certificate */
+};
+void http_client_use_tls(const struct http_tls *tls); /* before the first client, and before threads */
 
 struct http_call {
     const char *method;          /* "GET", "POST" */
@@ -29,6 +38,7 @@ struct http_call {
     int64_t retry_after_ms;              /* from Retry-After; 0 when absent */
     int64_t date_us;                     /* what the other side's clock said (Date: whole seconds); 0 when absent */
     char header[HTTP_CALL_HEADER_BYTES]; /* terminated; empty when it is absent, is there twice, or does not fit */
+    char cause[HTTP_CALL_CAUSE_BYTES];   /* terminated; why no answer came, for people; empty when one did */
     void *internal;
 };
 

@@ -28,7 +28,7 @@ int service_health(const struct param_address *listen, const struct param_addres
     if (!is_ready && result_is_ok(outcome)) {
         fprintf(stderr, "%s answers %d: %.*s\n", url, call.status, (int)call.reply.size, call.reply.data);
     } else if (!is_ready) {
-        fprintf(stderr, "%s does not answer: %s\n", url, result_name(outcome));
+        fprintf(stderr, "%s does not answer: %s\n", url, call.cause[0] != '\0' ? call.cause : result_name(outcome));
     }
     http_call_clear(&call);
     return is_ready ? 0 : 1;

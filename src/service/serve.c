@@ -10,6 +10,8 @@
 #include "service/fetcher.h"
 #include "service/service.h"
 
+static struct log_burst not_served = {.window_us = 60 * CLOCK_SECOND_US, .lines_max = 1};
+
 static enum log_level level_of(const char *name) {
     if (strcmp(name, "debug") == 0) return LOG_DEBUG;
     if (strcmp(name, "warn") == 0) return LOG_WARN;
@@ -41,7 +43,10 @@ struct result serve_fetch_jwks(const char *url, struct arena *arena, struct text
     struct http_call call = {.method = "GET", .url = url, .timeout_ms = FETCHER_TIMEOUT_MS};
     struct result outcome = http_call_wait(&call);
     if (result_is_ok(outcome)) outcome = call.outcome;
-    if (result_is_ok(outcome) && call.status != 200) outcome = result_error(RESULT_UNAVAILABLE);
+    if (result_is_ok(outcome) && call.status != 200) {
+        LOG_BURST(&not_served, LOG_WARN, "keys_not_served", LOG_STRING("url", url), LOG_INTEGER("status", call.status));
+        outcome = result_error(RESULT_UNAVAILABLE);
+    }
     if (result_is_ok(outcome)) {
         *ret_jwks = arena_copy(arena, call.reply);
         if (ret_jwks->data == NULL) outcome = result_error(RESULT_FULL);

@@ -1,14 +1,10 @@
 """nginx before both services, as an operator would put it there: it ends TLS and says who its client is."""
-import datetime
-import ipaddress
+import socket
 import subprocess
 
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from harness.authority import Authority
 from harness.services import free_port, wait_until
 
 # What each of the two fields needs; the other one is taken away, for a client could have written it.
@@ -25,7 +21,7 @@ http {{
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   map $remote_addr $seen {{ ~^[0-9.]+$ "for=$remote_addr"; ~^[0-9A-Fa-f:.]+$ "for=\\"[$remote_addr]\\""; default "for=unknown"; }}
   map $http_forwarded $forwarded {{ '' "$seen;proto=https"; default "$http_forwarded, $seen;proto=https"; }}
-  ssl_certificate {folder}/proxy.crt; ssl_certificate_key {folder}/proxy.key;
+  ssl_certificate {folder}/proxy.crt; ssl_certificate_key {folder}/proxy.key; {clients}
   {servers}
 }}
 """
@@ -35,19 +31,6 @@ SERVER = """
     location / {{ proxy_pass {url}; proxy_bind 127.0.0.1; proxy_http_version 1.1; proxy_set_header Host $http_host; {field} }}
   }}
 """
-
-
-def _write_certificate(folder):
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    addresses = [x509.DNSName("localhost"), *(x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1"))]
-    certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(x509.random_serial_number())
-                   .not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + datetime.timedelta(days=2))
-                   .add_extension(x509.SubjectAlternativeName(addresses), critical=False)
-                   .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256()))
-    (folder / "proxy.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "proxy.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
 
 
 class _From(requests.adapters.HTTPAdapter):
@@ -72,30 +55,38 @@ def session_from(address, certificate=None):
 
 
 class Proxy:
-    """`upstreams`: a name for each URL behind it; at `url(name, field)` it names its clients in that field."""
+    """`upstreams`: a name for each URL behind it; at `url(name, field)` it names its clients in that field. With `clients`, an authority, it
+    lets nobody in without a certificate of it."""
 
-    def __init__(self, folder, upstreams):
+    def __init__(self, folder, upstreams, clients=None, hosts=("localhost", "127.0.0.1", "::1")):
         self.folder = folder
-        self.certificate = folder / "proxy.crt"
+        authority = Authority(folder)
+        authority.issue("proxy", hosts)
+        self.certificate = authority.certificate
+        self.identity = clients.issue("test") if clients is not None else None
         self.ports = {(name, field): free_port() for name in upstreams for field in FIELDS}
         servers = [SERVER.format(port=port, url=upstreams[name], field=FIELDS[field]) for (name, field), port in self.ports.items()]
-        (folder / "nginx.conf").write_text(CONFIG.format(folder=folder, servers="".join(servers)))
-        _write_certificate(folder)
+        wanted = f"ssl_client_certificate {clients.certificate}; ssl_verify_client on;" if clients is not None else ""
+        (folder / "nginx.conf").write_text(CONFIG.format(folder=folder, servers="".join(servers), clients=wanted))
         self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", folder / "nginx.conf", "-p", folder], stderr=subprocess.DEVNULL)
         wait_until(self._answers, "nginx ready")
 
     def _answers(self):
         assert self.process.poll() is None, (self.folder / "error.log").read_text()
         try:
-            return all(self.session("127.0.0.1").get(self.url(name, field) + "/healthz", timeout=5).status_code == 200 for name, field in self.ports)
-        except requests.ConnectionError:
+            for port in self.ports.values():
+                socket.create_connection(("127.0.0.1", port), 5).close()
+            return True
+        except ConnectionError:
             return False
 
     def url(self, name, field, host="127.0.0.1"):
         return f"https://{host}:{self.ports[name, field]}"
 
     def session(self, address):
-        return session_from(address, self.certificate)
+        session = session_from(address, self.certificate)
+        session.cert = self.identity and tuple(map(str, self.identity))
+        return session
 
     def end(self):
         self.process.terminate()

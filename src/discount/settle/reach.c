@@ -20,8 +20,13 @@ void reach_free(struct reach *reach) {
 }
 
 static void say(struct reach *reach, bool is_there) {
+    const char *url = reach->calls->wallet_url;
     if (!readiness_say(reach->readiness, CONCERN_WALLET_REACH, is_there ? "ok" : "unreachable")) return;
-    LOG(is_there ? LOG_INFO : LOG_WARN, is_there ? "wallet_reached" : "wallet_unreachable", LOG_STRING("url", reach->calls->wallet_url));
+    if (is_there)
+        LOG(LOG_INFO, "wallet_reached", LOG_STRING("url", url));
+    else
+        LOG(LOG_WARN, "wallet_unreachable", LOG_STRING("url", url), LOG_INTEGER("status", reach->call.status),
+            LOG_STRING("cause", reach->call.cause));
 }
 
 static void answered(struct http_call *call) {

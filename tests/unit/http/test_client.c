@@ -118,6 +118,7 @@ static void test_failures_are_told_apart(void **state) {
     toy_stop(toy);
     struct http_call nobody = {.method = "GET", .url = url, .timeout_ms = 1000};
     assert_int_equal(http_call_wait(&nobody).code, RESULT_IO);
+    assert_non_null(strstr(nobody.cause, "connect"));
 }
 
 struct peer {
