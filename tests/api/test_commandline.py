@@ -405,7 +405,7 @@ def test_no_secret_is_taken_from_the_command_line():
         for command in COMMANDS.get(program, [""]):
             for flag in re.findall(r"--([a-z][a-z-]+)", run(program, *command.split(), "--help").stdout):
                 assert flag in ("password-cost", "password-threads", "admin-password-file", "access-token-lifetime", "refresh-token-lifetime", "keys-max-age",
-                                "keys-stale-max") or not re.search("password|secret|token|key", flag), (program, flag)
+                                "keys-stale-max", "wallet-key") or not re.search("password|secret|token|key", flag), (program, flag)
 
 
 def test_commands_say_what_wallet_answered(make_world):
