@@ -33,28 +33,29 @@ static bool read_revocation(const struct json_value *item, int64_t leeway_us, st
 }
 
 /* False: that is no page of revocations. What was read of it is remembered all the same, and read again. */
-static bool read_page(struct ended *ended, const struct json_value *root, size_t *ret_count) {
+static bool read_page(struct ended *ended, const struct json_value *root, bool *ret_has_any) {
     const struct json_value *data = json_get(root, "data");
     struct text cursor = json_get_text(root, "next_cursor");
     if (!json_is_array(data) || cursor.size == 0 || cursor.size > sizeof ended->cursor) return false;
     int64_t now_us = clock_now_us(ended->calls->clock);
-    *ret_count = json_array_count(data);
-    for (size_t i = 0; i < *ret_count; i++) {
+    size_t count = json_array_count(data);
+    for (size_t i = 0; i < count; i++) {
         struct revocation revocation = {0};
         if (!read_revocation(json_array_item(data, i), ended->clock_leeway_us, &revocation)) return false;
         revocations_add(ended->revocations, &revocation, now_us);
     }
     memcpy(ended->cursor, cursor.data, cursor.size);
     ended->cursor_size = cursor.size;
+    *ret_has_any = count > 0;
     return true;
 }
 
-static bool read_reply(struct ended *ended, size_t *ret_count) {
+static bool read_reply(struct ended *ended, bool *ret_has_any) {
     struct faults faults;
     struct json_document *document = NULL;
     faults_init(&faults, &ended->arena);
     if (!result_is_ok(json_open(&ended->arena, ended->call.reply, &faults, &document))) return false;
-    bool is_read = json_is_object(json_root(document)) && read_page(ended, json_root(document), ret_count);
+    bool is_read = read_page(ended, json_root(document), ret_has_any);
     json_close(document);
     return is_read;
 }
@@ -70,10 +71,10 @@ static void note_failure(struct ended *ended) {
 
 static void answered(struct http_call *call) {
     struct ended *ended = call->context;
-    size_t count = 0;
+    bool has_any = false;
     calls_judge(ended->calls, call);
     ended->is_asking = false;
-    bool is_read = result_is_ok(call->outcome) && call->status == 200 && read_reply(ended, &count);
+    bool is_read = result_is_ok(call->outcome) && call->status == 200 && read_reply(ended, &has_any);
     if (is_read) {
         if (ended->is_failing) LOG(LOG_INFO, "revocations_read_again");
         ended->is_failing = false;
@@ -81,7 +82,7 @@ static void answered(struct http_call *call) {
         note_failure(ended);
     }
     http_call_clear(call);
-    ended->due_us = clock_monotonic_us(ended->calls->clock) + (is_read && count > 0 ? 0 : ASK_US); /* there may be more */
+    ended->due_us = clock_monotonic_us(ended->calls->clock) + (has_any ? 0 : ASK_US); /* there may be more */
 }
 
 void ended_ask(struct ended *ended, int64_t now_us) {

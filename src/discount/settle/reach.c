@@ -41,7 +41,6 @@ static void answered(struct http_call *call) {
 void reach_ask(struct reach *reach, int64_t now_us) {
     if (reach->readiness == NULL || reach->is_asking || now_us < reach->due_us || reach->calls->client == NULL) return;
     arena_release(&reach->arena);
-    arena_init(&reach->arena, ARENA_BYTES);
     const char *url = arena_print(&reach->arena, "%s" PATH, reach->calls->wallet_url).data;
     reach->call = (struct http_call){.method = "GET", .url = url, .timeout_ms = TIMEOUT_MS, .done = answered, .context = reach};
     reach->due_us = now_us + ASK_US;

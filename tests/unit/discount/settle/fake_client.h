@@ -15,8 +15,9 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/limits.h"
-#include "base/log.h"
 #include "discount/settle/calls.h"
+
+#include "fake_log.h"
 
 #define FAKE_CALLS_MAX 16u
 
@@ -26,6 +27,7 @@ struct http_client {
     size_t started, cleared; /* ever */
     bool refuses;            /* the next ones can't be started */
     int64_t waited_ms;       /* at most, the last time */
+    void (*on_run)(void);    /* while it waits; NULL: nothing happens */
 };
 static struct http_client fake_client;
 
@@ -64,6 +66,7 @@ static inline void fake_answer(size_t index, int status, const char *body) { fak
 struct result http_client_run(struct http_client *client, struct waker *waker, int64_t timeout_ms) {
     (void)waker;
     client->waited_ms = timeout_ms;
+    if (client->on_run != NULL) client->on_run();
     return result_ok();
 }
 
@@ -88,6 +91,7 @@ static const struct clock fake_clock = {.now_us = fake_clock_now, .monotonic_us 
 /* Calls with a token that is good for ever, unless it is dropped. */
 static inline void fake_calls_init(struct calls *calls) {
     fake_client = (struct http_client){0};
+    fake_log_event[0] = '\0';
     fake_now_us = INT64_C(1700000000) * CLOCK_SECOND_US;
     assert_true(result_is_ok(calls_init(calls, "http://wallet", NULL, &fake_clock, 4)));
     calls->token.text = strdup("token");

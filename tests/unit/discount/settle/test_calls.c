@@ -115,7 +115,6 @@ static void test_giving_up_ends_what_is_under_way(void **state) {
 
 int main(void) {
     crypto_init();
-    log_init("test", LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_names_the_address_and_the_caller, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_token_that_is_not_taken_is_dropped, set_up, tear_down),

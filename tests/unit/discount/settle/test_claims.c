@@ -277,7 +277,6 @@ static void test_a_campaign_that_is_not_shown_yet_is_left_alone(void **state) {
 
 int main(void) {
     crypto_init();
-    log_init("test", LOG_ERROR + 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_claim_is_there_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_of_a_former_claim_is_left, set_up, tear_down),

@@ -256,7 +256,6 @@ static void test_a_claim_whose_fund_is_lost_goes_back_to_the_database(void **sta
 
 int main(void) {
     crypto_init();
-    log_init("test", LOG_ERROR + 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_trace_is_of_the_oldest_who_waits_if_it_has_one, set_up, tear_down),

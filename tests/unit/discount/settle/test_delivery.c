@@ -437,7 +437,6 @@ static void test_what_cannot_be_started_is_tried_later(void **state) {
 
 int main(void) {
     crypto_init();
-    log_init("test", LOG_ERROR + 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_from_ready_to_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_those_refused_for_now_come_again_by_themselves, set_up, tear_down),

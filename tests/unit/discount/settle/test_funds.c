@@ -213,6 +213,26 @@ static void test_an_answer_that_says_it_twice_or_broke_off_or_is_a_strangers_say
     assert_int_equal(fake_store.count, 0);
 }
 
+/* A refusal needs somebody to look at it; whatever else fails is tried again, and may go well. */
+static void test_how_loud_a_failed_call_is(void **state) {
+    (void)state;
+    static const struct {
+        struct result outcome;
+        int status;
+        enum log_level level;
+    } rows[] = {{{RESULT_OK}, 399, LOG_WARN},  {{RESULT_OK}, 400, LOG_ERROR}, {{RESULT_OK}, 428, LOG_ERROR}, {{RESULT_OK}, 429, LOG_WARN},
+                {{RESULT_OK}, 430, LOG_ERROR}, {{RESULT_OK}, 499, LOG_ERROR}, {{RESULT_OK}, 500, LOG_WARN},  {{RESULT_IO}, 404, LOG_WARN}};
+    want_step(100000, 2000);
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        run();
+        assert_int_equal(fake_client.count, 1);
+        fake_end(0, rows[i].outcome, rows[i].status, "");
+        expect_logged(rows[i].level, "fund_call_failed");
+        run();
+        fake_now_us = funds_next_us(&funds);
+    }
+}
+
 /* What Wallet refuses for good is told, with its reason, to the store and to who waits for it. */
 static void test_a_definite_refusal(void **state) {
     (void)state;
@@ -220,6 +240,7 @@ static void test_a_definite_refusal(void **state) {
     funds_wait(&funds, board_slot(board, 0), &requests[0].operation);
     run();
     fake_answer(0, 422, "{\"code\":\"currency_mismatch\",\"detail\":\"Another currency.\"}");
+    expect_logged(LOG_ERROR, "fund_refused");
     assert_ptr_equal(fake_store_action(0), &fund_refused_action);
     const struct own_request *told = fake_store_request(0);
     assert_int_equal(told->fund_step_version, 3);
@@ -482,7 +503,6 @@ static void test_whoever_waits_goes_on_waiting_after_a_failure(void **state) {
 
 int main(void) {
     crypto_init();
-    log_init("test", LOG_ERROR + 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_nothing_is_due, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_opening, set_up, tear_down),
@@ -490,6 +510,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_what_was_applied_is_not_sent_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_fund_that_does_not_say_is_not_added_to, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_answer_that_says_it_twice_or_broke_off_or_is_a_strangers_says_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_how_loud_a_failed_call_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_definite_refusal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_no_definite_refusal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_end_waits_behind_nobody, set_up, tear_down),

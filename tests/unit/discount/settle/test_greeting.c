@@ -190,13 +190,18 @@ static void test_the_operators_word(void **state) {
     write_file(ANOTHER "\n", 0600); /* she says it too early */
     answer(OURS, 200);
     assert_true(id_equal(calls.instance.ours, id_of(OURS)));
-    write_file(THIRD "\n", 0600); /* means somebody else */
+    assert_int_equal(unlink(trust_path), 0);
     answer(ANOTHER, 200);
+    expect_logged(LOG_ERROR, "wallet_is_another"); /* and nothing of a file that is not there */
+    write_file(THIRD "\n", 0600);                  /* means somebody else */
+    answer(ANOTHER, 200);
+    expect_nothing_logged();
     assert_true(instance_is_another(&calls.instance));
     run();
     assert_string_equal(said, "another instance");
     write_file(ANOTHER, 0644); /* may have been written by anybody */
     answer(ANOTHER, 200);
+    expect_logged(LOG_WARN, "trust_file_not_read");
     assert_true(instance_is_another(&calls.instance));
     assert_true(result_is_ok(greeting_write_word(trust_path, id_of(ANOTHER))));
     answer(ANOTHER, 200);
@@ -234,6 +239,7 @@ static void test_without_a_folder_or_readiness_there_is_no_word(void **state) {
     greeting.readiness = NULL;
     know_ours();
     answer(ANOTHER, 200);
+    expect_logged(LOG_ERROR, "wallet_is_another");
     assert_true(instance_is_another(&calls.instance));
 }
 
@@ -259,7 +265,6 @@ static void test_what_the_file_may_hold(void **state) {
 
 int main(void) {
     crypto_init();
-    log_init("test", LOG_ERROR + 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_when_it_is_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_no_good_answer_is_a_failure, set_up, tear_down),

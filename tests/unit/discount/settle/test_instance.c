@@ -1,13 +1,6 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include <cmocka.h>
+#include "fake_log.h"
 
 #include "base/check.h"
-#include "base/log.h"
 #include "discount/settle/instance.h"
 
 #define OURS    "019aab20-4c00-7a31-9f00-5b1e2c3d4e01"
@@ -59,11 +52,15 @@ static void test_another_one_stays_until_ours_is_back_or_the_operator_trusts_it(
     struct instance instance = {.ours = id_of(OURS)};
     assert_false(instance_may_answer(&instance, text_of(ANOTHER), 200));
     assert_int_equal(atomic_load(&instance_metric_another.value), 1);
+    expect_logged(LOG_ERROR, "wallet_is_another");
+    assert_false(instance_may_answer(&instance, text_of(ANOTHER), 200));
+    expect_nothing_logged();                                       /* once */
     assert_true(instance_may_answer(&instance, text_of(""), 502)); /* says nothing about who is behind */
     assert_true(instance_is_another(&instance));
     assert_true(instance_may_answer(&instance, text_of(OURS), 200));
     assert_false(instance_is_another(&instance));
     assert_int_equal(atomic_load(&instance_metric_another.value), 0);
+    expect_logged(LOG_INFO, "wallet_is_ours_again");
     assert_false(instance_may_answer(&instance, text_of(ANOTHER), 200));
     instance_trust(&instance, id_of(ANOTHER));
     assert_false(instance_is_another(&instance));
@@ -73,7 +70,6 @@ static void test_another_one_stays_until_ours_is_back_or_the_operator_trusts_it(
 }
 
 int main(void) {
-    log_init("test", LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_first_that_answers_well_is_ours),
         cmocka_unit_test(test_what_may_be_believed_once_one_is_ours),

@@ -122,7 +122,6 @@ static void test_what_the_store_does_not_take_is_still_ours(void **state) {
 
 int main(void) {
     crypto_init();
-    log_init("test", LOG_ERROR + 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_requests_come_in_their_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_poke_is_heard_once, set_up, tear_down),

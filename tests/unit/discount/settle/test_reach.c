@@ -6,12 +6,13 @@ static struct calls calls;
 static struct readiness readiness;
 static struct reach reach;
 static const char *said;
+static bool is_news;
 
 bool readiness_say(struct readiness *told, enum concern concern, const char *state) {
     assert_ptr_equal(told, &readiness);
     assert_int_equal(concern, CONCERN_WALLET_REACH);
     said = state;
-    return false;
+    return is_news;
 }
 
 static int set_up(void **state) {
@@ -77,6 +78,21 @@ static void test_what_is_said(void **state) {
     }
 }
 
+static void test_what_is_news_is_logged(void **state) {
+    (void)state;
+    is_news = true;
+    ask();
+    fake_answer(0, 200, "");
+    expect_logged(LOG_INFO, "wallet_reached");
+    ask();
+    fake_answer(0, 502, "");
+    expect_logged(LOG_WARN, "wallet_unreachable");
+    is_news = false;
+    ask();
+    fake_answer(0, 502, "");
+    expect_nothing_logged();
+}
+
 static void test_nothing_is_asked_that_nobody_wants_to_know(void **state) {
     (void)state;
     said = NULL;
@@ -89,10 +105,10 @@ static void test_nothing_is_asked_that_nobody_wants_to_know(void **state) {
 
 int main(void) {
     crypto_init();
-    log_init("test", LOG_ERROR + 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_when_it_is_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_news_is_logged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_is_asked_that_nobody_wants_to_know, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

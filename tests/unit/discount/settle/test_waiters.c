@@ -147,7 +147,6 @@ static void test_without_room_for_its_note_a_request_is_answered_all_the_same(vo
 
 int main(void) {
     crypto_init();
-    log_init("test", LOG_ERROR + 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_without_room_for_its_note_a_request_is_answered_all_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_each_waits_equally_long, set_up, tear_down),
