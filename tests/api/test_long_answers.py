@@ -15,8 +15,13 @@ from harness.world import assert_problem
 
 WINNERS = 100_000
 HEAD = "position,id,user_id,phone,status,amount,currency,transaction_id,claimed_at,credited_at"
-# More than streams may cost; the whole file is three times that. A sanitizer keeps what was freed.
-MOST_KIB = 1024 * 1024 if SANITIZER else 6 * 1024
+# What one answer costs besides what it holds, and what the rest of a test leaves: 4.4 MiB of pages of SQLite's, 2.7 MiB of libpq's and the allocator's.
+# The whole file is 20 MiB. A sanitizer keeps what was freed.
+MOST_KIB = 1024 * 1024 if SANITIZER else 8 * 1024
+# Who does not read holds a piece of 16 KiB with its head in a buffer of 32, and the arenas of its exchange and its reading: 42 KiB were seen on SQLite,
+# 38 on PostgreSQL. All of them together stay below one whole file.
+SLEEPERS = 100
+SLEEPER_KIB = 64
 
 # Winners by the thousand, each of them credited: positions :first to :last of campaign :number.
 COUNTS = "UPDATE campaigns SET redeemed = {last}, credited = {last}, settled_position = {last}, sequence = sequence + {last}, first_redeemed_at = {at}, last_redeemed_at = {at}"
@@ -130,11 +135,11 @@ def test_clients_that_do_not_read_cost_a_piece_each(crowded):
     service = crowded.pair.discount
     assert positions(get(crowded).content)  # what one costs is there
     before_kib = service.rss_kib()
-    sleepers = [begin(crowded) for _ in range(100)]
+    sleepers = [begin(crowded) for _ in range(SLEEPERS)]
     try:
         user = crowded.user()
         assert user.redeem(crowded.campaign["code"]).status_code == 201  # nobody else waits for them
-        assert service.rss_kib() - before_kib < MOST_KIB
+        assert service.rss_kib() - before_kib < MOST_KIB + SLEEPERS * SLEEPER_KIB
         assert positions(read_chunks(sleepers[0])) == list(range(1, WINNERS + 1))
     finally:
         for connection in sleepers:
