@@ -204,15 +204,18 @@ static struct result copy(struct arena *arena, struct text *text) {
     return text->data == NULL ? result_error(RESULT_FULL) : result_ok();
 }
 
+static struct result read_fund(struct arena *arena, const struct row *row, struct account *account, struct fund *ret_fund) {
+    TRY(row_account(row, 0, account));
+    TRY(row_fund(row, ACCOUNT_COLUMN_COUNT, account, ret_fund));
+    TRY(copy(arena, &ret_fund->caller));
+    TRY(copy(arena, &ret_fund->reference));
+    return copy(arena, &ret_fund->description);
+}
+
 static struct result fund_found(void *context, const struct row *row) {
     struct fund_reading *read = context;
-    struct arena *arena = &read->reading.exchange->arena;
-    TRY(row_account(row, 0, &read->account));
-    TRY(row_fund(row, ACCOUNT_COLUMN_COUNT, &read->account, &read->fund));
     read->is_found = true;
-    TRY(copy(arena, &read->fund.caller));
-    TRY(copy(arena, &read->fund.reference));
-    return copy(arena, &read->fund.description);
+    return read_fund(&read->reading.exchange->arena, row, &read->account, &read->fund);
 }
 
 static bool get_ask(struct reading *reading, struct batch *batch, uint32_t round) {
@@ -256,6 +259,75 @@ void funds_get(struct exchange *exchange) {
         read_path(exchange, &command) ? reading_begin(exchange, get_ask, get_answer, sizeof(struct fund_reading)) : NULL;
     if (read != NULL) read->reference = command.reference;
     start_or_finish(exchange, read);
+}
+
+/* ---- all of a service ---- */
+
+struct funds_reading {
+    struct reading reading; /* first */
+    size_t limit;
+    int64_t after_account; /* the cursor: accounts are numbered in the order of their making, and so are funds */
+    size_t count;          /* one more than the limit: there is a next page */
+    struct listed_fund {
+        struct fund fund;
+        struct account account;
+    } * funds; /* room for one more than the limit */
+};
+
+static struct result listed_found(void *context, const struct row *row) {
+    struct funds_reading *read = context;
+    CHECK(read->count <= read->limit);
+    struct listed_fund *listed = &read->funds[read->count++];
+    return read_fund(&read->reading.exchange->arena, row, &listed->account, &listed->fund);
+}
+
+static bool all_ask(struct reading *reading, struct batch *batch, uint32_t round) {
+    struct funds_reading *read = (struct funds_reading *)reading;
+    (void)round;
+    read->count = 0;
+    ask_funds(batch, caller_of(reading->exchange), read->after_account, (int64_t)read->limit + 1, listed_found, read);
+    return false;
+}
+
+static void all_answer(struct reading *reading) {
+    const struct funds_reading *read = (const struct funds_reading *)reading;
+    struct exchange *exchange = reading->exchange;
+    bool has_more = read->count > read->limit;
+    size_t count = has_more ? read->limit : read->count;
+    const int64_t words[PAGE_CURSOR_WORDS] = {has_more ? read->funds[count - 1].account.number : 0};
+    struct buffer buffer;
+    struct json_writer writer;
+    reply_page_begin(exchange, &writer, &buffer, (count + 1) * TRANSACTION_BYTES);
+    for (size_t i = 0; i < count; i++) write_fund(&writer, &read->funds[i].fund);
+    reply_page(exchange, &writer, LIST_FUNDS, has_more, words);
+    exchange_finish(exchange);
+}
+
+static struct funds_reading *begin_all(struct exchange *exchange) {
+    struct faults faults;
+    faults_init(&faults, &exchange->arena);
+    struct page_query query;
+    page_begin(&query, LIST_FUNDS);
+    const struct query_member members[] = {PAGE_QUERY_MEMBERS(&query)};
+    query_read(exchange, members, ARRAY_COUNT(members), &faults);
+    page_finish(&query, &faults);
+    if (request_refuse_faults(exchange, &faults)) return NULL;
+    struct funds_reading *read = reading_begin(exchange, all_ask, all_answer, sizeof *read);
+    if (read == NULL) return NULL;
+    read->limit = (size_t)query.page.limit;
+    read->after_account = query.page.has_cursor ? query.page.cursor[0] : 0;
+    read->funds = ARENA_NEW_ARRAY(&exchange->arena, struct listed_fund, read->limit + 1);
+    if (read->funds != NULL) return read;
+    request_refuse_memory(exchange);
+    return NULL;
+}
+
+void funds_list(struct exchange *exchange) {
+    struct funds_reading *read = begin_all(exchange);
+    if (read == NULL)
+        exchange_finish(exchange);
+    else
+        reading_start(&read->reading);
 }
 
 /* ---- its credits ---- */

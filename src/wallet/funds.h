@@ -16,6 +16,7 @@ extern const struct action open_fund_action, topup_fund_action, release_fund_act
 /* ---- the routes ---- */
 
 void funds_create(struct exchange *exchange);            /* POST /v1/funds */
+void funds_list(struct exchange *exchange);              /* GET /v1/funds */
 void funds_get(struct exchange *exchange);               /* GET /v1/funds/{reference} */
 void funds_top_up(struct exchange *exchange);            /* POST /v1/funds/{reference}/topup */
 void funds_release(struct exchange *exchange);           /* POST /v1/funds/{reference}/release */

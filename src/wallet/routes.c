@@ -54,6 +54,7 @@ const struct route wallet_routes[] = {
      .scope = SCOPE_FUNDS_WRITE,
      .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT,
      .handle = funds_create},
+    {.method = "GET", .path = "/v1/funds", .scope = SCOPE_FUNDS_WRITE, .arena_limit_bytes = LIST_ARENA_BYTES, .handle = funds_list},
     {.method = "GET", .path = "/v1/funds/{reference}", .scope = SCOPE_FUNDS_WRITE, .handle = funds_get},
     {.method = "GET",
      .path = "/v1/funds/{reference}/transactions",

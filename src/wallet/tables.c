@@ -262,6 +262,15 @@ void ask_fund(struct batch *batch, struct text caller, struct text reference, ro
     ASK(fund_by_reference, value_text(caller), value_text(reference));
 }
 
+static const struct question funds_of_caller = {
+    .name = "the funds of a service",
+    .sql = "SELECT " ACCOUNT_COLUMNS ", " FUND_COLUMNS
+           " FROM funds f JOIN accounts a ON a.number = f.account WHERE f.caller = $1 AND f.account > $2 ORDER BY f.account LIMIT $3",
+    .parameters = {COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER}};
+void ask_funds(struct batch *batch, struct text caller, int64_t after_account, int64_t limit, row_visitor *visit, void *context) {
+    ASK(funds_of_caller, value_text(caller), value_integer(after_account), value_integer(limit));
+}
+
 #define REFERENCE_COLUMNS \
     "t.debit_account, t.credit_account, t.amount, t.currency, t.id, e.balance_after, t.created_at, t.caller, t.reference"
 #define REFERENCE_ENTRY "JOIN entries e ON e.account = t.credit_account AND e.sequence = t.credit_sequence "

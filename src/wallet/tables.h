@@ -77,6 +77,8 @@ void ask_last_account(struct batch *batch, row_visitor *visit, void *context);  
 void ask_issuance(struct batch *batch, row_visitor *visit, void *context);                                        /* account */
 void ask_account_of_user(struct batch *batch, struct id user_id, row_visitor *visit, void *context);              /* account */
 void ask_fund(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context); /* account, fund */
+/* account, fund: in the order of their making, whose accounts' numbers are above `after_account`. */
+void ask_funds(struct batch *batch, struct text caller, int64_t after_account, int64_t limit, row_visitor *visit, void *context);
 /* As row_reference reads them, then caller and reference in these columns. */
 #define REFERENCE_CALLER_COLUMN 7
 #define REFERENCE_COLUMN        8

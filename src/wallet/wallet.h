@@ -46,6 +46,7 @@ void wallet_register_metrics(struct wallet_metrics *metrics); /* once per proces
 #define LIST_TRANSACTIONS      't'
 #define LIST_ACCOUNTS          'a'
 #define LIST_FUND_TRANSACTIONS 'f'
+#define LIST_FUNDS             'g'
 #define LIST_REVOCATIONS       'e'
 
 /* ---- the handlers, by resource ---- */

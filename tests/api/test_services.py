@@ -28,6 +28,15 @@ def fund_of(world, reference):
     return fund
 
 
+def list_funds(client, limit=200):
+    funds, cursor = [], ""
+    while cursor is not None:
+        page = client.get(f"/v1/funds?limit={limit}{cursor and '&cursor=' + cursor}").json()
+        assert len(page["data"]) <= limit and (page["next_cursor"] is None or len(page["data"]) == limit)
+        funds, cursor = funds + page["data"], page["next_cursor"]
+    return funds
+
+
 # ---- credits ----
 
 def test_a_credit(world):
@@ -183,6 +192,39 @@ def test_a_fund_is_its_services_own(world):
     assert credit(world.bank, item(world.user().id, fund=fund["reference"]))[0]["code"] == "fund_not_found"
     other = world.bank.post("/v1/funds", {"reference": fund["reference"], "amount": 7, "currency": "IRT"})
     assert other.status_code == 201 and other.json()["account_id"] != fund["account_id"]
+
+
+def test_the_list_of_a_services_funds(world):
+    before = list_funds(world.shop)
+    made = [world.fund(100 + index) for index in range(5)]
+    credit(world.shop, item(world.user().id, 30, fund=made[1]["reference"]))
+    world.shop.post(f"/v1/funds/{made[2]['reference']}/release")
+    theirs = world.bank.post("/v1/funds", {"reference": made[0]["reference"], "amount": 7, "currency": "IRT"}).json()
+    for limit in (1, 2, 5, 200):
+        listed = list_funds(world.shop, limit)
+        assert [fund["reference"] for fund in listed] == [fund["reference"] for fund in before + made]
+        assert listed == [fund_of(world, fund["reference"]) for fund in listed]
+    assert [(fund["credited"], fund["released"], fund["state"]) for fund in listed[-5:]] == [
+        (0, 0, "open"), (30, 0, "open"), (0, 102, "released"), (0, 0, "open"), (0, 0, "open")]
+    assert list_funds(world.bank)[-1] == theirs
+
+
+def test_a_walk_over_the_funds_is_not_moved_by_new_ones(world):
+    made = [world.fund(10)["reference"] for _ in range(3)]
+    page, seen = world.shop.get("/v1/funds?limit=1").json(), []
+    while True:
+        seen += [fund["reference"] for fund in page["data"]]
+        if page["next_cursor"] is None:
+            break
+        if len(seen) == 1:
+            made.append(world.fund(10)["reference"])
+        page = world.shop.get(f"/v1/funds?limit=1&cursor={page['next_cursor']}").json()
+    assert len(set(seen)) == len(seen) and seen[-4:] == made
+
+
+@pytest.mark.parametrize("query, pointer", [("limit=0", "limit"), ("limit=201", "limit"), ("cursor=x", "cursor"), ("state=open", "state")])
+def test_what_the_list_of_funds_does_not_take(world, query, pointer):
+    assert_problem(world.shop.get(f"/v1/funds?{query}"), 422, "validation_failed", [pointer])
 
 
 def test_unknown_funds(world):
