@@ -150,6 +150,14 @@ struct money board_credit(const struct board_slot *slot) {
     return (struct money){board_view(slot).credit_minor, slot->currency};
 }
 
+/* ---- books ---- */
+
+void board_set_books(struct board_slot *slot, enum books books) {
+    atomic_store_explicit(&slot->books, (uint32_t)books, memory_order_release);
+}
+
+enum books board_books(const struct board_slot *slot) { return (enum books)atomic_load_explicit(&slot->books, memory_order_acquire); }
+
 /* ---- seconds ---- */
 
 static struct board_second *second_at(const struct board_slot *slot, uint64_t index) { return &slot->seconds[index % BOARD_SECONDS]; }

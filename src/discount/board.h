@@ -26,6 +26,18 @@
 #define BOARD_FILTER_BYTES  (8u * 1024 * 1024)   /* of one campaign; above it the filter only gets less sharp */
 #define BOARD_FILTERS_BYTES (128u * 1024 * 1024) /* of all; a campaign without filter is answered by the database */
 
+/* How a campaign's credits here and those of its fund in Wallet stand to each other, as far as was compared since this process began.
+ *
+ *   NOT_COMPARED ─▶ AGREE (the counts do) ◀─────────────────────────┐
+ *        │            │ they differ                                  │ what Wallet lacks is sent again; it knew nothing of its own
+ *        └────────────┴──▶ WALKING (each credit is looked at) ───────┤
+ *                              │ Wallet knows credits that we do not │ they are all here
+ *                              └──▶ RECOVERING ──────────────────────┘
+ *
+ * Whatever the database held at the start is NOT_COMPARED: it may be an older copy. Nothing new of a campaign is sent to Wallet unless they AGREE; no
+ * place of it is given out while it is RECOVERING. */
+enum books { BOOKS_AGREE, BOOKS_NOT_COMPARED, BOOKS_WALKING, BOOKS_RECOVERING };
+
 /* A moment of a campaign; copied out as a whole. */
 struct campaign_view {
     int64_t max_redemptions, redeemed, credited, failed;
@@ -78,6 +90,8 @@ struct board_slot {
     enum phone_rule phone_rule;
     struct filter filter; /* words NULL: no filter */
 
+    _Atomic uint32_t books; /* of enum books */
+
     uint16_t name_size; /* by the turn's lock */
     char name[CAMPAIGN_NAME_BYTES];
 
@@ -117,7 +131,11 @@ void board_restore_second(struct board_slot *slot, const struct second_counts *c
 void board_take_unsaved(struct board_slot *slot, struct board_snapshot *ret_unsaved);
 void board_end_saving(struct board_slot *slot, bool is_committed);
 
+/* ---- the settler's thread (or before the threads start) ---- */
+void board_set_books(struct board_slot *slot, enum books books);
+
 /* ---- any thread ---- */
+enum books board_books(const struct board_slot *slot);
 size_t board_count(const struct board *board);
 struct board_slot *board_slot(const struct board *board, size_t index);                 /* index = number - 1 < board_count */
 struct board_slot *board_find_code(const struct board *board, const struct code *code); /* NULL: unknown */

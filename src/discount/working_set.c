@@ -118,7 +118,10 @@ static struct result load_board(struct working_set *set) {
     for (size_t i = 0; i < campaigns->campaign_count; i++) board_reserve(set->board, &campaigns->campaigns[i]);
     TRY(load_winners(set));
     TRY(load_kept(set));
-    for (size_t i = 0; i < campaigns->campaign_count; i++) board_publish(set->board, &campaigns->campaigns[i], 0);
+    for (size_t i = 0; i < campaigns->campaign_count; i++) {
+        board_publish(set->board, &campaigns->campaigns[i], 0);
+        board_set_books(board_slot(set->board, i), BOOKS_NOT_COMPARED);
+    }
     TRY(load_refusals(set));
     ask_seconds(set->batch, visit_second, set);
     return batch_run(set->batch);

@@ -288,6 +288,22 @@ static void test_what_was_not_saved_is_saved_again(void **state) {
     board_free(board);
 }
 
+static void test_books_are_what_was_set_last(void **state) {
+    (void)state;
+    struct board *board;
+    assert_true(result_is_ok(board_create(2, &board)));
+    for (uint32_t number = 1; number <= 2; number++) {
+        struct campaign campaign = make_campaign(number);
+        board_reserve(board, &campaign);
+        board_publish(board, &campaign, 0);
+        assert_int_equal(board_books(board_slot(board, number - 1)), BOOKS_AGREE);
+    }
+    board_set_books(board_slot(board, 0), BOOKS_RECOVERING);
+    assert_int_equal(board_books(board_slot(board, 0)), BOOKS_RECOVERING);
+    assert_int_equal(board_books(board_slot(board, 1)), BOOKS_AGREE);
+    board_free(board);
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
@@ -297,6 +313,7 @@ int main(void) {
         cmocka_unit_test(test_every_report_adds_up_while_everybody_counts),
         cmocka_unit_test(test_the_oldest_seconds_leave_the_ring),
         cmocka_unit_test(test_what_was_not_saved_is_saved_again),
+        cmocka_unit_test(test_books_are_what_was_set_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

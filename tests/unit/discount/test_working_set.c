@@ -235,6 +235,19 @@ static void test_what_failed_leaves_nothing_and_what_did_not_is_on_disk(void **s
     close_side(&side);
 }
 
+static void test_only_what_the_database_held_is_to_be_compared(void **state) {
+    (void)state;
+    static struct side side;
+    open_side(&side);
+    create_campaign(&side, (struct id){.bytes = {5, 5}}, "GIFT");
+    assert_int_equal(board_books(board_slot(side.discount.board, 0)), BOOKS_AGREE);
+    restart(&side);
+    create_campaign(&side, (struct id){.bytes = {5, 6}}, "OTHER");
+    assert_int_equal(board_books(board_slot(side.discount.board, 0)), BOOKS_NOT_COMPARED);
+    assert_int_equal(board_books(board_slot(side.discount.board, 1)), BOOKS_AGREE);
+    close_side(&side);
+}
+
 static struct operation *make_redeem(struct side *side, const char *code, unsigned user, struct test_exchange **ret_test) {
     struct plan plan = {.user = user, .phone = user, .key = 39};
     memcpy(plan.id.bytes + 8, &user, sizeof user);
@@ -410,6 +423,7 @@ int main(void) {
         cmocka_unit_test(test_refusals_are_counted_on_disk_once),
         cmocka_unit_test(test_what_is_owed_is_found_again),
         cmocka_unit_test(test_a_settled_claim_is_not_remembered_as_claimed),
+        cmocka_unit_test(test_only_what_the_database_held_is_to_be_compared),
         cmocka_unit_test(test_seconds_are_written_with_what_they_count),
         cmocka_unit_test(test_a_loop_that_is_ahead_of_the_batch),
     };
