@@ -147,16 +147,14 @@ struct result account_found(void *found, const struct row *row) {
 
 #define VALUES(...) \
     (const struct value[]) { __VA_ARGS__ }
+#define QUESTION(variable, name_, sql_, ...) \
+    static const struct question variable = {.name = (name_), .sql = sql_, .parameters = {__VA_ARGS__}}
 #define ASK(question, ...) batch_ask(batch, &(question), VALUES(__VA_ARGS__), visit, context)
 
-static const struct question user_by_id = {.name = "a user",
-                                           .sql = "SELECT " USER_COLUMNS " FROM users u WHERE u.id = $1 LIMIT 1",
-                                           .parameters = {COLUMN_ID}};
+QUESTION(user_by_id, "a user", "SELECT " USER_COLUMNS " FROM users u WHERE u.id = $1 LIMIT 1", COLUMN_ID);
 void ask_user(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(user_by_id, value_id(id)); }
 
-static const struct question user_by_name = {.name = "a user by name",
-                                             .sql = "SELECT " USER_COLUMNS " FROM users u WHERE u.name = $1 LIMIT 1",
-                                             .parameters = {COLUMN_TEXT}};
+QUESTION(user_by_name, "a user by name", "SELECT " USER_COLUMNS " FROM users u WHERE u.name = $1 LIMIT 1", COLUMN_TEXT);
 void ask_user_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context) { ASK(user_by_name, value_text(name)); }
 
 static const struct question login = {.name = "who logs in",
@@ -169,14 +167,10 @@ void ask_login(struct batch *batch, struct text name, int64_t client, row_visito
 }
 
 #define WALLET_QUESTION "SELECT " USER_COLUMNS ", " ACCOUNT_COLUMNS " FROM users u LEFT JOIN accounts a ON a.user_id = u.id WHERE "
-static const struct question wallet_by_name = {.name = "a wallet by its user's name",
-                                               .sql = WALLET_QUESTION "u.name = $1 LIMIT 1",
-                                               .parameters = {COLUMN_TEXT}};
+QUESTION(wallet_by_name, "a wallet by its user's name", WALLET_QUESTION "u.name = $1 LIMIT 1", COLUMN_TEXT);
 void ask_wallet_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context) { ASK(wallet_by_name, value_text(name)); }
 
-static const struct question wallet_by_phone = {.name = "a wallet by its user's phone",
-                                                .sql = WALLET_QUESTION "u.phone = $1 LIMIT 1",
-                                                .parameters = {COLUMN_TEXT}};
+QUESTION(wallet_by_phone, "a wallet by its user's phone", WALLET_QUESTION "u.phone = $1 LIMIT 1", COLUMN_TEXT);
 void ask_wallet_by_phone(struct batch *batch, const struct phone *phone, row_visitor *visit, void *context) {
     ASK(wallet_by_phone, value_text(phone_text(phone)));
 }
@@ -221,9 +215,7 @@ void ask_users_with_ended_sessions(struct batch *batch, int64_t since_us, row_vi
     ASK(users_with_ended_sessions, value_integer(since_us));
 }
 
-static const struct question expired_session = {.name = "an expired session",
-                                                .sql = "SELECT 1 FROM sessions WHERE expires_at < $1 LIMIT 1",
-                                                .parameters = {COLUMN_INTEGER}};
+QUESTION(expired_session, "an expired session", "SELECT 1 FROM sessions WHERE expires_at < $1 LIMIT 1", COLUMN_INTEGER);
 void ask_expired_session(struct batch *batch, int64_t before_us, row_visitor *visit, void *context) {
     ASK(expired_session, value_integer(before_us));
 }
@@ -246,27 +238,23 @@ static const struct question issuance = {.name = "the issuance account",
                                          .sql = "SELECT " ACCOUNT_COLUMNS " FROM accounts a WHERE a.number = 1 AND a.kind = 3 LIMIT 1"};
 void ask_issuance(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &issuance, NULL, visit, context); }
 
-static const struct question account_of_user = {.name = "the account of a user",
-                                                .sql = "SELECT " ACCOUNT_COLUMNS " FROM accounts a WHERE a.user_id = $1 LIMIT 1",
-                                                .parameters = {COLUMN_ID}};
+QUESTION(account_of_user, "the account of a user", "SELECT " ACCOUNT_COLUMNS " FROM accounts a WHERE a.user_id = $1 LIMIT 1", COLUMN_ID);
 void ask_account_of_user(struct batch *batch, struct id user_id, row_visitor *visit, void *context) {
     ASK(account_of_user, value_id(user_id));
 }
 
-static const struct question fund_by_reference = {
-    .name = "a fund",
-    .sql = "SELECT " ACCOUNT_COLUMNS ", " FUND_COLUMNS
-           " FROM funds f JOIN accounts a ON a.number = f.account WHERE f.caller = $1 AND f.reference = $2 LIMIT 1",
-    .parameters = {COLUMN_TEXT, COLUMN_TEXT}};
+QUESTION(fund_by_reference, "a fund",
+         "SELECT " ACCOUNT_COLUMNS ", " FUND_COLUMNS
+         " FROM funds f JOIN accounts a ON a.number = f.account WHERE f.caller = $1 AND f.reference = $2 LIMIT 1",
+         COLUMN_TEXT, COLUMN_TEXT);
 void ask_fund(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context) {
     ASK(fund_by_reference, value_text(caller), value_text(reference));
 }
 
-static const struct question funds_of_caller = {
-    .name = "the funds of a service",
-    .sql = "SELECT " ACCOUNT_COLUMNS ", " FUND_COLUMNS
-           " FROM funds f JOIN accounts a ON a.number = f.account WHERE f.caller = $1 AND f.account > $2 ORDER BY f.account LIMIT $3",
-    .parameters = {COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER}};
+QUESTION(funds_of_caller, "the funds of a service",
+         "SELECT " ACCOUNT_COLUMNS ", " FUND_COLUMNS
+         " FROM funds f JOIN accounts a ON a.number = f.account WHERE f.caller = $1 AND f.account > $2 ORDER BY f.account LIMIT $3",
+         COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER);
 void ask_funds(struct batch *batch, struct text caller, int64_t after_account, int64_t limit, row_visitor *visit, void *context) {
     ASK(funds_of_caller, value_text(caller), value_integer(after_account), value_integer(limit));
 }
