@@ -25,6 +25,7 @@ struct crowd_options {
     const char *code;
     bool is_creating; /* a campaign of its own */
     const char *admin_name, *admin_password_file;
+    const char *ca;                              /* a path; NULL: the system's authorities */
     int64_t users, connections, rate_per_second; /* rate 0: all at one instant */
     int64_t places, credit;
     int64_t give_up_after_s; /* one phase may take so long */

@@ -84,6 +84,12 @@ static const struct param params[] = {
      .kind = PARAM_TEXT,
      .target = &options.admin_password_file,
      .sentence = "File with the operator's password."},
+    {.name = "ca",
+     .kind = PARAM_TEXT,
+     .target = &options.ca,
+     .optional = true,
+     .unit = "FILE",
+     .sentence = "Authorities (PEM) that may vouch for https://…, not the system's."},
     {.name = "give-up-after",
      .kind = PARAM_INTEGER,
      .target = &options.give_up_after_s,
@@ -220,6 +226,7 @@ int main(int argc, char **argv) {
     struct result parsed = param_parse("crowd", params, ARRAY_COUNT(params), NULL, argc, argv, NULL, 0, &positional_count, stderr);
     if (!result_is_ok(parsed) || !options_are_usable()) return EXIT_BAD_CALL;
     allow_files();
+    http_client_use_tls(&(struct http_tls){.ca = options.ca});
     struct crowd crowd = {.options = &options, .clock = &clock_system};
     struct result made = make_users(&crowd);
     if (result_is_ok(made)) made = http_client_create((size_t)options.connections, &crowd.client);
