@@ -67,7 +67,7 @@ const struct problem_page problem_pages[] = {
     {&problem_idempotency_key_reused, "This Idempotency-Key was used by you before, with another request. Nothing was done.",
      "Use a new key for each new request, and the same key only to send the same request again."},
     {&problem_idempotency_key_not_found,
-     "You have sent no request with this key whose answer is kept: none came, it is at work yet, or its answer was one that is not kept.",
+     "You have sent no request with this key whose answer is kept: none came, or its answer was one that is not kept.",
      "Send the request, with the same key: it will be done once, whatever became of an earlier try."},
     {&problem_too_many_attempts, "There were too many failed tries, of this user or from this address. Nothing was looked at.",
      "Wait as long as Retry-After says, and try again then."},

@@ -10,10 +10,11 @@
 struct inquiry {
     struct reading reading; /* first */
     struct hash lookup;
+    bool is_under_way; /* before what is kept was asked: who is not, is kept already, or came later */
     bool is_found, has_room;
     bool is_done;
     struct kept_final final;
-    int64_t created_at_us;
+    int64_t arrived_us, created_at_us;
 };
 
 /* On a reader's thread, perhaps: only the reading and its exchange's arena are touched. */
@@ -37,6 +38,8 @@ static bool ask(struct reading *reading, struct batch *batch, uint32_t round) {
     struct inquiry *inquiry = (struct inquiry *)reading;
     (void)round;
     inquiry->is_found = false;
+    inquiry->has_room = true;
+    inquiry->created_at_us = inquiry->arrived_us;
     const struct value values[] = {value_bytes(inquiry->lookup.bytes, sizeof inquiry->lookup.bytes)};
     batch_ask(batch, service_of(reading->exchange)->kept->find, values, record_found, inquiry);
     return false;
@@ -62,10 +65,9 @@ static void write_inquiry(struct json_writer *writer, const struct inquiry *inqu
 static void answer(struct reading *reading) {
     const struct inquiry *inquiry = (const struct inquiry *)reading;
     struct exchange *exchange = reading->exchange;
-    if (!inquiry->is_found) {
+    if (!inquiry->is_found && !inquiry->is_under_way) {
         problem_reply(exchange, &problem_idempotency_key_not_found,
-                      "You have sent no request with this key whose answer is kept: none came, it is at work yet, or its answer was one "
-                      "that is not kept.");
+                      "You have sent no request with this key whose answer is kept: none came, or its answer was one that is not kept.");
     } else if (!inquiry->has_room) {
         request_refuse_memory(exchange);
     } else {
@@ -91,5 +93,6 @@ void inquiry_get(struct exchange *exchange) {
         return;
     }
     inquiry->lookup = idempotency_lookup(&exchange->caller, key);
+    inquiry->is_under_way = under_way_find(&service_of(exchange)->under_way, &inquiry->lookup, &inquiry->arrived_us);
     reading_start(&inquiry->reading);
 }

@@ -84,9 +84,22 @@ void operation_return(struct operation *operation) { exchange_continue(operation
 
 /* ---- to the store and back ---- */
 
+static void set_under_way(struct operation *operation) {
+    struct exchange *exchange = operation->exchange;
+    if (operation->idempotency.key.size == 0) return;
+    operation->under_way.lookup = operation->idempotency.lookup;
+    operation->under_way.arrived_us = exchange->arrived_us;
+    under_way_add(&service_of(exchange)->under_way, &operation->under_way);
+}
+
+static void set_arrived(struct operation *operation) {
+    if (operation->idempotency.key.size > 0) under_way_remove(&operation->under_way);
+}
+
 static void done(struct store_operation *store, struct result outcome) {
     struct operation *operation = operation_of(store);
     exchange_take(operation->exchange, EXCHANGE_OF_STORE);
+    set_arrived(operation);
     if (!result_is_ok(outcome)) {
         storage_refuse(operation->exchange, outcome);
         exchange_finish(operation->exchange);
@@ -112,10 +125,12 @@ void operation_submit(struct operation *operation) {
     }
     operation->store.done = done;
     struct store *store = service_of(exchange)->store;
+    set_under_way(operation);
     exchange_give(exchange, EXCHANGE_OF_STORE);
     struct result submitted = store_submit(store, &operation->store);
     if (result_is_ok(submitted)) return; /* it is the store's now */
     exchange_take(exchange, EXCHANGE_OF_STORE);
+    set_arrived(operation);
     if (submitted.code == RESULT_FULL) {
         problem_reply(exchange, &problem_overloaded, "A queue is full. Nothing was done.");
     } else {

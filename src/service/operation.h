@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "http/problem.h"
 #include "service/idempotency.h"
+#include "service/under_way.h"
 #include "store/store.h"
 
 struct engine;
@@ -61,6 +62,7 @@ struct operation {
     struct exchange *exchange; /* NULL: our own */
     struct arena *arena;
     struct idempotency_request idempotency;
+    struct under_way_item under_way; /* with a key, while it is the store's */
     size_t answer_bytes;
 
     enum operation_fate fate;

@@ -10,6 +10,7 @@
 #include "service/audit.h"
 #include "service/documents.h"
 #include "service/readiness.h"
+#include "service/under_way.h"
 #include "store/sqlite/database.h"
 #include "store/store.h"
 
@@ -27,6 +28,7 @@ struct service {
     const struct kept_questions *kept; /* the table of kept answers */
     /* Whether what a kept answer waits for (inquiry.h) has become final, and then with what. From a reader's thread. NULL: nothing waits. */
     bool (*inquire)(struct exchange *exchange, const struct row *row, struct kept_final *ret_final);
+    struct under_way under_way;                    /* requests with a key, while the store has them */
     uint8_t idempotency_secret[CRYPTO_HASH_BYTES]; /* keys the fingerprints of requests */
     struct batch_commits commits;                  /* counted by the store's connection, followed by the loops' readers */
     struct text jwks;                              /* of its own key ring, rendered once at start */

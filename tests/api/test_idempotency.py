@@ -1,4 +1,5 @@
 """Idempotency-Key on every POST that makes something or moves money."""
+import concurrent.futures
 import datetime
 import json
 import urllib.parse
@@ -225,6 +226,36 @@ def test_what_became_of_a_refusal_and_of_nothing(world):
     assert sender.redeem(f"N{uuid.uuid4().hex[:12]}", key=key).status_code == 404
     for unknown in (key, "x" * 300, "\x7f", "a\nb"):
         assert_problem(ask_about(sender.discount, unknown), 404, "idempotency_key_not_found")
+
+
+def test_what_the_store_has_in_hand_is_in_progress(make_world):
+    """In both services, and also when nothing of it will be kept."""
+    world = make_world()
+    user, receiver, campaign = world.rich_user(100), world.user(), world.operator.campaign(places=1)
+    transfer = {"to": {"username": receiver.username}, "amount": 10, "currency": "IRT"}
+    pair = world.pair
+    requests_of = (
+        (pair.wallet, user.wallet, lambda key: user.wallet.post("/v1/wallet/transfers", transfer, key=key), 201),
+        (pair.discount, user.discount, lambda key: user.redeem(campaign["code"], key=key), 201),
+        (pair.wallet, user.wallet, lambda key: user.wallet.post("/v1/wallet/transfers", {**transfer, "amount": 2_000_000}, key=key), 409),
+    )
+    for service, client, send, status in requests_of:
+        key = str(uuid.uuid4())
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            with service.held():
+                sent = pool.submit(send, key)
+                wait_until(lambda: ask_about(client, key).status_code == 200, "it is under way")
+                found = ask_about(client, key).json()
+                assert (found["state"], found["status"], found["body"]) == ("in_progress", None, None) and found["created_at"] < found["expires_at"]
+                stranger = world.user() if service is pair.discount else receiver
+                assert_problem(ask_about(stranger.discount if service is pair.discount else stranger.wallet, key), 404, "idempotency_key_not_found")
+            answer = sent.result()
+        assert answer.status_code == status, answer.text
+        kept = ask_about(client, key).json()
+        assert (kept["state"], kept["status"], kept["body"]) == ("done", status, answer.json())
+    late, key = world.user(), str(uuid.uuid4())
+    assert late.redeem(campaign["code"], key=key).json()["code"] == "sold_out"  # never kept, and nothing of it stays
+    assert_problem(ask_about(late.discount, key), 404, "idempotency_key_not_found")
 
 
 def test_definite_refusals_are_kept(world):

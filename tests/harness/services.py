@@ -1,5 +1,6 @@
 """Starts, stops, kills and restarts the real binaries. Nothing here sleeps to wait: it polls for the event itself, with a deadline."""
 import atexit
+import contextlib
 import itertools
 import json
 import os
@@ -190,6 +191,25 @@ class Service:
         (path,) = self.data.glob("*.db")
         with sqlite3.connect(path, timeout=DEADLINE_S) as database:
             database.executescript(text)
+
+    @contextlib.contextmanager
+    def held(self):
+        """Somebody else holds its database meanwhile: it reads, and commits nothing."""
+        if self.store:
+            words = f"SET search_path TO {self.program.removesuffix('d')}; BEGIN; SELECT 'held' FROM fence FOR UPDATE;\n"
+            with subprocess.Popen(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", self.store], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+                holder.stdin.write(words)
+                holder.stdin.flush()
+                assert holder.stdout.readline() == "held\n"
+                try:
+                    yield
+                finally:
+                    holder.stdin.close()
+            return
+        (path,) = self.data.glob("*.db")
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=DEADLINE_S)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            yield
 
     def verify(self):
         return self.command("verify", "--data", self.data, *self.store_words)
