@@ -111,12 +111,11 @@ static bool is_busy(const struct settler *settler) {
 /* Stopping: true when nothing of ours is on its way any more. After the deadline calls are given up; what is in the store comes back. */
 static bool has_ended(struct settler *settler, int64_t now_us) {
     if (settler->stop_deadline_us == 0) settler->stop_deadline_us = now_us + STOP_US;
-    if (!is_busy(settler)) return true;
     if (now_us >= settler->stop_deadline_us) {
         calls_give_up(&settler->calls);
         settler->stop_deadline_us = INT64_MAX;
     }
-    return !is_busy(settler); /* looked at again: with the calls may have gone what was waited for, and nobody would wake us */
+    return !is_busy(settler); /* now: with the calls may have gone what was waited for, and nobody would wake us */
 }
 
 /* The clock is looked at again before the wait: what has become due since the round was decided is an event as well, and must not be slept over. */

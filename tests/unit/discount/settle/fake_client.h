@@ -27,6 +27,7 @@ struct http_client {
     size_t started, cleared; /* ever */
     bool refuses;            /* the next ones can't be started */
     int64_t waited_ms;       /* at most, the last time */
+    struct waker *waker;     /* what else ends the wait */
     void (*on_run)(void);    /* while it waits; NULL: nothing happens */
 };
 static struct http_client fake_client;
@@ -64,7 +65,7 @@ static inline void fake_end(size_t index, struct result outcome, int status, con
 static inline void fake_answer(size_t index, int status, const char *body) { fake_end(index, result_ok(), status, body); }
 
 struct result http_client_run(struct http_client *client, struct waker *waker, int64_t timeout_ms) {
-    (void)waker;
+    client->waker = waker;
     client->waited_ms = timeout_ms;
     if (client->on_run != NULL) client->on_run();
     return result_ok();

@@ -79,6 +79,17 @@ static void test_what_a_stranger_says_is_no_answer(void **state) {
     assert_int_equal(call.outcome.code, RESULT_DENIED);
 }
 
+/* Once one is ours, who gives no name may be anybody; before, nobody has one. */
+static void test_whose_answer_it_certainly_is(void **state) {
+    (void)state;
+    struct http_call named = {.header = "x"}, unnamed = {.header = ""};
+    assert_true(calls_is_named(&calls, &named));
+    assert_true(calls_is_named(&calls, &unnamed));
+    calls.instance.ours = (struct id){{1}};
+    assert_true(calls_is_named(&calls, &named));
+    assert_false(calls_is_named(&calls, &unnamed));
+}
+
 /* No shorter than it is said, so that nobody is woken too early, and no longer by more than a millisecond. */
 static void test_how_long_it_waits(void **state) {
     (void)state;
@@ -120,6 +131,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_token_that_is_not_taken_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_room_nothing_is_started, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_a_stranger_says_is_no_answer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_whose_answer_it_certainly_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_how_long_it_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_giving_up_ends_what_is_under_way, set_up, tear_down),
     };

@@ -163,6 +163,17 @@ static void test_what_may_not_be_paid_takes_no_room(void **state) {
     assert_int_equal(delivery.ready_count, 3);
 }
 
+static void test_what_may_not_be_paid_is_left_where_it_is_with_the_last_room_free(void **state) {
+    (void)state;
+    campaigns[1].fund_confirmed_minor = 0;
+    campaigns[1].fund_step_minor = 100000;
+    show(1);
+    fill_rows(POOL - 1);
+    rows[row_count++] = make(2, 1);
+    claims_refill(&claims, fake_now_us);
+    assert_int_equal(claims_count(&claims), POOL - 1);
+}
+
 static void test_an_open_fund_that_waits_for_more_pays(void **state) {
     (void)state;
     campaigns[0].fund_step_minor = 5000;
@@ -281,6 +292,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_claim_is_there_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_of_a_former_claim_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_may_not_be_paid_takes_no_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_may_not_be_paid_is_left_where_it_is_with_the_last_room_free, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_open_fund_that_waits_for_more_pays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_room_it_waits_in_the_database, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_walk_sees_everything, set_up, tear_down),
