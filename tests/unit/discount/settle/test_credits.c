@@ -133,6 +133,28 @@ static void test_what_is_sent(void **state) {
     fake_answer(0, 500, "");
 }
 
+/* Each credit says what it is for in its own campaign's words, if it has any. */
+static void test_a_credit_is_described_by_its_campaigns_name(void **state) {
+    (void)state;
+    campaigns[0].name[0] = 'N';
+    campaigns[0].name_size = 1;
+    show(0);
+    request_init(&requests[1], 2, 1, NULL);
+    for (size_t i = 0; i < 3; i++) claim(i);
+    send();
+    struct text rest = fake_client.calls[0]->body;
+    size_t described = 0, plain = 0;
+    static const char with_name[] = "\"fund\":\"01000000-0000-0000-0000-000000000000\",\"description\":\"N\",",
+                      without[] = "\"fund\":\"02000000-0000-0000-0000-000000000000\",\"metadata\"";
+    for (; rest.size >= sizeof with_name; rest.data++, rest.size--) {
+        described += text_starts_with(rest, TEXT(with_name));
+        plain += text_starts_with(rest, TEXT(without));
+    }
+    assert_int_equal(described, 2);
+    assert_int_equal(plain, 1);
+    fake_answer(0, 500, "");
+}
+
 static void test_the_trace_is_of_the_oldest_who_waits_if_it_has_one(void **state) {
     (void)state;
     requests[0].exchange.traceparent = TEXT("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
@@ -258,6 +280,7 @@ int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_sent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_credit_is_described_by_its_campaigns_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_trace_is_of_the_oldest_who_waits_if_it_has_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_marked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_comes_while_it_is_marked_hears_it_after, set_up, tear_down),

@@ -121,6 +121,22 @@ static void test_opening(void **state) {
     assert_int_equal(claims_looks, 1);
 }
 
+static void test_a_fund_is_described_by_its_campaigns_name_once(void **state) {
+    (void)state;
+    campaigns[0].name[0] = 'N';
+    campaigns[0].name_size = 1;
+    want_step(0, 100000);
+    run();
+    expect_call("POST", "http://wallet/v1/funds",
+                "{\"reference\":\"" FIRST_ID "\",\"amount\":100000,\"currency\":\"IRT\",\"description\":\"N\"}");
+    fake_answer(0, 201, "{}");
+    confirm();
+    want_step(100000, 2000);
+    run();
+    fake_answer(0, 200, "{\"funded\":100000}");
+    expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/topup", "{\"amount\":2000,\"currency\":\"IRT\"}");
+}
+
 static void test_topping_up_looks_first(void **state) {
     (void)state;
     want_step(100000, 2000);
@@ -506,6 +522,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_nothing_is_due, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_opening, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_fund_is_described_by_its_campaigns_name_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_topping_up_looks_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_applied_is_not_sent_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_fund_that_does_not_say_is_not_added_to, set_up, tear_down),
