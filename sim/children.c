@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,22 +18,20 @@
 #define CHILDREN_MAX  16u
 #define WATCH_S       5 /* of CPU time: a step takes microseconds */
 #define HANDLER_BYTES 65536
-#define WORLDS_MAX    64u /* of one process: what a crash leaves in its heap stays there */
+#define WORLDS_MAX    128u /* of one process: some of what a crash leaves in its heap stays there */
 
 int __wrap_planted_fault;
 
-/* What a child says, in memory that it shares with us. */
-struct report {
-    uint32_t ended_count;
-    struct outcome outcomes[WORLDS_MAX];
-};
-
+/* One process and its worlds. We hand it a job, it runs the world, fills the outcome in and says so; or it dies, and the pipe that it would have said
+ * it by comes to its end. Jobs are handed one by one: no process is left with many while the others have none, and who hunts a fault has it soon. */
 struct slot {
-    pid_t pid; /* 0: free */
-    struct job jobs[WORLDS_MAX];
-    uint32_t job_count;
-    struct report *report;
-    int text_fd; /* what the world that runs writes on standard error */
+    pid_t pid;       /* 0: free */
+    struct job job;  /* that it runs now */
+    bool is_running; /* it does */
+    uint32_t world_count;
+    int orders_fd, ended_fd;
+    struct outcome *outcome; /* shared with it */
+    int text_fd;             /* what the world that runs writes on standard error */
 };
 
 static struct slot slots[CHILDREN_MAX];
@@ -103,54 +102,95 @@ static void read_text(int fd, struct outcome *outcome) {
     outcome->text[size > 0 ? size : 0] = '\0';
 }
 
-static void live_through(const struct slot *slot, const struct job *job, struct outcome *outcome) {
-    current_outcome = outcome;
+static void live_through(const struct slot *slot, const struct job *job) {
     __wrap_planted_fault = job->planted;
+    empty_text(slot->text_fd);
     run_world(job->seed, &job->limits);
-    fill_outcome(outcome);
+    fill_outcome(slot->outcome);
     if (!world.has_failed || job->limits.prints_events) return;
     world_print_events(STDERR_FILENO);
-    read_text(slot->text_fd, outcome);
+    read_text(slot->text_fd, slot->outcome);
 }
 
-/* World after world, until one fails. */
-static void live(const struct slot *slot) {
-    struct report *report = slot->report;
-    if (!slot->jobs[0].limits.prints_events) {
-        be_silent();
-        CHECK(dup2(slot->text_fd, STDERR_FILENO) >= 0);
-    }
-    current_outcome = &report->outcomes[0];
+static bool take_order(int orders_fd, struct job *ret_job) { return read(orders_fd, ret_job, sizeof *ret_job) == (ssize_t)sizeof *ret_job; }
+
+/* World after world, until one fails or we are gone. */
+static void live(const struct slot *slot, int orders_fd, int ended_fd) {
+    struct job job;
+    bool is_first = true;
+    current_outcome = slot->outcome;
     catch_signals();
-    for (uint32_t i = 0; i < slot->job_count && !world.has_failed; i++) {
-        empty_text(slot->text_fd);
-        live_through(slot, &slot->jobs[i], &report->outcomes[i]);
-        report->ended_count = i + 1;
+    while (!world.has_failed && take_order(orders_fd, &job)) {
+        if (is_first && !job.limits.prints_events) {
+            be_silent();
+            CHECK(dup2(slot->text_fd, STDERR_FILENO) >= 0);
+        }
+        is_first = false;
+        live_through(slot, &job);
+        fflush(stdout);
+        if (write(ended_fd, "", 1) != 1) break;
     }
-    fflush(stdout);
     _exit(0);
 }
 
 /* ---- in the parent ---- */
 
 static void prepare_slot(struct slot *slot) {
-    if (slot->report != NULL) return;
-    slot->report = mmap(NULL, sizeof *slot->report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (slot->outcome != NULL) return;
+    slot->outcome = mmap(NULL, sizeof *slot->outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     slot->text_fd = memfd_create("sim", MFD_CLOEXEC);
-    CHECK(slot->report != MAP_FAILED && slot->text_fd >= 0);
+    CHECK(slot->outcome != MAP_FAILED && slot->text_fd >= 0);
+}
+
+/* A child has no end of the others' pipes, so that those come to their ends with their owners. */
+static void close_those_of_others(void) {
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        if (slots[i].pid == 0) continue;
+        close(slots[i].orders_fd);
+        close(slots[i].ended_fd);
+    }
 }
 
 static void start(struct slot *slot) {
+    int orders[2], ended[2];
     prepare_slot(slot);
-    memset(slot->report, 0, sizeof *slot->report);
-    for (uint32_t i = 0; i < slot->job_count; i++) {
-        slot->report->outcomes[i].kind = OUTCOME_DIED; /* until it says otherwise */
-        slot->report->outcomes[i].seed = slot->jobs[i].seed;
-    }
+    CHECK(pipe2(orders, O_CLOEXEC) == 0 && pipe2(ended, O_CLOEXEC) == 0);
     fflush(stdout);
-    slot->pid = fork();
-    CHECK(slot->pid >= 0);
-    if (slot->pid == 0) live(slot);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        close_those_of_others();
+        close(orders[1]);
+        close(ended[0]);
+        live(slot, orders[0], ended[1]);
+    }
+    close(orders[0]);
+    close(ended[1]);
+    slot->pid = pid;
+    slot->world_count = 0;
+    slot->orders_fd = orders[1];
+    slot->ended_fd = ended[0];
+}
+
+static void hand(struct slot *slot, const struct job *job) {
+    if (slot->pid == 0) start(slot);
+    memset(slot->outcome, 0, sizeof *slot->outcome);
+    slot->outcome->kind = OUTCOME_DIED; /* until it says otherwise */
+    slot->outcome->seed = job->seed;
+    slot->job = *job;
+    slot->is_running = true;
+    slot->world_count++;
+    CHECK(write(slot->orders_fd, job, sizeof *job) == (ssize_t)sizeof *job);
+}
+
+/* How it ended. */
+static int end(struct slot *slot) {
+    int status = 0;
+    close(slot->orders_fd);
+    close(slot->ended_fd);
+    while (waitpid(slot->pid, &status, 0) < 0) CHECK(errno == EINTR);
+    slot->pid = 0;
+    return status;
 }
 
 /* check_failed (base/check.h) has said which one. */
@@ -179,95 +219,71 @@ static void fill_death(const struct slot *slot, struct outcome *outcome, int sta
     }
 }
 
-static struct slot *await_one(void) {
-    int status = 0;
-    pid_t pid;
-    do {
-        pid = wait(&status);
-    } while (pid < 0 && errno == EINTR);
-    for (size_t i = 0; i < CHILDREN_MAX; i++) {
-        struct slot *slot = &slots[i];
-        if (pid <= 0 || slot->pid != pid) continue;
-        slot->pid = 0;
-        struct report *report = slot->report;
-        bool has_died = WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
-        if (has_died && report->ended_count < slot->job_count) fill_death(slot, &report->outcomes[report->ended_count++], status);
-        return slot;
+/* Waits for the world that runs there. A process is left when its world has failed, and when it had as many as it may have. */
+static void await(struct slot *slot) {
+    char word;
+    ssize_t size;
+    while ((size = read(slot->ended_fd, &word, 1)) < 0) CHECK(errno == EINTR);
+    slot->is_running = false;
+    if (size == 0) {
+        fill_death(slot, slot->outcome, end(slot));
+    } else if (slot->outcome->kind != OUTCOME_SOUND || slot->world_count == WORLDS_MAX) {
+        (void)end(slot);
     }
-    CHECK(false && "a child that is not ours");
-    return NULL;
 }
 
 void child_run(const struct job *job, struct outcome *ret_outcome) {
     struct slot *slot = &slots[CHILDREN_MAX - 1];
-    slot->jobs[0] = *job;
-    slot->job_count = 1;
-    start(slot);
-    int status = 0;
-    pid_t pid;
-    do {
-        pid = waitpid(slot->pid, &status, 0);
-    } while (pid < 0 && errno == EINTR);
-    CHECK(pid == slot->pid);
-    slot->pid = 0;
-    if (WIFSIGNALED(status) || WEXITSTATUS(status) != 0) fill_death(slot, &slot->report->outcomes[0], status);
-    *ret_outcome = slot->report->outcomes[0];
+    hand(slot, job);
+    await(slot);
+    if (slot->pid != 0) (void)end(slot);
+    *ret_outcome = *slot->outcome;
 }
 
 /* A world that failed behind others in one process must fail by itself, or the simulator is what is wrong. */
-static void confirm(const struct job *job, struct outcome *outcome) {
+static void confirm(const struct slot *slot) {
     static struct outcome alone;
-    child_run(job, &alone);
-    if (alone.kind == OUTCOME_SOUND) {
-        snprintf(outcome->failure, sizeof outcome->failure,
-                 "a world is its own: it failed after another one in the same process, and alone it does not");
+    child_run(&slot->job, &alone);
+    if (alone.kind != OUTCOME_SOUND) {
+        *slot->outcome = alone;
         return;
     }
-    *outcome = alone;
+    snprintf(slot->outcome->failure, sizeof slot->outcome->failure,
+             "a world is its own: it failed after another one in the same process, and alone it does not");
 }
 
-/* Takes the outcomes, and keeps the jobs that have none. Whether to go on. */
-static bool take_outcomes(const struct children *children, struct slot *slot) {
-    struct report *report = slot->report;
-    bool goes_on = true;
-    for (uint32_t i = 0; i < report->ended_count && goes_on; i++) {
-        if (report->outcomes[i].kind != OUTCOME_SOUND && i > 0) confirm(&slot->jobs[i], &report->outcomes[i]);
-        goes_on = children->done(children->context, &slot->jobs[i], &report->outcomes[i]);
+static struct slot *await_one(size_t count) {
+    struct pollfd polled[CHILDREN_MAX];
+    for (size_t i = 0; i < count; i++) polled[i] = (struct pollfd){.fd = slots[i].is_running ? slots[i].ended_fd : -1, .events = POLLIN};
+    while (poll(polled, count, -1) < 0) CHECK(errno == EINTR);
+    for (size_t i = 0; i < count; i++) {
+        if (polled[i].revents == 0) continue;
+        await(&slots[i]);
+        return &slots[i];
     }
-    slot->job_count -= report->ended_count;
-    memmove(slot->jobs, slot->jobs + report->ended_count, slot->job_count * sizeof *slot->jobs);
-    if (!goes_on) slot->job_count = 0;
-    return goes_on;
-}
-
-/* Few at first: who looks for a failure often finds it soon. */
-static uint32_t batch_size(uint64_t started_count, size_t child_count) {
-    uint64_t size = started_count / (2 * child_count) + 1;
-    return size < WORLDS_MAX ? (uint32_t)size : WORLDS_MAX;
+    CHECK(false && "poll has found nothing");
+    return NULL;
 }
 
 void children_run(const struct children *children) {
     CHECK(children->count >= 1 && children->count < CHILDREN_MAX);
     bool goes_on = true;
-    size_t running = 0;
-    uint64_t started_count = 0;
     for (;;) {
+        size_t running = 0;
         for (size_t i = 0; i < children->count; i++) {
-            struct slot *slot = &slots[i];
-            if (slot->pid != 0) continue;
-            uint32_t wanted = slot->job_count > 0 ? slot->job_count : batch_size(started_count, children->count);
-            while (goes_on && slot->job_count < wanted) {
-                goes_on = children->next(children->context, &slot->jobs[slot->job_count]);
-                slot->job_count += goes_on;
-                started_count += goes_on;
+            struct job job;
+            if (!slots[i].is_running && goes_on) {
+                goes_on = children->next(children->context, &job);
+                if (goes_on) hand(&slots[i], &job);
             }
-            if (slot->job_count == 0) continue;
-            start(slot);
-            running++;
+            running += slots[i].is_running;
         }
-        if (running == 0) return;
-        struct slot *slot = await_one();
-        running--;
-        if (!take_outcomes(children, slot)) goes_on = false;
+        if (running == 0) break;
+        struct slot *slot = await_one(children->count);
+        if (slot->outcome->kind != OUTCOME_SOUND && slot->world_count > 1) confirm(slot);
+        if (!children->done(children->context, &slot->job, slot->outcome)) goes_on = false;
+    }
+    for (size_t i = 0; i < children->count; i++) {
+        if (slots[i].pid != 0) (void)end(&slots[i]);
     }
 }
