@@ -28,7 +28,7 @@ static struct {
     struct waker filled, ended; /* of the thread, and of who waits for its end; outside of the mutex */
     pthread_t thread;
     bool is_running, is_stopping;
-    char ring[RING_BYTES];
+    char *ring;         /* RING_BYTES, from the start on */
     size_t first, size; /* of the bytes that wait */
     uint64_t lost;      /* lines, since it was last said */
     const char *service;
@@ -173,6 +173,8 @@ struct result log_writer_start(const char *service) {
     CHECK(writer.service == NULL);
     TRY(waker_init(&writer.filled));
     TRY(waker_init(&writer.ended));
+    writer.ring = malloc(RING_BYTES);
+    if (writer.ring == NULL) return result_error(RESULT_FULL);
     writer.service = service;
     count(&lost_lines, writer.names[0], service, "log_lines_lost_total", "Log lines dropped because standard error took none.");
     count(&left_out_lines, writer.names[1], service, "log_lines_left_out_total", "Log lines left out of bursts of one kind.");
