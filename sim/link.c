@@ -11,12 +11,13 @@
 #define QUICK_MOST_US  400
 #define LATE_MOST_US   4000000
 #define BLOCK_BYTES    ((size_t)256 * 1024)
+#define BLOCKS_MAX     4096u
 
 static struct link_request *inside[REQUESTS_MAX]; /* what services work on */
 static size_t inside_count;
 static uint64_t request_count;
-static char *block;
-static size_t block_left;
+static char *blocks[BLOCKS_MAX]; /* zeroed beyond what is taken; the next world takes them again */
+static size_t block_count, block_left;
 
 /* ---- memory ---- */
 
@@ -28,12 +29,14 @@ void *link_take(size_t size) {
         return own;
     }
     if (size > block_left) {
-        block = calloc(1, BLOCK_BYTES);
-        CHECK(block != NULL);
+        CHECK(block_count < BLOCKS_MAX);
+        if (blocks[block_count] == NULL) blocks[block_count] = calloc(1, BLOCK_BYTES);
+        CHECK(blocks[block_count] != NULL);
+        block_count++;
         block_left = BLOCK_BYTES;
     }
     block_left -= size;
-    return block + block_left;
+    return blocks[block_count - 1] + block_left;
 }
 
 struct text link_copy(struct text text) {
@@ -45,7 +48,11 @@ struct text link_copy(struct text text) {
 void link_begin_world(void) {
     inside_count = 0;
     request_count = 0;
-    block = NULL;
+    for (size_t i = 0; i < block_count; i++) {
+        size_t untouched = i + 1 == block_count ? block_left : 0;
+        memset(blocks[i] + untouched, 0, BLOCK_BYTES - untouched);
+    }
+    block_count = 0;
     block_left = 0;
 }
 

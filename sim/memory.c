@@ -10,7 +10,7 @@
 
 #define POOL_BYTES     ((size_t)1 << 30) /* of addresses; a page costs something when it is touched */
 #define STEP_BYTES     64u
-#define CLASSES_SMALL  64u /* by steps, up to 4 KiB; beyond, by powers of two */
+#define CLASSES_SMALL  128u /* by steps, up to 8 KiB, so that a page of SQLite wastes little; beyond, by powers of two */
 #define CLASSES        (CLASSES_SMALL + 20u)
 #define KEPT_MAX       8u
 #define POOL_BLOCK_MAX ((size_t)128 * 1024)

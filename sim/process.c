@@ -65,10 +65,20 @@ static struct disk first_disks[PROCESS_COUNT];
 
 /* ---- memory ---- */
 
+#ifdef __SANITIZE_ADDRESS__
 /* Byte by byte, and unseen by the address sanitizer: between a program's variables lie its marks. */
 __attribute__((no_sanitize("address"))) static void copy_raw(volatile char *to, const volatile char *from, size_t size) {
     for (size_t i = 0; i < size; i++) to[i] = from == NULL ? 0 : from[i];
 }
+#else
+static void copy_raw(char *to, const char *from, size_t size) {
+    if (from == NULL) {
+        memset(to, 0, size);
+    } else {
+        memcpy(to, from, size);
+    }
+}
+#endif
 
 static void keep_first(struct section *section, bool is_zero) {
     size_t size = (size_t)(section->stop - section->start);

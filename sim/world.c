@@ -118,7 +118,7 @@ bool world_fault(enum sim_fault fault) {
 
 void world_note(const char *format, ...) {
     char *line = world.events[world.event_count % EVENTS_KEPT];
-    int prefix = snprintf(line, EVENT_BYTES, "%8.3f ms ", (double)world.now_us / 1000);
+    int prefix = snprintf(line, EVENT_BYTES, "%4lld.%03lld ms ", (long long)(world.now_us / 1000), (long long)(world.now_us % 1000));
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(line + prefix, EVENT_BYTES - (size_t)prefix, format, arguments);
