@@ -1,0 +1,138 @@
+"""The commands of the documents, pasted as they stand there, answer as it stands there.
+
+Each ```sh block is run, in the document's order, in one shell; the ```json block behind it is what comes of it. A comment before a block says otherwise:
+`<!-- not run: why -->`, or `<!-- runs on -->` of a service in the foreground, which must become ready and end well."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from harness.services import DEADLINE_S, ROOT, free_port, wait_until  # noqa: E402
+
+BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]*?) -->\n)?```(?P<kind>sh|json)\n(?P<text>.*?)```\n", re.DOTALL)
+END_OF_BLOCK = "end of the block"
+RUN_S = 300  # ./run may set up and build first
+
+
+def blocks(document):
+    """[(mark, commands, what they print or None)], in their order."""
+    found = []
+    for match in BLOCK.finditer((ROOT / document).read_text()):
+        if match["kind"] == "json":
+            assert found and found[-1][2] is None, f"{document}: an answer without commands: {match['text']}"
+            found[-1] = (*found[-1][:2], match["text"])
+        else:
+            found.append((match["mark"] or "", match["text"], None))
+    return found
+
+
+def shape(value):
+    """Names and kinds of an answer; ids and times differ each time, what else stands there is compared as well."""
+    if isinstance(value, dict):
+        return {name: shape(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [shape(member) for member in value]
+    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z", value):
+        return "an id or a time"
+    return value
+
+
+class Shell:
+    """One shell for all the blocks of a document, as in somebody's terminal."""
+
+    def __init__(self, folder, changes):
+        self.changes = changes
+        self.process = subprocess.Popen(["bash", "--norc"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def as_here(self, commands):
+        for there, here in self.changes.items():
+            commands = commands.replace(there, str(here))
+        return commands
+
+    def paste(self, commands):
+        """What it prints; fails with the block's exit code."""
+        self.process.stdin.write(f"set -e\n{self.as_here(commands)}\nset +e\nprintf '\\n%s\\n' '{END_OF_BLOCK}'\n")  # an answer need not end its line
+        self.process.stdin.flush()
+        lines = []
+        too_late = threading.Timer(DEADLINE_S, self.process.kill)
+        too_late.start()
+        try:
+            for line in self.process.stdout:
+                if line.strip() == END_OF_BLOCK:
+                    return "".join(lines)
+                lines.append(line)
+        finally:
+            too_late.cancel()
+        raise AssertionError(f"{commands}\nended with {self.process.wait()}:\n{''.join(lines)}")
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait(DEADLINE_S)
+
+
+def run_on(shell, commands, folder):
+    """A service in the foreground: ready, then SIGTERM."""
+    log = folder / "service.log"
+    listen = f"127.0.0.1:{free_port()}"
+    environment = {**os.environ, "WALLETD_LISTEN": listen, "DISCOUNTD_LISTEN": listen}  # the ports of the documents are taken
+    with open(log, "wb") as lines:
+        service = subprocess.Popen(["bash", "-c", f"exec {shell.as_here(commands)}"], cwd=folder, stdout=lines, stderr=lines, env=environment)
+    try:
+        wait_until(lambda: '"listening"' in log.read_text() or service.poll() is not None, "the service listens")
+        assert service.poll() is None, log.read_text()
+    finally:
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(DEADLINE_S) == 0, log.read_text()
+
+
+def follow(document, shell, folder):
+    for mark, commands, answer in blocks(document):
+        if mark.startswith("not run: "):
+            continue
+        if mark == "runs on":
+            run_on(shell, commands, folder)
+            continue
+        assert mark == "", f"{document}: what is {mark}?"
+        printed = shell.paste(commands)
+        if answer is not None:
+            assert shape(json.loads(printed)) == shape(json.loads(answer)), f"{document}:\n{commands}\n{printed}"
+
+
+@pytest.fixture
+def running(tmp_path):
+    """./run as somebody calls it who has read two minutes: set up, built, both services up, a crowd proven. Its folder, and what it said."""
+    ports = {"HAMYAN_WALLET_PORT": str(free_port()), "HAMYAN_DISCOUNT_PORT": str(free_port())}
+    log = tmp_path / "run.log"
+    with open(log, "wb") as lines:
+        process = subprocess.Popen([ROOT / "run", "--data", tmp_path / "data"], stdin=subprocess.DEVNULL, stdout=lines, stderr=lines, env={**os.environ, **ports})
+    try:
+        wait_until(lambda: "Ctrl-C stops both services" in log.read_text() or process.poll() is not None, "./run is up", RUN_S)
+        assert process.poll() is None, log.read_text()
+        yield tmp_path, log.read_text(), {":8080": f":{ports['HAMYAN_WALLET_PORT']}", ":8081": f":{ports['HAMYAN_DISCOUNT_PORT']}"}
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = process.wait(DEADLINE_S)
+    assert code == 0, log.read_text()
+
+
+# Where the document's machine keeps its data, and what that is here: a place of its own, or what ./run has made.
+@pytest.mark.parametrize(("document", "var"), [("README.md", "var"), ("README.fa.md", "var"), ("docs/operating.md", "data")])
+def test_commands_print_what_stands_beside_them(document, var, running):
+    folder, said, changes = running
+    for line in ("  201      1000", "  410      2000", "  exactly right"):
+        assert line in said.splitlines(), said
+    (folder / "build").symlink_to(ROOT / "build")
+    shell = Shell(folder, {**changes, "/var/lib/hamyan": folder / var})
+    try:
+        follow(document, shell, folder)
+    finally:
+        shell.end()
