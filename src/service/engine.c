@@ -362,7 +362,6 @@ struct result engine_create(const struct engine_options *options, struct engine 
     if (engine == NULL) return result_error(RESULT_FULL);
     engine->options = *options;
     engine->trail.questions = options->audit;
-    audit_trail_forget(&engine->trail);
     arena_init(&engine->arena, KEPT_ARENA_BYTES);
     struct result made = map_init(&engine->kept_by_lookup, KEPT_MAX);
     if (!result_is_ok(made)) {

@@ -186,7 +186,7 @@ static void call_failed(struct fund_job *job) {
 
 static void judge(struct fund_job *job) {
     bool is_good = result_is_ok(job->call.outcome) && (job->call.status == 200 || job->call.status == 201);
-    if (!is_good && read_refusal(job)) {
+    if (read_refusal(job)) {
         LOG(LOG_ERROR, "fund_refused", LOG_ID("campaign_id", slot_of(job)->id), LOG_INTEGER("status", job->call.status),
             LOG_TEXT("code", job->refusal), LOG_TEXT("detail", job->refusal_detail));
         tell_store(job, &fund_refused_action);

@@ -35,10 +35,10 @@ struct result greeting_write_word(const char *path, struct id id) {
 
 static void hear_word(struct greeting *greeting) {
     struct instance *instance = &greeting->calls->instance;
-    struct id id;
+    struct id id = {{0}}; /* nobody */
     if (greeting->trust_path == NULL || !instance_is_another(instance)) return;
     struct result outcome = greeting_read_word(greeting->trust_path, &id);
-    if (result_is_ok(outcome) && id_equal(id, instance->other)) {
+    if (id_equal(id, instance->other)) {
         instance_trust(instance, id);
         greeting->has_word = true;
     } else if (!result_is_ok(outcome) && outcome.code != RESULT_NOT_FOUND) {

@@ -322,6 +322,20 @@ static void test_what_cannot_be_kept_is_not_saved(void **state) {
     }
 }
 
+static void test_an_action_that_finds_no_memory_is_not_saved(void **state) {
+    (void)state;
+    struct asked asked;
+    ask(&asked, "k");
+    assert_ok(load(&asked, 1));
+    decide_all(&asked, 1, 1000);
+    const char *taken = engine_take(engine, 1);
+    assert_non_null(taken);
+    assert_int_equal(taken[0], 0);
+    takings_left = 0;
+    assert_null(engine_take(engine, 1));
+    expect_not_saved(&asked);
+}
+
 static void test_what_waited_and_cannot_be_kept_is_not_saved(void **state) {
     (void)state;
     struct asked asked;
@@ -592,6 +606,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_no_engine_without_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_kept_is_not_saved, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_action_that_finds_no_memory_is_not_saved, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_waited_and_cannot_be_kept_is_not_saved, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_asked_or_found_fails_the_trip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_is_asked_without_a_key_nor_what_is_there, set_up, tear_down),

@@ -17,7 +17,7 @@
 #include "base/limits.h"
 #include "discount/settle/calls.h"
 
-#include "fake_log.h"
+#include "../../base/fake_log.h"
 
 #define FAKE_CALLS_MAX 16u
 

@@ -262,6 +262,7 @@ static void test_a_definite_refusal(void **state) {
     assert_int_equal(told->fund_step_version, 3);
     assert_true(text_equal(told->fund_refusal, TEXT("currency_mismatch")));
     assert_true(text_equal(told->fund_refusal_detail, TEXT("Another currency.")));
+    assert_ptr_equal(TAILQ_FIRST(&told->waiters), &requests[0].operation); /* its answer is made with it */
     memcpy(campaigns[0].fund_refusal, "no", 2);
     campaigns[0].fund_refusal_size = 2;
     show(0);
@@ -272,11 +273,35 @@ static void test_a_definite_refusal(void **state) {
     assert_int_equal(fake_client.count, 0); /* and not sent again */
     assert_int_equal(fake_store.count, 0);
     funds_wait(&funds, board_slot(board, 0), &requests[1].operation);
+    assert_true(is_returned(&requests[1])); /* there is nothing to wait for */
     campaigns[0].fund_refusal_size = 0;
     show(0);
     funds_look(&funds);
     run();
     assert_int_equal(fake_client.count, 1);
+}
+
+static void test_a_refused_top_up(void **state) {
+    (void)state;
+    want_step(100000, 2000);
+    run();
+    fake_answer(0, 200, "{\"funded\":100000}");
+    fake_answer(0, 409, "{\"code\":\"fund_released\"}");
+    assert_ptr_equal(fake_store_action(0), &fund_refused_action);
+    assert_true(text_equal(fake_store_request(0)->fund_refusal, TEXT("fund_released")));
+    assert_int_equal(fake_store_request(0)->fund_refusal_detail.size, 0);
+}
+
+/* Only what gives money can be refused for good: to look and to give back is tried again. */
+static void test_a_look_or_a_release_is_not_refused(void **state) {
+    (void)state;
+    want_step(100000, 2000);
+    campaigns[1].ended_at_us = fake_now_us;
+    show(1);
+    run();
+    assert_int_equal(fake_client.count, 2);
+    for (size_t i = 0; i < 2; i++) fake_answer(0, 409, "{\"code\":\"x\"}");
+    assert_int_equal(fake_store.count, 0);
 }
 
 static void test_what_is_no_definite_refusal(void **state) {
@@ -337,6 +362,10 @@ static void test_while_nobody_may_be_called_campaigns_end(void **state) {
     assert_ptr_equal(fake_store_action(0), &expire_action);
     funds_run(&funds, fake_now_us, false);
     assert_int_equal(funds_next_us(&funds), INT64_MAX);
+    campaigns[0].ends_at_us = fake_now_us;
+    show(0);
+    funds_run(&funds, fake_now_us, false); /* nobody has asked to look */
+    assert_int_equal(fake_store.count, 1);
     run();
     assert_int_equal(fake_client.count, 1);
 }
@@ -529,6 +558,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_an_answer_that_says_it_twice_or_broke_off_or_is_a_strangers_says_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_how_loud_a_failed_call_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_definite_refusal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_refused_top_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_look_or_a_release_is_not_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_no_definite_refusal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_end_waits_behind_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_while_nobody_may_be_called_campaigns_end, set_up, tear_down),

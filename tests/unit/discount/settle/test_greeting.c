@@ -190,6 +190,10 @@ static void test_the_operators_word(void **state) {
     write_file(ANOTHER "\n", 0600); /* she says it too early */
     answer(OURS, 200);
     assert_true(id_equal(calls.instance.ours, id_of(OURS)));
+    expect_logged(LOG_INFO, "wallet_met");
+    assert_int_equal(chmod(trust_path, 0644), 0);
+    answer(OURS, 200);
+    expect_nothing_logged(); /* nobody has looked */
     assert_int_equal(unlink(trust_path), 0);
     answer(ANOTHER, 200);
     expect_logged(LOG_ERROR, "wallet_is_another"); /* and nothing of a file that is not there */

@@ -1,4 +1,4 @@
-#include "fake_log.h"
+#include "../../base/fake_log.h"
 
 #include "base/check.h"
 #include "discount/settle/instance.h"

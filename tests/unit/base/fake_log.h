@@ -23,6 +23,12 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     snprintf(fake_log_event, sizeof fake_log_event, "%s", event);
 }
 
+bool log_burst_admits(struct log_burst *burst, int64_t *ret_left_out) {
+    (void)burst;
+    *ret_left_out = 0;
+    return true;
+}
+
 static inline void expect_nothing_logged(void) { assert_string_equal(fake_log_event, ""); }
 
 static inline void expect_logged(enum log_level level, const char *event) {
