@@ -41,6 +41,13 @@ struct id id_make(struct id_source *source, int64_t now_us) {
     return id;
 }
 
+int64_t id_time_us(struct id id) {
+    if (id.bytes[6] >> 4 != 7) return 0;
+    int64_t ms = 0;
+    for (int i = 0; i < 6; i++) ms = ms << 8 | id.bytes[i];
+    return ms * 1000;
+}
+
 /* Where each byte's two digits stand in the text, between hyphens at 8, 13, 18 and 23. */
 static const uint8_t digit_places[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
 

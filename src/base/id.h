@@ -26,6 +26,7 @@ struct id_source {
 void id_source_init(struct id_source *source, void (*random)(void *, void *, uint64_t), void *context);
 void id_source_init_system(struct id_source *source); /* the system's CSPRNG */
 struct id id_make(struct id_source *source, int64_t now_us);
+int64_t id_time_us(struct id id); /* the millisecond in which it was made; 0: it is no UUIDv7 */
 
 struct result id_parse(struct text text, struct id *ret_id) MUST_CHECK; /* 8-4-4-4-12 hex in any case; RESULT_INVALID */
 void id_format(struct id id, char text[ID_TEXT_BYTES]);                 /* lower case, no terminator */

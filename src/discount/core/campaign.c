@@ -134,6 +134,13 @@ static void plan_fund_step(struct campaign *campaign) {
     campaign->fund_step_version = campaign->version;
 }
 
+/* Places were made anew beyond those that were ever paid for (rebuild.h). */
+static bool is_behind(const struct campaign *campaign) {
+    int64_t required;
+    return campaign->fund_step_minor == 0 && fund_required(campaign->credit, campaign->max_redemptions, &required) &&
+           required > campaign->fund_confirmed_minor;
+}
+
 /* What Wallet has refused it has not done: the step is not owed any more, and is planned anew with what the admin has made of the campaign. */
 static void drop_refused_step(struct campaign *campaign) {
     if (campaign->fund_refusal_size == 0) return;
@@ -240,7 +247,8 @@ enum campaign_verdict campaign_patch(struct campaign *campaign, const struct cam
     bool new_end = patch->has_ends_at && patch->ends_at_us != campaign->ends_at_us;
     bool new_credit = patch->has_credit && !money_equal(patch->credit, campaign->credit);
     /* The same amounts again ask Wallet again: what it refused may have been repaired there. */
-    bool asks_again = campaign->fund_refusal_size != 0 && (patch->has_max_redemptions || patch->has_credit);
+    bool is_lacking = campaign->fund_refusal_size != 0 || is_behind(campaign);
+    bool asks_again = is_lacking && (patch->has_max_redemptions || patch->has_credit);
     if (!new_name && !new_limit && !new_start && !new_end && !new_credit && !asks_again) return CAMPAIGN_UNCHANGED;
     CHECK(!new_credit || patch->credit.currency == campaign->credit.currency);
 
@@ -281,6 +289,18 @@ enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us) {
     drop_refused_step(campaign);
     mark_changed(campaign, now_us, true);
     return CAMPAIGN_DONE;
+}
+
+int64_t campaign_give_place(struct campaign *campaign, int64_t now_us) {
+    CHECK(campaign->redeemed < campaign->max_redemptions);
+    if (now_us < campaign->last_redeemed_at_us) now_us = campaign->last_redeemed_at_us;
+    campaign->redeemed++;
+    campaign->sequence++;
+    campaign->is_changed = true;
+    if (campaign->first_redeemed_at_us == 0) campaign->first_redeemed_at_us = now_us;
+    campaign->last_redeemed_at_us = now_us;
+    if (campaign->redeemed == campaign->max_redemptions) campaign->exhausted_at_us = now_us;
+    return now_us;
 }
 
 void campaign_note_settled(struct campaign *campaign, int64_t position) {

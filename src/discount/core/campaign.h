@@ -133,6 +133,8 @@ enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us);
 
 /* ---- decisions of time and of Wallet ---- */
 
+/* The next position, which is .redeemed then; there is one. When it is taken: not before the one ahead of it, also when the clock was set back. */
+int64_t campaign_give_place(struct campaign *campaign, int64_t now_us);
 /* Everything up to this position is settled: found out by whoever has looked. */
 void campaign_note_settled(struct campaign *campaign, int64_t position);
 

@@ -33,17 +33,8 @@ enum refusal redeem_phone_refusal(enum phone_rule rule, const struct redeem_requ
 /* ---- over the set ---- */
 
 static struct redemption *claim(struct campaign_set *set, struct campaign *campaign, const struct redeem_request *request, int64_t now_us) {
-    CHECK(campaign->redeemed < campaign->max_redemptions);
     CHECK(redemption_by_id(set, request->redemption_id) == NULL);
-    /* A clock that was set back while we were stopped must not put a position before the one ahead of it. */
-    if (now_us < campaign->last_redeemed_at_us) now_us = campaign->last_redeemed_at_us;
-    campaign->redeemed++;
-    campaign->sequence++;
-    campaign->is_changed = true;
-    if (campaign->first_redeemed_at_us == 0) campaign->first_redeemed_at_us = now_us;
-    campaign->last_redeemed_at_us = now_us;
-    if (campaign->redeemed == campaign->max_redemptions) campaign->exhausted_at_us = now_us;
-
+    int64_t claimed_at_us = campaign_give_place(campaign, now_us);
     struct redemption redemption = {
         .id = request->redemption_id,
         .campaign_number = campaign->number,
@@ -51,7 +42,7 @@ static struct redemption *claim(struct campaign_set *set, struct campaign *campa
         .user_id = request->user_id,
         .phone = request->phone,
         .status = REDEMPTION_CLAIMED,
-        .claimed_at_us = now_us,
+        .claimed_at_us = claimed_at_us,
         .is_new = true,
         .is_changed = true,
     };

@@ -19,5 +19,6 @@ const char *redemption_fault(const struct redemption *redemption) {
     if ((redemption->settled_at_us == 0) != (redemption->status == REDEMPTION_CLAIMED)) return "it is settled without a time";
     if (is_credited != !id_is_zero(redemption->transaction_id)) return "it is credited without a transaction";
     if (is_failed != (redemption->failure_size != 0)) return "it has failed without a reason";
+    if (id_equal(redemption->claimed_as, redemption->id)) return "it was claimed anew under its own id";
     return NULL;
 }

@@ -18,6 +18,8 @@ struct redemption {
     int64_t claimed_at_us;
     int64_t settled_at_us; /* credited or failed; 0 while claimed */
     struct id transaction_id;
+    struct id
+        claimed_as; /* the id under which it was claimed anew, before it was known that it had been paid: found by it as well; zero: none */
     uint8_t failure_size;
     char failure[REDEMPTION_FAILURE_BYTES]; /* Wallet's code */
     bool is_new, is_changed;                /* in this batch */

@@ -10,7 +10,7 @@ struct result campaign_set_init(struct campaign_set *set, size_t campaign_capaci
     set->campaigns = calloc(campaign_capacity, sizeof *set->campaigns);
     set->redemptions = calloc(redemption_capacity, sizeof *set->redemptions);
     if (set->campaigns == NULL || set->redemptions == NULL || !result_is_ok(map_init(&set->by_code, campaign_capacity)) ||
-        !result_is_ok(map_init(&set->by_campaign_id, campaign_capacity)) || !result_is_ok(map_init(&set->by_id, redemption_capacity)) ||
+        !result_is_ok(map_init(&set->by_campaign_id, campaign_capacity)) || !result_is_ok(map_init(&set->by_id, 2 * redemption_capacity)) ||
         !result_is_ok(map_init(&set->by_user, redemption_capacity)) || !result_is_ok(map_init(&set->by_phone, redemption_capacity))) {
         campaign_set_free(set);
         return result_error(RESULT_FULL);
@@ -71,6 +71,16 @@ static size_t phone_key(uint32_t campaign_number, const struct phone *phone, uin
     return sizeof campaign_number + phone->size;
 }
 
+static struct result index_ids(struct campaign_set *set, struct redemption *kept) {
+    if (!id_is_zero(kept->claimed_as)) TRY(map_put(&set->by_id, id_key(&kept->claimed_as), kept));
+    return map_put(&set->by_id, id_key(&kept->id), kept);
+}
+
+static struct result index_phone(struct campaign_set *set, struct redemption *kept) {
+    kept->phone_key_size = (uint8_t)phone_key(kept->campaign_number, &kept->phone, kept->phone_key);
+    return map_put(&set->by_phone, (struct text){(const char *)kept->phone_key, kept->phone_key_size}, kept);
+}
+
 struct result campaign_set_load_redemption(struct campaign_set *set, const struct redemption *redemption) {
     if (redemption_by_id(set, redemption->id) != NULL) return result_ok();
     const struct campaign *campaign = campaign_by_number(set, redemption->campaign_number);
@@ -80,12 +90,21 @@ struct result campaign_set_load_redemption(struct campaign_set *set, const struc
     struct redemption *kept = &set->redemptions[set->redemption_count];
     *kept = *redemption;
     user_key(kept->campaign_number, kept->user_id, kept->user_key);
-    kept->phone_key_size = (uint8_t)phone_key(kept->campaign_number, &kept->phone, kept->phone_key);
-    TRY(map_put(&set->by_id, id_key(&kept->id), kept));
     TRY(map_put(&set->by_user, (struct text){(const char *)kept->user_key, sizeof kept->user_key}, kept));
-    TRY(map_put(&set->by_phone, (struct text){(const char *)kept->phone_key, kept->phone_key_size}, kept));
+    TRY(index_ids(set, kept));
+    TRY(index_phone(set, kept));
     set->redemption_count++;
     return result_ok();
+}
+
+void campaign_set_rename(struct campaign_set *set, struct redemption *redemption, struct id id, const struct phone *phone) {
+    CHECK(redemption_by_id(set, redemption->id) == redemption && redemption_by_id(set, id) == NULL);
+    (void)map_remove(&set->by_id, id_key(&redemption->id));
+    (void)map_remove(&set->by_phone, (struct text){(const char *)redemption->phone_key, redemption->phone_key_size});
+    redemption->claimed_as = redemption->id;
+    redemption->id = id;
+    redemption->phone = *phone;
+    CHECK(result_is_ok(index_ids(set, redemption)) && result_is_ok(index_phone(set, redemption))); /* there is room for two ids of each */
 }
 
 struct campaign *campaign_by_code(const struct campaign_set *set, const struct code *code) {

@@ -31,9 +31,12 @@ struct result campaign_set_load(struct campaign_set *set, const struct campaign 
  * position, or it breaks a rule of its own (redemption_fault). */
 struct result campaign_set_load_redemption(struct campaign_set *set, const struct redemption *redemption) MUST_CHECK;
 
+/* The redemption's own id and phone become these; it is found by the id that it had as well. */
+void campaign_set_rename(struct campaign_set *set, struct redemption *redemption, struct id id, const struct phone *phone);
+
 struct campaign *campaign_by_code(const struct campaign_set *set, const struct code *code);
 struct campaign *campaign_by_id(const struct campaign_set *set, struct id id);
 struct campaign *campaign_by_number(const struct campaign_set *set, uint32_t number);
-struct redemption *redemption_by_id(const struct campaign_set *set, struct id id);
+struct redemption *redemption_by_id(const struct campaign_set *set, struct id id); /* also of one that was claimed as it */
 struct redemption *redemption_by_user(const struct campaign_set *set, uint32_t campaign_number, struct id user_id);
 struct redemption *redemption_by_phone(const struct campaign_set *set, uint32_t campaign_number, const struct phone *phone);

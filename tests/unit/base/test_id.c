@@ -21,6 +21,16 @@ static void the_layout_is_version_7(void **state) {
     assert_text(((struct text){text, sizeof text}), "017f22e2-79b0-7001-bfff-ffffffffffff");
 }
 
+static void the_time_comes_out_again(void **state) {
+    (void)state;
+    struct id_source source;
+    id_source_init(&source, fill_with_ones, NULL);
+    struct id id = id_make(&source, INT64_C(1645557742000999));
+    assert_int_equal(id_time_us(id), INT64_C(1645557742000000));
+    id.bytes[6] = 0x40; /* version 4 has none */
+    assert_int_equal(id_time_us(id), 0);
+}
+
 static void no_randomness_is_used_twice(void **state) {
     (void)state;
     enum { IDS = 100 };
@@ -94,6 +104,7 @@ static int start(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_layout_is_version_7),
+        cmocka_unit_test(the_time_comes_out_again),
         cmocka_unit_test(no_randomness_is_used_twice),
         cmocka_unit_test(order_survives_a_clock_that_stands_or_goes_back),
         cmocka_unit_test(text_and_back),

@@ -1,0 +1,142 @@
+#include "discount/core/rebuild.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+
+static const char *const names[REBUILD_VERDICT_COUNT] = {
+    [REBUILD_KNOWN] = "known",
+    [REBUILD_SETTLED] = "settled",
+    [REBUILD_RENAMED] = "renamed",
+    [REBUILD_MADE] = "made",
+    [REBUILD_USER_TAKEN] = "the user has another redemption there",
+    [REBUILD_PHONE_TAKEN] = "another user has won with this phone",
+    [REBUILD_NO_PHONE] = "Wallet does not say with which phone it was claimed",
+    [REBUILD_OTHER_AMOUNT] = "the campaign gives another amount",
+    [REBUILD_NOT_FUNDED] = "its fund was not given so much",
+    [REBUILD_NO_PLACE] = "a campaign can't have so many places",
+};
+
+const char *rebuild_verdict_name(enum rebuild_verdict verdict) { return names[verdict]; }
+
+/* ---- may it be ---- */
+
+static bool is_affordable(struct money credit, int64_t places) {
+    struct money worth;
+    return result_is_ok(money_multiply(credit, places, &worth));
+}
+
+/* Before anything was given out the gift may have been changed, and our copy be from before that. */
+static bool may_adopt_amount(const struct campaign *campaign, int64_t amount_minor) {
+    const struct money credit = {amount_minor, campaign->credit.currency};
+    return campaign->redeemed == 0 && amount_minor > 0 && is_affordable(credit, campaign->max_redemptions);
+}
+
+/* Whether one more credit is within what its fund was given: a step may have been taken that we have not heard of. */
+static bool is_funded(const struct campaign *campaign, const struct paid_place *place) {
+    const struct money credit = {place->amount_minor, campaign->credit.currency};
+    return campaign->credited < money_count_in_total(campaign->fund_confirmed_minor + campaign->fund_step_minor, credit);
+}
+
+/* REBUILD_SETTLED: there is no conflict. */
+static enum rebuild_verdict check_money(const struct campaign *campaign, const struct paid_place *place) {
+    bool is_same = place->amount_minor == campaign->credit.amount_minor;
+    if (!is_same && !may_adopt_amount(campaign, place->amount_minor)) return REBUILD_OTHER_AMOUNT;
+    return is_funded(campaign, place) ? REBUILD_SETTLED : REBUILD_NOT_FUNDED;
+}
+
+/* ---- what becomes of it ---- */
+
+static void credit(struct campaign *campaign, struct redemption *redemption, const struct paid_place *place, int64_t now_us) {
+    campaign->failed -= redemption->status == REDEMPTION_FAILED;
+    campaign->credited++;
+    campaign->sequence++;
+    campaign->is_changed = true;
+    redemption->status = REDEMPTION_CREDITED;
+    redemption->failure_size = 0;
+    redemption->transaction_id = place->transaction_id;
+    redemption->settled_at_us = place->paid_at_us != 0 ? place->paid_at_us : now_us;
+    redemption->is_changed = true;
+    if (campaign->credited + campaign->failed == campaign->redeemed) campaign->settled_position = campaign->redeemed;
+}
+
+static enum rebuild_verdict settle(struct campaign *campaign, struct redemption *known, const struct paid_place *place, int64_t now_us) {
+    bool is_it = id_equal(known->id, place->id) && id_equal(known->user_id, place->user_id) && known->campaign_number == campaign->number;
+    if (!is_it) return REBUILD_USER_TAKEN;
+    if (known->status == REDEMPTION_CREDITED) return REBUILD_KNOWN;
+    enum rebuild_verdict verdict = check_money(campaign, place);
+    if (verdict == REBUILD_SETTLED) credit(campaign, known, place, now_us);
+    return verdict;
+}
+
+static enum rebuild_verdict rename_claim(struct campaign_set *set, struct campaign *campaign, struct redemption *own,
+                                         const struct paid_place *place, int64_t now_us) {
+    enum rebuild_verdict verdict = check_money(campaign, place);
+    if (verdict != REBUILD_SETTLED) return verdict;
+    campaign_set_rename(set, own, place->id, place->phone.size != 0 ? &place->phone : &own->phone);
+    credit(campaign, own, place, now_us);
+    return REBUILD_RENAMED;
+}
+
+static void change(struct campaign *campaign, int64_t now_us) {
+    campaign->version++;
+    campaign->sequence++;
+    campaign->updated_at_us = now_us;
+}
+
+/* One place more than it has. */
+static void widen(struct campaign *campaign, int64_t now_us) {
+    campaign->max_redemptions++;
+    campaign->exhausted_at_us = 0;
+    change(campaign, now_us);
+}
+
+/* When it was claimed, as far as can be told: not after it was paid. */
+static int64_t claimed_at(const struct paid_place *place, int64_t now_us) {
+    int64_t made_at_us = id_time_us(place->id), latest_us = place->paid_at_us != 0 ? place->paid_at_us : now_us;
+    return made_at_us != 0 && made_at_us < latest_us ? made_at_us : latest_us;
+}
+
+static enum rebuild_verdict make(struct campaign_set *set, struct campaign *campaign, const struct paid_place *place, int64_t now_us) {
+    if (place->phone.size == 0) return REBUILD_NO_PHONE;
+    enum rebuild_verdict verdict = check_money(campaign, place);
+    if (verdict != REBUILD_SETTLED) return verdict;
+    const struct money amount = {place->amount_minor, campaign->credit.currency};
+    bool is_full = campaign->redeemed == campaign->max_redemptions;
+    bool has_room = campaign->redeemed < LIMIT_CAMPAIGN_PLACES && is_affordable(amount, campaign->redeemed + 1);
+    if (is_full && !has_room) return REBUILD_NO_PLACE;
+    if (!money_equal(amount, campaign->credit)) change(campaign, now_us);
+    campaign->credit = amount;
+    if (is_full) widen(campaign, now_us);
+    int64_t claimed_at_us = campaign_give_place(campaign, claimed_at(place, now_us));
+    struct redemption redemption = {.id = place->id,
+                                    .campaign_number = campaign->number,
+                                    .position = campaign->redeemed,
+                                    .user_id = place->user_id,
+                                    .phone = place->phone,
+                                    .claimed_at_us = claimed_at_us,
+                                    .is_new = true};
+    credit(campaign, &redemption, place, now_us);
+    CHECK(redemption_fault(&redemption) == NULL && result_is_ok(campaign_set_load_redemption(set, &redemption)));
+    return REBUILD_MADE;
+}
+
+enum rebuild_verdict campaign_rebuild(struct campaign_set *set, const struct paid_place *place, int64_t now_us) {
+    struct campaign *campaign = campaign_by_number(set, place->campaign_number);
+    CHECK(campaign != NULL && campaign_fault(campaign) == NULL);
+    struct redemption *known = redemption_by_id(set, place->id);
+    struct redemption *own = redemption_by_user(set, campaign->number, place->user_id);
+    const struct redemption *of_phone = redemption_by_phone(set, campaign->number, &place->phone);
+    enum rebuild_verdict verdict;
+    if (known != NULL)
+        verdict = settle(campaign, known, place, now_us);
+    else if (own != NULL && own->status != REDEMPTION_CLAIMED)
+        verdict = REBUILD_USER_TAKEN;
+    else if (of_phone != NULL && of_phone != own)
+        verdict = REBUILD_PHONE_TAKEN;
+    else if (own != NULL)
+        verdict = rename_claim(set, campaign, own, place, now_us);
+    else
+        verdict = make(set, campaign, place, now_us);
+    CHECK(campaign_fault(campaign) == NULL);
+    return verdict;
+}
