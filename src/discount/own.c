@@ -41,6 +41,27 @@ static void decide_mark(struct engine *engine, struct operation *operation, int6
     decide_waiters(engine, operation, now_us);
 }
 
+/* ---- what Wallet has paid, and we do not know ---- */
+
+static void load_rebuild(struct engine *engine, struct operation *operation) {
+    const struct own_request *self = own(operation);
+    for (size_t i = 0; i < self->rebuild.count; i++) {
+        const struct paid_place *place = &self->rebuild.items[i];
+        working_set_ask(engine, place->id);
+        working_set_ask_rivals(engine, place->campaign_number, place->user_id, &place->phone);
+    }
+    load_waiters(engine, operation);
+}
+
+static void decide_rebuild(struct engine *engine, struct operation *operation, int64_t now_us) {
+    const struct own_request *self = own(operation);
+    struct working_set *set = engine_set(engine);
+    discount_forget_outcome(discount_operation_of(operation), now_us);
+    for (size_t i = 0; i < self->rebuild.count; i++)
+        self->rebuild.verdicts[i] = campaign_rebuild(&set->campaigns, &self->rebuild.items[i], now_us);
+    decide_waiters(engine, operation, now_us);
+}
+
 /* ---- what becomes of a campaign ---- */
 
 static struct campaign *campaign_of(struct engine *engine, struct operation *operation) {
@@ -88,6 +109,7 @@ static void decide_note(struct engine *engine, struct operation *operation, int6
 }
 
 const struct action mark_action = {.name = "mark", .load = load_mark, .decide = decide_mark};
+const struct action rebuild_action = {.name = "rebuild", .load = load_rebuild, .decide = decide_rebuild};
 const struct action expire_action = {.name = "expire", .load = load_waiters, .decide = decide_expire};
 const struct action fund_confirmed_action = {.name = "fund confirmed", .load = load_waiters, .decide = decide_fund_confirmed};
 const struct action fund_refused_action = {.name = "fund refused", .load = load_waiters, .decide = decide_fund_refused};

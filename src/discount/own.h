@@ -2,6 +2,7 @@
  * in the settler: their answers, and what is kept for their keys, are made in its transaction. */
 #pragma once
 
+#include "discount/core/rebuild.h"
 #include "discount/operation.h"
 
 struct own_request {
@@ -15,12 +16,19 @@ struct own_request {
         const struct settlement *items;            /* [count] */
         size_t count;
     } mark;
+    struct {                            /* rebuild; of campaigns that are there */
+        const struct paid_place *items; /* [count] */
+        enum rebuild_verdict *verdicts; /* [count], what became of each */
+        size_t count;
+    } rebuild;
 };
 
-#define MARK_ITEMS_MAX   LIMIT_CREDIT_ITEMS
-#define MARK_WAITERS_MAX 2000u /* whose kept answers one mark makes final; the others follow one by one */
+#define MARK_ITEMS_MAX    LIMIT_CREDIT_ITEMS
+#define REBUILD_ITEMS_MAX 1000u /* each may name three rows (CAMPAIGN_SET_REDEMPTIONS) */
+#define MARK_WAITERS_MAX  2000u /* whose kept answers one mark makes final; the others follow one by one */
 
 extern const struct action mark_action;           /* what Wallet said about a batch */
+extern const struct action rebuild_action;        /* what Wallet has paid, and we do not know */
 extern const struct action expire_action;         /* the campaign's end has passed */
 extern const struct action fund_confirmed_action; /* the step is on disk in Wallet */
 extern const struct action fund_refused_action;   /* the step will never be */

@@ -35,17 +35,11 @@ static void note_redemption(struct discount_operation *self, const struct redemp
 
 /* ---- in the store ---- */
 
-/* Whom the filter does not know has no row: every winner is added to it, by this thread, when the commit is published. */
 static void load(struct engine *engine, struct operation *operation) {
     struct working_set *set = engine_set(engine);
     const struct redeem_request *redeem = &request_of(operation)->redeem;
     const struct campaign *campaign = campaign_by_code(&set->campaigns, &redeem->code);
-    if (campaign == NULL) return;
-    const struct board_slot *slot = board_slot(set->board, campaign->number - 1);
-    if (board_may_be_user(set->board, slot, redeem->user_id))
-        ask_redemption_of_user(engine_batch(engine), campaign->number, redeem->user_id, working_set_redemption, set);
-    if (board_may_be_phone(set->board, slot, &redeem->phone))
-        ask_redemption_of_phone(engine_batch(engine), campaign->number, &redeem->phone, working_set_redemption, set);
+    if (campaign != NULL) working_set_ask_rivals(engine, campaign->number, redeem->user_id, &redeem->phone);
 }
 
 static void decide(struct engine *engine, struct operation *operation, int64_t now_us) {

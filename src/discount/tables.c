@@ -11,7 +11,7 @@
     "fund_step_version, fund_is_released, settled_position, phone_rule, fund_refusal, fund_refusal_detail"
 #define REDEMPTION_COLUMNS_OF(table)                                                                                              \
     table "key, " table "id, " table "user_id, " table "phone, " table "status, " table "claimed_at, " table "settled_at, " table \
-          "transaction_id, " table "failure"
+          "transaction_id, " table "failure, " table "claimed_as"
 #define REDEMPTION_COLUMNS REDEMPTION_COLUMNS_OF("")
 
 /* ---- campaigns ---- */
@@ -223,6 +223,7 @@ struct result redemption_of_row(const struct row *row, int first_column, struct 
         .claimed_at_us = row_time(row, first_column + 5),
         .settled_at_us = row_integer(row, first_column + 6),
         .transaction_id = row_id_or_zero(row, first_column + 7),
+        .claimed_as = row_id_or_zero(row, first_column + 9),
     };
     if (phone.size > sizeof ret_redemption->phone.e164 || failure.size > sizeof ret_redemption->failure)
         row_refuse(row, first_column, "a phone or a failure that is too long");
@@ -250,9 +251,12 @@ struct result redemption_found(void *found, const struct row *row) {
     return result_ok();
 }
 
-static const struct question redemption_by_its_id = {.name = "a redemption",
-                                                     .sql = "SELECT " REDEMPTION_COLUMNS " FROM redemptions WHERE id = $1 LIMIT 1",
-                                                     .parameters = {COLUMN_ID}};
+/* By its id, or by the one under which it was claimed anew. */
+static const struct question redemption_by_its_id = {
+    .name = "a redemption",
+    .sql = "SELECT " REDEMPTION_COLUMNS
+           " FROM redemptions WHERE id = coalesce((SELECT id FROM redemptions WHERE claimed_as = $1), $1) LIMIT 1",
+    .parameters = {COLUMN_ID}};
 static const struct question redemption_of_user = {.name = "a user's redemption in a campaign",
                                                    .sql = "SELECT " REDEMPTION_COLUMNS
                                                           " FROM redemptions WHERE user_id = $1 AND campaign_number = $2 LIMIT 1",
@@ -289,13 +293,20 @@ static const struct question first_unsettled = {
     .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question insert_redemption = {.name = "a new redemption",
                                                   .sql = "INSERT INTO redemptions (" REDEMPTION_COLUMNS
-                                                         ", campaign_number) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                                                         ", campaign_number) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
                                                   .parameters = {COLUMN_INTEGER, COLUMN_ID, COLUMN_ID, COLUMN_TEXT, COLUMN_INTEGER,
-                                                                 COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT, COLUMN_INTEGER}};
+                                                                 COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT, COLUMN_ID,
+                                                                 COLUMN_INTEGER}};
 static const struct question update_redemption = {
     .name = "a redemption that is settled",
     .sql = "UPDATE redemptions SET status = $2, settled_at = $3, transaction_id = $4, failure = $5 WHERE key = $1",
     .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT}};
+
+static const struct question update_renamed = {
+    .name = "a redemption that was claimed anew",
+    .sql = "UPDATE redemptions SET id = $2, phone = $3, status = $4, settled_at = $5, transaction_id = $6, failure = $7, claimed_as = $8 "
+           "WHERE key = $1",
+    .parameters = {COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT, COLUMN_ID}};
 
 void ask_redemption(struct batch *batch, struct id id, row_visitor *visit, void *context) {
     batch_ask(batch, &redemption_by_its_id, (struct value[]){value_id(id)}, visit, context);
@@ -332,24 +343,21 @@ void ask_first_unsettled(struct batch *batch, int64_t after, int64_t last, row_v
 void save_redemption(struct batch *batch, const struct redemption *redemption) {
     CHECK(redemption_fault(redemption) == NULL);
     struct value key = value_integer(redemption_key(redemption->campaign_number, redemption->position));
+    struct value id = value_id(redemption->id), phone = value_text(phone_text(&redemption->phone));
     struct value status = value_integer(redemption->status), settled_at = value_integer(redemption->settled_at_us);
     struct value transaction = value_id_or_null(redemption->transaction_id), failure = value_null(COLUMN_TEXT);
+    struct value claimed_as = value_id_or_null(redemption->claimed_as);
     if (redemption->status == REDEMPTION_FAILED) failure = value_text((struct text){redemption->failure, redemption->failure_size});
-    if (!redemption->is_new) {
+    if (redemption->is_new) {
+        struct value user = value_id(redemption->user_id), claimed_at = value_integer(redemption->claimed_at_us);
+        struct value number = value_integer(redemption->campaign_number);
+        const struct value values[] = {key, id, user, phone, status, claimed_at, settled_at, transaction, failure, claimed_as, number};
+        batch_do(batch, &insert_redemption, values, 1);
+    } else if (!id_is_zero(redemption->claimed_as)) {
+        batch_do(batch, &update_renamed, (struct value[]){key, id, phone, status, settled_at, transaction, failure, claimed_as}, 1);
+    } else {
         batch_do(batch, &update_redemption, (struct value[]){key, status, settled_at, transaction, failure}, 1);
-        return;
     }
-    const struct value values[] = {key,
-                                   value_id(redemption->id),
-                                   value_id(redemption->user_id),
-                                   value_text(phone_text(&redemption->phone)),
-                                   status,
-                                   value_integer(redemption->claimed_at_us),
-                                   settled_at,
-                                   transaction,
-                                   failure,
-                                   value_integer(redemption->campaign_number)};
-    batch_do(batch, &insert_redemption, values, 1);
 }
 
 /* ---- counters ---- */
@@ -418,7 +426,8 @@ void ask_sums_of_seconds(struct batch *batch, uint32_t campaign_number, row_visi
 static const struct question kept_answer = {
     .name = "a kept answer",
     .sql = "SELECT i.fingerprint, i.status, i.content_type, i.location, i.body, i.subject, i.created_at, " REDEMPTION_COLUMNS_OF(
-        "r.") " FROM idempotency AS i LEFT JOIN redemptions AS r ON r.id = i.subject AND i.status = 0 WHERE i.lookup = $1 LIMIT 1",
+        "r.") " FROM idempotency AS i LEFT JOIN redemptions AS r ON i.status = 0 AND r.id = coalesce((SELECT id FROM redemptions WHERE "
+              "claimed_as = i.subject), i.subject) WHERE i.lookup = $1 LIMIT 1",
     .parameters = {COLUMN_BYTES}};
 static const struct question put_kept_answer = {
     .name = "an answer to be kept",

@@ -195,6 +195,16 @@ void working_set_ask(struct engine *engine, struct id id) {
         ask_redemption(engine_batch(engine), id, working_set_redemption, set);
 }
 
+/* Whom the filter does not know has no row: every winner is added to it, by this thread, when the commit is published. */
+void working_set_ask_rivals(struct engine *engine, uint32_t campaign_number, struct id user_id, const struct phone *phone) {
+    struct working_set *set = engine_set(engine);
+    const struct board_slot *slot = board_slot(set->board, campaign_number - 1);
+    if (board_may_be_user(set->board, slot, user_id))
+        ask_redemption_of_user(engine_batch(engine), campaign_number, user_id, working_set_redemption, set);
+    if (board_may_be_phone(set->board, slot, phone))
+        ask_redemption_of_phone(engine_batch(engine), campaign_number, phone, working_set_redemption, set);
+}
+
 static void forget(void *self) {
     struct working_set *set = self;
     set->wallet_instance = (struct id){{0}};
@@ -293,13 +303,18 @@ static struct recent_claim *take_recent(struct working_set *set) {
     return recent;
 }
 
+static void forget_recent(struct working_set *set, const struct id *id) {
+    struct recent_claim *recent = map_remove(&set->recents_by_id, key_of(id));
+    if (recent == NULL) return;
+    recent->next_free = set->free_recent;
+    set->free_recent = recent;
+}
+
 /* It is committed: a new claim is remembered until it is settled. */
 static void note_recent(struct working_set *set, const struct redemption *redemption) {
     if (redemption->status != REDEMPTION_CLAIMED) {
-        struct recent_claim *recent = map_remove(&set->recents_by_id, key_of(&redemption->id));
-        if (recent == NULL) return;
-        recent->next_free = set->free_recent;
-        set->free_recent = recent;
+        forget_recent(set, &redemption->id);
+        if (!id_is_zero(redemption->claimed_as)) forget_recent(set, &redemption->claimed_as);
         return;
     }
     struct recent_claim *recent = take_recent(set);

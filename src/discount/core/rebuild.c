@@ -34,7 +34,10 @@ static bool may_adopt_amount(const struct campaign *campaign, int64_t amount_min
 /* Whether one more credit is within what its fund was given: a step may have been taken that we have not heard of. */
 static bool is_funded(const struct campaign *campaign, const struct paid_place *place) {
     const struct money credit = {place->amount_minor, campaign->credit.currency};
-    return campaign->credited < money_count_in_total(campaign->fund_confirmed_minor + campaign->fund_step_minor, credit);
+    const struct money step = {campaign->fund_step_minor, campaign->credit.currency};
+    int64_t given;
+    CHECK(result_is_ok(money_add_to_total(campaign->fund_confirmed_minor, step, &given)));
+    return campaign->credited < money_count_in_total(given, credit);
 }
 
 /* REBUILD_SETTLED: there is no conflict. */

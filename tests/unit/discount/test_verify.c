@@ -25,11 +25,14 @@ static void execute(const char *path, const char *sql) { execute_as(&discount_sc
     "x'01020304050607080910111213141516', 'GIFT', 'Gift', 1000, 'IRT', 3, 0, 0, 0, 0, 1, 5, 2, 1, 0, 100, 200, 0, 50, 50, 3000, 0, 0, 0"
 #define OLD_CAMPAIGN "INSERT INTO campaigns VALUES (1, " CAMPAIGN_VALUES ")"
 #define CAMPAIGN     "INSERT INTO campaigns VALUES (1, " CAMPAIGN_VALUES ", 0, 0, '', '')"
-#define FIRST                                                                                                                   \
-    "INSERT INTO redemptions VALUES (4294967297, x'A1020304050607080910111213141516', 1, x'B1020304050607080910111213141516', " \
+#define REDEMPTION   "key, id, campaign_number, user_id, phone, status, claimed_at, settled_at, transaction_id, failure"
+#define FIRST                                                                                             \
+    "INSERT INTO redemptions (" REDEMPTION                                                                \
+    ") VALUES (4294967297, x'A1020304050607080910111213141516', 1, x'B1020304050607080910111213141516', " \
     "'+989120000001', 1, 100, 150, x'C1020304050607080910111213141516', NULL)"
-#define SECOND                                                                                                                  \
-    "INSERT INTO redemptions VALUES (4294967298, x'A2020304050607080910111213141516', 1, x'B2020304050607080910111213141516', " \
+#define SECOND                                                                                            \
+    "INSERT INTO redemptions (" REDEMPTION                                                                \
+    ") VALUES (4294967298, x'A2020304050607080910111213141516', 1, x'B2020304050607080910111213141516', " \
     "'+989120000002', 0, 200, 0, NULL, NULL)"
 
 /* Plants the fault (NULL: none) and returns the verdict; what it says is in `said`. */
