@@ -1,7 +1,8 @@
 """The commands of the documents, pasted as they stand there, answer as it stands there.
 
-Each ```sh block is run, in the document's order, in one shell; the ```json block behind it is what comes of it. A comment before a block says otherwise:
-`<!-- not run: why -->`, or `<!-- runs on -->` of a service in the foreground, which must become ready and end well."""
+Each ```sh block is run, in the document's order, in one shell, and each ```python and ```typescript block as a program; the ```json or ```text block behind
+it is what comes of it. A comment before a block says otherwise: `<!-- not run: why -->`, or `<!-- runs on -->` of a service in the foreground, which must become
+ready and end well."""
 
 import json
 import os
@@ -18,20 +19,27 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from harness.services import DEADLINE_S, ROOT, free_port, wait_until  # noqa: E402
 
-BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]*?) -->\n)?```(?P<kind>sh|json)\n(?P<text>.*?)```\n", re.DOTALL)
+BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]*?) -->\n)?```(?P<kind>sh|python|typescript|json|text)\n(?P<text>.*?)```\n", re.DOTALL)
 END_OF_BLOCK = "end of the block"
 RUN_S = 300  # ./run may set up and build first
 
 
+# Programs as commands: a file, and what runs it. The compiler's findings are failures.
+PROGRAMS = {
+    "python": ("redeem.py", "/usr/bin/python3 redeem.py"),
+    "typescript": ("redeem.mts", "npx tsc --strict --module nodenext redeem.mts\nnode redeem.mjs"),
+}
+
+
 def blocks(document):
-    """[(mark, commands, what they print or None)], in their order."""
+    """[(mark, kind, text, what it prints or None)], in their order."""
     found = []
     for match in BLOCK.finditer((ROOT / document).read_text()):
-        if match["kind"] == "json":
-            assert found and found[-1][2] is None, f"{document}: an answer without commands: {match['text']}"
-            found[-1] = (*found[-1][:2], match["text"])
-        else:
-            found.append((match["mark"] or "", match["text"], None))
+        if match["kind"] == "json" or (match["kind"] == "text" and found and found[-1][1] in PROGRAMS):
+            assert found and found[-1][3] is None, f"{document}: an answer without commands: {match['text']}"
+            found[-1] = (*found[-1][:3], match["text"])
+        elif match["kind"] != "text":
+            found.append((match["mark"] or "", match["kind"], match["text"], None))
     return found
 
 
@@ -94,17 +102,31 @@ def run_on(shell, commands, folder):
         assert service.wait(DEADLINE_S) == 0, log.read_text()
 
 
+def as_command(shell, kind, text, folder):
+    if kind == "sh":
+        return text
+    name, command = PROGRAMS[kind]
+    (folder / name).write_text(shell.as_here(text))
+    return command
+
+
+def is_the_same(printed, answer):
+    try:
+        return shape(json.loads(printed)) == shape(json.loads(answer))
+    except json.JSONDecodeError:
+        return printed.strip() == answer.strip()
+
+
 def follow(document, shell, folder):
-    for mark, commands, answer in blocks(document):
+    for mark, kind, text, answer in blocks(document):
         if mark.startswith("not run: "):
             continue
         if mark == "runs on":
-            run_on(shell, commands, folder)
+            run_on(shell, text, folder)
             continue
         assert mark == "", f"{document}: what is {mark}?"
-        printed = shell.paste(commands)
-        if answer is not None:
-            assert shape(json.loads(printed)) == shape(json.loads(answer)), f"{document}:\n{commands}\n{printed}"
+        printed = shell.paste(as_command(shell, kind, text, folder))
+        assert answer is None or is_the_same(printed, answer), f"{document}:\n{text}\nprinted\n{printed}"
 
 
 @pytest.fixture
@@ -125,12 +147,13 @@ def running(tmp_path):
 
 
 # Where the document's machine keeps its data, and what that is here: a place of its own, or what ./run has made.
-@pytest.mark.parametrize(("document", "var"), [("README.md", "var"), ("README.fa.md", "var"), ("docs/operating.md", "data")])
+@pytest.mark.parametrize(("document", "var"), [("README.md", "var"), ("README.fa.md", "var"), ("docs/examples.md", "var"), ("docs/operating.md", "data")])
 def test_commands_print_what_stands_beside_them(document, var, running):
     folder, said, changes = running
     for line in ("  201      1000", "  410      2000", "  exactly right"):
         assert line in said.splitlines(), said
-    (folder / "build").symlink_to(ROOT / "build")
+    for name in ("build", "node_modules"):
+        (folder / name).symlink_to(ROOT / name)
     shell = Shell(folder, {**changes, "/var/lib/hamyan": folder / var})
     try:
         follow(document, shell, folder)
