@@ -52,11 +52,13 @@ void boot_prepare(void) {
     process_prepare();
     char *wallet_init[] = {"walletd", "init", "--data", "0", NULL};
     char *discount_init[] = {"discountd", "init", "--data", "1", NULL};
+    char *other_init[] = {"walletd", "init", "--data", "2", NULL};
     char *user_add[] = {"walletd", "user", "add", "--data", "0", "--admin", BOOT_ADMIN_NAME, NULL};
     run(&processes[PROCESS_WALLET], wallet_init);
     run(&processes[PROCESS_DISCOUNT], discount_init);
     give_password();
     run(&processes[PROCESS_WALLET], user_add);
+    run(&processes[PROCESS_WALLET], other_init);
     process_read_first_disks();
     disk_vfs_register();
 }

@@ -129,7 +129,8 @@ void link_break(const struct process *process) {
 static void arrive(void *context) {
     struct link_request *request = context;
     struct link_answer refused = {.outcome = result_error(RESULT_IO)};
-    if (request->to->state != PROCESS_UP || request->to->server == NULL) {
+    bool is_kept_out = request->to->is_other && !request->is_of_service; /* people would find nothing of theirs, as they should */
+    if (request->to->state != PROCESS_UP || request->to->server == NULL || is_kept_out) {
         send_back(request, &refused);
         return;
     }

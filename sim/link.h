@@ -26,6 +26,7 @@ struct link_request {
     struct text method, target, body;
     struct link_headers headers;
     uint32_t sender; /* makes the address that it comes from */
+    bool is_of_service;
     void (*on_answer)(struct link_request *request, const struct link_answer *answer);
     void *context;
 

@@ -60,7 +60,7 @@ void oracle_begin_world(void) {
 static bool open_database(enum process_index index) {
     struct watched *one = &watched[index];
     const struct process *process = &processes[index];
-    if (process->state != PROCESS_UP) return false;
+    if (process->state != PROCESS_UP || process->is_other) return false;
     if (one->database != NULL && one->incarnation == process->incarnation) return true;
     /* That of a crashed process is left behind: its files and locks are no more. */
     memset(one, 0, sizeof *one);
@@ -371,7 +371,7 @@ static bool has_committed(enum process_index index) {
     struct watched *one = &watched[index];
     struct process *process = &processes[index];
     uint8_t header[DISK_WAL_HEADER_BYTES];
-    if (process->state != PROCESS_UP) return false;
+    if (process->state != PROCESS_UP || process->is_other) return false;
     if (!disk_vfs_wal_header(&process->disk, index == PROCESS_WALLET ? "wallet.db" : "discount.db", header)) return false;
     bool was_open = one->database != NULL && one->incarnation == process->incarnation;
     if (was_open && memcmp(header, one->header, sizeof header) == 0) return false;

@@ -61,7 +61,7 @@ struct process processes[PROCESS_COUNT] = {
                                        {.start = __start_discount_zero, .stop = __stop_discount_zero}}},
 };
 
-static struct disk first_disks[PROCESS_COUNT];
+static struct disk first_disks[PROCESS_COUNT], other_wallet;
 
 /* ---- memory ---- */
 
@@ -120,7 +120,10 @@ static void read_file(struct disk *disk, const char *folder, const char *name) {
 void process_read_first_disks(void) {
     read_file(&first_disks[PROCESS_WALLET], "0", "wallet.db");
     read_file(&first_disks[PROCESS_DISCOUNT], "1", "discount.db");
+    read_file(&other_wallet, "2", "wallet.db");
 }
+
+const struct disk *process_other_wallet(void) { return &other_wallet; }
 
 /* ---- life ---- */
 
@@ -130,7 +133,7 @@ void process_begin_world(void) {
         struct process *process = &processes[i];
         process->state = PROCESS_DOWN;
         process->incarnation = 0;
-        process->is_retired = false;
+        process->is_retired = process->is_other = false;
         disk_copy(&process->disk, &first_disks[i]);
         process->wall_offset_us = process->drift_ppm = process->drift_from_us = process->drifted_us = 0;
         process->server = NULL;

@@ -31,6 +31,7 @@ struct process {
 
     enum process_state state;
     bool is_retired;      /* not started again: its tools run instead */
+    bool is_other;        /* its database is another one than that of this world, who knows nobody here */
     uint32_t incarnation; /* how often it was started */
     struct disk disk;
     int64_t wall_offset_us; /* what jumps have added to its wall clock */
@@ -47,6 +48,7 @@ void process_prepare(void);     /* once, before any of their code has run */
 void process_begin_world(void); /* both down, disks as after `init` */
 /* The content of the disks after `init`, from files of the working directory: once. */
 void process_read_first_disks(void);
+const struct disk *process_other_wallet(void); /* the disk of one more Wallet after its `init` */
 void process_start(struct process *process);
 /* Everything in memory and what was not synced is gone; it is started again after a while. Does not return when one of its fibers calls. */
 void process_crash(struct process *process, const char *where);

@@ -10,6 +10,7 @@
 #include "sim/link.h"
 #include "sim/oracle.h"
 #include "sim/process.h"
+#include "sim/restore.h"
 #include "sim/seams.h"
 
 #define CLOCK_TICK_US    50000
@@ -18,8 +19,6 @@
 #define BUSY_MOST_US     INT64_C(120000000) /* of faults, then the world is left in peace */
 #define QUIET_MOST_US    INT64_C(90000000)
 #define QUIET_STEPS_MOST 1000000u
-#define BACKUP_MOST_US   INT64_C(20000000)
-#define RESTORE_STEPS    10000
 #define REST_US          INT64_C(15000000)
 
 /* From a millisecond to two hours, each order of magnitude as often. To a few seconds where they are many, or no token would be good for long. */
@@ -95,51 +94,12 @@ static bool run_quiet(const char *what) {
 static void leave_in_peace(void) {
     world_note("faults end");
     world.has_faults = false;
+    restore_end_exchange();
     people.is_over = true;
     for (size_t i = 0; i < ACTORS_MAX; i++) people.actors[i].actions_left = 0;
     for (size_t i = 0; i < PROCESS_COUNT; i++) {
         process_mend_clock(&processes[i]);
         processes[i].disk.crash_at = 0;
-    }
-}
-
-/* ---- an older backup ---- */
-
-static struct disk backup;
-static bool has_backup;
-
-static void make_backup(void *context) {
-    (void)context;
-    disk_snapshot(&backup, &processes[PROCESS_WALLET].disk);
-    has_backup = true;
-    world_note("wallet: a backup is made");
-}
-
-static char *const reconcile[] = {"reconcile", "--data", "1", "--wallet", "http://wallet", NULL};
-
-static int64_t transfers_for_discount(void) {
-    return oracle_integer(PROCESS_WALLET, "SELECT count(*) FROM transfers WHERE caller = 'discount'", -1);
-}
-
-/* Wallet comes back from it. Nothing is paid again by itself, as Discount knows these claims as credited; what is promised is that reconcile finds
- * what is missing. `before` is how many transfers for Discount there were. */
-static void restore_backup(int64_t before) {
-    struct process *wallet = &processes[PROCESS_WALLET];
-    disk_snapshot(&wallet->disk, &backup);
-    wallet->is_retired = false;
-    process_start(wallet);
-    for (int i = 0; i < RESTORE_STEPS && wallet->state != PROCESS_UP && world_step(); i++) {
-    }
-    int64_t after = transfers_for_discount();
-    if (after < 0) {
-        world_fail("Wallet starts from a backup", "it does not");
-        return;
-    }
-    int code = process_run_tool(&processes[PROCESS_DISCOUNT], reconcile);
-    world_reach(after < before ? "an older backup lacks transfers" : "an older backup lacks nothing");
-    if ((code == 0) != (after == before)) {
-        world_fail("reconcile finds what a backup lacks", "exit code %d, %lld of %lld transfers", code, (long long)after,
-                   (long long)before);
     }
 }
 
@@ -150,7 +110,7 @@ static void prove(void) {
     static const struct {
         enum process_index index;
         char *const *arguments;
-    } proofs[] = {{PROCESS_DISCOUNT, discount_verify}, {PROCESS_DISCOUNT, reconcile}, {PROCESS_WALLET, wallet_verify}};
+    } proofs[] = {{PROCESS_DISCOUNT, discount_verify}, {PROCESS_DISCOUNT, restore_reconcile}, {PROCESS_WALLET, wallet_verify}};
     for (size_t i = 0; i < ARRAY_COUNT(proofs) && !world.has_failed; i++) {
         const struct process *process = &processes[proofs[i].index];
         int code = process_run_tool(&processes[proofs[i].index], proofs[i].arguments);
@@ -169,9 +129,7 @@ void run_world(uint64_t seed, const struct world_limits *limits) {
     for (size_t i = 0; i < PROCESS_COUNT; i++) process_start(&processes[i]);
     world_after(CLOCK_TICK_US, move_clocks, NULL);
     if (world.leaning == LEANS_TO_DISKS) world_after(CLOCK_TICK_US, crash_in_between, NULL);
-    has_backup = false;
-    int64_t backup_us = random_between(&world.random, 0, BACKUP_MOST_US);
-    if (world_fault(FAULT_BACKUP)) world_after(backup_us, make_backup, NULL);
+    restore_begin_world();
     run_busy();
     if (world.has_failed) return;
     leave_in_peace();
@@ -188,7 +146,7 @@ void run_world(uint64_t seed, const struct world_limits *limits) {
     }
     if (!world.has_failed) judge_end();
     if (world.has_failed) return;
-    int64_t transfers = transfers_for_discount();
+    int64_t transfers = restore_transfers();
     prove();
-    if (!world.has_failed && has_backup) restore_backup(transfers);
+    if (!world.has_failed) restore_last(transfers);
 }

@@ -78,6 +78,7 @@ struct result http_client_start(struct http_client *client, struct http_call *ca
                                                .idempotency_key = text_of(call->idempotency_key),
                                                .request_id = text_of(call->request_id),
                                                .traceparent = text_of(call->traceparent)},
+                                   .is_of_service = true,
                                    .on_answer = note_answer,
                                    .context = flight};
     (void)link_send(&request);

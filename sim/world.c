@@ -39,6 +39,7 @@ const struct fault_kind fault_kinds[FAULT_COUNT] = {
     [FAULT_BACKUP] = {"older backup", 1000000},
     [FAULT_QUEUE_FULL] = {"queue full", 1000000},
     [FAULT_CLAIMS_FULL] = {"few claims in memory", 1000000},
+    [FAULT_OTHER_WALLET] = {"another Wallet", 150000},
 };
 
 /* What is left out of worlds that lean. Where little fails there is no excuse for a 503, and much gets done. */
@@ -47,7 +48,7 @@ const struct fault_kind fault_kinds[FAULT_COUNT] = {
 #define LITTLE_FAILS                                                                                                                    \
     (CLOCK_FAULTS | BIT(FAULT_CRASH) | BIT(FAULT_CRASH_DISK) | BIT(FAULT_WRITE_ERROR) | BIT(FAULT_SYNC_ERROR) | BIT(FAULT_READ_ERROR) | \
      BIT(FAULT_DISK_FULL) | BIT(FAULT_LINK_REFUSED) | BIT(FAULT_LINK_DROPPED) | BIT(FAULT_LINK_DELAYED) | BIT(FAULT_QUEUE_FULL) |       \
-     BIT(FAULT_CLAIMS_FULL))
+     BIT(FAULT_CLAIMS_FULL) | BIT(FAULT_OTHER_WALLET))
 static const uint32_t left_out[LEANING_COUNT] = {[LEANS_TO_CAMPAIGNS] = LITTLE_FAILS,
                                                  [LEANS_TO_KEYS] = LITTLE_FAILS,
                                                  [LEANS_TO_TIMES] = CLOCK_FAULTS | BIT(FAULT_CRASH) | BIT(FAULT_CRASH_DISK)};
@@ -97,12 +98,18 @@ void world_begin(uint64_t seed, const struct world_limits *limits) {
     pending_count = 0;
     pending_order = 0;
     fiber_reset();
-    for (size_t i = 0; i < FAULT_COUNT; i++) {
+    for (size_t i = 0; i < FAULT_FATES; i++) {
         /* Between a thousandth of the most and the most, evenly in the exponent; the draws are made even for what is left out. */
         bool is_left_out = random_chance(&world.random, NOT_TILL_FIRST);
         uint64_t shift = random_below(&world.random, 8);
         bool is_off = is_left_out || ((limits->faults_off | left_out[world.leaning]) >> i & 1) != 0;
         world.fault_per_million[i] = is_off ? 0 : fault_kinds[i].per_million_max >> shift;
+    }
+    random_init(&world.fate, ~seed);
+    for (size_t i = FAULT_FATES; i < FAULT_COUNT; i++) {
+        bool strikes = random_chance(&world.fate, fault_kinds[i].per_million_max);
+        bool is_off = ((limits->faults_off | left_out[world.leaning]) >> i & 1) != 0;
+        world.fault_per_million[i] = strikes && !is_off ? RANDOM_MILLION : 0;
     }
     for (size_t i = 0; i < ARRAY_COUNT(leanings); i++) {
         bool is_off = (limits->faults_off >> leanings[i].fault & 1) != 0;
@@ -114,6 +121,12 @@ bool world_fault(enum sim_fault fault) {
     if (!world.has_faults || !random_chance(&world.random, world.fault_per_million[fault])) return false;
     world.fault_counts[fault]++;
     return true;
+}
+
+bool world_is_fated(enum sim_fault fault) {
+    bool is_fated = world.fault_per_million[fault] > 0;
+    world.fault_counts[fault] += is_fated;
+    return is_fated;
 }
 
 void world_note(const char *format, ...) {

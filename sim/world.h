@@ -7,7 +7,8 @@
 #include "base/crypto.h"
 #include "sim/random.h"
 
-/* Each has a probability that the seed chooses, and is left out of some worlds altogether. */
+/* Each has a probability that the seed chooses, and is left out of some worlds altogether. The last ones, from FAULT_FATES on, strike once in a world
+ * or not at all, which is chosen at its beginning. */
 enum sim_fault {
     FAULT_CRASH,         /* of a service at a turn of one of its fibers */
     FAULT_CRASH_DISK,    /* of a service in the middle of a disk call */
@@ -34,8 +35,11 @@ enum sim_fault {
     FAULT_BACKUP,         /* at the very end Wallet comes back from an older backup */
     FAULT_QUEUE_FULL,     /* the store's queue is short */
     FAULT_CLAIMS_FULL,    /* the settler has room for few claims */
+    FAULT_OTHER_WALLET,   /* for a while another Wallet, with a database of its own, answers at the address */
     FAULT_COUNT
 };
+
+#define FAULT_FATES FAULT_OTHER_WALLET
 
 struct fault_kind {
     const char *name;
@@ -72,7 +76,8 @@ struct world {
     enum world_leaning leaning;
     struct world_limits limits;
     struct random random;
-    int64_t now_us; /* true time, since the world began; nobody in the world knows it */
+    struct random fate; /* of its own: one more kind that strikes once leaves all worlds as they are that it spares */
+    int64_t now_us;     /* true time, since the world began; nobody in the world knows it */
     uint64_t step;
     bool has_faults; /* false at the end: the world is left in peace */
     uint32_t fault_per_million[FAULT_COUNT];
@@ -89,6 +94,8 @@ extern struct world world;
 void world_begin(uint64_t seed, const struct world_limits *limits);
 /* Whether it happens now; counted. */
 bool world_fault(enum sim_fault fault);
+/* Of FAULT_FATES and later: whether this world has it; counted. */
+bool world_is_fated(enum sim_fault fault);
 void world_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A broken invariant: the first one is kept, and the world ends after this step. */
 void world_fail(const char *invariant, const char *format, ...) __attribute__((format(printf, 2, 3)));
