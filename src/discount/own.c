@@ -1,5 +1,7 @@
 #include "discount/own.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "discount/working_set.h"
 
@@ -97,10 +99,25 @@ static void decide_fund_released(struct engine *engine, struct operation *operat
     end_decision(engine, operation, campaign_fund_release(campaign_of(engine, operation), now_us), "fund_released", now_us);
 }
 
+static struct text print_instance(struct engine *engine, struct id id) {
+    static const char before[] = "{\"instance_id\":\"", behind[] = "\"}";
+    size_t size = sizeof before - 1 + ID_TEXT_BYTES + sizeof behind - 1;
+    char *text = engine_take(engine, size);
+    if (text == NULL) return TEXT(""); /* the batch has failed */
+    memcpy(text, before, sizeof before - 1);
+    id_format(id, text + sizeof before - 1);
+    memcpy(text + sizeof before - 1 + ID_TEXT_BYTES, behind, sizeof behind - 1);
+    return (struct text){text, size};
+}
+
 static void decide_instance(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct working_set *set = engine_set(engine);
+    struct id left = own(operation)->wallet_left;
     discount_forget_outcome(discount_operation_of(operation), now_us);
     set->wallet_instance = own(operation)->wallet_instance;
+    if (id_is_zero(left)) return;
+    audit_note(engine, operation, "wallet.trust", set->wallet_instance, print_instance(engine, left),
+               print_instance(engine, set->wallet_instance), now_us);
 }
 
 static void decide_note(struct engine *engine, struct operation *operation, int64_t now_us) {

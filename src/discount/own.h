@@ -12,6 +12,7 @@ struct own_request {
     int64_t fund_step_version;                     /* fund_confirmed, fund_refused */
     struct text fund_refusal, fund_refusal_detail; /* fund_refused: Wallet's code and words */
     struct id wallet_instance;                     /* instance */
+    struct id wallet_left;                         /* instance: the operator has said that it is no more; zero: nobody has said anything */
     struct {                                       /* mark */
         const struct settlement *items;            /* [count] */
         size_t count;

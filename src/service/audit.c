@@ -274,39 +274,60 @@ static struct text code_of(const struct exchange *exchange) {
     return (struct text){at, size};
 }
 
+/* Before it is submitted. All its texts are copies. */
+static void take_refusal(struct loose_note *loose, const struct exchange *exchange, int64_t left_out) {
+    struct audit_note *note = &loose->note;
+    take_caller(note, exchange);
+    if (exchange->caller.kind != IDENTITY_USER) note->entry.actor = copy(loose->name, sizeof loose->name, note->entry.actor_name);
+    note->entry.actor_name = copy(loose->name, sizeof loose->name, note->entry.actor_name);
+    note->entry.request_id = copy(loose->request_id, sizeof loose->request_id, note->entry.request_id);
+    note->entry.outcome = copy(loose->outcome, sizeof loose->outcome, code_of(exchange));
+    if (left_out == 0) return;
+    int more = snprintf(loose->after, sizeof loose->after, "{\"left_out\":%lld}", (long long)left_out);
+    note->entry.after = (struct text){loose->after, (size_t)more};
+}
+
 static void note_refusal(struct exchange *exchange, int64_t left_out) {
     struct loose_note *loose = loose_note();
     if (loose == NULL) return;
     struct audit_note *note = &loose->note;
     const struct route *route = exchange->route;
-    take_caller(note, exchange);
-    if (exchange->caller.kind != IDENTITY_USER) note->entry.actor = copy(loose->name, sizeof loose->name, note->entry.actor_name);
-    note->entry.actor_name = copy(loose->name, sizeof loose->name, note->entry.actor_name);
-    note->entry.request_id = copy(loose->request_id, sizeof loose->request_id, note->entry.request_id);
+    take_refusal(loose, exchange, left_out);
     int size = route->act != NULL ? snprintf(loose->act, sizeof loose->act, "%s", route->act)
                                   : snprintf(loose->act, sizeof loose->act, "%s %s", route->method, route->path);
     note->entry.act = text_cut((struct text){loose->act, (size_t)size}, sizeof loose->act - 1);
     struct id subject;
     if (result_is_ok(id_parse(exchange->parameters[0], &subject))) note->entry.subject = id_text(subject, note->subject);
-    note->entry.outcome = copy(loose->outcome, sizeof loose->outcome, code_of(exchange));
-    if (left_out > 0) {
-        int more = snprintf(loose->after, sizeof loose->after, "{\"left_out\":%lld}", (long long)left_out);
-        note->entry.after = (struct text){loose->after, (size_t)more};
-    }
     submit(service_of(exchange)->store, loose);
 }
 
 /* Of strangers and users, who may try as often as they like. */
-static struct log_burst strangers = {.window_us = 60 * CLOCK_SECOND_US, .lines_max = 10};
+#define BURST \
+    { .window_us = 60 * CLOCK_SECOND_US, .lines_max = 10 }
+static struct log_burst strangers = BURST;
+static struct log_burst guesses = BURST; /* of passwords of administrators: they are not to be hidden behind the others */
 
 void audit_answered(struct exchange *exchange) {
     const struct route *route = exchange->route;
-    if (route == NULL || route->scope != SCOPE_ADMIN || exchange->caller.scopes == 0) return;
-    if (exchange->status < 400 || exchange->status >= 500 || exchange->status == 401) return;
+    if (route == NULL || exchange->caller.scopes == 0 || exchange->status < 400 || exchange->status >= 500) return;
     bool is_admin = (exchange->caller.scopes & SCOPE_ADMIN) != 0;
+    bool is_own_act = is_admin && route->act != NULL; /* of any user, as the change of a password, which may have been a wrong one */
+    if (!is_own_act && (route->scope != SCOPE_ADMIN || exchange->status == 401)) return;
     if (is_admin && strcmp(route->method, "GET") == 0) return; /* a question that was asked in a wrong way */
     int64_t left_out = 0;
     if (is_admin || log_burst_admits(&strangers, &left_out)) note_refusal(exchange, left_out);
+}
+
+void audit_refuse_actor(const struct exchange *exchange, const char *act, struct id actor, struct text actor_name) {
+    int64_t left_out = 0;
+    struct loose_note *loose = log_burst_admits(&guesses, &left_out) ? loose_note() : NULL;
+    if (loose == NULL) return;
+    struct audit_note *note = &loose->note;
+    take_refusal(loose, exchange, left_out);
+    note->entry.act = copy(loose->act, sizeof loose->act, text_of(act));
+    note->entry.actor = note->entry.subject = id_text(actor, note->actor);
+    note->entry.actor_name = copy(loose->name, sizeof loose->name, actor_name);
+    submit(((struct service *)exchange->self)->store, loose);
 }
 
 /* ---- at the start ---- */

@@ -70,6 +70,8 @@ void audit_trail_committed(struct audit_trail *trail); /* writes the log lines *
 struct result audit_begin(struct service *service, struct batch *batch) MUST_CHECK;
 /* For struct http_service: an answer was sent. On the loop. */
 void audit_answered(struct exchange *exchange);
+/* A refusal is set as the answer to one who said to be this administrator, but has not proven it. Some of each burst are noted. On the loop. */
+void audit_refuse_actor(const struct exchange *exchange, const char *act, struct id actor, struct text actor_name);
 void audit_list(struct exchange *exchange); /* GET /v1/audit-log */
 
 /* ---- verify ---- */

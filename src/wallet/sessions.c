@@ -19,6 +19,7 @@
 #define ANSWER_BYTES         2048u
 #define ANSWER_ROOM_BYTES    (8u * 1024) /* with the signature and what it is made of */
 #define TOKEN_CHARACTERS_MAX 512
+#define ACT_LOGIN            "session.create"
 
 /* ---- refresh tokens ---- */
 
@@ -176,7 +177,7 @@ static void login_decide(struct engine *engine, struct operation *operation, int
     take_grant(books_ledger(engine), session, &login->grant);
     const struct user *user = &login->grant.user;
     if (login->grant.outcome == LEDGER_APPLIED && user->is_admin)
-        audit_note_actor(engine, operation, "session.create", user->id, user_name(user), now_us);
+        audit_note_actor(engine, operation, ACT_LOGIN, user->id, user_name(user), now_us);
 }
 
 static void login_render(struct operation *operation) { outcome_render(operation, ((const struct login *)operation)->grant.outcome); }
@@ -200,6 +201,11 @@ static int64_t count(struct password_step *step) {
     return attempts_begin(wallet_of(step->exchange)->attempts, &login->attempt, now_us_of(step->exchange));
 }
 
+/* Who tries to be an administrator is an administrator's business. */
+static void note_failure(const struct exchange *exchange, const struct found_user *claimed) {
+    if (claimed->is_found && claimed->user.is_admin) audit_refuse_actor(exchange, ACT_LOGIN, claimed->user.id, user_name(&claimed->user));
+}
+
 static void matched(struct password_step *step) {
     struct login *login = CONTAINER_OF(step, struct login, password);
     struct exchange *exchange = step->exchange;
@@ -210,6 +216,7 @@ static void matched(struct password_step *step) {
     }
     metric_add(&wallet_of(exchange)->metrics.logins_failed, 1);
     problem_reply(exchange, &problem_invalid_credentials, "%s", problem_detail_of_outcome(LEDGER_INVALID_CREDENTIALS));
+    note_failure(exchange, &login->claimed);
     exchange_finish(exchange);
 }
 
@@ -239,6 +246,7 @@ static struct login *begin_login(const struct login_reading *read) {
     if (read->found.is_found) memcpy(login->password.job.hash, user->password_hash, sizeof login->password.job.hash);
     make_secret(wallet_of(exchange), &login->secret);
     login->attempt = read->attempt;
+    login->claimed = read->found;
     login->password.count = count;
     login->command = (struct session_command){.user_id = read->found.is_found ? user->id : (struct id){{0}},
                                               .password_hash = login->password.job.hash,
@@ -251,7 +259,9 @@ static struct login *begin_login(const struct login_reading *read) {
 static void login_read(struct reading *reading) {
     struct login_reading *read = (struct login_reading *)reading;
     read->attempt.is_known = read->found.is_known_client;
-    struct login *login = sessions_refuse_attempt(reading->exchange, &read->attempt) ? NULL : begin_login(read);
+    bool is_refused = sessions_refuse_attempt(reading->exchange, &read->attempt);
+    if (is_refused) note_failure(reading->exchange, &read->found);
+    struct login *login = is_refused ? NULL : begin_login(read);
     password_wipe(read->password);
     if (login == NULL) {
         exchange_finish(reading->exchange);

@@ -6,6 +6,7 @@
 #include "wallet/core/sessions.h"
 #include "wallet/core/users.h"
 #include "wallet/passwords.h"
+#include "wallet/tables.h"
 
 #define REFRESH_SECRET_BYTES 32 /* random ones, and a digest of them with a key of this service */
 #define REFRESH_RANDOM_BYTES 16
@@ -25,6 +26,7 @@ struct login {
     struct session_command command;
     struct password_step password; /* the rest is of a request */
     struct attempt attempt;
+    struct found_user claimed; /* whose password is typed */
     struct refresh_secret secret;
     struct session_grant grant;
 };

@@ -98,6 +98,33 @@ def test_logins_of_admins_and_passwords_are_noted(scene, world):
     assert "horse" not in str(row)
 
 
+def test_failed_logins_of_admins_are_noted(make_world):
+    world = make_world()
+    scene, pair = Scene(world), world.pair
+    wallet = scene.admin.wallet
+    me = wallet.get("/v1/users/me").json()
+    user = world.user()
+    for name in (user.username, "nobody-at-all"):  # nobody's business here
+        assert world.wallet.post("/v1/sessions", {"username": name, "password": "not this one"}).status_code == 401
+    statuses = [world.wallet.post("/v1/sessions", {"username": pair.admin_name.upper(), "password": "not this one"}).status_code for _ in range(30)]
+    assert set(statuses) <= {401, 429} and statuses[0] == 401
+    rows = wait_until(lambda: [row for row in scene.entries(wallet, action="session.create") if row["outcome"] != "done"], "they are noted")
+    assert 1 <= len(rows) <= 10 and {(row["actor"], row["actor_name"], row["subject"], row["address"]) for row in rows} == {(me["id"], pair.admin_name, me["id"], "127.0.0.1")}
+    assert rows[-1]["outcome"] == "invalid_credentials" and {row["outcome"] for row in rows} <= {"invalid_credentials", "too_many_attempts"}
+    assert "not this one" not in str(rows)
+    assert scene.entries(wallet, actor=user.id) == []
+
+
+def test_a_refused_change_of_an_admins_password_is_noted(make_world):
+    world = make_world()
+    scene = Scene(world)
+    wallet = scene.admin.wallet
+    wrong = wallet.request("PUT", "/v1/users/me/password", json={"current_password": "not this one", "new_password": "another horse battery"})
+    assert wrong.status_code == 401
+    (row,) = wait_until(lambda: scene.entries(wallet, action="password.change"), "it is noted")
+    assert (row["outcome"], row["actor"]) == ("invalid_credentials", wallet.get("/v1/users/me").json()["id"])
+
+
 def test_keys_and_the_command_line_are_noted(tmp_path):
     pair = Pair(tmp_path).start()
     try:

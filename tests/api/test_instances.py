@@ -158,6 +158,7 @@ def trust(world):
 def test_the_operator_may_trust_another_wallet(exchange, is_running):
     world = exchange.world
     discount = world.pair.discount
+    before = instance_of(world)["instance_id"]
     world.operator.campaign(places=20)
     exchange.to_other()
     wait_until(lambda: metric(discount, "discountd_wallet_is_another") == 1, "the other Wallet is noticed", 60)
@@ -166,6 +167,7 @@ def test_the_operator_may_trust_another_wallet(exchange, is_running):
     done = trust(world)
     assert done.returncode == 0, done.stderr
     assert "made at 20" in done.stdout
+    after = done.stdout.split()[1].rstrip(",")
     if not is_running:
         discount.start()
     wait_until(lambda: discount.events("wallet_trusted"), "it is trusted")
@@ -177,6 +179,9 @@ def test_the_operator_may_trust_another_wallet(exchange, is_running):
         campaign = operator.campaign(places=3)
         assert campaign["fund"]["state"] == "open"
         assert world.user().redeem(campaign["code"]).status_code == 201
+        (noted,) = operator.discount.get("/v1/audit-log?action=wallet.trust").json()["data"]
+        assert (noted["actor"], noted["outcome"], noted["subject"]) == ("system", "done", after)
+        assert (noted["before"], noted["after"]) == ({"instance_id": before}, {"instance_id": after})
         discount.kill()  # and it stays so
         discount.start()
 

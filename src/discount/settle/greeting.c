@@ -39,6 +39,7 @@ static void hear_word(struct greeting *greeting) {
     if (greeting->trust_path == NULL || !instance_is_another(instance)) return;
     struct result outcome = greeting_read_word(greeting->trust_path, &id);
     if (id_equal(id, instance->other)) {
+        greeting->left = instance->ours;
         instance_trust(instance, id);
         greeting->has_word = true;
     } else if (!result_is_ok(outcome) && outcome.code != RESULT_NOT_FOUND) {
@@ -67,6 +68,7 @@ static void keep(struct greeting *greeting, int64_t now_us) {
     const struct instance *instance = &greeting->calls->instance;
     if (!instance->must_keep || greeting->is_keeping || now_us < greeting->backoff.retry_at_us) return;
     greeting->own.request.wallet_instance = instance->ours;
+    greeting->own.request.wallet_left = greeting->has_word ? greeting->left : (struct id){{0}};
     greeting->own.request.base.operation.store.weight = 1;
     greeting->own.returned = kept;
     greeting->is_keeping = true;

@@ -21,6 +21,7 @@ struct greeting {
     struct arena arena; /* of the call under way */
     bool is_asking, is_keeping;
     bool has_word;  /* ours is the operator's word: the file may go when it is on disk */
+    struct id left; /* whom it was said against */
     int64_t due_us; /* monotonic: when to ask next */
     struct backoff backoff;
     struct own_operation own;
