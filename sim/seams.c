@@ -187,8 +187,10 @@ int __wrap_pthread_cond_signal(pthread_cond_t *condition) { return __wrap_pthrea
 void __wrap_service_block_signals(void);
 void __wrap_service_block_signals(void) {}
 
-void __wrap_service_wait_for_stop(void);
-void __wrap_service_wait_for_stop(void) {
+void __wrap_service_wait_for_stop(void (*hung_up)(void *context), void *context);
+void __wrap_service_wait_for_stop(void (*hung_up)(void *context), void *context) {
+    (void)hung_up;
+    (void)context;
     for (;;) (void)fiber_park(FIBER_FOR_EVER);
 }
 

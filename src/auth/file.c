@@ -56,7 +56,7 @@ struct result file_read(const char *path, size_t limit_bytes, bool must_be_priva
     return result_ok();
 }
 
-static struct result sync_folder_of(const char *path) {
+struct result file_sync_folder_of(const char *path) {
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
     int size = slash == NULL ? snprintf(folder, sizeof folder, ".") : snprintf(folder, sizeof folder, "%.*s/", (int)(slash - path), path);
@@ -77,7 +77,7 @@ struct result file_replace(const char *path, struct text content) {
     int size = snprintf(fresh, sizeof fresh, "%s.new", path);
     if (size < 0 || (size_t)size >= sizeof fresh) return result_error(RESULT_IO);
     struct result written = write_new(fresh, content);
-    if (result_is_ok(written) && rename(fresh, path) == 0) return sync_folder_of(path);
+    if (result_is_ok(written) && rename(fresh, path) == 0) return file_sync_folder_of(path);
     (void)unlink(fresh); /* best effort: the next attempt removes it first */
     return result_error(RESULT_IO);
 }

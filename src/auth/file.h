@@ -12,3 +12,5 @@ struct result file_read(const char *path, size_t limit_bytes, bool must_be_priva
 /* The file has the new content or the old one, also after a crash: a new file (0600) is written, synced, renamed over `path`, and the folder
  * synced. RESULT_IO. */
 struct result file_replace(const char *path, struct text content) MUST_CHECK;
+/* What was made or removed in the folder of `path` stays so after a crash. RESULT_IO. */
+struct result file_sync_folder_of(const char *path) MUST_CHECK;

@@ -43,4 +43,4 @@ struct result key_sign(const struct key *key, struct text payload, struct arena 
 bool key_verify(const struct key *key, struct text token);
 
 /* ---- rings (keys.c) ---- */
-const struct key *key_ring_signer(const struct key_ring *ring); /* the newest; never NULL */
+const struct key *key_ring_signer(const struct key_ring *ring); /* the newest; never NULL; lives as long as the ring */

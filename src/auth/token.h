@@ -39,11 +39,13 @@ struct trusted_issuer {
 };
 struct result trust_create(const char *audience, const struct trusted_issuer *issuers, size_t count, struct trust **ret_trust) MUST_CHECK;
 void trust_free(struct trust *trust);
+/* The ring of our own tokens was loaded again. Not beside trust_load. */
+struct result trust_take_ring(struct trust *trust) MUST_CHECK;
 /* Loads rings and files. Missing ones are not an error: they are fetched. Logs what it found. */
 void trust_load(struct trust *trust);
 /* Replaces an issuer's keys by this JWKS text (RFC 7517, section 5); keys with unknown kty/alg/use, private members or no kid are ignored. A set
  * without a key that we can use withdraws all: the issuer says that it has no other. RESULT_INVALID when it is no such document, which says nothing:
- * the old set stays. Any one thread at a time; readers see the old or the new set, never a mixture; a set equal to the current one is dropped. */
+ * the old set stays. One thread at a time for each issuer; readers see the old or the new set, never a mixture; a set equal to the current one is dropped. */
 struct result trust_accept_jwks(struct trust *trust, size_t issuer_index, struct text jwks) MUST_CHECK;
 /* The same of a set that was fetched, which is kept at cache_path first, with the time and its source. A copy that cannot be written is removed. */
 struct result trust_accept_fetched(struct trust *trust, size_t issuer_index, struct text jwks, int64_t now_us) MUST_CHECK;

@@ -329,12 +329,14 @@ struct result trust_load_file(struct trust *trust, size_t issuer_index) {
 }
 
 static struct result load_ring(struct trust *trust, size_t issuer_index) {
-    AT_END(release_arena) struct arena arena;
-    arena_init(&arena, WORK_BYTES);
-    struct buffer jwks;
-    buffer_init(&jwks, &arena, 4096);
-    key_ring_write_jwks(trust->issuers[issuer_index].description.ring, &jwks);
-    return jwks.failed ? result_error(RESULT_FULL) : trust_accept_jwks(trust, issuer_index, buffer_text(&jwks));
+    return trust_accept_jwks(trust, issuer_index, key_ring_jwks(trust->issuers[issuer_index].description.ring));
+}
+
+struct result trust_take_ring(struct trust *trust) {
+    for (size_t i = 0; i < trust->count; i++) {
+        if (trust->issuers[i].description.ring != NULL) TRY(load_ring(trust, i));
+    }
+    return result_ok();
 }
 
 void trust_load(struct trust *trust) {

@@ -1,11 +1,11 @@
 /* verify, reconcile, keys and health: what can be asked of a data folder or of who serves it. */
 #include <stdio.h>
 
+#include "base/check.h"
 #include "discount/program.h"
 #include "discount/reconcile.h"
 #include "discount/verify.h"
-
-#define JWKS_BYTES (64u * 1024)
+#include "service/keys.h"
 
 static struct result data_paths(char database[PATH_BYTES], char keys[PATH_BYTES]) {
     TRY(service_check_folder(settings.data, stderr));
@@ -50,23 +50,27 @@ int command_health(const char **positional, size_t count) {
 
 int command_keys(const char **positional, size_t count) {
     char database[PATH_BYTES], keys[PATH_BYTES];
-    struct key_ring *ring;
     (void)positional;
     (void)count;
-    if (!result_is_ok(data_paths(database, keys))) return 1;
-    struct result outcome = key_ring_load(keys, &ring);
-    if (!result_is_ok(outcome)) {
-        fprintf(stderr, "discountd: the keys can't be read: %s\n", result_name(outcome));
-        return 1;
-    }
-    struct arena arena;
-    struct buffer buffer;
-    arena_init(&arena, JWKS_BYTES);
-    buffer_init(&buffer, &arena, 4096);
-    key_ring_write_jwks(ring, &buffer);
-    bool is_whole = !buffer.failed;
-    if (is_whole) printf("%.*s\n", (int)buffer.size, buffer.data);
-    arena_release(&arena);
-    key_ring_free(ring);
-    return is_whole ? 0 : 1;
+    return result_is_ok(data_paths(database, keys)) ? keys_print("discountd", keys) : 1;
+}
+
+int command_keys_list(const char **positional, size_t count) {
+    char database[PATH_BYTES], keys[PATH_BYTES];
+    (void)positional;
+    (void)count;
+    return result_is_ok(data_paths(database, keys)) ? keys_list("discountd", keys) : 1;
+}
+
+int command_keys_rotate(const char **positional, size_t count) {
+    char database[PATH_BYTES], keys[PATH_BYTES];
+    (void)positional;
+    (void)count;
+    return result_is_ok(data_paths(database, keys)) ? keys_rotate("discountd", keys) : 1;
+}
+
+int command_keys_retire(const char **positional, size_t count) {
+    char database[PATH_BYTES], keys[PATH_BYTES];
+    CHECK(count == 1);
+    return result_is_ok(data_paths(database, keys)) ? keys_retire("discountd", keys, positional[0], TOKEN_SERVICE_LIFETIME_US) : 1;
 }

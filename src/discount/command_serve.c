@@ -14,6 +14,7 @@
 #include "discount/settle/settler.h"
 #include "discount/tables.h"
 #include "discount/working_set.h"
+#include "service/keys.h"
 #include "service/listeners.h"
 #include "service/reading.h"
 #include "store/open.h"
@@ -78,7 +79,6 @@ int command_init(const char **positional, size_t count) {
 
 struct program {
     struct discount discount;
-    struct key_ring *keys;
     struct arena arena; /* of what lives as long as the process: the JWKS text */
     struct trust *trust;
     struct trusted_issuer wallet;
@@ -120,7 +120,7 @@ static bool is_revoked(void *self, const struct identity *identity) {
 }
 
 static struct result open_keys(struct program *program, const char *wallet_url) {
-    TRY(serve_load_keys(program->keys_path, &program->arena, &program->keys, &program->discount.service.jwks));
+    TRY(key_ring_load(program->keys_path, &program->discount.service.keys));
     snprintf(program->jwks_url, sizeof program->jwks_url, "%s/.well-known/jwks.json", wallet_url);
     program->wallet = (struct trusted_issuer){.name = "wallet",
                                               .kind = IDENTITY_USER,
@@ -184,7 +184,7 @@ static struct result open_loops(struct program *program, const char *wallet_url)
     TRY(readers_create(&program->place, &clock_system, &discount->service.readers));
     struct settler_options options = {.board = discount->board,
                                       .clock = &clock_system,
-                                      .keys = program->keys,
+                                      .keys = discount->service.keys,
                                       .wallet_url = wallet_url,
                                       .wallet_instance = program->wallet_instance,
                                       .trust_path = program->trust_path,
@@ -237,7 +237,7 @@ static void close_program(struct program *program) {
     if (discount->service.access != NULL) access_free(discount->service.access);
     revocations_free(discount->revocations);
     if (program->trust != NULL) trust_free(program->trust);
-    if (program->keys != NULL) key_ring_free(program->keys);
+    key_ring_free(discount->service.keys);
     documents_free(discount->service.documents);
     arena_release(&program->arena);
     crypto_wipe(discount->service.idempotency_secret, sizeof discount->service.idempotency_secret);
@@ -281,6 +281,11 @@ static struct result stop(struct program *program) {
     return drained;
 }
 
+static void hung_up(void *context) {
+    struct program *program = context;
+    keys_reload(&program->discount.service, program->trust, program->keys_path);
+}
+
 int command_serve(const char **positional, size_t count) {
     (void)positional;
     (void)count;
@@ -296,7 +301,7 @@ int command_serve(const char **positional, size_t count) {
         outcome = start(&program);
     }
     if (result_is_ok(outcome))
-        service_wait_for_stop();
+        service_wait_for_stop(hung_up, &program);
     else
         fprintf(stderr, "discountd: could not start: %s\n", result_name(outcome));
     if (is_open) {

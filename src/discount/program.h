@@ -33,5 +33,8 @@ int command_reconcile(const char **positional, size_t count);
 int command_health(const char **positional, size_t count);
 int command_trust_wallet(const char **positional, size_t count);
 int command_keys(const char **positional, size_t count);
+int command_keys_list(const char **positional, size_t count);
+int command_keys_rotate(const char **positional, size_t count);
+int command_keys_retire(const char **positional, size_t count);
 
 int discount_main(int argc, char **argv);

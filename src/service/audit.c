@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/keys.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "service/engine.h"
@@ -210,7 +211,7 @@ void audit_note_actor(struct engine *engine, const struct operation *operation, 
 struct loose_note {
     struct operation operation; /* first */
     struct audit_note note;
-    char name[LIMIT_USERNAME_BYTES], request_id[128], act[160], outcome[64], after[KEYS_BYTES];
+    char name[LIMIT_USERNAME_BYTES], request_id[128], act[160], outcome[64], before[KEYS_BYTES], after[KEYS_BYTES];
 };
 
 static _Atomic int under_way;
@@ -333,7 +334,6 @@ void audit_refuse_actor(const struct exchange *exchange, const char *act, struct
 /* ---- at the start ---- */
 
 struct tail {
-    bool has_keys;
     char keys[KEYS_BYTES];
     size_t keys_size;
 };
@@ -342,7 +342,6 @@ static struct result last_keys_found(void *context, const struct row *row) {
     struct tail *tail = context;
     struct audit_entry entry;
     TRY(row_audit(row, &entry));
-    tail->has_keys = true;
     tail->keys_size = copy(tail->keys, sizeof tail->keys, entry.after).size;
     return result_ok();
 }
@@ -365,15 +364,17 @@ static struct text kids_of(struct text jwks, char text[KEYS_BYTES]) {
     return (struct text){text, size};
 }
 
-static void note_keys(struct service *service, const struct tail *tail) {
+/* `before`: their names as they were noted the last time; empty: never. */
+static void note_keys(struct service *service, struct text before) {
     struct loose_note *loose = loose_note();
     if (loose == NULL) return;
-    struct text now = kids_of(service->jwks, loose->after), before = {tail->keys, tail->keys_size};
-    if (tail->has_keys && text_equal(now, before)) {
+    struct text now = kids_of(key_ring_jwks(service->keys), loose->after);
+    if (text_equal(now, before)) {
         free(loose);
         return;
     }
     loose->note.entry.act = TEXT(ACT_KEYS);
+    loose->note.entry.before = copy(loose->before, sizeof loose->before, before);
     loose->note.entry.after = now;
     submit(service->store, loose);
 }
@@ -381,7 +382,7 @@ static void note_keys(struct service *service, const struct tail *tail) {
 struct result audit_begin(struct service *service, struct batch *batch) {
     const struct audit_questions *questions = service->audit;
     struct audit_trail head = {.questions = questions};
-    struct tail tail = {.has_keys = false};
+    struct tail tail = {.keys_size = 0};
     struct audit_report report;
     audit_trail_load(&head, batch);
     const struct value last_keys[] = {value_integer(INT64_MAX), value_text(TEXT("")),     value_text(TEXT(ACT_KEYS)),
@@ -394,8 +395,13 @@ struct result audit_begin(struct service *service, struct batch *batch) {
     if (!result_is_ok(outcome) && outcome.code != RESULT_CORRUPT) return outcome;
     (void)readiness_say(&service->readiness, CONCERN_AUDIT, is_sound ? "ok" : "diverged");
     if (!is_sound) LOG(LOG_ERROR, "audit_diverged", LOG_STRING("reason", "the end of the audit log is not as it was written: run verify"));
-    note_keys(service, &tail);
+    note_keys(service, (struct text){tail.keys, tail.keys_size});
     return result_ok();
+}
+
+void audit_keys_changed(struct service *service, struct text jwks_before) {
+    char before[KEYS_BYTES];
+    note_keys(service, kids_of(jwks_before, before));
 }
 
 /* ---- verify ---- */

@@ -68,6 +68,8 @@ void audit_trail_committed(struct audit_trail *trail); /* writes the log lines *
 /* Before the store runs: looks whether the end of the log is as it was written (readiness), and notes it when the service's own keys are others than the last
  * time. */
 struct result audit_begin(struct service *service, struct batch *batch) MUST_CHECK;
+/* While it runs: they were others until now, and this was their JWKS document. Notes nothing when they are the same. */
+void audit_keys_changed(struct service *service, struct text jwks_before);
 /* For struct http_service: an answer was sent. On the loop. */
 void audit_answered(struct exchange *exchange);
 /* A refusal is set as the answer to one who said to be this administrator, but has not proven it. Some of each burst are noted. On the loop. */

@@ -8,7 +8,7 @@
 
 #define EXIT_BAD_CALL   2
 #define POSITIONALS_MAX 4
-#define COMMANDS_MAX    8 /* of one program */
+#define COMMANDS_MAX    32
 
 static void print_usage(const char *program, const char *summary, const struct command *commands, size_t count, FILE *out) {
     fprintf(out, "%s - %s\n\nUsage: %s COMMAND [flags]\n\nCommands:\n", program, summary, program);

@@ -230,16 +230,14 @@ static void work(struct fetcher *fetcher, size_t index) {
     struct issuer *issuer = &fetcher->issuers[index];
     fetcher->first = index + 1;
     issuer->state = FETCH_RUNNING;
-    int64_t began_us = clock_monotonic_us(fetcher->options.clock);
+    bool was_away = !issuer->is_known || issuer->is_failing;
     CHECK(pthread_mutex_unlock(&fetcher->mutex) == 0);
     fetch_keys(fetcher, index);
     say_how_it_stands(fetcher);
     CHECK(pthread_mutex_lock(&fetcher->mutex) == 0);
     issuer->state = FETCH_IDLE;
-    if (!issuer->is_failing) { /* what has just been brought answers whoever asks */
-        issuer->was_asked = true;
-        issuer->asked_us = began_us;
-    }
+    if (was_away && !issuer->is_failing)
+        issuer->was_asked = false; /* that was about any key; a new one of an issuer that is there may be asked for */
     struct queue_link *waited = take_waiting(issuer);
     CHECK(pthread_mutex_unlock(&fetcher->mutex) == 0);
     give_back(waited);

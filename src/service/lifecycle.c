@@ -34,11 +34,14 @@ void service_block_signals(void) {
     CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
 }
 
-void service_wait_for_stop(void) {
+void service_wait_for_stop(void (*hung_up)(void *context), void *context) {
     sigset_t awaited;
     stop_signals(&awaited);
-    int number = 0;
-    while (sigwait(&awaited, &number) != 0) continue;
+    sigaddset(&awaited, SIGHUP);
+    int number = SIGHUP;
+    while (number == SIGHUP) {
+        if (sigwait(&awaited, &number) == 0 && number == SIGHUP) hung_up(context);
+    }
     const char *cause = atomic_load(&is_fenced) ? "fenced" : number == SIGTERM ? "SIGTERM" : "SIGINT";
     LOG(LOG_INFO, "stopping", LOG_STRING("signal", cause));
 }

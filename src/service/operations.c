@@ -1,6 +1,7 @@
 /* The routes that every service has: is it alive, can it write, what does it count, what does it speak. */
 #include <string.h>
 
+#include "auth/keys.h"
 #include "base/check.h"
 #include "base/metrics.h"
 #include "http/media.h"
@@ -72,7 +73,7 @@ void operations_metrics(struct exchange *exchange) {
 
 void operations_jwks(struct exchange *exchange) {
     reply_header(exchange, "Cache-Control", TEXT("public, max-age=10"));
-    reply_json(exchange, 200, service_of(exchange)->jwks);
+    reply_json(exchange, 200, key_ring_jwks(service_of(exchange)->keys));
     exchange_finish(exchange);
 }
 

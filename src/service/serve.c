@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buffer.h"
 #include "base/log.h"
 #include "base/phone.h"
 #include "http/client.h"
@@ -28,15 +27,6 @@ struct result serve_begin(const char *program, const struct serve_options *optio
     struct result started = log_start();
     if (!result_is_ok(started)) fprintf(stderr, "%s: there is no thread to be had\n", program);
     return started;
-}
-
-struct result serve_load_keys(const char *directory, struct arena *arena, struct key_ring **ret_ring, struct text *ret_jwks) {
-    struct buffer buffer;
-    TRY(key_ring_load(directory, ret_ring));
-    buffer_init(&buffer, arena, ARENA_CHUNK_BYTES);
-    key_ring_write_jwks(*ret_ring, &buffer);
-    *ret_jwks = buffer_text(&buffer);
-    return buffer.failed ? result_error(RESULT_FULL) : result_ok();
 }
 
 struct result serve_fetch_jwks(const char *url, struct arena *arena, struct text *ret_jwks, int64_t *ret_date_us) {

@@ -1,7 +1,6 @@
 /* What `serve` of both services has in common: its parameters, its keys, and how it fetches the keys of others. */
 #pragma once
 
-#include "auth/keys.h"
 #include "base/arena.h"
 #include "base/param.h"
 #include "http/server.h"
@@ -151,7 +150,5 @@ struct serve_options {
 /* Checks what the table can't (the region), starts the log and blocks the signals; the first thing that serve does. RESULT_INVALID: said on
  * standard error. */
 struct result serve_begin(const char *program, const struct serve_options *options) MUST_CHECK;
-/* The service's own keys and their JWKS document, which lives in the arena. */
-struct result serve_load_keys(const char *directory, struct arena *arena, struct key_ring **ret_ring, struct text *ret_jwks) MUST_CHECK;
 /* For struct access_options: GET of a JWKS, within FETCHER_TIMEOUT_MS; the text is in the arena. */
 struct result serve_fetch_jwks(const char *url, struct arena *arena, struct text *ret_jwks, int64_t *ret_date_us) MUST_CHECK;

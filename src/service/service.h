@@ -14,6 +14,7 @@
 #include "store/sqlite/database.h"
 #include "store/store.h"
 
+struct key_ring;
 struct kept_questions;
 struct kept_final;
 struct row;
@@ -31,7 +32,7 @@ struct service {
     struct under_way under_way;                    /* requests with a key, while the store has them */
     uint8_t idempotency_secret[CRYPTO_HASH_BYTES]; /* keys the fingerprints of requests */
     struct batch_commits commits;                  /* counted by the store's connection, followed by the loops' readers */
-    struct text jwks;                              /* of its own key ring, rendered once at start */
+    struct key_ring *keys;                         /* its own, which sign, and are published */
     const struct audit_questions *audit;           /* its audit log, in its tables' words */
     struct readiness readiness;                    /* of its parts but the store, for /readyz */
     struct documents *documents;                   /* OpenAPI */
@@ -117,8 +118,8 @@ struct text page_cursor(struct arena *arena, char list, const int64_t words[PAGE
 
 /* SIGTERM, SIGINT and SIGHUP blocked for all threads started later; call first in serve. SIGPIPE ignored. */
 void service_block_signals(void);
-/* Waits for SIGTERM or SIGINT. */
-void service_wait_for_stop(void);
+/* Waits for SIGTERM or SIGINT. At each SIGHUP `hung_up` is called meanwhile, on this thread. */
+void service_wait_for_stop(void (*hung_up)(void *context), void *context);
 /* For struct store_options: the process ends as by SIGTERM, with exit code 1 and a last line that says why. Any thread. */
 void service_fenced(void *context);
 /* `PROGRAM health`: asks /readyz of the service that listens there, or where its operators ask it (no host: nowhere else). Returns the exit code: 0 when it is ready, 1 when it is not, or does not answer

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "service/keys.h"
 #include "service/serve.h"
 #include "service/service.h"
 #include "wallet/data.h"
@@ -27,6 +28,12 @@
     {                                                                                                                                   \
         .name = "algorithm", .kind = PARAM_CHOICE, .target = &(settings_).algorithm, .default_text = "RS256", .choices = "RS256|ES256", \
         .sentence = "Algorithm of the key that signs access tokens"                                                                     \
+    }
+
+#define ACCESS_LIFETIME_PARAM(target_)                                                                                              \
+    {                                                                                                                               \
+        .name = "access-token-lifetime", .kind = PARAM_INTEGER, .target = (target_), .default_text = "900", .min = 1, .max = 86400, \
+        .unit = "s", .sentence = "How long an access token is good"                                                                 \
     }
 
 /* ---- init ---- */
@@ -70,7 +77,7 @@ static int run_user_add(const char **positional, size_t count) {
     return 0;
 }
 
-/* ---- verify and keys ---- */
+/* ---- verify ---- */
 
 static const char *verify_data;
 static const char *verify_store_url;
@@ -100,30 +107,44 @@ static int run_verify(const char **positional, size_t count) {
     return report.is_sound && is_kept ? 0 : 1;
 }
 
+/* ---- keys ---- */
+
 static const char *keys_data;
+static int64_t keys_lifetime_s;
 static const struct param keys_params[] = {DATA_PARAM(&keys_data, DATA_DEFAULT)};
+static const struct param retire_params[] = {DATA_PARAM(&keys_data, DATA_DEFAULT), ACCESS_LIFETIME_PARAM(&keys_lifetime_s)};
+
+static struct result find_keys(struct data *ret_data) {
+    TRY(service_check_folder(keys_data, stderr));
+    return data_at(keys_data, NULL, NULL, ret_data);
+}
 
 static int run_keys(const char **positional, size_t count) {
     (void)positional;
     (void)count;
     struct data data;
-    struct key_ring *ring = NULL;
-    struct result loaded = data_at(keys_data, NULL, NULL, &data);
-    if (result_is_ok(loaded)) loaded = service_check_folder(keys_data, stderr);
-    if (result_is_ok(loaded)) loaded = key_ring_load(data.keys, &ring);
-    if (!result_is_ok(loaded)) {
-        fprintf(stderr, "%s: its keys cannot be read: %s\n", keys_data, result_name(loaded));
-        return 1;
-    }
-    struct arena arena;
-    struct buffer buffer;
-    arena_init(&arena, LIMIT_ARENA_BYTES);
-    buffer_init(&buffer, &arena, ARENA_CHUNK_BYTES);
-    key_ring_write_jwks(ring, &buffer);
-    printf("%.*s\n", (int)buffer.size, buffer.data);
-    arena_release(&arena);
-    key_ring_free(ring);
-    return 0;
+    return result_is_ok(find_keys(&data)) ? keys_print("walletd", data.keys) : 1;
+}
+
+static int run_keys_list(const char **positional, size_t count) {
+    (void)positional;
+    (void)count;
+    struct data data;
+    return result_is_ok(find_keys(&data)) ? keys_list("walletd", data.keys) : 1;
+}
+
+static int run_keys_rotate(const char **positional, size_t count) {
+    (void)positional;
+    (void)count;
+    struct data data;
+    return result_is_ok(find_keys(&data)) ? keys_rotate("walletd", data.keys) : 1;
+}
+
+static int run_keys_retire(const char **positional, size_t count) {
+    CHECK(count == 1);
+    struct data data;
+    if (!result_is_ok(find_keys(&data))) return 1;
+    return keys_retire("walletd", data.keys, positional[0], keys_lifetime_s * CLOCK_SECOND_US);
 }
 
 /* ---- health ---- */
@@ -188,14 +209,7 @@ static const struct param serve_params[] = {
      .max = 64,
      .unit = "threads",
      .sentence = "Threads that hash and compare passwords"},
-    {.name = "access-token-lifetime",
-     .kind = PARAM_INTEGER,
-     .target = &serve_settings.access_lifetime_s,
-     .default_text = "900",
-     .min = 1,
-     .max = 86400,
-     .unit = "s",
-     .sentence = "How long an access token is good"},
+    ACCESS_LIFETIME_PARAM(&serve_settings.access_lifetime_s),
     {.name = "refresh-token-lifetime",
      .kind = PARAM_INTEGER,
      .target = &serve_settings.refresh_lifetime_s,
@@ -235,6 +249,15 @@ static const struct command commands[] = {
      .run = run_user_add},
     COMMAND("verify", "Prove the books, of a running or a stopped service", verify_params, run_verify),
     COMMAND("health", "Ask the running service whether it is ready; exit code 0 if so", health_params, run_health),
+    COMMAND("keys list", "List the signing keys, newest first", keys_params, run_keys_list),
+    COMMAND("keys rotate", "Make a new signing key; the older ones stay published", keys_params, run_keys_rotate),
+    {.name = "keys retire",
+     .summary = "Remove a signing key: it is published and trusted no more",
+     .params = retire_params,
+     .param_count = ARRAY_COUNT(retire_params),
+     .positional_max = 1,
+     .positional_names = "KID",
+     .run = run_keys_retire},
     COMMAND("keys", "Print the public keys (JWKS)", keys_params, run_keys),
 };
 

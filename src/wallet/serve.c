@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "service/keys.h"
 #include "service/listeners.h"
 #include "service/reading.h"
 #include "wallet/books.h"
@@ -176,7 +177,7 @@ static struct result add_all_trusted(struct serving *serving) {
 static struct result make_trust(struct serving *serving) {
     struct wallet *wallet = serving->wallet;
     serving->issuers[serving->issuer_count++] =
-        (struct trusted_issuer){.name = "wallet", .kind = IDENTITY_USER, .scopes = SCOPE_USER | SCOPE_ADMIN, .ring = wallet->keys};
+        (struct trusted_issuer){.name = "wallet", .kind = IDENTITY_USER, .scopes = SCOPE_USER | SCOPE_ADMIN, .ring = wallet->service.keys};
     TRY(add_all_trusted(serving));
     TRY(trust_create("wallet", serving->issuers, serving->issuer_count, &serving->trust));
     trust_load(serving->trust);
@@ -240,7 +241,7 @@ static struct result make_wallet(struct serving *serving) {
     wallet_register_metrics(&wallet->metrics);
     enum crypto_cost cost = strcmp(settings->password_cost, "low") == 0 ? CRYPTO_COST_LOW : CRYPTO_COST_STANDARD;
     arena_init(&serving->arena, LIMIT_ARENA_BYTES);
-    TRY(serve_load_keys(serving->data.keys, &serving->arena, &wallet->keys, &wallet->service.jwks));
+    TRY(key_ring_load(serving->data.keys, &wallet->service.keys));
     /* A token is taken for the leeway longer than it lives, and so long its session must be known as ended. */
     int64_t taken_us = wallet->access_lifetime_us + settings->common.clock_leeway_s * CLOCK_SECOND_US;
     TRY(revocations_create(taken_us, &wallet->revocations));
@@ -294,11 +295,16 @@ static void take_apart(struct serving *serving) {
     revocations_free(wallet->revocations);
     attempts_free(wallet->attempts);
     callers_free(wallet->callers);
-    if (wallet->keys != NULL) key_ring_free(wallet->keys);
+    key_ring_free(wallet->service.keys);
     documents_free(wallet->service.documents);
     arena_release(&serving->arena);
     free(wallet);
     free(serving);
+}
+
+static void hung_up(void *context) {
+    struct serving *serving = context;
+    keys_reload(&serving->wallet->service, serving->trust, serving->data.keys);
 }
 
 static struct result run(struct serving *serving) {
@@ -306,7 +312,7 @@ static struct result run(struct serving *serving) {
     TRY(data_open(serving->settings->data, &serving->data, BATCH_WRITE, &serving->batch));
     TRY(make_wallet(serving));
     TRY(start(serving));
-    service_wait_for_stop();
+    service_wait_for_stop(hung_up, serving);
     return listeners_drain(serving->listeners, serving->settings->common.drain_deadline_ms);
 }
 

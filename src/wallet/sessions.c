@@ -93,7 +93,7 @@ static struct result sign_access_token(struct exchange *exchange, const struct s
         .issued_at_us = now_us,
         .expires_at_us = now_us + wallet->access_lifetime_us,
     };
-    return token_sign(wallet->keys, &claims, &exchange->arena, ret_token);
+    return token_sign(wallet->service.keys, &claims, &exchange->arena, ret_token);
 }
 
 static void write_tokens(struct json_writer *writer, const struct wallet *wallet, struct text access, struct text refresh) {

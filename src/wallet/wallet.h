@@ -26,7 +26,6 @@ struct wallet {
     enum currency currency;
     const char *region; /* ISO 3166 alpha-2: of phone numbers without a country */
     int64_t access_lifetime_us, refresh_lifetime_us, reuse_interval_us;
-    struct key_ring *keys;
     struct password_pool *passwords;
     struct revocations *revocations;
     struct attempts *attempts;

@@ -164,8 +164,8 @@ def test_refused_acts_are_noted_and_strangers_are_bounded(tmp_path):
         assert {row["outcome"] for row in refused} == {"validation_failed"}
         assert 1 <= len(rows) <= 20 and {(row["action"], row["outcome"]) for row in rows} == {("campaign.create", "forbidden")}
         assert {row["address"] for row in rows} == {"127.0.0.1"}
-        lines = pair.discount.events("audit")
-        assert len(lines) == len(client.get("/v1/audit-log?limit=200").json()["data"])
+        count = len(client.get("/v1/audit-log?limit=200").json()["data"])
+        lines = wait_until(lambda: len(found := pair.discount.events("audit")) == count and found, "as many lines")
         assert all(line["level"] == "info" and line["act"] and line["outcome"] for line in lines)
     finally:
         pair.end()

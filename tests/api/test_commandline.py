@@ -17,7 +17,8 @@ from harness.raw import RawConnection
 from harness.services import BUILD, DEADLINE_S, Discount, Wallet, free_port, wait_until
 
 PROGRAMS = ["walletd", "discountd"]
-COMMANDS = {"walletd": ["init", "serve", "user add", "verify", "health", "keys"], "discountd": ["init", "serve", "verify", "reconcile", "health", "keys"]}
+KEYS = ["keys", "keys list", "keys rotate", "keys retire"]
+COMMANDS = {"walletd": ["init", "serve", "user add", "verify", "health", *KEYS], "discountd": ["init", "serve", "verify", "reconcile", "health", *KEYS]}
 
 
 def run(program, *words, environment=None, **options):

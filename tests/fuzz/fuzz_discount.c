@@ -120,7 +120,7 @@ static void make_discount(void) {
     discount.service.kept = &table_kept;
     discount.service.audit = &table_audit;
     discount.service.inquire = redemptions_inquire;
-    discount.service.jwks = TEXT("{\"keys\":[]}");
+    discount.service.keys = own_keys;
     discount.region = "IR";
     discount.currency = CURRENCY_IRT;
     memset(discount.service.idempotency_secret, SECRET_BYTE, sizeof discount.service.idempotency_secret);

@@ -90,11 +90,12 @@ static void make_trust(void) {
     snprintf(keys_folder, sizeof keys_folder, "%s/service", folder);
     CHECK(mkdir(keys_folder, 0700) == 0 && result_is_ok(key_generate(keys_folder, KEY_ES256, now_us)));
     CHECK(result_is_ok(key_ring_load(keys_folder, &service_keys)));
-    struct trusted_issuer issuers[] = {{.name = "wallet", .kind = IDENTITY_USER, .scopes = SCOPE_USER | SCOPE_ADMIN, .ring = wallet.keys},
-                                       {.name = "discount",
-                                        .kind = IDENTITY_SERVICE,
-                                        .scopes = SCOPE_CREDITS_WRITE | SCOPE_CREDITS_ISSUE | SCOPE_FUNDS_WRITE,
-                                        .ring = service_keys}};
+    struct trusted_issuer issuers[] = {
+        {.name = "wallet", .kind = IDENTITY_USER, .scopes = SCOPE_USER | SCOPE_ADMIN, .ring = wallet.service.keys},
+        {.name = "discount",
+         .kind = IDENTITY_SERVICE,
+         .scopes = SCOPE_CREDITS_WRITE | SCOPE_CREDITS_ISSUE | SCOPE_FUNDS_WRITE,
+         .ring = service_keys}};
     CHECK(result_is_ok(trust_create("wallet", issuers, ARRAY_COUNT(issuers), &trust)));
     trust_load(trust);
     struct access_options options = {
@@ -126,7 +127,7 @@ static void make_wallet(void) {
     wallet.refresh_lifetime_us = 10 * LIFETIME_US;
     memcpy(wallet.service.idempotency_secret, meta.idempotency_secret, sizeof wallet.service.idempotency_secret);
     wallet_register_metrics(&wallet.metrics);
-    CHECK(result_is_ok(serve_load_keys(stored.keys, &arena, &wallet.keys, &wallet.service.jwks)));
+    CHECK(result_is_ok(key_ring_load(stored.keys, &wallet.service.keys)));
     CHECK(result_is_ok(password_pool_create(1, CRYPTO_COST_LOW, LIMIT_PASSWORD_QUEUE, &wallet.passwords)));
     id_source_init_system(&ids);
     id_source_init_system(&wallet.loops[0].ids);
@@ -154,11 +155,11 @@ static struct text make_token(const struct key_ring *ring, const char *issuer, s
 static void make_callers(void) {
     const struct text users[] = {{kept_ids[0], ID_TEXT_BYTES}, {kept_ids[1], ID_TEXT_BYTES}};
     int64_t in_time_us = now_us + 100 * LIFETIME_US, soon_us = now_us + TOKEN_SERVICE_LIFETIME_US - CLOCK_SECOND_US;
-    callers[1] = make_token(wallet.keys, "wallet", users[0], TEXT("user"), in_time_us);
-    callers[2] = make_token(wallet.keys, "wallet", users[1], TEXT("user"), in_time_us);
-    callers[3] = make_token(wallet.keys, "wallet", users[0], TEXT("user admin"), in_time_us);
+    callers[1] = make_token(wallet.service.keys, "wallet", users[0], TEXT("user"), in_time_us);
+    callers[2] = make_token(wallet.service.keys, "wallet", users[1], TEXT("user"), in_time_us);
+    callers[3] = make_token(wallet.service.keys, "wallet", users[0], TEXT("user admin"), in_time_us);
     callers[4] = make_token(service_keys, "discount", TEXT("discount"), TEXT("credits:write credits:issue funds:write"), soon_us);
-    callers[5] = make_token(wallet.keys, "wallet", users[0], TEXT("user"), now_us);
+    callers[5] = make_token(wallet.service.keys, "wallet", users[0], TEXT("user"), now_us);
     callers[6] = make_token(service_keys, "discount", TEXT("discount"), TEXT("funds:write"), soon_us);
     callers[7] = TEXT("ey.no.token");
 }

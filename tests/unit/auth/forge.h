@@ -51,13 +51,7 @@ static inline struct key_ring *make_ring(enum key_algorithm algorithm) {
     return ring;
 }
 
-static inline struct text jwks_of(const struct key_ring *ring, struct arena *arena) {
-    struct buffer buffer;
-    buffer_init(&buffer, arena, 1024);
-    key_ring_write_jwks(ring, &buffer);
-    assert_false(buffer.failed);
-    return buffer_text(&buffer);
-}
+static inline struct text jwks_of(const struct key_ring *ring, struct arena *arena) { return arena_copy(arena, key_ring_jwks(ring)); }
 
 static inline struct text encode(struct arena *arena, struct text bytes) {
     size_t size = crypto_base64url_size(bytes.size);

@@ -81,6 +81,36 @@ static void the_newest_key_signs_and_all_are_published(void **state) {
     key_ring_free(ring);
 }
 
+static void a_ring_is_loaded_again(void **state) {
+    (void)state;
+    char made[64];
+    struct key_ring *ring;
+    struct key_description keys[LIMIT_KEYS];
+    make_folder(made);
+    assert_ok(key_generate(made, KEY_ES256, NOW_US));
+    assert_ok(key_ring_load(made, &ring));
+    const struct key *old = key_ring_signer(ring);
+    struct text old_jwks = key_ring_jwks(ring);
+    assert_ok(key_generate(made, KEY_ES256, NOW_US + 1));
+    assert_ptr_equal(key_ring_signer(ring), old); /* not before it is told */
+    assert_ok(key_ring_reload(ring, made));
+    assert_int_equal(key_ring_describe(ring, keys), 2);
+    assert_int_equal(keys[0].created_at_us, NOW_US + 1);
+    assert_true(text_equal(keys[0].id, key_id(key_ring_signer(ring))));
+    assert_true(text_equal(keys[1].id, key_id(old))); /* who still uses it may */
+    assert_ok(key_remove(made, key_id(old)));
+    assert_result(key_remove(made, key_id(old)), RESULT_NOT_FOUND);
+    assert_result(key_remove(made, TEXT("../other")), RESULT_NOT_FOUND);
+    assert_ok(key_ring_reload(ring, made));
+    assert_int_equal(key_ring_describe(ring, keys), 1);
+    assert_false(text_equal(key_ring_jwks(ring), old_jwks));
+    assert_ok(key_remove(made, keys[0].id));
+    assert_result(key_ring_reload(ring, made), RESULT_NOT_FOUND);
+    assert_int_equal(key_ring_describe(ring, keys), 1); /* as it was */
+    key_ring_free(ring);
+    remove_folder(made);
+}
+
 static void a_key_that_others_may_read_is_refused(void **state) {
     (void)state;
     struct key_ring *ring;
@@ -131,11 +161,9 @@ static void a_ring_keeps_the_newest(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_a_key_there_is_no_ring),
-        cmocka_unit_test(the_newest_key_signs_and_all_are_published),
-        cmocka_unit_test(a_key_that_others_may_read_is_refused),
-        cmocka_unit_test(a_file_that_is_no_key_is_told),
-        cmocka_unit_test(a_ring_keeps_the_newest),
+        cmocka_unit_test(without_a_key_there_is_no_ring), cmocka_unit_test(the_newest_key_signs_and_all_are_published),
+        cmocka_unit_test(a_ring_is_loaded_again),         cmocka_unit_test(a_key_that_others_may_read_is_refused),
+        cmocka_unit_test(a_file_that_is_no_key_is_told),  cmocka_unit_test(a_ring_keeps_the_newest),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

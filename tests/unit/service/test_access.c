@@ -90,12 +90,10 @@ static bool is_revoked(void *self, const struct identity *identity) {
 }
 
 static void publish(const struct key_ring *ring) {
-    struct buffer buffer;
-    buffer_init(&buffer, &world.arena, 1024);
-    if (ring != NULL) key_ring_write_jwks(ring, &buffer);
+    struct text jwks = ring != NULL ? key_ring_jwks(ring) : TEXT("");
     pthread_mutex_lock(&world.mutex);
-    memcpy(world.jwks, buffer.data, buffer.size);
-    world.jwks[buffer.size] = '\0';
+    memcpy(world.jwks, jwks.data, jwks.size);
+    world.jwks[jwks.size] = '\0';
     pthread_mutex_unlock(&world.mutex);
 }
 

@@ -1,12 +1,14 @@
 #include "service/service.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -120,6 +122,30 @@ static void test_folders_that_can_not_be_made(void **state) {
     assert_int_equal(filled, 0);
 }
 
+static int hangups;
+static void note_hangup(void *context) {
+    (void)context;
+    hangups++;
+    if (hangups < 3) assert_int_equal(kill(getpid(), SIGHUP), 0);
+    if (hangups == 3) assert_int_equal(kill(getpid(), SIGTERM), 0);
+}
+
+static void test_a_hangup_ends_nothing(void **state) {
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        service_block_signals();
+        assert_int_equal(kill(getpid(), SIGHUP), 0);
+        service_wait_for_stop(note_hangup, NULL);
+        _exit(hangups);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 3);
+}
+
 /* In a process of its own: the flag is the process's. */
 static void test_who_is_fenced_ends_with_a_failure(void **state) {
     (void)state;
@@ -128,7 +154,7 @@ static void test_who_is_fenced_ends_with_a_failure(void **state) {
     if (child == 0) {
         service_block_signals();
         service_fenced(NULL);
-        service_wait_for_stop(); /* comes back by itself */
+        service_wait_for_stop(note_hangup, NULL); /* comes back by itself */
         _exit(service_end(result_ok()));
     }
     int status = 0;
@@ -143,6 +169,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_slash_at_the_end_is_the_same_folder, begin, end),
         cmocka_unit_test_setup_teardown(test_what_did_not_end_is_made_anew, begin, end),
         cmocka_unit_test_setup_teardown(test_two_do_not_make_the_same_folder, begin, end),
+        cmocka_unit_test(test_a_hangup_ends_nothing),
         cmocka_unit_test(test_who_is_fenced_ends_with_a_failure),
         cmocka_unit_test_setup_teardown(test_folders_that_can_not_be_made, begin, end),
     };
