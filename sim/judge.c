@@ -422,7 +422,8 @@ static void judge_unavailable(const struct intent *intent, const struct parsed *
 /* Took nothing and may change: never kept. */
 static bool is_passing(const struct parsed *parsed) {
     static const char *const codes[] = {"sold_out",        "campaign_ended",      "campaign_not_started",
-                                        "campaign_paused", "campaign_not_funded", "code_not_found"};
+                                        "campaign_paused", "campaign_recovering", "campaign_not_funded",
+                                        "code_not_found"};
     for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
         if (is_code(parsed, codes[i])) return true;
     }

@@ -50,6 +50,10 @@ static const struct refusal_page {
                              "Come back then. Retry-After says in how many seconds."},
     [REFUSED_PAUSED] = {"The operator gives out no places of this campaign for now.", "Try again later."},
     [REFUSED_ENDED] = {"The campaign is over.", "Watch for the next campaign."},
+    [REFUSED_RECOVERING] =
+        {"The service is reading back from Wallet who has won in this campaign, after its database was replaced by an older copy. If you "
+         "have won, your place is yours.",
+         "Try again in a minute."},
     [REFUSED_NOT_FUNDED] = {"The money for one more place is not set aside yet. Nothing is lost by asking again.", "Try again later."},
     [REFUSED_CODE_NOT_FOUND] = {"There is no campaign with this code.",
                                 "Look at the code again, letter by letter. After too many wrong ones there is a wait."},

@@ -37,8 +37,9 @@ static void note_redemption(struct discount_operation *self, const struct redemp
 
 static void load(struct engine *engine, struct operation *operation) {
     struct working_set *set = engine_set(engine);
-    const struct redeem_request *redeem = &request_of(operation)->redeem;
+    struct redeem_request *redeem = &request_of(operation)->redeem;
     const struct campaign *campaign = campaign_by_code(&set->campaigns, &redeem->code);
+    redeem->is_recovering = campaign != NULL && board_books(board_slot(set->board, campaign->number - 1)) == BOOKS_RECOVERING;
     if (campaign != NULL) working_set_ask_rivals(engine, campaign->number, redeem->user_id, &redeem->phone);
 }
 
@@ -165,6 +166,7 @@ static void begin_outlook(struct outlook *outlook, const struct redemption_reque
     *outlook =
         (struct outlook){.board = request->base.discount->board, .slot = slot, .request = &request->redeem, .view = board_view(slot)};
     outlook->facts = (struct redeem_facts){.has_campaign = true,
+                                           .is_recovering = board_books(slot) == BOOKS_RECOVERING,
                                            .phone_refusal = redeem_phone_refusal(slot->phone_rule, &request->redeem),
                                            .times = view_times(&outlook->view),
                                            .places = outlook->view.max_redemptions,

@@ -9,6 +9,7 @@ struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t no
     CHECK(facts->taken >= 0 && facts->taken <= facts->places);
     if (facts->has_own == NOT_KNOWN) return (struct redeem_verdict){REDEEM_ASK_OWN, NOT_REFUSED};
     if (facts->has_own == IS_SO) return (struct redeem_verdict){REDEEM_REPEAT, REFUSED_ALREADY_REDEEMED};
+    if (facts->is_recovering) return refuse(REFUSED_RECOVERING);
     if (facts->phone_refusal != NOT_REFUSED) return refuse(facts->phone_refusal);
     switch (campaign_gate(facts->times, now_us)) {
     case GATE_NOT_STARTED: return refuse(REFUSED_NOT_STARTED);
@@ -63,6 +64,7 @@ struct redeem_verdict campaign_redeem(struct campaign_set *set, const struct red
         CHECK(campaign_fault(campaign) == NULL);
         redemption = redemption_by_user(set, campaign->number, request->user_id);
         facts.has_own = known(redemption != NULL);
+        facts.is_recovering = request->is_recovering;
         facts.phone_refusal = redeem_phone_refusal(campaign->phone_rule, request);
         facts.times = campaign_times(campaign);
         facts.phone_has_won = known(redemption_by_phone(set, campaign->number, &request->phone) != NULL);

@@ -12,6 +12,7 @@ struct redeem_request {
     bool is_account_phone_verified;
     struct phone phone;
     struct id redemption_id; /* for the new one, if it becomes one */
+    bool is_recovering;      /* as redeem_facts has it */
 };
 
 enum knowledge { NOT_KNOWN, IS_NOT, IS_SO };
@@ -19,6 +20,7 @@ enum knowledge { NOT_KNOWN, IS_NOT, IS_SO };
 struct redeem_facts {
     bool has_campaign;          /* the code is a campaign's */
     enum knowledge has_own;     /* the user has a redemption there already */
+    bool is_recovering;         /* Wallet has paid places of the campaign that are not known here: nobody else can be told anything */
     enum refusal phone_refusal; /* of the campaign's rule for phones; NOT_REFUSED: this one may be used */
     struct gate_times times;
     enum knowledge phone_has_won; /* for another user */
@@ -38,7 +40,7 @@ struct redeem_verdict {
     enum refusal refusal; /* what is counted: of REFUSE and REPEAT */
 };
 
-/* In this order: unknown code, the user's own redemption, phone of the account, times and switches, phone of another, places, their fund. */
+/* In this order: unknown code, the user's own redemption, what is not known, phone of the account, times and switches, phone of another, places, their fund. */
 struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t now_us);
 enum refusal redeem_phone_refusal(enum phone_rule rule, const struct redeem_request *request);
 

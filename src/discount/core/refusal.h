@@ -15,10 +15,11 @@ enum refusal {
     REFUSED_NOT_STARTED,
     REFUSED_PAUSED,
     REFUSED_ENDED,
+    REFUSED_RECOVERING, /* Wallet has paid places that are not in our database yet */
     REFUSED_NOT_FUNDED, /* its fund can not pay for one more place yet */
     REFUSED_CODE_NOT_FOUND,
 };
-#define REFUSAL_COUNT 12u /* with NOT_REFUSED */
+#define REFUSAL_COUNT 13u /* with NOT_REFUSED */
 
 struct refusal_rule {
     const char *code; /* of the problem; the report's member; the name under which it is counted on disk */

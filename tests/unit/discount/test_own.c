@@ -278,6 +278,30 @@ static void test_a_claim_of_the_same_batch(void **state) {
     close_side(&side);
 }
 
+/* The store asks the board when it takes a request up: whoever was let through by a loop before is refused. */
+static void test_no_place_while_the_campaign_recovers(void **state) {
+    (void)state;
+    static struct side side;
+    struct test_exchange *test;
+    struct redemption_request *request;
+    static const struct {
+        enum books books;
+        enum refusal refusal;
+    } cases[] = {{BOOKS_RECOVERING, REFUSED_RECOVERING},
+                 {BOOKS_NOT_COMPARED, NOT_REFUSED},
+                 {BOOKS_WALKING, NOT_REFUSED},
+                 {BOOKS_AGREE, NOT_REFUSED}};
+    open_side(&side);
+    for (unsigned i = 0; i < ARRAY_COUNT(cases); i++) {
+        board_set_books(board_slot(side.discount.board, 0), cases[i].books);
+        redeem(&side, i + 1, NULL, &test, &request);
+        assert_int_equal(request->base.refusal, cases[i].refusal);
+        exchange_delete(test);
+    }
+    assert_int_equal(board_view(board_slot(side.discount.board, 0)).redeemed, ARRAY_COUNT(cases) - 1);
+    close_side(&side);
+}
+
 int main(void) {
     crypto_init();
     log_init("test", LOG_ERROR);
@@ -287,6 +311,7 @@ int main(void) {
         cmocka_unit_test(test_a_claim_made_anew_is_found_by_both_ids),
         cmocka_unit_test(test_a_kept_answer_follows_its_claim),
         cmocka_unit_test(test_a_claim_of_the_same_batch),
+        cmocka_unit_test(test_no_place_while_the_campaign_recovers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

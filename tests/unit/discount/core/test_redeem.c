@@ -77,6 +77,25 @@ static void test_the_order_of_the_checks(void **state) {
     assert_int_equal(campaign_resume(campaign, NOW), CAMPAIGN_STATE_CONFLICT);
 }
 
+static void test_no_place_while_winners_are_not_known(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 3), *met;
+    struct redemption *redemption;
+    fund_all(set);
+    (void)claim(set, 1, 1, NOW);
+    struct redeem_request request = {.code = make_code("gift"),
+                                     .user_id = make_id(2, 1),
+                                     .phone = make_phone(1),
+                                     .account_phone = make_phone(1),
+                                     .redemption_id = make_id(3, 999999),
+                                     .is_recovering = true};
+    check_verdict(campaign_redeem(set, &request, NOW, &met, &redemption), REDEEM_REPEAT, REFUSED_ALREADY_REDEEMED);
+    request.user_id = make_id(2, 2);
+    check_verdict(campaign_redeem(set, &request, NOW, &met, &redemption), REDEEM_REFUSE,
+                  REFUSED_RECOVERING); /* before the phone of another */
+    assert_int_equal(campaign->redeemed, 1);
+}
+
 static void test_whose_phone_may_be_used(void **state) {
     (void)state;
     struct redeem_request request = {.phone = make_phone(1)};
@@ -147,6 +166,9 @@ static void test_what_is_not_known_is_asked_for(void **state) {
             check_verdict(known, REDEEM_REFUSE, REFUSED_SOLD_OUT);
         else
             check_verdict(known, REDEEM_CLAIM, NOT_REFUSED);
+        facts.is_recovering = true;
+        check_verdict(redeem_decide(&facts, NOW), has_own ? known.step : REDEEM_REFUSE, has_own ? known.refusal : REFUSED_RECOVERING);
+        facts.is_recovering = false;
         facts.funded = 2;
         bool is_last = known.step == REDEEM_CLAIM;
         check_verdict(redeem_decide(&facts, NOW), is_last ? REDEEM_REFUSE : known.step, is_last ? REFUSED_NOT_FUNDED : known.refusal);
@@ -159,6 +181,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_random_sequences_keep_the_invariants, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_order_of_the_checks, set_up, tear_down),
         cmocka_unit_test(test_what_is_not_known_is_asked_for),
+        cmocka_unit_test_setup_teardown(test_no_place_while_winners_are_not_known, set_up, tear_down),
         cmocka_unit_test(test_whose_phone_may_be_used),
         cmocka_unit_test(test_the_rules_for_phones_have_names),
         cmocka_unit_test_setup_teardown(test_positions_keep_the_order_of_time, set_up, tear_down),

@@ -17,7 +17,8 @@ static void test_each_refusal_is_whole_and_found_by_its_code(void **state) {
 
 static void test_what_took_nothing_and_may_change_is_decided_anew(void **state) {
     (void)state;
-    static const enum refusal passing[] = {REFUSED_SOLD_OUT, REFUSED_NOT_STARTED, REFUSED_PAUSED, REFUSED_ENDED, REFUSED_CODE_NOT_FOUND};
+    static const enum refusal passing[] = {REFUSED_SOLD_OUT, REFUSED_NOT_STARTED,    REFUSED_PAUSED,
+                                           REFUSED_ENDED,    REFUSED_CODE_NOT_FOUND, REFUSED_RECOVERING};
     for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++) {
         assert_false(refusal_rule(passing[i])->is_kept);
         assert_true(refusal_rule(passing[i])->is_answered_by_loop); /* and so costs the same with a key as without */
