@@ -149,11 +149,9 @@ static void drop_refused_step(struct campaign *campaign) {
     campaign->fund_refusal_detail_size = 0;
 }
 
-/* An ended campaign whose fund was never opened and is not needed: there is nothing to give back. */
+/* A fund that was never opened and is not needed, which is an ended campaign's without a place: there is nothing to give back. */
 static void release_what_never_was(struct campaign *campaign) {
-    bool is_needed = campaign->fund_confirmed_minor != 0 || campaign->fund_step_minor != 0;
-    if (campaign->ended_at_us != 0 && !is_needed && campaign->credited + campaign->failed == campaign->redeemed)
-        campaign->fund_is_released = true;
+    if (campaign->fund_confirmed_minor == 0 && campaign->fund_step_minor == 0) campaign->fund_is_released = true;
 }
 
 /* The end of each decision that changes something. */
@@ -256,7 +254,7 @@ enum campaign_verdict campaign_patch(struct campaign *campaign, const struct cam
     if (new_start) campaign->starts_at_us = patch->starts_at_us;
     if (new_end) campaign->ends_at_us = patch->ends_at_us;
     if (new_credit) campaign->credit = patch->credit;
-    if (new_credit || new_limit || asks_again) drop_refused_step(campaign);
+    if (asks_again) drop_refused_step(campaign);
     if (new_limit) {
         campaign->max_redemptions = patch->max_redemptions;
         bool is_exhausted = campaign->redeemed == campaign->max_redemptions;

@@ -191,12 +191,14 @@ static void test_the_last_place_exhausts_it(void **state) {
 /* ---- a fund that Wallet refuses ---- */
 
 static void refuse(struct campaign *campaign) {
+    int64_t sequence = campaign->sequence;
     enum campaign_verdict verdict =
         campaign_fund_refuse(campaign, campaign->fund_step_version, TEXT("balance_too_large"), TEXT("Too much."), NOW);
     assert_int_equal(verdict, CAMPAIGN_DONE);
     assert_int_equal(campaign_fund_state(campaign), FUND_FAILED);
     assert_true(text_equal(campaign_fund_refusal(campaign), TEXT("balance_too_large")));
     assert_true(text_equal(campaign_fund_refusal_detail(campaign), TEXT("Too much.")));
+    assert_int_equal(campaign->sequence, sequence + 1);
 }
 
 static void test_a_refused_fund_is_changed_and_asked_for_again(void **state) {
@@ -204,6 +206,7 @@ static void test_a_refused_fund_is_changed_and_asked_for_again(void **state) {
     struct campaign *campaign = make_campaign(set, "GIFT", 10);
     assert_int_equal(campaign_funded_places(campaign), 0);
     assert_int_equal(campaign_fund_refuse(campaign, 7, TEXT("x"), TEXT(""), NOW), CAMPAIGN_UNCHANGED); /* of another step */
+    assert_int_equal(campaign_fund_refuse(NULL, 1, TEXT("x"), TEXT(""), NOW), CAMPAIGN_NOT_FOUND);
     refuse(campaign);
     struct campaign_patch name = {.has_name = true, .name = TEXT("Other")};
     assert_int_equal(patch_at(campaign, name, NOW), CAMPAIGN_DONE);
@@ -211,19 +214,70 @@ static void test_a_refused_fund_is_changed_and_asked_for_again(void **state) {
     struct campaign_patch fewer = {.has_max_redemptions = true, .max_redemptions = 4};
     assert_int_equal(patch_at(campaign, fewer, NOW), CAMPAIGN_DONE);
     assert_int_equal(campaign_fund_state(campaign), FUND_PENDING);
+    assert_int_equal(campaign_fund_refusal_detail(campaign).size, 0);
     assert_int_equal(campaign->fund_step_minor, 4000);
     assert_int_equal(campaign->fund_step_version, campaign->version);
+    refuse(campaign);
+    assert_int_equal(patch_at(campaign, fewer, NOW), CAMPAIGN_DONE); /* the same again: the operator has repaired something at Wallet */
+    assert_int_equal(campaign_fund_state(campaign), FUND_PENDING);
     refuse(campaign);
     struct campaign_patch smaller = {.has_credit = true, .credit = {10, CURRENCY_IRT}};
     assert_int_equal(patch_at(campaign, smaller, NOW), CAMPAIGN_DONE);
     assert_int_equal(campaign->fund_step_minor, 40);
     refuse(campaign);
-    assert_int_equal(patch_at(campaign, smaller, NOW), CAMPAIGN_DONE); /* the same again: the operator has repaired something at Wallet */
+    assert_int_equal(patch_at(campaign, smaller, NOW), CAMPAIGN_DONE); /* the same again, too */
     assert_int_equal(campaign_fund_state(campaign), FUND_PENDING);
     assert_int_equal(campaign_fund_confirm(campaign, campaign->fund_step_version, NOW), CAMPAIGN_DONE);
     assert_int_equal(campaign_fund_state(campaign), FUND_OPEN);
     assert_int_equal(campaign_funded_places(campaign), 4);
     assert_int_equal(patch_at(campaign, smaller, NOW), CAMPAIGN_UNCHANGED);
+}
+
+/* Wallet's last word counts, and its words are cut to the room that there is. */
+static void test_what_was_refused_and_done_after_all(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 1);
+    char words[sizeof campaign->fund_refusal_detail + 9];
+    memset(words, 'w', sizeof words);
+    int64_t step = campaign->fund_step_version;
+    assert_int_equal(campaign_fund_refuse(campaign, step, (struct text){words, sizeof words}, (struct text){words, sizeof words}, NOW),
+                     CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_refusal(campaign).size, sizeof campaign->fund_refusal);
+    assert_int_equal(campaign_fund_refusal_detail(campaign).size, sizeof campaign->fund_refusal_detail);
+    assert_int_equal(campaign_fund_confirm(campaign, step, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_state(campaign), FUND_OPEN);
+    assert_int_equal(campaign_fund_refusal(campaign).size, 0);
+    assert_int_equal(campaign_fund_refusal_detail(campaign).size, 0);
+    assert_int_equal(campaign_fund_refuse(campaign, campaign->fund_step_version, TEXT("x"), TEXT(""), NOW), CAMPAIGN_UNCHANGED);
+    assert_int_equal(campaign_fund_state(campaign), FUND_OPEN); /* there was nothing to refuse */
+}
+
+static void test_the_shortest_words_are_kept(void **state) {
+    struct campaign *campaign = make_campaign(*state, "GIFT", 1);
+    refuse(campaign);
+    assert_int_equal(campaign_fund_refuse(campaign, campaign->fund_step_version, TEXT("x"), TEXT("y"), NOW), CAMPAIGN_DONE);
+    assert_true(text_equal(campaign_fund_refusal(campaign), TEXT("x")));
+    assert_true(text_equal(campaign_fund_refusal_detail(campaign), TEXT("y")));
+}
+
+static void test_the_smallest_step_may_be_refused(void **state) {
+    struct campaign_create create = plan_campaign("GIFT");
+    struct campaign *campaign;
+    create.max_redemptions = 1;
+    create.credit.amount_minor = 1;
+    assert_int_equal(campaign_create(*state, &create, NOW, &campaign), CAMPAIGN_DONE);
+    assert_int_equal(campaign->fund_step_minor, 1);
+    refuse(campaign);
+}
+
+static void test_another_credit_alone_is_a_change(void **state) {
+    struct campaign *campaign = make_campaign(*state, "GIFT", 2);
+    assert_int_equal(campaign_fund_confirm(campaign, campaign->fund_step_version, NOW), CAMPAIGN_DONE);
+    struct campaign_patch more = {.has_credit = true, .credit = {1500, CURRENCY_IRT}};
+    assert_int_equal(patch_at(campaign, more, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign->credit.amount_minor, 1500);
+    assert_int_equal(campaign->fund_step_minor, 1000);
+    assert_int_equal(patch_at(campaign, more, NOW), CAMPAIGN_UNCHANGED);
 }
 
 static void test_a_refused_raise_leaves_what_there_is(void **state) {
@@ -287,6 +341,11 @@ static void test_a_broken_fund_is_told(void **state) {
     assert_null(campaign_fault(&bad));
     bad.fund_confirmed_minor++;
     assert_non_null(campaign_fault(&bad));
+    bad = *campaign;
+    bad.fund_refusal_size = 1;
+    assert_non_null(campaign_fault(&bad)); /* of nothing */
+    bad.fund_step_minor = bad.fund_step_version = 1;
+    assert_null(campaign_fault(&bad));
 }
 
 static void test_a_fund_that_went_back_too_early_is_told(void **state) {
@@ -379,6 +438,10 @@ int main(void) {
         TEST(test_the_fund_follows_the_limit_up),
         TEST(test_the_last_place_exhausts_it),
         TEST(test_a_refused_fund_is_changed_and_asked_for_again),
+        TEST(test_what_was_refused_and_done_after_all),
+        TEST(test_the_shortest_words_are_kept),
+        TEST(test_the_smallest_step_may_be_refused),
+        TEST(test_another_credit_alone_is_a_change),
         TEST(test_a_refused_raise_leaves_what_there_is),
         TEST(test_a_refused_fund_may_end),
         TEST(test_a_refused_fund_owes_what_was_given_out),

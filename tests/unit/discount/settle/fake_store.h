@@ -17,14 +17,15 @@ static struct result read_outcome;
 static bool campaign_is_missing;
 static struct campaign campaigns[2];
 
+/* Asked, and answered by the trip. */
+static struct id asked_id;
+static struct found_campaign *asked_campaign;
+
 void ask_campaign(struct batch *batch, struct id id, row_visitor *visit, void *context) {
-    struct found_campaign *found = context;
     (void)batch;
     assert_ptr_equal(visit, campaign_found);
-    for (size_t i = 0; i < 2 && !campaign_is_missing; i++) {
-        if (!id_equal(id, campaigns[i].id)) continue;
-        *found = (struct found_campaign){.is_found = true, .campaign = campaigns[i]};
-    }
+    asked_id = id;
+    asked_campaign = context;
 }
 
 struct result campaign_found(void *found, const struct row *row) {
@@ -35,7 +36,12 @@ struct result campaign_found(void *found, const struct row *row) {
 }
 
 struct result batch_run(struct batch *batch) {
+    struct found_campaign *found = asked_campaign;
     (void)batch;
+    asked_campaign = NULL;
+    for (size_t i = 0; i < 2 && found != NULL && result_is_ok(read_outcome) && !campaign_is_missing; i++) {
+        if (id_equal(asked_id, campaigns[i].id)) *found = (struct found_campaign){.is_found = true, .campaign = campaigns[i]};
+    }
     return read_outcome;
 }
 

@@ -286,10 +286,22 @@ static void test_a_refused_top_up(void **state) {
     want_step(100000, 2000);
     run();
     fake_answer(0, 200, "{\"funded\":100000}");
-    fake_answer(0, 409, "{\"code\":\"fund_released\"}");
+    fake_end(0, result_error(RESULT_IO), 409, "{\"code\":\"x\"}"); /* it broke off */
+    assert_int_equal(fake_store.count, 0);
+    run();
+    fake_now_us = funds_next_us(&funds);
+    run();
+    fake_answer(0, 200, "{\"funded\":100000}");
+    fake_answer(0, 409, "{\"code\":\"x\"}");
     assert_ptr_equal(fake_store_action(0), &fund_refused_action);
-    assert_true(text_equal(fake_store_request(0)->fund_refusal, TEXT("fund_released")));
+    assert_true(text_equal(fake_store_request(0)->fund_refusal, TEXT("x")));
     assert_int_equal(fake_store_request(0)->fund_refusal_detail.size, 0);
+    end_in_store(result_ok());
+    want_step(100000, 1000);
+    run();
+    fake_answer(0, 200, "{\"funded\":101000}");
+    assert_ptr_equal(fake_store_action(0), &fund_confirmed_action);
+    assert_int_equal(fake_store_request(0)->fund_refusal.size, 0); /* nothing is left of it */
 }
 
 /* Only what gives money can be refused for good: to look and to give back is tried again. */
@@ -440,6 +452,21 @@ static void test_expiry_at_its_time(void **state) {
     fake_now_us++;
     run();
     assert_ptr_equal(fake_store_action(0), &expire_action);
+    assert_true(funds_are_busy(&funds));
+    funds_look(&funds);
+    run(); /* it is on its way */
+    assert_int_equal(fake_store.count, 1);
+    end_in_store(result_error(RESULT_IO));
+    run(); /* not at once */
+    assert_int_equal(fake_store.count, 0);
+    assert_in_range(funds_next_us(&funds), fake_now_us + 1, fake_now_us + BACKOFF_FIRST_US);
+    fake_now_us = funds_next_us(&funds) - 1;
+    funds_look(&funds);
+    run();
+    assert_int_equal(fake_store.count, 0);
+    fake_now_us++;
+    run();
+    assert_ptr_equal(fake_store_action(0), &expire_action);
     campaigns[0].ended_at_us = fake_now_us;
     campaigns[0].fund_is_released = true;
     show(0);
@@ -502,6 +529,7 @@ static void test_a_step_that_the_store_did_not_take_is_told_again(void **state) 
     end_in_store(result_error(RESULT_IO));
     assert_true(is_returned(&requests[0])); /* as it stands: no fund yet */
     assert_true(is_untold(&requests[1]));   /* goes on waiting */
+    assert_int_equal(claims_looks, 0);      /* nothing is confirmed */
     assert_false(funds_are_busy(&funds));
     run();
     assert_int_equal(fake_client.count, 0);
