@@ -116,7 +116,8 @@ static bool start_call(struct fund_job *job, const char *method, const char *suf
     return path.data != NULL && result_is_ok(calls_start(job->funds->calls, &job->call, path, &job->arena));
 }
 
-static struct text money_body(struct fund_job *job, bool has_reference) {
+/* Without room for what is said of the money nothing is sent: Wallet would refuse it for good. */
+static bool start_money_call(struct fund_job *job, const char *suffix, bool has_reference) {
     struct board_slot *slot = slot_of(job);
     char name[CAMPAIGN_NAME_BYTES];
     struct buffer buffer;
@@ -129,7 +130,7 @@ static struct text money_body(struct fund_job *job, bool has_reference) {
     struct text description = board_copy_name(slot, name);
     if (has_reference && description.size > 0) json_text_member(&writer, "description", description);
     json_end_object(&writer);
-    return buffer_text(&buffer);
+    return !buffer.failed && start_call(job, "POST", suffix, buffer_text(&buffer));
 }
 
 static void start_step(struct fund_job *job, enum fund_step step) {
@@ -137,9 +138,9 @@ static void start_step(struct fund_job *job, enum fund_step step) {
     job->step = step;
     switch (step) {
     case FUND_STEP_EXPIRE: tell_store(job, &expire_action); return;
-    case FUND_STEP_OPEN: is_started = start_call(job, "POST", "", money_body(job, true)); break;
+    case FUND_STEP_OPEN: is_started = start_money_call(job, "", true); break;
     case FUND_STEP_LOOK: is_started = start_call(job, "GET", "", (struct text){0}); break;
-    case FUND_STEP_TOP_UP: is_started = start_call(job, "POST", "/topup", money_body(job, false)); break;
+    case FUND_STEP_TOP_UP: is_started = start_money_call(job, "/topup", false); break;
     case FUND_STEP_RELEASE: is_started = start_call(job, "POST", "/release", (struct text){0}); break;
     }
     if (!is_started) end_job(job, false, 0);

@@ -1,6 +1,7 @@
 /* The working set: what comes into it, and what is found there. */
 #include "discount/core/set.h"
 
+#include "../../base/memory_ends.h"
 #include "set.h"
 
 /* A campaign as it comes from the disk: sound, and the next one by number. */
@@ -86,11 +87,29 @@ static void test_a_set_has_its_bounds(void **state) {
     campaign_set_free(&small);
 }
 
+static void test_without_memory_there_is_no_set(void **state) {
+    (void)state;
+    struct campaign_set none;
+    struct result outcome = result_error(RESULT_FULL);
+    size_t objects = 0;
+    for (; !result_is_ok(outcome); objects++) {
+        objects_left = objects;
+        outcome = campaign_set_init(&none, 1, 1);
+        if (!result_is_ok(outcome)) assert_int_equal(outcome.code, RESULT_FULL);
+    }
+    objects_left = SIZE_MAX;
+    assert_true(objects > 7); /* two arrays and five maps */
+    assert_non_null(none.campaigns);
+    assert_non_null(none.redemptions);
+    campaign_set_free(&none);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_campaign_comes_in_by_its_number_and_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_code_of_one_letter_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_set_has_its_bounds, set_up, tear_down),
+        cmocka_unit_test(test_without_memory_there_is_no_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -435,6 +435,17 @@ static void test_what_cannot_be_started_is_tried_later(void **state) {
     assert_int_equal(fake_client.count, 1);
 }
 
+static void test_an_answer_that_finds_no_room_is_none(void **state) {
+    (void)state;
+    add(0, 1);
+    send();
+    struct delivery_batch *batch = fake_client.calls[0]->context;
+    batch->arena.limit_bytes = batch->arena.used_bytes;
+    fake_answer(0, 200, "d");
+    assert_int_equal(keeping_count, 0);
+    assert_int_equal(parcels[0].item.state, DELIVERY_READY);
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
@@ -456,6 +467,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_what_is_not_due_goes_back_to_its_owner, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_could_not_be_kept_is_sent_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_started_is_tried_later, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_answer_that_finds_no_room_is_none, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -574,6 +574,26 @@ static void test_whoever_waits_goes_on_waiting_after_a_failure(void **state) {
     assert_true(is_returned(&requests[0]));
 }
 
+/* However little room is left for an answer and the step behind it, the step is sent whole or not at all. */
+static void test_a_step_is_sent_whole_or_not_at_all(void **state) {
+    (void)state;
+    want_step(100000, 2000);
+    bool is_sent = false;
+    for (size_t room = 0; !is_sent; room += 8) {
+        run();
+        expect_call("GET", "http://wallet/v1/funds/" FIRST_ID, "");
+        struct fund_job *job = fake_client.calls[0]->context;
+        job->arena.limit_bytes = job->arena.used_bytes + room;
+        fake_answer(0, 200, "{\"funded\":100000}");
+        is_sent = fake_client.count > 0;
+        assert_int_equal(fake_store.count, 0);
+        run();
+        fake_now_us = is_sent ? fake_now_us : funds_next_us(&funds);
+    }
+    expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/topup", "{\"amount\":2000,\"currency\":\"IRT\"}");
+    assert_string_equal(fake_client.calls[0]->idempotency_key, FIRST_ID ":3");
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
@@ -603,6 +623,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_who_waits_for_the_fund, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nobody_waits_for_a_fund_that_is_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_whoever_waits_goes_on_waiting_after_a_failure, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_step_is_sent_whole_or_not_at_all, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

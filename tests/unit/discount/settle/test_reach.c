@@ -78,6 +78,14 @@ static void test_what_is_said(void **state) {
     }
 }
 
+static void test_without_room_nothing_is_asked(void **state) {
+    (void)state;
+    reach.arena.limit_bytes = 8;
+    ask();
+    assert_int_equal(fake_client.started, 0);
+    assert_int_equal(reach_next_us(&reach), fake_now_us + 2 * CLOCK_SECOND_US);
+}
+
 static void test_what_is_news_is_logged(void **state) {
     (void)state;
     is_news = true;
@@ -108,6 +116,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_when_it_is_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_room_nothing_is_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_news_is_logged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_is_asked_that_nobody_wants_to_know, set_up, tear_down),
     };

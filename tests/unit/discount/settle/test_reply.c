@@ -81,6 +81,12 @@ static void test_any_order_will_do(void **state) {
     for (size_t i = 0; i < 3; i++) assert_int_equal(outcomes[i].code.data[0], "abc"[i]);
 }
 
+static void test_without_room_nothing_is_read(void **state) {
+    (void)state;
+    batch.arena.limit_bytes = batch.arena.used_bytes;
+    assert_int_equal(reply_read(&batch, TEXT(ITEMS(DONE(FIRST), DONE(SECOND)))).code, RESULT_FULL);
+}
+
 static void test_which_refusals_are_final(void **state) {
     (void)state;
     static const struct {
@@ -154,6 +160,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_each_item_hears_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_order_does_not_matter, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_any_order_will_do, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_room_nothing_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_which_refusals_are_final, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_does_not_fit_is_not_believed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_code_outlives_the_answer, set_up, tear_down),

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../base/memory_ends.h"
 #include "discount/settle/backoff.h"
 #include "discount/settle/settler.h"
 #include "service/revocations.h"
@@ -35,13 +36,14 @@ static size_t reads;
 static const char *said_of_reach;
 static pid_t thread_id;
 static char thread_name[16];
+static bool has_token;
 
 /* ---- what is not there ---- */
 
 const char *service_token_get(struct service_token *token, const struct clock *clock) {
     (void)token;
     (void)clock;
-    return "token";
+    return has_token ? "token" : NULL;
 }
 
 void service_token_drop(struct service_token *token) { (void)token; }
@@ -61,7 +63,7 @@ struct result batch_open(const struct place *place, enum batch_mode mode, struct
     return result_ok();
 }
 
-void batch_close(struct batch *batch) { assert_ptr_equal(batch, &the_batch); }
+void batch_close(struct batch *batch) { assert_true(batch == NULL || batch == (struct batch *)&the_batch); }
 
 void ask_unsettled(struct batch *batch, int64_t after, int64_t limit, row_visitor *visit, void *context) {
     (void)after;
@@ -143,6 +145,7 @@ static int set_up(void **state) {
     memset(&fake_store, 0, sizeof fake_store);
     reads = 0;
     said_of_reach = NULL;
+    has_token = true;
     read_outcome = result_ok();
     sem_init(&waits, 0, 0);
     sem_init(&goes, 0, 0);
@@ -407,6 +410,35 @@ static void test_a_stop_waits_asleep_for_what_is_in_the_store(void **state) {
     expect_stopped();
 }
 
+static void test_without_a_token_wallet_is_not_called(void **state) {
+    (void)state;
+    has_token = false;
+    begin();
+    go_after(SECOND_US / 4);
+    assert_int_equal(fake_client.started, 0);
+    has_token = true;
+    go_after(fake_client.waited_ms * 1000);
+    assert_int_equal(calls_to(GREETING), 1);
+    end();
+}
+
+static void test_without_memory_there_is_no_settler(void **state) {
+    (void)state;
+    struct result outcome = result_error(RESULT_FULL);
+    size_t objects = 0;
+    for (; !result_is_ok(outcome); objects++) {
+        objects_left = objects;
+        outcome = settler_create(&options, &settler);
+        if (!result_is_ok(outcome)) assert_int_equal(outcome.code, RESULT_FULL);
+    }
+    objects_left = SIZE_MAX;
+    assert_true(objects > 3); /* itself, the claims, the funds */
+    assert_true(result_is_ok(settler_start(settler, NULL)));
+    is_running = true;
+    wait_for(&waits);
+    end();
+}
+
 static void test_its_metrics(void **state) {
     (void)state;
     begin();
@@ -439,6 +471,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_credits_and_then_gives_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_a_fund_and_then_gives_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_asleep_for_what_is_in_the_store, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_a_token_wallet_is_not_called, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_memory_there_is_no_settler, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_its_metrics, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

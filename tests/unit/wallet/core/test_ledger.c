@@ -1,6 +1,8 @@
 /* The working set. */
 #include "core.h"
 
+#include "../../base/memory_ends.h"
+
 /* Small and large sets are cleared in two ways; both must leave nothing. */
 static void clearing_forgets_everything(void **state) {
     struct core *core = *state;
@@ -116,6 +118,56 @@ static void issuance_is_the_one_of_its_currency(void **state) {
     assert_ptr_equal(core->ledger.issuance, own);
 }
 
+static void without_memory_there_is_no_ledger(void **state) {
+    struct core *core = *state;
+    struct ledger none;
+    struct result outcome = result_error(RESULT_FULL);
+    size_t objects = 0;
+    for (; !result_is_ok(outcome); objects++) {
+        objects_left = objects;
+        outcome = ledger_init(&none, CURRENCY_IRT, &core->ids);
+        if (!result_is_ok(outcome)) assert_int_equal(outcome.code, RESULT_FULL);
+        ledger_free(&none);
+    }
+    objects_left = SIZE_MAX;
+    assert_true(objects > 7); /* as many tables, and their maps */
+}
+
+/* Whatever there is no room for is not in the ledger, and what asked for it says so. */
+static void without_room_no_row_comes_in(void **state) {
+    struct core *core = *state;
+    struct ledger *ledger = &core->ledger;
+    const struct account account = account_new(9, (struct id){{9}}, ACCOUNT_FUND, (struct id){{0}}, CURRENCY_IRT, core->now_us);
+    const struct user user = {.id = {{1}}, .name = "sara", .name_size = 4};
+    const struct session session = {.id = {{1}}};
+    const struct refresh_token token = {.session_id = {{1}}};
+    const struct known_reference reference = {.key = TEXT("k")};
+    struct fund *other = NULL, fund = {.caller = TEXT("discount"), .description = TEXT("d"), .opened_minor = 100, .funded_minor = 100};
+    fund.reference = TEXT("much longer than its description, which may find room where its key finds none");
+    assert_int_equal(core_open_fund(core, "other", 100, &other), LEDGER_APPLIED);
+    fund.account = other->account;
+    const size_t limit = ledger->arena.limit_bytes;
+    ledger->arena.limit_bytes = ledger->arena.used_bytes;
+    assert_int_equal(ledger_add_account(ledger, &account, NULL).code, RESULT_FULL);
+    assert_int_equal(ledger_add_user(ledger, &user).code, RESULT_FULL);
+    assert_int_equal(ledger_add_session(ledger, &session).code, RESULT_FULL);
+    assert_int_equal(ledger_add_token(ledger, &token).code, RESULT_FULL);
+    assert_int_equal(ledger_add_reference(ledger, &reference).code, RESULT_FULL);
+    ledger->arena.limit_bytes += sizeof reference; /* and none for its key */
+    assert_int_equal(ledger_add_reference(ledger, &reference).code, RESULT_FULL);
+    assert_null(ledger_find_reference(ledger, reference.key));
+    size_t room = 0;
+    for (struct result outcome = result_error(RESULT_FULL); !result_is_ok(outcome); room += 8) {
+        assert_null(ledger_find_fund(ledger, fund.caller, fund.reference));
+        ledger->arena.limit_bytes = ledger->arena.used_bytes + room;
+        outcome = ledger_add_fund(ledger, &fund);
+        if (!result_is_ok(outcome)) assert_int_equal(outcome.code, RESULT_FULL);
+    }
+    assert_true(room > sizeof fund);
+    assert_non_null(ledger_find_fund(ledger, fund.caller, fund.reference));
+    ledger->arena.limit_bytes = limit;
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
@@ -126,6 +178,8 @@ int main(void) {
         CORE_TEST(texts_of_a_row_are_copied),
         CORE_TEST(a_key_is_both_texts_with_a_zero_between),
         CORE_TEST(issuance_is_the_one_of_its_currency),
+        CORE_TEST(without_memory_there_is_no_ledger),
+        CORE_TEST(without_room_no_row_comes_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
