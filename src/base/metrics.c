@@ -123,8 +123,15 @@ static void write_histogram(struct buffer *buffer, const struct metric *metric) 
     buffer_print(buffer, "%" PRId64 "\n", cumulative);
 }
 
+static bool has_happened(const struct metric *metric) {
+    bool any = load(&metric->value) != 0;
+    for (size_t i = 0; metric->kind == METRIC_HISTOGRAM && i < METRIC_BUCKETS && !any; i++) any = load(&metric->buckets[i]) != 0;
+    return any;
+}
+
 bool metrics_write_next(struct buffer *buffer, const struct metric **place) {
     const struct metric *last = *place, *metric = last == NULL ? registered : last->next;
+    while (metric != NULL && metric->is_quiet && !has_happened(metric)) metric = metric->next;
     if (metric == NULL) return false;
     if (last == NULL || strcmp(last->name, metric->name) != 0)
         buffer_print(buffer, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name, kind_name(metric->kind));
@@ -132,7 +139,8 @@ bool metrics_write_next(struct buffer *buffer, const struct metric **place) {
         write_histogram(buffer, metric);
     } else {
         write_sample(buffer, metric, "");
-        buffer_print(buffer, "%" PRId64 "\n", load(&metric->value));
+        write_value(buffer, metric->is_duration, load(&metric->value));
+        buffer_append_byte(buffer, '\n');
     }
     *place = metric;
     return true;

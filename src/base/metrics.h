@@ -17,7 +17,8 @@ struct metric {
     const char *help;
     const char *labels; /* "route=\"GET /v1/wallet\",status=\"200\"" or "" */
     enum metric_kind kind;
-    bool is_duration; /* histograms: values are microseconds */
+    bool is_duration; /* values are microseconds, shown as seconds */
+    bool is_quiet;    /* not shown before something has happened: one of many that may never count anything */
     _Atomic int64_t value;
     _Atomic int64_t sum;
     _Atomic int64_t buckets[METRIC_BUCKETS];

@@ -212,6 +212,7 @@ static struct result open_program(struct program *program) {
     discount->service.short_name = "discount";
     discount->service.clock = &clock_system;
     discount->service.find_page = discount_find_page;
+    discount->service.database_path = settings.store_url == NULL ? program->database_path : NULL;
     TRY(documents_create(discount_assets, settings.common.public_url, &discount->service.documents));
     discount->service.kept = &table_kept;
     discount->service.audit = &table_audit;

@@ -48,7 +48,8 @@ static void register_route(struct traffic *traffic, struct route_traffic *of, co
         of->by_status[i] = (struct metric){.name = traffic->names[0],
                                            .help = "Requests answered, by route and status.",
                                            .labels = of->labels[i],
-                                           .kind = METRIC_COUNTER};
+                                           .kind = METRIC_COUNTER,
+                                           .is_quiet = true};
         metrics_register(&of->by_status[i]);
     }
     snprintf(of->latency_labels, LABELS_BYTES_MAX, "route=\"%s%s%s\"", method, method[0] != '\0' ? " " : "", path);
@@ -56,7 +57,8 @@ static void register_route(struct traffic *traffic, struct route_traffic *of, co
                                   .help = "Time from a request's head to its answer.",
                                   .labels = of->latency_labels,
                                   .kind = METRIC_HISTOGRAM,
-                                  .is_duration = true};
+                                  .is_duration = true,
+                                  .is_quiet = true};
     metrics_register(&of->latency);
 }
 

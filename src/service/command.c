@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/param.h"
 #include "service/service.h"
+#include "service/version.h"
 
 #define EXIT_BAD_CALL   2
 #define POSITIONALS_MAX 4
@@ -81,7 +82,7 @@ int command_main(const char *program, const char *summary, const struct command 
         return EXIT_BAD_CALL;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        printf("%s %s\n", program, SERVICE_VERSION);
+        printf("%s %s (%s)\n", program, SERVICE_VERSION, service_commit);
         return 0;
     }
     if (strcmp(argv[1], "routes") == 0) {

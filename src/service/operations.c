@@ -7,6 +7,7 @@
 #include "http/media.h"
 #include "http/problem.h"
 #include "http/stream.h"
+#include "service/measures.h"
 #include "service/request.h"
 
 #define METRICS_FORMAT  "text/plain; version=0.0.4; charset=utf-8"
@@ -63,6 +64,7 @@ static enum stream_word pull_metrics(void *context, char *bytes, size_t capacity
 }
 
 void operations_metrics(struct exchange *exchange) {
+    measures_take(service_of(exchange));
     struct metrics_page *page = ARENA_NEW(&exchange->arena, struct metrics_page);
     const struct stream_source source = {.pull = pull_metrics, .context = page};
     if (page != NULL) buffer_init(&page->one, &exchange->arena, METRIC_BYTES);

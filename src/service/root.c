@@ -1,6 +1,7 @@
 /* GET /: what this is and where its parts are, for somebody who knows only the address. */
 #include "base/json/json.h"
 #include "service/request.h"
+#include "service/version.h"
 
 #define ROOT_BYTES 640u
 

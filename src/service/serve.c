@@ -7,6 +7,7 @@
 #include "base/phone.h"
 #include "http/client.h"
 #include "service/fetcher.h"
+#include "service/measures.h"
 #include "service/service.h"
 
 static struct log_burst not_served = {.window_us = 60 * CLOCK_SECOND_US, .lines_max = 1};
@@ -24,6 +25,7 @@ struct result serve_begin(const char *program, const struct serve_options *optio
     }
     log_init(program, level_of(options->log_level));
     service_block_signals();
+    measures_register(program);
     struct result started = log_start();
     if (!result_is_ok(started)) fprintf(stderr, "%s: there is no thread to be had\n", program);
     return started;

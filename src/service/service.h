@@ -36,6 +36,7 @@ struct service {
     const struct audit_questions *audit;           /* its audit log, in its tables' words */
     struct readiness readiness;                    /* of its parts but the store, for /readyz */
     struct documents *documents;                   /* OpenAPI */
+    const char *database_path;                     /* SQLite's file, whose size is shown; NULL: the rows are elsewhere */
     /* The page of one of its own problems (http/problem.h); the problem may stand in `room`. */
     bool (*find_page)(struct text code, struct problem *ret_room, struct problem_page *ret_page);
 };
@@ -55,8 +56,6 @@ void operations_docs(struct exchange *exchange);    /* {file*} */
 void operations_jwks(struct exchange *exchange);
 void operations_root(struct exchange *exchange);    /* root.c */
 void operations_problem(struct exchange *exchange); /* problems.c; {code} */
-
-#define SERVICE_VERSION "0.1.0"
 
 #define OPERATIONS_ROUTES                                                                                                                  \
     {.method = "GET", .path = "/", .flags = ROUTE_EVERYWHERE, .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_root},        \

@@ -226,6 +226,7 @@ static struct result make_wallet(struct serving *serving) {
     wallet->service.short_name = "wallet";
     wallet->service.clock = &clock_system;
     wallet->service.find_page = wallet_find_page;
+    wallet->service.database_path = serving->data.place.file;
     TRY(documents_create(wallet_assets, settings->common.public_url, &wallet->service.documents));
     wallet->service.kept = &table_kept;
     wallet->service.audit = &table_audit;
