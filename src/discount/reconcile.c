@@ -1,6 +1,7 @@
 #include "discount/reconcile.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 
 #define CALL_ATTEMPTS   3
 #define CALL_TIMEOUT_MS 10000
+#define CURSOR_BYTES    512u
 
 #define MARK_CREDITED 1u /* it was credited here before Wallet was asked */
 #define MARK_PAID     2u /* a transaction there names it */
@@ -29,17 +31,32 @@ struct reconciliation {
     struct arena arena;    /* of one answer */
     struct json_document *document;
     struct campaign campaign;
-    char campaign_text[ID_TEXT_BYTES + 1];
-    int64_t transactions, campaigns; /* seen */
-    uint8_t *marks;                  /* by position, of MARK_*; [place_count + 1] */
+    char campaign_text[LIMIT_REFERENCE_BYTES + 1]; /* or the reference of a fund without one */
+    char path[LIMIT_REFERENCE_BYTES + 64];
+    struct stray_fund *stray_funds;
+    int64_t transactions, campaigns; /* seen, and right */
+    int64_t listed;                  /* transactions of all funds, whatever they are */
+    int64_t differences;
+    uint8_t *marks; /* by position, of MARK_*; [place_count + 1] */
     int64_t place_count;
 };
 
-static struct result differs(struct reconciliation *reconciliation, struct id redemption_id, const char *what) {
+/* Said, and counted: whoever reads the report shall know all of them. */
+static void differ(struct reconciliation *reconciliation, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void differ(struct reconciliation *reconciliation, const char *format, ...) {
+    va_list arguments;
+    reconciliation->differences++;
+    fputs("DIFFERENT: ", reconciliation->out);
+    va_start(arguments, format);
+    vfprintf(reconciliation->out, format, arguments);
+    va_end(arguments);
+    fputc('\n', reconciliation->out);
+}
+
+static void redemption_differs(struct reconciliation *reconciliation, struct id redemption_id, const char *what) {
     char id[ID_TEXT_BYTES];
     id_format(redemption_id, id);
-    fprintf(reconciliation->out, "DIFFERENT: campaign %s, redemption %.*s: %s\n", reconciliation->campaign_text, (int)sizeof id, id, what);
-    return result_error(RESULT_CONFLICT);
+    differ(reconciliation, "campaign %s, redemption %.*s: %s", reconciliation->campaign_text, (int)sizeof id, id, what);
 }
 
 /* ---- asking Wallet ---- */
@@ -83,10 +100,9 @@ static struct result ask_once(struct reconciliation *reconciliation, const char 
 }
 
 /* The answer is in `document` until the next one. */
-static struct result ask(struct reconciliation *reconciliation, const char *suffix, struct text cursor) {
+static struct result ask(struct reconciliation *reconciliation, const char *path, const char *suffix, const char *cursor) {
     char url[2048];
-    int size = snprintf(url, sizeof url, "%s/v1/funds/%s%s%.*s", reconciliation->wallet_url, reconciliation->campaign_text, suffix,
-                        (int)cursor.size, cursor.data == NULL ? "" : cursor.data);
+    int size = snprintf(url, sizeof url, "%s%s%s%s", reconciliation->wallet_url, path, suffix, cursor);
     if (size < 0 || (size_t)size >= sizeof url) return result_error(RESULT_INVALID);
     struct result outcome = result_error(RESULT_IO);
     for (int attempt = 0; attempt < CALL_ATTEMPTS; attempt++) {
@@ -96,6 +112,39 @@ static struct result ask(struct reconciliation *reconciliation, const char *suff
     }
     fprintf(reconciliation->out, "%s\n", reconciliation->said);
     return outcome;
+}
+
+/* Of the list that was asked for last; false: it is none, or would never end. */
+static bool read_cursor(struct reconciliation *reconciliation, char cursor[CURSOR_BYTES]) {
+    const struct json_value *root = json_root(reconciliation->document), *data = json_get(root, "data");
+    struct text next = json_get_text(root, "next_cursor");
+    if (!json_is_array(data) || next.size >= CURSOR_BYTES || (next.size > 0 && json_array_count(data) == 0)) return false;
+    memcpy(cursor, next.data, next.size);
+    cursor[next.size] = '\0';
+    return true;
+}
+
+typedef struct result item_visitor(struct reconciliation *reconciliation, const struct json_value *item);
+
+/* Every item of a list, page by page. */
+static struct result walk(struct reconciliation *reconciliation, const char *path, item_visitor *visit) {
+    char cursor[CURSOR_BYTES] = "";
+    do {
+        TRY(ask(reconciliation, path, cursor[0] == '\0' ? "?limit=200" : "?limit=200&cursor=", cursor));
+        const struct json_value *data = json_get(json_root(reconciliation->document), "data");
+        size_t count = json_array_count(data);
+        for (size_t i = 0; i < count; i++) TRY(visit(reconciliation, json_array_item(data, i)));
+        if (!read_cursor(reconciliation, cursor)) {
+            fprintf(reconciliation->out, "Wallet's list %s makes no sense\n", path);
+            return result_error(RESULT_INVALID);
+        }
+    } while (cursor[0] != '\0');
+    return result_ok();
+}
+
+static const char *path_of_fund(struct reconciliation *reconciliation, const char *below) {
+    snprintf(reconciliation->path, sizeof reconciliation->path, "/v1/funds/%s%s", reconciliation->campaign_text, below);
+    return reconciliation->path;
 }
 
 /* ---- the fund ---- */
@@ -109,88 +158,109 @@ static struct result reload_campaign(struct reconciliation *reconciliation) {
     return result_ok();
 }
 
-static struct result fund_differs(struct reconciliation *reconciliation, const char *what, int64_t here, int64_t there) {
-    fprintf(reconciliation->out, "DIFFERENT: campaign %s, its fund: %s: Discount says %" PRId64 ", Wallet %" PRId64 "\n",
-            reconciliation->campaign_text, what, here, there);
-    return result_error(RESULT_CONFLICT);
+static void sum_differs(struct reconciliation *reconciliation, const char *what, int64_t here, int64_t there) {
+    differ(reconciliation, "campaign %s, its fund: %s: Discount says %" PRId64 ", Wallet %" PRId64, reconciliation->campaign_text, what,
+           here, there);
 }
 
+struct fund_there {
+    int64_t funded, credited, remaining, released;
+    bool is_released;
+};
+
+static struct fund_there read_fund(const struct json_value *fund) {
+    return (struct fund_there){.funded = json_get_integer(fund, "funded", -1),
+                               .credited = json_get_integer(fund, "credited", -1),
+                               .remaining = json_get_integer(fund, "remaining", -1),
+                               .released = json_get_integer(fund, "released", 0),
+                               .is_released = text_equal(json_get_text(fund, "state"), TEXT("released"))};
+}
+
+/* What is confirmed here was on disk there before; what is claimed here may be paid there already. */
+static void compare_fund(struct reconciliation *reconciliation, const struct fund_there *there, const struct campaign *before,
+                         const struct campaign *after) {
+    int64_t amount = after->credit.amount_minor, sum = there->credited + there->remaining + there->released;
+    int64_t least = before->credited * amount, most = (after->redeemed - after->failed) * amount;
+    if (there->funded != sum)
+        sum_differs(reconciliation, "funded = credited + remaining + released does not hold there", there->funded, sum);
+    if (there->funded < before->fund_confirmed_minor || there->funded > after->fund_confirmed_minor + after->fund_step_minor)
+        sum_differs(reconciliation, "funded", after->fund_confirmed_minor, there->funded);
+    if (there->credited < least) sum_differs(reconciliation, "credited", least, there->credited);
+    if (there->credited > most) sum_differs(reconciliation, "credited", most, there->credited);
+    if (after->fund_is_released && there->remaining != 0) sum_differs(reconciliation, "remaining after its release", 0, there->remaining);
+    if (there->is_released && after->ended_at_us == 0) sum_differs(reconciliation, "released, though it has not ended", 0, there->released);
+}
+
+/* RESULT_NOT_FOUND: Wallet has none. */
 static struct result check_fund(struct reconciliation *reconciliation) {
-    TRY(ask(reconciliation, "", (struct text){0}));
-    const struct json_value *fund = json_root(reconciliation->document);
-    int64_t funded = json_get_integer(fund, "funded", -1), credited = json_get_integer(fund, "credited", -1);
-    int64_t remaining = json_get_integer(fund, "remaining", -1), released = json_get_integer(fund, "released", 0);
+    TRY(ask(reconciliation, path_of_fund(reconciliation, ""), "", ""));
+    const struct fund_there there = read_fund(json_root(reconciliation->document));
     const struct campaign before = reconciliation->campaign;
     TRY(reload_campaign(reconciliation));
-    const struct campaign *after = &reconciliation->campaign;
-    int64_t amount = after->credit.amount_minor;
-    if (funded < 0 || credited < 0 || remaining < 0 || released < 0 || funded != credited + remaining + released) {
-        return fund_differs(reconciliation, "funded = credited + remaining + released does not hold there", funded,
-                            credited + remaining + released);
-    }
-    /* What is confirmed here was on disk there before; what is claimed here may be paid there already. */
-    if (funded < before.fund_confirmed_minor || funded > after->fund_confirmed_minor + after->fund_step_minor) {
-        return fund_differs(reconciliation, "funded", after->fund_confirmed_minor, funded);
-    }
-    if (credited < before.credited * amount) return fund_differs(reconciliation, "credited", before.credited * amount, credited);
-    if (credited > (after->redeemed - after->failed) * amount) {
-        return fund_differs(reconciliation, "credited", (after->redeemed - after->failed) * amount, credited);
-    }
-    if (after->fund_is_released && remaining != 0) return fund_differs(reconciliation, "remaining after its release", 0, remaining);
+    compare_fund(reconciliation, &there, &before, &reconciliation->campaign);
     return result_ok();
 }
 
 /* ---- each transaction has its redemption ---- */
 
-static struct result check_transaction(struct reconciliation *reconciliation, const struct json_value *item) {
+struct listed_credit {
     struct id reference, user_id, transaction_id;
-    struct found_redemption found = {0};
-    const struct redemption *redemption = &found.redemption;
-    const struct campaign *campaign = &reconciliation->campaign;
-    if (!json_is_object(item) || !result_is_ok(id_parse(json_get_text(item, "reference"), &reference)) ||
-        !result_is_ok(id_parse(json_get_text(item, "user_id"), &user_id)) ||
-        !result_is_ok(id_parse(json_get_text(item, "transaction_id"), &transaction_id))) {
-        fprintf(reconciliation->out, "DIFFERENT: campaign %s: Wallet lists a transaction that is none of Discount's\n",
-                reconciliation->campaign_text);
-        return result_error(RESULT_CONFLICT);
-    }
-    ask_redemption(reconciliation->batch, reference, redemption_found, &found);
-    TRY(batch_run(reconciliation->batch));
-    if (!found.is_found) return differs(reconciliation, reference, "Wallet has paid it, Discount does not know it");
-    if (redemption->campaign_number != campaign->number)
-        return differs(reconciliation, reference, "Wallet has paid it out of another campaign's fund");
-    if (!id_equal(redemption->user_id, user_id)) return differs(reconciliation, reference, "Wallet has paid another user");
-    bool is_amount_equal = json_get_integer(item, "amount", -1) == campaign->credit.amount_minor &&
-                           text_equal(json_get_text(item, "currency"), text_of(currency_code(campaign->credit.currency)));
-    if (!is_amount_equal) return differs(reconciliation, reference, "Wallet has paid another amount");
-    if (redemption->status == REDEMPTION_FAILED) return differs(reconciliation, reference, "Wallet has paid it, Discount says it failed");
-    if (redemption->status == REDEMPTION_CREDITED && !id_equal(redemption->transaction_id, transaction_id)) {
-        return differs(reconciliation, reference, "the transaction is another one");
-    }
-    CHECK(redemption->position >= 1);
-    if (redemption->position > reconciliation->place_count) return result_ok(); /* the limit was raised meanwhile */
-    uint8_t *mark = &reconciliation->marks[redemption->position];
-    if ((*mark & MARK_PAID) != 0) return differs(reconciliation, reference, "Wallet has paid it twice");
-    *mark |= MARK_PAID;
-    reconciliation->transactions++;
-    return result_ok();
+    int64_t amount;
+    struct text currency;
+};
+
+static bool read_listed(const struct json_value *item, struct listed_credit *ret_credit) {
+    *ret_credit = (struct listed_credit){.amount = json_get_integer(item, "amount", -1), .currency = json_get_text(item, "currency")};
+    return json_is_object(item) && result_is_ok(id_parse(json_get_text(item, "reference"), &ret_credit->reference)) &&
+           result_is_ok(id_parse(json_get_text(item, "user_id"), &ret_credit->user_id)) &&
+           result_is_ok(id_parse(json_get_text(item, "transaction_id"), &ret_credit->transaction_id));
 }
 
-static struct result walk_transactions(struct reconciliation *reconciliation) {
-    char cursor[512] = "";
-    do {
-        TRY(ask(reconciliation, cursor[0] == '\0' ? "/transactions?limit=200" : "/transactions?limit=200&cursor=", text_of(cursor)));
-        const struct json_value *root = json_root(reconciliation->document), *data = json_get(root, "data");
-        size_t count = data == NULL ? 0 : json_array_count(data);
-        for (size_t i = 0; i < count; i++) TRY(check_transaction(reconciliation, json_array_item(data, i)));
-        struct text next = json_get_text(root, "next_cursor");
-        if (data == NULL || next.size >= sizeof cursor || (next.size > 0 && count == 0)) {
-            fprintf(reconciliation->out, "Wallet's list of transactions of fund %s makes no sense\n", reconciliation->campaign_text);
-            return result_error(RESULT_INVALID);
-        }
-        memcpy(cursor, next.data, next.size);
-        cursor[next.size] = '\0';
-    } while (cursor[0] != '\0');
+static bool is_amount(const struct campaign *campaign, const struct listed_credit *listed) {
+    return listed->amount == campaign->credit.amount_minor &&
+           text_equal(listed->currency, text_of(currency_code(campaign->credit.currency)));
+}
+
+/* The first that is wrong with it; NULL: nothing. */
+static const char *find_difference(const struct campaign *campaign, const struct redemption *redemption,
+                                   const struct listed_credit *listed) {
+    if (!id_equal(redemption->id, listed->reference)) return "Wallet has paid it under the id under which it was claimed anew, too";
+    if (redemption->campaign_number != campaign->number) return "Wallet has paid it out of another campaign's fund";
+    if (!id_equal(redemption->user_id, listed->user_id)) return "Wallet has paid another user";
+    if (!is_amount(campaign, listed)) return "Wallet has paid another amount";
+    if (redemption->status == REDEMPTION_FAILED) return "Wallet has paid it, Discount says it failed";
+    bool is_other = redemption->status == REDEMPTION_CREDITED && !id_equal(redemption->transaction_id, listed->transaction_id);
+    return is_other ? "the transaction is another one" : NULL;
+}
+
+/* False: it was paid already. A place beyond those that there were at the beginning is new: the limit was raised meanwhile. */
+static bool mark_paid(struct reconciliation *reconciliation, const struct redemption *redemption) {
+    CHECK(redemption->position >= 1);
+    bool is_here = redemption->campaign_number == reconciliation->campaign.number && redemption->position <= reconciliation->place_count;
+    if (!is_here) return true;
+    uint8_t *mark = &reconciliation->marks[redemption->position];
+    bool is_first = (*mark & MARK_PAID) == 0;
+    *mark |= MARK_PAID;
+    return is_first;
+}
+
+static struct result check_transaction(struct reconciliation *reconciliation, const struct json_value *item) {
+    struct listed_credit listed;
+    struct found_redemption found = {0};
+    reconciliation->listed++;
+    if (!read_listed(item, &listed)) {
+        differ(reconciliation, "campaign %s: Wallet lists a transaction that is none of Discount's", reconciliation->campaign_text);
+        return result_ok();
+    }
+    ask_redemption(reconciliation->batch, listed.reference, redemption_found, &found);
+    TRY(batch_run(reconciliation->batch));
+    const char *difference = "Wallet has paid it, Discount does not know it";
+    if (found.is_found) difference = find_difference(&reconciliation->campaign, &found.redemption, &listed);
+    if (found.is_found && !mark_paid(reconciliation, &found.redemption) && difference == NULL) difference = "Wallet has paid it twice";
+    if (difference != NULL)
+        redemption_differs(reconciliation, listed.reference, difference);
+    else
+        reconciliation->transactions++;
     return result_ok();
 }
 
@@ -211,7 +281,8 @@ static struct result check_paid(void *context, const struct row *row) {
     TRY(redemption_of_row(row, 0, &redemption));
     if (redemption.position > reconciliation->place_count || reconciliation->marks[redemption.position] != MARK_CREDITED)
         return result_ok();
-    return differs(reconciliation, redemption.id, "Discount says it is credited, Wallet has no transaction for it");
+    redemption_differs(reconciliation, redemption.id, "Discount says it is credited, Wallet has no transaction for it");
+    return result_ok();
 }
 
 static struct result walk_winners(struct reconciliation *reconciliation, row_visitor *visit) {
@@ -221,17 +292,29 @@ static struct result walk_winners(struct reconciliation *reconciliation, row_vis
     return batch_run(reconciliation->batch);
 }
 
-/* What is credited here is noted before Wallet is asked, so that on a live system a missing transaction is missing indeed. */
+/* What is credited here is noted before Wallet is asked, so that on a live system a missing transaction is missing indeed. RESULT_NOT_FOUND: Wallet has
+ * no such fund. */
 static struct result compare_books(struct reconciliation *reconciliation) {
     TRY(walk_winners(reconciliation, note_credited));
     struct result outcome = check_fund(reconciliation);
-    if (result_is_ok(outcome)) outcome = walk_transactions(reconciliation);
-    if (outcome.code == RESULT_NOT_FOUND) {
-        fprintf(reconciliation->out, "DIFFERENT: campaign %s: Wallet has no such fund\n", reconciliation->campaign_text);
-        return result_error(RESULT_CONFLICT);
-    }
+    if (result_is_ok(outcome)) outcome = walk(reconciliation, path_of_fund(reconciliation, "/transactions"), check_transaction);
     TRY(outcome);
     return walk_winners(reconciliation, check_paid);
+}
+
+static void tell_campaign(struct reconciliation *reconciliation, bool has_fund, int64_t transactions, int64_t differences) {
+    const struct campaign *campaign = &reconciliation->campaign;
+    bool was_opened = campaign->fund_confirmed_minor != 0 || campaign->credited != 0;
+    if (!has_fund && was_opened)
+        differ(reconciliation, "campaign %s: Wallet has no such fund", reconciliation->campaign_text);
+    else if (!has_fund)
+        fprintf(reconciliation->out, "campaign %s: its fund is not open yet\n", reconciliation->campaign_text);
+    else if (differences == 0)
+        fprintf(reconciliation->out, "campaign %s: %" PRId64 " transactions, each with its redemption\n", reconciliation->campaign_text,
+                transactions);
+    else
+        fprintf(reconciliation->out, "campaign %s: %" PRId64 " transactions with their redemptions, %" PRId64 " differences\n",
+                reconciliation->campaign_text, transactions, differences);
 }
 
 static struct result check_campaign(struct reconciliation *reconciliation) {
@@ -239,20 +322,90 @@ static struct result check_campaign(struct reconciliation *reconciliation) {
     reconciliation->campaign_text[ID_TEXT_BYTES] = '\0';
     TRY(reload_campaign(reconciliation));
     reconciliation->campaigns++;
-    if (reconciliation->campaign.fund_confirmed_minor == 0 && reconciliation->campaign.credited == 0) {
-        fprintf(reconciliation->out, "campaign %s: its fund is not open yet\n", reconciliation->campaign_text);
-        return result_ok();
-    }
-    int64_t before = reconciliation->transactions;
+    int64_t transactions = reconciliation->transactions, differences = reconciliation->differences;
     reconciliation->place_count = reconciliation->campaign.max_redemptions;
     reconciliation->marks = calloc((size_t)reconciliation->place_count + 1, 1);
     if (reconciliation->marks == NULL) return result_error(RESULT_FULL);
     struct result outcome = compare_books(reconciliation);
     free(reconciliation->marks);
     reconciliation->marks = NULL;
-    if (!result_is_ok(outcome)) return outcome;
-    fprintf(reconciliation->out, "campaign %s: %" PRId64 " transactions, each with its redemption\n", reconciliation->campaign_text,
-            reconciliation->transactions - before);
+    if (!result_is_ok(outcome) && outcome.code != RESULT_NOT_FOUND) return outcome;
+    tell_campaign(reconciliation, result_is_ok(outcome), reconciliation->transactions - transactions,
+                  reconciliation->differences - differences);
+    return result_ok();
+}
+
+/* ---- credits that belong to no redemption ---- */
+
+static struct result ask_credits(struct reconciliation *reconciliation, int64_t *ret_credits) {
+    TRY(ask(reconciliation, "/v1/instance", "", ""));
+    *ret_credits = json_get_integer(json_get(json_root(reconciliation->document), "caller"), "credits", 0);
+    return result_ok();
+}
+
+static struct result name_stray(struct reconciliation *reconciliation, const struct json_value *item) {
+    struct text reference = json_get_text(item, "reference"), transaction = json_get_text(item, "transaction_id");
+    reconciliation->listed++;
+    differ(reconciliation, "fund %s, credit %.*s, transaction %.*s: it belongs to no redemption", reconciliation->campaign_text,
+           (int)reference.size, reference.data, (int)transaction.size, transaction.data);
+    return result_ok();
+}
+
+struct stray_fund {
+    char reference[LIMIT_REFERENCE_BYTES + 1];
+    int64_t funded, credited;
+    struct stray_fund *next;
+};
+
+/* A fund without a campaign: kept, as its credits are asked for when the list is over. */
+static struct result note_fund(struct reconciliation *reconciliation, const struct json_value *item) {
+    struct text reference = json_get_text(item, "reference");
+    struct found_campaign found = {0};
+    struct id id;
+    if (reference.size == 0 || reference.size > LIMIT_REFERENCE_BYTES) return result_error(RESULT_INVALID);
+    if (result_is_ok(id_parse(reference, &id))) {
+        ask_campaign(reconciliation->batch, id, campaign_found, &found);
+        TRY(batch_run(reconciliation->batch));
+    }
+    if (found.is_found) return result_ok();
+    struct stray_fund *fund = calloc(1, sizeof *fund);
+    if (fund == NULL) return result_error(RESULT_FULL);
+    memcpy(fund->reference, reference.data, reference.size);
+    fund->funded = json_get_integer(item, "funded", -1);
+    fund->credited = json_get_integer(item, "credited", -1);
+    fund->next = reconciliation->stray_funds;
+    reconciliation->stray_funds = fund;
+    return result_ok();
+}
+
+static struct result name_stray_fund(struct reconciliation *reconciliation, const struct stray_fund *fund) {
+    snprintf(reconciliation->campaign_text, sizeof reconciliation->campaign_text, "%s", fund->reference);
+    differ(reconciliation, "fund %s: it belongs to no campaign: funded %" PRId64 ", credited %" PRId64, fund->reference, fund->funded,
+           fund->credited);
+    return fund->credited == 0 ? result_ok() : walk(reconciliation, path_of_fund(reconciliation, "/transactions"), name_stray);
+}
+
+static struct result walk_stray_funds(struct reconciliation *reconciliation) {
+    struct result outcome = walk(reconciliation, "/v1/funds", note_fund);
+    while (reconciliation->stray_funds != NULL) {
+        struct stray_fund *fund = reconciliation->stray_funds;
+        reconciliation->stray_funds = fund->next;
+        if (result_is_ok(outcome)) outcome = name_stray_fund(reconciliation, fund);
+        free(fund);
+    }
+    return outcome;
+}
+
+/* `credits`: of this caller, counted before the others were listed, which can only have become more since. */
+static struct result check_strays(struct reconciliation *reconciliation, int64_t credits) {
+    struct result outcome = walk_stray_funds(reconciliation);
+    if (outcome.code == RESULT_NOT_FOUND) {
+        fprintf(reconciliation->out, "Wallet is too old to list its funds: credits that belong to no campaign were not looked for\n");
+        return result_ok();
+    }
+    TRY(outcome);
+    if (credits > reconciliation->listed)
+        differ(reconciliation, "%" PRId64 " credits of this caller are in no fund of its own", credits - reconciliation->listed);
     return result_ok();
 }
 
@@ -270,24 +423,35 @@ static struct result note_campaign(void *context, const struct row *row) {
     return result_ok();
 }
 
+static struct result check_all(struct reconciliation *reconciliation, struct campaign_ids *ids) {
+    int64_t credits = 0;
+    ask_all_campaigns(reconciliation->batch, note_campaign, ids);
+    TRY(batch_run(reconciliation->batch));
+    struct result outcome = ask_credits(reconciliation, &credits);
+    if (!result_is_ok(outcome) && outcome.code != RESULT_NOT_FOUND) return outcome;
+    for (size_t i = 0; i < ids->count; i++) {
+        reconciliation->campaign.id = ids->items[i];
+        TRY(check_campaign(reconciliation));
+    }
+    return check_strays(reconciliation, credits);
+}
+
+static struct result tell_end(const struct reconciliation *reconciliation) {
+    bool is_clean = reconciliation->differences == 0;
+    if (!is_clean) fprintf(reconciliation->out, "%" PRId64 " differences\n", reconciliation->differences);
+    fprintf(reconciliation->out, "%s: %" PRId64 " campaigns, %" PRId64 " transactions\n", is_clean ? "reconciled" : "NOT reconciled",
+            reconciliation->campaigns, reconciliation->transactions);
+    return is_clean ? result_ok() : result_error(RESULT_CONFLICT);
+}
+
 struct result reconcile_services(const struct place *place, const char *wallet_url, const struct key_ring *keys, FILE *out) {
     struct reconciliation reconciliation = {.wallet_url = wallet_url, .out = out, .token.keys = keys};
     struct campaign_ids *ids = calloc(1, sizeof *ids);
     if (ids == NULL) return result_error(RESULT_FULL);
     arena_init(&reconciliation.arena, LIMIT_BATCH_ARENA_BYTES);
     struct result outcome = batch_open(place, BATCH_READ, &reconciliation.batch);
-    if (result_is_ok(outcome)) {
-        ask_all_campaigns(reconciliation.batch, note_campaign, ids);
-        outcome = batch_run(reconciliation.batch);
-    }
-    for (size_t i = 0; i < ids->count && result_is_ok(outcome); i++) {
-        reconciliation.campaign.id = ids->items[i];
-        outcome = check_campaign(&reconciliation);
-    }
-    if (result_is_ok(outcome)) {
-        fprintf(out, "reconciled: %" PRId64 " campaigns, %" PRId64 " transactions\n", reconciliation.campaigns,
-                reconciliation.transactions);
-    }
+    if (result_is_ok(outcome)) outcome = check_all(&reconciliation, ids);
+    if (result_is_ok(outcome)) outcome = tell_end(&reconciliation);
     forget_answer(&reconciliation);
     arena_release(&reconciliation.arena);
     service_token_drop(&reconciliation.token);

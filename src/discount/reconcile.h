@@ -10,6 +10,6 @@
 #include "auth/keys.h"
 #include "store/batch.h"
 
-/* RESULT_OK: all agree. RESULT_CONFLICT: the first difference is written to `out`. RESULT_IO and others: Wallet or the database can't be
+/* RESULT_OK: all agree. RESULT_CONFLICT: the differences are written to `out`, all of them. RESULT_IO and others: Wallet or the database can't be
  * read (said on `out`). */
 struct result reconcile_services(const struct place *place, const char *wallet_url, const struct key_ring *keys, FILE *out) MUST_CHECK;
