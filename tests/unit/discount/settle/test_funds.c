@@ -302,6 +302,7 @@ static void test_a_refused_top_up(void **state) {
     fake_answer(0, 200, "{\"funded\":101000}");
     assert_ptr_equal(fake_store_action(0), &fund_confirmed_action);
     assert_int_equal(fake_store_request(0)->fund_refusal.size, 0); /* nothing is left of it */
+    end_in_store(result_ok());
 }
 
 /* Only what gives money can be refused for good: to look and to give back is tried again. */
