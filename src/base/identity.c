@@ -12,6 +12,10 @@ static const struct {
     {SCOPE_CREDITS_WRITE, "credits:write"},
     {SCOPE_FUNDS_WRITE, "funds:write"},
     {SCOPE_CREDITS_ISSUE, "credits:issue"},
+    {SCOPE_HOLDS_WRITE, "holds:write"},
+    {SCOPE_PAYMENTS_WRITE, "payments:write"},
+    {SCOPE_REVERSALS_WRITE, "reversals:write"},
+    {SCOPE_USERS_WRITE, "users:write"},
 };
 
 const char *scope_name(enum scope scope) {

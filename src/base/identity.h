@@ -15,6 +15,10 @@ enum scope {
     SCOPE_ADMIN = 1 << 2,
     SCOPE_CREDITS_WRITE = 1 << 3,
     SCOPE_FUNDS_WRITE = 1 << 4,
+    SCOPE_HOLDS_WRITE = 1 << 6,
+    SCOPE_PAYMENTS_WRITE = 1 << 7,
+    SCOPE_REVERSALS_WRITE = 1 << 8,
+    SCOPE_USERS_WRITE = 1 << 9,
     SCOPE_SERVICE = 1 << 10,      /* any service, whatever it is granted: a route's property, and in no token */
     SCOPE_ANY = 1 << 11,          /* whoever has a token of anybody who is trusted: the same */
     SCOPE_CREDITS_ISSUE = 1 << 5, /* credits without a fund: no route's, but asked for by POST /v1/credits */

@@ -78,7 +78,11 @@ static bool is_allowed(enum scope scope, const struct identity *caller) {
     case SCOPE_ADMIN: return has_scope;
     case SCOPE_CREDITS_WRITE:
     case SCOPE_CREDITS_ISSUE:
-    case SCOPE_FUNDS_WRITE: return has_scope && caller->kind == IDENTITY_SERVICE;
+    case SCOPE_FUNDS_WRITE:
+    case SCOPE_HOLDS_WRITE:
+    case SCOPE_PAYMENTS_WRITE:
+    case SCOPE_REVERSALS_WRITE:
+    case SCOPE_USERS_WRITE: return has_scope && caller->kind == IDENTITY_SERVICE;
     }
     return false; /* more than one bit, which no route has */
 }

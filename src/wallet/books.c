@@ -169,6 +169,7 @@ static struct result loaded(void *set) {
 
 static struct result save(void *set, struct batch *batch, int64_t now_us) {
     const struct ledger *ledger = &((struct books *)set)->ledger;
+    for (size_t i = 0; i < ledger->users.count; i++) save_left_phone(batch, ledger->users.rows[i]);
     for (size_t i = 0; i < ledger->users.count; i++) save_user(batch, ledger->users.rows[i]);
     for (size_t i = 0; i < ledger->accounts.count; i++) save_account(batch, ledger->accounts.rows[i]);
     for (size_t i = 0; i < ledger->transfers.count; i++) save_transfer(batch, ledger->transfers.rows[i]);

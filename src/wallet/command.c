@@ -174,7 +174,9 @@ static const struct param serve_params[] = {
      .unit = "NAME=FILE_OR_URL[,SCOPE…]",
      .sentence = "A service whose tokens are trusted, where its public keys (JWKS) are, and all that it may be granted: credits:write, "
                  "credits:issue "
-                 "(to credit without a fund), funds:write; none named: credits:write and funds:write"},
+                 "(to credit without a fund), funds:write, holds:write, payments:write, reversals:write, users:write; none named: "
+                 "credits:write and "
+                 "funds:write"},
     {.name = "init",
      .kind = PARAM_FLAG,
      .target = &serve_settings.first.is_wanted,

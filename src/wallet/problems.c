@@ -7,6 +7,7 @@
 const struct problem problem_invalid_credentials = {401, "invalid_credentials", "Invalid credentials"};
 const struct problem problem_recipient_not_found = {404, "recipient_not_found", "Recipient not found"};
 const struct problem problem_transaction_not_found = {404, "transaction_not_found", "Transaction not found"};
+const struct problem problem_user_not_found = {404, "user_not_found", "User not found"};
 const struct problem problem_fund_not_found = {404, "fund_not_found", "Fund not found"};
 const struct problem problem_account_not_found = {404, "account_not_found", "Account not found"};
 const struct problem problem_username_taken = {409, "username_taken", "Username taken"};
@@ -26,6 +27,7 @@ static const struct problem_page wallet_pages[] = {
     {&problem_recipient_not_found, "Nobody has this phone number or username. No money moved.", "Ask the recipient for the right one."},
     {&problem_transaction_not_found, "There is no such transaction, or it is not yours.",
      "Take the id out of the list of your transactions."},
+    {&problem_user_not_found, "There is no user with this id.", "Take the id out of the user's access token, or of GET /v1/users/me."},
     {&problem_fund_not_found, "You have no fund with this reference. No money moved.",
      "Open the fund first, or correct the reference: it is compared to the letter."},
     {&problem_account_not_found, "There is no such account.", "Take the id out of the list of accounts."},

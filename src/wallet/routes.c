@@ -3,6 +3,7 @@
 #include "wallet/accounts.h"
 #include "wallet/credits.h"
 #include "wallet/funds.h"
+#include "wallet/phones.h"
 #include "wallet/revocations.h"
 #include "wallet/sessions.h"
 #include "wallet/transactions.h"
@@ -25,6 +26,13 @@ const struct route wallet_routes[] = {
      .act = "password.change",
      .flags = ROUTE_BODY_JSON,
      .handle = users_change_password},
+    {.method = "PUT", .path = "/v1/users/me/phone", .scope = SCOPE_USER, .flags = ROUTE_BODY_JSON, .handle = phones_change},
+    {.method = "PUT",
+     .path = "/v1/users/{id}/phone-verification",
+     .scope = SCOPE_USERS_WRITE,
+     .act = "phone.verify",
+     .flags = ROUTE_BODY_JSON,
+     .handle = phones_verify},
     {.method = "POST", .path = "/v1/sessions", .scope = SCOPE_PUBLIC, .flags = ROUTE_BODY_JSON, .handle = sessions_create},
     {.method = "POST", .path = "/v1/sessions/refresh", .scope = SCOPE_PUBLIC, .flags = ROUTE_BODY_JSON, .handle = sessions_refresh},
     {.method = "DELETE", .path = "/v1/sessions/current", .scope = SCOPE_USER, .handle = sessions_delete_current},

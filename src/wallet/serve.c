@@ -114,12 +114,14 @@ static void round_ended(void *self, size_t loop_index) {
 
 /* ---- trust ---- */
 
-#define GRANTABLE (SCOPE_CREDITS_WRITE | SCOPE_CREDITS_ISSUE | SCOPE_FUNDS_WRITE)
+#define GRANTABLE                                                                                                                       \
+    (SCOPE_CREDITS_WRITE | SCOPE_CREDITS_ISSUE | SCOPE_FUNDS_WRITE | SCOPE_HOLDS_WRITE | SCOPE_PAYMENTS_WRITE | SCOPE_REVERSALS_WRITE | \
+     SCOPE_USERS_WRITE)
 
 static struct result refuse_trusted(struct text piece) {
     fprintf(stderr,
             "--trust-service %.*s: must be NAME=FILE_OR_URL[,SCOPE...], with a NAME of a-z 0-9 - that is not wallet, and scopes out of "
-            "credits:write, credits:issue and funds:write\n",
+            "credits:write, credits:issue, funds:write, holds:write, payments:write, reversals:write and users:write\n",
             (int)piece.size, piece.data);
     return result_error(RESULT_INVALID);
 }

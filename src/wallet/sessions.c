@@ -88,6 +88,7 @@ static struct result sign_access_token(struct exchange *exchange, const struct s
         .scope = user->is_admin ? TEXT("user admin") : TEXT("user"),
         .preferred_username = user_name(user),
         .phone_number = phone_text(&user->phone),
+        .is_phone_verified = user->is_phone_verified,
         .session_id = {session, sizeof session},
         .token_id = id_make(&wallet->loops[exchange->loop_index].ids, now_us),
         .issued_at_us = now_us,

@@ -9,8 +9,9 @@
 #define ACCOUNT_COLUMNS                                                                                                                   \
     "a.number, a.id, a.kind, a.user_id, a.currency, a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending, a.sequence, " \
     "a.floor, a.is_frozen, a.created_at, a.updated_at"
-#define USER_COLUMNS \
-    "u.id, u.name, u.phone, u.password_hash, u.is_admin, u.created_at, u.sessions_cutoff, u.kept_session, u.sessions_ended_at"
+#define USER_COLUMNS                                                                                                             \
+    "u.id, u.name, u.phone, u.password_hash, u.is_admin, u.created_at, u.sessions_cutoff, u.kept_session, u.sessions_ended_at, " \
+    "u.is_phone_verified"
 #define SESSION_COLUMNS "s.id, s.user_id, s.generation, s.created_at, s.expires_at, s.ended_at"
 #define FUND_COLUMNS \
     "f.caller, f.reference, f.opened, f.funded, f.credited, f.released, f.is_released, f.description, f.created_at, f.updated_at"
@@ -70,6 +71,7 @@ struct result row_user(const struct row *row, int first, struct user *ret_user) 
         .sessions_cutoff = row_id_or_zero(row, first + 6),
         .kept_session = row_id_or_zero(row, first + 7),
         .sessions_ended_at_us = row_integer_or_zero(row, first + 8),
+        .is_phone_verified = row_boolean(row, first + 9),
     };
     struct text name = row_text(row, first + 1), password_hash = row_text(row, first + 3);
     if (name.size == 0 || name.size > sizeof ret_user->name || password_hash.size >= sizeof ret_user->password_hash) {
@@ -375,22 +377,32 @@ static struct value currency_value(enum currency currency) { return value_text(t
 
 static const struct question insert_user = {
     .name = "a new user",
-    .sql = "INSERT INTO users (id, name, phone, password_hash, is_admin, created_at, sessions_cutoff, kept_session, sessions_ended_at) "
-           "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    .parameters = {COLUMN_ID, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_ID, COLUMN_INTEGER}};
+    .sql = "INSERT INTO users (id, name, phone, password_hash, is_admin, created_at, sessions_cutoff, kept_session, sessions_ended_at, "
+           "is_phone_verified) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    .parameters = {COLUMN_ID, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_ID, COLUMN_INTEGER,
+                   COLUMN_INTEGER}};
 static const struct question change_user = {
-    .name = "a changed password",
-    .sql = "UPDATE users SET password_hash = $2, sessions_cutoff = $3, kept_session = $4, sessions_ended_at = $5 WHERE id = $1",
-    .parameters = {COLUMN_ID, COLUMN_TEXT, COLUMN_ID, COLUMN_ID, COLUMN_INTEGER}};
+    .name = "a changed user",
+    .sql = "UPDATE users SET password_hash = $2, sessions_cutoff = $3, kept_session = $4, sessions_ended_at = $5, phone = $6, "
+           "is_phone_verified = $7 WHERE id = $1",
+    .parameters = {COLUMN_ID, COLUMN_TEXT, COLUMN_ID, COLUMN_ID, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER}};
+static const struct question leave_phone = {.name = "a phone that is given up",
+                                            .sql = "UPDATE users SET phone = NULL, is_phone_verified = 0 WHERE id = $1",
+                                            .parameters = {COLUMN_ID}};
+void save_left_phone(struct batch *batch, const struct user *user) {
+    if (user->has_left_phone) DO(leave_phone, 1, value_id(user->id));
+}
 void save_user(struct batch *batch, const struct user *user) {
     if (user->state == ROW_NEW) {
         DO(insert_user, 1, value_id(user->id), value_text(user_name(user)), text_or_null(phone_text(&user->phone)),
            value_text(text_of(user->password_hash)), value_integer(user->is_admin), value_integer(user->created_at_us),
-           value_id_or_null(user->sessions_cutoff), value_id_or_null(user->kept_session), time_or_null(user->sessions_ended_at_us));
+           value_id_or_null(user->sessions_cutoff), value_id_or_null(user->kept_session), time_or_null(user->sessions_ended_at_us),
+           value_integer(user->is_phone_verified));
     }
     if (user->state == ROW_CHANGED) {
         DO(change_user, 1, value_id(user->id), value_text(text_of(user->password_hash)), value_id_or_null(user->sessions_cutoff),
-           value_id_or_null(user->kept_session), time_or_null(user->sessions_ended_at_us));
+           value_id_or_null(user->kept_session), time_or_null(user->sessions_ended_at_us), text_or_null(phone_text(&user->phone)),
+           value_integer(user->is_phone_verified));
     }
 }
 

@@ -17,7 +17,7 @@
  * and what was made of it must not be used ---- */
 
 #define ACCOUNT_COLUMN_COUNT 14
-#define USER_COLUMN_COUNT    9
+#define USER_COLUMN_COUNT    10
 #define SESSION_COLUMN_COUNT 6
 #define FUND_COLUMN_COUNT    10
 struct result row_account(const struct row *row, int first, struct account *ret_account) MUST_CHECK;
@@ -59,6 +59,8 @@ void ask_token(struct batch *batch, struct id session_id, const struct hash *has
 void ask_ended_sessions(struct batch *batch, int64_t since_us, row_visitor *visit, void *context); /* session; in the order of ending */
 void ask_users_with_ended_sessions(struct batch *batch, int64_t since_us, row_visitor *visit, void *context); /* user; the same */
 
+/* Before any user is saved: another one may take the number in the same batch. */
+void save_left_phone(struct batch *batch, const struct user *user);
 void save_user(struct batch *batch, const struct user *user);
 void save_session(struct batch *batch, const struct session *session);
 void save_token(struct batch *batch, const struct refresh_token *token);

@@ -13,8 +13,6 @@
 #include "wallet/tables.h"
 #include "wallet/wallet.h"
 
-#define USER_BYTES 512u
-
 /* ---- names and documents ---- */
 
 static bool is_username_byte(char byte) {
@@ -98,7 +96,7 @@ static void register_render(struct operation *operation) {
         return;
     }
     struct buffer buffer;
-    buffer_init(&buffer, operation->arena, USER_BYTES);
+    buffer_init(&buffer, operation->arena, USER_DOCUMENT_BYTES);
     struct json_writer writer = {.buffer = &buffer};
     user_write(&writer, &registration->user);
     operation->answer.location = TEXT("/v1/users/me");
@@ -107,7 +105,7 @@ static void register_render(struct operation *operation) {
 
 const struct action register_action = {.name = "register",
                                        .weight = 2,
-                                       .answer_bytes = USER_BYTES,
+                                       .answer_bytes = USER_DOCUMENT_BYTES,
                                        .secret_member = "password",
                                        .load = register_load,
                                        .decide = register_decide,
@@ -150,15 +148,24 @@ static int64_t count_registration(struct password_step *step) {
                                    clock_monotonic_us(step->exchange->service->clock));
 }
 
-static bool refuse_registration(struct exchange *exchange) {
-    int64_t wait_us =
-        attempts_register_wait_us(wallet_of(exchange)->attempts, exchange_payer(exchange), clock_monotonic_us(exchange->service->clock));
-    if (wait_us > 0) request_refuse_tries(exchange, wait_us, "Too many accounts were registered from this address. Try again later.");
+static bool refuse(struct exchange *exchange, int64_t wait_us) {
+    if (wait_us > 0)
+        request_refuse_tries(exchange, wait_us, "Too many accounts were registered or changed from this address. Try again later.");
     return wait_us > 0;
 }
 
+bool users_refuse_asking(struct exchange *exchange) {
+    return refuse(exchange, attempts_register_wait_us(wallet_of(exchange)->attempts, exchange_payer(exchange),
+                                                      clock_monotonic_us(exchange->service->clock)));
+}
+
+bool users_count_asking(struct exchange *exchange) {
+    return !refuse(exchange, attempts_begin_register(wallet_of(exchange)->attempts, exchange_payer(exchange),
+                                                     clock_monotonic_us(exchange->service->clock)));
+}
+
 void users_create(struct exchange *exchange) {
-    struct registration *registration = refuse_registration(exchange) ? NULL : read_registration(exchange);
+    struct registration *registration = users_refuse_asking(exchange) ? NULL : read_registration(exchange);
     if (registration == NULL) {
         exchange_finish(exchange);
     } else {
@@ -186,7 +193,7 @@ static void me_answer(struct reading *reading) {
     struct exchange *exchange = reading->exchange;
     if (me->found.is_found) {
         struct buffer buffer;
-        buffer_init(&buffer, &exchange->arena, USER_BYTES);
+        buffer_init(&buffer, &exchange->arena, USER_DOCUMENT_BYTES);
         struct json_writer writer = {.buffer = &buffer};
         user_write(&writer, &me->found.user);
         reply_buffer(exchange, 200, "application/json", &buffer);

@@ -38,6 +38,12 @@ void user_write(struct json_writer *writer, const struct user *user);
 /* "name": the text, or null when it is empty. */
 void write_text_or_null(struct json_writer *writer, const char *name, struct text value);
 
+#define USER_DOCUMENT_BYTES 512u
+
+/* What tells whether somebody has an account has one budget by address, of registrations: 429 is set when it is used up. */
+bool users_refuse_asking(struct exchange *exchange);
+bool users_count_asking(struct exchange *exchange); /* false: it is used up now, and the 429 is set */
+
 /* ---- the routes ---- */
 
 void users_create(struct exchange *exchange);          /* POST /v1/users */

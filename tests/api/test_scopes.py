@@ -8,9 +8,10 @@ from harness.services import Wallet
 from harness.tokens import Issuer
 from harness.world import assert_problem
 
-ALL = "credits:write credits:issue funds:write"
+ALL = "credits:write credits:issue funds:write holds:write payments:write reversals:write users:write"
 GRANTS = {None: "credits:write funds:write", "credits:write": "credits:write", "funds:write": "funds:write", "credits:issue": "credits:issue",
-          "credits:write,credits:issue": "credits:write credits:issue", "credits:write,credits:issue,funds:write": ALL, "credits:write,credits:write": "credits:write"}
+          "credits:write,credits:issue": "credits:write credits:issue", "users:write": "users:write", "holds:write,payments:write,reversals:write": "holds:write payments:write reversals:write",
+          ALL.replace(" ", ","): ALL, "credits:write,credits:write": "credits:write"}
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,8 @@ def test_exactly_these_scopes(wallet, shops, granted):
     token = issuer.token(ALL)
     answer = Client(wallet.url, token=token).get("/v1/funds/none")
     assert answer.status_code == (404 if "funds:write" in scopes else 403), answer.text
+    verified = Client(wallet.url, token=token).request("PUT", f"/v1/users/{uuid.uuid4()}/phone-verification", json={"phone": "09121234567"})
+    assert verified.status_code == (404 if "users:write" in scopes else 403), verified.text
     with_fund, without = credit(wallet, token, "none"), credit(wallet, token)
     if "credits:write" not in scopes:
         assert_problem(with_fund, 403, "forbidden")

@@ -242,6 +242,21 @@ struct user *ledger_find_user_by_phone(const struct ledger *ledger, const struct
     return map_get(&ledger->users_by_phone, phone_text(phone));
 }
 
+void ledger_set_user_phone(struct ledger *ledger, struct user *user, const struct phone *phone, bool is_verified) {
+    if (!phone_equal(&user->phone, phone)) {
+        if (user->phone.size > 0) {
+            void *removed = map_remove(&ledger->users_by_phone, phone_text(&user->phone)); /* its key is in the row */
+            CHECK(removed == user);
+            user->has_left_phone = true;
+        }
+        user->phone = *phone;
+        struct result put = phone->size == 0 ? result_ok() : map_put(&ledger->users_by_phone, phone_text(&user->phone), user);
+        CHECK(result_is_ok(put));
+    }
+    user->is_phone_verified = is_verified;
+    row_change(&user->state);
+}
+
 struct session *ledger_find_session(const struct ledger *ledger, struct id id) {
     return map_get(&ledger->sessions_by_id, id_key(&id));
 }

@@ -86,6 +86,8 @@ struct account *ledger_find_account_by_number(const struct ledger *ledger, int64
 struct account *ledger_find_account_of_user(const struct ledger *ledger, struct id user_id);
 struct user *ledger_find_user(const struct ledger *ledger, struct id id);
 struct user *ledger_find_user_by_name(const struct ledger *ledger, struct text name);
+/* Whoever is found by a number from now on, it is not found by the one of before. Empty: none. */
+void ledger_set_user_phone(struct ledger *ledger, struct user *user, const struct phone *phone, bool is_verified);
 struct user *ledger_find_user_by_phone(const struct ledger *ledger, const struct phone *phone);
 struct session *ledger_find_session(const struct ledger *ledger, struct id id);
 struct refresh_token *ledger_find_token(const struct ledger *ledger, struct id session_id, const struct hash *hash);

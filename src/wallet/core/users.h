@@ -10,6 +10,8 @@ struct user {
     uint8_t name_size;
     char name[LIMIT_USERNAME_BYTES]; /* lower case */
     struct phone phone;
+    bool is_phone_verified; /* somebody has proven that it is this user's */
+    bool has_left_phone;    /* in this batch: the number that the database has is this user's no more */
     char password_hash[CRYPTO_PASSWORD_HASH_BYTES];
     bool is_admin;
     int64_t created_at_us;

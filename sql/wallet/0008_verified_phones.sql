@@ -1,0 +1,2 @@
+-- Whether somebody has proven that the number is the user's (PUT /v1/users/{id}/phone-verification). Of before nobody has.
+ALTER TABLE users ADD COLUMN is_phone_verified INTEGER NOT NULL DEFAULT 0 CHECK (is_phone_verified IN (0, 1) AND (is_phone_verified = 0 OR phone IS NOT NULL));
