@@ -177,18 +177,16 @@ void ask_wallet_by_phone(struct batch *batch, const struct phone *phone, row_vis
     ASK(wallet_by_phone, value_text(phone_text(phone)));
 }
 
-static const struct question wallet_by_account = {.name = "a wallet by its account",
-                                                  .sql = "SELECT " USER_COLUMNS ", " ACCOUNT_COLUMNS
-                                                         " FROM accounts a JOIN users u ON u.id = a.user_id WHERE a.id = $1 LIMIT 1",
-                                                  .parameters = {COLUMN_ID}};
+QUESTION(wallet_by_account, "a wallet by its account",
+         "SELECT " USER_COLUMNS ", " ACCOUNT_COLUMNS " FROM accounts a JOIN users u ON u.id = a.user_id WHERE a.id = $1 LIMIT 1",
+         COLUMN_ID);
 void ask_wallet_by_account(struct batch *batch, struct id account_id, row_visitor *visit, void *context) {
     ASK(wallet_by_account, value_id(account_id));
 }
 
-static const struct question session_by_id = {.name = "a session",
-                                              .sql = "SELECT " SESSION_COLUMNS ", " USER_COLUMNS
-                                                     " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 LIMIT 1",
-                                              .parameters = {COLUMN_ID}};
+QUESTION(session_by_id, "a session",
+         "SELECT " SESSION_COLUMNS ", " USER_COLUMNS " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 LIMIT 1",
+         COLUMN_ID);
 void ask_session(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(session_by_id, value_id(id)); }
 
 static const struct question token_by_hash = {
@@ -200,19 +198,14 @@ void ask_token(struct batch *batch, struct id session_id, const struct hash *has
     ASK(token_by_hash, value_id(session_id), value_bytes(hash->bytes, sizeof hash->bytes));
 }
 
-static const struct question ended_sessions = {.name = "sessions that ended",
-                                               .sql =
-                                                   "SELECT " SESSION_COLUMNS " FROM sessions s WHERE s.ended_at > $1 ORDER BY s.ended_at",
-                                               .parameters = {COLUMN_INTEGER}};
+QUESTION(ended_sessions, "sessions that ended", "SELECT " SESSION_COLUMNS " FROM sessions s WHERE s.ended_at > $1 ORDER BY s.ended_at",
+         COLUMN_INTEGER);
 void ask_ended_sessions(struct batch *batch, int64_t since_us, row_visitor *visit, void *context) {
     ASK(ended_sessions, value_integer(since_us));
 }
 
-static const struct question users_with_ended_sessions = {.name = "users whose sessions ended",
-                                                          .sql =
-                                                              "SELECT " USER_COLUMNS
-                                                              " FROM users u WHERE u.sessions_ended_at > $1 ORDER BY u.sessions_ended_at",
-                                                          .parameters = {COLUMN_INTEGER}};
+QUESTION(users_with_ended_sessions, "users whose sessions ended",
+         "SELECT " USER_COLUMNS " FROM users u WHERE u.sessions_ended_at > $1 ORDER BY u.sessions_ended_at", COLUMN_INTEGER);
 void ask_users_with_ended_sessions(struct batch *batch, int64_t since_us, row_visitor *visit, void *context) {
     ASK(users_with_ended_sessions, value_integer(since_us));
 }
@@ -264,10 +257,9 @@ void ask_funds(struct batch *batch, struct text caller, int64_t after_account, i
 #define REFERENCE_COLUMNS \
     "t.debit_account, t.credit_account, t.amount, t.currency, t.id, e.balance_after, t.created_at, t.caller, t.reference"
 #define REFERENCE_ENTRY "JOIN entries e ON e.account = t.credit_account AND e.sequence = t.credit_sequence "
-static const struct question credit_by_reference = {.name = "a credit",
-                                                    .sql = "SELECT " REFERENCE_COLUMNS " FROM transfers t " REFERENCE_ENTRY
-                                                           "WHERE t.kind = 1 AND t.caller = $1 AND t.reference = $2 LIMIT 1",
-                                                    .parameters = {COLUMN_TEXT, COLUMN_TEXT}};
+QUESTION(credit_by_reference, "a credit",
+         "SELECT " REFERENCE_COLUMNS " FROM transfers t " REFERENCE_ENTRY "WHERE t.kind = 1 AND t.caller = $1 AND t.reference = $2 LIMIT 1",
+         COLUMN_TEXT, COLUMN_TEXT);
 void ask_credit(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context) {
     ASK(credit_by_reference, value_text(caller), value_text(reference));
 }
@@ -346,22 +338,18 @@ void ask_accounts(struct batch *batch, int64_t after_number, int64_t last_number
         value_integer(limit));
 }
 
-static const struct question account_by_id = {.name = "an account",
-                                              .sql = "SELECT " SEEN_COLUMNS " FROM " SEEN_TABLES " WHERE a.id = $1 LIMIT 1",
-                                              .parameters = {COLUMN_ID}};
+QUESTION(account_by_id, "an account", "SELECT " SEEN_COLUMNS " FROM " SEEN_TABLES " WHERE a.id = $1 LIMIT 1", COLUMN_ID);
 void ask_account(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(account_by_id, value_id(id)); }
 
 #define SEEN_BY_USER "users u JOIN accounts a ON a.user_id = u.id LEFT JOIN funds f ON f.account = a.number"
-static const struct question account_by_name = {.name = "an account by its user's name",
-                                                .sql = "SELECT " SEEN_COLUMNS " FROM " SEEN_BY_USER " WHERE u.name = $1 LIMIT 1",
-                                                .parameters = {COLUMN_TEXT}};
+QUESTION(account_by_name, "an account by its user's name", "SELECT " SEEN_COLUMNS " FROM " SEEN_BY_USER " WHERE u.name = $1 LIMIT 1",
+         COLUMN_TEXT);
 void ask_account_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context) {
     ASK(account_by_name, value_text(name));
 }
 
-static const struct question account_by_phone = {.name = "an account by its user's phone",
-                                                 .sql = "SELECT " SEEN_COLUMNS " FROM " SEEN_BY_USER " WHERE u.phone = $1 LIMIT 1",
-                                                 .parameters = {COLUMN_TEXT}};
+QUESTION(account_by_phone, "an account by its user's phone", "SELECT " SEEN_COLUMNS " FROM " SEEN_BY_USER " WHERE u.phone = $1 LIMIT 1",
+         COLUMN_TEXT);
 void ask_account_by_phone(struct batch *batch, const struct phone *phone, row_visitor *visit, void *context) {
     ASK(account_by_phone, value_text(phone_text(phone)));
 }
@@ -386,9 +374,7 @@ static const struct question change_user = {
     .sql = "UPDATE users SET password_hash = $2, sessions_cutoff = $3, kept_session = $4, sessions_ended_at = $5, phone = $6, "
            "is_phone_verified = $7 WHERE id = $1",
     .parameters = {COLUMN_ID, COLUMN_TEXT, COLUMN_ID, COLUMN_ID, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER}};
-static const struct question leave_phone = {.name = "a phone that is given up",
-                                            .sql = "UPDATE users SET phone = NULL, is_phone_verified = 0 WHERE id = $1",
-                                            .parameters = {COLUMN_ID}};
+QUESTION(leave_phone, "a phone that is given up", "UPDATE users SET phone = NULL, is_phone_verified = 0 WHERE id = $1", COLUMN_ID);
 void save_left_phone(struct batch *batch, const struct user *user) {
     if (user->has_left_phone) DO(leave_phone, 1, value_id(user->id));
 }
