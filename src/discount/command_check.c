@@ -1,10 +1,12 @@
-/* verify, reconcile, keys and health: what can be asked of a data folder or of who serves it. */
+/* verify, reconcile, backup, restore, keys and health: what can be asked of a data folder or of who serves it. */
 #include <stdio.h>
 
 #include "base/check.h"
 #include "discount/program.h"
 #include "discount/reconcile.h"
 #include "discount/verify.h"
+#include "discount_schema.h"
+#include "service/backup.h"
 #include "service/keys.h"
 
 static struct result data_paths(char database[PATH_BYTES], char keys[PATH_BYTES]) {
@@ -47,6 +49,30 @@ int command_health(const char **positional, size_t count) {
     (void)count;
     return service_health(&settings.common.listen, &settings.common.operations_listen);
 }
+
+/* ---- backup and restore ---- */
+
+static struct result verify_file(const char *file) {
+    const struct place place = {.file = file, .schema = &discount_schema};
+    return verify_database(&place, stdout);
+}
+
+static const struct backup discount_backup = {.program = "discountd",
+                                              .database_name = "discount.db",
+                                              .schema = &discount_schema,
+                                              .verify = verify_file};
+
+int command_backup(const char **positional, size_t count) {
+    CHECK(count == 1);
+    return backup_make(&discount_backup, settings.data, settings.store_url, positional[0]);
+}
+
+int command_restore(const char **positional, size_t count) {
+    CHECK(count == 1);
+    return backup_restore(&discount_backup, positional[0], settings.data);
+}
+
+/* ---- keys ---- */
 
 int command_keys(const char **positional, size_t count) {
     char database[PATH_BYTES], keys[PATH_BYTES];

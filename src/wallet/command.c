@@ -5,14 +5,17 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "service/backup.h"
 #include "service/keys.h"
 #include "service/serve.h"
 #include "service/service.h"
+#include "store/open.h"
 #include "wallet/data.h"
 #include "wallet/tables.h"
 #include "wallet/user_add.h"
 #include "wallet/verify.h"
 #include "wallet/wallet.h"
+#include "wallet_schema.h"
 
 #define DATA_DEFAULT   "data/wallet"
 #define LISTEN_DEFAULT "127.0.0.1:8080"
@@ -83,6 +86,21 @@ static const char *verify_data;
 static const char *verify_store_url;
 static const struct param verify_params[] = {DATA_PARAM(&verify_data, DATA_DEFAULT), STORE_PARAM(&verify_store_url)};
 
+/* Prints what it found. RESULT_CORRUPT: a rule is broken. */
+static struct result prove(struct batch *batch) {
+    struct verify_report report;
+    struct audit_report audit;
+    struct result verified = verify_books(batch, &report);
+    if (result_is_ok(verified)) verified = audit_verify(batch, &table_audit, &audit);
+    if (!result_is_ok(verified)) {
+        fprintf(stderr, "the books could not be read to their end: %s\n", result_name(verified));
+        return verified;
+    }
+    verify_print(&report, stdout);
+    bool is_kept = audit_report_print(&audit, stdout);
+    return report.is_sound && is_kept ? result_ok() : result_error(RESULT_CORRUPT);
+}
+
 static int run_verify(const char **positional, size_t count) {
     (void)positional;
     (void)count;
@@ -93,18 +111,39 @@ static int run_verify(const char **positional, size_t count) {
     data.place.keeps_state = true;
     if (result_is_ok(opened)) opened = data_open(verify_data, &data, BATCH_READ, &batch);
     if (!result_is_ok(opened)) return 1;
-    struct verify_report report;
-    struct audit_report audit;
-    struct result verified = verify_books(batch, &report);
-    if (result_is_ok(verified)) verified = audit_verify(batch, &table_audit, &audit);
+    struct result proven = prove(batch);
     batch_close(batch);
-    if (!result_is_ok(verified)) {
-        fprintf(stderr, "the books could not be read to their end: %s\n", result_name(verified));
-        return 1;
-    }
-    verify_print(&report, stdout);
-    bool is_kept = audit_report_print(&audit, stdout);
-    return report.is_sound && is_kept ? 0 : 1;
+    return result_is_ok(proven) ? 0 : 1;
+}
+
+/* ---- backup and restore ---- */
+
+static struct result verify_file(const char *file) {
+    struct batch_commits commits = {0};
+    const struct place place = {.file = file, .schema = &wallet_schema, .commits = &commits, .keeps_state = true};
+    struct batch *batch = NULL;
+    TRY(batch_open(&place, BATCH_READ, &batch));
+    struct result proven = prove(batch);
+    batch_close(batch);
+    return proven;
+}
+
+static const struct backup wallet_backup = {.program = "walletd",
+                                            .database_name = "wallet.db",
+                                            .schema = &wallet_schema,
+                                            .verify = verify_file};
+static const char *backup_data, *backup_store_url;
+static const struct param backup_params[] = {DATA_PARAM(&backup_data, DATA_DEFAULT), STORE_PARAM(&backup_store_url)};
+static const struct param restore_params[] = {DATA_PARAM(&backup_data, DATA_DEFAULT)};
+
+static int run_backup(const char **positional, size_t count) {
+    CHECK(count == 1);
+    return backup_make(&wallet_backup, backup_data, backup_store_url, positional[0]);
+}
+
+static int run_restore(const char **positional, size_t count) {
+    CHECK(count == 1);
+    return backup_restore(&wallet_backup, positional[0], backup_data);
 }
 
 /* ---- keys ---- */
@@ -250,6 +289,20 @@ static const struct command commands[] = {
      .positional_names = "NAME",
      .run = run_user_add},
     COMMAND("verify", "Prove the books, of a running or a stopped service", verify_params, run_verify),
+    {.name = "backup",
+     .summary = "Write the database and the keys, of a running or a stopped service, into one file, and prove it",
+     .params = backup_params,
+     .param_count = ARRAY_COUNT(backup_params),
+     .positional_max = 1,
+     .positional_names = "FILE",
+     .run = run_backup},
+    {.name = "restore",
+     .summary = "Make a new data folder of such a file, and prove it",
+     .params = restore_params,
+     .param_count = ARRAY_COUNT(restore_params),
+     .positional_max = 1,
+     .positional_names = "FILE",
+     .run = run_restore},
     COMMAND("health", "Ask the running service whether it is ready; exit code 0 if so", health_params, run_health),
     COMMAND("keys list", "List the signing keys, newest first", keys_params, run_keys_list),
     COMMAND("keys rotate", "Make a new signing key; the older ones stay published", keys_params, run_keys_rotate),

@@ -18,7 +18,7 @@ from harness.services import BUILD, DEADLINE_S, Discount, Wallet, free_port, wai
 
 PROGRAMS = ["walletd", "discountd"]
 KEYS = ["keys", "keys list", "keys rotate", "keys retire"]
-COMMANDS = {"walletd": ["init", "serve", "user add", "verify", "health", *KEYS], "discountd": ["init", "serve", "verify", "reconcile", "health", *KEYS]}
+COMMANDS = {"walletd": ["init", "serve", "user add", "verify", "backup", "restore", "health", *KEYS], "discountd": ["init", "serve", "verify", "reconcile", "backup", "restore", "health", *KEYS]}
 
 
 def run(program, *words, environment=None, **options):
@@ -88,7 +88,7 @@ def test_the_documents_of_the_parameters_name_every_flag(program):
 
 def test_version(program):
     done = run(program, "--version")
-    assert done.returncode == 0 and re.match(rf"^{program} \d+\.\d+\.\d+\n$", done.stdout)
+    assert done.returncode == 0 and re.match(rf"^{program} \d+\.\d+\.\d+ \(\S+\)\n$", done.stdout)
 
 
 # ---- init ----
