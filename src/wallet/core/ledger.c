@@ -15,7 +15,6 @@
 /* ---- tables ---- */
 
 static struct text id_key(const struct id *id) { return (struct text){(const char *)id->bytes, sizeof id->bytes}; }
-static struct text number_key(const int64_t *number) { return (struct text){(const char *)number, sizeof *number}; }
 
 /* session_id and hash stand side by side: one key. */
 static struct text token_key(const struct refresh_token *token) {
@@ -33,9 +32,8 @@ static struct text fund_key(const struct fund *fund) {
 /* The keys of a row, in the order of its table's maps; an absent key has no data. */
 static void account_keys(const void *row, struct text keys[KEYS_MAX]) {
     const struct account *account = row;
-    keys[0] = number_key(&account->number);
-    keys[1] = id_key(&account->id);
-    if (account->kind == ACCOUNT_USER) keys[2] = id_key(&account->user_id);
+    keys[0] = id_key(&account->id);
+    if (account->kind == ACCOUNT_USER) keys[1] = id_key(&account->user_id);
 }
 static void user_keys(const void *row, struct text keys[KEYS_MAX]) {
     const struct user *user = row;
@@ -61,9 +59,7 @@ struct table_spec {
 enum { TABLE_ACCOUNTS, TABLE_USERS, TABLE_SESSIONS, TABLE_TOKENS, TABLE_FUNDS, TABLE_REFERENCES, TABLE_TRANSFERS, TABLE_COUNT };
 
 static void list_tables(struct ledger *ledger, struct table_spec specs[TABLE_COUNT]) {
-    specs[TABLE_ACCOUNTS] = (struct table_spec){&ledger->accounts,
-                                                {&ledger->accounts_by_number, &ledger->accounts_by_id, &ledger->accounts_by_user},
-                                                account_keys};
+    specs[TABLE_ACCOUNTS] = (struct table_spec){&ledger->accounts, {&ledger->accounts_by_id, &ledger->accounts_by_user}, account_keys};
     specs[TABLE_USERS] =
         (struct table_spec){&ledger->users, {&ledger->users_by_id, &ledger->users_by_name, &ledger->users_by_phone}, user_keys};
     specs[TABLE_SESSIONS] = (struct table_spec){&ledger->sessions, {&ledger->sessions_by_id}, session_keys};
@@ -129,7 +125,7 @@ static void append_row(struct ledger *ledger, size_t table, void *row) {
 }
 
 struct result ledger_add_account(struct ledger *ledger, const struct account *row, struct account **ret_account) {
-    struct account *account = map_get(&ledger->accounts_by_number, number_key(&row->number));
+    struct account *account = ledger_find_account(ledger, row->id);
     if (account == NULL) {
         if (account_fault(row) != NULL) return result_error(RESULT_CORRUPT);
         account = arena_take(&ledger->arena, sizeof *account);
@@ -221,10 +217,6 @@ struct transfer *ledger_add_transfer(struct ledger *ledger) {
 
 struct account *ledger_find_account(const struct ledger *ledger, struct id id) {
     return map_get(&ledger->accounts_by_id, id_key(&id));
-}
-
-struct account *ledger_find_account_by_number(const struct ledger *ledger, int64_t number) {
-    return map_get(&ledger->accounts_by_number, number_key(&number));
 }
 
 struct account *ledger_find_account_of_user(const struct ledger *ledger, struct id user_id) {

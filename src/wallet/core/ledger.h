@@ -59,7 +59,7 @@ struct ledger {
     int64_t last_account_number;
     struct account *issuance; /* NULL when not loaded */
     struct ledger_table accounts, users, sessions, tokens, funds, references, transfers;
-    struct map accounts_by_number, accounts_by_id, accounts_by_user;
+    struct map accounts_by_id, accounts_by_user;
     struct map users_by_id, users_by_name, users_by_phone;
     struct map sessions_by_id, tokens_by_key, funds_by_key, references_by_key;
 };
@@ -82,7 +82,6 @@ struct transfer *ledger_add_transfer(struct ledger *ledger);
 
 /* ---- NULL: not in the working set, hence, after load, not at all ---- */
 struct account *ledger_find_account(const struct ledger *ledger, struct id id);
-struct account *ledger_find_account_by_number(const struct ledger *ledger, int64_t number);
 struct account *ledger_find_account_of_user(const struct ledger *ledger, struct id user_id);
 struct user *ledger_find_user(const struct ledger *ledger, struct id id);
 struct user *ledger_find_user_by_name(const struct ledger *ledger, struct text name);

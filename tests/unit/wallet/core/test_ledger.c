@@ -31,7 +31,7 @@ static void a_row_that_breaks_a_rule_does_not_come_in(void **state) {
     struct account row = account_new(9, (struct id){{9}}, ACCOUNT_FUND, (struct id){{0}}, CURRENCY_IRT, core->now_us);
     row.debits_posted = 1; /* below its floor */
     assert_int_equal(ledger_add_account(&core->ledger, &row, NULL).code, RESULT_CORRUPT);
-    assert_null(ledger_find_account_by_number(&core->ledger, 9));
+    assert_null(ledger_find_account(&core->ledger, row.id));
     row.credits_posted = 1;
     struct fund fund = {.caller = TEXT("discount"), .reference = TEXT("f"), .opened_minor = 1, .funded_minor = 1};
     assert_int_equal(ledger_add_account(&core->ledger, &row, &fund.account).code, RESULT_OK);
@@ -71,6 +71,13 @@ static void no_row_comes_in_twice(void **state) {
     assert_int_equal(ledger_add_reference(ledger, &reference).code, RESULT_OK);
     assert_int_equal(ledger_add_reference(ledger, &later_reference).code, RESULT_OK);
     assert_int_equal(ledger_add_fund(ledger, &later_fund).code, RESULT_OK);
+    struct account later_account = *fund->account, *account = NULL;
+    const size_t accounts = ledger->accounts.count;
+    later_account.credits_posted--;
+    assert_int_equal(ledger_add_account(ledger, &later_account, &account).code, RESULT_OK);
+    assert_ptr_equal(account, fund->account);
+    assert_int_equal(ledger->accounts.count, accounts);
+    assert_int_equal(account->credits_posted, 100);
     assert_int_equal(ledger->sessions.count, 1);
     assert_int_equal(ledger->tokens.count, 1);
     assert_int_equal(ledger->references.count, 1);
