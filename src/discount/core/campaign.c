@@ -343,6 +343,28 @@ enum campaign_verdict campaign_fund_refuse(struct campaign *campaign, int64_t st
     return CAMPAIGN_DONE;
 }
 
+static bool says_the_same(const struct campaign *campaign, const struct fund_said *said) {
+    bool is_over = campaign->ended_at_us != 0 || !said->is_released;
+    return campaign->fund_confirmed_minor == said->funded_minor && is_over && (said->is_released || !campaign->fund_is_released);
+}
+
+enum campaign_verdict campaign_fund_adopt(struct campaign *campaign, const struct fund_said *said, int64_t now_us) {
+    if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
+    if (says_the_same(campaign, said)) return CAMPAIGN_UNCHANGED;
+    struct campaign adopted = *campaign;
+    adopted.fund_confirmed_minor = said->funded_minor;
+    adopted.fund_step_minor = adopted.fund_step_version = 0;
+    adopted.fund_refusal_size = 0;
+    adopted.fund_refusal_detail_size = 0;
+    if (!said->is_released) adopted.fund_is_released = false;
+    if (said->is_released && adopted.ended_at_us == 0) adopted.ended_at_us = now_us;
+    plan_fund_step(&adopted);
+    if (campaign_fault(&adopted) != NULL) return CAMPAIGN_STATE_CONFLICT;
+    *campaign = adopted;
+    mark_changed(campaign, now_us, false);
+    return CAMPAIGN_DONE;
+}
+
 enum campaign_verdict campaign_fund_release(struct campaign *campaign, int64_t now_us) {
     if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
     if (campaign->fund_is_released) return CAMPAIGN_UNCHANGED;

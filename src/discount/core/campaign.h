@@ -145,5 +145,13 @@ enum campaign_verdict campaign_fund_confirm(struct campaign *campaign, int64_t s
 /* Wallet refuses the step with this version for good, and has done nothing of it. It is not sent again before an admin has changed or ended the campaign. */
 enum campaign_verdict campaign_fund_refuse(struct campaign *campaign, int64_t step_version, struct text code, struct text detail,
                                            int64_t now_us);
+/* What Wallet says of the fund is not what it has confirmed: one of the two databases is an older copy. Wallet's word counts: what it has of the fund is
+ * confirmed, a step that waited is planned anew, what it has released is over here too, and what it has not is owed again. UNCHANGED: it says the
+ * same; STATE_CONFLICT: no campaign can be so. */
+struct fund_said {
+    int64_t funded_minor; /* 0: Wallet has no such fund */
+    bool is_released;
+};
+enum campaign_verdict campaign_fund_adopt(struct campaign *campaign, const struct fund_said *said, int64_t now_us);
 /* The rest went back; only of an ended campaign without unsettled claims. */
 enum campaign_verdict campaign_fund_release(struct campaign *campaign, int64_t now_us);

@@ -323,6 +323,76 @@ static void test_a_refused_fund_owes_what_was_given_out(void **state) {
     assert_int_equal(campaign->fund_step_minor, 1000);
 }
 
+static enum campaign_verdict adopt(struct campaign *campaign, int64_t funded_minor, bool is_released) {
+    return campaign_fund_adopt(campaign, &(struct fund_said){.funded_minor = funded_minor, .is_released = is_released}, NOW + 5);
+}
+
+/* Wallet is an older copy: what it has lost of the fund is owed again. */
+static void test_a_fund_that_wallet_has_lost_is_opened_again(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 10);
+    struct campaign_patch more = {.has_max_redemptions = true, .max_redemptions = 15};
+    assert_int_equal(campaign_fund_confirm(campaign, 1, NOW), CAMPAIGN_DONE);
+    assert_int_equal(patch_at(campaign, more, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_confirm(campaign, 2, NOW), CAMPAIGN_DONE);
+    assert_int_equal(adopt(campaign, 15000, false), CAMPAIGN_UNCHANGED);
+    int64_t sequence = campaign->sequence, version = campaign->version;
+    campaign->is_changed = false;
+    assert_int_equal(adopt(campaign, 10000, false), CAMPAIGN_DONE);
+    assert_true(campaign->is_changed && campaign->sequence == sequence + 1 && campaign->version == version);
+    assert_true(campaign->fund_confirmed_minor == 10000 && campaign->fund_step_minor == 5000 && campaign->fund_step_version == version);
+    assert_int_equal(adopt(campaign, 0, false), CAMPAIGN_DONE);
+    assert_true(campaign->fund_confirmed_minor == 0 && campaign->fund_step_minor == 15000);
+    refuse(campaign);
+    assert_int_equal(adopt(campaign, 1000, false), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_state(campaign), FUND_PENDING); /* another step than the one that was refused */
+    assert_int_equal(campaign->fund_refusal_detail_size, 0);
+    assert_int_equal(adopt(campaign, 20000, false), CAMPAIGN_DONE);
+    assert_true(campaign->fund_confirmed_minor == 20000 && campaign->fund_step_minor == 0 && campaign->fund_step_version == 0);
+    assert_int_equal(campaign->ended_at_us, 0);
+}
+
+/* We are the older copy: it is over, and what was not known here can't be given out any more. */
+static void test_a_fund_that_wallet_has_released_ends_its_campaign(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 10);
+    assert_int_equal(campaign_fund_confirm(campaign, 1, NOW), CAMPAIGN_DONE);
+    assert_int_equal(adopt(campaign, 10000, true), CAMPAIGN_DONE);
+    assert_true(campaign->ended_at_us == NOW + 5 && !campaign->fund_is_released);
+    assert_int_equal(adopt(campaign, 10000, true), CAMPAIGN_UNCHANGED);
+    assert_int_equal(adopt(campaign, 11000, true), CAMPAIGN_DONE);
+    assert_int_equal(campaign->ended_at_us, NOW + 5);
+}
+
+static void test_a_release_that_wallet_has_lost_is_owed_again(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 10);
+    assert_int_equal(campaign_fund_confirm(campaign, 1, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_end(campaign, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_release(campaign, NOW), CAMPAIGN_DONE);
+    assert_int_equal(adopt(campaign, 10000, true), CAMPAIGN_UNCHANGED);
+    assert_int_equal(adopt(campaign, 10000, false), CAMPAIGN_DONE);
+    assert_false(campaign->fund_is_released);
+    assert_int_equal(campaign_fund_release(campaign, NOW), CAMPAIGN_DONE);
+    assert_int_equal(adopt(campaign, 0, false), CAMPAIGN_DONE); /* and the fund with it: it paid nobody */
+    assert_int_equal(campaign_fund_state(campaign), FUND_RELEASED);
+}
+
+/* Whoever says so: nothing is adopted that breaks a rule of ours. */
+static void test_what_no_fund_can_be_is_not_adopted(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 2);
+    assert_int_equal(campaign_fund_confirm(campaign, 1, NOW), CAMPAIGN_DONE);
+    struct settlement credited = {.redemption_id = claim(set, 1, 1, NOW)->id, .is_credited = true, .transaction_id = make_id(9, 9)};
+    assert_true(result_is_ok(campaign_settle(set, &credited, NOW)));
+    assert_int_equal(campaign_end(campaign, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_release(campaign, NOW), CAMPAIGN_DONE);
+    campaign->is_changed = false;
+    assert_int_equal(adopt(campaign, 999, true), CAMPAIGN_STATE_CONFLICT); /* it has paid 1000 */
+    assert_true(!campaign->is_changed && campaign->fund_confirmed_minor == 2000);
+    assert_int_equal(adopt(NULL, 1, false), CAMPAIGN_NOT_FOUND);
+}
+
 /* One rule each, where the others would let it pass. */
 static void test_a_broken_fund_is_told(void **state) {
     struct campaign_set *set = *state;
@@ -445,6 +515,10 @@ int main(void) {
         TEST(test_a_refused_raise_leaves_what_there_is),
         TEST(test_a_refused_fund_may_end),
         TEST(test_a_refused_fund_owes_what_was_given_out),
+        TEST(test_a_fund_that_wallet_has_lost_is_opened_again),
+        TEST(test_a_fund_that_wallet_has_released_ends_its_campaign),
+        TEST(test_a_release_that_wallet_has_lost_is_owed_again),
+        TEST(test_what_no_fund_can_be_is_not_adopted),
         TEST(test_a_broken_fund_is_told),
         TEST(test_a_fund_that_went_back_too_early_is_told),
         TEST(test_what_only_one_rule_tells),

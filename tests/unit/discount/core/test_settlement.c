@@ -69,6 +69,80 @@ static void test_the_settled_position_stays_before_what_is_open(void **state) {
     assert_int_equal(campaign->settled_position, 4);
 }
 
+/* Wallet had lost it, or knew better: what it says to what was sent again is so, whatever was so before. */
+static void test_what_was_sent_again_takes_wallets_word(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 2);
+    struct redemption *redemption = claim(set, 1, 1, NOW);
+    struct settlement credited = {.redemption_id = redemption->id,
+                                  .is_credited = true,
+                                  .transaction_id = make_id(9, 9),
+                                  .settled_at_us = NOW + 1};
+    struct settlement failed = {.redemption_id = redemption->id, .is_again = true, .failure = TEXT("user_not_found")};
+    assert_true(result_is_ok(campaign_settle(set, &credited, NOW)));
+    campaign->is_changed = redemption->is_changed = false;
+    int64_t sequence = campaign->sequence;
+    credited.is_again = true;
+    assert_true(result_is_ok(campaign_settle(set, &credited, NOW)));
+    assert_false(campaign->is_changed); /* it is as it was */
+    credited.transaction_id = make_id(9, 8);
+    credited.settled_at_us = NOW + 7;
+    assert_true(result_is_ok(campaign_settle(set, &credited, NOW)));
+    assert_true(id_equal(redemption->transaction_id, make_id(9, 8)) && redemption->settled_at_us == NOW + 7);
+    assert_true(campaign->is_changed && redemption->is_changed && campaign->sequence == sequence + 1);
+    assert_true(campaign->credited == 1 && campaign->failed == 0);
+    assert_true(result_is_ok(campaign_settle(set, &failed, NOW + 8)));
+    assert_true(redemption->status == REDEMPTION_FAILED && id_is_zero(redemption->transaction_id) && redemption->failure_size == 14);
+    assert_true(redemption->settled_at_us == NOW + 8 && campaign->credited == 0 && campaign->failed == 1);
+    assert_true(result_is_ok(campaign_settle(set, &credited, NOW)));
+    assert_true(redemption->status == REDEMPTION_CREDITED && redemption->failure_size == 0);
+    assert_true(campaign->credited == 1 && campaign->failed == 0 && campaign->settled_position == 1);
+}
+
+/* An admin has repaired what Wallet refused it for. */
+static void test_a_failed_one_is_owed_again(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 3);
+    struct id ids[3];
+    for (unsigned i = 0; i < 3; i++) {
+        ids[i] = claim(set, i, i, NOW)->id;
+        const struct settlement settled = {.redemption_id = ids[i],
+                                           .is_credited = i == 0,
+                                           .transaction_id = make_id(9, i + 1),
+                                           .failure = TEXT("account_frozen")};
+        assert_true(result_is_ok(campaign_settle(set, &settled, NOW)));
+    }
+    assert_int_equal(campaign->settled_position, 3);
+    assert_int_equal(campaign_retry(set, make_id(7, 7)), RETRY_NOT_FOUND);
+    assert_int_equal(campaign_retry(set, ids[0]), RETRY_NOT_FAILED);
+    campaign->is_changed = false;
+    int64_t sequence = campaign->sequence;
+    assert_int_equal(campaign_retry(set, ids[2]), RETRY_DONE);
+    const struct redemption *redemption = redemption_by_id(set, ids[2]);
+    assert_true(redemption->status == REDEMPTION_CLAIMED && redemption->failure_size == 0 && redemption->settled_at_us == 0);
+    assert_true(redemption->is_changed && campaign->is_changed && campaign->sequence == sequence + 1);
+    assert_true(campaign->failed == 1 && campaign->credited == 1 && campaign->settled_position == 2);
+    assert_int_equal(campaign_retry(set, ids[1]), RETRY_DONE);
+    assert_int_equal(campaign->settled_position, 1);
+    assert_int_equal(campaign_retry(set, ids[1]), RETRY_NOT_FAILED); /* it is owed already */
+    const struct settlement again = {.redemption_id = ids[1], .failure = TEXT("account_frozen")};
+    assert_true(result_is_ok(campaign_settle(set, &again, NOW)));
+    assert_int_equal(campaign->settled_position, 1);
+    assert_int_equal(campaign_retry(set, ids[1]), RETRY_DONE); /* behind it already */
+    assert_int_equal(campaign->settled_position, 1);
+}
+
+static void test_a_released_fund_pays_nobody_again(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 1);
+    const struct settlement failed = {.redemption_id = claim(set, 1, 1, NOW)->id, .failure = TEXT("account_frozen")};
+    assert_true(result_is_ok(campaign_settle(set, &failed, NOW)));
+    assert_int_equal(campaign_end(campaign, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_release(campaign, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_retry(set, failed.redemption_id), RETRY_FUND_RELEASED);
+    assert_int_equal(campaign->failed, 1);
+}
+
 static void test_a_broken_redemption_is_told(void **state) {
     struct campaign_set *set = *state;
     make_campaign(set, "GIFT", 2);
@@ -118,6 +192,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_settling_twice_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_failure_keeps_its_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_settled_position_stays_before_what_is_open, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_sent_again_takes_wallets_word, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_failed_one_is_owed_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_released_fund_pays_nobody_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_broken_redemption_is_told, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
