@@ -222,14 +222,39 @@ static struct board_second *find_second(const struct board_slot *slot, int64_t n
 static struct second_counts second_after(const struct board_slot *slot, const struct campaign *campaign, int64_t second) {
     struct campaign_view view = board_view(slot);
     const struct board_second *now = find_second(slot, second);
-    CHECK(campaign->redeemed >= view.redeemed && campaign->credited >= view.credited);
-    struct second_counts counts = {.second = second,
-                                   .claimed = (uint32_t)(campaign->redeemed - view.redeemed),
-                                   .credited = (uint32_t)(campaign->credited - view.credited)};
+    CHECK(campaign->redeemed >= view.redeemed);
+    struct second_counts counts = {.second = second, .claimed = (uint32_t)(campaign->redeemed - view.redeemed)};
+    if (campaign->credited > view.credited) counts.credited = (uint32_t)(campaign->credited - view.credited);
     if (now == NULL) return counts;
     counts.claimed += atomic_load_explicit(&now->claimed, memory_order_relaxed);
     counts.credited += atomic_load_explicit(&now->credited, memory_order_relaxed);
     return counts;
+}
+
+size_t board_find_credited(const struct board_slot *slot, int64_t count, struct second_counts ret_seconds[BOARD_SECONDS]) {
+    uint64_t begun = atomic_load_explicit(&slot->second_count, memory_order_relaxed);
+    size_t found = 0;
+    for (uint64_t i = begun; i > oldest_of(begun) && count > 0; i--) {
+        const struct board_second *second = second_at(slot, i - 1);
+        int64_t credited = atomic_load_explicit(&second->credited, memory_order_relaxed);
+        if (credited == 0) continue;
+        if (credited > count) credited = count;
+        ret_seconds[found++] =
+            (struct second_counts){.second = atomic_load_explicit(&second->second, memory_order_relaxed), .credited = (uint32_t)credited};
+        count -= credited;
+    }
+    return found;
+}
+
+/* Within a turn. */
+static void take_back(struct board_slot *slot, int64_t count) {
+    struct second_counts seconds[BOARD_SECONDS];
+    size_t found = board_find_credited(slot, count, seconds);
+    for (size_t i = 0; i < found; i++) {
+        struct board_second *second = find_second(slot, seconds[i].second);
+        uint32_t credited = atomic_load_explicit(&second->credited, memory_order_relaxed);
+        atomic_store_explicit(&second->credited, credited - seconds[i].credited, memory_order_release);
+    }
 }
 
 /* ---- publishing ---- */
@@ -309,10 +334,12 @@ void board_publish(struct board *board, const struct campaign *campaign, int64_t
     struct board_slot *slot = &board->slots[campaign->number - 1];
     CHECK(id_equal(slot->id, campaign->id));
     struct second_counts counts = second_after(slot, campaign, second);
+    int64_t taken_back = board_view(slot).credited - campaign->credited;
     begin_turn(slot);
     write_view(slot, campaign);
     write_name(slot, campaign);
     if (second != 0) write_second(slot, &counts);
+    if (taken_back > 0) take_back(slot, taken_back);
     end_turn(slot);
     if (campaign->number <= count) return;
     table_insert(board->by_code, board->table_size, hash_bytes(board, slot->code.canonical, slot->code.size), slot->number);

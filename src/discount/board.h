@@ -117,8 +117,11 @@ void board_free(struct board *board);
 void board_reserve(struct board *board, const struct campaign *campaign);
 /* The second in which events of this time are counted: the newest one when a loop's clock is ahead. */
 int64_t board_begin_second(struct board_slot *slot, int64_t now_us);
-/* Shows the campaign as it is, in a slot that was reserved, and counts in the second what has changed since it was last shown; 0: nothing. */
+/* Shows the campaign as it is, in a slot that was reserved, and counts in the second what has changed since it was last shown; 0: nothing. Credits that were
+ * taken back leave the newest seconds that have some. */
 void board_publish(struct board *board, const struct campaign *campaign, int64_t second);
+/* Which those are: seconds with how many of `count` leave each; the number of them. */
+size_t board_find_credited(const struct board_slot *slot, int64_t count, struct second_counts ret_seconds[BOARD_SECONDS]);
 /* After its slot was reserved, before the campaign with this winner is published. */
 void board_add_winner(struct board *board, uint32_t campaign_number, struct id user_id, const struct phone *phone);
 /* An answer is kept under this lookup (service/idempotency.h): before anything is published that its commit has changed. */

@@ -388,6 +388,10 @@ static const struct question all_seconds = {
     }
 static const struct question add_settled_to_second = ADD_TO_SECOND("more settled in a second");
 static const struct question add_rejected_to_second = ADD_TO_SECOND("more rejected in a second");
+static const struct question take_from_second = {
+    .name = "credits taken back from a second",
+    .sql = "UPDATE seconds SET credited = credited - $3 WHERE campaign_number = $1 AND second = $2",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question delete_seconds = {
     .name = "a campaign's oldest seconds",
     .sql = "DELETE FROM seconds WHERE campaign_number = $1 AND second < (SELECT min(second) FROM (SELECT second FROM seconds WHERE "
@@ -411,6 +415,11 @@ void save_second(struct batch *batch, uint32_t campaign_number, const struct sec
     const struct value values[] = {value_integer(campaign_number), value_integer(more->second), value_integer(more->claimed),
                                    value_integer(more->credited), value_integer(more->rejected)};
     batch_do(batch, more->rejected > 0 ? &add_rejected_to_second : &add_settled_to_second, values, 1);
+}
+
+void save_credits_taken_back(struct batch *batch, uint32_t campaign_number, const struct second_counts *less) {
+    const struct value values[] = {value_integer(campaign_number), value_integer(less->second), value_integer(less->credited)};
+    batch_do(batch, &take_from_second, values, 1);
 }
 
 void drop_seconds(struct batch *batch, uint32_t campaign_number) {

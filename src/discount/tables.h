@@ -71,6 +71,8 @@ void save_refusals(struct batch *batch, uint32_t campaign_number, enum refusal r
 void ask_seconds(struct batch *batch, row_visitor *visit, void *context);
 /* Adds to what the second has. */
 void save_second(struct batch *batch, uint32_t campaign_number, const struct second_counts *more);
+/* So many of its credits were taken back. */
+void save_credits_taken_back(struct batch *batch, uint32_t campaign_number, const struct second_counts *less);
 /* Forgets the campaign's seconds before its newest BOARD_SECONDS. */
 void drop_seconds(struct batch *batch, uint32_t campaign_number);
 

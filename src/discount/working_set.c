@@ -228,13 +228,22 @@ static void note_second(struct working_set *set, size_t index, int64_t second) {
     if (second / BOARD_SECONDS != before / BOARD_SECONDS) drop_seconds(set->batch, (uint32_t)index + 1);
 }
 
+/* Credits that Wallet has lost and refuses now. */
+static void save_taken_back(struct working_set *set, const struct campaign *campaign, int64_t count) {
+    struct second_counts seconds[BOARD_SECONDS];
+    size_t found = board_find_credited(board_slot(set->board, campaign->number - 1), count, seconds);
+    for (size_t i = 0; i < found; i++) save_credits_taken_back(set->batch, campaign->number, &seconds[i]);
+}
+
 /* In the same transaction as the claims and the credits that it counts. */
 static void save_settled(struct working_set *set, const struct campaign *campaign) {
     size_t index = campaign->number - 1;
     struct saved_counts *saved = &set->saved[index];
+    int64_t credited = campaign->credited - saved->committed.credited;
     struct second_counts more = {.claimed = (uint32_t)(campaign->redeemed - saved->committed.redeemed),
-                                 .credited = (uint32_t)(campaign->credited - saved->committed.credited)};
+                                 .credited = credited > 0 ? (uint32_t)credited : 0};
     saved->batch_second = 0;
+    if (credited < 0) save_taken_back(set, campaign, -credited);
     if (more.claimed + more.credited == 0) return;
     more.second = campaign->is_new ? set->now_us / CLOCK_SECOND_US : board_begin_second(board_slot(set->board, index), set->now_us);
     saved->batch_second = more.second;

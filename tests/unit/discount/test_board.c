@@ -288,6 +288,40 @@ static void test_what_was_not_saved_is_saved_again(void **state) {
     board_free(board);
 }
 
+/* Wallet had lost credits and refuses them now: what the seconds say still adds up to what the campaign says. */
+static void test_credits_that_were_taken_back_leave_the_newest_seconds(void **state) {
+    (void)state;
+    static struct board_snapshot snapshot;
+    struct second_counts seconds[BOARD_SECONDS];
+    struct board *board;
+    assert_true(result_is_ok(board_create(1, &board)));
+    struct campaign campaign = make_campaign(1);
+    board_reserve(board, &campaign);
+    board_publish(board, &campaign, 0);
+    struct board_slot *slot = board_slot(board, 0);
+    static const int64_t credits[] = {4, 0, 3, 2, 0};
+    for (size_t i = 0; i < ARRAY_COUNT(credits); i++) {
+        campaign.redeemed += credits[i] + 1;
+        campaign.credited += credits[i];
+        board_publish(board, &campaign, board_begin_second(slot, (int64_t)(i + 1) * CLOCK_SECOND_US));
+    }
+    assert_int_equal(board_find_credited(slot, 6, seconds), 3);
+    assert_true(seconds[0].second == 4 && seconds[0].credited == 2);
+    assert_true(seconds[1].second == 3 && seconds[1].credited == 3);
+    assert_true(seconds[2].second == 1 && seconds[2].credited == 1);
+    assert_int_equal(board_find_credited(slot, 2, seconds), 1);
+    assert_int_equal(board_find_credited(slot, 100, seconds), 3);
+    campaign.credited -= 6;
+    campaign.redeemed++;
+    board_publish(board, &campaign, board_begin_second(slot, 6 * CLOCK_SECOND_US));
+    board_read(slot, &snapshot);
+    assert_int_equal(snapshot.view.credited, 3);
+    assert_true(snapshot.seconds[0].credited == 3 && snapshot.seconds[0].claimed == 5);
+    for (size_t i = 1; i < snapshot.second_count; i++) assert_int_equal(snapshot.seconds[i].credited, 0);
+    assert_true(snapshot.seconds[5].second == 6 && snapshot.seconds[5].claimed == 1);
+    board_free(board);
+}
+
 static void test_books_are_what_was_set_last(void **state) {
     (void)state;
     struct board *board;
@@ -313,6 +347,7 @@ int main(void) {
         cmocka_unit_test(test_every_report_adds_up_while_everybody_counts),
         cmocka_unit_test(test_the_oldest_seconds_leave_the_ring),
         cmocka_unit_test(test_what_was_not_saved_is_saved_again),
+        cmocka_unit_test(test_credits_that_were_taken_back_leave_the_newest_seconds),
         cmocka_unit_test(test_books_are_what_was_set_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

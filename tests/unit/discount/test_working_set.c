@@ -146,15 +146,18 @@ static void create_campaign(struct side *side, struct id id, const char *code) {
     run_batch(side, &operation, 1, false);
 }
 
-static void settle(struct side *side, struct id redemption_id, bool is_credited) {
+static void settle_as(struct side *side, struct id redemption_id, bool is_credited, bool is_again) {
     struct settlement settlement = {.redemption_id = redemption_id,
                                     .is_credited = is_credited,
+                                    .is_again = is_again,
                                     .transaction_id = redemption_id,
                                     .failure = TEXT("account_frozen")};
     struct own_request mark = {.base.operation.action = &mark_action, .mark = {&settlement, 1}};
     struct operation *operation = &mark.base.operation;
     run_batch(side, &operation, 1, false);
 }
+
+static void settle(struct side *side, struct id redemption_id, bool is_credited) { settle_as(side, redemption_id, is_credited, false); }
 
 static void compare_outcomes(const struct discount_operation *a, const struct discount_operation *b) {
     assert_int_equal(a->operation.fate, b->operation.fate);
@@ -232,6 +235,39 @@ static void test_what_failed_leaves_nothing_and_what_did_not_is_on_disk(void **s
     }
     assert_true(board_view(board_slot(side.discount.board, 0)).redeemed > 10);
     restart_and_compare(&side);
+    close_side(&side);
+}
+
+static struct operation *make_redeem(struct side *side, const char *code, unsigned user, struct test_exchange **ret_test);
+
+/* What Wallet had lost, and refuses when it is sent again, was counted in seconds that are long written. */
+static void test_what_is_refused_again_is_counted_no_more(void **state) {
+    (void)state;
+    static struct side side;
+    struct id ids[6];
+    open_side(&side);
+    create_campaign(&side, (struct id){.bytes = {5, 5}}, "GIFT");
+    for (unsigned i = 0; i < ARRAY_COUNT(ids); i++) {
+        struct test_exchange *test;
+        struct operation *operation = make_redeem(&side, "GIFT", i + 1, &test);
+        run_batch(&side, &operation, 1, false);
+        ids[i] = operation->subject;
+        frozen_us += i % 2 == 0 ? 0 : 1100000;
+        settle(&side, ids[i], true);
+        exchange_delete(test);
+    }
+    for (unsigned i = 1; i < ARRAY_COUNT(ids); i += 2) {
+        frozen_us += 400000;
+        settle_as(&side, ids[i], false, true);
+        check_view(&side);
+        restart_and_compare(&side);
+        check_view(&side);
+    }
+    settle_as(&side, ids[1], true, true); /* and paid after all */
+    restart_and_compare(&side);
+    check_view(&side);
+    struct campaign_view view = board_view(board_slot(side.discount.board, 0));
+    assert_true(view.credited == 4 && view.failed == 2);
     close_side(&side);
 }
 
@@ -423,6 +459,7 @@ int main(void) {
         cmocka_unit_test(test_refusals_are_counted_on_disk_once),
         cmocka_unit_test(test_what_is_owed_is_found_again),
         cmocka_unit_test(test_a_settled_claim_is_not_remembered_as_claimed),
+        cmocka_unit_test(test_what_is_refused_again_is_counted_no_more),
         cmocka_unit_test(test_only_what_the_database_held_is_to_be_compared),
         cmocka_unit_test(test_seconds_are_written_with_what_they_count),
         cmocka_unit_test(test_a_loop_that_is_ahead_of_the_batch),
