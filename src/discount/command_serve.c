@@ -22,6 +22,7 @@
 #define DATABASE_NAME "discount.db"
 #define SECRET_NAME   "idempotency_secret"
 #define JWKS_BYTES    (64u * 1024)
+#define COMPARE_MS    2000 /* so long Wallet is waited for before the first place is given out */
 
 /* ---- init ---- */
 
@@ -248,6 +249,11 @@ static void loop_started(void *self, size_t loop_index) { readers_open_loop(((st
 static void loop_stopped(void *self, size_t loop_index) { readers_close_loop(((struct discount *)self)->service.readers, loop_index); }
 static void round_ended(void *self, size_t loop_index) { readers_end_round(((struct discount *)self)->service.readers, loop_index); }
 
+/* Our database may be an older copy than Wallet's: before places are given out it is known, if Wallet is there, whether some are taken that we do not know. */
+static void wait_for_comparison(const struct discount *discount) {
+    if (board_count(discount->board) > 0) service_wait_for(settler_compared(discount->settler), COMPARE_MS);
+}
+
 static struct result start(struct program *program) {
     struct discount *discount = &program->discount;
     const struct http_service http = {.name = "discountd",
@@ -266,6 +272,7 @@ static struct result start(struct program *program) {
     TRY(access_start(discount->service.access));
     TRY(store_start(discount->service.store));
     TRY(settler_start(discount->settler, discount->service.store));
+    wait_for_comparison(discount);
     return listeners_start(&http, &settings.common, &program->listeners);
 }
 

@@ -99,6 +99,14 @@ static void decide_fund_released(struct engine *engine, struct operation *operat
     end_decision(engine, operation, campaign_fund_release(campaign_of(engine, operation), now_us), "fund_released", now_us);
 }
 
+static void decide_fund_adopted(struct engine *engine, struct operation *operation, int64_t now_us) {
+    const struct own_request *self = own(operation);
+    enum campaign_verdict verdict = campaign_fund_adopt(campaign_of(engine, operation), &self->fund_said, now_us);
+    if (verdict == CAMPAIGN_STATE_CONFLICT)
+        LOG(LOG_ERROR, "fund_contradicts", LOG_ID("campaign_id", self->campaign_id), LOG_INTEGER("funded", self->fund_said.funded_minor));
+    end_decision(engine, operation, verdict, "fund_adopted", now_us);
+}
+
 static struct text print_instance(struct engine *engine, struct id id) {
     static const char before[] = "{\"instance_id\":\"", behind[] = "\"}";
     size_t size = sizeof before - 1 + ID_TEXT_BYTES + sizeof behind - 1;
@@ -131,5 +139,6 @@ const struct action expire_action = {.name = "expire", .load = load_waiters, .de
 const struct action fund_confirmed_action = {.name = "fund confirmed", .load = load_waiters, .decide = decide_fund_confirmed};
 const struct action fund_refused_action = {.name = "fund refused", .load = load_waiters, .decide = decide_fund_refused};
 const struct action fund_released_action = {.name = "fund released", .load = load_waiters, .decide = decide_fund_released};
+const struct action fund_adopted_action = {.name = "fund adopted", .load = load_waiters, .decide = decide_fund_adopted};
 const struct action instance_action = {.name = "instance", .load = load_waiters, .decide = decide_instance};
 const struct action note_action = {.name = "note", .load = load_waiters, .decide = decide_note};

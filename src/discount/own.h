@@ -11,6 +11,7 @@ struct own_request {
     struct id campaign_id;                         /* of all but a mark */
     int64_t fund_step_version;                     /* fund_confirmed, fund_refused */
     struct text fund_refusal, fund_refusal_detail; /* fund_refused: Wallet's code and words */
+    struct fund_said fund_said;                    /* fund_adopted */
     struct id wallet_instance;                     /* instance */
     struct id wallet_left;                         /* instance: the operator has said that it is no more; zero: nobody has said anything */
     struct {                                       /* mark */
@@ -34,5 +35,6 @@ extern const struct action expire_action;         /* the campaign's end has pass
 extern const struct action fund_confirmed_action; /* the step is on disk in Wallet */
 extern const struct action fund_refused_action;   /* the step will never be */
 extern const struct action fund_released_action;
-extern const struct action instance_action; /* which Wallet has our funds */
-extern const struct action note_action;     /* nothing but the waiters: their answers as things stand */
+extern const struct action fund_adopted_action; /* what Wallet has of the fund is not what it has confirmed */
+extern const struct action instance_action;     /* which Wallet has our funds */
+extern const struct action note_action;         /* nothing but the waiters: their answers as things stand */

@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,6 +46,15 @@ void service_wait_for_stop(void (*hung_up)(void *context), void *context) {
     }
     const char *cause = atomic_load(&is_fenced) ? "fenced" : number == SIGTERM ? "SIGTERM" : "SIGINT";
     LOG(LOG_INFO, "stopping", LOG_STRING("signal", cause));
+}
+
+void service_wait_for(int descriptor, int64_t most_ms) {
+    sigset_t awaited;
+    stop_signals(&awaited);
+    int signals = signalfd(-1, &awaited, SFD_CLOEXEC); /* tells of one, and leaves it to service_wait_for_stop */
+    struct pollfd polled[] = {{.fd = descriptor, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+    while (poll(polled, ARRAY_COUNT(polled), (int)most_ms) < 0 && errno == EINTR) continue;
+    if (signals >= 0) close(signals);
 }
 
 void service_fenced(void *context) {

@@ -119,6 +119,8 @@ struct text page_cursor(struct arena *arena, char list, const int64_t words[PAGE
 void service_block_signals(void);
 /* Waits for SIGTERM or SIGINT. At each SIGHUP `hung_up` is called meanwhile, on this thread. */
 void service_wait_for_stop(void (*hung_up)(void *context), void *context);
+/* Waits until the descriptor can be read, the time is up, or such a signal has come (which service_wait_for_stop takes). */
+void service_wait_for(int descriptor, int64_t most_ms);
 /* For struct store_options: the process ends as by SIGTERM, with exit code 1 and a last line that says why. Any thread. */
 void service_fenced(void *context);
 /* `PROGRAM health`: asks /readyz of the service that listens there, or where its operators ask it (no host: nowhere else). Returns the exit code: 0 when it is ready, 1 when it is not, or does not answer

@@ -46,6 +46,7 @@ bool calls_is_named(const struct calls *calls, const struct http_call *call) {
 
 void calls_note_failure(struct calls *calls, const struct http_call *call) {
     metric_add(&calls_metric_errors, 1);
+    if (!result_is_ok(call->outcome)) calls->must_compare = true;
     if (call->status == 401 || call->status == 403) service_token_drop(&calls->token);
 }
 

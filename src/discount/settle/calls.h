@@ -12,6 +12,7 @@ struct calls {
     const struct clock *clock;
     struct service_token token;
     struct instance instance;   /* who may answer */
+    bool must_compare;          /* Wallet was not there, or not where it was before: its books may be an older copy now */
     struct http_client *client; /* NULL: given up, nothing is called any more */
 };
 

@@ -13,7 +13,8 @@ struct result claims_init(struct claims *claims, size_t count_max, const struct 
     claims->batch = batch;
     claims->delivery = delivery;
     claims->memory = calloc(count_max, sizeof *claims->memory);
-    if (claims->memory == NULL) return result_error(RESULT_FULL);
+    claims->again = calloc(LIMIT_CAMPAIGNS, sizeof *claims->again);
+    if (claims->memory == NULL || claims->again == NULL) return result_error(RESULT_FULL);
     TRY(map_init(&claims->by_id, count_max));
     claims->count_max = claims->free_count = count_max;
     TAILQ_INIT(&claims->free);
@@ -25,6 +26,7 @@ struct result claims_init(struct claims *claims, size_t count_max, const struct 
 void claims_free(struct claims *claims) {
     map_free(&claims->by_id);
     free(claims->memory);
+    free(claims->again);
 }
 
 static struct text key_of(const struct claim *claim) {
@@ -48,9 +50,13 @@ static struct claim *add(struct claims *claims, const struct redemption *redempt
     return claim;
 }
 
+static struct claim *find(const struct claims *claims, struct id id) {
+    return map_get(&claims->by_id, (struct text){(const char *)id.bytes, sizeof id.bytes});
+}
+
 struct claim *claims_take(struct claims *claims, const struct redemption *redemption) {
     CHECK(redemption->campaign_number >= 1 && redemption->campaign_number <= board_count(claims->board));
-    struct claim *claim = map_get(&claims->by_id, (struct text){(const char *)redemption->id.bytes, sizeof redemption->id.bytes});
+    struct claim *claim = find(claims, redemption->id);
     if (claim != NULL) return claim;
     if (!claims_may_be_paid(claims, redemption->campaign_number)) return NULL;
     claim = add(claims, redemption);
@@ -62,17 +68,29 @@ struct claim *claims_take(struct claims *claims, const struct redemption *redemp
     return claim;
 }
 
+bool claims_take_again(struct claims *claims, const struct redemption *redemption) {
+    if (find(claims, redemption->id) != NULL) return true; /* it is on its way */
+    struct claim *claim = add(claims, redemption);
+    if (claim == NULL) return false;
+    claim->is_again = true;
+    claims->again[claim->campaign_number - 1]++;
+    delivery_add(claims->delivery, &claim->item);
+    return true;
+}
+
 void claims_forget(struct claims *claims, struct claim *claim) {
     CHECK(TAILQ_EMPTY(&claim->waiters) && claim->state == CLAIM_GIVEN && claim->item.state == DELIVERY_IDLE);
     CHECK(map_remove(&claims->by_id, key_of(claim)) == claim);
     claim->state = CLAIM_FREE;
+    if (claim->is_again) claims->again[claim->campaign_number - 1]--;
     TAILQ_INSERT_TAIL(&claims->free, claim, link);
     claims->free_count++;
 }
 
 /* A fund that is open pays for each place that was given out; one that waits for more is open. */
 bool claims_may_be_paid(const struct claims *claims, uint32_t campaign_number) {
-    return board_view(board_slot(claims->board, campaign_number - 1)).fund_confirmed_minor != 0;
+    const struct board_slot *slot = board_slot(claims->board, campaign_number - 1);
+    return board_books(slot) == BOOKS_AGREE && board_view(slot).fund_confirmed_minor != 0;
 }
 
 void claims_look(struct claims *claims) { claims->must_refill = true; }

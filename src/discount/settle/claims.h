@@ -3,7 +3,8 @@
  *
  *   claim:  FREE ─▶ GIVEN to the delivery ─▶ FREE (its mark is committed, or it may not be paid now)
  *
- * Claims that may not be paid now, because their campaign's fund is not open, take no room from those that may: they stay in the database.
+ * Claims that may not be paid now, because their campaign's fund is not open, or it is not known yet who was paid (board.h), take no room from those that
+ * may: they stay in the database. What was settled before and is sent again, because Wallet has lost it, is a claim like the others, but waits for nothing.
  *
  * Invariants: a claim is here once, found by its id; it leaves only when its mark is committed; GIVEN is exactly what the delivery has. The walk
  * over the database sees every unsettled claim that found no room before it began; whoever finds none from then on asks for another walk. The
@@ -22,6 +23,7 @@ struct claim {
     struct delivery_item item; /* its id is the redemption's */
     TAILQ_ENTRY(claim) link;   /* FREE */
     enum claim_state state;
+    bool is_again; /* it was settled before */
     struct id user_id;
     struct phone phone;
     uint32_t campaign_number;
@@ -38,6 +40,7 @@ struct claims {
     size_t count_max, free_count;
     struct claim_list free;
     struct map by_id;
+    uint32_t *again;       /* [LIMIT_CAMPAIGNS] of each campaign, so many are sent again */
     bool must_refill;      /* there may be claims that are only in the database */
     bool is_refilling;     /* a walk over them is under way */
     int64_t refill_after;  /* key of the last one that it has seen */
@@ -51,8 +54,11 @@ void claims_free(struct claims *claims); /* also what was never initialised but 
 
 /* Finds or adds; NULL: no room, or it may not be paid now: it waits in the database. The campaign is on the board. */
 struct claim *claims_take(struct claims *claims, const struct redemption *redemption);
+/* A redemption that is settled here: its credit is sent once more. False: no room. */
+bool claims_take_again(struct claims *claims, const struct redemption *redemption) MUST_CHECK;
 /* Settled and kept, or not to be paid now; without waiters: its place is free. IDLE in the delivery. */
 void claims_forget(struct claims *claims, struct claim *claim);
+static inline uint32_t claims_again(const struct claims *claims, uint32_t campaign_number) { return claims->again[campaign_number - 1]; }
 bool claims_may_be_paid(const struct claims *claims, uint32_t campaign_number);
 void claims_look(struct claims *claims); /* claims may be paid now that might not before: they are in the database */
 

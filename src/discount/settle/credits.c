@@ -16,6 +16,14 @@ struct metric credits_metric_failed = {.name = "discountd_credits_total",
                                        .help = "Claims that Wallet has credited.",
                                        .labels = "outcome=\"failed\"",
                                        .kind = METRIC_COUNTER};
+struct metric credits_metric_credited_again = {.name = "discountd_credits_sent_again_total",
+                                               .help = "Credits that Wallet had lost, sent once more.",
+                                               .labels = "outcome=\"credited\"",
+                                               .kind = METRIC_COUNTER};
+struct metric credits_metric_failed_again = {.name = "discountd_credits_sent_again_total",
+                                             .help = "Credits that Wallet had lost, sent once more.",
+                                             .labels = "outcome=\"failed\"",
+                                             .kind = METRIC_COUNTER};
 struct metric credits_metric_refused = {.name = "discountd_credits_refused_total",
                                         .help = "Credits that Wallet refused for now; they are tried again.",
                                         .labels = "",
@@ -35,7 +43,7 @@ struct metric credits_metric_lag = {.name = "discountd_settle_lag_seconds",
 static bool is_due(void *context, struct delivery_item *item) {
     struct credits *credits = context;
     struct claim *claim = claim_of(item);
-    if (claims_may_be_paid(credits->claims, claim->campaign_number)) return true;
+    if (claim->is_again || claims_may_be_paid(credits->claims, claim->campaign_number)) return true;
     struct discount_operation *waiter;
     while ((waiter = waiters_take(credits->waiters, &claim->waiters)) != NULL) waiters_answer_now(credits->waiters, waiter);
     claims_forget(credits->claims, claim); /* it waits in the database */
@@ -128,6 +136,7 @@ static struct settlement settlement_of(const struct claim *claim, const struct d
         LOG(LOG_ERROR, "credit_failed", LOG_ID("redemption_id", claim->item.id), LOG_TEXT("code", outcome->code));
     return (struct settlement){.redemption_id = claim->item.id,
                                .is_credited = outcome->verdict == DELIVERY_DONE,
+                               .is_again = claim->is_again,
                                .transaction_id = outcome->transaction_id,
                                .settled_at_us = outcome->created_at_us != 0 ? outcome->created_at_us : now_us,
                                .failure = outcome->code};
@@ -179,9 +188,17 @@ static void answer_late(struct waiters *waiters, struct claim *claim, const stru
     }
 }
 
-static void forget(struct credits *credits, struct claim *claim, const struct settlement *settlement, int64_t now_us) {
+static void count(const struct claim *claim, const struct settlement *settlement, int64_t now_us) {
+    if (claim->is_again) {
+        metric_add(settlement->is_credited ? &credits_metric_credited_again : &credits_metric_failed_again, 1);
+        return;
+    }
     metric_add(settlement->is_credited ? &credits_metric_credited : &credits_metric_failed, 1);
     metric_observe(&credits_metric_lag, now_us - claim->claimed_at_us);
+}
+
+static void forget(struct credits *credits, struct claim *claim, const struct settlement *settlement, int64_t now_us) {
+    count(claim, settlement, now_us);
     answer_late(credits->waiters, claim, settlement);
     claims_forget(credits->claims, claim);
 }

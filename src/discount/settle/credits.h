@@ -37,4 +37,5 @@ struct credits {
 void credits_init(struct credits *credits, struct calls *calls);
 void credits_free(struct credits *credits);
 
+extern struct metric credits_metric_credited_again, credits_metric_failed_again;
 extern struct metric credits_metric_credited, credits_metric_failed, credits_metric_refused, credits_metric_batch_size, credits_metric_lag;

@@ -55,6 +55,25 @@ void funds_wait(struct funds *funds, const struct board_slot *slot, struct disco
         waiters_answer_now(funds->waiters, operation);
 }
 
+/* ---- what the comparison says ---- */
+
+void funds_adopt(struct funds *funds, uint32_t campaign_number, const struct fund_said *said) {
+    struct fund *fund = fund_of(funds, campaign_number);
+    fund->must_adopt = true;
+    fund->said = *said;
+    funds_look(funds);
+}
+
+bool funds_is_behind(const struct funds *funds, uint32_t campaign_number) {
+    struct campaign_view view = board_view(board_slot(funds->board, campaign_number - 1));
+    return funds->memory[campaign_number - 1].must_adopt || (view.fund_step_minor != 0 && view.fund_is_refused == 0);
+}
+
+void funds_hold(struct funds *funds, uint32_t campaign_number, bool is_held) {
+    fund_of(funds, campaign_number)->is_held = is_held;
+    funds_look(funds);
+}
+
 /* ---- the end of a job ---- */
 
 static void end_job(struct fund_job *job, bool is_done, int64_t retry_after_ms) {
@@ -81,7 +100,9 @@ static void store_told(struct own_operation *own, struct result outcome) {
     waiters_thaw(waiters, &own->request.waiters);
     struct discount_operation *late; /* came meanwhile, or were too many */
     while (result_is_ok(outcome) && (late = waiters_take(waiters, &fund->waiters)) != NULL) waiters_answer_now(waiters, late);
-    if (result_is_ok(outcome) && own->request.base.operation.action == &fund_confirmed_action) claims_look(job->funds->claims);
+    const struct action *action = own->request.base.operation.action;
+    if (result_is_ok(outcome) && action == &fund_adopted_action) fund->must_adopt = false;
+    if (result_is_ok(outcome) && (action == &fund_confirmed_action || action == &fund_adopted_action)) claims_look(job->funds->claims);
     end_job(job, result_is_ok(outcome), 0);
 }
 
@@ -93,6 +114,7 @@ static void tell_store(struct fund_job *job, const struct action *action) {
     CHECK(TAILQ_EMPTY(&request->waiters));
     request->fund_refusal = job->refusal;
     request->fund_refusal_detail = job->refusal_detail;
+    request->fund_said = fund_of(funds, job->campaign_number)->said;
     if (action == &fund_confirmed_action || action == &fund_refused_action)
         waiters_freeze(funds->waiters, &fund_of(funds, job->campaign_number)->waiters, &request->waiters, MARK_WAITERS_MAX);
     job->own.returned = store_told;
@@ -110,7 +132,8 @@ static bool start_call(struct fund_job *job, const char *method, const char *suf
     if (job->step == FUND_STEP_OPEN) path = TEXT("/v1/funds");
     job->call = (struct http_call){.method = method, .body = body, .done = call_done, .context = job};
     if (job->step == FUND_STEP_TOP_UP) {
-        job->call.idempotency_key = arena_print(&job->arena, "%.*s:%" PRId64, (int)sizeof id, id, job->step_version).data;
+        job->call.idempotency_key =
+            arena_print(&job->arena, "%.*s:%" PRId64 ":%" PRId64, (int)sizeof id, id, job->step_version, job->confirmed_minor).data;
         if (job->call.idempotency_key == NULL) return false;
     }
     return path.data != NULL && result_is_ok(calls_start(job->funds->calls, &job->call, path, &job->arena));
@@ -138,8 +161,10 @@ static void start_step(struct fund_job *job, enum fund_step step) {
     job->step = step;
     switch (step) {
     case FUND_STEP_EXPIRE: tell_store(job, &expire_action); return;
+    case FUND_STEP_ADOPT: tell_store(job, &fund_adopted_action); return;
     case FUND_STEP_OPEN: is_started = start_money_call(job, "", true); break;
-    case FUND_STEP_LOOK: is_started = start_call(job, "GET", "", (struct text){0}); break;
+    case FUND_STEP_LOOK:
+    case FUND_STEP_COUNT: is_started = start_call(job, "GET", "", (struct text){0}); break;
     case FUND_STEP_TOP_UP: is_started = start_money_call(job, "/topup", false); break;
     case FUND_STEP_RELEASE: is_started = start_call(job, "POST", "/release", (struct text){0}); break;
     }
@@ -157,10 +182,10 @@ static struct json_document *open_answer(struct fund_job *job) {
     return result_is_ok(json_open(&job->arena, job->call.reply, faults, &document)) ? document : NULL;
 }
 
-/* What the fund has been given in all; -1 when the answer does not say. */
-static int64_t read_funded(struct fund_job *job) {
+/* One of the fund's sums; -1 when the answer does not say. */
+static int64_t read_sum(struct fund_job *job, const char *name) {
     struct json_document *document __attribute__((cleanup(close_document))) = open_answer(job);
-    return document == NULL ? -1 : json_get_integer(json_root(document), "funded", -1);
+    return document == NULL ? -1 : json_get_integer(json_root(document), name, -1);
 }
 
 /* Whether it is Wallet's definite word about the step: nothing of it was done, and the same again will be refused again. */
@@ -185,6 +210,26 @@ static void call_failed(struct fund_job *job) {
     end_job(job, false, call->retry_after_ms);
 }
 
+static void judge_look(struct fund_job *job) {
+    int64_t funded = read_sum(job, "funded");
+    if (funded < job->confirmed_minor)
+        call_failed(job);
+    else if (money_between_totals(funded, job->confirmed_minor, slot_of(job)->currency).amount_minor >= job->amount_minor)
+        tell_store(job, &fund_confirmed_action);
+    else
+        start_step(job, FUND_STEP_TOP_UP);
+}
+
+/* Wallet has fewer credits than we: it is an older copy, and what it lacks must be paid first. */
+static void judge_count(struct fund_job *job) {
+    if (money_count_in_total(read_sum(job, "credited"), board_credit(slot_of(job))) >= job->credited_count) {
+        start_step(job, FUND_STEP_RELEASE);
+        return;
+    }
+    job->funds->calls->must_compare = true;
+    call_failed(job);
+}
+
 static void judge(struct fund_job *job) {
     bool is_good = result_is_ok(job->call.outcome) && (job->call.status == 200 || job->call.status == 201);
     if (read_refusal(job)) {
@@ -200,18 +245,11 @@ static void judge(struct fund_job *job) {
     switch (job->step) {
     case FUND_STEP_OPEN:
     case FUND_STEP_TOP_UP: tell_store(job, &fund_confirmed_action); return;
-    case FUND_STEP_LOOK: {
-        int64_t funded = read_funded(job);
-        if (funded < job->confirmed_minor)
-            call_failed(job);
-        else if (money_between_totals(funded, job->confirmed_minor, slot_of(job)->currency).amount_minor >= job->amount_minor)
-            tell_store(job, &fund_confirmed_action);
-        else
-            start_step(job, FUND_STEP_TOP_UP);
-        return;
-    }
+    case FUND_STEP_LOOK: judge_look(job); return;
+    case FUND_STEP_COUNT: judge_count(job); return;
     case FUND_STEP_RELEASE: tell_store(job, &fund_released_action); return;
-    case FUND_STEP_EXPIRE: break;
+    case FUND_STEP_EXPIRE:
+    case FUND_STEP_ADOPT: break;
     }
     CHECK(false);
 }
@@ -231,14 +269,21 @@ static bool is_expired(const struct campaign_view *view, int64_t wall_us) {
     return view->ended_at_us == 0 && view->ends_at_us != 0 && view->ends_at_us <= wall_us;
 }
 
-static bool find_step(const struct campaign_view *view, enum fund_step *ret_step) {
+static bool may_release(const struct funds *funds, uint32_t number, const struct campaign_view *view) {
+    bool is_over = view->ended_at_us != 0 && view->fund_is_released == 0 && view->credited + view->failed == view->redeemed;
+    bool is_compared = board_books(board_slot(funds->board, number - 1)) == BOOKS_AGREE && !funds->memory[number - 1].is_held;
+    return is_over && is_compared && claims_again(funds->claims, number) == 0;
+}
+
+static bool find_step(const struct funds *funds, uint32_t number, const struct campaign_view *view, enum fund_step *ret_step) {
+    *ret_step = FUND_STEP_ADOPT;
+    if (funds->memory[number - 1].must_adopt) return true;
     if (view->fund_step_minor != 0) {
         *ret_step = view->fund_confirmed_minor == 0 ? FUND_STEP_OPEN : FUND_STEP_LOOK;
         return view->fund_is_refused == 0;
     }
-    *ret_step = FUND_STEP_RELEASE;
-    bool is_settled = view->credited + view->failed == view->redeemed;
-    return view->ended_at_us != 0 && view->fund_is_released == 0 && is_settled;
+    *ret_step = view->credited > 0 ? FUND_STEP_COUNT : FUND_STEP_RELEASE;
+    return may_release(funds, number, view);
 }
 
 static struct fund_job *free_job(struct funds *funds, enum fund_step step) {
@@ -261,6 +306,7 @@ static void start_job(struct funds *funds, uint32_t number, const struct campaig
     job->amount_minor = view->fund_step_minor;
     job->confirmed_minor = view->fund_confirmed_minor;
     job->step_version = view->fund_step_version;
+    job->credited_count = view->credited;
     job->refusal = job->refusal_detail = (struct text){0};
     arena_init(&job->arena, LIMIT_ARENA_BYTES);
     if (step == FUND_STEP_EXPIRE)
@@ -286,7 +332,7 @@ static void look_at_expiry(struct funds *funds, uint32_t number, const struct ca
 static void look_at_fund(struct funds *funds, uint32_t number, const struct campaign_view *view, int64_t now_us) {
     const struct fund *fund = fund_of(funds, number);
     enum fund_step step = FUND_STEP_LOOK;
-    if (fund->job != NULL || !find_step(view, &step)) return;
+    if (fund->job != NULL || !find_step(funds, number, view, &step)) return;
     if (fund->backoff.retry_at_us > now_us)
         funds_look_by(funds, fund->backoff.retry_at_us);
     else

@@ -4,10 +4,14 @@
  *   ends_at has passed                               (none)                      EXPIRE
  *   a step waits, nothing confirmed                  OPEN                        FUND_CONFIRMED or FUND_REFUSED
  *   a step waits, the fund exists                    LOOK: was it applied?       FUND_CONFIRMED, or TOP_UP and FUND_CONFIRMED or FUND_REFUSED
- *   ended, every claim settled, not released         RELEASE                     FUND_RELEASED
+ *   ended, every claim settled, not released         COUNT: is every credit in Wallet?
+ *                                                    RELEASE                     FUND_RELEASED
+ *   (Wallet's sums are others: comparison.h)         (none)                      FUND_ADOPTED
  *
  * A top-up adds each time it is applied, and its Idempotency-Key is not kept for ever: LOOK compares what Wallet has with what it should have,
  * so that a top-up whose answer was lost long ago is not applied twice.
+ *
+ * What is released can't pay any more: not before it is known that Wallet has lost none of the fund's credits.
  *
  * A step that Wallet refuses for good (409 or 422, by name) is not sent again until an admin has changed what it is for.
  *
@@ -25,7 +29,7 @@
 #define FUND_JOBS       10u
 #define FUND_LOCAL_JOBS 2u /* of them: for what asks nobody */
 
-enum fund_step { FUND_STEP_EXPIRE, FUND_STEP_OPEN, FUND_STEP_LOOK, FUND_STEP_TOP_UP, FUND_STEP_RELEASE };
+enum fund_step { FUND_STEP_EXPIRE, FUND_STEP_OPEN, FUND_STEP_LOOK, FUND_STEP_TOP_UP, FUND_STEP_COUNT, FUND_STEP_RELEASE, FUND_STEP_ADOPT };
 
 struct fund_job {
     struct funds *funds;
@@ -33,6 +37,7 @@ struct fund_job {
     enum fund_step step;
     uint32_t campaign_number;
     int64_t amount_minor, confirmed_minor, step_version;
+    int64_t credited_count;              /* here */
     struct text refusal, refusal_detail; /* Wallet's, in the arena */
     struct arena arena;
     struct http_call call;
@@ -45,6 +50,8 @@ struct fund {
     struct fund_job *expiry; /* that asks nobody */
     struct backoff backoff, expiry_backoff;
     struct operation_list waiters;
+    bool must_adopt, is_held; /* as funds_adopt and funds_hold say */
+    struct fund_said said;
 };
 
 struct funds {
@@ -70,6 +77,13 @@ void funds_look_by(struct funds *funds, int64_t at_us); /* what is counted there
 void funds_run(struct funds *funds, int64_t now_us, bool may_call);
 int64_t funds_next_us(const struct funds *funds); /* when to look next; 0: at once */
 bool funds_are_busy(const struct funds *funds);
+
+/* Wallet has this of the fund: our own books follow, before any other step of it. */
+void funds_adopt(struct funds *funds, uint32_t campaign_number, const struct fund_said *said);
+/* What must come before it is not done: it is still to be adopted, or a step waits that Wallet has not refused. */
+bool funds_is_behind(const struct funds *funds, uint32_t campaign_number);
+/* While its credits are looked at it is not released. */
+void funds_hold(struct funds *funds, uint32_t campaign_number, bool is_held);
 
 /* A request that has changed this campaign: waits for its fund, or is answered at once when nothing is to be waited for. */
 void funds_wait(struct funds *funds, const struct board_slot *slot, struct discount_operation *operation);

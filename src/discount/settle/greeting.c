@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "auth/file.h"
+#include "base/json/json.h"
 #include "base/log.h"
 
 #define ASK_FIRST_US (CLOCK_SECOND_US / 4) /* after the start: who does not know our keys yet asks our listener for them */
@@ -77,12 +78,32 @@ static void keep(struct greeting *greeting, int64_t now_us) {
 
 /* ---- asking ---- */
 
+/* A ledger only grows. What can't be read says nothing. */
+static void read_sequence(struct greeting *greeting) {
+    struct faults faults;
+    struct json_document *document = NULL;
+    faults_init(&faults, &greeting->arena);
+    if (!result_is_ok(json_open(&greeting->arena, greeting->call.reply, &faults, &document))) return;
+    const struct json_value *ledger = json_get(json_root(document), "ledger");
+    int64_t sequence = json_is_object(ledger) ? json_get_integer(ledger, "sequence", -1) : -1;
+    json_close(document);
+    if (sequence < 0) return;
+    if (sequence < greeting->sequence) {
+        LOG(LOG_WARN, "wallet_is_older", LOG_INTEGER("sequence", sequence), LOG_INTEGER("before", greeting->sequence));
+        greeting->calls->must_compare = true;
+    }
+    greeting->sequence = sequence;
+}
+
 static void answered(struct http_call *call) {
     struct greeting *greeting = call->context;
     calls_judge(greeting->calls, call);
     greeting->is_asking = false;
     bool is_known = result_is_ok(call->outcome) && call->status == 200;
-    if (!is_known) calls_note_failure(greeting->calls, call);
+    if (is_known)
+        read_sequence(greeting);
+    else
+        calls_note_failure(greeting->calls, call);
     http_call_clear(call);
     hear_word(greeting);
     greeting->due_us = clock_monotonic_us(greeting->calls->clock) + ASK_US;

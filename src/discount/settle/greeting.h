@@ -1,5 +1,5 @@
 /* Asks who answers at Wallet's address (GET /v1/instance), every two seconds, whatever else is or is not to be sent; keeps in the database whom it has
- * met; and hears the operator's word.
+ * met; and hears the operator's word. A ledger that is shorter than it was is an older copy: the books are compared (comparison.h).
  *
  * The word is a file in the data folder, `trust-wallet`, with the id of a Wallet, which `discountd trust-wallet` writes: the database has one writer, and it
  * may be running. It is taken when exactly this Wallet answers, and removed when that is on disk. The settler's thread. */
@@ -19,6 +19,7 @@ struct greeting {
     const char *trust_path;      /* NULL: there is no such file */
     struct http_call call;
     struct arena arena; /* of the call under way */
+    int64_t sequence;   /* of its ledger, the last time */
     bool is_asking, is_keeping;
     bool has_word;  /* ours is the operator's word: the file may go when it is on disk */
     struct id left; /* whom it was said against */

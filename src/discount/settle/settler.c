@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "discount/settle/comparison.h"
 #include "discount/settle/credits.h"
 #include "discount/settle/ended.h"
 #include "discount/settle/funds.h"
@@ -14,7 +15,8 @@
 #define STOP_US      (3 * CLOCK_SECOND_US) /* for calls that are under way when we stop */
 #define WAIT_MOST_US (60 * CLOCK_SECOND_US)
 #define COUNT_US     CLOCK_SECOND_US /* so late a new claim is counted among the unsettled ones, also while none is settled */
-#define CONNECTIONS  (DELIVERY_CALLS + FUND_JOBS + 3) /* and those that ask whether Wallet is there, which one, and what has ended */
+#define CONNECTIONS \
+    (DELIVERY_CALLS + FUND_JOBS + 5) /* and those that ask whether Wallet is there, which one, what has ended, and for its books */
 
 /* All of it belongs to the thread, but for the messages and the flag. */
 struct settler {
@@ -29,6 +31,10 @@ struct settler {
     struct funds funds;
     struct credits credits;
     struct reach reach;
+    struct comparison comparison;
+    struct waker compared; /* woken once: the books of all campaigns were compared */
+    bool has_compared;
+    struct operation_list held; /* their claims are sent when it is known who was paid */
 
     pthread_t thread;
     bool has_thread;
@@ -42,9 +48,12 @@ static struct metric metric_in_memory = {.name = "discountd_settle_claims_in_mem
                                          .kind = METRIC_GAUGE};
 
 void settler_register_metrics(void) {
-    struct metric *metrics[] = {&credits_metric_credited, &credits_metric_failed,     &calls_metric_retries, &calls_metric_errors,
-                                &credits_metric_refused,  &credits_metric_batch_size, &credits_metric_lag,   &funds_metric_unsettled,
-                                &metric_in_memory,        &instance_metric_another};
+    struct metric *metrics[] = {&credits_metric_credited,    &credits_metric_failed,         &calls_metric_retries,
+                                &calls_metric_errors,        &credits_metric_refused,        &credits_metric_batch_size,
+                                &credits_metric_lag,         &funds_metric_unsettled,        &metric_in_memory,
+                                &instance_metric_another,    &credits_metric_credited_again, &credits_metric_failed_again,
+                                &comparison_metric_missing,  &comparison_metric_unknown,     &comparison_metric_sums,
+                                &comparison_metric_strangers};
     for (size_t i = 0; i < ARRAY_COUNT(metrics); i++) metrics_register(metrics[i]);
 }
 
@@ -54,6 +63,10 @@ void settler_poke(struct settler *settler) { messages_poke(&settler->messages); 
 
 /* ---- a round ---- */
 
+static bool is_held(const struct settler *settler, const struct discount_operation *operation) {
+    return board_books(board_slot(settler->options.board, operation->redemption.campaign_number - 1)) != BOOKS_AGREE;
+}
+
 static void take_request(void *context, struct discount_operation *operation) {
     struct settler *settler = context;
     const struct board_slot *slot = board_find_id(settler->options.board, operation->operation.subject);
@@ -62,11 +75,26 @@ static void take_request(void *context, struct discount_operation *operation) {
         return;
     }
     funds_look_by(&settler->funds, clock_monotonic_us(settler->options.clock) + COUNT_US);
+    if (is_held(settler, operation)) {
+        waiters_add(&settler->waiters, &settler->held, operation);
+        return;
+    }
     struct claim *claim = claims_take(&settler->claims, &operation->redemption);
     if (claim != NULL)
         waiters_add(&settler->waiters, &claim->waiters, operation);
     else
         waiters_answer_now(&settler->waiters, operation);
+}
+
+/* Those whose campaigns' books agree by now wait for their claims. */
+static void take_held(struct settler *settler) {
+    struct discount_operation *next;
+    for (struct discount_operation *operation = TAILQ_FIRST(&settler->held); operation != NULL; operation = next) {
+        next = TAILQ_NEXT(operation, link);
+        if (is_held(settler, operation)) continue;
+        struct claim *claim = claims_take(&settler->claims, &operation->redemption);
+        waiters_move(&settler->waiters, operation, claim == NULL ? NULL : &claim->waiters);
+    }
 }
 
 static void sooner(int64_t *at_us, int64_t candidate_us) {
@@ -88,6 +116,7 @@ static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
     sooner(&at_us, reach_next_us(&settler->reach));
     sooner(&at_us, funds_next_us(&settler->funds));
     if (!may_settle(settler)) return at_us;
+    sooner(&at_us, comparison_next_us(&settler->comparison, now_us));
     sooner(&at_us, ended_next_us(&settler->ended));
     sooner(&at_us, delivery_next_us(&settler->credits.delivery, now_us));
     return at_us;
@@ -97,6 +126,8 @@ static void work(struct settler *settler, int64_t now_us) {
     claims_refill(&settler->claims, now_us);
     greeting_run(&settler->greeting, now_us);
     reach_ask(&settler->reach, now_us);
+    if (may_settle(settler)) comparison_run(&settler->comparison, now_us);
+    take_held(settler);
     funds_run(&settler->funds, now_us, may_settle(settler));
     if (!may_settle(settler)) return;
     ended_ask(&settler->ended, now_us);
@@ -138,9 +169,28 @@ static void *run(void *context) {
 
 /* ---- life ---- */
 
+static void compared(void *context) { waker_wake(&((struct settler *)context)->compared); }
+
+static struct result prepare_comparison(struct settler *settler) {
+    settler->comparison = (struct comparison){.board = settler->options.board,
+                                              .calls = &settler->calls,
+                                              .funds = &settler->funds,
+                                              .claims = &settler->claims,
+                                              .is_compared = compared,
+                                              .context = settler};
+    settler->comparison.walk.board = settler->options.board;
+    settler->comparison.walk.batch = settler->batch;
+    settler->comparison.walk.calls = &settler->calls;
+    settler->comparison.walk.claims = &settler->claims;
+    TRY(waker_init(&settler->compared));
+    settler->has_compared = true;
+    return comparison_init(&settler->comparison);
+}
+
 static struct result prepare(struct settler *settler) {
     const struct settler_options *options = &settler->options;
     size_t claims_max = options->claims_max == 0 ? LIMIT_SETTLE_CLAIMS : options->claims_max;
+    TAILQ_INIT(&settler->held);
     TRY(messages_init(&settler->messages));
     TRY(calls_init(&settler->calls, options->wallet_url, options->keys, options->clock, CONNECTIONS));
     reach_init(&settler->reach, &settler->calls, options->readiness);
@@ -169,6 +219,7 @@ static struct result prepare(struct settler *settler) {
     settler->credits.messages = &settler->messages;
     credits_init(&settler->credits, &settler->calls);
     TRY(funds_init(&settler->funds));
+    TRY(prepare_comparison(settler));
     return claims_init(&settler->claims, claims_max, options->board, settler->batch, &settler->credits.delivery);
 }
 
@@ -194,6 +245,8 @@ struct result settler_start(struct settler *settler, struct store *store) {
     return result_ok();
 }
 
+int settler_compared(const struct settler *settler) { return settler->compared.fd; }
+
 void settler_stop(struct settler *settler) {
     if (!settler->has_thread) return;
     atomic_store_explicit(&settler->is_stopping, true, memory_order_release);
@@ -210,6 +263,8 @@ void settler_free(struct settler *settler) {
     batch_close(settler->batch);
     greeting_free(&settler->greeting);
     ended_free(&settler->ended);
+    comparison_free(&settler->comparison);
+    if (settler->has_compared) waker_close(&settler->compared);
     messages_free(&settler->messages);
     credits_free(&settler->credits);
     claims_free(&settler->claims);

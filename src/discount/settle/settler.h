@@ -8,6 +8,8 @@
  *   claims     the pool, and what is only in the database     reply      Wallet's answer to a batch
  *   delivery   batches, back-off, an outcome for each item, halving
  *   greeting   who answers at the address                     ended      sessions that ended before their tokens
+ *   comparison whether our books and Wallet's agree           walk       each credit of a fund against its redemption
+ *   verdict    what the counts say                            unknown    credits that we have lost, and who takes them
  *   calls      client and token        waiters    requests and their deadlines        messages   other threads, the store
  *   instance   which Wallet may answer          reach      whether it is there          backoff, token
  *
@@ -16,7 +18,7 @@
  *             └─ DELAYED ◀┴─────────────────────────────────────────────────┘
  *
  * Invariants: a claim is in at most one call; it leaves memory only when its mark is committed (or never entered: then it waits in the
- * database, and is read from there when there is room again); claims are sent only once their fund is open; whatever the
+ * database, and is read from there when there is room again); claims are sent only once their fund is open and the books of their campaign agree; whatever the
  * answer, a claim is credited, failed for a code that is final, or tried again. */
 #pragma once
 
@@ -47,6 +49,9 @@ struct settler_options {
 struct result settler_create(const struct settler_options *options, struct settler **ret_settler) MUST_CHECK;
 /* The store is lent until settler_stop. RESULT_FULL: no thread. */
 struct result settler_start(struct settler *settler, struct store *store) MUST_CHECK;
+/* A descriptor that can be read from the moment on that the books of all campaigns which the database held at the start have been compared with Wallet's
+ * (comparison.h). Not before settler_start; never, when there was none. */
+int settler_compared(const struct settler *settler);
 /* After the HTTP server has drained, while the store runs: lets what is on its way come back (a few seconds), answers who still waits. */
 void settler_stop(struct settler *settler);
 void settler_free(struct settler *settler);

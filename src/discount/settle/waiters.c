@@ -89,6 +89,16 @@ void waiters_answer_now(struct waiters *waiters, struct discount_operation *wait
         answer(waiters, waiter);
 }
 
+void waiters_move(struct waiters *waiters, struct discount_operation *operation, struct operation_list *to) {
+    if (to == NULL) {
+        end_wait(waiters, operation);
+        waiters_answer_now(waiters, operation);
+        return;
+    }
+    operation_list_remove(operation->waits_in, operation);
+    operation_list_append(to, operation);
+}
+
 void waiters_end(struct waiters *waiters, int64_t now_us, bool all) {
     struct discount_operation *operation;
     while ((operation = TAILQ_FIRST(&waiters->by_deadline)) != NULL && (all || operation->deadline_us <= now_us)) {

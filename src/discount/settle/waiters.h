@@ -30,6 +30,8 @@ void waiters_init(struct waiters *waiters, const struct board *board, const stru
 void waiters_add(struct waiters *waiters, struct operation_list *list, struct discount_operation *operation);
 /* Answers as things stand, what is in no list; with an Idempotency-Key by way of its record, through the store. The request is gone. */
 void waiters_answer_now(struct waiters *waiters, struct discount_operation *operation);
+/* A request that waits goes on waiting in another list, as long as it would have; NULL: it waits for nothing any more, and is answered as things stand. */
+void waiters_move(struct waiters *waiters, struct discount_operation *operation, struct operation_list *to);
 /* Answers those whose time has come; `all`: everybody. */
 void waiters_end(struct waiters *waiters, int64_t now_us, bool all);
 /* The nearest deadline, monotonic; INT64_MAX: nobody waits. */

@@ -8,6 +8,8 @@
 static struct calls calls;
 static struct messages messages;
 static struct waiters waiters;
+static struct claims lent_claims;
+static uint32_t again[LIMIT_CAMPAIGNS];
 static struct funds funds;
 static struct test_request requests[2];
 static size_t claims_looks; /* how often claims may have become payable */
@@ -25,7 +27,10 @@ static int set_up(void **state) {
     board_begin();
     assert_true(result_is_ok(messages_init(&messages)));
     waiters_init(&waiters, board, &fake_clock, NULL, CLOCK_SECOND_US);
-    funds = (struct funds){.board = board, .clock = &fake_clock, .calls = &calls, .waiters = &waiters, .messages = &messages};
+    again[0] = 0;
+    lent_claims.again = again;
+    funds = (struct funds){
+        .board = board, .clock = &fake_clock, .calls = &calls, .claims = &lent_claims, .waiters = &waiters, .messages = &messages};
     assert_true(result_is_ok(funds_init(&funds)));
     for (unsigned i = 0; i < 2; i++) {
         request_init(&requests[i], 1, i + 1, NULL);
@@ -144,7 +149,7 @@ static void test_topping_up_looks_first(void **state) {
     expect_call("GET", "http://wallet/v1/funds/" FIRST_ID, "");
     fake_answer(0, 200, "{\"funded\":100000}");
     expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/topup", "{\"amount\":2000,\"currency\":\"IRT\"}");
-    assert_string_equal(fake_client.calls[0]->idempotency_key, FIRST_ID ":3");
+    assert_string_equal(fake_client.calls[0]->idempotency_key, FIRST_ID ":3:100000");
     fake_answer(0, 200, "{}");
     assert_ptr_equal(fake_store_action(0), &fund_confirmed_action);
     confirm();
@@ -500,6 +505,8 @@ static void test_release_after_the_last_claim(void **state) {
     show(0);
     funds_look(&funds);
     run();
+    expect_call("GET", "http://wallet/v1/funds/" FIRST_ID, "");
+    fake_answer(0, 200, "{\"funded\":100000,\"credited\":2000}");
     expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/release", "");
     assert_int_equal(atomic_load(&funds_metric_unsettled.value), 0);
     fake_answer(0, 200, "{}");
@@ -508,7 +515,7 @@ static void test_release_after_the_last_claim(void **state) {
     show(0);
     end_in_store(result_ok());
     run();
-    assert_int_equal(fake_client.started, 1);
+    assert_int_equal(fake_client.started, 2);
 }
 
 /* A step that was begun before the end is confirmed before the rest goes back. */
@@ -592,7 +599,7 @@ static void test_a_step_is_sent_whole_or_not_at_all(void **state) {
         fake_now_us = is_sent ? fake_now_us : funds_next_us(&funds);
     }
     expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/topup", "{\"amount\":2000,\"currency\":\"IRT\"}");
-    assert_string_equal(fake_client.calls[0]->idempotency_key, FIRST_ID ":3");
+    assert_string_equal(fake_client.calls[0]->idempotency_key, FIRST_ID ":3:100000");
 }
 
 int main(void) {

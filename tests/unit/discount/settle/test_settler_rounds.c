@@ -1,6 +1,7 @@
 /* The settler's thread, one round at a time: it goes when the test has said what is so, and is looked at when it wants to wait. */
 #include "fake_store.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -20,6 +21,7 @@
 #define REACH     "/jwks.json"
 #define CREDITS   "/v1/credits"
 #define FUND      "/v1/funds"
+#define BOOKS     "/v1/funds?"
 #define MOST_MS   60000
 #define SECOND_US CLOCK_SECOND_US
 
@@ -81,6 +83,29 @@ struct result sound_redemption_of_row(const struct row *row, int first_column, s
     return result_error(RESULT_CORRUPT);
 }
 
+/* No walk is begun here. */
+void ask_redemption(struct batch *batch, struct id id, row_visitor *visit, void *context) {
+    (void)batch;
+    (void)id;
+    (void)visit;
+    (void)context;
+    fail();
+}
+
+void ask_redemptions(struct batch *batch, int64_t after, int64_t before, int64_t limit, row_visitor *visit, void *context) {
+    (void)after;
+    (void)before;
+    (void)limit;
+    ask_redemption(batch, (struct id){{0}}, visit, context);
+}
+
+struct result redemption_found(void *found, const struct row *row) {
+    (void)found;
+    (void)row;
+    fail();
+    return result_ok();
+}
+
 /* ---- a round ---- */
 
 static sem_t waits, goes;
@@ -111,15 +136,21 @@ static void go_after(int64_t us) {
 
 static void expect_wait(int64_t ms) { assert_int_equal(fake_client.waited_ms, ms); }
 
+/* The list of all funds is not a fund. */
+static bool is_to(const struct http_call *call, const char *path) {
+    const char *found = strstr(call->url, path);
+    return found != NULL && (strcmp(path, FUND) != 0 || found[strlen(path)] != '?');
+}
+
 static size_t calls_to(const char *path) {
     size_t count = 0;
-    for (size_t i = 0; i < fake_client.count; i++) count += strstr(fake_client.calls[i]->url, path) != NULL;
+    for (size_t i = 0; i < fake_client.count; i++) count += is_to(fake_client.calls[i], path);
     return count;
 }
 
 static void answer(const char *path, const char *name, int status, const char *body) {
     for (size_t i = 0; i < fake_client.count; i++) {
-        if (strstr(fake_client.calls[i]->url, path) == NULL) continue;
+        if (!is_to(fake_client.calls[i], path)) continue;
         snprintf(fake_client.calls[i]->header, sizeof fake_client.calls[i]->header, "%s", name);
         fake_answer(i, status, body);
         return;
@@ -301,12 +332,51 @@ static void test_it_looks_at_funds_when_it_is_poked(void **state) {
     end();
 }
 
+/* What was claimed before we started, or is claimed since: nothing of it is sent before the books were compared. */
+static void test_nothing_is_sent_before_the_books_are_compared(void **state) {
+    (void)state;
+    board_set_books(board_slot(board, 0), BOOKS_NOT_COMPARED);
+    begin();
+    assert_int_equal(calls_to(BOOKS), 1); /* at once */
+    go_after(SECOND_US / 4);              /* the greeting is on its way, and stays there */
+    submit();
+    go();
+    go_after(SECOND_US / 10);
+    assert_int_equal(calls_to(CREDITS), 0);
+    assert_true(is_untold(&request));
+    struct pollfd compared = {.fd = settler_compared(settler), .events = POLLIN};
+    assert_int_equal(poll(&compared, 1, 0), 0);
+    answer(BOOKS, OURS, 404, "");
+    go();
+    assert_int_equal(calls_to(CREDITS), 1); /* its request waits with it now */
+    assert_int_equal(poll(&compared, 1, 0), 1);
+    expect_wait(600); /* and no longer than it would have */
+    go_after(SECOND_US * 6 / 10);
+    assert_true(is_returned(&request));
+    answer(CREDITS, OURS, 500, "");
+    end();
+}
+
+static void test_who_waits_for_the_books_is_answered_in_time(void **state) {
+    (void)state;
+    board_set_books(board_slot(board, 0), BOOKS_RECOVERING);
+    begin();
+    submit();
+    go();
+    assert_true(is_untold(&request));
+    go_after(SECOND_US * 7 / 10);
+    assert_true(is_returned(&request));
+    assert_int_equal(calls_to(CREDITS), 0);
+    end();
+}
+
 static void test_while_another_wallet_is_there_nothing_is_settled(void **state) {
     (void)state;
     options.revocations = revocations;
     begin();
     go_after(SECOND_US / 4);
     answer(GREETING, ANOTHER, 200, "");
+    answer(BOOKS, ANOTHER, 200, "{\"data\":[],\"next_cursor\":null}");
     answer(ENDED, ANOTHER, 200, "{\"data\":[],\"next_cursor\":\"x\"}");
     go();
     expect_wait(2000); /* who is there, and nothing else */
@@ -339,7 +409,7 @@ static void test_a_stop_waits_for_nothing_that_moves_no_money(void **state) {
     options.revocations = revocations;
     begin();
     go_after(SECOND_US / 4);
-    assert_int_equal(fake_client.count, 3);
+    assert_int_equal(fake_client.count, 4);
     end();
     settler_stop(settler); /* once is enough */
 }
@@ -417,7 +487,7 @@ static void test_without_a_token_wallet_is_not_called(void **state) {
     go_after(SECOND_US / 4);
     assert_int_equal(fake_client.started, 0);
     has_token = true;
-    go_after(fake_client.waited_ms * 1000);
+    go_after(2 * SECOND_US);
     assert_int_equal(calls_to(GREETING), 1);
     end();
 }
@@ -466,6 +536,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_it_wakes_for_claims_and_who_waits_for_them, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_wakes_to_read_what_it_could_not_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_looks_at_funds_when_it_is_poked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_is_sent_before_the_books_are_compared, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_waits_for_the_books_is_answered_in_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_while_another_wallet_is_there_nothing_is_settled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_nothing_that_moves_no_money, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_credits_and_then_gives_up, set_up, tear_down),

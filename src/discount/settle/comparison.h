@@ -1,0 +1,67 @@
+/* Are our books and Wallet's still each other's? Either database may be an older copy of itself since the last look: restored from a backup.
+ *
+ *   at the start, when Wallet answers again after it did not, when its ledger is shorter than it was, when another Wallet is trusted, and once a minute:
+ *
+ *   IDLE ─▶ ASKING (GET /v1/funds, page by page, between two looks at the board) ─▶ each campaign is judged (verdict.h) ─▶ IDLE
+ *                                                                                        │ its sums differ: funds adopt Wallet's
+ *                                                                                        └ its credits differ: a walk over them (walk.h), one at a time
+ *
+ * | the books of a campaign | judged the same | judged different                 | the walk is over                        |
+ * | NOT_COMPARED            | AGREE           | WALKING                          |                                         |
+ * | WALKING                 |                 |                                  | AGREE, or RECOVERING; given up: NOT_COMPARED |
+ * | AGREE                   |                 | walked as well, but stays AGREE  | AGREE, or RECOVERING                    |
+ * | RECOVERING              | whoever makes its redemptions anew ends it      |                                         |
+ *
+ * After a reason to look, the next looks come soon, then once a minute: what was on its way while we looked may have hidden something.
+ *
+ * Invariants: a campaign that the database held at the start sends nothing before it was judged; a difference is said once in the log, not each minute.
+ * Owns the walk; all else is lent. The settler's thread. */
+#pragma once
+
+#include "discount/settle/funds.h"
+#include "discount/settle/verdict.h"
+#include "discount/settle/walk.h"
+
+#define COMPARISON_US           (60 * CLOCK_SECOND_US)
+#define COMPARISON_SOON_US      (2 * CLOCK_SECOND_US)
+#define COMPARISON_CURSOR_BYTES 128u
+
+/* Of one campaign, from one look to the next. */
+struct compared {
+    struct campaign_view before;
+    uint32_t again_before; /* on their way to Wallet once more */
+    struct fund_document there;
+    bool must_walk, is_told; /* walked next; its difference is in the log already */
+};
+
+struct comparison {
+    const struct board *board;
+    struct calls *calls;
+    struct funds *funds;
+    struct claims *claims;
+    struct walk walk;
+    /* Once, when nothing is left to be compared for the first time; NULL: nobody waits for it. */
+    void (*is_compared)(void *context);
+    void *context;
+
+    struct compared *memory; /* [LIMIT_CAMPAIGNS] */
+    size_t count;            /* campaigns in this look */
+    size_t stranger_count;   /* funds of ours that no campaign has, in this look */
+    bool is_asking;          /* a look is under way */
+    bool has_begun, has_warned, is_first_over;
+    struct id instance; /* compared with */
+    char cursor[COMPARISON_CURSOR_BYTES];
+    size_t cursor_size;
+    int64_t due_us, pause_us; /* monotonic; between two looks */
+    struct backoff backoff;
+    struct http_call call;
+    struct arena arena; /* of the page under way */
+};
+
+/* With all that is lent set, that of the walk too. RESULT_FULL: no memory. */
+struct result comparison_init(struct comparison *comparison) MUST_CHECK;
+void comparison_free(struct comparison *comparison);                             /* after the calls were given up; also of zeros */
+void comparison_run(struct comparison *comparison, int64_t now_us);              /* looks and walks as far as is due */
+int64_t comparison_next_us(const struct comparison *comparison, int64_t now_us); /* INT64_MAX: nothing before something comes back */
+
+extern struct metric comparison_metric_missing, comparison_metric_unknown, comparison_metric_sums, comparison_metric_strangers;

@@ -1,0 +1,31 @@
+/* Whether a campaign's books here and those of its fund in Wallet can both be right. Pure: what was seen is handed in.
+ *
+ * What a mark confirms is on disk in Wallet before it is on disk here, and what is sent is on disk here before it is there. So, whenever Wallet is asked
+ * between two looks at our own books: it has at least what was credited here before, and at most what is not failed here afterwards. A database that is an
+ * older copy than the other breaks one of the two; each is told apart by which. */
+#pragma once
+
+#include "discount/board.h"
+
+/* Of a campaign's fund, as GET /v1/funds says it; all zero: Wallet has none. */
+struct fund_document {
+    int64_t funded_minor, credited_minor, released_minor;
+    bool is_released;
+};
+
+struct books_seen {
+    struct campaign_view before, after; /* our own, around the question */
+    struct fund_document there;
+    struct money credit; /* of each place */
+    int64_t again;       /* credits that are on their way to Wallet once more */
+    bool is_first; /* nothing of it was compared in this process's life: what hides behind claims that were never sent is looked for, too */
+};
+
+struct books_verdict {
+    int64_t missing; /* credits that Wallet has lost, at least */
+    int64_t unknown; /* credits that we have lost, at least */
+    bool must_walk;  /* look at each credit */
+    bool must_adopt; /* the fund's sums or its state differ */
+};
+
+struct books_verdict books_judge(const struct books_seen *seen);

@@ -1,0 +1,187 @@
+/* What the books say about a fund, and what is done before any other step of it. */
+#include "fake_store.h"
+
+#include "discount/settle/funds.h"
+
+#define FIRST_ID "01000000-0000-0000-0000-000000000000"
+
+static struct calls calls;
+static struct messages messages;
+static struct waiters waiters;
+static struct claims lent_claims;
+static uint32_t again[LIMIT_CAMPAIGNS];
+static struct funds funds;
+static struct test_request requests[2];
+static size_t claims_looks; /* how often claims may have become payable */
+
+void claims_look(struct claims *claims) {
+    (void)claims;
+    claims_looks++;
+}
+
+static int set_up(void **state) {
+    (void)state;
+    fake_calls_init(&calls);
+    memset(&fake_store, 0, sizeof fake_store);
+    claims_looks = 0;
+    board_begin();
+    assert_true(result_is_ok(messages_init(&messages)));
+    waiters_init(&waiters, board, &fake_clock, NULL, CLOCK_SECOND_US);
+    again[0] = 0;
+    lent_claims.again = again;
+    funds = (struct funds){
+        .board = board, .clock = &fake_clock, .calls = &calls, .claims = &lent_claims, .waiters = &waiters, .messages = &messages};
+    assert_true(result_is_ok(funds_init(&funds)));
+    for (unsigned i = 0; i < 2; i++) {
+        request_init(&requests[i], 1, i + 1, NULL);
+        requests[i].operation.operation.subject = campaigns[0].id;
+    }
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    calls_free(&calls);
+    messages_free(&messages);
+    funds_free(&funds);
+    board_free(board);
+    for (unsigned i = 0; i < 2; i++) request_clear(&requests[i]);
+    return 0;
+}
+
+static void nobody(void *context, struct discount_operation *request) {
+    (void)context;
+    (void)request;
+    fail();
+}
+
+static void run(void) { funds_run(&funds, fake_now_us, true); }
+
+/* The store ends what it was told, and the settler looks. */
+static void end_in_store(struct result outcome) {
+    fake_store_end(0, outcome);
+    messages_take(&messages, nobody, NULL);
+}
+
+static void expect_call(const char *method, const char *url, const char *body) {
+    assert_int_equal(fake_client.count, 1);
+    const struct http_call *call = fake_client.calls[0];
+    assert_string_equal(call->method, method);
+    assert_string_equal(call->url, url);
+    if (!text_equal(call->body, text_of(body))) fail_msg("sent %.*s", (int)call->body.size, call->body.data);
+}
+
+static void want_step(int64_t confirmed_minor, int64_t step_minor) {
+    campaigns[0].fund_confirmed_minor = confirmed_minor;
+    campaigns[0].fund_step_minor = step_minor;
+    campaigns[0].fund_step_version = 3;
+    show(0);
+    funds_look(&funds);
+}
+
+/* Of the first campaign: over, and `credited` of three were paid. */
+static void end_campaign(int64_t credited) {
+    campaigns[0].ended_at_us = fake_now_us;
+    campaigns[0].redeemed = 3;
+    campaigns[0].credited = credited;
+    campaigns[0].failed = 3 - credited;
+    show(0);
+    funds_look(&funds);
+}
+
+static void test_what_paid_nobody_is_released_at_once(void **state) {
+    (void)state;
+    end_campaign(0);
+    run();
+    expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/release", "");
+}
+
+/* The money for a credit that Wallet has lost must not go back. */
+static void test_no_release_while_wallet_has_fewer_credits(void **state) {
+    (void)state;
+    end_campaign(2);
+    run();
+    fake_answer(0, 200, "{\"funded\":100000,\"credited\":1999}");
+    assert_int_equal(fake_client.count, 0);
+    assert_true(calls.must_compare);
+    assert_false(funds_are_busy(&funds));
+    run();
+    assert_int_equal(fake_client.count, 0); /* later */
+    fake_now_us = funds_next_us(&funds);
+    run();
+    expect_call("GET", "http://wallet/v1/funds/" FIRST_ID, "");
+}
+
+static void test_no_release_before_the_books_agree(void **state) {
+    (void)state;
+    static const enum books books[] = {BOOKS_NOT_COMPARED, BOOKS_WALKING, BOOKS_RECOVERING};
+    end_campaign(2);
+    for (size_t i = 0; i < ARRAY_COUNT(books); i++) {
+        board_set_books(board_slot(board, 0), books[i]);
+        funds_look(&funds);
+        run();
+        assert_int_equal(fake_client.started, 0);
+    }
+    board_set_books(board_slot(board, 0), BOOKS_AGREE);
+    again[0] = 1;
+    funds_look(&funds);
+    run();
+    assert_int_equal(fake_client.started, 0);
+    again[0] = 0;
+    funds_hold(&funds, 1, true);
+    run();
+    assert_int_equal(fake_client.started, 0);
+    funds_hold(&funds, 1, false);
+    run();
+    assert_int_equal(fake_client.started, 1);
+}
+
+static void test_what_wallet_says_is_adopted_before_any_other_step(void **state) {
+    (void)state;
+    assert_false(funds_is_behind(&funds, 1));
+    want_step(100000, 2000);
+    assert_true(funds_is_behind(&funds, 1));
+    funds_adopt(&funds, 1, &(struct fund_said){.funded_minor = 7000, .is_released = true});
+    run();
+    assert_int_equal(fake_client.started, 0); /* nobody is asked */
+    assert_ptr_equal(fake_store_action(0), &fund_adopted_action);
+    assert_true(fake_store_request(0)->fund_said.funded_minor == 7000 && fake_store_request(0)->fund_said.is_released);
+    assert_true(id_equal(fake_store_request(0)->campaign_id, campaigns[0].id));
+    run(); /* one at a time */
+    assert_int_equal(fake_store.count, 1);
+    end_in_store(result_error(RESULT_IO));
+    assert_true(funds_is_behind(&funds, 1));
+    fake_now_us = funds_next_us(&funds) > fake_now_us ? funds_next_us(&funds) : fake_now_us;
+    run();
+    fake_now_us = funds_next_us(&funds);
+    run();
+    assert_ptr_equal(fake_store_action(0), &fund_adopted_action);
+    campaigns[0].fund_confirmed_minor = 7000;
+    campaigns[0].fund_step_minor = 0;
+    show(0);
+    assert_int_equal(claims_looks, 0);
+    end_in_store(result_ok());
+    assert_false(funds_is_behind(&funds, 1));
+    assert_int_equal(claims_looks, 1);
+    run();
+    assert_int_equal(fake_store.count, 0);
+}
+
+static void test_a_step_that_is_refused_holds_up_nothing(void **state) {
+    (void)state;
+    campaigns[0].fund_refusal_size = 1;
+    want_step(100000, 2000);
+    assert_false(funds_is_behind(&funds, 1));
+}
+
+int main(void) {
+    crypto_init();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_paid_nobody_is_released_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_release_while_wallet_has_fewer_credits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_release_before_the_books_agree, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_wallet_says_is_adopted_before_any_other_step, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_step_that_is_refused_holds_up_nothing, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,145 @@
+/* What two counts and a fund's sums say about who has lost what. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "discount/settle/verdict.h"
+
+#define CREDIT 1000
+
+/* A fund of 100 credits, of which `there` were paid; here `credited` and `failed` of `redeemed`. */
+static struct books_seen seen_with(int64_t redeemed, int64_t credited, int64_t failed, int64_t there) {
+    struct books_seen seen = {.before = {.redeemed = redeemed,
+                                         .credited = credited,
+                                         .failed = failed,
+                                         .credit_minor = CREDIT,
+                                         .fund_confirmed_minor = 100 * CREDIT},
+                              .credit = {CREDIT, CURRENCY_IRT},
+                              .there = {.funded_minor = 100 * CREDIT, .credited_minor = there * CREDIT}};
+    seen.after = seen.before;
+    return seen;
+}
+
+static void expect(const struct books_seen *seen, int64_t missing, int64_t unknown, bool must_walk, bool must_adopt) {
+    struct books_verdict verdict = books_judge(seen);
+    assert_int_equal(verdict.missing, missing);
+    assert_int_equal(verdict.unknown, unknown);
+    assert_int_equal(verdict.must_walk, must_walk);
+    assert_int_equal(verdict.must_adopt, must_adopt);
+}
+
+static void expect_agreement(const struct books_seen *seen) { expect(seen, 0, 0, false, false); }
+
+static void test_what_is_between_the_two_looks_agrees(void **state) {
+    (void)state;
+    struct books_seen seen = seen_with(10, 5, 2, 5);
+    expect_agreement(&seen);
+    seen = seen_with(10, 5, 2, 8); /* three are paid and not marked yet */
+    expect_agreement(&seen);
+    seen = seen_with(10, 5, 2, 9);
+    expect(&seen, 0, 1, true, false);
+    seen = seen_with(10, 5, 2, 4);
+    expect(&seen, 1, 0, true, false);
+    seen = seen_with(10, 5, 2, 0);
+    seen.there.credited_minor = 3 * CREDIT - 1; /* a part counts as a whole */
+    expect(&seen, 3, 0, true, false);
+    seen.there.credited_minor = 9 * CREDIT + 1;
+    expect(&seen, 0, 2, true, false);
+}
+
+/* What was credited while Wallet was asked counts only for the most, what was before only for the least. */
+static void test_each_bound_is_of_its_own_look(void **state) {
+    (void)state;
+    struct books_seen seen = seen_with(10, 5, 0, 6);
+    seen.after.credited = 9;
+    expect_agreement(&seen);
+    seen = seen_with(5, 5, 0, 7);
+    seen.after.redeemed = 7;
+    expect_agreement(&seen);
+    seen.after.failed = 1;
+    expect(&seen, 0, 1, true, false);
+}
+
+static void test_what_is_on_its_way_again_is_not_missing(void **state) {
+    (void)state;
+    struct books_seen seen = seen_with(10, 8, 0, 5);
+    seen.again = 3;
+    expect_agreement(&seen);
+    seen.again = 2;
+    expect(&seen, 1, 0, true, false);
+}
+
+/* Credits that we have lost may hide behind claims that we have never sent. */
+static void test_the_first_look_walks_when_wallet_has_more(void **state) {
+    (void)state;
+    struct books_seen seen = seen_with(10, 5, 0, 6);
+    seen.is_first = true;
+    expect(&seen, 0, 0, true, false);
+    seen.there.credited_minor = 5 * CREDIT;
+    expect_agreement(&seen);
+}
+
+static void test_a_fund_has_what_was_confirmed_and_at_most_a_step_more(void **state) {
+    (void)state;
+    struct books_seen seen = seen_with(10, 5, 0, 5);
+    seen.there.funded_minor--;
+    expect(&seen, 0, 0, false, true);
+    seen.there.funded_minor += 2;
+    expect(&seen, 0, 0, false, true);
+    seen.after.fund_step_minor = 1; /* it is there, and we have not heard it */
+    expect_agreement(&seen);
+    seen.there.funded_minor++;
+    expect(&seen, 0, 0, false, true);
+    seen.after.fund_step_minor = 2;
+    seen.after.fund_is_refused = 1; /* then nothing of it is there */
+    expect(&seen, 0, 0, false, true);
+    seen = seen_with(10, 5, 0, 5);
+    seen.after.fund_confirmed_minor += 7; /* confirmed since */
+    expect_agreement(&seen);
+    seen = seen_with(0, 0, 0, 0);
+    seen.before.fund_confirmed_minor = seen.after.fund_confirmed_minor = 0;
+    seen.after.fund_step_minor = 100 * CREDIT;
+    seen.there.funded_minor = 0; /* not opened yet */
+    expect_agreement(&seen);
+}
+
+static void test_only_what_has_ended_here_is_released_there(void **state) {
+    (void)state;
+    struct books_seen seen = seen_with(10, 10, 0, 10);
+    seen.there.is_released = true;
+    expect(&seen, 0, 0, false, true);
+    seen.after.ended_at_us = 1; /* our own release, which we have not heard of */
+    expect_agreement(&seen);
+}
+
+static void test_what_was_released_here_is_released_there(void **state) {
+    (void)state;
+    struct books_seen seen = seen_with(10, 10, 0, 10);
+    seen.before.ended_at_us = seen.after.ended_at_us = 1;
+    seen.after.fund_is_released = 1; /* since Wallet was asked */
+    expect_agreement(&seen);
+    seen.before.fund_is_released = 1;
+    expect(&seen, 0, 0, false, true);
+    seen.there.is_released = true;
+    expect_agreement(&seen);
+    seen = seen_with(0, 0, 0, 0); /* it was never opened */
+    seen.before.fund_is_released = seen.after.fund_is_released = 1;
+    seen.before.fund_confirmed_minor = seen.after.fund_confirmed_minor = seen.there.funded_minor = 0;
+    expect_agreement(&seen);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_between_the_two_looks_agrees),
+        cmocka_unit_test(test_each_bound_is_of_its_own_look),
+        cmocka_unit_test(test_what_is_on_its_way_again_is_not_missing),
+        cmocka_unit_test(test_the_first_look_walks_when_wallet_has_more),
+        cmocka_unit_test(test_a_fund_has_what_was_confirmed_and_at_most_a_step_more),
+        cmocka_unit_test(test_only_what_has_ended_here_is_released_there),
+        cmocka_unit_test(test_what_was_released_here_is_released_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
