@@ -494,6 +494,15 @@ void actors_begin_world(void) {
     }
 }
 
+void actors_come_again(void) {
+    for (uint32_t i = 0; i < people.user_count; i++) {
+        struct actor *actor = &people.actors[i];
+        if (actor->intent != NULL || actor->token_size == 0 || !actor->is_registered) continue;
+        actor->intent = want_redemption(actor, some_campaign());
+        send_round(actor->intent);
+    }
+}
+
 bool actors_are_quiet(void) {
     if (people.latecomers > 0 && !people.is_over) return false;
     for (uint32_t i = 0; i <= people.user_count; i++) {

@@ -43,6 +43,7 @@ struct actor {
     char own_phone[20];
     struct id user_id;  /* zero until it is known */
     bool is_registered; /* a 2xx said so, or a login worked */
+    bool is_lost;       /* went with what a restored Wallet has lost */
     size_t token_size;
     char token[TOKEN_BYTES]; /* size 0: none */
     int64_t token_at_us;     /* true time */
@@ -82,16 +83,17 @@ struct intent {
     uint32_t rounds;          /* of sending again */
     bool is_retry_due;        /* one is enough, however many copies ask for it */
     int64_t first_sent_us;
-    int64_t done_us;      /* when its actor turned to something else; 0: not yet */
-    int64_t prompt_us;    /* at the end: it must be answered within so long; 0: whenever */
-    bool is_spoiled;      /* another body went out under its key */
-    bool has_other_body;  /* it is that other body */
-    int status;           /* of the first definite answer; 0: none */
-    bool must_wait;       /* an answer was 429 */
-    struct text reply;    /* its body */
-    struct id made;       /* what the answer says was made: redemption, transaction, user, campaign */
-    int64_t rows_before;  /* redemptions of the user, or of the campaign, when it was sent */
-    struct intent *other; /* the one with another body under the same key */
+    int64_t done_us;          /* when its actor turned to something else; 0: not yet */
+    int64_t prompt_us;        /* at the end: it must be answered within so long; 0: whenever */
+    bool is_spoiled;          /* another body went out under its key */
+    bool has_other_body;      /* it is that other body */
+    bool is_of_lost_campaign; /* that went with what a restored Discount has lost */
+    int status;               /* of the first definite answer; 0: none */
+    bool must_wait;           /* an answer was 429 */
+    struct text reply;        /* its body */
+    struct id made;           /* what the answer says was made: redemption, transaction, user, campaign */
+    int64_t rows_before;      /* redemptions of the user, or of the campaign, when it was sent */
+    struct intent *other;     /* the one with another body under the same key */
 };
 
 struct people {
@@ -112,4 +114,6 @@ bool actors_are_quiet(void); /* nobody has anything in progress or to do */
 void actors_end_with_login(void);
 void actors_end_with_campaign(void);
 void actors_end_with_users(void);
+/* Who has nothing else to do tries for a gift, won before or not. */
+void actors_come_again(void);
 const char *intent_kind_name(enum intent_kind kind);

@@ -126,7 +126,7 @@ static void learn_campaign(struct campaign_plan *campaign) {
 
 static const char redemption_sql[] =
     "SELECT r.user_id, r.key & 4294967295, r.status, r.transaction_id, c.number, c.amount, r.phone FROM redemptions r JOIN campaigns c ON "
-    "c.number = r.campaign_number WHERE r.id = ?1";
+    "c.number = r.campaign_number WHERE r.id = ?1 OR r.claimed_as = ?1";
 
 static void judge_redeemed(struct intent *intent, int status, const struct json_value *root) {
     struct id id = get_id(root, "id");
@@ -196,7 +196,9 @@ static void judge_redeem_refusal(struct intent *intent, const struct link_answer
             look_up(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE phone = ?1", (struct id){{0}}, text_of(phone), &is_known);
         if (is_known && count == 0) wrong(intent, "every refusal was right", "phone_already_redeemed");
     } else if (is_code(parsed, "credit_failed")) {
-        wrong(intent, "3 a claim is never given up", "credit_failed");
+        if (!intent->actor->is_lost) wrong(intent, "3 a claim is never given up", "credit_failed");
+    } else if (is_code(parsed, "campaign_recovering")) {
+        if (!world.is_apart || world.restored_us[PROCESS_DISCOUNT] == 0) wrong(intent, "every refusal was right", "campaign_recovering");
     } else if (!is_code(parsed, "idempotency_key_reused") || !intent->is_spoiled) {
         wrong(intent, "every refusal was right", "an answer that nothing explains");
     }
@@ -455,6 +457,7 @@ static enum verdict judge(struct intent *intent, const struct link_answer *answe
 }
 
 void judge_repeat(const struct intent *intent, const struct link_answer *answer) {
+    if (intent->first_sent_us <= world.restored_us[intent->to->index]) return; /* what was kept for it may be gone */
     bool is_kept_kind = intent->kind == INTENT_REDEEM || intent->kind == INTENT_TRANSFER || intent->kind == INTENT_CREATE;
     bool says_nothing = answer->status >= 500 || answer->status == 429 || answer->status == 401;
     if (is_kept_kind && !says_nothing && !answer->is_replayed) {
@@ -504,16 +507,19 @@ static void end_transfer(const struct intent *intent) {
     int64_t most = has_key ? 1 : (int64_t)intent->sends * 2; /* the link repeats some */
     if (rows > most) wrong(intent, "the same key moves money once", "more than one transfer");
     bool is_done = intent->status == 201;
-    if (is_done && rows == 0) wrong(intent, "5 what a 2xx said is on disk", "the transfer is gone");
+    bool may_be_gone = intent->first_sent_us <= world.restored_us[PROCESS_WALLET];
+    if (is_done && rows == 0 && !may_be_gone) wrong(intent, "5 what a 2xx said is on disk", "the transfer is gone");
     if (has_key && !is_done && intent->status >= 400 && !intent->is_spoiled && rows > 0) {
         wrong(intent, "a refused transfer moves nothing", "it is there");
     }
 }
 
 static void end_redemption(const struct intent *intent) {
-    if (intent->status == 0 || intent->status >= 400) return;
+    if (intent->status == 0 || intent->status >= 400 || intent->is_of_lost_campaign) return;
     bool is_known;
-    int64_t status = look_up(PROCESS_DISCOUNT, "SELECT status FROM redemptions WHERE id = ?1", intent->made, no_text, &is_known);
+    int64_t status =
+        look_up(PROCESS_DISCOUNT, "SELECT status FROM redemptions WHERE id = ?1 OR claimed_as = ?1", intent->made, no_text, &is_known);
+    if (is_known && status == 2 && intent->actor->is_lost) return;
     if (is_known && status < 0) wrong(intent, "5 what a 2xx said is on disk", "the redemption is gone");
     if (is_known && status != 1) wrong(intent, "nobody who was promised is unpaid", "not credited");
 }
@@ -523,7 +529,7 @@ static void end_funds(void) {
     struct statement *campaign = oracle_query(
         PROCESS_DISCOUNT,
         "SELECT lower(substr(hex(id),1,8)||'-'||substr(hex(id),9,4)||'-'||substr(hex(id),13,4)||'-'||substr(hex(id),17,4)||'-'||"
-        "substr(hex(id),21)), fund_confirmed, redeemed * amount FROM campaigns");
+        "substr(hex(id),21)), fund_confirmed, (redeemed - failed) * amount FROM campaigns");
     struct statement *fund =
         oracle_query(PROCESS_WALLET, "SELECT funded, credited FROM funds WHERE caller = 'discount' AND reference = ?1");
     if (campaign == NULL || fund == NULL) return;
@@ -556,8 +562,11 @@ static void end_query(enum process_index index, const char *invariant, const cha
 
 void judge_end(void) {
     oracle_check_all();
+    /* Who went with what a restored Wallet has lost cannot be paid. */
     end_query(PROCESS_DISCOUNT, "nobody who was promised is unpaid",
-              "SELECT 'redemption ' || hex(id) FROM redemptions WHERE status <> 1 LIMIT 1");
+              world.restored_us[PROCESS_WALLET] == 0
+                  ? "SELECT 'redemption ' || hex(id) FROM redemptions WHERE status <> 1 LIMIT 1"
+                  : "SELECT 'redemption ' || hex(id) FROM redemptions WHERE status = 0 OR failure <> 'user_not_found' LIMIT 1");
     end_query(PROCESS_DISCOUNT, "a campaign has its fund",
               "SELECT 'campaign ' || number FROM campaigns WHERE fund_step <> 0 OR (ended_at <> 0 AND fund_is_released = 0) LIMIT 1");
     end_query(

@@ -14,6 +14,12 @@ void oracle_begin_world(void);
 void oracle_after_step(void); /* when something was committed that they are about: every invariant that holds at every moment */
 void oracle_check_all(void);  /* the same, whatever was last committed */
 
+/* The database of this service was restored: what was committed before is history of another life. */
+void oracle_forget(enum process_index index);
+/* Whether everything is settled that Wallet and Discount must agree in: each credit that one of them has is known to the other. Campaigns that a
+ * restored Discount does not have at all are left out; *ret_lost says how many of them Wallet has paid something for. */
+bool oracle_books_agree(int64_t *ret_lost);
+
 /* A prepared statement on the database of a process; NULL while it is down. Reset it after use. Kept by its text, which must be a constant. */
 struct statement *oracle_query(enum process_index index, const char *sql);
 /* Runs a query that gives one integer; `otherwise` without a row or without a database. */

@@ -1,11 +1,17 @@
 #include "sim/restore.h"
 
+#include "sim/actors.h"
 #include "sim/oracle.h"
 #include "sim/process.h"
 #include "sim/world.h"
 
 #define BACKUP_MOST_US    INT64_C(20000000)
 #define RESTORE_STEPS     10000
+#define COPY_MOST_US      2000000 /* between two */
+#define LAST_COPY_CHANCE  8
+#define AWAY_US           INT64_C(10000000)
+#define CRASHES_MOST      2
+#define CRASH_LATE_US     3000000
 #define EXCHANGE_LOOK_US  10000
 #define EXCHANGE_CHANCE   20 /* one in so many looks while nothing is owed, one in four while something is */
 #define EXCHANGE_LEAST_US 100000
@@ -51,6 +57,112 @@ void restore_last(int64_t before) {
     }
 }
 
+/* ---- an older copy, in the middle ---- */
+
+static struct disk copies[PROCESS_COUNT];
+static bool has_copy[PROCESS_COUNT];
+
+/* Some are old when they come back, some are of a moment ago. */
+static void make_copy(void *context) {
+    struct process *process = context;
+    if (!world.has_faults) return;
+    disk_snapshot(&copies[process->index], process->is_other ? &ours : &process->disk);
+    has_copy[process->index] = true;
+    world_note("%s: a copy is made", process->name);
+    if (random_below(&world.fate, LAST_COPY_CHANCE) == 0) return;
+    world_after(random_between(&world.fate, 0, COPY_MOST_US), make_copy, process);
+}
+
+static bool step(void) {
+    if (!world_step()) return false;
+    oracle_after_step();
+    return !world.has_failed;
+}
+
+static void crash_again(void *context) {
+    struct process *process = context;
+    if (process->state != PROCESS_DOWN && world.is_apart) process_crash(process, "after a restore");
+}
+
+/* ---- what people expect of a restored database ---- */
+
+static bool has_user(const struct actor *actor) {
+    struct statement *statement = oracle_query(PROCESS_WALLET, "SELECT 1 FROM users WHERE name = ?1");
+    bool is_there = true;
+    if (statement == NULL) return is_there;
+    statement_bind_text(statement, 1, text_of(actor->name));
+    struct result stepped = statement_step(statement, &is_there);
+    statement_reset(statement);
+    return is_there || !result_is_ok(stepped);
+}
+
+static void forget_in_wallet(struct intent *intent) {
+    intent->made = (struct id){{0}}; /* a transfer, or a user */
+    intent->rows_before = -1;
+}
+
+static void forget_in_discount(struct intent *intent) {
+    bool was_paid = intent->kind == INTENT_REDEEM && (intent->status == 200 || intent->status == 201);
+    if (intent->kind == INTENT_REDEEM && !was_paid) intent->made = (struct id){{0}}; /* claimed, and not known to anybody but us */
+    if (intent->campaign != NULL && intent->campaign->number == 0) intent->is_of_lost_campaign = true;
+    intent->rows_before = -1;
+}
+
+/* What those who wait still expect: only that who was paid stays paid. */
+static void tell_people(enum process_index index) {
+    for (uint32_t i = 0; index == PROCESS_DISCOUNT && i < people.campaign_count; i++) {
+        struct campaign_plan *campaign = &people.campaigns[i];
+        campaign->number = 0;
+        campaign->id = (struct id){{0}};
+        (void)oracle_find_campaign(text_of(campaign->code), &campaign->number, &campaign->id);
+    }
+    for (uint32_t i = 0; i < people.intent_count; i++) {
+        struct intent *intent = people.intents[i];
+        if (intent->to->index != index) continue;
+        if (index == PROCESS_WALLET) forget_in_wallet(intent);
+        if (index == PROCESS_DISCOUNT) forget_in_discount(intent);
+        if (intent->state == INTENT_OPEN) intent->status = 0;
+    }
+    for (uint32_t i = 0; index == PROCESS_WALLET && i < people.user_count; i++) {
+        struct actor *actor = &people.actors[i];
+        if (!actor->is_registered || has_user(actor)) continue;
+        actor->is_lost = true;
+        actor->is_registered = false;
+    }
+}
+
+/* To restore takes longer than what was sent before can be under way: what a service has sent in its former life does not come into the next one. */
+static void stop_for_long(struct process *process) {
+    int64_t until_us = world.now_us + AWAY_US;
+    if (process->state != PROCESS_DOWN) process_crash(process, "to be restored");
+    process->is_retired = true;
+    while (world.now_us < until_us && step()) {
+    }
+    process->is_retired = false;
+}
+
+bool restore_copy(enum process_index index) {
+    struct process *process = &processes[index];
+    if (!has_copy[index] || !world_is_fated(index == PROCESS_WALLET ? FAULT_OLD_WALLET : FAULT_OLD_DISCOUNT)) return false;
+    world.is_apart = true;
+    world.restored_us[index] = world.now_us;
+    stop_for_long(process);
+    disk_snapshot(&process->disk, &copies[index]);
+    oracle_forget(index);
+    world_note("%s: an older copy", process->name);
+    world_reach(index == PROCESS_WALLET ? "Wallet is restored" : "Discount is restored");
+    process_start(process);
+    for (int i = 0; i < RESTORE_STEPS && process->state != PROCESS_UP && step(); i++) {
+    }
+    if (process->state != PROCESS_UP) world_fail("a service starts from an older copy", "%s does not", process->name);
+    world.restored_us[index] = world.now_us;
+    tell_people(index);
+    for (uint64_t left = random_below(&world.fate, CRASHES_MOST + 1); left > 0; left--) {
+        world_after(random_between(&world.fate, 0, CRASH_LATE_US), crash_again, &processes[random_below(&world.fate, PROCESS_COUNT)]);
+    }
+    return !world.has_failed;
+}
+
 /* ---- another Wallet ---- */
 
 void restore_end_exchange(void) {
@@ -88,8 +200,12 @@ static void begin_exchange(void *context) {
 /* ---- a world ---- */
 
 void restore_begin_world(void) {
-    has_backup = false;
+    has_backup = has_copy[PROCESS_WALLET] = has_copy[PROCESS_DISCOUNT] = false;
     int64_t backup_us = random_between(&world.random, 0, BACKUP_MOST_US);
     if (world_fault(FAULT_BACKUP)) world_after(backup_us, make_backup, NULL);
+    for (size_t i = 0; i < PROCESS_COUNT; i++) {
+        bool is_to_come = world.fault_per_million[i == PROCESS_WALLET ? FAULT_OLD_WALLET : FAULT_OLD_DISCOUNT] > 0;
+        if (is_to_come) world_after(random_between(&world.fate, 0, COPY_MOST_US), make_copy, &processes[i]);
+    }
     if (world_is_fated(FAULT_OTHER_WALLET)) world_after(EXCHANGE_LOOK_US, begin_exchange, NULL);
 }

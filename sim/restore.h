@@ -1,13 +1,16 @@
-/* Databases that are not the ones they were (docs/settling.md): at the end Wallet's comes back from an older copy, and for a while another Wallet
- * answers at the address. */
+/* Databases that are not the ones they were (docs/settling.md): for a while another Wallet answers at the address, and Wallet's or Discount's comes
+ * back from an older copy. */
 #pragma once
 
-#include <stdint.h>
+#include "sim/process.h"
 
 extern char *const restore_reconcile[]; /* for process_run_tool */
 
 void restore_begin_world(void);
 void restore_end_exchange(void); /* ours is back at once; nothing where it is there */
+/* When the faults are over: the service's database comes back from an older copy. False: there is none in this world, or it has failed; else both
+ * are apart (world.is_apart) until who calls sees that they agree. */
+bool restore_copy(enum process_index index);
 int64_t restore_transfers(void); /* how many Wallet has made for Discount; -1: it is down */
 /* At the very end, when Discount serves no more: Wallet comes back from the older copy, if there is one, and reconcile must find what is missing. `before`
  * is how many transfers for Discount there were. */

@@ -75,10 +75,10 @@ static void run_busy(void) {
     }
 }
 
-static bool run_quiet(const char *what) {
+static bool run_until(bool (*is_done)(void), const char *what) {
     int64_t until_us = world.now_us + QUIET_MOST_US;
     uint64_t last_step = world.step + QUIET_STEPS_MOST;
-    while (!is_settled()) {
+    while (!is_done()) {
         if (world.has_failed) return false;
         if (world.now_us >= until_us || world.step >= last_step) {
             world_fail("the world becomes quiet", "%s: %lld ms and %llu steps were not enough", what, (long long)(QUIET_MOST_US / 1000),
@@ -89,6 +89,23 @@ static bool run_quiet(const char *what) {
         }
     }
     return true;
+}
+
+static bool run_quiet(const char *what) { return run_until(is_settled, what); }
+
+static bool is_agreed(void) {
+    int64_t lost;
+    return is_settled() && oracle_books_agree(&lost);
+}
+
+/* With people who come meanwhile: in the end everybody is paid who was told so, and nobody twice. */
+static bool restore(enum process_index index) {
+    if (!restore_copy(index)) return !world.has_failed;
+    actors_come_again();
+    if (!run_until(is_agreed, "after a restore")) return false;
+    world.is_apart = false;
+    oracle_check_all();
+    return !world.has_failed;
 }
 
 static void leave_in_peace(void) {
@@ -113,8 +130,12 @@ static void prove(void) {
     } proofs[] = {{PROCESS_DISCOUNT, discount_verify}, {PROCESS_DISCOUNT, restore_reconcile}, {PROCESS_WALLET, wallet_verify}};
     for (size_t i = 0; i < ARRAY_COUNT(proofs) && !world.has_failed; i++) {
         const struct process *process = &processes[proofs[i].index];
+        int64_t lost = 0;
+        if (proofs[i].arguments == restore_reconcile) (void)oracle_books_agree(&lost);
         int code = process_run_tool(&processes[proofs[i].index], proofs[i].arguments);
-        if (code != 0) world_fail("the shipped proofs agree", "%s %s: exit code %d", process->name, proofs[i].arguments[0], code);
+        if (lost > 0 && code == 0) world_fail("reconcile finds what a restored Discount lacks", "%lld transfers", (long long)lost);
+        if (lost == 0 && code != 0)
+            world_fail("the shipped proofs agree", "%s %s: exit code %d", process->name, proofs[i].arguments[0], code);
     }
 }
 
@@ -133,7 +154,7 @@ void run_world(uint64_t seed, const struct world_limits *limits) {
     run_busy();
     if (world.has_failed) return;
     leave_in_peace();
-    if (!run_quiet("after the faults")) return;
+    if (!restore(PROCESS_WALLET) || !restore(PROCESS_DISCOUNT) || !run_quiet("after the faults")) return;
     /* Long enough for every loop that sleeps to go to sleep, and for back-offs to pass. */
     int64_t rested_us = world.now_us + REST_US;
     while (world.now_us < rested_us && step()) {

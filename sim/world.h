@@ -36,6 +36,8 @@ enum sim_fault {
     FAULT_QUEUE_FULL,     /* the store's queue is short */
     FAULT_CLAIMS_FULL,    /* the settler has room for few claims */
     FAULT_OTHER_WALLET,   /* for a while another Wallet, with a database of its own, answers at the address */
+    FAULT_OLD_WALLET,     /* Wallet's database comes back from an older copy, */
+    FAULT_OLD_DISCOUNT,   /* or Discount's, and both must agree again */
     FAULT_COUNT
 };
 
@@ -85,6 +87,8 @@ struct world {
     struct hash hash;
     uint64_t event_count;
     char events[EVENTS_KEPT][EVENT_BYTES]; /* a ring */
+    bool is_apart;                         /* one database was restored, and both do not agree yet */
+    int64_t restored_us[2];                /* when the database of each service was (enum process_index); 0: it was not */
     bool has_failed;
     char failure[EVENT_BYTES * 2];
 };
