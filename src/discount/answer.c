@@ -5,6 +5,7 @@
 #define ANSWER_BYTES 640u
 
 const struct problem problem_redemption_not_found = {404, "redemption_not_found", "Redemption not found"};
+const struct problem problem_redemption_not_failed = {409, "redemption_not_failed", "Redemption not failed"};
 const struct problem problem_campaign_not_found = {404, "campaign_not_found", "Campaign not found"};
 const struct problem problem_credit_failed = {409, "credit_failed", "Credit failed"};
 const struct problem problem_fund_refused = {409, "fund_refused", "Fund refused"};
@@ -16,6 +17,9 @@ const struct problem problem_precondition_required = {428, "precondition_require
 
 static const struct problem_page discount_pages[] = {
     {&problem_redemption_not_found, "There is no such redemption, or it is not yours.", "Take the id out of the answer to the redemption."},
+    {&problem_redemption_not_failed,
+     "Only a credit that Wallet has refused for good can be sent again: this one is paid, or still on its way.",
+     "Read the redemption: its status says which."},
     {&problem_campaign_not_found, "There is no such campaign.", "Take the id out of the list of campaigns."},
     {&problem_credit_failed, "The place was taken, and Wallet refused the credit for good: wallet_code says why.",
      "Tell the operator the redemption_id. The place stays yours."},
@@ -164,14 +168,13 @@ static void answer_failed_redemption(struct discount_operation *self) {
                              "The place was taken, but the wallet refused its credit for good.");
 }
 
-static void answer_redemption(struct discount_operation *self) {
+static void answer_redemption(struct discount_operation *self, int status) {
     struct operation *operation = &self->operation;
     const struct redemption *redemption = &self->redemption;
     struct buffer buffer;
     buffer_init(&buffer, operation->arena, ANSWER_BYTES);
     struct json_writer writer = {.buffer = &buffer};
     answer_write_redemption(&writer, redemption, self->campaign_id, self->credit);
-    int status = !operation->is_maker ? 200 : redemption->status == REDEMPTION_CREDITED ? 201 : 202;
     operation_answer(operation, status, json_type, &buffer);
     set_location(operation, "/v1/redemptions", redemption->id);
 }
@@ -191,10 +194,11 @@ void answer_redeem(struct operation *operation) {
     struct discount_operation *self = discount_operation_of(operation);
     if (self->refusal == NOT_REFUSED || self->refusal == REFUSED_ALREADY_REDEEMED) {
         bool has_failed = operation->is_maker && self->redemption.status == REDEMPTION_FAILED;
+        int made = self->redemption.status == REDEMPTION_CREDITED ? 201 : 202;
         if (has_failed)
             answer_failed_redemption(self);
         else
-            answer_redemption(self);
+            answer_redemption(self, operation->is_maker ? made : 200);
         return;
     }
     const struct refusal_rule *rule = refusal_rule(self->refusal);
@@ -203,6 +207,14 @@ void answer_redeem(struct operation *operation) {
         answer_not_started(self, &problem, rule->detail);
     else
         answer_problem(operation, &problem, rule->detail);
+}
+
+void answer_retried(struct operation *operation) {
+    struct discount_operation *self = discount_operation_of(operation);
+    if (self->redemption.status == REDEMPTION_FAILED)
+        answer_failed_redemption(self);
+    else
+        answer_redemption(self, self->redemption.status == REDEMPTION_CLAIMED ? 202 : 200);
 }
 
 static void answer_campaign(struct discount_operation *self, int status) {

@@ -7,6 +7,7 @@
 
 /* Problems of this service (api/discount.yaml lists them by route), but for those of who gets no place: core/refusal.c. */
 extern const struct problem problem_redemption_not_found;    /* 404 */
+extern const struct problem problem_redemption_not_failed;   /* 409 */
 extern const struct problem problem_campaign_not_found;      /* 404 */
 extern const struct problem problem_credit_failed;           /* 409 */
 extern const struct problem problem_fund_refused;            /* 409 */
@@ -25,5 +26,7 @@ void answer_write_campaign(struct json_writer *writer, const struct campaign *ca
 /* action.render of the requests: the redemption as it stands (its maker gets 201 credited, 202 claimed, or 409 credit_failed; anybody else 200) or why there
  * is none; the campaign with its ETag, the made one with its Location, or why not. */
 void answer_redeem(struct operation *operation);
+/* Of one that was owed again: 200 credited, 202 claimed, or 409 credit_failed. */
+void answer_retried(struct operation *operation);
 void answer_campaign_made(struct operation *operation);
 void answer_campaign_changed(struct operation *operation);

@@ -3,6 +3,7 @@
 #include "discount/redeem.h"
 #include "discount/redemptions.h"
 #include "discount/report.h"
+#include "discount/retry.h"
 #include "discount/winners.h"
 #include "service/inquiry.h"
 
@@ -19,6 +20,7 @@ const struct route discount_routes[] = {
      .handle = redemptions_create},
     {.method = "GET", .path = "/v1/redemptions", .scope = SCOPE_USER, .arena_limit_bytes = LIST_ARENA_BYTES, .handle = redemptions_list},
     {.method = "GET", .path = "/v1/redemptions/{id}", .scope = SCOPE_USER, .handle = redemptions_get},
+    {.method = "POST", .path = "/v1/redemptions/{id}/retry", .act = "redemption.retry", .scope = SCOPE_ADMIN, .handle = redemptions_retry},
     {.method = "POST",
      .path = "/v1/campaigns",
      .act = "campaign.create",
