@@ -1,5 +1,4 @@
 """Wallet's database is an older copy of itself: what it has lost is sent again, once, and nobody has to do anything."""
-import pathlib
 import shutil
 import threading
 import uuid
@@ -97,3 +96,125 @@ def test_what_wallet_has_lost_is_sent_again(make_world, age, is_restarted):
     assert_paid_once(world, users)
     view = world.operator.report(campaign["id"])
     assert (view["redeemed"], view["credited"], view["failed"]) == (8, 8, 0)
+
+
+def test_a_raised_limit_that_wallet_has_lost_is_paid_for_again(make_world):
+    world = make_world()
+    users = [world.user() for _ in range(6)]
+    campaign = world.operator.campaign(places=3)
+    redeem(users[:3], campaign)
+    copy = copy_of(world.pair.wallet)
+    changed = world.operator.discount.request("PATCH", f"/v1/campaigns/{campaign['id']}", json={"max_redemptions": 6}, headers={"If-Match": "*"})
+    assert changed.status_code == 200, changed.text
+    redeem(users[3:], campaign)
+    put_back(copy)
+    wait_until_paid(world, users)
+    assert_paid_once(world, users)
+    fund = crowds.rows(world.pair.wallet, "SELECT funded, credited, released FROM funds")
+    assert fund == [(6 * CREDIT, 6 * CREDIT, 0)]
+
+
+@pytest.mark.parametrize("places", [2, 5], ids=["all gone", "some left"])
+def test_a_release_that_wallet_has_lost_comes_after_what_is_sent_again(make_world, places):
+    world = make_world()
+    users = [world.user() for _ in range(2)]
+    campaign = world.operator.campaign(places=places)
+    redeem(users[:1], campaign)
+    copy = copy_of(world.pair.wallet)
+    redeem(users[1:], campaign)
+    path = f"/v1/campaigns/{campaign['id']}"
+    assert world.operator.discount.post(f"{path}/end").status_code == 200
+    wait_until(lambda: world.operator.discount.get(path).json()["fund"]["state"] == "released", "its fund is released")
+    put_back(copy)
+    wait_until_paid(world, users)
+    wait_until(lambda: crowds.rows(world.pair.wallet, "SELECT credited, released, is_released FROM funds") == [(2 * CREDIT, (places - 2) * CREDIT, 1)], "released again")
+    assert_paid_once(world, users)
+
+
+def test_a_campaign_that_ends_before_anybody_has_noticed(make_world):
+    """Its money must not go back before what Wallet has lost is paid out of it."""
+    world = make_world()
+    users = [world.user() for _ in range(3)]
+    campaign = world.operator.campaign(places=9)
+    copy = copy_of(world.pair.wallet)
+    redeem(users, campaign)
+    put_back(copy)
+    assert world.operator.discount.post(f"/v1/campaigns/{campaign['id']}/end").status_code == 200
+    wait_until_paid(world, users)
+    wait_until(lambda: crowds.rows(world.pair.wallet, "SELECT credited, is_released FROM funds") == [(3 * CREDIT, 1)], "released")
+    assert_paid_once(world, users)
+
+
+def test_who_registered_after_the_copy_is_told_why(make_world):
+    world = make_world()
+    early, campaign = world.user(), world.operator.campaign(places=4)
+    copy = copy_of(world.pair.wallet)
+    late = world.user()
+    redeem([early, late], campaign)
+    put_back(copy)
+    discount = world.pair.discount
+    wait_until(lambda: discount.reconcile().returncode == 0, "the books agree", SETTLED_S)
+    wait_until(lambda: discount.metric("discountd_credits_sent_again_total") == 2, "both were sent again")
+    report = world.operator.report(campaign["id"])
+    assert (report["redeemed"], report["credited"], report["failed"]) == (2, 1, 1)
+    assert [(row["position"], row["status"]) for row in world.operator.winners(campaign["id"])] == [(1, "credited"), (2, "failed")]
+    assert_paid_once(world, [early])
+
+
+def test_nothing_is_sent_while_the_books_are_not_compared(make_world):
+    """A claim that was left over when Discount was stopped goes out only after its campaign was judged."""
+    world = make_world(discount_arguments=["--settle-wait", 100])
+    discount, user, campaign = world.pair.discount, world.user(), world.operator.campaign(places=4)
+    world.pair.wallet.kill()
+    assert user.redeem(campaign["code"]).status_code == 202
+    assert discount.stop() == 0
+    world.pair.wallet.start()
+    discount.start()
+    wait_until(lambda: user.balance() == CREDIT, "it is paid")
+    assert discount.metric("discountd_books_differences") == 0 and not discount._events("books_differ")
+    world.assert_clean()
+
+
+@pytest.mark.parametrize("round_", range(2))
+def test_wallet_is_put_back_while_a_crowd_runs(make_world, round_):
+    world = make_world()
+    users = [world.user() for _ in range(60)]
+    campaign = world.operator.campaign(places=40)
+    copy = copy_of(world.pair.wallet)
+    answers, begun = [], threading.Semaphore(0)
+
+    def take_part(user):
+        answers.append((user, user.redeem(campaign["code"], timeout=60)))
+        begun.release()
+
+    crowd = [threading.Thread(target=take_part, args=(user,)) for user in users]
+    for thread in crowd[:30]:
+        thread.start()
+    for _ in range(10 + 10 * round_):
+        begun.acquire()
+    world.pair.wallet.kill()
+    for thread in crowd[30:]:
+        thread.start()
+    copy.restore()
+    world.pair.wallet.start()
+    for thread in crowd:
+        thread.join()
+    assert {answer.status_code for _, answer in answers} <= {201, 202, 410}
+    winners = [user for user, answer in answers if answer.status_code in (201, 202)]
+    assert len(winners) == 40
+    wait_until_paid(world, winners)
+    report = world.operator.report(campaign["id"])
+    assert (report["redeemed"], report["credited"], report["failed"]) == (40, 40, 0)
+    assert_paid_once(world, winners)
+
+
+def test_the_same_copy_again_and_again(make_world):
+    world = make_world()
+    users = [world.user() for _ in range(9)]
+    campaign = world.operator.campaign(places=9)
+    copy = copy_of(world.pair.wallet)
+    for index in range(3):
+        redeem(users[3 * index:3 * index + 3], campaign)
+        put_back(copy)
+        wait_until_paid(world, users[:3 * index + 3])
+    assert_paid_once(world, users)
