@@ -97,6 +97,10 @@ const struct action redeem_action = {.name = "redeem",
 /* ---- from what is published ---- */
 
 static void answer_here(struct redemption_request *request) {
+    if (request->base.operation.is_dry_run) {
+        operation_send(&request->base.operation);
+        return;
+    }
     metric_add(&metric_answered_by_loop, 1);
     discount_send(&request->base.operation);
 }
@@ -124,6 +128,7 @@ static void submit(struct redemption_request *request, int64_t now_us) {
 
 /* Whether the loop may answer: asked after the state was looked at that the answer stands on, for what was kept with it is published before it. */
 static bool may_refuse_here(const struct redemption_request *request, enum refusal refusal) {
+    if (request->base.operation.is_dry_run) return true;
     const struct idempotency_request *idempotency = &request->base.operation.idempotency;
     const struct refusal_rule *rule = refusal_rule(refusal);
     if (!rule->is_answered_by_loop) return false;
@@ -141,7 +146,7 @@ static void refuse_here(struct redemption_request *request, const struct board_s
 /* A winner's repeat. It needs no write, and so no disk that takes one; but one that still waits for its credit waits with its claim. */
 static void answer_winner(struct redemption_request *request, const struct board_slot *slot, const struct redemption *redemption,
                           int64_t now_us) {
-    if (redemption->status == REDEMPTION_CLAIMED) {
+    if (redemption->status == REDEMPTION_CLAIMED && !request->base.operation.is_dry_run) {
         submit(request, now_us);
         return;
     }
@@ -149,6 +154,23 @@ static void answer_winner(struct redemption_request *request, const struct board
     request->base.campaign_number = slot->number;
     request->base.refusal = REFUSED_ALREADY_REDEEMED;
     note_redemption(&request->base, redemption, slot->id, board_credit(slot));
+    answer_here(request);
+}
+
+/* The place that would be taken, as it stands before its credit. */
+static void answer_dry_run(struct redemption_request *request, const struct board_slot *slot, int64_t position, int64_t now_us) {
+    const struct redeem_request *redeem = &request->redeem;
+    discount_forget_outcome(&request->base, now_us);
+    discount_make_id(&request->base, now_us);
+    const struct redemption redemption = {.id = request->base.id,
+                                          .campaign_number = slot->number,
+                                          .position = position,
+                                          .user_id = redeem->user_id,
+                                          .phone = redeem->phone,
+                                          .status = REDEMPTION_CLAIMED,
+                                          .claimed_at_us = now_us};
+    request->base.refusal = NOT_REFUSED;
+    note_redemption(&request->base, &redemption, slot->id, board_credit(slot));
     answer_here(request);
 }
 
@@ -202,6 +224,8 @@ static void answer_outlook(struct redemption_request *request, const struct outl
         answer_winner(request, outlook->slot, own, now_us);
     else if (verdict.step == REDEEM_REFUSE && may_refuse_here(request, verdict.refusal))
         refuse_here(request, outlook->slot, verdict.refusal, outlook->view.starts_at_us, now_us);
+    else if (request->base.operation.is_dry_run)
+        answer_dry_run(request, outlook->slot, outlook->facts.taken + 1, now_us);
     else
         submit(request, now_us);
 }

@@ -14,6 +14,7 @@ enum route_flag {
     ROUTE_IDEMPOTENT = 1 << 3,    /* takes Idempotency-Key; see route_check_headers */
     ROUTE_OPERATORS = 1 << 4,     /* on the operators' listener, and not on the world's, where there are two */
     ROUTE_EVERYWHERE = 1 << 5,    /* on both */
+    ROUTE_DRY_RUN = 1 << 6,       /* takes dry_run=true; see operation_begin */
 };
 
 struct route {

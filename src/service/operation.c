@@ -1,5 +1,7 @@
 #include "service/operation.h"
 
+#include "http/query.h"
+#include "http/route.h"
 #include "service/service.h"
 
 #define ANSWER_BYTES_MIN (4u * 1024) /* of a problem with many faults */
@@ -21,8 +23,27 @@ void storage_refuse(struct exchange *exchange, struct result failure) {
 
 /* ---- beginning ---- */
 
+/* Whoever asks for a dry run where there is none must not find that it was done. False: 422 is set. */
+static bool read_dry_run(struct exchange *exchange, bool *ret_is_dry_run) {
+    bool is_asked = false;
+    *ret_is_dry_run = false;
+    for (size_t i = 0; i < exchange->query_count; i++) is_asked = is_asked || text_equal(exchange->query[i].name, TEXT("dry_run"));
+    if (!is_asked && exchange->query_dropped == 0) return true;
+    struct faults faults;
+    struct text word = TEXT("false");
+    const struct query_member members[] = {{.name = "dry_run", .kind = QUERY_CHOICE, .target = &word, .choices = "true|false"}};
+    faults_init(&faults, &exchange->arena);
+    query_read(exchange, members, (exchange->route->flags & ROUTE_DRY_RUN) != 0 ? ARRAY_COUNT(members) : 0, &faults);
+    *ret_is_dry_run = text_equal(word, TEXT("true"));
+    if (!faults_any(&faults)) return true;
+    problem_reply_faults(exchange, &problem_validation_failed, &faults);
+    return false;
+}
+
 void *operation_begin(struct exchange *exchange, const struct action *action, size_t size) {
     CHECK(size >= sizeof(struct operation));
+    bool is_dry_run;
+    if (!read_dry_run(exchange, &is_dry_run)) return NULL;
     struct operation *operation = arena_take_zeroed(&exchange->arena, size);
     if (operation == NULL) {
         problem_reply(exchange, &problem_overloaded, "The request needs more memory than one request may take.");
@@ -33,16 +54,20 @@ void *operation_begin(struct exchange *exchange, const struct action *action, si
     operation->answer_bytes = action->answer_bytes;
     operation->exchange = exchange;
     operation->arena = &exchange->arena;
+    operation->is_dry_run = operation->store.is_rehearsal = is_dry_run;
     exchange->operation = operation;
     return operation;
 }
 
 void operation_read_key(struct operation *operation, const struct json_value *body) {
     struct exchange *exchange = operation->exchange;
+    if (operation->is_dry_run) return;
     idempotency_read(exchange, body, operation->action->secret_member, service_of(exchange)->idempotency_secret, &operation->idempotency);
 }
 
-void operation_name_key(struct operation *operation) { idempotency_name(operation->exchange, &operation->idempotency); }
+void operation_name_key(struct operation *operation) {
+    if (!operation->is_dry_run) idempotency_name(operation->exchange, &operation->idempotency);
+}
 
 /* ---- sending ---- */
 
@@ -58,9 +83,20 @@ static void reply_answer(struct exchange *exchange, const struct answer *answer,
     }
 }
 
+/* A refusal is what it would be; the rest says that it was not done. */
+static void say_dry_run(struct operation *operation) {
+    struct answer *answer = &operation->answer;
+    if (operation->fate != FATE_DECIDED || answer->status > 299) return;
+    struct text rest = answer->body.size < 2 ? TEXT("}") : (struct text){answer->body.data + 1, answer->body.size - 1};
+    struct text body = arena_print(operation->arena, "{\"dry_run\":true%s%.*s", rest.size > 1 ? "," : "", (int)rest.size, rest.data);
+    *answer = (struct answer){.status = 200, .content_type = "application/json", .body = body};
+    if (body.data == NULL) operation_overflow(operation);
+}
+
 void operation_send(struct operation *operation) {
     struct exchange *exchange = operation->exchange;
     if (operation->fate == FATE_DECIDED && operation->answer.status == 0) operation->action->render(operation);
+    if (operation->is_dry_run) say_dry_run(operation);
     switch (operation->fate) {
     case FATE_DECIDED: reply_answer(exchange, &operation->answer, operation->is_repeat); break;
     case FATE_REPLAYED: idempotency_replay(exchange, &operation->kept); break;
@@ -73,7 +109,7 @@ void operation_send(struct operation *operation) {
 
 static void send_on_loop(struct exchange *exchange) {
     struct operation *operation = exchange->operation;
-    if (operation->action->send != NULL) {
+    if (operation->action->send != NULL && !operation->is_dry_run) {
         operation->action->send(operation);
     } else {
         operation_send(operation);
@@ -103,7 +139,7 @@ static void done(struct store_operation *store, struct result outcome) {
     if (!result_is_ok(outcome)) {
         storage_refuse(operation->exchange, outcome);
         exchange_finish(operation->exchange);
-    } else if (operation->action->committed != NULL) {
+    } else if (operation->action->committed != NULL && !operation->is_dry_run) {
         operation->action->committed(operation);
     } else {
         operation_return(operation);
@@ -111,7 +147,7 @@ static void done(struct store_operation *store, struct result outcome) {
 }
 
 static bool has_room_for_answer(const struct operation *operation) {
-    size_t needed = operation->answer_bytes + ANSWER_BYTES_MIN;
+    size_t needed = (operation->is_dry_run ? 2 : 1) * operation->answer_bytes + ANSWER_BYTES_MIN; /* it is written again (say_dry_run) */
     bool is_read = operation->idempotency.key.size == 0 || operation->idempotency.fingerprint.data != NULL;
     return is_read && operation->arena->limit_bytes - operation->arena->used_bytes >= needed;
 }

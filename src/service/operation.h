@@ -66,8 +66,10 @@ struct operation {
     size_t answer_bytes;
 
     enum operation_fate fate;
-    bool is_passing;   /* a refusal that may be another answer tomorrow: not kept */
-    bool is_maker;     /* this request (or the first with its key) made the subject */
+    bool is_passing; /* a refusal that may be another answer tomorrow: not kept */
+    bool is_maker;   /* this request (or the first with its key) made the subject */
+    bool
+        is_dry_run; /* asked with dry_run=true: it is decided, and nothing of it stays. Its key is passed over, and what it answers is not counted */
     bool is_repeat;    /* another request with its key came first, and its answer was not final: this one says that it is a replay */
     struct id subject; /* WAITING, and what is kept with a final answer; zero: none */
     struct answer answer;
@@ -78,7 +80,8 @@ static inline struct operation *operation_of(struct store_operation *store) { re
 
 /* ---- for handlers ---- */
 
-/* `size` bytes, zeroed, in the exchange's arena, that begin with the operation. NULL: 503 overloaded is set, and the handler finishes the exchange. */
+/* `size` bytes, zeroed, in the exchange's arena, that begin with the operation. NULL: 503 overloaded is set, or 422 for a dry_run that can't be, and the
+ * handler finishes the exchange. Whether it is a dry run is read here, from the query; only ROUTE_DRY_RUN takes one. */
 void *operation_begin(struct exchange *exchange, const struct action *action, size_t size);
 /* Reads the Idempotency-Key; `body` may be NULL. */
 void operation_read_key(struct operation *operation, const struct json_value *body);

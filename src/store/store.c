@@ -72,7 +72,8 @@ struct store {
     bool is_started;
 
     /* The store thread's own. */
-    struct queue_link *rest; /* taken from the queue, first in line */
+    struct queue_link *rest;                        /* taken from the queue, first in line */
+    struct queue_link *rehearsals, *last_rehearsal; /* put aside, oldest first */
     struct store_operation *batch[LIMIT_STORE_BATCH];
     size_t batch_count;
     bool is_fenced;
@@ -255,6 +256,21 @@ static void idle_when_due(struct store *store) {
 
 static uint32_t weight_of(const struct store_operation *operation) { return operation->weight == 0 ? 1 : operation->weight; }
 
+static void leave_queue(struct store *store, size_t count, uint64_t leaving) {
+    atomic_fetch_sub_explicit(&store->admitted, leaving, memory_order_acq_rel);
+    metric_add(&store->meter->queue_depth, -(int64_t)count);
+}
+
+/* It stays admitted. */
+static void put_aside(struct store *store, struct store_operation *operation) {
+    operation->link.next = NULL;
+    if (store->rehearsals == NULL)
+        store->rehearsals = &operation->link;
+    else
+        store->last_rehearsal->next = &operation->link;
+    store->last_rehearsal = &operation->link;
+}
+
 /* Fills the batch with what waits, up to its bounds. What was taken and does not fit stays first in line. */
 static void collect(struct store *store) {
     int64_t now_us = clock_monotonic_us(store->clock);
@@ -265,6 +281,11 @@ static void collect(struct store *store) {
         if (store->rest == NULL) store->rest = queue_take_all(&store->queue);
         if (store->rest == NULL) break;
         struct store_operation *operation = CONTAINER_OF(store->rest, struct store_operation, link);
+        if (operation->is_rehearsal) {
+            store->rest = store->rest->next;
+            put_aside(store, operation);
+            continue;
+        }
         weight += weight_of(operation);
         if (count > 0 && weight > LIMIT_STORE_BATCH_WEIGHT) break;
         store->rest = store->rest->next;
@@ -274,9 +295,19 @@ static void collect(struct store *store) {
     }
     store->batch_count = count;
     if (count == 0) return;
-    atomic_fetch_sub_explicit(&store->admitted, leaving, memory_order_acq_rel);
-    metric_add(&store->meter->queue_depth, -(int64_t)count);
+    leave_queue(store, count, leaving);
     metric_observe(&store->meter->batch_size, (int64_t)count);
+}
+
+/* The oldest of those put aside, alone. One behind each batch: who rehearses makes nobody else's batches smaller. */
+static bool collect_rehearsal(struct store *store) {
+    if (store->rehearsals == NULL) return false;
+    struct store_operation *operation = CONTAINER_OF(store->rehearsals, struct store_operation, link);
+    store->rehearsals = store->rehearsals->next;
+    store->batch[0] = operation;
+    store->batch_count = 1;
+    leave_queue(store, 1, operation->is_internal ? ADMITTED_INTERNAL_ONE : 1);
+    return true;
 }
 
 static int64_t advance_time(struct store *store) {
@@ -334,6 +365,7 @@ static struct result attempt(struct store *store, struct store_operation *const 
     *ret_was_open = true;
     TRY(engine->load(engine->self, operations, count));
     engine->decide(engine->self, operations, count, advance_time(store));
+    if (operations[0]->is_rehearsal) return result_ok();
     TRY(engine->save(engine->self));
     return commit(store);
 }
@@ -362,6 +394,10 @@ static struct result attempt_and_publish(struct store *store, struct store_opera
     if (outcome.code == RESULT_UNAVAILABLE && was_open && !store->is_fenced) {
         store->engine.rollback(store->engine.self);
         outcome = attempt(store, operations, count, &was_open);
+    }
+    if (result_is_ok(outcome) && operations[0]->is_rehearsal) {
+        store->engine.rollback(store->engine.self);
+        return outcome;
     }
     if (result_is_ok(outcome)) {
         store->engine.publish(store->engine.self);
@@ -397,7 +433,9 @@ bool store_run_batch(struct store *store) {
     probe_when_due(store);
     idle_when_due(store);
     collect(store);
-    if (store->batch_count == 0) return false;
+    bool has_run = store->batch_count > 0;
+    if (has_run) run_collected(store);
+    if (!collect_rehearsal(store)) return has_run;
     run_collected(store);
     return true;
 }

@@ -28,6 +28,8 @@ struct store_operation {
     void (*done)(struct store_operation *operation, struct result outcome);
     int64_t submitted_monotonic_us; /* set by the store at the submission, as is the next */
     bool is_internal;
+    /* What would come of it now: alone, behind the next batch, loaded and decided like any other, and rolled back. `done` says OK, and nothing was published. */
+    bool is_rehearsal;
 };
 
 /* What a service and an engine give: load and save differ per engine, decide is the service's pure core. */

@@ -56,6 +56,38 @@ static void bounds_a_batch_by_weight(void **state) {
     free_world(world);
 }
 
+/* It is decided, rolled back and told; it never makes another's batch smaller, and waits behind one at most for each that came before it. */
+static void a_rehearsal_is_alone_and_leaves_nothing(void **state) {
+    (void)state;
+    struct world *world = make_world(true, 0);
+    for (size_t i = 1; i < 6; i += 2) world->operations[i].base.is_rehearsal = true;
+    submit(world, 0, 7);
+    assert_true(store_run_batch(world->store));
+    assert_string_equal(world->diary, "bldscpDDDDbldrD");
+    assert_int_equal(world->batch_sizes[0], 4);
+    assert_int_equal(world->batch_sizes[1], 1);
+    assert_true(store_run_batch(world->store));
+    assert_true(store_run_batch(world->store));
+    assert_false(store_run_batch(world->store));
+    static const size_t order[] = {0, 2, 4, 6, 1, 3, 5};
+    assert_int_equal(world->decided_count, ARRAY_COUNT(order));
+    for (size_t i = 0; i < ARRAY_COUNT(order); i++) {
+        assert_int_equal(world->decided[i], order[i]);
+        assert_int_equal(world->operations[order[i]].done_count, 1);
+        assert_int_equal(world->operations[order[i]].outcome.code, RESULT_OK);
+        assert_int_equal(world->operations[order[i]].was_published, i < 4);
+    }
+    assert_int_equal(world->commits, 1);
+    assert_int_equal(world->publishes, 1);
+    assert_int_equal(world->rollbacks, 3);
+    world->failures[STEP_LOAD] = RESULT_CORRUPT;
+    world->operations[7].base.is_rehearsal = true;
+    submit(world, 7, 1);
+    assert_true(store_run_batch(world->store));
+    assert_int_equal(world->operations[7].outcome.code, RESULT_CORRUPT);
+    free_world(world);
+}
+
 static void a_failed_step_rolls_back_and_refuses_all(void **state) {
     (void)state;
     static const struct {
@@ -374,6 +406,7 @@ int main(void) {
         cmocka_unit_test(runs_the_steps_in_order),
         cmocka_unit_test(bounds_a_batch_and_keeps_the_order),
         cmocka_unit_test(bounds_a_batch_by_weight),
+        cmocka_unit_test(a_rehearsal_is_alone_and_leaves_nothing),
         cmocka_unit_test(a_failed_step_rolls_back_and_refuses_all),
         cmocka_unit_test(one_bad_row_refuses_one_operation),
         cmocka_unit_test(a_disk_that_fails_in_between_ends_the_single_runs),
