@@ -25,9 +25,10 @@ struct own_request {
     } rebuild;
 };
 
-#define MARK_ITEMS_MAX    LIMIT_CREDIT_ITEMS
-#define REBUILD_ITEMS_MAX 1000u /* each may name three rows (CAMPAIGN_SET_REDEMPTIONS) */
-#define MARK_WAITERS_MAX  2000u /* whose kept answers one mark makes final; the others follow one by one */
+#define MARK_ITEMS_MAX      LIMIT_CREDIT_ITEMS
+#define REBUILD_ITEMS_MAX   1000u
+#define REBUILD_ITEM_WEIGHT 3u    /* rows that each may name (CAMPAIGN_SET_REDEMPTIONS) */
+#define MARK_WAITERS_MAX    2000u /* whose kept answers one mark makes final; the others follow one by one */
 
 extern const struct action mark_action;           /* what Wallet said about a batch */
 extern const struct action rebuild_action;        /* what Wallet has paid, and we do not know */

@@ -93,6 +93,14 @@ bool claims_may_be_paid(const struct claims *claims, uint32_t campaign_number) {
     return board_books(slot) == BOOKS_AGREE && board_view(slot).fund_confirmed_minor != 0;
 }
 
+void claims_read_anew(struct claims *claims, uint32_t campaign_number) {
+    for (size_t i = 0; i < claims->count_max; i++) {
+        struct claim *claim = &claims->memory[i];
+        if (claim->state == CLAIM_GIVEN && claim->campaign_number == campaign_number) claim->is_old = true;
+    }
+    claims_look(claims);
+}
+
 void claims_look(struct claims *claims) { claims->must_refill = true; }
 
 /* ---- from the database ---- */

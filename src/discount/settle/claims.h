@@ -24,6 +24,7 @@ struct claim {
     TAILQ_ENTRY(claim) link;   /* FREE */
     enum claim_state state;
     bool is_again; /* it was settled before */
+    bool is_old;   /* to be read anew instead of being sent */
     struct id user_id;
     struct phone phone;
     uint32_t campaign_number;
@@ -59,6 +60,8 @@ bool claims_take_again(struct claims *claims, const struct redemption *redemptio
 /* Settled and kept, or not to be paid now; without waiters: its place is free. IDLE in the delivery. */
 void claims_forget(struct claims *claims, struct claim *claim);
 static inline uint32_t claims_again(const struct claims *claims, uint32_t campaign_number) { return claims->again[campaign_number - 1]; }
+/* The campaign's: before one of them is sent it is read anew from the database, for what it is may have changed. */
+void claims_read_anew(struct claims *claims, uint32_t campaign_number);
 bool claims_may_be_paid(const struct claims *claims, uint32_t campaign_number);
 void claims_look(struct claims *claims); /* claims may be paid now that might not before: they are in the database */
 

@@ -49,11 +49,20 @@ static void failed(struct comparison *comparison) {
 
 /* ---- the books of a campaign ---- */
 
-static bool is_open(enum books books) { return books == BOOKS_NOT_COMPARED || books == BOOKS_WALKING; }
+/* What can't be made anew by itself is compared for all that. */
+static bool is_open(const struct comparison *comparison, const struct board_slot *slot) {
+    switch (board_books(slot)) {
+    case BOOKS_NOT_COMPARED:
+    case BOOKS_WALKING: return true;
+    case BOOKS_RECOVERING: return !comparison->memory[slot->number - 1].has_conflicts;
+    case BOOKS_AGREE: break;
+    }
+    return false;
+}
 
 static bool has_open(const struct comparison *comparison) {
     for (size_t i = 0; i < board_count(comparison->board); i++) {
-        if (is_open(board_books(board_slot(comparison->board, i)))) return true;
+        if (is_open(comparison, board_slot(comparison->board, i))) return true;
     }
     return false;
 }
@@ -90,8 +99,8 @@ static void follow(struct comparison *comparison, uint32_t number, const struct 
         const struct fund_said said = {.funded_minor = seen->there.funded_minor, .is_released = seen->there.is_released};
         funds_adopt(comparison->funds, number, &said);
     }
-    if (books == BOOKS_RECOVERING) return;
-    if (!verdict->must_walk) {
+    if (books == BOOKS_RECOVERING && rebuild_is_busy(comparison->rebuild)) return;
+    if (!verdict->must_walk && books != BOOKS_RECOVERING) {
         agree(comparison, slot);
         return;
     }
@@ -279,7 +288,7 @@ static void walk_read(void *context, uint32_t number) {
     const struct walk_counts *counts = &comparison->walk.counts;
     LOG(counts->unknown > 0 ? LOG_WARN : LOG_INFO, "credits_compared", LOG_ID("campaign_id", slot->id),
         LOG_INTEGER("credits_there", counts->seen), LOG_INTEGER("unknown", counts->unknown));
-    if (counts->unknown > 0 && comparison->walk.taker != NULL)
+    if (counts->unknown > 0)
         board_set_books(slot, BOOKS_RECOVERING);
     else
         agree(comparison, slot);
@@ -302,7 +311,7 @@ static void walk_ended(void *context, uint32_t number, bool is_done) {
 
 /* The next that waits for a walk and whose fund is as Wallet says by now; 0: none. */
 static uint32_t next_to_walk(const struct comparison *comparison) {
-    if (comparison->walk.state != WALK_IDLE) return 0;
+    if (comparison->walk.state != WALK_IDLE || rebuild_is_busy(comparison->rebuild)) return 0;
     for (size_t i = 0; i < comparison->count; i++) {
         if (comparison->memory[i].must_walk && !funds_is_behind(comparison->funds, (uint32_t)i + 1)) return (uint32_t)i + 1;
     }
@@ -313,6 +322,16 @@ static void walk_next(struct comparison *comparison) {
     uint32_t number = next_to_walk(comparison);
     if (number == 0) return;
     comparison->memory[number - 1].must_walk = !walk_begin(&comparison->walk, number);
+}
+
+/* What the walk has found unknown is worked off. */
+static void rebuilt(void *context, uint32_t number, enum rebuild_end how) {
+    struct comparison *comparison = context;
+    struct compared *compared = &comparison->memory[number - 1];
+    compared->has_conflicts = how == REBUILD_CONFLICTED;
+    compared->must_walk = how == REBUILD_CUT;
+    if (how == REBUILD_WHOLE) agree(comparison, slot_of(comparison, number));
+    tell_when_compared(comparison);
 }
 
 /* ---- all of it ---- */
@@ -352,6 +371,9 @@ void comparison_run(struct comparison *comparison, int64_t now_us) {
 /* ---- life ---- */
 
 struct result comparison_init(struct comparison *comparison) {
+    comparison->rebuild->ended = rebuilt;
+    comparison->rebuild->context = comparison;
+    comparison->walk.taker = &comparison->rebuild->taker;
     comparison->walk.ended = walk_ended;
     comparison->walk.read = walk_read;
     comparison->walk.context = comparison;

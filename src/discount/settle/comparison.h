@@ -10,7 +10,7 @@
  * | NOT_COMPARED            | AGREE           | WALKING                          |                                         |
  * | WALKING                 |                 |                                  | AGREE, or RECOVERING; given up: NOT_COMPARED |
  * | AGREE                   |                 | walked as well, but stays AGREE  | AGREE, or RECOVERING                    |
- * | RECOVERING              | whoever makes its redemptions anew ends it      |                                         |
+ * | RECOVERING              | walked again, until all are made anew (rebuild.h) | AGREE, when nothing is unknown any more |
  *
  * After a reason to look, the next looks come soon, then once a minute: what was on its way while we looked may have hidden something.
  *
@@ -19,6 +19,7 @@
 #pragma once
 
 #include "discount/settle/funds.h"
+#include "discount/settle/rebuild.h"
 #include "discount/settle/verdict.h"
 #include "discount/settle/walk.h"
 
@@ -32,6 +33,7 @@ struct compared {
     uint32_t again_before; /* on their way to Wallet once more */
     struct fund_document there;
     bool must_walk, is_told; /* walked next; its difference is in the log already */
+    bool has_conflicts;      /* some of what Wallet knows can't become redemptions */
 };
 
 struct comparison {
@@ -39,6 +41,7 @@ struct comparison {
     struct calls *calls;
     struct funds *funds;
     struct claims *claims;
+    struct rebuild *rebuild; /* tells the comparison how it ended */
     struct walk walk;
     /* Once, when nothing is left to be compared for the first time; NULL: nobody waits for it. */
     void (*is_compared)(void *context);

@@ -31,6 +31,7 @@ struct settler {
     struct funds funds;
     struct credits credits;
     struct reach reach;
+    struct rebuild rebuild;
     struct comparison comparison;
     struct waker compared; /* woken once: the books of all campaigns were compared */
     bool has_compared;
@@ -48,12 +49,13 @@ static struct metric metric_in_memory = {.name = "discountd_settle_claims_in_mem
                                          .kind = METRIC_GAUGE};
 
 void settler_register_metrics(void) {
-    struct metric *metrics[] = {&credits_metric_credited,    &credits_metric_failed,         &calls_metric_retries,
-                                &calls_metric_errors,        &credits_metric_refused,        &credits_metric_batch_size,
-                                &credits_metric_lag,         &funds_metric_unsettled,        &metric_in_memory,
-                                &instance_metric_another,    &credits_metric_credited_again, &credits_metric_failed_again,
-                                &comparison_metric_missing,  &comparison_metric_unknown,     &comparison_metric_sums,
-                                &comparison_metric_strangers};
+    struct metric *metrics[] = {&credits_metric_credited,     &credits_metric_failed,         &calls_metric_retries,
+                                &calls_metric_errors,         &credits_metric_refused,        &credits_metric_batch_size,
+                                &credits_metric_lag,          &funds_metric_unsettled,        &metric_in_memory,
+                                &instance_metric_another,     &credits_metric_credited_again, &credits_metric_failed_again,
+                                &comparison_metric_missing,   &comparison_metric_unknown,     &comparison_metric_sums,
+                                &comparison_metric_strangers, &rebuild_metric_made,           &rebuild_metric_settled,
+                                &rebuild_metric_renamed,      &rebuild_metric_conflicts};
     for (size_t i = 0; i < ARRAY_COUNT(metrics); i++) metrics_register(metrics[i]);
 }
 
@@ -63,8 +65,8 @@ void settler_poke(struct settler *settler) { messages_poke(&settler->messages); 
 
 /* ---- a round ---- */
 
-static bool is_held(const struct settler *settler, const struct discount_operation *operation) {
-    return board_books(board_slot(settler->options.board, operation->redemption.campaign_number - 1)) != BOOKS_AGREE;
+static enum books books_of(const struct settler *settler, const struct discount_operation *operation) {
+    return board_books(board_slot(settler->options.board, operation->redemption.campaign_number - 1));
 }
 
 static void take_request(void *context, struct discount_operation *operation) {
@@ -75,7 +77,7 @@ static void take_request(void *context, struct discount_operation *operation) {
         return;
     }
     funds_look_by(&settler->funds, clock_monotonic_us(settler->options.clock) + COUNT_US);
-    if (is_held(settler, operation)) {
+    if (books_of(settler, operation) != BOOKS_AGREE) {
         waiters_add(&settler->waiters, &settler->held, operation);
         return;
     }
@@ -86,13 +88,15 @@ static void take_request(void *context, struct discount_operation *operation) {
         waiters_answer_now(&settler->waiters, operation);
 }
 
-/* Those whose campaigns' books agree by now wait for their claims. */
+/* Those whose campaigns' books agree by now wait for their claims. While a campaign recovers a claim may turn out to be another that was paid: who waits
+ * for it is answered, and what is owed afterwards is read from the database. */
 static void take_held(struct settler *settler) {
     struct discount_operation *next;
     for (struct discount_operation *operation = TAILQ_FIRST(&settler->held); operation != NULL; operation = next) {
         next = TAILQ_NEXT(operation, link);
-        if (is_held(settler, operation)) continue;
-        struct claim *claim = claims_take(&settler->claims, &operation->redemption);
+        enum books books = books_of(settler, operation);
+        if (books == BOOKS_NOT_COMPARED || books == BOOKS_WALKING) continue;
+        struct claim *claim = books == BOOKS_RECOVERING ? NULL : claims_take(&settler->claims, &operation->redemption);
         waiters_move(&settler->waiters, operation, claim == NULL ? NULL : &claim->waiters);
     }
 }
@@ -115,6 +119,7 @@ static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
     sooner(&at_us, greeting_next_us(&settler->greeting));
     sooner(&at_us, reach_next_us(&settler->reach));
     sooner(&at_us, funds_next_us(&settler->funds));
+    sooner(&at_us, rebuild_next_us(&settler->rebuild));
     if (!may_settle(settler)) return at_us;
     sooner(&at_us, comparison_next_us(&settler->comparison, now_us));
     sooner(&at_us, ended_next_us(&settler->ended));
@@ -128,6 +133,7 @@ static void work(struct settler *settler, int64_t now_us) {
     reach_ask(&settler->reach, now_us);
     if (may_settle(settler)) comparison_run(&settler->comparison, now_us);
     take_held(settler);
+    rebuild_run(&settler->rebuild, now_us); /* behind it: none of them waits for what is made anew */
     funds_run(&settler->funds, now_us, may_settle(settler));
     if (!may_settle(settler)) return;
     ended_ask(&settler->ended, now_us);
@@ -172,10 +178,16 @@ static void *run(void *context) {
 static void compared(void *context) { waker_wake(&((struct settler *)context)->compared); }
 
 static struct result prepare_comparison(struct settler *settler) {
+    settler->rebuild = (struct rebuild){.board = settler->options.board,
+                                        .clock = settler->options.clock,
+                                        .messages = &settler->messages,
+                                        .claims = &settler->claims};
+    TRY(rebuild_init(&settler->rebuild));
     settler->comparison = (struct comparison){.board = settler->options.board,
                                               .calls = &settler->calls,
                                               .funds = &settler->funds,
                                               .claims = &settler->claims,
+                                              .rebuild = &settler->rebuild,
                                               .is_compared = compared,
                                               .context = settler};
     settler->comparison.walk.board = settler->options.board;
@@ -264,6 +276,7 @@ void settler_free(struct settler *settler) {
     greeting_free(&settler->greeting);
     ended_free(&settler->ended);
     comparison_free(&settler->comparison);
+    rebuild_free(&settler->rebuild);
     if (settler->has_compared) waker_close(&settler->compared);
     messages_free(&settler->messages);
     credits_free(&settler->credits);

@@ -11,6 +11,7 @@
  *   comparison whether our books and Wallet's agree           walk       each credit of a fund against its redemption
  *   verdict    what the counts say                            unknown    credits that we have lost, and who takes them
  *   calls      client and token        waiters    requests and their deadlines        messages   other threads, the store
+ *   rebuild    redemptions made anew of what Wallet has paid
  *   instance   which Wallet may answer          reach      whether it is there          backoff, token
  *
  *   claim:  READY ─▶ IN_FLIGHT (one POST /v1/credits with up to 1000) ─▶ KEEPING (its mark, through the store) ─▶ gone

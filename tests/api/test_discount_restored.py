@@ -1,0 +1,214 @@
+"""Discount's database is an older copy of itself: who has won since is read back from Wallet, nobody is paid twice, and nobody has to do anything."""
+import pytest
+
+from crash import crowds
+from harness.client import new_phone
+from harness.copies import copy_of
+from harness.services import CREDIT, wait_until
+from harness.world import assert_problem
+
+AGREES_S = 60
+PLACES = 12
+
+
+def put_back(copy):
+    copy.service.kill()
+    copy.restore()
+    copy.service.start()
+
+
+def wait_until_agreed(world):
+    wait_until(lambda: world.pair.discount.reconcile().returncode == 0, "the books agree", AGREES_S)
+
+
+def won(user, campaign):
+    answer = user.redeem(campaign["code"])
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def win_again(user, campaign):
+    """As somebody does who was told already: it is the same redemption."""
+    answer = user.redeem(campaign["code"])
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def what_counts(redemption):
+    return {name: redemption[name] for name in ("id", "campaign_id", "user_id", "phone", "position", "status", "credit", "transaction_id", "credited_at")}
+
+
+def assert_whole(world, campaign, users):
+    """All places of the campaign are these users', once each."""
+    winners = world.operator.winners(campaign["id"])
+    assert [winner["position"] for winner in winners] == list(range(1, len(users) + 1))
+    assert {winner["user_id"] for winner in winners} == {user.id for user in users}
+    assert {winner["status"] for winner in winners} == {"credited"}
+    assert [user.balance() for user in users] == [CREDIT] * len(users)
+    assert len(crowds.credits(world.pair)) == len(users)  # a reference twice fails there
+    world.assert_clean()
+
+
+AGES = {"before the fund": 8, "before the first": 8, "in the middle": 5, "near the end": 1, "after the last": 0}
+
+
+def restored_at(world, age, users):
+    """A campaign whose first eight places were given out, and a copy of Discount from then."""
+    discount = world.pair.discount
+    if age == "before the fund":
+        assert world.pair.wallet.stop() == 0
+        campaign = world.operator.discount.post("/v1/campaigns", {"name": "Nowruz", "kind": "wallet_credit", "code": "NOWRUZ", "credit": {"amount": CREDIT, "currency": "IRT"},
+                                                                  "max_redemptions": PLACES}).json()
+        copy = copy_of(discount)
+        world.pair.wallet.start()
+        wait_until(lambda: world.operator.discount.get(f"/v1/campaigns/{campaign['id']}").json()["fund"]["state"] == "open", "the fund is open")
+    else:
+        campaign, copy = world.operator.campaign(places=PLACES), None
+    redemptions, before = [], {"before the first": 0, "in the middle": 3, "near the end": 7, "after the last": 8}
+    for index, user in enumerate(users[:8]):
+        if before.get(age) == index:
+            copy = copy_of(discount)
+        redemptions.append(won(user, campaign))
+    return campaign, redemptions, copy or copy_of(discount)
+
+
+@pytest.mark.parametrize("age", AGES)
+def test_who_has_won_is_read_back(make_world, age):
+    world = make_world()
+    discount = world.pair.discount
+    users = [world.user() for _ in range(PLACES)]
+    campaign, redemptions, copy = restored_at(world, age, users)
+    put_back(copy)
+    for user, redemption in zip(users, redemptions):
+        assert what_counts(win_again(user, campaign)) == what_counts(redemption)
+        assert what_counts(user.discount.get(f"/v1/redemptions/{redemption['id']}").json()) == what_counts(redemption)
+    for index, user in enumerate(users[8:], start=9):
+        assert won(user, campaign)["position"] == index
+    assert_problem(world.user().redeem(campaign["code"]), 410, "sold_out")
+    assert discount.metric("discountd_redemptions_rebuilt_total") == AGES[age]
+    rebuilt = discount.events("redemptions_rebuilt")
+    assert [event["made"] for event in rebuilt] == ([AGES[age]] if AGES[age] else [])
+    assert_whole(world, campaign, users)
+    report = world.operator.report(campaign["id"])
+    assert (report["redeemed"], report["credited"], report["failed"], report["rejected"]["campaign_recovering"]) == (PLACES, PLACES, 0, 0)
+    assert discount.stop() == 0
+    discount.start()
+    assert discount.metric("discountd_redemptions_rebuilt_total") == 0
+    assert_whole(world, campaign, users)
+
+
+def test_a_copy_from_before_the_gift_was_changed(make_world):
+    """Its amount and its limit are Wallet's word, too."""
+    world = make_world()
+    users = [world.user() for _ in range(4)]
+    campaign = world.operator.campaign(places=2, credit=CREDIT // 2)
+    copy = copy_of(world.pair.discount)
+    changed = world.operator.discount.request("PATCH", f"/v1/campaigns/{campaign['id']}", json={"credit": {"amount": CREDIT, "currency": "IRT"}, "max_redemptions": 4},
+                                              headers={"If-Match": "*"})
+    assert changed.status_code == 200, changed.text
+    redemptions = [won(user, campaign) for user in users]
+    put_back(copy)
+    for user, redemption in zip(users, redemptions):
+        assert what_counts(win_again(user, campaign)) == what_counts(redemption)
+    assert_problem(world.user().redeem(campaign["code"]), 410, "sold_out")
+    found = world.operator.discount.get(f"/v1/campaigns/{campaign['id']}").json()
+    assert (found["max_redemptions"], found["credit"]["amount"], found["redeemed"]) == (4, CREDIT, 4)
+    wait_until_agreed(world)
+    assert_whole(world, campaign, users)
+
+
+def test_a_campaign_that_the_copy_does_not_know_is_named(make_world):
+    world = make_world()
+    discount = world.pair.discount
+    world.operator.campaign(places=1)
+    copy = copy_of(discount)
+    user = world.user()
+    campaign = world.operator.campaign(places=1)
+    redemption = won(user, campaign)
+    put_back(copy)
+    assert_problem(user.redeem(campaign["code"]), 404, "code_not_found")
+    said = discount.reconcile()
+    assert said.returncode == 1
+    assert f"fund {campaign['id']}: it belongs to no campaign: funded {CREDIT}, credited {CREDIT}" in said.stdout
+    assert f"fund {campaign['id']}, credit {redemption['id']}, transaction {redemption['transaction_id']}: it belongs to no redemption" in said.stdout
+    assert [event["reference"] for event in discount.events("fund_without_campaign")] == [campaign["id"]]
+    assert discount.metric("discountd_books_differences") == 1
+
+
+# ---- places are given out before Wallet can say who has won ----
+
+def start_without_wallet(world, copy):
+    """Wallet is away when Discount comes back: after two seconds places are given out, as ever while it is away."""
+    assert world.pair.wallet.stop() == 0
+    put_back(copy)
+
+
+
+def test_who_claims_anew_is_paid_once(make_world):
+    world = make_world(discount_arguments=["--settle-wait", "200"])
+    users = [world.user() for _ in range(4)]
+    campaign = world.operator.campaign(places=4)
+    copy = copy_of(world.pair.discount)
+    old = won(users[0], campaign)
+    start_without_wallet(world, copy)
+    anew = users[0].redeem(campaign["code"], headers={"Idempotency-Key": "anew"})
+    assert anew.status_code == 202 and anew.json()["id"] != old["id"]
+    other = users[1].redeem(campaign["code"])
+    assert (other.status_code, other.json()["position"]) == (202, 2)
+    world.pair.wallet.start()
+    found = wait_until(lambda: (answer := users[0].discount.get(f"/v1/redemptions/{anew.json()['id']}").json())["status"] == "credited" and answer, "it is found")
+    assert (found["id"], found["transaction_id"]) == (old["id"], old["transaction_id"])
+    repeated = users[0].redeem(campaign["code"], headers={"Idempotency-Key": "anew"})
+    assert (repeated.status_code, repeated.json()["id"]) == (201, old["id"])
+    assert win_again(users[0], campaign)["id"] == old["id"]
+    for user in users[2:]:
+        won(user, campaign)
+    wait_until_agreed(world)
+    assert_whole(world, campaign, users)
+    assert [event["renamed"] for event in world.pair.discount.events("redemptions_rebuilt")] == [1]
+
+
+def test_more_places_than_the_fund_has_are_paid_when_an_admin_says_so(make_world):
+    world = make_world(discount_arguments=["--settle-wait", "200"])
+    users = [world.user() for _ in range(4)]
+    campaign = world.operator.campaign(places=2)
+    copy = copy_of(world.pair.discount)
+    old = [won(user, campaign) for user in users[:2]]
+    start_without_wallet(world, copy)
+    for user in users[2:]:
+        assert user.redeem(campaign["code"]).status_code == 202
+    world.pair.wallet.start()
+    wait_until(lambda: world.pair.discount.metric("discountd_redemptions_rebuilt_total") == 2, "the old ones are back", AGREES_S)
+    for user, redemption in zip(users, old):
+        assert win_again(user, campaign)["id"] == redemption["id"]
+    found = world.operator.discount.get(f"/v1/campaigns/{campaign['id']}").json()
+    assert (found["max_redemptions"], found["redeemed"], found["fund"]["state"]) == (4, 4, "open")
+    assert_problem(world.user().redeem(campaign["code"]), 410, "sold_out")
+    assert [user.balance() for user in users] == [CREDIT] * 2 + [0] * 2
+    changed = world.operator.discount.request("PATCH", f"/v1/campaigns/{campaign['id']}", json={"max_redemptions": 4}, headers={"If-Match": "*"})
+    assert changed.status_code == 200, changed.text
+    wait_until(lambda: [user.balance() for user in users] == [CREDIT] * 4, "everybody is paid", AGREES_S)
+    wait_until_agreed(world)
+
+
+def test_a_conflict_is_named_and_no_place_is_given_out(make_world):
+    world = make_world(discount_arguments=["--settle-wait", "200"])
+    discount = world.pair.discount
+    winner, rival, late = [world.user() for _ in range(3)]
+    campaign = world.operator.campaign(places=3, phone="any")
+    copy = copy_of(discount)
+    old = won(winner, campaign)
+    start_without_wallet(world, copy)
+    assert rival.redeem(campaign["code"], phone=winner.phone).status_code == 202
+    world.pair.wallet.start()
+    [event] = wait_until(lambda: discount.events("redemption_not_rebuilt"), "the conflict is said", AGREES_S)
+    assert (event["redemption_id"], event["reason"]) == (old["id"], "another user has won with this phone")
+    assert discount.metric("discountd_rebuild_conflicts") == 1
+    for options in ({}, {"headers": {"Idempotency-Key": "late"}}):
+        assert_problem(late.redeem(campaign["code"], **options), 409, "campaign_recovering")
+    assert_problem(winner.redeem(campaign["code"], phone=new_phone()), 409, "campaign_recovering")
+    assert rival.redeem(campaign["code"], phone=winner.phone).status_code in (200, 202)
+    assert world.operator.report(campaign["id"])["rejected"]["campaign_recovering"] == 3
+    said = discount.reconcile()
+    assert said.returncode == 1 and f"redemption {old['id']}: Wallet has paid it, Discount does not know it" in said.stdout
+    assert (winner.balance(), rival.balance()) == (CREDIT, 0)
