@@ -362,6 +362,22 @@ static void test_a_fund_that_wallet_has_released_ends_its_campaign(void **state)
     assert_int_equal(adopt(campaign, 10000, true), CAMPAIGN_UNCHANGED);
     assert_int_equal(adopt(campaign, 11000, true), CAMPAIGN_DONE);
     assert_int_equal(campaign->ended_at_us, NOW + 5);
+    const struct fund_said later = {.funded_minor = 12000, .is_released = true};
+    assert_int_equal(campaign_fund_adopt(campaign, &later, NOW + 9), CAMPAIGN_DONE);
+    assert_int_equal(campaign->ended_at_us, NOW + 5); /* it ends once */
+}
+
+/* What was credited and has no fund there any more is owed with the rest: that breaks no rule. */
+static void test_a_fund_that_has_paid_more_than_is_left_of_it(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 3);
+    for (uint64_t user = 1; user <= 2; user++) {
+        struct settlement credited = {.is_credited = true, .transaction_id = make_id(9, user)};
+        credited.redemption_id = claim(set, user, (unsigned)user, NOW)->id;
+        assert_true(result_is_ok(campaign_settle(set, &credited, NOW)));
+    }
+    assert_int_equal(adopt(campaign, 1000, false), CAMPAIGN_DONE);
+    assert_true(campaign->fund_confirmed_minor == 1000 && campaign->fund_step_minor == 2000);
 }
 
 static void test_a_release_that_wallet_has_lost_is_owed_again(void **state) {
@@ -517,6 +533,7 @@ int main(void) {
         TEST(test_a_refused_fund_owes_what_was_given_out),
         TEST(test_a_fund_that_wallet_has_lost_is_opened_again),
         TEST(test_a_fund_that_wallet_has_released_ends_its_campaign),
+        TEST(test_a_fund_that_has_paid_more_than_is_left_of_it),
         TEST(test_a_release_that_wallet_has_lost_is_owed_again),
         TEST(test_what_no_fund_can_be_is_not_adopted),
         TEST(test_a_broken_fund_is_told),
