@@ -88,8 +88,7 @@ static void change(struct campaign *campaign, int64_t now_us) {
 
 /* One place more than it has. */
 static void widen(struct campaign *campaign, int64_t now_us) {
-    campaign->max_redemptions++;
-    campaign->exhausted_at_us = 0;
+    campaign->max_redemptions++; /* given out at once: it stays exhausted */
     change(campaign, now_us);
 }
 
@@ -106,7 +105,7 @@ static enum rebuild_verdict make(struct campaign_set *set, struct campaign *camp
     const struct money amount = {place->amount_minor, campaign->credit.currency};
     bool is_full = campaign->redeemed == campaign->max_redemptions;
     bool has_room = campaign->redeemed < LIMIT_CAMPAIGN_PLACES && is_affordable(amount, campaign->redeemed + 1);
-    if (is_full && !has_room) return REBUILD_NO_PLACE;
+    if (!has_room) return REBUILD_NO_PLACE;
     if (!money_equal(amount, campaign->credit)) change(campaign, now_us);
     campaign->credit = amount;
     if (is_full) widen(campaign, now_us);

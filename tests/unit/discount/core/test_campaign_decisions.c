@@ -280,6 +280,21 @@ static void test_another_credit_alone_is_a_change(void **state) {
     assert_int_equal(patch_at(campaign, more, NOW), CAMPAIGN_UNCHANGED);
 }
 
+/* A place that was made anew and never paid for: the same limit again asks for its money, be it the smallest. */
+static void test_what_is_behind_is_asked_for(void **state) {
+    struct campaign_create create = plan_campaign("GIFT");
+    struct campaign *campaign;
+    create.max_redemptions = 1;
+    create.credit.amount_minor = 1;
+    assert_int_equal(campaign_create(*state, &create, NOW, &campaign), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fund_confirm(campaign, campaign->fund_step_version, NOW), CAMPAIGN_DONE);
+    campaign->max_redemptions = 2;
+    struct campaign_patch same = {.has_max_redemptions = true, .max_redemptions = 2};
+    assert_int_equal(patch_at(campaign, same, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign->fund_step_minor, 1);
+    assert_int_equal(patch_at(campaign, same, NOW), CAMPAIGN_UNCHANGED);
+}
+
 static void test_a_refused_raise_leaves_what_there_is(void **state) {
     struct campaign_set *set = *state;
     struct campaign *campaign = make_campaign(set, "GIFT", 1);
@@ -528,6 +543,7 @@ int main(void) {
         TEST(test_the_shortest_words_are_kept),
         TEST(test_the_smallest_step_may_be_refused),
         TEST(test_another_credit_alone_is_a_change),
+        TEST(test_what_is_behind_is_asked_for),
         TEST(test_a_refused_raise_leaves_what_there_is),
         TEST(test_a_refused_fund_may_end),
         TEST(test_a_refused_fund_owes_what_was_given_out),

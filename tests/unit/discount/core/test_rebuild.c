@@ -74,9 +74,9 @@ static void test_a_place_is_made_as_it_was(void **state) {
     assert_int_equal(campaign->first_redeemed_at_us, NOW + 5000);
     assert_int_equal(campaign->last_redeemed_at_us, NOW + 5000);
     assert_int_equal(campaign->exhausted_at_us, 0);
-    assert_true(campaign->sequence > sequence);
-    assert_int_equal(campaign->version, version); /* no admin's business */
-    expect(set, &paid, REBUILD_KNOWN);            /* twice changes nothing */
+    assert_int_equal(campaign->sequence, sequence + 2); /* given out, and credited */
+    assert_int_equal(campaign->version, version);       /* no admin's business */
+    expect(set, &paid, REBUILD_KNOWN);                  /* twice changes nothing */
 }
 
 static void test_what_was_open_stays_behind_the_settled_position(void **state) {
@@ -313,6 +313,38 @@ static void test_there_are_no_more_places_than_there_can_be(void **state) {
     expect(set, &paid, REBUILD_MADE);
 }
 
+/* A place more and a gift of before are changes of the campaign itself, each counted. */
+static void test_each_change_is_counted(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_open(set, 1);
+    struct paid_place paid = make_paid(1), next = make_paid(2);
+    paid.amount_minor = 1; /* the smallest gift */
+    next.amount_minor = 1;
+    int64_t sequence = campaign->sequence, version = campaign->version;
+    expect(set, &paid, REBUILD_MADE);
+    assert_int_equal(campaign->credit.amount_minor, 1);
+    assert_int_equal(campaign->sequence, sequence + 3);
+    assert_int_equal(campaign->version, version + 1);
+    expect(set, &next, REBUILD_MADE);
+    assert_int_equal(campaign->max_redemptions, 2);
+    assert_int_equal(campaign->sequence, sequence + 6);
+    assert_int_equal(campaign->version, version + 2);
+    assert_int_equal(campaign->exhausted_at_us, campaign->last_redeemed_at_us);
+}
+
+static void test_the_last_place_that_money_can_count(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_open(set, 1);
+    struct paid_place paid = make_paid(1);
+    paid.amount_minor = campaign->credit.amount_minor = MONEY_AMOUNT_MAX / 2;
+    campaign->fund_confirmed_minor = MONEY_AMOUNT_MAX - 1;
+    (void)claim(set, 2, 2, NOW);
+    expect(set, &paid, REBUILD_MADE);
+    paid = make_paid(3);
+    paid.amount_minor = campaign->credit.amount_minor;
+    expect(set, &paid, REBUILD_NO_PLACE);
+}
+
 static void test_there_are_no_more_places_than_money_can_count(void **state) {
     struct campaign_set *set = *state;
     struct campaign *campaign = make_open(set, 1);
@@ -348,6 +380,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_whose_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_phones, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_there_are_no_more_places_than_there_can_be, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_each_change_is_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_last_place_that_money_can_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_there_are_no_more_places_than_money_can_count, set_up, tear_down),
         cmocka_unit_test(test_each_verdict_has_a_name),
     };

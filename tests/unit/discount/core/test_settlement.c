@@ -147,7 +147,7 @@ static void test_a_broken_redemption_is_told(void **state) {
     struct campaign_set *set = *state;
     make_campaign(set, "GIFT", 2);
     const struct redemption claimed = *claim(set, 1, 1, NOW);
-    struct redemption credited = claimed, failed = claimed, bad;
+    struct redemption credited = claimed, failed = claimed, renamed = claimed, bad;
     credited.status = REDEMPTION_CREDITED;
     credited.settled_at_us = NOW;
     credited.transaction_id = make_id(9, 9);
@@ -162,6 +162,10 @@ static void test_a_broken_redemption_is_told(void **state) {
     bad.member = value;            \
     if (redemption_fault(&bad) == NULL) fail_msg("%s = %s is no fault", #member, #value)
     BREAK(claimed, id, (struct id){{0}});
+    BREAK(claimed, claimed_as, claimed.id);
+    renamed.claimed_as = make_id(7, 7);
+    assert_null(redemption_fault(&renamed));
+    BREAK(renamed, id, (struct id){{0}});
     BREAK(claimed, campaign_number, 0);
     BREAK(claimed, position, 0);
     BREAK(claimed, position, LIMIT_CAMPAIGN_PLACES + 1);
