@@ -96,6 +96,8 @@ static void test_a_fund_has_what_was_confirmed_and_at_most_a_step_more(void **st
     seen.after.fund_step_minor = 2;
     seen.after.fund_is_refused = 1; /* then nothing of it is there */
     expect(&seen, 0, 0, false, true);
+    seen.there.funded_minor = seen.after.fund_confirmed_minor + 1; /* not even the smallest part */
+    expect(&seen, 0, 0, false, true);
     seen = seen_with(10, 5, 0, 5);
     seen.after.fund_confirmed_minor += 7; /* confirmed since */
     expect_agreement(&seen);
