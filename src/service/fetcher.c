@@ -231,13 +231,17 @@ static void work(struct fetcher *fetcher, size_t index) {
     fetcher->first = index + 1;
     issuer->state = FETCH_RUNNING;
     bool was_away = !issuer->is_known || issuer->is_failing;
+    int64_t began_us = clock_monotonic_us(fetcher->options.clock);
     CHECK(pthread_mutex_unlock(&fetcher->mutex) == 0);
     fetch_keys(fetcher, index);
     say_how_it_stands(fetcher);
     CHECK(pthread_mutex_lock(&fetcher->mutex) == 0);
     issuer->state = FETCH_IDLE;
-    if (was_away && !issuer->is_failing)
-        issuer->was_asked = false; /* that was about any key; a new one of an issuer that is there may be asked for */
+    /* What has just been brought answers whoever asks; what comes by itself every now and then keeps nobody from asking for a newer key. */
+    if (was_away && !issuer->is_failing) {
+        issuer->was_asked = true;
+        issuer->asked_us = began_us;
+    }
     struct queue_link *waited = take_waiting(issuer);
     CHECK(pthread_mutex_unlock(&fetcher->mutex) == 0);
     give_back(waited);

@@ -63,11 +63,11 @@ def test_wallets_key_is_exchanged_under_its_users(rotated):
     assert user.redeem(campaign["code"]).status_code == 201  # its last tokens are good in both
     late = rotated.user()
     assert jwt.get_unverified_header(late.token)["kid"] == new
-    assert late.redeem(campaign["code"]).status_code == 201
+    wait_until(lambda: late.redeem(campaign["code"]).status_code == 201, "Discount has heard of the new key", deadline_s=20)
     retire(wallet, new, old)
     assert_problem(user.wallet.get("/v1/wallet"), 401, "token_invalid")
     wait_until(lambda: user.discount.get("/v1/redemptions").status_code == 401, "Discount has heard of it", deadline_s=20)
-    assert late.wallet.get("/v1/wallet").status_code == late.discount.get("/v1/redemptions").status_code == 200
+    assert late.wallet.get("/v1/wallet").status_code == late.discount.get("/v1/redemptions").status_code == 200  # which it knows still
     user.login(rotated.wallet)
     assert Client(discount.url, token=user.token).get("/v1/redemptions").status_code == 200
     wallet.stop()
@@ -82,6 +82,7 @@ def test_discounts_key_is_exchanged_under_its_claims(rotated):
     new, old = rotate(rotated.pair.discount)
     assert rotated.user().redeem(campaign["code"]).status_code == 201
     retire(rotated.pair.discount, new, old)
+    wait_until(lambda: rotated.pair.discount.reconcile().returncode == 0, "Wallet has heard of the new key", deadline_s=20)
     for _ in range(3):
         assert rotated.user().redeem(campaign["code"]).status_code in (201, 202)
     assert rotated.operator.wait_settled(campaign["id"])["credited"] == 5
