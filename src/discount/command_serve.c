@@ -16,6 +16,7 @@
 #include "discount/working_set.h"
 #include "service/keys.h"
 #include "service/listeners.h"
+#include "service/measures.h"
 #include "service/reading.h"
 #include "store/open.h"
 
@@ -306,6 +307,7 @@ int command_serve(const char **positional, size_t count) {
     bool is_open = result_is_ok(outcome);
     if (is_open) {
         discount_register_metrics();
+        measures_register_part("wallet");
         outcome = start(&program);
     }
     if (result_is_ok(outcome))

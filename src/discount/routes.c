@@ -16,7 +16,7 @@ const struct route discount_routes[] = {
     {.method = "POST",
      .path = "/v1/redemptions",
      .scope = SCOPE_USER,
-     .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT | ROUTE_DRY_RUN,
+     .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT | ROUTE_DRY_RUN | ROUTE_WATCHED,
      .handle = redemptions_create},
     {.method = "GET", .path = "/v1/redemptions", .scope = SCOPE_USER, .arena_limit_bytes = LIST_ARENA_BYTES, .handle = redemptions_list},
     {.method = "GET", .path = "/v1/redemptions/{id}", .scope = SCOPE_USER, .handle = redemptions_get},

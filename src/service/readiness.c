@@ -15,14 +15,20 @@ bool readiness_say(struct readiness *readiness, enum concern concern, const char
     return before == NULL || strcmp(before, state) != 0;
 }
 
+const char *readiness_state(const struct readiness *readiness, const struct store *store, const char *part) {
+    if (strcmp(part, "store") == 0) return store_state(store);
+    const char *shown = NULL;
+    for (size_t i = 0; i < CONCERN_COUNT; i++) {
+        const char *state = strcmp(parts[i], part) == 0 ? atomic_load_explicit(&readiness->states[i], memory_order_acquire) : NULL;
+        if (state != NULL && (shown == NULL || is_fine(shown))) shown = state;
+    }
+    return shown;
+}
+
 void readiness_write(const struct readiness *readiness, const struct store *store, struct json_writer *writer) {
-    json_text_member(writer, "store", text_of(store_state(store)));
-    for (size_t i = 0; i < CONCERN_COUNT;) {
-        const char *shown = NULL, *part = parts[i];
-        for (; i < CONCERN_COUNT && strcmp(parts[i], part) == 0; i++) {
-            const char *state = atomic_load_explicit(&readiness->states[i], memory_order_acquire);
-            if (state != NULL && (shown == NULL || is_fine(shown))) shown = state;
-        }
-        if (shown != NULL) json_text_member(writer, part, text_of(shown));
+    static const char *const shown[] = {"store", "keys", "wallet", "audit"};
+    for (size_t i = 0; i < ARRAY_COUNT(shown); i++) {
+        const char *state = readiness_state(readiness, store, shown[i]);
+        if (state != NULL) json_text_member(writer, shown[i], text_of(state));
     }
 }

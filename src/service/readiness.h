@@ -25,5 +25,7 @@ struct readiness {
 
 /* Any thread. A constant; "ok": nothing is wrong. True when it was another one before. */
 bool readiness_say(struct readiness *readiness, enum concern concern, const char *state);
+/* The state of a part by its name; NULL: nothing was said of it. */
+const char *readiness_state(const struct readiness *readiness, const struct store *store, const char *part);
 /* As members of the object that is open. */
 void readiness_write(const struct readiness *readiness, const struct store *store, struct json_writer *writer);
