@@ -1,39 +1,13 @@
 """Wallet's database is an older copy of itself: what it has lost is sent again, once, and nobody has to do anything."""
-import shutil
 import threading
-import uuid
 
 import pytest
 
 from crash import crowds
-from harness import cluster
+from harness.copies import copy_of
 from harness.services import CREDIT, wait_until
 
 SETTLED_S = 60
-
-
-class Copy:
-    """Of a service's folder and database, which is stopped, as a backup has it."""
-
-    def __init__(self, service):
-        assert service.process is None or service.process.poll() is not None
-        self.service = service
-        self.folder = service.base / f"copy-{uuid.uuid4().hex}"
-        shutil.copytree(service.data, self.folder)
-        self.store = cluster.shared().copy(service.store) if service.store else None
-
-    def restore(self):
-        shutil.rmtree(self.service.data)
-        shutil.copytree(self.folder, self.service.data)
-        if self.store:
-            self.service.store = cluster.shared().copy(self.store, instead_of=self.service.store)
-
-
-def copy_of(wallet):
-    assert wallet.stop() == 0
-    copy = Copy(wallet)
-    wallet.start()
-    return copy
 
 
 def put_back(copy):

@@ -286,10 +286,44 @@ static void test_a_campaign_that_is_not_shown_yet_is_left_alone(void **state) {
     assert_int_equal(claims_count(&claims), 1);
 }
 
+/* What is owed to nobody while the books are looked at; what Wallet has lost is owed all the same. */
+static void test_only_what_is_sent_again_goes_before_the_books_agree(void **state) {
+    (void)state;
+    static const enum books books[] = {BOOKS_NOT_COMPARED, BOOKS_WALKING, BOOKS_RECOVERING};
+    for (size_t i = 0; i < ARRAY_COUNT(books); i++) {
+        board_set_books(board_slot(board, 0), books[i]);
+        assert_false(claims_may_be_paid(&claims, 1));
+        assert_null(take(1, 1));
+        assert_true(claims_may_be_paid(&claims, 2));
+    }
+    struct redemption lost = make(1, 1);
+    assert_true(claims_take_again(&claims, &lost));
+    assert_true(claims_take_again(&claims, &lost)); /* it is on its way */
+    assert_int_equal(claims_again(&claims, 1), 1);
+    assert_int_equal(delivery.ready_count, 1);
+    struct claim *claim = take(1, 1);
+    assert_true(claim != NULL && claim->is_again);
+    lost = make(2, 1);
+    assert_true(claims_take_again(&claims, &lost));
+    assert_true(claims_again(&claims, 1) == 1 && claims_again(&claims, 2) == 1);
+    settle(claim);
+    assert_true(claims_again(&claims, 1) == 0 && claims_again(&claims, 2) == 1);
+    board_set_books(board_slot(board, 0), BOOKS_AGREE);
+    claim = take(1, 1);
+    assert_true(claim != NULL && !claim->is_again); /* an ordinary one in the same place */
+    settle(claim);
+    assert_int_equal(claims_again(&claims, 1), 0);
+    for (int64_t i = 0; i < 3; i++) assert_non_null(take(1, 10 + i));
+    lost = make(1, 20);
+    assert_false(claims_take_again(&claims, &lost)); /* there is no room */
+    assert_int_equal(claims_again(&claims, 1), 0);
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_claim_is_there_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_only_what_is_sent_again_goes_before_the_books_agree, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_of_a_former_claim_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_may_not_be_paid_takes_no_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_may_not_be_paid_is_left_where_it_is_with_the_last_room_free, set_up, tear_down),

@@ -66,6 +66,8 @@ static void end_in_store(struct result outcome) {
     messages_take(&messages, nobody, NULL);
 }
 
+static const char *answer_body = "{}";
+
 /* It is asked when it is due, and answers like this. */
 static void answer(const char *name, int status) {
     if (greeting.due_us == 0) run();
@@ -73,7 +75,7 @@ static void answer(const char *name, int status) {
     run();
     assert_int_equal(fake_client.count, 1);
     snprintf(fake_client.calls[0]->header, sizeof fake_client.calls[0]->header, "%s", name);
-    fake_answer(0, status, "{}");
+    fake_answer(0, status, answer_body);
 }
 
 static void expect_kept(const char *name) {
@@ -267,10 +269,42 @@ static void test_what_the_file_may_hold(void **state) {
     assert_int_equal(status.st_size, ID_TEXT_BYTES + 1);
 }
 
+/* A ledger that is shorter than it was is an older copy. */
+static void test_a_shorter_ledger_is_a_reason_to_compare(void **state) {
+    (void)state;
+    static const struct {
+        const char *body;
+        bool is_reason;
+    } steps[] = {{"{\"ledger\":{\"sequence\":7}}", false},
+                 {"{\"ledger\":{\"sequence\":7}}", false},
+                 {"{\"ledger\":{\"sequence\":9}}", false},
+                 {"{\"ledger\":{}}", false},
+                 {"{\"ledger\":7}", false},
+                 {"[]", false},
+                 {"nonsense", false},
+                 {"{\"ledger\":{\"sequence\":8}}", true},
+                 {"{\"ledger\":{\"sequence\":8}}", false},
+                 {"{\"ledger\":{\"sequence\":0}}", true}};
+    for (size_t i = 0; i < ARRAY_COUNT(steps); i++) {
+        calls.must_compare = false;
+        answer_body = steps[i].body;
+        answer(OURS, 200);
+        assert_int_equal(calls.must_compare, steps[i].is_reason);
+    }
+    answer_body = "{\"ledger\":{\"sequence\":5}}";
+    answer(OURS, 200);
+    answer_body = "{\"ledger\":{\"sequence\":1}}";
+    calls.must_compare = false;
+    answer(OURS, 503); /* of that nothing is read */
+    assert_false(calls.must_compare);
+    answer_body = "{}";
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_when_it_is_asked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_shorter_ledger_is_a_reason_to_compare, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_no_good_answer_is_a_failure, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_was_met_is_kept_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_not_kept_is_kept_later, set_up, tear_down),
