@@ -216,6 +216,12 @@ static const struct param serve_params[] = {
                  "(to credit without a fund), funds:write, holds:write, payments:write, reversals:write, users:write; none named: "
                  "credits:write and "
                  "funds:write"},
+    {.name = "trust-ca",
+     .kind = PARAM_TEXT,
+     .target = &serve_settings.trust_ca,
+     .optional = true,
+     .unit = "FILE",
+     .sentence = "Authorities (PEM) that may vouch for the https:// addresses of --trust-service, not the system's"},
     {.name = "init",
      .kind = PARAM_FLAG,
      .target = &serve_settings.first.is_wanted,

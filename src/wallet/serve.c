@@ -1,10 +1,13 @@
 /* walletd serve: puts the parts together in order, waits for the signal, and takes them apart in the opposite order. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "http/client.h"
 #include "service/keys.h"
 #include "service/listeners.h"
 #include "service/reading.h"
@@ -332,6 +335,11 @@ int serve_run(const struct serve_settings *settings) {
         fprintf(stderr, "--password-cost low is refused unless --listen is a loopback address\n");
         return 2;
     }
+    if (settings->trust_ca != NULL && access(settings->trust_ca, R_OK) != 0) {
+        fprintf(stderr, "walletd: --trust-ca %s: %s\n", settings->trust_ca, strerror(errno));
+        return 2;
+    }
+    http_client_use_tls(&(struct http_tls){.ca = settings->trust_ca});
     if (!result_is_ok(serve_begin("walletd", &settings->common))) return 2;
     if (!result_is_ok(make_first(settings))) return 1;
     struct serving *serving = calloc(1, sizeof *serving);

@@ -2,9 +2,11 @@
 import pytest
 
 from harness.authority import Authority
+from harness.client import Client
+from harness.fake import FakeService
 from harness.proxy import Proxy
-from harness.services import Discount, Pair, wait_until
-from harness.world import World
+from harness.services import Discount, Pair, Wallet, wait_until
+from harness.world import World, assert_problem
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,27 @@ def test_a_name_that_the_certificate_has_not_is_refused(tmp_path, authorities):
     finally:
         discount.end()
         proxy.end()
+
+
+def test_wallet_fetches_keys_behind_a_private_authority(tmp_path, issuers):
+    fake = FakeService()
+    fake.answers["GET /jwks"] = lambda headers, body: (200, issuers["shop"].jwks())
+    proxy = Proxy(tmp_path, {"keys": fake.url})
+    wallet = Wallet(tmp_path, trusted=[("shop", proxy.url("keys", "Forwarded") + "/jwks")]).init()
+    client = Client(wallet.url, token=issuers["shop"].token())
+    try:
+        wallet.start()
+        assert_problem(client.get("/v1/funds/none"), 503, "keys_unavailable")
+        assert "certificate" in causes(wallet)["cause"]
+        assert wallet.stop() == 0
+        wallet.start("--trust-ca", proxy.certificate)
+        wait_until(lambda: client.get("/v1/funds/none").status_code == 404, "the keys are known")
+        done = wallet.command("serve", "--data", wallet.data, "--listen", "127.0.0.1:0", "--trust-ca", "/nowhere/ca.pem")
+        assert done.returncode == 2 and "--trust-ca /nowhere/ca.pem: No such file" in done.stderr
+    finally:
+        wallet.end()
+        proxy.end()
+        fake.end()
 
 
 def test_files_that_are_not_there_are_refused_at_the_start(make_world, authorities):
