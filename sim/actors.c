@@ -19,6 +19,9 @@
 #define PROMPT_US         300000 /* with two services at rest and nothing that fails */
 #define TOKEN_OLD_US      600000000
 #define LATECOMERS        8
+#define JUST_NOW          5 /* of them */
+#define JUST_NOW_US       600
+#define AT_ONCE_US        2000000
 #define LATE_MOST_US      1500000 /* before or after the end */
 #define LOOKS_PERCENT     40      /* of those whom money has come or gone */
 #define SOON_US           3000000
@@ -209,11 +212,15 @@ static void come_late(void *context) {
     send_round(actor->intent);
 }
 
-static void expect_latecomers(struct campaign_plan *campaign, int64_t ends_in_us) {
+/* Some in the very moment, as Discount's clock has it: only what is already under way then is refused by nothing but the time. */
+static void expect_latecomers(struct campaign_plan *campaign, int64_t ends_at_us) {
+    int64_t ends_in_us = process_delay_until(&processes[PROCESS_DISCOUNT], ends_at_us);
     for (int i = 0; i < LATECOMERS; i++) {
+        bool is_just_now = leans_to(LEANS_TO_TIMES) && i < JUST_NOW;
+        int64_t early_us = is_just_now ? JUST_NOW_US : leans_to(LEANS_TO_TIMES) ? 0 : LATE_MOST_US;
+        int64_t at_us = ends_in_us + random_between(&world.random, -early_us, is_just_now ? JUST_NOW_US : LATE_MOST_US);
         people.latecomers++;
-        world_after(ends_in_us + random_between(&world.random, leans_to(LEANS_TO_TIMES) ? 0 : -LATE_MOST_US, LATE_MOST_US), come_late,
-                    campaign);
+        world_after(at_us > 0 ? at_us : 0, come_late, campaign);
     }
 }
 
@@ -227,9 +234,10 @@ static struct intent *want_campaign(struct actor *actor, struct campaign_plan *c
         snprintf(times, sizeof times, ",\"starts_at\":\"%.*s\"", CLOCK_TEXT_BYTES, text);
     } else if (chance(leans_to(LEANS_TO_TIMES) ? 80 : 20)) {
         char text[CLOCK_TEXT_BYTES];
-        int64_t ends_in_us = random_between(&world.random, LATE_MOST_US, chance(50) ? SOON_US : 10 * SOON_US);
-        clock_format(PROCESS_EPOCH_US + world.now_us + ends_in_us, text);
-        expect_latecomers(campaign, ends_in_us);
+        int64_t ends_at_us =
+            PROCESS_EPOCH_US + world.now_us + random_between(&world.random, LATE_MOST_US, chance(50) ? SOON_US : 10 * SOON_US);
+        clock_format(ends_at_us, text);
+        expect_latecomers(campaign, ends_at_us);
         snprintf(times, sizeof times, ",\"ends_at\":\"%.*s\"", CLOCK_TEXT_BYTES, text);
     }
     REQUEST(intent, "POST", "/v1/campaigns");
@@ -366,7 +374,7 @@ static void on_answer(struct link_request *request, const struct link_answer *an
     switch (verdict) {
     case VERDICT_DONE:
         if (world_fault(FAULT_CLIENT_REPEATS)) {
-            send_later(intent, chance(50) ? REPEAT_MOST_US : PAUSE_MOST_US);
+            send_later(intent, chance(leans_to(LEANS_TO_KEYS) ? 75 : 50) ? REPEAT_MOST_US : PAUSE_MOST_US);
             return;
         }
         end_intent(intent, INTENT_ANSWERED);
@@ -518,6 +526,18 @@ static void end_with(struct actor *actor, struct intent *intent) {
     send_round(intent);
 }
 
+static void begin_last(void *context) {
+    struct intent *intent = context;
+    send_round(intent);
+}
+
+/* Each at a time of its own, so that each finds services that sleep. */
+static void end_later_with(struct actor *actor, struct intent *intent) {
+    actor->intent = intent;
+    intent->prompt_us = PROMPT_US;
+    world_after(random_between(&world.random, 0, AT_ONCE_US), begin_last, intent);
+}
+
 void actors_end_with_login(void) {
     for (uint32_t i = 0; i <= people.user_count; i++) {
         struct actor *actor = &people.actors[i];
@@ -546,6 +566,6 @@ void actors_end_with_users(void) {
         struct intent *intent = want_redemption(actor, &people.campaigns[people.campaign_count - 1]);
         memcpy(intent->phone, actor->own_phone, sizeof intent->phone);
         BODY(intent, "{\"code\":\"LAST\",\"phone\":\"%s\"}", intent->phone);
-        end_with(actor, intent);
+        end_later_with(actor, intent);
     }
 }

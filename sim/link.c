@@ -100,7 +100,9 @@ static bool leave(const struct link_request *request) {
 void link_answer(struct link_request *request, const struct link_answer *answer) {
     CHECK(leave(request));
     world_note("#%llu %s answers %d", (unsigned long long)request->number, request->to->name, answer->status);
-    if (world_fault(FAULT_LINK_CUT)) {
+    /* Between services more often where much is to be topped up and paid. */
+    bool is_cut_again = request->is_of_service && world.leaning == LEANS_TO_CAMPAIGNS;
+    if (world_fault(FAULT_LINK_CUT) || (is_cut_again && world_fault(FAULT_LINK_CUT))) {
         world_note("#%llu the answer is lost", (unsigned long long)request->number);
         lose(request);
         return;

@@ -56,7 +56,7 @@ void oracle_begin_world(void) {
 }
 
 void oracle_forget(enum process_index index) {
-    watched[index].database = NULL;
+    watched[index].database = NULL; /* of another disk */
     if (index == PROCESS_DISCOUNT) {
         memset(campaigns, 0, sizeof campaigns);
         return;
@@ -414,7 +414,7 @@ static bool has_committed(enum process_index index) {
 }
 
 /* Sessions, tokens and kept answers are not what the invariants are about: where money, users and places are as they were, they still hold. */
-void oracle_after_step(void) {
+bool oracle_after_step(void) {
     bool wallet = has_committed(PROCESS_WALLET), discount = has_committed(PROCESS_DISCOUNT);
     if (wallet) {
         bool has_money_moved = keep_balances(), has_grown = keep_head();
@@ -431,6 +431,7 @@ void oracle_after_step(void) {
         check_credited();
         check_paid();
     }
+    return discount;
 }
 
 static int64_t credited_without_transfer(void) {
@@ -451,10 +452,9 @@ static int64_t credited_without_transfer(void) {
     return count;
 }
 
-static int64_t transfers_without_redemption(int64_t *ret_lost) {
+static int64_t transfers_without_redemption(void) {
     struct statement *paid = oracle_query(PROCESS_WALLET, paid_sql);
     struct statement *claim = oracle_query(PROCESS_DISCOUNT, "SELECT 1 FROM redemptions WHERE id = ?1 AND status = 1");
-    *ret_lost = 0;
     if (paid == NULL || claim == NULL) return -1;
     int64_t count = 0;
     while (step(PROCESS_WALLET, paid)) {
@@ -463,15 +463,22 @@ static int64_t transfers_without_redemption(int64_t *ret_lost) {
         statement_bind_id(claim, 1, id);
         bool is_there = result_is_ok(parsed) && step(PROCESS_DISCOUNT, claim);
         statement_reset(claim);
-        bool is_lost = !is_there && is_of_lost_campaign(statement_text(paid, 3));
-        *ret_lost += is_lost;
-        count += !is_there && !is_lost;
+        count += !is_there && !is_of_lost_campaign(statement_text(paid, 3));
     }
     statement_reset(paid);
     return count;
 }
 
-bool oracle_books_agree(int64_t *ret_lost) { return transfers_without_redemption(ret_lost) == 0 && credited_without_transfer() == 0; }
+bool oracle_books_agree(void) { return transfers_without_redemption() == 0 && credited_without_transfer() == 0; }
+
+int64_t oracle_lost_campaigns(void) {
+    struct statement *fund = oracle_query(PROCESS_WALLET, "SELECT reference FROM funds WHERE caller = 'discount'");
+    int64_t count = 0;
+    if (fund == NULL) return 0;
+    while (step(PROCESS_WALLET, fund)) count += is_of_lost_campaign(statement_text(fund, 0));
+    statement_reset(fund);
+    return count;
+}
 
 void oracle_check_all(void) {
     for (size_t i = 0; i < PROCESS_COUNT; i++) check_invariants((enum process_index)i);

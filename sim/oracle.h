@@ -11,14 +11,16 @@
 #define ORACLE_CAMPAIGNS_MAX 8u
 
 void oracle_begin_world(void);
-void oracle_after_step(void); /* when something was committed that they are about: every invariant that holds at every moment */
-void oracle_check_all(void);  /* the same, whatever was last committed */
+/* When something was committed that they are about: every invariant that holds at every moment. Whether Discount's campaigns have changed. */
+bool oracle_after_step(void);
+void oracle_check_all(void); /* the same, whatever was last committed */
 
 /* The database of this service was restored: what was committed before is history of another life. */
 void oracle_forget(enum process_index index);
-/* Whether everything is settled that Wallet and Discount must agree in: each credit that one of them has is known to the other. Campaigns that a
- * restored Discount does not have at all are left out; *ret_lost says how many of them Wallet has paid something for. */
-bool oracle_books_agree(int64_t *ret_lost);
+/* Whether each credit that Wallet or Discount has is known to the other. Left out are campaigns that a restored Discount does not have at all. */
+bool oracle_books_agree(void);
+/* How many of these have a fund in Wallet. */
+int64_t oracle_lost_campaigns(void);
 
 /* A prepared statement on the database of a process; NULL while it is down. Reset it after use. Kept by its text, which must be a constant. */
 struct statement *oracle_query(enum process_index index, const char *sql);

@@ -245,6 +245,11 @@ int64_t process_monotonic_us(const struct process *process) {
     return process->drifted_us + passed_us + passed_us * process->drift_ppm / 1000000;
 }
 
+int64_t process_delay_until(const struct process *process, int64_t wall_us) {
+    int64_t its_delay_us = wall_us - (PROCESS_EPOCH_US + process_monotonic_us(process) + process->wall_offset_us);
+    return its_delay_us * 1000000 / (1000000 + process->drift_ppm);
+}
+
 int64_t process_wall_us(struct process *process) {
     int64_t wall_us = PROCESS_EPOCH_US + process_monotonic_us(process) + process->wall_offset_us;
     if (wall_us < process->wall_min_us) process->wall_min_us = wall_us;

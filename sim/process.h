@@ -58,6 +58,8 @@ int process_run_tool(struct process *process, char *const *arguments);
 void process_turn(void);
 
 int64_t process_wall_us(struct process *process);
+/* How long it takes until its wall clock shows this, as it goes now. */
+int64_t process_delay_until(const struct process *process, int64_t wall_us);
 int64_t process_monotonic_us(const struct process *process);
 void process_jump_clock(struct process *process, int64_t by_us);
 void process_set_drift(struct process *process, int64_t ppm);

@@ -75,7 +75,7 @@ static void make_copy(void *context) {
 
 static bool step(void) {
     if (!world_step()) return false;
-    oracle_after_step();
+    (void)oracle_after_step();
     return !world.has_failed;
 }
 
@@ -86,14 +86,27 @@ static void crash_again(void *context) {
 
 /* ---- what people expect of a restored database ---- */
 
-static bool has_user(const struct actor *actor) {
-    struct statement *statement = oracle_query(PROCESS_WALLET, "SELECT 1 FROM users WHERE name = ?1");
-    bool is_there = true;
-    if (statement == NULL) return is_there;
-    statement_bind_text(statement, 1, text_of(actor->name));
+/* Zero: there is none of this name. */
+static struct id user_named(const char *name) {
+    struct statement *statement = oracle_query(PROCESS_WALLET, "SELECT id FROM users WHERE name = ?1");
+    struct id id = {{0}};
+    bool is_there = false;
+    if (statement == NULL) return id;
+    statement_bind_text(statement, 1, text_of(name));
     struct result stepped = statement_step(statement, &is_there);
+    if (result_is_ok(stepped) && is_there) id = statement_id(statement, 0);
     statement_reset(statement);
-    return is_there || !result_is_ok(stepped);
+    return id;
+}
+
+/* Whoever is not there, or is another one by that name: of a registration, say, that was lost again after the copy was made. */
+static void find_again(struct actor *actor) {
+    struct id id = user_named(actor->name);
+    if (!id_is_zero(id) && (id_is_zero(actor->user_id) || id_equal(id, actor->user_id))) return;
+    actor->is_lost = actor->is_registered || actor->is_lost;
+    actor->is_registered = !id_is_zero(id);
+    actor->user_id = id;
+    actor->token_size = 0;
 }
 
 static void forget_in_wallet(struct intent *intent) {
@@ -101,33 +114,35 @@ static void forget_in_wallet(struct intent *intent) {
     intent->rows_before = -1;
 }
 
-static void forget_in_discount(struct intent *intent) {
+static void forget_in_discount(struct intent *intent, bool is_lost) {
     bool was_paid = intent->kind == INTENT_REDEEM && (intent->status == 200 || intent->status == 201);
-    if (intent->kind == INTENT_REDEEM && !was_paid) intent->made = (struct id){{0}}; /* claimed, and not known to anybody but us */
-    if (intent->campaign != NULL && intent->campaign->number == 0) intent->is_of_lost_campaign = true;
+    /* What was claimed only is not known to anybody else. */
+    if (intent->kind == INTENT_REDEEM && (is_lost || !was_paid)) intent->made = (struct id){{0}};
+    if (is_lost && intent->state != INTENT_OPEN) intent->is_of_lost_campaign = true;
     intent->rows_before = -1;
 }
 
 /* What those who wait still expect: only that who was paid stays paid. */
 static void tell_people(enum process_index index) {
+    bool is_lost[CAMPAIGNS_MAX] = {false};
+    (void)oracle_after_step(); /* it has just been opened */
     for (uint32_t i = 0; index == PROCESS_DISCOUNT && i < people.campaign_count; i++) {
         struct campaign_plan *campaign = &people.campaigns[i];
+        struct id before = campaign->id;
         campaign->number = 0;
         campaign->id = (struct id){{0}};
         (void)oracle_find_campaign(text_of(campaign->code), &campaign->number, &campaign->id);
+        is_lost[i] = campaign->number == 0 || (!id_is_zero(before) && !id_equal(before, campaign->id)); /* perhaps made anew already */
     }
     for (uint32_t i = 0; i < people.intent_count; i++) {
         struct intent *intent = people.intents[i];
         if (intent->to->index != index) continue;
         if (index == PROCESS_WALLET) forget_in_wallet(intent);
-        if (index == PROCESS_DISCOUNT) forget_in_discount(intent);
+        if (index == PROCESS_DISCOUNT) forget_in_discount(intent, intent->campaign != NULL && is_lost[intent->campaign - people.campaigns]);
         if (intent->state == INTENT_OPEN) intent->status = 0;
     }
     for (uint32_t i = 0; index == PROCESS_WALLET && i < people.user_count; i++) {
-        struct actor *actor = &people.actors[i];
-        if (!actor->is_registered || has_user(actor)) continue;
-        actor->is_lost = true;
-        actor->is_registered = false;
+        find_again(&people.actors[i]);
     }
 }
 
@@ -143,7 +158,8 @@ static void stop_for_long(struct process *process) {
 
 bool restore_copy(enum process_index index) {
     struct process *process = &processes[index];
-    if (!has_copy[index] || !world_is_fated(index == PROCESS_WALLET ? FAULT_OLD_WALLET : FAULT_OLD_DISCOUNT)) return false;
+    bool has_other = world.restored_us[PROCESS_WALLET] != 0; /* one of the two, or their counts may agree by chance */
+    if (!has_copy[index] || has_other || !world_is_fated(index == PROCESS_WALLET ? FAULT_OLD_WALLET : FAULT_OLD_DISCOUNT)) return false;
     world.is_apart = true;
     world.restored_us[index] = world.now_us;
     stop_for_long(process);

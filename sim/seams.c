@@ -194,6 +194,12 @@ void __wrap_service_wait_for_stop(void (*hung_up)(void *context), void *context)
     for (;;) (void)fiber_park(FIBER_FOR_EVER);
 }
 
+void __wrap_service_wait_for(int descriptor, int64_t most_ms);
+void __wrap_service_wait_for(int descriptor, int64_t most_ms) {
+    struct waker waker = {.fd = descriptor};
+    (void)__wrap_waker_wait(&waker, most_ms * 1000);
+}
+
 /* ---- files ---- */
 
 /* 0/wallet.db is on the disk of process 0. */

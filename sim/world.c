@@ -41,7 +41,7 @@ const struct fault_kind fault_kinds[FAULT_COUNT] = {
     [FAULT_CLAIMS_FULL] = {"few claims in memory", 1000000},
     [FAULT_OTHER_WALLET] = {"another Wallet", 150000},
     [FAULT_OLD_WALLET] = {"Wallet restored", 120000},
-    [FAULT_OLD_DISCOUNT] = {"Discount restored", 0},
+    [FAULT_OLD_DISCOUNT] = {"Discount restored", 120000},
 };
 
 /* What is left out of worlds that lean. Where little fails there is no excuse for a 503, and much gets done. */
