@@ -23,6 +23,7 @@ static struct calls calls;
 static struct claims claims;
 static struct funds funds;
 static uint32_t again[4];
+static struct rebuild rebuild;
 static struct comparison comparison;
 
 /* ---- who is told ---- */
@@ -127,8 +128,14 @@ static int set_up(void **state) {
         set_books(i, BOOKS_AGREE);
     }
     claims.again = again;
-    comparison = (struct comparison){
-        .board = board, .calls = &calls, .funds = &funds, .claims = &claims, .is_compared = note_compared, .context = &told};
+    rebuild.state = REBUILD_IDLE;
+    comparison = (struct comparison){.board = board,
+                                     .calls = &calls,
+                                     .funds = &funds,
+                                     .claims = &claims,
+                                     .rebuild = &rebuild,
+                                     .is_compared = note_compared,
+                                     .context = &told};
     atomic_store(&comparison_metric_strangers.value, 0);
     assert_true(result_is_ok(comparison_init(&comparison)));
     return 0;
@@ -245,6 +252,7 @@ static void test_another_wallet_is_compared_with_anew(void **state) {
     run();
     assert_int_equal(books(0), BOOKS_NOT_COMPARED);
     assert_int_equal(books(1), BOOKS_RECOVERING);
+    set_books(1, BOOKS_AGREE);
     assert_int_equal(fake_client.count, 1);
     end_call(200, BOTH);
     assert_int_equal(books(0), BOOKS_AGREE);
@@ -346,6 +354,7 @@ static void test_a_wallet_that_has_no_list_holds_nothing_up(void **state) {
     (void)state;
     set_books(0, BOOKS_NOT_COMPARED);
     set_books(1, BOOKS_RECOVERING);
+    comparison.memory[1].has_conflicts = true;
     answer(404, "{}");
     expect_logged(LOG_WARN, "books_not_comparable");
     assert_int_equal(books(0), BOOKS_AGREE);
@@ -468,27 +477,55 @@ static void test_a_walk_that_was_given_up_is_repeated(void **state) {
     expect_nothing_logged(); /* nothing was sent */
 }
 
+/* The first campaign's walk has found credits that we do not know; they are being made anew. */
+static void recover(void) {
+    set_books(0, BOOKS_NOT_COMPARED);
+    answer(200, PAGE(FUND(FIRST_ID, "100000", "2000", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    assert_int_equal(metric(&comparison_metric_unknown), 2);
+    run();
+    comparison.walk.counts.unknown = 2;
+    rebuild.state = REBUILD_MAKING;
+    comparison.walk.read(comparison.walk.context, 1);
+    expect_logged(LOG_WARN, "credits_compared");
+    assert_int_equal(books(0), BOOKS_RECOVERING);
+    end_walk(true);
+    assert_int_equal(told.compared, 0);
+}
+
 static void test_unknown_credits(void **state) {
     (void)state;
-    static const struct unknown_taker taker;
-    for (unsigned i = 0; i < 2; i++) {
-        set_books(0, BOOKS_NOT_COMPARED);
-        answer(200, PAGE(FUND(FIRST_ID, "100000", "2000", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null"));
-        assert_int_equal(metric(&comparison_metric_unknown), 2);
-        run();
-        comparison.walk.counts.unknown = 1;
-        comparison.walk.taker = i == 0 ? NULL : &taker;
-        comparison.walk.read(comparison.walk.context, 1);
-        expect_logged(LOG_WARN, "credits_compared");
-        assert_int_equal(books(0), i == 0 ? BOOKS_AGREE : BOOKS_RECOVERING);
-        end_walk(true);
-    }
+    recover();
     size_t walks = told.walks;
     answer(200, PAGE(FUND(FIRST_ID, "99000", "2000", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null"));
     run();
-    assert_int_equal(told.walks, walks); /* whoever makes them anew ends it */
+    assert_int_equal(told.walks, walks); /* not while they are being made */
     assert_int_equal(told.adopts, 1);    /* its sums are adopted all the same */
     assert_int_equal(books(0), BOOKS_RECOVERING);
+    size_t looks = told.claims_looks;
+    rebuild.ended(rebuild.context, 1, REBUILD_WHOLE);
+    assert_int_equal(books(0), BOOKS_AGREE);
+    assert_true(told.claims_looks == looks + 1 && told.compared == 1);
+}
+
+/* Of what can't be made anew the others need not wait, but it is looked at again each time, whatever the counts say; the rest of too many is at once. */
+static void test_what_is_left_unknown_is_walked_again(void **state) {
+    (void)state;
+    recover();
+    rebuild.state = REBUILD_IDLE;
+    rebuild.ended(rebuild.context, 1, REBUILD_CONFLICTED);
+    assert_true(books(0) == BOOKS_RECOVERING && told.compared == 1);
+    size_t walks = told.walks;
+    run();
+    assert_int_equal(told.walks, walks);
+    answer(200, BOTH);
+    run();
+    end_walk(true);
+    rebuild.ended(rebuild.context, 1, REBUILD_CUT);
+    run();
+    assert_int_equal(told.walks, walks + 2);
+    comparison.walk.counts.unknown = 0;
+    comparison.walk.read(comparison.walk.context, 1);
+    assert_int_equal(books(0), BOOKS_AGREE);
 }
 
 /* What hides behind claims that were never sent shows at the first look only. */
@@ -578,7 +615,7 @@ static void test_nobody_need_wait_for_it(void **state) {
 
 static void test_without_memory_there_is_none(void **state) {
     (void)state;
-    struct comparison none = {0};
+    struct comparison none = {.rebuild = &rebuild};
     objects_left = 0;
     assert_int_equal(comparison_init(&none).code, RESULT_FULL);
 }
@@ -600,6 +637,7 @@ int main(void) {
         TEST(test_a_walk_that_waits_is_held_once),
         TEST(test_a_walk_that_was_given_up_is_repeated),
         TEST(test_unknown_credits),
+        TEST(test_what_is_left_unknown_is_walked_again),
         TEST(test_the_first_look_looks_behind_claims),
         TEST(test_what_is_sent_again_is_not_missed_twice),
         TEST(test_funds_of_nobody_are_told_once),
