@@ -8,6 +8,7 @@
 #include "auth/token.h"
 #include "base/log.h"
 #include "discount/answer.h"
+#include "discount/live.h"
 #include "discount/program.h"
 #include "discount/redemptions.h"
 #include "discount/settle/greeting.h"
@@ -214,6 +215,7 @@ static struct result open_program(struct program *program) {
     discount->service.short_name = "discount";
     discount->service.clock = &clock_system;
     discount->service.find_page = discount_find_page;
+    discount->service.measure = live_measure;
     discount->service.database_path = settings.store_url == NULL ? program->database_path : NULL;
     TRY(documents_create(discount_assets, settings.common.public_url, &discount->service.documents));
     discount->service.kept = &table_kept;

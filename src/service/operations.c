@@ -44,14 +44,21 @@ struct metrics_page {
     struct buffer one; /* metric: what is written and not yet taken stands behind `taken_bytes` */
     size_t taken_bytes;
     const struct metric *place;
+    const struct service *service;
+    uint64_t place_behind; /* of what the service shows behind the metrics */
 };
+
+static bool write_next(struct metrics_page *page) {
+    if (metrics_write_next(&page->one, &page->place)) return true;
+    return page->service->measure != NULL && page->service->measure(page->service, &page->one, &page->place_behind);
+}
 
 static enum stream_word pull_metrics(void *context, char *bytes, size_t capacity, size_t *ret_size) {
     struct metrics_page *page = context;
     while (*ret_size < capacity) {
         if (page->taken_bytes == page->one.size) {
             page->one.size = page->taken_bytes = 0;
-            if (!metrics_write_next(&page->one, &page->place)) return STREAM_END;
+            if (!write_next(page)) return STREAM_END;
             if (page->one.failed) return STREAM_FAILED;
         }
         size_t left = page->one.size - page->taken_bytes, room = capacity - *ret_size;
@@ -67,7 +74,10 @@ void operations_metrics(struct exchange *exchange) {
     measures_take(service_of(exchange));
     struct metrics_page *page = ARENA_NEW(&exchange->arena, struct metrics_page);
     const struct stream_source source = {.pull = pull_metrics, .context = page};
-    if (page != NULL) buffer_init(&page->one, &exchange->arena, METRIC_BYTES);
+    if (page != NULL) {
+        page->service = service_of(exchange);
+        buffer_init(&page->one, &exchange->arena, METRIC_BYTES);
+    }
     if (page == NULL || !result_is_ok(reply_stream(exchange, 200, METRICS_FORMAT, &source)))
         problem_reply(exchange, &problem_overloaded, NULL);
     exchange_finish(exchange);

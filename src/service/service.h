@@ -37,6 +37,9 @@ struct service {
     struct readiness readiness;                    /* of its parts but the store, for /readyz */
     struct documents *documents;                   /* OpenAPI */
     const char *database_path;                     /* SQLite's file, whose size is shown; NULL: the rows are elsewhere */
+    /* Metrics whose labels come and go, behind all others: writes what is next; false when nothing is behind the place, which is 0 at first. Any loop.
+     * NULL: there are none. */
+    bool (*measure)(const struct service *service, struct buffer *buffer, uint64_t *place);
     /* The page of one of its own problems (http/problem.h); the problem may stand in `room`. */
     bool (*find_page)(struct text code, struct problem *ret_room, struct problem_page *ret_page);
 };

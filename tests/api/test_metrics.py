@@ -88,3 +88,23 @@ def test_an_idle_service_shows_what_has_happened_and_no_more(make_world):
         assert shown <= {*watched[service.program], "GET /readyz", "GET /metrics", "GET /.well-known/jwks.json"}, shown
         assert requests.post(f"{service.url}/v1/nowhere", timeout=30).status_code == 404
         assert samples(page(service))[f'{service.program}_http_requests_total{{route="none",status="404"}}'] == 1
+
+
+def test_live_campaigns_are_shown_with_their_places(make_world):
+    world = make_world()
+    service = world.pair.discount
+
+    def shown():
+        return {series: value for series, value in samples(page(service)).items() if series.startswith("discountd_campaign_")}
+
+    assert shown() == {}
+    one, other = world.operator.campaign(places=3), world.operator.campaign(places=7)
+    for _ in range(2):
+        assert world.user().redeem(one["code"]).status_code == 201
+    of = {campaign["id"]: (campaign["max_redemptions"], taken) for campaign, taken in ((one, 2), (other, 0))}
+    assert shown() == {f'discountd_campaign_{kind}{{campaign="{id}"}}': places if kind == "places" else taken
+                       for id, (places, taken) in of.items() for kind in ("places", "redeemed", "credited")}
+    done = subprocess.run(["promtool", "check", "metrics"], input=page(service), capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert world.operator.discount.post(f"/v1/campaigns/{one['id']}/end").status_code == 200
+    assert not any(one["id"] in series for series in shown()) and len(shown()) == 3
