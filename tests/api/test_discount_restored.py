@@ -1,9 +1,11 @@
 """Discount's database is an older copy of itself: who has won since is read back from Wallet, nobody is paid twice, and nobody has to do anything."""
+import threading
+
 import pytest
 
 from crash import crowds
 from harness.client import new_phone
-from harness.copies import copy_of
+from harness.copies import Copy, copy_of
 from harness.services import CREDIT, wait_until
 from harness.world import assert_problem
 
@@ -133,6 +135,76 @@ def test_a_campaign_that_the_copy_does_not_know_is_named(make_world):
     assert f"fund {campaign['id']}, credit {redemption['id']}, transaction {redemption['transaction_id']}: it belongs to no redemption" in said.stdout
     assert [event["reference"] for event in discount.events("fund_without_campaign")] == [campaign["id"]]
     assert discount.metric("discountd_books_differences") == 1
+
+
+class Crowd:
+    """Users who ask again until they are told something final."""
+
+    def __init__(self, users, campaign, threads=8):
+        self.users = users
+        self.told = {}
+        self.broken = []
+        self.passing = 0
+        self.campaign = campaign
+        shares = [users[index::threads] for index in range(threads)]
+        self.threads = [threading.Thread(target=self.run, args=(share,)) for share in shares]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, share):
+        for user in share:
+            try:
+                self.told[user.id] = self.ask(user)
+            except Exception as failure:  # told by the test's own thread
+                self.broken.append(failure)
+
+    def ask(self, user):
+        def final():
+            try:
+                answer = user.redeem(self.campaign["code"], timeout=20)
+            except OSError:
+                self.passing += 1
+                return None  # it is away
+            if answer.status_code in (202, 503) or (answer.status_code == 409 and answer.json()["code"] == "campaign_recovering"):
+                self.passing += 1
+                return None
+            assert answer.status_code in (200, 201, 410), answer.text
+            return [answer]  # one that says no is false by itself
+        return wait_until(final, "a final answer", 120)[0]
+
+    def wait_told(self, count):
+        wait_until(lambda: len(self.told) >= count or self.broken, f"{count} are told")
+
+    def end(self):
+        for thread in self.threads:
+            thread.join()
+        assert not self.broken, self.broken
+        return self.told
+
+
+@pytest.mark.parametrize("begin,end", [(0, 10), (10, 40), (35, 55)], ids=["at the beginning", "in the middle", "near the end"])
+def test_while_a_crowd_runs(make_world, begin, end):
+    """A copy is made while some have won; it is put back, at once, when more have."""
+    world = make_world()
+    discount = world.pair.discount
+    users = [world.user() for _ in range(80)]
+    campaign = world.operator.campaign(places=60)
+    early = [won(user, campaign) for user in users[:begin]]
+    assert discount.stop() == 0
+    copy = Copy(discount)
+    discount.start()
+    crowd = Crowd(users[begin:], campaign)
+    crowd.wait_told(end - begin)
+    put_back(copy)
+    told = crowd.end()
+    wait_until_agreed(world)
+    winners = [user for user in users if user.id in told and told[user.id].status_code in (200, 201)] + users[:begin]
+    assert len(winners) == 60 and crowd.passing > 0
+    for user in winners[:len(winners) - begin]:
+        assert win_again(user, campaign)["id"] == told[user.id].json()["id"]
+    for user, redemption in zip(users[:begin], early):
+        assert win_again(user, campaign)["id"] == redemption["id"]
+    assert_whole(world, campaign, winners)
 
 
 # ---- places are given out before Wallet can say who has won ----
