@@ -26,6 +26,15 @@ int command_verify(const char **positional, size_t count) {
     return result_is_ok(outcome) ? 0 : 1;
 }
 
+/* False: it could not be tried. */
+static bool repair(const char *wallet_url) {
+    struct result outcome = program_repair(wallet_url);
+    if (result_is_ok(outcome)) return true;
+    if (outcome.code != RESULT_CONFLICT) printf("could not be repaired: %s\n", result_name(outcome));
+    if (outcome.code == RESULT_CONFLICT) puts("discountd is running, and repairs by itself within a minute: this is how things stand now");
+    return outcome.code == RESULT_CONFLICT;
+}
+
 int command_reconcile(const char **positional, size_t count) {
     char database[PATH_BYTES], keys[PATH_BYTES];
     struct key_ring *ring;
@@ -34,6 +43,7 @@ int command_reconcile(const char **positional, size_t count) {
     const char *wallet_url = program_wallet_url();
     if (wallet_url == NULL) return 2;
     if (!result_is_ok(data_paths(database, keys))) return 1;
+    if (settings.is_repair_wanted && !repair(wallet_url)) return 1;
     const struct place place = program_place(database, NULL);
     struct result outcome = key_ring_load(keys, &ring);
     if (result_is_ok(outcome)) {

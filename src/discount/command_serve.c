@@ -1,5 +1,6 @@
 /* init and serve: from a folder to a running service and back. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,13 @@
 #include "service/reading.h"
 #include "store/open.h"
 
-#define DATABASE_NAME "discount.db"
-#define SECRET_NAME   "idempotency_secret"
-#define JWKS_BYTES    (64u * 1024)
-#define COMPARE_MS    2000 /* so long Wallet is waited for before the first place is given out */
+#define DATABASE_NAME  "discount.db"
+#define SECRET_NAME    "idempotency_secret"
+#define JWKS_BYTES     (64u * 1024)
+#define REPAIR_ASK_MS  5000  /* a Wallet that is away is asked so long for the books */
+#define REPAIR_SEND_MS 10000 /* and what is owed is sent for so long at most */
+#define REPAIR_LOOK_MS 20
+#define COMPARE_MS     2000 /* so long Wallet is waited for before the first place is given out */
 
 /* ---- init ---- */
 
@@ -178,13 +182,8 @@ static struct result open_store(struct program *program) {
     return store_create(&engine, &options, &program->discount.service.store);
 }
 
-static struct result open_loops(struct program *program, const char *wallet_url) {
+static struct result open_settler(struct program *program, const char *wallet_url) {
     struct discount *discount = &program->discount;
-    TRY(limiter_create(&discount->limiter));
-    for (size_t i = 0; i < (size_t)settings.common.loop_count; i++) {
-        id_source_init_system(&discount->id_sources[i]);
-    }
-    TRY(readers_create(&program->place, &clock_system, &discount->service.readers));
     struct settler_options options = {.board = discount->board,
                                       .clock = &clock_system,
                                       .keys = discount->service.keys,
@@ -196,17 +195,30 @@ static struct result open_loops(struct program *program, const char *wallet_url)
                                       .revocations = discount->revocations,
                                       .clock_leeway_us = settings.common.clock_leeway_s * CLOCK_SECOND_US,
                                       .settle_wait_ms = settings.settle_wait_ms};
-    TRY(settler_create(&options, &discount->settler));
-    return result_ok();
+    return settler_create(&options, &discount->settler);
+}
+
+static struct result open_loops(struct program *program, const char *wallet_url) {
+    struct discount *discount = &program->discount;
+    TRY(limiter_create(&discount->limiter));
+    for (size_t i = 0; i < (size_t)settings.common.loop_count; i++) {
+        id_source_init_system(&discount->id_sources[i]);
+    }
+    TRY(readers_create(&program->place, &clock_system, &discount->service.readers));
+    return open_settler(program, wallet_url);
+}
+
+static struct result name_paths(struct program *program) {
+    TRY(program_path(settings.data, DATABASE_NAME, program->database_path));
+    TRY(program_path(settings.data, "keys", program->keys_path));
+    TRY(program_path(settings.data, "wallet-jwks.json", program->jwks_cache_path));
+    return program_path(settings.data, TRUST_FILE_NAME, program->trust_path);
 }
 
 static struct result open_program(struct program *program) {
     const char *wallet_url = program_wallet_url();
     if (wallet_url == NULL) return result_error(RESULT_INVALID);
-    TRY(program_path(settings.data, DATABASE_NAME, program->database_path));
-    TRY(program_path(settings.data, "keys", program->keys_path));
-    TRY(program_path(settings.data, "wallet-jwks.json", program->jwks_cache_path));
-    TRY(program_path(settings.data, TRUST_FILE_NAME, program->trust_path));
+    TRY(name_paths(program));
     arena_init(&program->arena, JWKS_BYTES);
     struct discount *discount = &program->discount;
     discount->region = settings.common.region;
@@ -322,4 +334,59 @@ int command_serve(const char **positional, size_t count) {
     }
     close_program(&program);
     return service_end(outcome);
+}
+
+/* ---- repair: as it is served, without anybody to serve ---- */
+
+static struct result open_for_repair(struct program *program, const char *wallet_url) {
+    TRY(name_paths(program));
+    program->discount.service.name = "discountd";
+    program->discount.service.clock = &clock_system;
+    TRY(open_store(program));
+    TRY(key_ring_load(program->keys_path, &program->discount.service.keys));
+    TRY(open_settler(program, wallet_url));
+    TRY(store_start(program->discount.service.store));
+    return settler_start(program->discount.settler, program->discount.service.store);
+}
+
+static bool is_owing(const struct discount *discount) {
+    if (settler_claims() > 0) return true;
+    for (size_t i = 0; i < board_count(discount->board); i++) {
+        const struct board_slot *slot = board_slot(discount->board, i);
+        struct campaign_view view = board_view(slot);
+        bool is_settled = view.credited + view.failed == view.redeemed;
+        if (board_books(slot) == BOOKS_AGREE && !is_settled && view.fund_confirmed_minor > 0) return true;
+    }
+    return false;
+}
+
+static bool is_compared(const struct discount *discount) {
+    struct pollfd compared = {.fd = settler_compared(discount->settler), .events = POLLIN};
+    return board_count(discount->board) == 0 || poll(&compared, 1, 0) > 0;
+}
+
+static bool is_wallet_there(const struct discount *discount) {
+    const char *state = readiness_state(&discount->service.readiness, discount->service.store, "wallet");
+    return state != NULL && strcmp(state, "ok") == 0;
+}
+
+/* Until the books agree, as far as they can, and what is owed was sent. */
+static void wait_for_repair(const struct discount *discount) {
+    int64_t begun_us = clock_monotonic_us(&clock_system), waited_ms = 0;
+    while (!is_compared(discount) && (waited_ms < REPAIR_ASK_MS || is_wallet_there(discount))) {
+        service_wait_for(settler_compared(discount->settler), REPAIR_LOOK_MS);
+        waited_ms = (clock_monotonic_us(&clock_system) - begun_us) / 1000;
+    }
+    int64_t until_us = clock_monotonic_us(&clock_system) + REPAIR_SEND_MS * INT64_C(1000);
+    while (is_owing(discount) && clock_monotonic_us(&clock_system) < until_us) service_wait_for(-1, REPAIR_LOOK_MS);
+}
+
+struct result program_repair(const char *wallet_url) {
+    static struct program program;
+    struct result outcome = open_for_repair(&program, wallet_url);
+    if (result_is_ok(outcome)) wait_for_repair(&program.discount);
+    if (program.discount.settler != NULL) settler_stop(program.discount.settler);
+    if (program.discount.service.store != NULL) store_stop(program.discount.service.store);
+    close_program(&program);
+    return outcome;
 }

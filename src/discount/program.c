@@ -28,7 +28,16 @@ struct settings settings;
 
 static const struct param keys_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT)};
 static const struct param data_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), STORE_PARAM(&settings.store_url)};
-static const struct param reconcile_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), STORE_PARAM(&settings.store_url), WALLET_PARAMS};
+static const struct param reconcile_params[] = {
+    DATA_PARAM(&settings.data, DATA_DEFAULT),
+    STORE_PARAM(&settings.store_url),
+    WALLET_PARAMS,
+    {.name = "repair",
+     .kind = PARAM_FLAG,
+     .target = &settings.is_repair_wanted,
+     .default_text = "no",
+     .sentence = "While discountd is stopped: first reads back who has won, and sends what is owed, as it does by itself when it runs"},
+};
 static const struct param health_params[] = {LISTEN_PARAM(&settings.common.listen, LISTEN_DEFAULT),
                                              OPERATIONS_LISTEN_PARAM(&settings.common.operations_listen)};
 static const struct param trust_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), WALLET_PARAMS};

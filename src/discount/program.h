@@ -13,6 +13,7 @@ struct settings {
     const char *wallet_ca, *wallet_certificate, *wallet_key; /* paths; NULL: the system's authorities, no certificate of our own */
     struct serve_options common;
     bool is_init_wanted;
+    bool is_repair_wanted;
     int64_t settle_wait_ms;
     const char *currency;
 };
@@ -25,6 +26,10 @@ struct result program_path(const char *folder, const char *name, char path[PATH_
 /* The wallet's URL without a slash at its end, in static memory, after what its TLS needs was set up; NULL when anything of it is wrong (said on
  * standard error). Before threads. */
 const char *program_wallet_url(void);
+
+/* Does by hand what a running service does by itself: compares the books with Wallet's, reads back who has won, sends what is owed. RESULT_CONFLICT: one
+ * runs (said on standard error). */
+struct result program_repair(const char *wallet_url) MUST_CHECK;
 
 int command_init(const char **positional, size_t count);
 int command_serve(const char **positional, size_t count);

@@ -284,3 +284,40 @@ def test_a_conflict_is_named_and_no_place_is_given_out(make_world):
     said = discount.reconcile()
     assert said.returncode == 1 and f"redemption {old['id']}: Wallet has paid it, Discount does not know it" in said.stdout
     assert (winner.balance(), rival.balance()) == (CREDIT, 0)
+
+
+# ---- by hand ----
+
+def repair(world):
+    discount = world.pair.discount
+    return discount.command("reconcile", "--data", discount.data, *discount.store_words, "--wallet", discount.wallet_url, "--repair")
+
+
+def test_repair_by_hand(make_world):
+    """While Discount is stopped: lost winners are there again, what was owed is paid, and the report is clean."""
+    world = make_world(discount_arguments=["--settle-wait", "200"])
+    discount = world.pair.discount
+    users = [world.user() for _ in range(6)]
+    campaign = world.operator.campaign(places=6)
+    copy = copy_of(discount)
+    old = [won(user, campaign) for user in users[:3]]
+    said = repair(world)
+    assert said.returncode == 0 and "discountd is running, and repairs by itself within a minute" in said.stdout and "reconciled: 1 campaigns, 3 transactions" in said.stdout
+    start_without_wallet(world, copy)
+    assert users[3].redeem(campaign["code"]).status_code == 202
+    assert discount.stop() == 0
+    assert repair(world).returncode == 1  # nobody can be asked
+    world.pair.wallet.start()
+    assert discount.reconcile().returncode == 1
+    said = repair(world)
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "reconciled: 1 campaigns, 4 transactions" in said.stdout
+    assert [user.balance() for user in users[:4]] == [CREDIT] * 4
+    assert discount.verify().returncode == 0
+    discount.start()
+    assert discount.metric("discountd_redemptions_rebuilt_total") == 0
+    for user, redemption in zip(users, old):
+        assert win_again(user, campaign)["id"] == redemption["id"]
+    for user in users[4:]:
+        won(user, campaign)
+    assert_whole(world, campaign, users)

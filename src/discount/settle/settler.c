@@ -63,6 +63,8 @@ void settler_submit(struct settler *settler, struct discount_operation *operatio
 
 void settler_poke(struct settler *settler) { messages_poke(&settler->messages); }
 
+int64_t settler_claims(void) { return atomic_load_explicit(&metric_in_memory.value, memory_order_relaxed); }
+
 /* ---- a round ---- */
 
 static enum books books_of(const struct settler *settler, const struct discount_operation *operation) {

@@ -59,6 +59,8 @@ void settler_free(struct settler *settler);
 
 /* The store's thread: a request that waits (FATE_WAITING). It is the settler's from now on. */
 void settler_submit(struct settler *settler, struct discount_operation *operation);
+/* Any thread: so many claims are on their way to Wallet. */
+int64_t settler_claims(void);
 /* Any thread: campaigns have changed, look at their funds. */
 void settler_poke(struct settler *settler);
 
