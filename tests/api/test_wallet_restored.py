@@ -192,3 +192,40 @@ def test_the_same_copy_again_and_again(make_world):
         put_back(copy)
         wait_until_paid(world, users[:3 * index + 3])
     assert_paid_once(world, users)
+
+
+@pytest.mark.parametrize("older", ["wallet", "discount"])
+def test_both_are_put_back_to_different_times(make_world, older):
+    """What both have lost is lost, and its places are free again; what one of them has is in both."""
+    world = make_world()
+    users = [world.user() for _ in range(9)]
+    campaign = world.operator.campaign(places=9)
+    sides = [world.pair.wallet, world.pair.discount] if older == "wallet" else [world.pair.discount, world.pair.wallet]
+    copies = []
+    for index in range(3):
+        redeem(users[3 * index:3 * index + 3], campaign)
+        copies += [copy_of(side) for side in sides[index:index + 1]]
+    world.pair.discount.kill()
+    world.pair.wallet.kill()
+    for copy in copies:
+        copy.restore()
+    world.pair.wallet.start()
+    world.pair.discount.start()
+    wait_until_paid(world, users[:6])
+    assert [user.balance() for user in users[6:]] == [0] * 3
+    wait_until(lambda: users[6].redeem(campaign["code"]).status_code == 201, "places are given out again", SETTLED_S)
+    redeem(users[7:], campaign)
+    assert_paid_once(world, users)
+    assert [row["position"] for row in world.operator.winners(campaign["id"])] == list(range(1, 10))
+
+
+def test_a_start_without_wallet_waits_no_longer_than_it_must(make_world):
+    world = make_world(discount_arguments=["--settle-wait", 100])
+    user, campaign = world.user(), world.operator.campaign()
+    world.pair.wallet.kill()
+    world.pair.discount.kill()
+    world.pair.discount.start()  # and it listens
+    assert user.redeem(campaign["code"]).status_code == 202
+    world.pair.wallet.start()
+    wait_until_paid(world, [user])
+    assert_paid_once(world, [user])
