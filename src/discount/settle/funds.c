@@ -21,13 +21,17 @@ struct result funds_init(struct funds *funds) {
     }
     funds->memory = calloc(LIMIT_CAMPAIGNS, sizeof *funds->memory);
     if (funds->memory == NULL) return result_error(RESULT_FULL);
-    for (size_t i = 0; i < LIMIT_CAMPAIGNS; i++) TAILQ_INIT(&funds->memory[i].waiters);
     return result_ok();
 }
 
 void funds_free(struct funds *funds) { free(funds->memory); }
 
-static struct fund *fund_of(struct funds *funds, uint32_t campaign_number) { return &funds->memory[campaign_number - 1]; }
+/* Made ready at its first use: of the most campaigns that there may be, few are there. */
+static struct fund *fund_of(struct funds *funds, uint32_t campaign_number) {
+    struct fund *fund = &funds->memory[campaign_number - 1];
+    if (fund->waiters.tqh_last == NULL) TAILQ_INIT(&fund->waiters);
+    return fund;
+}
 
 static struct board_slot *slot_of(const struct fund_job *job) { return board_slot(job->funds->board, job->campaign_number - 1); }
 
