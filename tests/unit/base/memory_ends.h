@@ -1,15 +1,24 @@
-/* Memory that ends, by the linker's --wrap=calloc (the last word of this test's line in meson.build). */
+/* Memory that ends, by the linker's --wrap=calloc,--wrap=malloc (the last word of this test's line in meson.build). */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-static size_t objects_left = SIZE_MAX; /* there are so many; the one behind them fails, and those behind it do not */
+/* There are so many; the one behind them fails, and those behind it do not. */
+static size_t objects_left = SIZE_MAX; /* by calloc */
+static size_t chunks_left = SIZE_MAX;  /* by malloc */
+
+static inline bool memory_is_left(size_t *left) {
+    bool fails = *left == 0;
+    *left = fails || *left == SIZE_MAX ? SIZE_MAX : *left - 1;
+    return !fails;
+}
 
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size) {
-    bool fails = objects_left == 0;
-    objects_left = fails || objects_left == SIZE_MAX ? SIZE_MAX : objects_left - 1;
-    return fails ? NULL : __real_calloc(count, size);
-}
+void *__wrap_calloc(size_t count, size_t size) { return memory_is_left(&objects_left) ? __real_calloc(count, size) : NULL; }
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size) { return memory_is_left(&chunks_left) ? __real_malloc(size) : NULL; }

@@ -209,6 +209,70 @@ static void test_without_memory_it_does_not_begin(void **state) {
     begin();
 }
 
+static void test_a_page_that_finds_no_room_ends_the_walk(void **state) {
+    (void)state;
+    fill(1, 1);
+    bool is_taken = false;
+    for (size_t room = 0; !is_taken; room += 64) {
+        begin();
+        run();
+        walk.arena.limit_bytes = walk.arena.used_bytes + room;
+        fake_answer(0, 200, page_of("1", NULL));
+        is_taken = ends == 0;
+        if (!is_taken) expect_end(false);
+    }
+    run();
+    expect_end(true);
+}
+
+static void test_without_memory_nothing_is_asked(void **state) {
+    (void)state;
+    begin();
+    for (size_t chunks = 0; fake_client.started == 0; chunks++) { /* some are kept from before */
+        chunks_left = chunks;
+        run();
+        if (fake_client.started > 0) break;
+        expect_end(false);
+        begin();
+    }
+    chunks_left = SIZE_MAX;
+    assert_string_equal(fake_client.calls[0]->url, FUND);
+}
+
+static void test_each_walk_begins_anew(void **state) {
+    (void)state;
+    fill(3, 3);
+    begin();
+    answer(200, page_of("12", "a"));
+    answer(404, "{}");
+    expect_end(false);
+    for (unsigned i = 0; i < 2; i++) {
+        begin();
+        run();
+        assert_string_equal(fake_client.calls[0]->url, FUND);
+        answer(200, page_of("", NULL));
+        run();
+        expect_end(true);
+        assert_int_equal(walk.counts.again, 3);
+        assert_int_equal(claims_count(&claims), 3);
+        settle_all();
+    }
+    rows[0].transaction_id.bytes[3] = 7;
+    begin();
+    answer(200, page_of("123", NULL));
+    run();
+    expect_end(true);
+    assert_int_equal(walk.counts.again, 1);
+    settle_all();
+    rows[0].transaction_id.bytes[3] = 0;
+    begin();
+    answer(200, page_of("123", NULL));
+    size_t before = trips;
+    run();
+    expect_end(true);
+    assert_int_equal(trips, before); /* nothing is left of what was different */
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
@@ -224,6 +288,9 @@ int main(void) {
         TEST(test_rows_end_before_the_last_place),
         TEST(test_rows_that_cannot_be_read_are_read_later),
         TEST(test_without_memory_it_does_not_begin),
+        TEST(test_a_page_that_finds_no_room_ends_the_walk),
+        TEST(test_without_memory_nothing_is_asked),
+        TEST(test_each_walk_begins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,308 @@
+/* What becomes of what differs. */
+#include "compared.h"
+
+static int64_t metric(struct metric *of) { return atomic_load(&of->value); }
+
+static void test_sums_are_adopted(void **state) {
+    (void)state;
+    answer(200, PAGE(FUND(FIRST_ID, "99000", "0", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    expect_logged(LOG_WARN, "books_differ");
+    assert_int_equal(told.adopts, 1);
+    assert_int_equal(told.said.funded_minor, 99000);
+    assert_false(told.said.is_released);
+    assert_int_equal(metric(&comparison_metric_sums), 1);
+    assert_int_equal(metric(&comparison_metric_missing), 0);
+    answer(200, PAGE(FUND(FIRST_ID, "100000", "0", "released") "," FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    expect_nothing_logged(); /* it has been said */
+    assert_int_equal(told.adopts, 2);
+    assert_true(told.said.is_released);
+    answer(200, PAGE(FUND(SECOND_ID, "100000", "0", "open"), "null")); /* it has none */
+    assert_int_equal(told.adopts, 3);
+    assert_int_equal(told.said.funded_minor, 0);
+    answer(200, BOTH);
+    assert_int_equal(metric(&comparison_metric_sums), 0);
+    answer(200, PAGE(FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    expect_logged(LOG_WARN, "books_differ"); /* anew */
+    assert_int_equal(told.walks, 0);
+}
+
+static void credit_here(int64_t count) {
+    campaigns[0].redeemed = campaigns[0].credited = count;
+    campaigns[0].first_redeemed_at_us = campaigns[0].last_redeemed_at_us = fake_now_us;
+    show(0);
+}
+
+static void test_lost_credits_are_walked_after(void **state) {
+    (void)state;
+    set_books(0, BOOKS_NOT_COMPARED);
+    credit_here(3);
+    told.is_behind = true;
+    answer(200, PAGE(FUND(FIRST_ID, "100000", "1000", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    assert_int_equal(metric(&comparison_metric_missing), 2);
+    assert_int_equal(metric(&comparison_metric_unknown), 0);
+    assert_int_equal(books(0), BOOKS_WALKING);
+    assert_int_equal(told.held[1], 1);
+    assert_int_equal(told.compared, 0);
+    run();
+    assert_int_equal(told.walks, 0); /* its fund is to be put right first */
+    assert_int_equal(next(), fake_now_us + 2 * SECOND_US);
+    told.is_behind = false;
+    assert_int_equal(next(), fake_now_us);
+    told.refuses_walk = true;
+    run();
+    assert_int_equal(told.walks, 1);
+    told.refuses_walk = false;
+    run(); /* again */
+    assert_int_equal(told.walked, 1);
+    assert_int_equal(told.walks, 2);
+    run();
+    assert_int_equal(told.walks, 2);
+    answer(200, PAGE(FUND(FIRST_ID, "100000", "0", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    assert_int_equal(told.held[1], 1); /* the walk that is under way will do */
+    assert_int_equal(metric(&comparison_metric_missing), 3);
+    comparison.walk.counts.again = 2;
+    comparison.walk.read(comparison.walk.context, 1);
+    expect_logged(LOG_INFO, "credits_compared");
+    assert_int_equal(books(0), BOOKS_AGREE);
+    end_walk(true);
+    expect_logged(LOG_WARN, "credits_sent_again");
+    assert_int_equal(told.held[1], 0);
+    assert_int_equal(told.compared, 1);
+    run();
+    assert_int_equal(told.walks, 2); /* once is enough */
+}
+
+/* While it waits to be walked it is not asked for twice. */
+static void test_a_walk_that_waits_is_held_once(void **state) {
+    (void)state;
+    credit_here(1);
+    told.is_behind = true;
+    for (unsigned i = 0; i < 2; i++) answer(200, BOTH);
+    assert_int_equal(told.held[1], 1);
+    assert_int_equal(books(0), BOOKS_AGREE); /* it was before, and goes on meanwhile */
+}
+
+static void test_a_walk_that_was_given_up_is_repeated(void **state) {
+    (void)state;
+    set_books(0, BOOKS_NOT_COMPARED);
+    credit_here(1);
+    answer(200, BOTH);
+    run();
+    assert_int_equal(told.walks, 1);
+    assert_int_equal(books(0), BOOKS_WALKING);
+    end_walk(false);
+    assert_int_equal(books(0), BOOKS_NOT_COMPARED);
+    assert_int_equal(told.held[1], 0);
+    assert_int_equal(told.compared, 0);
+    assert_in_range(next(), fake_now_us + 1, fake_now_us + BACKOFF_FIRST_US);
+    fake_now_us = next();
+    run();
+    assert_int_equal(fake_client.count, 1);
+    fake_answer(0, 200, BOTH);
+    assert_int_equal(books(0), BOOKS_WALKING);
+    run();
+    assert_int_equal(told.walks, 2);
+    set_books(0, BOOKS_AGREE);
+    fake_log_event[0] = '\0';
+    end_walk(false);
+    assert_int_equal(books(0), BOOKS_AGREE);
+    expect_nothing_logged(); /* nothing was sent */
+}
+
+#define TWO PAGE(FUND(FIRST_ID, "100000", "2000", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null")
+
+static void walk_to_unknown_ones(void) {
+    size_t walks = told.walks;
+    answer(200, TWO);
+    assert_int_equal(metric(&comparison_metric_unknown), 2);
+    run();
+    assert_int_equal(told.walks, walks + 1);
+    comparison.walk.counts.unknown = 1;
+    comparison.walk.read(comparison.walk.context, 1);
+    expect_logged(LOG_WARN, "credits_compared");
+    assert_int_equal(books(0), BOOKS_RECOVERING);
+    rebuild.state = REBUILD_MAKING;
+    end_walk(true);
+}
+
+static void end_rebuild(enum rebuild_end how) {
+    rebuild.state = REBUILD_IDLE;
+    rebuild.ended(rebuild.context, 1, how);
+}
+
+static void test_unknown_credits_are_made_anew(void **state) {
+    (void)state;
+    assert_ptr_equal(comparison.walk.taker, &rebuild.taker);
+    set_books(0, BOOKS_NOT_COMPARED);
+    walk_to_unknown_ones();
+    assert_int_equal(told.compared, 0);
+    size_t walks = told.walks;
+    answer(200, PAGE(FUND(FIRST_ID, "99000", "2000", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    run();
+    assert_int_equal(told.walks, walks); /* one thing at a time */
+    assert_int_equal(told.adopts, 1);    /* its sums are adopted all the same */
+    assert_int_equal(books(0), BOOKS_RECOVERING);
+    end_rebuild(REBUILD_WHOLE);
+    assert_int_equal(books(0), BOOKS_AGREE);
+    assert_int_equal(told.compared, 1);
+    assert_int_equal(told.claims_looks, 1);
+    run();
+    assert_int_equal(told.walks, walks);
+}
+
+static void test_what_was_cut_is_walked_again(void **state) {
+    (void)state;
+    set_books(0, BOOKS_NOT_COMPARED);
+    walk_to_unknown_ones();
+    end_rebuild(REBUILD_CUT);
+    assert_int_equal(books(0), BOOKS_RECOVERING);
+    assert_int_equal(told.compared, 0);
+    size_t walks = told.walks;
+    run();
+    assert_int_equal(told.walks, walks + 1);
+    comparison.walk.read(comparison.walk.context, 1); /* nothing is unknown any more */
+    assert_int_equal(books(0), BOOKS_AGREE);
+    end_walk(true);
+    assert_int_equal(told.compared, 1);
+}
+
+static void test_conflicts_hold_nobody_up_and_are_looked_at_again(void **state) {
+    (void)state;
+    set_books(0, BOOKS_NOT_COMPARED);
+    walk_to_unknown_ones();
+    end_rebuild(REBUILD_CONFLICTED);
+    assert_int_equal(books(0), BOOKS_RECOVERING);
+    assert_int_equal(told.compared, 1);
+    size_t walks = told.walks;
+    run();
+    assert_int_equal(told.walks, walks); /* not at once */
+    answer(200, BOTH);
+    run();
+    assert_int_equal(told.walks, walks + 1); /* though both say the same by now */
+}
+
+static void test_no_walk_begins_while_redemptions_are_made_anew(void **state) {
+    (void)state;
+    credit_here(1);
+    rebuild.state = REBUILD_MAKING;
+    answer(200, BOTH);
+    run();
+    assert_int_equal(told.walks, 0);
+    rebuild.state = REBUILD_IDLE;
+    run();
+    assert_int_equal(told.walks, 1);
+}
+
+/* What hides behind claims that were never sent shows at the first look only. */
+static void test_the_first_look_looks_behind_claims(void **state) {
+    (void)state;
+    campaigns[0].redeemed = 2;
+    campaigns[0].first_redeemed_at_us = campaigns[0].last_redeemed_at_us = fake_now_us;
+    show(0);
+    const char *one = PAGE(FUND(FIRST_ID, "100000", "1000", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null");
+    answer(200, one);
+    run();
+    assert_int_equal(told.walks, 0);
+    set_books(0, BOOKS_NOT_COMPARED);
+    answer(200, one);
+    expect_nothing_logged(); /* there may be no difference */
+    run();
+    assert_int_equal(told.walks, 1);
+}
+
+/* What is on its way once more, when Wallet was asked or since, need not be there yet. */
+static void test_what_is_sent_again_is_not_missed_twice(void **state) {
+    (void)state;
+    credit_here(2);
+    const char *one = PAGE(FUND(FIRST_ID, "100000", "1000", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null");
+    for (unsigned i = 0; i < 2; i++) {
+        again[0] = i == 0 ? 1 : 0;
+        fake_now_us = next() > fake_now_us ? next() : fake_now_us;
+        run();
+        if (fake_client.count == 0) {
+            fake_now_us = next();
+            run();
+        }
+        again[0] = i == 0 ? 0 : 1;
+        fake_answer(0, 200, one);
+        assert_int_equal(metric(&comparison_metric_missing), 0);
+    }
+    again[0] = 0;
+    answer(200, one);
+    assert_int_equal(metric(&comparison_metric_missing), 1);
+}
+
+static void test_funds_of_nobody_are_told_once(void **state) {
+    (void)state;
+    static const char *const pages[] = {
+        PAGE(FUND("x", "5", "5", "open") "," FUND(THIRD_ID, "5", "5", "open") "," FUND(FIRST_ID, "100000", "0",
+                                                                                       "open") "," FUND(SECOND_ID, "100000", "0", "open"),
+             "null")};
+    answer(200, pages[0]);
+    expect_logged(LOG_WARN, "fund_without_campaign");
+    assert_int_equal(metric(&comparison_metric_strangers), 2);
+    answer(200, pages[0]);
+    expect_nothing_logged();
+    answer(200, BOTH);
+    assert_int_equal(metric(&comparison_metric_strangers), 0);
+    assert_int_equal(told.adopts, 0);
+}
+
+/* A campaign of after the look began is not judged by it. */
+static void test_a_new_campaign_waits_for_the_next_look(void **state) {
+    (void)state;
+    fake_now_us += SECOND_US;
+    run();
+    fake_now_us = next();
+    run();
+    reserve(2);
+    set_books(2, BOOKS_NOT_COMPARED);
+    fake_answer(0, 200,
+                PAGE(FUND(FIRST_ID, "100000", "0", "open") "," FUND(SECOND_ID, "100000", "0", "open") "," FUND(THIRD_ID, "100000", "0",
+                                                                                                               "open"),
+                     "null"));
+    assert_int_equal(books(2), BOOKS_NOT_COMPARED);
+    assert_int_equal(told.compared, 0);
+    assert_int_equal(metric(&comparison_metric_strangers), 0);
+    answer(200,
+           PAGE(FUND(FIRST_ID, "100000", "0", "open") "," FUND(SECOND_ID, "100000", "0", "open") "," FUND(THIRD_ID, "100000", "0", "open"),
+                "null"));
+    assert_int_equal(books(2), BOOKS_AGREE);
+    assert_int_equal(told.compared, 1);
+}
+
+static void test_nobody_need_wait_for_it(void **state) {
+    (void)state;
+    comparison.is_compared = NULL;
+    answer(200, BOTH);
+    assert_true(comparison.is_first_over);
+}
+
+static void test_without_memory_there_is_none(void **state) {
+    (void)state;
+    struct comparison none = {.rebuild = &rebuild};
+    objects_left = 0;
+    assert_int_equal(comparison_init(&none).code, RESULT_FULL);
+}
+
+int main(void) {
+    crypto_init();
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(test_sums_are_adopted),
+        TEST(test_lost_credits_are_walked_after),
+        TEST(test_a_walk_that_waits_is_held_once),
+        TEST(test_a_walk_that_was_given_up_is_repeated),
+        TEST(test_unknown_credits_are_made_anew),
+        TEST(test_what_was_cut_is_walked_again),
+        TEST(test_conflicts_hold_nobody_up_and_are_looked_at_again),
+        TEST(test_no_walk_begins_while_redemptions_are_made_anew),
+        TEST(test_the_first_look_looks_behind_claims),
+        TEST(test_what_is_sent_again_is_not_missed_twice),
+        TEST(test_funds_of_nobody_are_told_once),
+        TEST(test_a_new_campaign_waits_for_the_next_look),
+        TEST(test_nobody_need_wait_for_it),
+        TEST(test_without_memory_there_is_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
