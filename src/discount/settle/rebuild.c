@@ -47,7 +47,10 @@ static int compare_held(const void *a, const void *b) {
     return by_position != 0 ? by_position : id_compare(first->place.transaction_id, second->place.transaction_id);
 }
 
-static void sort(struct rebuild *rebuild) { qsort(rebuild->held, rebuild->count, sizeof *rebuild->held, compare_held); }
+/* Nothing was held: there is no array either, which qsort must have. */
+static void sort(struct rebuild *rebuild) {
+    if (rebuild->count > 0) qsort(rebuild->held, rebuild->count, sizeof *rebuild->held, compare_held);
+}
 
 /* Keeps the half with the lower places. */
 static void cut(struct rebuild *rebuild) {
