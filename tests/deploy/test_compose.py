@@ -91,7 +91,7 @@ def test_any_user_id_of_group_0_may_run_it(engine, images):
 
 
 def test_a_crowd_is_paid_exactly_across_a_stop_in_its_middle(site):
-    crowd = site.crowd("--users", "120", "--places", "40", "--connections", "32", "--rate", "30")
+    crowd = site.crowd("--users", "60", "--places", "40", "--connections", "32", "--rate", "15")
     try:
         headers = site.token()
 
