@@ -5,8 +5,16 @@ import uuid
 import pytest
 
 from harness.client import PASSWORD, new_username
-from harness.services import wait_until
-from harness.world import assert_problem
+from harness.services import Pair, wait_until
+from harness.world import World, assert_problem
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory, contracts, issuers):
+    """A pair in which nobody else does anything that could be taken for a trace."""
+    pair = Pair(tmp_path_factory.mktemp("quiet"), issuers=issuers.values()).start()
+    yield World(pair, issuers, contracts)
+    pair.end()
 
 
 def entries(world):
@@ -28,8 +36,8 @@ def report_of(world, campaign):
     return report
 
 
-def test_a_transfer(make_world):
-    world = make_world()
+def test_a_transfer(quiet):
+    world = quiet
     sender, receiver = world.rich_user(100), world.user()
     body = {"to": {"username": receiver.username}, "amount": 30, "currency": "IRT", "description": "Lunch"}
     before, counted, key = entries(world), counters(world), str(uuid.uuid4())
@@ -49,8 +57,8 @@ def test_a_transfer(make_world):
     world.assert_clean()
 
 
-def test_credits_and_funds(make_world):
-    world = make_world()
+def test_credits_and_funds(quiet):
+    world = quiet
     user, shop, reference = world.user(), world.shop, f"fund-{uuid.uuid4()}"
     opening = {"reference": reference, "amount": 50, "currency": "IRT"}
     before = entries(world)
@@ -80,8 +88,8 @@ def test_credits_and_funds(make_world):
     world.assert_clean()
 
 
-def test_a_redemption(make_world):
-    world = make_world()
+def test_a_redemption(quiet):
+    world = quiet
     campaign = world.operator.campaign(places=1)
     user, late, key = world.user(), world.user(), str(uuid.uuid4())
     body = {"code": campaign["code"], "phone": user.phone}
@@ -107,9 +115,9 @@ def test_a_redemption(make_world):
     world.assert_clean()
 
 
-def test_wrong_codes_count_though(make_world):
+def test_wrong_codes_count_though(quiet):
     """Else nobody would type one for real."""
-    world = make_world()
+    world = quiet
     user = world.user()
     answers = [user.discount.post("/v1/redemptions?dry_run=true", {"code": f"N{number}OCODE", "phone": user.phone}) for number in range(60)]
     assert {answer.status_code for answer in answers} == {404, 429} and answers[-1].status_code == 429
@@ -135,9 +143,9 @@ def test_where_there_is_none_nothing_is_done(world):
     assert world.operator.discount.post("/v1/campaigns", body).status_code == 201
 
 
-def test_beside_those_that_are_meant(make_world):
+def test_beside_those_that_are_meant(quiet):
     """Rehearsals among real ones in the same moments: none is done, and each real one is."""
-    world = make_world()
+    world = quiet
     sender, receiver = world.rich_user(1000), world.user()
     body = {"to": {"username": receiver.username}, "amount": 1, "currency": "IRT"}
 

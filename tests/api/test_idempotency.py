@@ -228,9 +228,8 @@ def test_what_became_of_a_refusal_and_of_nothing(world):
         assert_problem(ask_about(sender.discount, unknown), 404, "idempotency_key_not_found")
 
 
-def test_what_the_store_has_in_hand_is_in_progress(make_world):
+def test_what_the_store_has_in_hand_is_in_progress(world):
     """In both services, and also when nothing of it will be kept."""
-    world = make_world()
     user, receiver, campaign = world.rich_user(100), world.user(), world.operator.campaign(places=1)
     transfer = {"to": {"username": receiver.username}, "amount": 10, "currency": "IRT"}
     pair = world.pair
