@@ -46,6 +46,7 @@ static bool is_due(void *context, struct delivery_item *item) {
     if (claim->is_again || (!claim->is_old && claims_may_be_paid(credits->claims, claim->campaign_number))) return true;
     struct discount_operation *waiter;
     while ((waiter = waiters_take(credits->waiters, &claim->waiters)) != NULL) waiters_answer_now(credits->waiters, waiter);
+    if (claim->is_old) claims_look(credits->claims);
     claims_forget(credits->claims, claim); /* it waits in the database */
     return false;
 }

@@ -319,11 +319,24 @@ static void test_only_what_is_sent_again_goes_before_the_books_agree(void **stat
     assert_int_equal(claims_again(&claims, 1), 0);
 }
 
+static void test_the_claims_of_one_campaign_are_read_anew(void **state) {
+    (void)state;
+    struct claim *first = take(1, 1), *second = take(2, 1), *gone = take(1, 2);
+    settle(gone);
+    claims.must_refill = false;
+    claims_read_anew(&claims, 1);
+    assert_true(first->is_old && !second->is_old && !gone->is_old);
+    assert_true(claims.must_refill);
+    settle(first);
+    assert_false(take(1, 1)->is_old);
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_claim_is_there_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_only_what_is_sent_again_goes_before_the_books_agree, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_claims_of_one_campaign_are_read_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_of_a_former_claim_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_may_not_be_paid_takes_no_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_may_not_be_paid_is_left_where_it_is_with_the_last_room_free, set_up, tear_down),

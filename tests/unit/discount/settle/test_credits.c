@@ -276,6 +276,19 @@ static void test_a_claim_whose_fund_is_lost_goes_back_to_the_database(void **sta
     assert_int_equal(fake_client.started, 1);
 }
 
+/* It may be another one by now: what is owed is what the database says. */
+static void test_a_claim_that_is_old_is_read_anew(void **state) {
+    (void)state;
+    claim(0);
+    claims_read_anew(&claims, campaigns[0].number);
+    claims.must_refill = false;
+    send();
+    assert_int_equal(fake_client.started, 0);
+    assert_int_equal(claims_count(&claims), 0);
+    assert_int_equal(requests[0].returned, 1);
+    assert_true(claims.must_refill);
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
@@ -287,6 +300,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_late_one_of_a_credited_claim, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_its_mark_a_claim_is_not_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_claim_whose_fund_is_lost_goes_back_to_the_database, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_claim_that_is_old_is_read_anew, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
