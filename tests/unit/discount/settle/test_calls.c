@@ -53,6 +53,18 @@ static void test_a_token_that_is_not_taken_is_dropped(void **state) {
     }
 }
 
+/* Who is not there may come back as an older copy; who refuses is there. */
+static void test_a_wallet_that_is_not_there_is_a_reason_to_compare(void **state) {
+    (void)state;
+    const struct http_call refused = {.status = 503}, lost = {.outcome = result_error(RESULT_IO)};
+    calls_note_failure(&calls, &refused);
+    assert_false(calls.must_compare);
+    calls_note_failure(&calls, &lost);
+    assert_true(calls.must_compare);
+    calls_note_failure(&calls, &refused); /* it stays one until somebody has looked */
+    assert_true(calls.must_compare);
+}
+
 static void test_without_room_nothing_is_started(void **state) {
     (void)state;
     struct http_call call = {.method = "GET", .done = note_end};
@@ -129,6 +141,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_names_the_address_and_the_caller, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_token_that_is_not_taken_is_dropped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_wallet_that_is_not_there_is_a_reason_to_compare, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_room_nothing_is_started, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_a_stranger_says_is_no_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_whose_answer_it_certainly_is, set_up, tear_down),

@@ -183,7 +183,7 @@ static void test_what_is_marked(void **state) {
     for (size_t i = 0; i < CLAIMS; i++) {
         const struct settlement *settlement = &mark->mark.items[i];
         assert_true(id_equal(settlement->redemption_id, requests[i].operation.redemption.id));
-        assert_int_equal(settlement->is_credited, i != 1);
+        assert_true(settlement->is_credited == (i != 1) && !settlement->is_again);
         assert_int_equal(settlement->settled_at_us, i != 1 ? created_at_us : fake_now_us);
         assert_int_equal(id_is_zero(settlement->transaction_id), i == 1);
         assert_true(text_equal(settlement->failure, i == 1 ? TEXT("account_frozen") : TEXT("")));
@@ -201,6 +201,27 @@ static void test_what_is_marked(void **state) {
     assert_int_equal(atomic_load(&credits_metric_failed.value), failed + 1);
     assert_int_equal(looks, 1); /* an ended campaign may be settled now */
     assert_false(delivery_is_busy(&credits.delivery));
+}
+
+/* Settled before, and lost by Wallet: it goes out whether its books agree or not, is marked as such, and is counted for itself. */
+static void test_what_is_sent_again_is_marked_so(void **state) {
+    (void)state;
+    board_set_books(board_slot(board, 0), BOOKS_WALKING);
+    for (size_t i = 0; i < CLAIMS; i++) assert_true(claims_take_again(&claims, &requests[i].operation.redemption));
+    int64_t lag_us = atomic_load(&credits_metric_lag.sum), credited = atomic_load(&credits_metric_credited.value);
+    int64_t again = atomic_load(&credits_metric_credited_again.value), failed = atomic_load(&credits_metric_failed_again.value);
+    send();
+    answer("drd");
+    const struct own_request *mark = fake_store_request(0);
+    assert_int_equal(mark->mark.count, CLAIMS);
+    for (size_t i = 0; i < CLAIMS; i++) assert_true(mark->mark.items[i].is_again);
+    fake_now_us += 7;
+    end_in_store(result_ok());
+    assert_int_equal(atomic_load(&credits_metric_credited_again.value), again + 2);
+    assert_int_equal(atomic_load(&credits_metric_failed_again.value), failed + 1);
+    assert_int_equal(atomic_load(&credits_metric_credited.value), credited);
+    assert_int_equal(atomic_load(&credits_metric_lag.sum), lag_us);
+    assert_int_equal(claims_again(&claims, 1), 0);
 }
 
 static void test_who_comes_while_it_is_marked_hears_it_after(void **state) {
@@ -296,6 +317,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_credit_is_described_by_its_campaigns_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_trace_is_of_the_oldest_who_waits_if_it_has_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_marked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_sent_again_is_marked_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_comes_while_it_is_marked_hears_it_after, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_late_one_of_a_credited_claim, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_its_mark_a_claim_is_not_forgotten, set_up, tear_down),
