@@ -79,6 +79,26 @@ static void one_by_one_they_are_the_same(void **state) {
     arena_release(&arena);
 }
 
+/* One of a name may be hidden before or behind one that is shown: the head stands once, before the first. */
+static void what_has_not_happened_is_hidden(void **state) {
+    (void)state;
+    static struct metric first = {.name = "t_quiet_total", .help = "Quiet.", .labels = "n=\"1\"", .kind = METRIC_COUNTER, .is_quiet = true};
+    static struct metric second = {
+        .name = "t_quiet_total", .help = "Quiet.", .labels = "n=\"2\"", .kind = METRIC_COUNTER, .is_quiet = true};
+    static struct metric time = {
+        .name = "t_quiet_seconds", .help = "Quiet.", .labels = "", .kind = METRIC_HISTOGRAM, .is_duration = true, .is_quiet = true};
+    metrics_register(&first);
+    metrics_register(&second);
+    metrics_register(&time);
+    assert_int_equal(count_of(write_page(), "t_quiet"), 0);
+    metric_add(&second, 1);
+    assert_line(write_page(), "# HELP t_quiet_total Quiet.\n# TYPE t_quiet_total counter\nt_quiet_total{n=\"2\"} 1");
+    metric_add(&first, 1);
+    assert_line(write_page(), "# TYPE t_quiet_total counter\nt_quiet_total{n=\"1\"} 1\nt_quiet_total{n=\"2\"} 1");
+    metric_observe(&time, 0);
+    assert_line(write_page(), "t_quiet_seconds_count 1");
+}
+
 static void shows_durations_in_seconds(void **state) {
     (void)state;
     static struct metric latency = {
@@ -173,6 +193,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_by_name),
         cmocka_unit_test(one_by_one_they_are_the_same),
+        cmocka_unit_test(what_has_not_happened_is_hidden),
         cmocka_unit_test(shows_durations_in_seconds),
         cmocka_unit_test(shows_sizes_as_they_are),
         cmocka_unit_test(puts_values_into_the_right_buckets),
