@@ -29,7 +29,7 @@ struct result calls_start(struct calls *calls, struct http_call *call, struct te
     call->bearer = service_token_get(&calls->token, calls->clock);
     call->timeout_ms = TIMEOUT_MS;
     call->header_name = INSTANCE_HEADER;
-    if (call->url == NULL) return result_error(RESULT_FULL);
+    if (path.data == NULL || call->url == NULL) return result_error(RESULT_FULL);
     if (call->bearer == NULL) return result_error(RESULT_UNAVAILABLE);
     return http_client_start(calls->client, call);
 }

@@ -22,7 +22,8 @@ struct result calls_init(struct calls *calls, const char *wallet_url, const stru
 void calls_free(struct calls *calls); /* also what was never initialised but for zeros; ends the calls under way, as calls_give_up does */
 
 /* Starts a call whose method, body, done and context are set: its address is made in the arena, which lives until `done`, and so must all that the
- * call points at. After an error `done` is not called: RESULT_FULL, RESULT_UNAVAILABLE (no token could be signed), or what the client says. */
+ * call points at. After an error `done` is not called: RESULT_FULL (also of a path that
+ * found no room), RESULT_UNAVAILABLE (no token could be signed), or what the client says. */
 struct result calls_start(struct calls *calls, struct http_call *call, struct text path, struct arena *arena) MUST_CHECK;
 /* The first thing that `done` does with a call: what another Wallet than ours says, or nobody by name, is turned into no answer (RESULT_DENIED), so that
  * whoever reads the call can't believe it. */

@@ -161,8 +161,8 @@ static bool read_fund(const struct json_value *item, struct fund_document *ret_f
                                        .released_minor = json_get_integer(item, "released", -1),
                                        .is_released = text_equal(json_get_text(item, "state"), TEXT("released"))};
     int64_t funded_minor = ret_fund->funded_minor;
-    return funded_minor >= 0 && funded_minor <= MONEY_AMOUNT_MAX && ret_fund->credited_minor >= 0 &&
-           ret_fund->credited_minor <= funded_minor && ret_fund->released_minor >= 0;
+    return funded_minor <= MONEY_AMOUNT_MAX && ret_fund->credited_minor >= 0 && ret_fund->credited_minor <= funded_minor &&
+           ret_fund->released_minor >= 0;
 }
 
 static void note_stranger(struct comparison *comparison, struct text reference, const struct fund_document *fund) {
@@ -174,7 +174,7 @@ static void note_stranger(struct comparison *comparison, struct text reference, 
 static bool take_fund(struct comparison *comparison, const struct json_value *item) {
     struct fund_document fund;
     struct id id;
-    if (!json_is_object(item) || !read_fund(item, &fund)) return false;
+    if (!read_fund(item, &fund)) return false;
     struct text reference = json_get_text(item, "reference");
     const struct board_slot *slot = result_is_ok(id_parse(reference, &id)) ? board_find_id(comparison->board, id) : NULL;
     if (slot == NULL)
@@ -202,7 +202,7 @@ static bool read_reply(struct comparison *comparison) {
     struct json_document *document = NULL;
     faults_init(&faults, &comparison->arena);
     if (!result_is_ok(json_open(&comparison->arena, comparison->call.reply, &faults, &document))) return false;
-    bool is_read = json_is_object(json_root(document)) && take_page(comparison, json_root(document));
+    bool is_read = take_page(comparison, json_root(document));
     json_close(document);
     return is_read;
 }
@@ -249,7 +249,7 @@ static void ask(struct comparison *comparison) {
     if (comparison->cursor_size > 0)
         path = arena_print(&comparison->arena, PATH "&cursor=%.*s", (int)comparison->cursor_size, comparison->cursor);
     comparison->call = (struct http_call){.method = "GET", .done = answered, .context = comparison};
-    comparison->is_asking = path.data != NULL && result_is_ok(calls_start(comparison->calls, &comparison->call, path, &comparison->arena));
+    comparison->is_asking = result_is_ok(calls_start(comparison->calls, &comparison->call, path, &comparison->arena));
     if (!comparison->is_asking) failed(comparison);
 }
 

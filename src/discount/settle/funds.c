@@ -140,7 +140,7 @@ static bool start_call(struct fund_job *job, const char *method, const char *suf
             arena_print(&job->arena, "%.*s:%" PRId64 ":%" PRId64, (int)sizeof id, id, job->step_version, job->confirmed_minor).data;
         if (job->call.idempotency_key == NULL) return false;
     }
-    return path.data != NULL && result_is_ok(calls_start(job->funds->calls, &job->call, path, &job->arena));
+    return result_is_ok(calls_start(job->funds->calls, &job->call, path, &job->arena));
 }
 
 /* Without room for what is said of the money nothing is sent: Wallet would refuse it for good. */

@@ -79,7 +79,7 @@ static bool read_credit(const struct json_value *item, struct unknown_credit *re
 static void read_description(const struct walk *walk, const struct json_value *item, struct unknown_credit *credit) {
     const struct json_value *metadata = json_get(item, "metadata");
     struct id campaign_id;
-    if (!json_is_object(metadata) || !result_is_ok(id_parse(json_get_text(metadata, "campaign"), &campaign_id))) return;
+    if (!result_is_ok(id_parse(json_get_text(metadata, "campaign"), &campaign_id))) return;
     int64_t position = json_get_integer(metadata, "position", 0);
     bool is_ours = id_equal(campaign_id, board_slot(walk->board, walk->campaign_number - 1)->id);
     if (!is_ours || position < 1 || position > LIMIT_CAMPAIGN_PLACES) return;
@@ -128,7 +128,7 @@ struct page_item {
 static bool read_items(const struct json_value *data, struct page_item *items, size_t count) {
     for (size_t i = 0; i < count; i++) {
         items[i] = (struct page_item){.item = json_array_item(data, i)};
-        if (!json_is_object(items[i].item) || !read_credit(items[i].item, &items[i].credit)) return false;
+        if (!read_credit(items[i].item, &items[i].credit)) return false;
     }
     return true;
 }
@@ -176,7 +176,7 @@ static bool read_reply(struct walk *walk) {
     struct json_document *document = NULL;
     faults_init(&faults, &walk->arena);
     if (!result_is_ok(json_open(&walk->arena, walk->call.reply, &faults, &document))) return false;
-    bool is_read = json_is_object(json_root(document)) && take_page(walk, json_root(document));
+    bool is_read = take_page(walk, json_root(document));
     json_close(document);
     return is_read;
 }
@@ -211,7 +211,7 @@ static void ask(struct walk *walk) {
     struct text path = arena_print(&walk->arena, "/v1/funds/%.*s" PATH "%s%.*s", (int)sizeof id, id,
                                    walk->cursor_size > 0 ? "&cursor=" : "", (int)walk->cursor_size, walk->cursor);
     walk->call = (struct http_call){.method = "GET", .done = answered, .context = walk};
-    walk->is_asking = path.data != NULL && result_is_ok(calls_start(walk->calls, &walk->call, path, &walk->arena));
+    walk->is_asking = result_is_ok(calls_start(walk->calls, &walk->call, path, &walk->arena));
     if (!walk->is_asking) end(walk, false);
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 
 static enum log_level fake_log_level;
+static size_t fake_log_count;   /* ever */
 static char fake_log_event[64]; /* empty: nothing since it was looked at */
 static size_t fake_log_lines;   /* ever */
 
@@ -20,6 +21,7 @@ bool log_wants(enum log_level level) { return level >= LOG_INFO; }
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count) {
     (void)fields;
     (void)count;
+    fake_log_count++;
     fake_log_level = level;
     fake_log_lines++;
     snprintf(fake_log_event, sizeof fake_log_event, "%s", event);

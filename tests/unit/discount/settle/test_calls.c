@@ -71,6 +71,8 @@ static void test_without_room_nothing_is_started(void **state) {
     arena_release(&arena);
     arena_init(&arena, 8);
     assert_int_equal(calls_start(&calls, &call, TEXT("/v1/credits"), &arena).code, RESULT_FULL);
+    arena_init(&arena, LIMIT_ARENA_BYTES);
+    assert_int_equal(calls_start(&calls, &call, (struct text){NULL, 0}, &arena).code, RESULT_FULL); /* its path found none */
     assert_int_equal(fake_client.started, 0);
 }
 

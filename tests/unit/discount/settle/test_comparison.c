@@ -138,6 +138,9 @@ static void test_a_page_of_no_use_is_a_failure(void **state) {
         assert_int_equal(fake_client.count, 0);
     }
     answer(200, BOTH);
+    answer(200, BOTH);
+    answer(503, "");
+    answer(200, BOTH);
     assert_int_equal(comparison.backoff.attempts, 0);
     assert_int_equal(next(), fake_now_us + 2 * SECOND_US);
 }

@@ -140,7 +140,8 @@ static void test_unknown_credits_are_made_anew(void **state) {
     answer(200, PAGE(FUND(FIRST_ID, "99000", "2000", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null"));
     run();
     assert_int_equal(told.walks, walks); /* one thing at a time */
-    assert_int_equal(told.adopts, 1);    /* its sums are adopted all the same */
+    assert_int_equal(told.held[1], 0);
+    assert_int_equal(told.adopts, 1); /* its sums are adopted all the same */
     assert_int_equal(books(0), BOOKS_RECOVERING);
     end_rebuild(REBUILD_WHOLE);
     assert_int_equal(books(0), BOOKS_AGREE);
@@ -238,8 +239,10 @@ static void test_funds_of_nobody_are_told_once(void **state) {
         PAGE(FUND("x", "5", "5", "open") "," FUND(THIRD_ID, "5", "5", "open") "," FUND(FIRST_ID, "100000", "0",
                                                                                        "open") "," FUND(SECOND_ID, "100000", "0", "open"),
              "null")};
+    size_t lines = fake_log_count;
     answer(200, pages[0]);
     expect_logged(LOG_WARN, "fund_without_campaign");
+    assert_int_equal(fake_log_count, lines + 1); /* once for all of them */
     assert_int_equal(metric(&comparison_metric_strangers), 2);
     answer(200, pages[0]);
     expect_nothing_logged();
@@ -285,6 +288,43 @@ static void test_without_memory_there_is_none(void **state) {
     assert_int_equal(comparison_init(&none).code, RESULT_FULL);
 }
 
+static void test_the_smallest_difference_is_said(void **state) {
+    (void)state;
+    answer(200,
+           PAGE(FUND("x", "0", "0", "open") "," FUND(FIRST_ID, "100000", "0", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    expect_logged(LOG_WARN, "fund_without_campaign");
+    answer(200,
+           PAGE(FUND("x", "5", "5", "open") "," FUND(FIRST_ID, "100000", "0", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    expect_nothing_logged();
+    credit_here(1);
+    told.is_behind = true;
+    answer(200, BOTH);
+    expect_logged(LOG_WARN, "books_differ"); /* one is missing */
+    answer(200, PAGE(FUND(FIRST_ID, "100000", "1000", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    expect_nothing_logged();
+    answer(200, TWO);
+    expect_logged(LOG_WARN, "books_differ"); /* one is unknown */
+    assert_int_equal(metric(&comparison_metric_unknown), 1);
+}
+
+static void test_one_walk_at_a_time(void **state) {
+    (void)state;
+    credit_here(1);
+    campaigns[1].redeemed = campaigns[1].credited = 1;
+    campaigns[1].first_redeemed_at_us = campaigns[1].last_redeemed_at_us = fake_now_us;
+    show(1);
+    answer(200, BOTH);
+    for (unsigned i = 0; i < 3; i++) run();
+    assert_int_equal(told.walks, 1);
+    assert_int_equal(told.asked_of, 1);
+    end_walk(true);
+    run();
+    assert_int_equal(told.walks, 2);
+    assert_int_equal(told.walked, 2);
+    assert_int_equal(told.asked_of, 2);
+    assert_true(told.held[1] == 0 && told.held[2] == 1);
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
@@ -303,6 +343,8 @@ int main(void) {
         TEST(test_a_new_campaign_waits_for_the_next_look),
         TEST(test_nobody_need_wait_for_it),
         TEST(test_without_memory_there_is_none),
+        TEST(test_the_smallest_difference_is_said),
+        TEST(test_one_walk_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
