@@ -89,7 +89,6 @@ static void read_description(const struct walk *walk, const struct json_value *i
     credit->position = is_whole ? position : 0;
     if (is_whole) return;
     credit->phone = (struct phone){0};
-    credit->code = (struct code){0};
 }
 
 /* ---- one credit against its redemption ---- */
@@ -219,7 +218,8 @@ static void ask(struct walk *walk) {
 
 static bool is_lost(const struct walk *walk, const struct redemption *redemption) {
     int64_t position = redemption->position;
-    if (position > walk->place_count || redemption->status == REDEMPTION_CLAIMED) return false;
+    CHECK(position <= walk->place_count); /* no more were asked for */
+    if (redemption->status == REDEMPTION_CLAIMED) return false;
     if (has_bit(walk->other, position)) return true;
     return redemption->status == REDEMPTION_CREDITED && !has_bit(walk->paid, position);
 }

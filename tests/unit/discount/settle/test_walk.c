@@ -233,6 +233,53 @@ static void test_who_has_no_room_ends_the_walk(void **state) {
     assert_int_equal(taken.give_ups, 2);
 }
 
+/* Places are told apart however many there are. */
+static void test_three_of_twenty_are_lost(void **state) {
+    (void)state;
+    static const char *const pages[] = {"1245678", "9:<=>?@", "ABD"}; /* all but 3, 11 and 19 */
+    fill(20, 20);
+    begin();
+    for (size_t i = 0; i < ARRAY_COUNT(pages); i++) answer(200, page_of(pages[i], i == 2 ? NULL : "a"));
+    for (unsigned i = 0; i < 3; i++) run();
+    expect_end(true);
+    expect_again("3;C");
+}
+
+static void test_all_there_and_one_that_failed_here(void **state) {
+    (void)state;
+    fill(2, 1);
+    rows[1].status = REDEMPTION_FAILED;
+    begin();
+    answer(200, page_of("12", NULL));
+    run();
+    expect_end(true);
+    expect_again("2");
+}
+
+/* It was owed again meanwhile, and goes the way of all claims. */
+static void test_a_failed_one_that_is_claimed_by_now(void **state) {
+    (void)state;
+    fill(1, 0);
+    rows[0].status = REDEMPTION_FAILED;
+    begin();
+    answer(200, page_of("1", NULL));
+    rows[0].status = REDEMPTION_CLAIMED;
+    run();
+    expect_end(true);
+    expect_again("");
+}
+
+static void test_what_sends_nothing_needs_no_room(void **state) {
+    (void)state;
+    fill(POOL, POOL);
+    for (unsigned i = 0; i < POOL; i++) assert_true(claims_take_again(&claims, &rows[i]));
+    begin();
+    answer(200, page_of("12345678", NULL));
+    assert_int_equal(walk_next_us(&walk, fake_now_us), fake_now_us);
+    run();
+    expect_end(true);
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
@@ -248,6 +295,10 @@ int main(void) {
         TEST(test_the_last_place_may_be_described),
         TEST(test_nobody_takes_what_is_not_here),
         TEST(test_who_has_no_room_ends_the_walk),
+        TEST(test_three_of_twenty_are_lost),
+        TEST(test_all_there_and_one_that_failed_here),
+        TEST(test_a_failed_one_that_is_claimed_by_now),
+        TEST(test_what_sends_nothing_needs_no_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
