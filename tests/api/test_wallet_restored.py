@@ -112,8 +112,10 @@ def test_a_campaign_that_ends_before_anybody_has_noticed(make_world):
     campaign = world.operator.campaign(places=9)
     copy = copy_of(world.pair.wallet)
     redeem(users, campaign)
-    put_back(copy)
+    world.pair.wallet.kill()
+    copy.restore()
     assert world.operator.discount.post(f"/v1/campaigns/{campaign['id']}/end").status_code == 200
+    world.pair.wallet.start()
     wait_until_paid(world, users)
     wait_until(lambda: crowds.rows(world.pair.wallet, "SELECT credited, is_released FROM funds") == [(3 * CREDIT, 1)], "released")
     assert_paid_once(world, users)
