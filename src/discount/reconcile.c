@@ -428,7 +428,12 @@ static struct result check_all(struct reconciliation *reconciliation, struct cam
     ask_all_campaigns(reconciliation->batch, note_campaign, ids);
     TRY(batch_run(reconciliation->batch));
     struct result outcome = ask_credits(reconciliation, &credits);
-    if (!result_is_ok(outcome) && outcome.code != RESULT_NOT_FOUND) return outcome;
+    bool is_away = !result_is_ok(outcome) && outcome.code != RESULT_NOT_FOUND;
+    if (is_away && ids->count == 0) {
+        fputs("nothing here to reconcile: credits that belong to no campaign were not looked for\n", reconciliation->out);
+        return result_ok();
+    }
+    if (is_away) return outcome;
     for (size_t i = 0; i < ids->count; i++) {
         reconciliation->campaign.id = ids->items[i];
         TRY(check_campaign(reconciliation));
