@@ -524,12 +524,23 @@ static void end_redemption(const struct intent *intent) {
     if (is_known && status != 1) wrong(intent, "nobody who was promised is unpaid", "not credited");
 }
 
+/* As many places as it ever had; a restored database may have had more in its former life. */
+static bool has_too_much(int64_t funded, int64_t campaign_number, int64_t amount) {
+    struct history history = oracle_campaign_history(campaign_number);
+    int64_t places = 0;
+    for (size_t i = 0; i < history.count; i++) {
+        if (history.moments[i].max_redemptions > places) places = history.moments[i].max_redemptions;
+    }
+    bool is_restored = world.restored_us[PROCESS_WALLET] != 0 || world.restored_us[PROCESS_DISCOUNT] != 0;
+    return !is_restored && funded > places * amount;
+}
+
 /* What Wallet was given for each campaign is what Discount believes it was. */
 static void end_funds(void) {
     struct statement *campaign = oracle_query(
         PROCESS_DISCOUNT,
         "SELECT lower(substr(hex(id),1,8)||'-'||substr(hex(id),9,4)||'-'||substr(hex(id),13,4)||'-'||substr(hex(id),17,4)||'-'||"
-        "substr(hex(id),21)), fund_confirmed, (redeemed - failed) * amount FROM campaigns");
+        "substr(hex(id),21)), fund_confirmed, (redeemed - failed) * amount, number, amount FROM campaigns");
     struct statement *fund =
         oracle_query(PROCESS_WALLET, "SELECT funded, credited FROM funds WHERE caller = 'discount' AND reference = ?1");
     if (campaign == NULL || fund == NULL) return;
@@ -542,7 +553,9 @@ static void end_funds(void) {
                       statement_integer(fund, 1) == statement_integer(campaign, 2);
         /* What ended before it had a fund, and without a winner, needs none. */
         bool needs_none = !is_fund && statement_integer(campaign, 1) == 0 && statement_integer(campaign, 2) == 0;
-        if (!agrees && !needs_none) world_fail("6 a campaign has its fund", "%.*s", (int)reference.size, reference.data);
+        bool is_too_much =
+            is_fund && has_too_much(statement_integer(fund, 0), statement_integer(campaign, 3), statement_integer(campaign, 4));
+        if ((!agrees && !needs_none) || is_too_much) world_fail("6 a campaign has its fund", "%.*s", (int)reference.size, reference.data);
         statement_reset(fund);
     }
     statement_reset(campaign);
