@@ -214,6 +214,7 @@ static void test_the_operators_word(void **state) {
     assert_false(instance_is_another(&calls.instance));
     assert_true(id_equal(calls.instance.ours, id_of(ANOTHER)));
     expect_kept(ANOTHER);
+    assert_true(id_equal(fake_store_request(0)->wallet_left, id_of(OURS))); /* which is no more */
     end_in_store(result_error(RESULT_IO));
     assert_int_equal(access(trust_path, F_OK), 0); /* it is on no disk yet */
     fake_now_us = greeting_next_us(&greeting);

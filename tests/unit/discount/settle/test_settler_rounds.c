@@ -83,20 +83,18 @@ struct result sound_redemption_of_row(const struct row *row, int first_column, s
     return result_error(RESULT_CORRUPT);
 }
 
-/* No walk is begun here. */
 void ask_redemption(struct batch *batch, struct id id, row_visitor *visit, void *context) {
-    (void)batch;
-    (void)id;
+    assert_ptr_equal(batch, &the_batch);
+    assert_false(id_is_zero(id));
     (void)visit;
     (void)context;
-    fail();
 }
 
 void ask_redemptions(struct batch *batch, int64_t after, int64_t before, int64_t limit, row_visitor *visit, void *context) {
-    (void)after;
-    (void)before;
-    (void)limit;
-    ask_redemption(batch, (struct id){{0}}, visit, context);
+    assert_ptr_equal(batch, &the_batch);
+    assert_true(after < before && limit > 0);
+    (void)visit;
+    (void)context;
 }
 
 struct result redemption_found(void *found, const struct row *row) {
@@ -523,6 +521,61 @@ static void test_without_memory_there_is_no_settler(void **state) {
     end();
 }
 
+#define FUND_OF(id, credited) "{\"reference\":\"" id "\",\"funded\":100000,\"credited\":" credited ",\"released\":0,\"state\":\"open\"}"
+#define FUNDS_THERE(credited)                                                                                                   \
+    "{\"data\":[" FUND_OF("01000000-0000-0000-0000-000000000000", credited) "," FUND_OF("02000000-0000-0000-0000-000000000000", \
+                                                                                        "0") "],\"next_cursor\":null}"
+#define WALK "/transactions?"
+
+/* One credit is here that is not there: it is looked for, and meanwhile nothing is sent. */
+static void test_what_wallet_has_lost_is_looked_for(void **state) {
+    (void)state;
+    campaigns[0].redeemed = campaigns[0].credited = 1;
+    campaigns[0].first_redeemed_at_us = campaigns[0].last_redeemed_at_us = fake_now_us;
+    show(0);
+    board_set_books(board_slot(board, 0), BOOKS_NOT_COMPARED);
+    begin();
+    answer(BOOKS, OURS, 200, FUNDS_THERE("0"));
+    go();
+    assert_int_equal(calls_to(WALK), 1);
+    submit();
+    go();
+    assert_true(is_untold(&request));
+    answer(WALK, OURS, 200, "{\"data\":[],\"next_cursor\":null}");
+    go();
+    go();
+    assert_int_equal(calls_to(CREDITS), 1);
+    answer(CREDITS, OURS, 500, "");
+    end();
+}
+
+#define CREDIT_ID "019aab20-4c00-7a31-9f00-5b1e2c3d4e05"
+#define UNKNOWN                                                                                                 \
+    "{\"data\":[{\"reference\":\"" CREDIT_ID "\",\"user_id\":\"" CREDIT_ID "\",\"transaction_id\":\"" CREDIT_ID \
+    "\",\"amount\":1000,\"created_at\":\"2026-01-02T03:04:05Z\"}],\"next_cursor\":null}"
+
+/* One credit is there that is not here: it is handed to the store, and again when that fails. */
+static void test_what_we_have_lost_is_made_anew(void **state) {
+    (void)state;
+    board_set_books(board_slot(board, 0), BOOKS_NOT_COMPARED);
+    begin();
+    answer(BOOKS, OURS, 200, FUNDS_THERE("1000"));
+    go();
+    answer(WALK, OURS, 200, UNKNOWN);
+    go();
+    for (unsigned i = 0; i < 3 && fake_store.count == 0; i++) go();
+    assert_int_equal(fake_store.count, 1);
+    go_after(SECOND_US / 4); /* the greeting is on its way, and stays there */
+    fake_store_end(0, result_error(RESULT_IO));
+    go();
+    assert_in_range(fake_client.waited_ms, 1, BACKOFF_FIRST_US / 1000);
+    go_after(fake_client.waited_ms * 1000);
+    assert_int_equal(fake_store.count, 1);
+    fake_store_end(0, result_error(RESULT_IO));
+    go();
+    end();
+}
+
 static void test_its_metrics(void **state) {
     (void)state;
     begin();
@@ -560,6 +613,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_stop_waits_asleep_for_what_is_in_the_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_a_token_wallet_is_not_called, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_memory_there_is_no_settler, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_wallet_has_lost_is_looked_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_we_have_lost_is_made_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_its_metrics, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
