@@ -35,6 +35,8 @@ INSERT INTO redemptions (key, id, campaign_number, user_id, phone, status, claim
 SELECT (1::bigint << 32) + i, ('a' || lpad(i::text, 31, '0'))::uuid, 1, ('b' || lpad(i::text, 31, '0'))::uuid, '+98911' || lpad(i::text, 7, '0'), 1, {at}, {at} + i, ('c' || lpad(i::text, 31, '0'))::uuid
 FROM generate_series(1, {last}) i;
 """
+# Wallet's side of it: what the only fund has paid.
+PAID = "UPDATE funds SET credited = {paid}; UPDATE accounts SET debits_posted = {paid} WHERE number IN (SELECT account FROM funds);"
 
 
 @pytest.fixture
@@ -42,8 +44,10 @@ def crowded(make_world):
     """A pair with one campaign, WINNERS of its places taken and two left."""
     world = make_world()
     campaign = world.operator.campaign(places=WINNERS + 2)
-    discount = world.pair.discount
-    assert discount.stop() == 0
+    wallet, discount = world.pair.wallet, world.pair.discount
+    assert discount.stop() == 0 and wallet.stop() == 0
+    wallet.write_sql(PAID.format(paid=WINNERS * campaign["credit"]["amount"]))  # else they would be sent again
+    wallet.start()
     discount.write_sql((POSTGRES if discount.store else SQLITE).format(last=WINNERS, at=1_790_000_000_000_000) + COUNTS.format(last=WINNERS, at=1_790_000_000_000_000))
     discount.start()
     world.connect()
