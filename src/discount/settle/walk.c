@@ -18,7 +18,7 @@ static size_t bytes_for(int64_t place_count) { return (size_t)(place_count / 8 +
 
 static void set_bit(uint8_t *bits, int64_t position) { bits[position / 8] |= (uint8_t)(1u << (position % 8)); }
 
-static bool has_bit(const uint8_t *bits, int64_t position) { return (bits[position / 8] >> (position % 8) & 1u) != 0; }
+static bool has_bit(const uint8_t *bits, int64_t position) { return ((unsigned)bits[position / 8] >> (position % 8) & 1u) != 0; }
 
 /* ---- its life ---- */
 
