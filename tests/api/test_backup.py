@@ -7,7 +7,7 @@ import pytest
 from crash.crowds import finish_crowd
 
 of_sqlite = pytest.mark.of_sqlite
-PLACES = 400
+PLACES = 450
 
 
 def services(pair):
@@ -36,7 +36,7 @@ def test_backups_under_a_crowd(make_world, tmp_path):
     world = make_world()
     pair = world.pair
     campaign = world.operator.campaign(places=PLACES)
-    crowd = pair.crowd(campaign["code"], users=1200, places=PLACES, connections=128, rate=800)
+    crowd = pair.crowd(campaign["code"], users=500, places=PLACES, connections=64, rate=100)
     counts = []
     while crowd.poll() is None:
         files = [backup(service, tmp_path / f"{service.program}.{len(counts)}") for service in services(pair)]
