@@ -395,6 +395,7 @@ static void judge_refusal(struct intent *intent, const struct link_answer *answe
 
 /* The same key again: the same answer, byte for byte. */
 static void compare_with_first(struct intent *intent, const struct link_answer *answer) {
+    if (answer->status == 202) return; /* one that was long on its way: meanwhile it has become final */
     bool is_same = intent->status == answer->status && text_equal(intent->reply, answer->body);
     if (answer->is_replayed && !is_same) {
         /* The first may have been one of two copies that were both answered before anything was kept. */
