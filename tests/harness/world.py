@@ -1,4 +1,5 @@
 """A running pair with the clients, users and services that a test wants, and the check of a refusal."""
+import time
 import uuid
 
 from .client import Client, Operator, User
@@ -21,9 +22,24 @@ class World:
         self.wallet = Client(pair.wallet.url, self.contracts["wallet"].check_response)
         self.discount = Client(pair.discount.url, self.contracts["discount"].check_response)
         self.operator = Operator(self.wallet, self.discount, pair.admin_name, pair.admin_password)
-        self.shop = self.wallet.with_token(self.issuers["shop"].token())
-        self.bank = self.wallet.with_token(self.issuers["bank"].token())
+        self._services = {}
         return self
+
+    def _as_service(self, name):
+        """A service's token lives five minutes, which the tests of one world may outlast."""
+        made_s, client = self._services.get(name, (0, None))
+        if client is None or time.monotonic() - made_s > 120:
+            client = self.wallet.with_token(self.issuers[name].token())
+            self._services[name] = time.monotonic(), client
+        return client
+
+    @property
+    def shop(self):
+        return self._as_service("shop")
+
+    @property
+    def bank(self):
+        return self._as_service("bank")
 
     @property
     def wallet_key(self):
