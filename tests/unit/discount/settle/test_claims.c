@@ -1,6 +1,7 @@
 /* The pool, between a delivery that sends nothing and a database that is an array in the place of tables.c. */
 #include "fake_client.h"
 
+#include "../../base/memory_ends.h"
 #include "discount/settle/claims.h"
 #include "discount/tables.h"
 
@@ -331,12 +332,26 @@ static void test_the_claims_of_one_campaign_are_read_anew(void **state) {
     assert_false(take(1, 1)->is_old);
 }
 
+/* Itself, the counts of what is sent again, the map: without one of them there is no pool. */
+static void test_without_memory_there_is_no_pool(void **state) {
+    (void)state;
+    for (size_t objects = 0; objects < 2; objects++) {
+        struct claims none = {0};
+        objects_left = objects;
+        struct result outcome = claims_init(&none, POOL, board, NULL, &delivery);
+        objects_left = SIZE_MAX;
+        assert_int_equal(outcome.code, RESULT_FULL);
+        claims_free(&none);
+    }
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_claim_is_there_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_only_what_is_sent_again_goes_before_the_books_agree, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_claims_of_one_campaign_are_read_anew, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_memory_there_is_no_pool, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_of_a_former_claim_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_may_not_be_paid_takes_no_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_may_not_be_paid_is_left_where_it_is_with_the_last_room_free, set_up, tear_down),

@@ -3,6 +3,12 @@
 
 #include "discount/settle/rebuild.h"
 
+/* Memory that ends, by the linker (meson.build). */
+static bool memory_has_ended;
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size) { return memory_has_ended ? NULL : __real_realloc(memory, size); }
+
 static struct calls calls;
 static struct messages messages;
 static struct claims claims;
@@ -153,6 +159,28 @@ static void test_those_without_a_place_come_last(void **state) {
     expect_end(REBUILD_WHOLE);
 }
 
+static bool hand_over_paid(int64_t position, uint8_t id, uint8_t paid) {
+    const struct unknown_credit credit = {.reference.bytes = {1, id},
+                                          .transaction_id.bytes = {paid},
+                                          .is_described = true,
+                                          .position = position};
+    return rebuild.taker.credit(rebuild.taker.context, &credit);
+}
+
+/* The place counts before the payment, and the payment among those that say the same place. */
+static void test_the_order_is_that_of_the_places_and_then_of_the_payments(void **state) {
+    (void)state;
+    assert_true(rebuild.taker.begin(rebuild.taker.context, 2));
+    assert_true(hand_over_paid(2, 20, 8));
+    assert_true(hand_over_paid(1, 10, 9));
+    assert_true(hand_over_paid(2, 30, 7));
+    rebuild.taker.end(rebuild.taker.context, 2);
+    run();
+    expect_slice((const int64_t[]){10, 30, 20}, 3, REBUILD_MADE);
+    come_back(result_ok());
+    expect_end(REBUILD_WHOLE);
+}
+
 static void test_one_campaign_at_a_time(void **state) {
     (void)state;
     assert_true(rebuild.taker.begin(rebuild.taker.context, 2));
@@ -161,6 +189,9 @@ static void test_one_campaign_at_a_time(void **state) {
     assert_false(rebuild.taker.begin(rebuild.taker.context, 1));
     expect_end(REBUILD_WHOLE);
     assert_true(rebuild.taker.begin(rebuild.taker.context, 1));
+    rebuild.taker.end(rebuild.taker.context, 1);
+    run();
+    assert_int_equal(ended_number, 1); /* the first one of the board as well */
 }
 
 static void test_a_walk_that_is_given_up_leaves_nothing(void **state) {
@@ -194,6 +225,7 @@ static void test_a_slice_that_failed_is_sent_again(void **state) {
     expect_slice((const int64_t[]){1, 2}, 2, REBUILD_SETTLED);
     int64_t settled = atomic_load(&rebuild_metric_settled.value);
     come_back(result_ok());
+    assert_int_equal(rebuild.backoff.attempts, 0);
     assert_int_equal(atomic_load(&rebuild_metric_settled.value) - settled, 2);
     expect_end(REBUILD_WHOLE);
     fake_store.is_stopping = true;
@@ -246,6 +278,56 @@ static void test_no_more_are_held_than_there_is_room_for(void **state) {
     expect_end(REBUILD_WHOLE); /* nothing of before is remembered */
 }
 
+static void expect_cut(const int64_t *positions, size_t count, const int64_t *held, size_t held_count) {
+    collect(positions, count);
+    run();
+    expect_slice(held, held_count, REBUILD_MADE);
+    come_back(result_ok());
+    expect_end(REBUILD_CUT);
+}
+
+/* Another one of the last place that is held may be one of those that were cut off: with them. */
+static void test_of_the_last_place_only_those_are_held_that_were_not_cut_off(void **state) {
+    (void)state;
+    rebuild.held_max = 4;
+    expect_cut((const int64_t[]){8, 2, 6, 4, 4}, 5, (const int64_t[]){2, 4}, 2);                /* it is what cuts */
+    expect_cut((const int64_t[]){8, 2, 6, 4, 5, 4}, 6, (const int64_t[]){2, 4}, 2);             /* there is room again */
+    expect_cut((const int64_t[]){8, 2, 6, 4, 5, 3, 1, 4}, 8, (const int64_t[]){1, 2, 3, 4}, 4); /* nothing more is cut for it */
+}
+
+static void test_the_room_grows_with_what_is_held(void **state) {
+    (void)state;
+    assert_true(rebuild.taker.begin(rebuild.taker.context, 2));
+    for (int64_t position = 1; position <= 1024; position++) assert_true(hand_over(position));
+    assert_int_equal(rebuild.capacity, 1024);
+    assert_true(hand_over(1025));
+    assert_int_equal(rebuild.capacity, 2048);
+    rebuild.taker.give_up(rebuild.taker.context, 2);
+    rebuild.held_max = 1023; /* and never beyond what may be held */
+    assert_true(rebuild.taker.begin(rebuild.taker.context, 2));
+    assert_true(hand_over(1));
+    assert_int_equal(rebuild.capacity, 1023);
+    rebuild.taker.give_up(rebuild.taker.context, 2);
+}
+
+/* The walk gives up, and another one begins with nothing. */
+static void test_what_there_is_no_memory_for_is_not_taken(void **state) {
+    (void)state;
+    assert_true(rebuild.taker.begin(rebuild.taker.context, 2));
+    for (int64_t position = 1; position <= 1024; position++) assert_true(hand_over(position));
+    memory_has_ended = true;
+    bool is_taken = hand_over(1025);
+    memory_has_ended = false;
+    assert_false(is_taken);
+    assert_int_equal(rebuild.count, 1024);
+    rebuild.taker.give_up(rebuild.taker.context, 2);
+    collect((const int64_t[]){2}, 1);
+    run();
+    expect_slice((const int64_t[]){2}, 1, REBUILD_MADE);
+    come_back(result_ok());
+    expect_end(REBUILD_WHOLE);
+}
+
 static void meet_conflicts(size_t count, enum rebuild_verdict verdict, size_t lines) {
     const int64_t positions[] = {1, 2, 3};
     collect(positions, count);
@@ -292,11 +374,15 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_all_are_made_in_the_order_of_their_places, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_those_without_a_place_come_last, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_order_is_that_of_the_places_and_then_of_the_payments, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_campaign_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_walk_that_is_given_up_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_slice_that_failed_is_sent_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_go_in_slices, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_more_are_held_than_there_is_room_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_of_the_last_place_only_those_are_held_that_were_not_cut_off, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_room_grows_with_what_is_held, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_there_is_no_memory_for_is_not_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_conflicts_are_said_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_only_some_conflicts_are_said, set_up, tear_down),
     };
