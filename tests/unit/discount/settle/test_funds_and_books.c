@@ -96,6 +96,13 @@ static void test_what_paid_nobody_is_released_at_once(void **state) {
     expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/release", "");
 }
 
+static void test_a_single_credit_is_counted_before_the_release(void **state) {
+    (void)state;
+    end_campaign(1);
+    run();
+    expect_call("GET", "http://wallet/v1/funds/" FIRST_ID, "");
+}
+
 /* The money for a credit that Wallet has lost must not go back. */
 static void test_no_release_while_wallet_has_fewer_credits(void **state) {
     (void)state;
@@ -167,6 +174,28 @@ static void test_what_wallet_says_is_adopted_before_any_other_step(void **state)
     assert_int_equal(fake_store.count, 0);
 }
 
+/* Whatever else is under way ends first, and does not count for it. */
+static void test_what_is_to_be_adopted_stays_so_until_it_is(void **state) {
+    (void)state;
+    want_step(0, 100000);
+    run();
+    fake_answer(0, 201, "{}");
+    assert_ptr_equal(fake_store_action(0), &fund_confirmed_action);
+    run();
+    assert_true(funds_next_us(&funds) > fake_now_us);
+    funds_adopt(&funds, 1, &(struct fund_said){.funded_minor = 7000});
+    assert_int_equal(funds_next_us(&funds), 0); /* it is looked at now */
+    campaigns[0].fund_confirmed_minor = 100000;
+    campaigns[0].fund_step_minor = 0;
+    show(0);
+    end_in_store(result_ok());
+    assert_true(funds_is_behind(&funds, 1));
+    run();
+    assert_ptr_equal(fake_store_action(0), &fund_adopted_action);
+    end_in_store(result_ok());
+    assert_false(funds_is_behind(&funds, 1));
+}
+
 static void test_a_step_that_is_refused_holds_up_nothing(void **state) {
     (void)state;
     campaigns[0].fund_refusal_size = 1;
@@ -178,9 +207,11 @@ int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_paid_nobody_is_released_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_single_credit_is_counted_before_the_release, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_release_while_wallet_has_fewer_credits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_release_before_the_books_agree, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_wallet_says_is_adopted_before_any_other_step, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_to_be_adopted_stays_so_until_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_step_that_is_refused_holds_up_nothing, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
