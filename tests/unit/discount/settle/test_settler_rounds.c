@@ -1,6 +1,7 @@
 /* The settler's thread, one round at a time: it goes when the test has said what is so, and is looked at when it wants to wait. */
 #include "fake_store.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -226,8 +227,10 @@ static void end(void) {
 static int tear_down(void **state) {
     (void)state;
     if (is_running) return -1;
+    int compared = settler_compared(settler);
     settler_free(settler);
     settler = NULL;
+    assert_int_equal(fcntl(compared, F_GETFD), -1); /* closed */
     revocations_free(revocations);
     request_clear(&request);
     board_free(board);
@@ -313,6 +316,30 @@ static void test_it_wakes_to_read_what_it_could_not_read(void **state) {
     read_outcome = result_ok();
     go_after(fake_client.waited_ms * 1000);
     assert_int_equal(reads, 2);
+    end();
+}
+
+static void test_it_wakes_to_compare_what_it_could_not_compare(void **state) {
+    (void)state;
+    board_set_books(board_slot(board, 0), BOOKS_NOT_COMPARED);
+    begin();
+    go_after(SECOND_US / 4); /* the greeting is on its way, and stays there */
+    answer(BOOKS, OURS, 500, "");
+    go();
+    assert_in_range(fake_client.waited_ms, 1, BACKOFF_FIRST_US / 1000);
+    go_after(fake_client.waited_ms * 1000);
+    assert_int_equal(calls_to(BOOKS), 1);
+    end();
+}
+
+static void test_who_cannot_be_paid_yet_waits_for_nothing(void **state) {
+    (void)state;
+    campaigns[0].fund_confirmed_minor = 0;
+    show(0);
+    begin();
+    submit();
+    go();
+    assert_true(is_returned(&request) && calls_to(CREDITS) == 0);
     end();
 }
 
@@ -602,6 +629,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_it_wakes_for_each_that_asks_now_and_then, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_wakes_for_claims_and_who_waits_for_them, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_wakes_to_read_what_it_could_not_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_it_wakes_to_compare_what_it_could_not_compare, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_cannot_be_paid_yet_waits_for_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_looks_at_funds_when_it_is_poked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_is_sent_before_the_books_are_compared, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_waits_for_the_books_is_answered_in_time, set_up, tear_down),

@@ -64,6 +64,23 @@ static void test_whoever_is_taken_has_no_deadline(void **state) {
     assert_null(waiters_take(&waiters, &list));
 }
 
+/* And keeps its deadline. */
+static void test_whoever_is_moved_waits_there_only(void **state) {
+    (void)state;
+    struct operation_list other = TAILQ_HEAD_INITIALIZER(other);
+    for (size_t i = 0; i < 3; i++) add(i);
+    waiters_move(&waiters, &requests[1].operation, &other);
+    assert_ptr_equal(requests[1].operation.waits_in, &other);
+    assert_ptr_equal(TAILQ_NEXT(&requests[0].operation, link), &requests[2].operation);
+    assert_ptr_equal(waiters_take(&waiters, &other), &requests[1].operation);
+    assert_true(TAILQ_EMPTY(&other));
+    waiters_move(&waiters, &requests[0].operation, &other);
+    waiters_move(&waiters, &requests[2].operation, NULL); /* nowhere: it hears what is so */
+    assert_true(is_returned(&requests[2]) && is_untold(&requests[0]) && TAILQ_EMPTY(&list));
+    waiters_end(&waiters, fake_now_us + WAIT_US, false);
+    assert_true(is_returned(&requests[0]) && TAILQ_EMPTY(&other));
+}
+
 /* What an own operation made of them was not committed: it is as before. */
 static void test_thawed_ones_hear_what_is_on_disk(void **state) {
     (void)state;
@@ -151,6 +168,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_without_room_for_its_note_a_request_is_answered_all_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_each_waits_equally_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_whoever_is_taken_has_no_deadline, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_whoever_is_moved_waits_there_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_thawed_ones_hear_what_is_on_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_key_has_its_record_written_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_record_that_could_not_be_written_is_no_nothing_was_done, set_up, tear_down),

@@ -35,6 +35,19 @@ static void test_what_both_have_is_left_alone(void **state) {
     assert_int_equal(walk.counts.seen, 0);
 }
 
+/* Whether there is room for it is for the address sanitizer. */
+static void test_the_last_of_a_hundred_places_is_noted(void **state) {
+    (void)state;
+    fill(1, 1);
+    rows[0].position = campaign.redeemed = 100;
+    board_publish(board, &campaign, 0);
+    begin();
+    answer(200, page_of("1", NULL));
+    run();
+    expect_end(true);
+    assert_int_equal(walk.counts.again, 0);
+}
+
 static void expect_again(const char *positions) {
     assert_int_equal(claims_count(&claims), strlen(positions));
     assert_int_equal(walk.counts.again, strlen(positions));
@@ -283,6 +296,7 @@ static void test_what_sends_nothing_needs_no_room(void **state) {
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_the_last_of_a_hundred_places_is_noted, set_up, tear_down),
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(test_what_both_have_is_left_alone),
         TEST(test_what_wallet_has_lost_is_sent_again),

@@ -205,6 +205,7 @@ static void test_without_memory_it_does_not_begin(void **state) {
         assert_false(walk_begin(&walk, 1));
         assert_int_equal(walk.state, WALK_IDLE);
         assert_false(walk_is_of(&walk, 1));
+        assert_true(walk.paid == NULL && walk.other == NULL); /* what there was has gone back */
     }
     begin();
 }
