@@ -80,12 +80,39 @@ static void who_proves_it_has_it(void **state) {
     assert_true(sara->is_phone_verified);
 }
 
+static void a_proven_number_takes_the_place_of_another(void **state) {
+    struct core *core = *state;
+    const struct user *left;
+    struct user *sara = add(core, "sara", NULL);
+    assert_int_equal(verify(core, sara, "09121234567", &left), LEDGER_APPLIED); /* nobody's until then */
+    assert_true(left == NULL && sara->is_phone_verified && !sara->has_left_phone);
+    assert_int_equal(verify(core, sara, "09121234568", &left), LEDGER_APPLIED);
+    assert_true(left == NULL && sara->is_phone_verified && sara->has_left_phone);
+    assert_ptr_equal(holder_of(core, "09121234568"), sara);
+    assert_null(holder_of(core, "09121234567"));
+}
+
+static void who_has_lost_a_number_is_found_by_none(void **state) {
+    struct core *core = *state;
+    static const struct phone none = {0};
+    const struct user *left;
+    struct user *first = add(core, "first", "09121234567"), *second = add(core, "second", "09121234568"), *sara = add(core, "sara", NULL);
+    assert_int_equal(verify(core, sara, "09121234567", &left), LEDGER_APPLIED);
+    assert_ptr_equal(left, first);
+    assert_null(ledger_find_user_by_phone(&core->ledger, &none));
+    assert_int_equal(verify(core, sara, "09121234568", &left), LEDGER_APPLIED);
+    assert_ptr_equal(left, second);
+    assert_null(ledger_find_user_by_phone(&core->ledger, &none));
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
         CORE_TEST(a_changed_number_is_unverified),
         CORE_TEST(a_number_is_one_accounts),
         CORE_TEST(who_proves_it_has_it),
+        CORE_TEST(a_proven_number_takes_the_place_of_another),
+        CORE_TEST(who_has_lost_a_number_is_found_by_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
