@@ -136,7 +136,7 @@ static void plan_fund_step(struct campaign *campaign) {
 
 /* Places were made anew beyond those that were ever paid for (rebuild.h). */
 static bool is_behind(const struct campaign *campaign) {
-    int64_t required;
+    int64_t required = 0;
     return campaign->fund_step_minor == 0 && fund_required(campaign->credit, campaign->max_redemptions, &required) &&
            required > campaign->fund_confirmed_minor;
 }
