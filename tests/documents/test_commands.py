@@ -59,7 +59,8 @@ class Shell:
 
     def __init__(self, folder, changes):
         self.changes = changes
-        self.process = subprocess.Popen(["bash", "--norc"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        environment = {**os.environ, "PATH": f"{ROOT / 'build'}:{os.environ['PATH']}"}  # as a package puts the programs there
+        self.process = subprocess.Popen(["bash", "--norc"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
 
     def as_here(self, commands):
         for there, here in self.changes.items():
@@ -146,15 +147,19 @@ def running(tmp_path):
     assert code == 0, log.read_text()
 
 
-# Where the document's machine keeps its data, and what that is here: a place of its own, or what ./run has made.
-@pytest.mark.parametrize(("document", "var"), [("README.md", "var"), ("README.fa.md", "var"), ("docs/examples.md", "var"), ("docs/operating.md", "data")])
-def test_commands_print_what_stands_beside_them(document, var, running):
+# Where the document's machine keeps its data, and what that is here: places of their own, or what ./run has made.
+NEW = {"/var/lib/hamyan": "var"}
+OF_RUN = {"/var/lib/hamyan/wallet/data": "data/wallet", "/var/lib/hamyan/discount/data": "data/discount", "/var/backups/hamyan": "backups"}
+
+
+@pytest.mark.parametrize(("document", "places"), [("README.md", NEW), ("README.fa.md", NEW), ("docs/examples.md", NEW), ("docs/operating.md", OF_RUN)])
+def test_commands_print_what_stands_beside_them(document, places, running):
     folder, said, changes = running
     for line in ("  201      1000", "  410      2000", "  exactly right"):
         assert line in said.splitlines(), said
     for name in ("build", "node_modules"):
         (folder / name).symlink_to(ROOT / name)
-    shell = Shell(folder, {**changes, "/var/lib/hamyan": folder / var})
+    shell = Shell(folder, {**changes, **{there: folder / here for there, here in places.items()}})
     try:
         follow(document, shell, folder)
     finally:
