@@ -89,6 +89,7 @@ struct intent {
     bool has_other_body;      /* it is that other body */
     bool is_of_lost_campaign; /* that went with what a restored Discount has lost */
     int status;               /* of the first definite answer; 0: none */
+    bool is_told_paid;        /* an answer said that its redemption is credited: a 200 need not */
     bool must_wait;           /* an answer was 429 */
     struct text reply;        /* its body */
     struct id made;           /* what the answer says was made: redemption, transaction, user, campaign */

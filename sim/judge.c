@@ -145,6 +145,7 @@ static void judge_redeemed(struct intent *intent, int status, const struct json_
         bool is_at = statement_integer(row, 1) == json_get_integer(root, "position", -1);
         struct text said = json_get_text(root, "status");
         bool is_credited = statement_integer(row, 2) == 1, says_credited = text_equal(said, TEXT("credited"));
+        intent->is_told_paid = intent->is_told_paid || says_credited;
         if (!is_mine || !is_at) wrong(intent, "5 what a 2xx said is on disk", "the redemption is another one");
         if (status == 201 && !says_credited) wrong(intent, "201 is credited", "201 without credited");
         if (status == 202 && says_credited) wrong(intent, "202 is claimed", "202 with credited");
@@ -355,6 +356,12 @@ static void judge_success(struct intent *intent, const struct link_answer *answe
     }
 }
 
+/* Asked about a campaign that a restored Discount does not have, or has made anew since. */
+static bool went_with_a_restore(const struct intent *intent) {
+    int64_t restored_us = world.restored_us[PROCESS_DISCOUNT];
+    return restored_us != 0 && intent->campaign != NULL && (intent->first_sent_us <= restored_us || intent->campaign->number == 0);
+}
+
 static void judge_refusal(struct intent *intent, const struct link_answer *answer, const struct parsed *parsed) {
     bool is_known;
     switch (intent->kind) {
@@ -390,7 +397,8 @@ static void judge_refusal(struct intent *intent, const struct link_answer *answe
     case INTENT_WINNERS:
     case INTENT_KIND_COUNT: break;
     }
-    wrong(intent, "every refusal was right", "an answer that nothing explains");
+    if (!is_code(parsed, "campaign_not_found") || !went_with_a_restore(intent))
+        wrong(intent, "every refusal was right", "an answer that nothing explains");
 }
 
 /* The same key again: the same answer, byte for byte. */

@@ -34,9 +34,22 @@ static void make_backup(void *context) {
     world_note("wallet: a backup is made");
 }
 
-int64_t restore_transfers(void) { return oracle_integer(PROCESS_WALLET, "SELECT count(*) FROM transfers WHERE caller = 'discount'", -1); }
+struct restore_transfers restore_transfers(void) {
+    return (struct restore_transfers){
+        .count = oracle_integer(PROCESS_WALLET, "SELECT count(*) FROM transfers WHERE caller = 'discount'", -1),
+        .times = oracle_integer(PROCESS_WALLET, "SELECT coalesce(sum(created_at), 0) FROM transfers WHERE caller = 'discount'", -1)};
+}
 
-void restore_last(int64_t before) {
+/* Others than there were, but no fewer, may pay for the same: then reconcile may say what it finds. */
+static void judge_last(const struct restore_transfers *before, const struct restore_transfers *after, int code) {
+    bool is_same = after->count == before->count && after->times == before->times;
+    world_reach(after->count < before->count ? "an older backup lacks transfers" : "an older backup lacks nothing");
+    if (after->count < before->count ? code != 0 : code == 0 || !is_same) return;
+    world_fail("reconcile finds what a backup lacks", "exit code %d, %lld of %lld transfers", code, (long long)after->count,
+               (long long)before->count);
+}
+
+void restore_last(const struct restore_transfers *before) {
     if (!has_backup) return;
     struct process *wallet = &processes[PROCESS_WALLET];
     disk_snapshot(&wallet->disk, &backup);
@@ -44,17 +57,12 @@ void restore_last(int64_t before) {
     process_start(wallet);
     for (int i = 0; i < RESTORE_STEPS && wallet->state != PROCESS_UP && world_step(); i++) {
     }
-    int64_t after = restore_transfers();
-    if (after < 0) {
+    struct restore_transfers after = restore_transfers();
+    if (after.count < 0) {
         world_fail("Wallet starts from a backup", "it does not");
         return;
     }
-    int code = process_run_tool(&processes[PROCESS_DISCOUNT], restore_reconcile);
-    world_reach(after < before ? "an older backup lacks transfers" : "an older backup lacks nothing");
-    if ((code == 0) != (after == before)) {
-        world_fail("reconcile finds what a backup lacks", "exit code %d, %lld of %lld transfers", code, (long long)after,
-                   (long long)before);
-    }
+    judge_last(before, &after, process_run_tool(&processes[PROCESS_DISCOUNT], restore_reconcile));
 }
 
 /* ---- an older copy, in the middle ---- */
@@ -115,9 +123,9 @@ static void forget_in_wallet(struct intent *intent) {
 }
 
 static void forget_in_discount(struct intent *intent, bool is_lost) {
-    bool was_paid = intent->kind == INTENT_REDEEM && (intent->status == 200 || intent->status == 201);
     /* What was claimed only is not known to anybody else. */
-    if (intent->kind == INTENT_REDEEM && (is_lost || !was_paid)) intent->made = (struct id){{0}};
+    if (intent->kind == INTENT_REDEEM && (is_lost || !intent->is_told_paid)) intent->made = (struct id){{0}};
+    if (intent->kind == INTENT_REDEEM && !intent->is_told_paid && intent->status < 400) intent->status = 0;
     if (is_lost && intent->state != INTENT_OPEN) intent->is_of_lost_campaign = true;
     intent->rows_before = -1;
 }

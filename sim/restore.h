@@ -11,7 +11,11 @@ void restore_end_exchange(void); /* ours is back at once; nothing where it is th
 /* When the faults are over: the service's database comes back from an older copy. False: there is none in this world, or it has failed; else both
  * are apart (world.is_apart) until who calls sees that they agree. */
 bool restore_copy(enum process_index index);
-int64_t restore_transfers(void); /* how many Wallet has made for Discount; -1: it is down */
-/* At the very end, when Discount serves no more: Wallet comes back from the older copy, if there is one, and reconcile must find what is missing. `before`
- * is how many transfers for Discount there were. */
-void restore_last(int64_t before);
+/* What Wallet has made for Discount; a count of -1: it is down. */
+struct restore_transfers {
+    int64_t count, times; /* the sum of when they were made */
+};
+struct restore_transfers restore_transfers(void);
+/* At the very end, when Discount serves no more: Wallet comes back from the older copy, if there is one, and reconcile must find what is missing of what
+ * there was `before`. */
+void restore_last(const struct restore_transfers *before);

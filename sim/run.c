@@ -163,7 +163,7 @@ void run_world(uint64_t seed, const struct world_limits *limits) {
     }
     if (!world.has_failed) judge_end();
     if (world.has_failed) return;
-    int64_t transfers = restore_transfers();
+    struct restore_transfers transfers = restore_transfers();
     prove();
-    if (!world.has_failed) restore_last(transfers);
+    if (!world.has_failed) restore_last(&transfers);
 }
