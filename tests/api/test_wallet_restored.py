@@ -215,7 +215,7 @@ def test_both_are_put_back_to_different_times(make_world, older):
     world.pair.discount.start()
     wait_until_paid(world, users[:6])
     assert [user.balance() for user in users[6:]] == [0] * 3
-    wait_until(lambda: users[6].redeem(campaign["code"]).status_code == 201, "places are given out again", SETTLED_S)
+    wait_until(lambda: users[6].redeem(campaign["code"]).status_code in (200, 201), "places are given out again", SETTLED_S)
     redeem(users[7:], campaign)
     assert_paid_once(world, users)
     assert [row["position"] for row in world.operator.winners(campaign["id"])] == list(range(1, 10))
