@@ -37,6 +37,9 @@ struct disk_file {
 struct disk {
     struct disk_file files[DISK_FILES_MAX];
     bool is_full;
+    /* Of which a sync has failed, until it is written anew and synced: what is visible of it may be a transaction that was given up. NULL: of none. */
+    const struct disk_file *failed;
+    bool is_written_anew;
     uint64_t calls;    /* so far, of this incarnation */
     uint64_t crash_at; /* the call in which the process dies; 0: none */
 };

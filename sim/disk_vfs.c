@@ -110,6 +110,7 @@ static int vfs_write(sqlite3_file *file, const void *data, int size, sqlite3_int
         return SQLITE_IOERR_WRITE;
     }
     disk_write(handle->file, data, (size_t)size, (size_t)offset);
+    if (handle->process->disk.failed == handle->file) handle->process->disk.is_written_anew = true;
     pass(handle, "after write");
     return SQLITE_OK;
 }
@@ -129,9 +130,12 @@ static int vfs_sync(sqlite3_file *file, int flags) {
     pass(handle, "before sync");
     if (fails(handle, FAULT_SYNC_ERROR, "sync")) {
         disk_fail_sync(handle->file);
+        handle->process->disk.failed = handle->file;
+        handle->process->disk.is_written_anew = false;
         return SQLITE_IOERR_FSYNC;
     }
     disk_sync(handle->file);
+    if (handle->process->disk.failed == handle->file && handle->process->disk.is_written_anew) handle->process->disk.failed = NULL;
     pass(handle, "after sync");
     return SQLITE_OK;
 }

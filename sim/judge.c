@@ -174,7 +174,7 @@ static void judge_redeem_refusal(struct intent *intent, const struct link_answer
         if (!was_so(intent, is_paused) && !is_under_way(intent, INTENT_PAUSE)) wrong(intent, "every refusal was right", "campaign_paused");
     } else if (is_code(parsed, "campaign_not_funded")) {
         if (has_won) wrong(intent, "a winner's repeat gets the redemption", "campaign_not_funded");
-        if (!was_so(intent, is_unfunded)) wrong(intent, "every refusal was right", "campaign_not_funded");
+        if (!was_unfunded(intent)) wrong(intent, "every refusal was right", "campaign_not_funded");
     } else if (is_code(parsed, "campaign_not_started")) {
         if (!was_so(intent, is_early)) wrong(intent, "every refusal was right", "campaign_not_started");
     } else if (is_code(parsed, "code_not_found")) {

@@ -20,7 +20,16 @@ bool is_ended(const struct campaign_moment *moment) {
 }
 bool is_early(const struct campaign_moment *moment) { return moment->starts_at_us > processes[PROCESS_DISCOUNT].wall_min_us; }
 
-bool is_unfunded(const struct campaign_moment *moment) { return moment->redeemed >= moment->funded_places; }
+static bool is_unfunded(const struct campaign_moment *moment) { return moment->redeemed >= moment->funded_places; }
+
+bool was_unfunded(const struct intent *intent) {
+    struct history history = oracle_campaign_history(intent->campaign->number);
+    for (size_t i = history_first(history, intent->first_sent_us); i + 1 < history.count; i++) {
+        const struct campaign_moment *moment = &history.moments[i], *next = moment + 1;
+        if (next->funded_places > moment->funded_places && next->redeemed >= moment->funded_places) return true;
+    }
+    return was_so(intent, is_unfunded);
+}
 
 static bool may_take_effect(const struct intent *other, const struct intent *intent, enum intent_kind kind) {
     if (other->kind != kind || other->campaign != intent->campaign || other->sends == 0) return false;

@@ -11,7 +11,9 @@ bool is_paused(const struct campaign_moment *moment);
 bool is_resumed(const struct campaign_moment *moment);
 bool is_ended(const struct campaign_moment *moment);
 bool is_early(const struct campaign_moment *moment);
-bool is_unfunded(const struct campaign_moment *moment);
+
+/* Or all places that were funded were given out, and then more funded, in one batch. */
+bool was_unfunded(const struct intent *intent);
 
 /* What the operator asked for at about the same time may have held for a moment inside of a batch, which nobody else has seen. */
 bool is_under_way(const struct intent *intent, enum intent_kind kind);

@@ -74,9 +74,11 @@ static bool has_copy[PROCESS_COUNT];
 static void make_copy(void *context) {
     struct process *process = context;
     if (!world.has_faults) return;
-    disk_snapshot(&copies[process->index], process->is_other ? &ours : &process->disk);
-    has_copy[process->index] = true;
-    world_note("%s: a copy is made", process->name);
+    if (process->disk.failed == NULL) {
+        disk_snapshot(&copies[process->index], process->is_other ? &ours : &process->disk);
+        has_copy[process->index] = true;
+        world_note("%s: a copy is made", process->name);
+    }
     if (random_below(&world.fate, LAST_COPY_CHANCE) == 0) return;
     world_after(random_between(&world.fate, 0, COPY_MOST_US), make_copy, process);
 }
