@@ -58,7 +58,7 @@ static struct result make_keys(const char *folder) {
     char path[PATH_BYTES];
     TRY(program_path(folder, "keys", path));
     if (mkdir(path, 0700) != 0) {
-        fprintf(stderr, "discountd: %s cannot be made: %s\n", path, strerror(errno));
+        fprintf(service_errors(), "discountd: %s cannot be made: %s\n", path, strerror(errno));
         return result_error(RESULT_IO);
     }
     return key_generate(path, KEY_RS256, clock_now_us(&clock_system));
@@ -68,11 +68,11 @@ static struct result fill_folder(const char *folder, void *context) {
     (void)context;
     struct result outcome = make_keys(folder);
     if (result_is_ok(outcome)) outcome = make_database(folder);
-    if (!result_is_ok(outcome)) fprintf(stderr, "discountd: %s could not be made: %s\n", folder, result_name(outcome));
+    if (!result_is_ok(outcome)) fprintf(service_errors(), "discountd: %s could not be made: %s\n", folder, result_name(outcome));
     return outcome;
 }
 
-static struct result create_folder(void) { return service_create_folder(settings.data, fill_folder, NULL, stderr); }
+static struct result create_folder(void) { return service_create_folder(settings.data, fill_folder, NULL, service_errors()); }
 
 int command_init(const char **positional, size_t count) {
     (void)positional;
@@ -127,7 +127,7 @@ static bool is_revoked(void *self, const struct identity *identity) {
 }
 
 static struct result open_keys(struct program *program, const char *wallet_url) {
-    TRY(key_ring_load(program->keys_path, &program->discount.service.keys));
+    TRY(keys_load("discountd", program->keys_path, &program->discount.service.keys));
     snprintf(program->jwks_url, sizeof program->jwks_url, "%s/.well-known/jwks.json", wallet_url);
     program->wallet = (struct trusted_issuer){.name = "wallet",
                                               .kind = IDENTITY_USER,
@@ -155,9 +155,12 @@ static struct result open_database(struct program *program) {
     program->place = program_place(program->database_path, &program->discount.service.commits);
     struct result opened = batch_open(&program->place, BATCH_WRITE, &program->batch);
     if (opened.code == RESULT_NOT_FOUND) {
-        fprintf(stderr, "%s was not initialised: run discountd init --data %s first\n", settings.data, settings.data);
+        fprintf(service_errors(), "%s was not initialised: run discountd init --data %s first\n", settings.data, settings.data);
     } else if (opened.code == RESULT_CONFLICT) {
-        fprintf(stderr, "%s is in use by another process\n", settings.data);
+        fprintf(service_errors(), "%s is in use by another process\n", settings.data);
+    } else if (!result_is_ok(opened)) {
+        fprintf(service_errors(), "%s cannot be opened: %s\n",
+                settings.store_url == NULL ? program->database_path : "the database of --store", result_name(opened));
     }
     return opened;
 }
@@ -316,7 +319,7 @@ int command_serve(const char **positional, size_t count) {
     if (!result_is_ok(serve_begin("discountd", &settings.common))) return 2;
     struct stat status;
     bool is_first = settings.is_init_wanted && stat(settings.data, &status) != 0;
-    if (!result_is_ok(is_first ? create_folder() : service_check_folder(settings.data, stderr))) return 1;
+    if (!result_is_ok(is_first ? create_folder() : service_check_folder(settings.data, service_errors()))) return 1;
     struct result outcome = open_program(&program);
     bool is_open = result_is_ok(outcome);
     if (is_open) {
@@ -324,10 +327,7 @@ int command_serve(const char **positional, size_t count) {
         measures_register_part("wallet");
         outcome = start(&program);
     }
-    if (result_is_ok(outcome))
-        service_wait_for_stop(hung_up, &program);
-    else
-        fprintf(stderr, "discountd: could not start: %s\n", result_name(outcome));
+    if (result_is_ok(outcome)) service_wait_for_stop(hung_up, &program);
     if (is_open) {
         struct result drained = stop(&program);
         if (result_is_ok(outcome)) outcome = drained;
@@ -343,7 +343,7 @@ static struct result open_for_repair(struct program *program, const char *wallet
     program->discount.service.name = "discountd";
     program->discount.service.clock = &clock_system;
     TRY(open_store(program));
-    TRY(key_ring_load(program->keys_path, &program->discount.service.keys));
+    TRY(keys_load("discountd", program->keys_path, &program->discount.service.keys));
     TRY(open_settler(program, wallet_url));
     TRY(store_start(program->discount.service.store));
     return settler_start(program->discount.settler, program->discount.service.store);

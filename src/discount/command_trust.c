@@ -6,6 +6,7 @@
 #include "discount/said.h"
 #include "discount/settle/greeting.h"
 #include "discount/settle/token.h"
+#include "service/keys.h"
 
 #define ARENA_BYTES (64u * 1024)
 #define TIMEOUT_MS  10000
@@ -73,12 +74,8 @@ int command_trust_wallet(const char **positional, size_t count) {
     if (!result_is_ok(service_check_folder(settings.data, stderr))) return 1;
     if (!result_is_ok(program_path(settings.data, TRUST_FILE_NAME, path)) || !result_is_ok(program_path(settings.data, "keys", keys)))
         return 1;
-    struct result outcome = key_ring_load(keys, &ring);
-    if (!result_is_ok(outcome)) {
-        fprintf(stderr, "discountd: the keys can't be read: %s\n", result_name(outcome));
-        return 1;
-    }
-    outcome = trust(url, ring, path);
+    if (!result_is_ok(keys_load("discountd", keys, &ring))) return 1;
+    struct result outcome = trust(url, ring, path);
     key_ring_free(ring);
     return result_is_ok(outcome) ? 0 : 1;
 }

@@ -77,7 +77,8 @@ static const struct command commands[] = {
      .summary = "Serve the API until SIGTERM",
      .params = serve_params,
      .param_count = ARRAY_COUNT(serve_params),
-     .run = command_serve},
+     .run = command_serve,
+     .errors_are_log = true},
     {.name = "verify",
      .summary = "Prove that places, positions and counts are right; exit code 1 and the first broken row if not",
      .params = data_params,
@@ -146,23 +147,23 @@ struct place program_place(const char *file, struct batch_commits *commits) {
 struct result program_path(const char *folder, const char *name, char path[PATH_BYTES]) {
     int size = snprintf(path, PATH_BYTES, "%s/%s", folder, name);
     if (size > 0 && (size_t)size < PATH_BYTES) return result_ok();
-    fputs("discountd: the path of the data folder is too long\n", stderr);
+    fputs("discountd: the path of the data folder is too long\n", service_errors());
     return result_error(RESULT_INVALID);
 }
 
 static bool can_read(const char *parameter, const char *path) {
     if (path == NULL || access(path, R_OK) == 0) return true;
-    fprintf(stderr, "discountd: --%s %s: %s\n", parameter, path, strerror(errno));
+    fprintf(service_errors(), "discountd: --%s %s: %s\n", parameter, path, strerror(errno));
     return false;
 }
 
 static bool use_wallet_tls(bool is_https) {
     if ((settings.wallet_certificate == NULL) != (settings.wallet_key == NULL)) {
-        fputs("discountd: --wallet-certificate and --wallet-key go together\n", stderr);
+        fputs("discountd: --wallet-certificate and --wallet-key go together\n", service_errors());
         return false;
     }
     if (!is_https && (settings.wallet_ca != NULL || settings.wallet_certificate != NULL)) {
-        fputs("discountd: --wallet-ca and --wallet-certificate are for --wallet https://…\n", stderr);
+        fputs("discountd: --wallet-ca and --wallet-certificate are for --wallet https://…\n", service_errors());
         return false;
     }
     if (!can_read("wallet-ca", settings.wallet_ca) || !can_read("wallet-certificate", settings.wallet_certificate) ||
@@ -179,7 +180,7 @@ const char *program_wallet_url(void) {
     bool is_url = text_starts_with(given, TEXT("http://")) || text_starts_with(given, TEXT("https://"));
     while (given.size > 0 && given.data[given.size - 1] == '/') given.size--;
     if (!is_url || given.size >= sizeof url) {
-        fputs("discountd: --wallet must be a URL like http://127.0.0.1:8080\n", stderr);
+        fputs("discountd: --wallet must be a URL like http://127.0.0.1:8080\n", service_errors());
         return NULL;
     }
     memcpy(url, given.data, given.size);

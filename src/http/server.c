@@ -199,7 +199,7 @@ struct result server_start(const struct http_service *service, const struct serv
     int fds[LIMIT_LOOPS];
     if (!open_listeners(&options->listen, fds, server->loop_count, &server->port)) {
         LOG(LOG_ERROR, "listen_failed", LOG_STRING("address", options->listen.host), LOG_INTEGER("port", options->listen.port),
-            LOG_STRING("error", strerror(errno)));
+            LOG_STRING("reason", strerror(errno)));
         server_free(server);
         return result_error(RESULT_IO);
     }
@@ -208,7 +208,7 @@ struct result server_start(const struct http_service *service, const struct serv
         if (!result_is_ok(loop_init(&server->loops[i], fds[i]))) is_ready = false; /* all of them: each has its socket to close */
     }
     if (!is_ready || !start_threads(server)) {
-        LOG(LOG_ERROR, "loops_failed", LOG_STRING("error", strerror(errno)));
+        LOG(LOG_ERROR, "loops_failed", LOG_STRING("reason", strerror(errno)));
         server_free(server);
         return result_error(RESULT_FULL);
     }

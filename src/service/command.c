@@ -63,13 +63,14 @@ static int run_command(const char *program, const struct command *command, const
         param_help(program, command->params, command->param_count, stdout);
         return 0;
     }
+    if (command->errors_are_log) service_errors_to_log(program);
     const char *positional[POSITIONALS_MAX] = {0};
     size_t positional_count = 0;
     struct result parsed = param_parse(program, command->params, command->param_count, tables, argc - words, argv + words, positional,
-                                       command->positional_max, &positional_count, stderr);
+                                       command->positional_max, &positional_count, service_errors());
     if (!result_is_ok(parsed)) return EXIT_BAD_CALL;
     if (positional_count != command->positional_max) {
-        fprintf(stderr, "%s %s: needs %s\n", program, command->name, command->positional_names);
+        fprintf(service_errors(), "%s %s: needs %s\n", program, command->name, command->positional_names);
         return EXIT_BAD_CALL;
     }
     return command->run(positional, positional_count);

@@ -9,9 +9,9 @@ static void free_ring(struct key_ring **ring) { key_ring_free(*ring); }
 
 #define FREED_AT_END __attribute__((cleanup(free_ring)))
 
-static struct result load(const char *program, const char *folder, struct key_ring **ret_ring) {
+struct result keys_load(const char *program, const char *folder, struct key_ring **ret_ring) {
     struct result loaded = key_ring_load(folder, ret_ring);
-    if (!result_is_ok(loaded)) fprintf(stderr, "%s: the keys in %s can't be read: %s\n", program, folder, result_name(loaded));
+    if (!result_is_ok(loaded)) fprintf(service_errors(), "%s: the keys in %s can't be read: %s\n", program, folder, result_name(loaded));
     return loaded;
 }
 
@@ -23,7 +23,7 @@ static void print_what_is_left(const char *program) {
 
 int keys_print(const char *program, const char *folder) {
     FREED_AT_END struct key_ring *ring = NULL;
-    if (!result_is_ok(load(program, folder, &ring))) return 1;
+    if (!result_is_ok(keys_load(program, folder, &ring))) return 1;
     struct text jwks = key_ring_jwks(ring);
     printf("%.*s\n", (int)jwks.size, jwks.data);
     return 0;
@@ -32,7 +32,7 @@ int keys_print(const char *program, const char *folder) {
 int keys_list(const char *program, const char *folder) {
     FREED_AT_END struct key_ring *ring = NULL;
     struct key_description keys[LIMIT_KEYS];
-    if (!result_is_ok(load(program, folder, &ring))) return 1;
+    if (!result_is_ok(keys_load(program, folder, &ring))) return 1;
     size_t count = key_ring_describe(ring, keys);
     for (size_t i = 0; i < count; i++) {
         char time[CLOCK_TEXT_BYTES];
@@ -46,7 +46,7 @@ int keys_list(const char *program, const char *folder) {
 int keys_rotate(const char *program, const char *folder) {
     FREED_AT_END struct key_ring *ring = NULL;
     struct key_description before[LIMIT_KEYS], after[LIMIT_KEYS];
-    if (!result_is_ok(load(program, folder, &ring))) return 1;
+    if (!result_is_ok(keys_load(program, folder, &ring))) return 1;
     if (key_ring_describe(ring, before) == LIMIT_KEYS) {
         fprintf(stderr, "%s: there are %u keys already: retire old ones first\n", program, LIMIT_KEYS);
         return 1;
@@ -77,7 +77,7 @@ static void print_last_tokens(const struct key_description *keys, size_t at, int
 int keys_retire(const char *program, const char *folder, const char *kid, int64_t lifetime_us) {
     FREED_AT_END struct key_ring *ring = NULL;
     struct key_description keys[LIMIT_KEYS];
-    if (!result_is_ok(load(program, folder, &ring))) return 1;
+    if (!result_is_ok(keys_load(program, folder, &ring))) return 1;
     size_t count = key_ring_describe(ring, keys), at = 0;
     while (at < count && !text_equal(keys[at].id, text_of(kid))) at++;
     if (at == count) {

@@ -5,6 +5,8 @@
 #include "auth/token.h"
 #include "service/service.h"
 
+/* What opens a service's keys; says on service_errors() why it can't. The caller frees the ring. */
+struct result keys_load(const char *program, const char *folder, struct key_ring **ret_ring) MUST_CHECK;
 int keys_print(const char *program, const char *folder); /* the JWKS document */
 int keys_list(const char *program, const char *folder);
 int keys_rotate(const char *program, const char *folder);

@@ -20,14 +20,14 @@ static enum log_level level_of(const char *name) {
 
 struct result serve_begin(const char *program, const struct serve_options *options) {
     if (!phone_region_is_known(options->region)) {
-        fprintf(stderr, "%s: --default-region %s: no country that is known here\n", program, options->region);
+        fprintf(service_errors(), "%s: --default-region %s: no country that is known here\n", program, options->region);
         return result_error(RESULT_INVALID);
     }
     log_init(program, level_of(options->log_level));
     service_block_signals();
     measures_register(program);
     struct result started = log_start();
-    if (!result_is_ok(started)) fprintf(stderr, "%s: there is no thread to be had\n", program);
+    if (!result_is_ok(started)) fprintf(service_errors(), "%s: there is no thread to be had\n", program);
     return started;
 }
 

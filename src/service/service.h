@@ -139,6 +139,12 @@ struct result service_create_folder(const char *directory, struct result (*fill)
 /* RESULT_NOT_FOUND when DIR was not initialised. */
 struct result service_check_folder(const char *directory, FILE *errors) MUST_CHECK;
 
+/* ---- what is wrong (see errors.c) ---- */
+/* Where a command says it, one sentence a line: standard error, or of serve lines `start_refused` of the log. Any thread. */
+FILE *service_errors(void);
+/* Before other threads; after log_init. */
+void service_errors_to_log(const char *program);
+
 /* ---- the command line (see command.c) ---- */
 struct command {
     const char *name;    /* "serve", "user add" */
@@ -148,6 +154,7 @@ struct command {
     size_t positional_max;
     const char *positional_names;                      /* "NAME" */
     int (*run)(const char **positional, size_t count); /* the exit code */
+    bool errors_are_log;                               /* of serve: what is wrong is told as the log tells it */
 };
 /* Dispatches; --help and --version anywhere; `routes` prints the route table, `parameters` the Markdown of all parameters. Exit code 2 for a bad call. */
 int command_main(const char *program, const char *summary, const struct command *commands, size_t count, const struct route *routes,

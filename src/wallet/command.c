@@ -286,7 +286,12 @@ static int run_serve(const char **positional, size_t count) {
 
 static const struct command commands[] = {
     COMMAND("init", "Make a new data folder with a database and a signing key", init_params, run_init),
-    COMMAND("serve", "Serve the API until SIGTERM", serve_params, run_serve),
+    {.name = "serve",
+     .summary = "Serve the API until SIGTERM",
+     .params = serve_params,
+     .param_count = ARRAY_COUNT(serve_params),
+     .run = run_serve,
+     .errors_are_log = true},
     {.name = "user add",
      .summary = "Register a user while the service is stopped; the password is the first line of standard input",
      .params = user_params,

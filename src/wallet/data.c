@@ -59,33 +59,33 @@ static struct result fill_folder(const char *folder, void *context) {
     struct data data;
     TRY(data_at(folder, creation->store_url, NULL, &data));
     if (mkdir(data.keys, 0700) != 0) {
-        fprintf(stderr, "%s cannot be made: %s\n", data.keys, strerror(errno));
+        fprintf(service_errors(), "%s cannot be made: %s\n", data.keys, strerror(errno));
         return result_error(RESULT_IO);
     }
     struct result outcome = key_generate(data.keys, creation->algorithm, creation->now_us);
     if (result_is_ok(outcome)) outcome = fill_database(&data.place, creation->currency, creation->now_us);
-    if (!result_is_ok(outcome)) fprintf(stderr, "%s cannot be initialised: %s\n", folder, result_name(outcome));
+    if (!result_is_ok(outcome)) fprintf(service_errors(), "%s cannot be initialised: %s\n", folder, result_name(outcome));
     return outcome;
 }
 
 struct result data_create(const char *directory, const char *store_url, enum currency currency, enum key_algorithm algorithm,
                           int64_t now_us) {
     struct creation creation = {.store_url = store_url, .currency = currency, .algorithm = algorithm, .now_us = now_us};
-    return service_create_folder(directory, fill_folder, &creation, stderr);
+    return service_create_folder(directory, fill_folder, &creation, service_errors());
 }
 
 /* ---- opening it ---- */
 
 struct result data_open(const char *directory, const struct data *data, enum batch_mode mode, struct batch **ret_batch) {
-    TRY(service_check_folder(directory, stderr));
+    TRY(service_check_folder(directory, service_errors()));
     struct result opened = batch_open(&data->place, mode, ret_batch);
     if (result_is_ok(opened)) return opened;
     if (opened.code == RESULT_NOT_FOUND) {
-        fprintf(stderr, "%s was not initialised: run walletd init --data %s first\n", directory, directory);
+        fprintf(service_errors(), "%s was not initialised: run walletd init --data %s first\n", directory, directory);
     } else if (opened.code == RESULT_CONFLICT) {
-        fprintf(stderr, "%s is in use by another process\n", directory);
+        fprintf(service_errors(), "%s is in use by another process\n", directory);
     } else {
-        fprintf(stderr, "%s cannot be opened: %s\n", data->place.file != NULL ? data->database : "the database of --store",
+        fprintf(service_errors(), "%s cannot be opened: %s\n", data->place.file != NULL ? data->database : "the database of --store",
                 result_name(opened));
     }
     return opened;

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "service/service.h"
 #include "wallet/data.h"
 #include "wallet/tables.h"
 #include "wallet/user_add.h"
@@ -41,7 +42,7 @@ static struct result make_admin(const struct first_start *start) {
         .data = start->data, .store_url = start->store_url, .name = start->admin_name, .region = start->region, .is_admin = true};
     FILE *password = fopen(start->admin_password_file, "re");
     if (password == NULL) {
-        fprintf(stderr, "--admin-password-file %s cannot be read: %s\n", start->admin_password_file, strerror(errno));
+        fprintf(service_errors(), "--admin-password-file %s cannot be read: %s\n", start->admin_password_file, strerror(errno));
         return result_error(RESULT_IO);
     }
     struct result outcome = user_add(&admin, password, &id);

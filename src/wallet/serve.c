@@ -122,7 +122,7 @@ static void round_ended(void *self, size_t loop_index) {
      SCOPE_USERS_WRITE)
 
 static struct result refuse_trusted(struct text piece) {
-    fprintf(stderr,
+    fprintf(service_errors(),
             "--trust-service %.*s: must be NAME=FILE_OR_URL[,SCOPE...], with a NAME of a-z 0-9 - that is not wallet, and scopes out of "
             "credits:write, credits:issue, funds:write, holds:write, payments:write, reversals:write and users:write\n",
             (int)piece.size, piece.data);
@@ -247,7 +247,7 @@ static struct result make_wallet(struct serving *serving) {
     wallet_register_metrics(&wallet->metrics);
     enum crypto_cost cost = strcmp(settings->password_cost, "low") == 0 ? CRYPTO_COST_LOW : CRYPTO_COST_STANDARD;
     arena_init(&serving->arena, LIMIT_ARENA_BYTES);
-    TRY(key_ring_load(serving->data.keys, &wallet->service.keys));
+    TRY(keys_load("walletd", serving->data.keys, &wallet->service.keys));
     /* A token is taken for the leeway longer than it lives, and so long its session must be known as ended. */
     int64_t taken_us = wallet->access_lifetime_us + settings->common.clock_leeway_s * CLOCK_SECOND_US;
     TRY(revocations_create(taken_us, &wallet->revocations));
@@ -332,11 +332,11 @@ static struct result make_first(const struct serve_settings *settings) {
 
 int serve_run(const struct serve_settings *settings) {
     if (strcmp(settings->password_cost, "low") == 0 && !settings->common.listen.is_loopback) {
-        fprintf(stderr, "--password-cost low is refused unless --listen is a loopback address\n");
+        fprintf(service_errors(), "--password-cost low is refused unless --listen is a loopback address\n");
         return 2;
     }
     if (settings->trust_ca != NULL && access(settings->trust_ca, R_OK) != 0) {
-        fprintf(stderr, "walletd: --trust-ca %s: %s\n", settings->trust_ca, strerror(errno));
+        fprintf(service_errors(), "walletd: --trust-ca %s: %s\n", settings->trust_ca, strerror(errno));
         return 2;
     }
     http_client_use_tls(&(struct http_tls){.ca = settings->trust_ca});
@@ -345,7 +345,7 @@ int serve_run(const struct serve_settings *settings) {
     struct serving *serving = calloc(1, sizeof *serving);
     struct wallet *wallet = calloc(1, sizeof *wallet);
     if (serving == NULL || wallet == NULL) {
-        fprintf(stderr, "there is no memory\n");
+        fprintf(service_errors(), "there is no memory\n");
         free(serving);
         free(wallet);
         return 1;

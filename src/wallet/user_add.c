@@ -4,6 +4,7 @@
 
 #include "auth/opaque.h"
 #include "base/check.h"
+#include "service/service.h"
 #include "wallet/books.h"
 #include "wallet/data.h"
 #include "wallet/problems.h"
@@ -25,7 +26,7 @@ static struct result read_password(FILE *file, char *buffer, size_t capacity, st
     if (result_is_ok(counted)) counted = text_count_characters(prepared, &characters);
     crypto_wipe(prepared_buffer, sizeof prepared_buffer);
     if (!result_is_ok(counted) || characters < 8 || characters > LIMIT_PASSWORD_CHARACTERS) {
-        fprintf(stderr, "the password, the first line of what is read, must be 8 to %u characters that can be seen\n",
+        fprintf(service_errors(), "the password, the first line of what is read, must be 8 to %u characters that can be seen\n",
                 LIMIT_PASSWORD_CHARACTERS);
         return result_error(RESULT_INVALID);
     }
@@ -36,7 +37,7 @@ static struct result read_password(FILE *file, char *buffer, size_t capacity, st
 struct result user_add_read_name(const char *typed, char folded[LIMIT_USERNAME_BYTES], struct text *ret_name) {
     size_t size;
     if (username_normalize(text_of(typed), folded, &size) != USERNAME_GOOD) {
-        fprintf(stderr, "NAME must be 3 to 32 of the characters a-z 0-9 . _ -\n");
+        fprintf(service_errors(), "NAME must be 3 to 32 of the characters a-z 0-9 . _ -\n");
         return result_error(RESULT_INVALID);
     }
     *ret_name = (struct text){folded, size};
@@ -76,7 +77,7 @@ static struct result run_operation(struct batch *batch, struct operation *operat
 }
 
 static struct result say(const char *what, enum result_code code) {
-    fprintf(stderr, "%s\n", what);
+    fprintf(service_errors(), "%s\n", what);
     return result_error(code);
 }
 
@@ -88,7 +89,7 @@ static struct result save(const struct user_to_add *user, struct registration *r
     struct result outcome = run_operation(batch, &registration->operation);
     batch_close(batch);
     if (!result_is_ok(outcome)) {
-        fprintf(stderr, "the user could not be saved: %s\n", result_name(outcome));
+        fprintf(service_errors(), "the user could not be saved: %s\n", result_name(outcome));
     } else if (registration->outcome != LEDGER_APPLIED) {
         outcome = say(problem_detail_of_outcome(registration->outcome), RESULT_CONFLICT);
     }

@@ -37,8 +37,8 @@ static const struct param params[] = {{.name = "number",
                                        .unit = "things",
                                        .sentence = "How many."}};
 static const struct command commands[] = {
-    {"serve", "answer requests", params, ARRAY_COUNT(params), 0, NULL, run_serve},
-    {"user add", "add a user", params, ARRAY_COUNT(params), 1, "NAME", run_user_add},
+    {"serve", "answer requests", params, ARRAY_COUNT(params), 0, NULL, run_serve, false},
+    {"user add", "add a user", params, ARRAY_COUNT(params), 1, "NAME", run_user_add, false},
 };
 
 #define CALL(...) call((char *[]){"toyd", __VA_ARGS__, NULL})
