@@ -1,4 +1,4 @@
-/* All SQL of Wallet, and what its rows mean: once, for the store's thread and for every reader.
+/* All SQL of Wallet (tables.c, tables_users.c, tables_history.c), and what its rows mean: once, for the store's thread and for every reader.
  *
  * ask_… only asks (store/batch.h): rows come to the visitor until batch_run has ended, and the context lives until then. save_… only writes down what the
  * commit will do. A row that breaks its columns' rules is refused by its reader here, with the name of its question; what an object may be is asked of
@@ -124,7 +124,7 @@ void save_meta(struct batch *batch, struct id instance_id, enum currency currenc
 
 /* ---- for verify ---- */
 
-/* All of them in the order of their numbers; what a row holds stands beside each question in tables.c. */
+/* All of them in the order of their numbers; what a row holds stands beside each question in tables_history.c. */
 void ask_all_transfers(struct batch *batch, row_visitor *visit, void *context);
 void ask_all_entries(struct batch *batch, row_visitor *visit, void *context);
 void ask_all_funds(struct batch *batch, row_visitor *visit, void *context);

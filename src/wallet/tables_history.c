@@ -1,0 +1,143 @@
+/* What answers show of accounts and what moved, and all that verify walks through. */
+#include "wallet/tables_words.h"
+
+/* ---- for answers ---- */
+
+static const struct question entry_by_sequence = {
+    .name = "an entry",
+    .sql = "SELECT e.balance_after, t.created_at FROM entries e JOIN transfers t ON t.sequence = "
+           "e.transfer WHERE e.account = $1 AND e.sequence = $2 LIMIT 1",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
+void ask_entry(struct batch *batch, int64_t account, int64_t sequence, row_visitor *visit, void *context) {
+    ASK(entry_by_sequence, value_integer(account), value_integer(sequence));
+}
+
+static const struct question entries_of_account = {
+    .name = "the entries of an account",
+    .sql = "SELECT e.sequence, e.amount, e.balance_after, t.id, t.kind, t.currency, t.reference, t.description, t.created_at, o.id, "
+           "u.name, t.metadata "
+           "FROM entries e JOIN transfers t ON t.sequence = e.transfer "
+           /* Only a transfer between users (kind 2) has another user on its other side: for the rest there is nothing to look up. */
+           "LEFT JOIN accounts o ON o.number = CASE WHEN t.kind <> 2 THEN NULL WHEN e.amount < 0 THEN t.credit_account ELSE "
+           "t.debit_account END "
+           "LEFT JOIN users u ON u.id = o.user_id "
+           "WHERE e.account = $1 AND e.sequence < $2 AND e.sequence > $3 AND ($4 = 0 OR t.kind = $4) ORDER BY e.sequence DESC LIMIT $5",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+void ask_entries(struct batch *batch, int64_t account, int64_t before_sequence, int64_t after_sequence, enum transfer_kind kind,
+                 int64_t limit, row_visitor *visit, void *context) {
+    ASK(entries_of_account, value_integer(account), value_integer(before_sequence), value_integer(after_sequence), value_integer(kind),
+        value_integer(limit));
+}
+
+static const struct question transfer_by_id = {
+    .name = "a transfer",
+    .sql = "SELECT t.kind, t.amount, t.currency, t.reference, t.description, t.created_at, "
+           "d.id, d.user_id, du.name, de.balance_after, c.id, c.user_id, cu.name, ce.balance_after, t.metadata FROM transfers t "
+           "JOIN accounts d ON d.number = t.debit_account JOIN accounts c ON c.number = t.credit_account "
+           "JOIN entries de ON de.account = t.debit_account AND de.sequence = t.debit_sequence "
+           "JOIN entries ce ON ce.account = t.credit_account AND ce.sequence = t.credit_sequence "
+           "LEFT JOIN users du ON du.id = d.user_id LEFT JOIN users cu ON cu.id = c.user_id WHERE t.id = $1 LIMIT 1",
+    .parameters = {COLUMN_ID}};
+void ask_transfer(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(transfer_by_id, value_id(id)); }
+
+static const struct question credits_of_fund = {
+    .name = "the credits of a fund",
+    .sql = "SELECT e.sequence, t.reference, c.user_id, t.id, t.amount, t.currency, t.created_at, t.description, t.metadata FROM funds f "
+           "JOIN entries e ON e.account = f.account JOIN transfers t ON t.sequence = e.transfer JOIN accounts c ON c.number = "
+           "t.credit_account "
+           "WHERE f.caller = $1 AND f.reference = $2 AND e.sequence > $3 AND t.kind = 1 ORDER BY e.sequence LIMIT $4",
+    .parameters = {COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER}};
+void ask_credits_of_fund(struct batch *batch, struct text caller, struct text reference, int64_t after_sequence, int64_t limit,
+                         row_visitor *visit, void *context) {
+    ASK(credits_of_fund, value_text(caller), value_text(reference), value_integer(after_sequence), value_integer(limit));
+}
+
+#define SEEN_COLUMNS ACCOUNT_COLUMNS ", u.name, u.phone, f.reference, f.is_released"
+#define SEEN_TABLES  "accounts a LEFT JOIN users u ON u.id = a.user_id LEFT JOIN funds f ON f.account = a.number"
+static const struct question accounts_in_order = {
+    .name = "accounts",
+    .sql = "SELECT " SEEN_COLUMNS " FROM " SEEN_TABLES " WHERE a.number > $1 AND a.number <= $2 AND ($3 = 0 OR a.kind = $3) "
+           "AND ($4 = 0 OR $4 = CASE WHEN a.is_frozen = 1 THEN 2 WHEN f.is_released = 1 THEN 3 ELSE 1 END) ORDER BY a.number LIMIT $5",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+void ask_accounts(struct batch *batch, int64_t after_number, int64_t last_number, enum account_kind kind, enum account_state state,
+                  int64_t limit, row_visitor *visit, void *context) {
+    ASK(accounts_in_order, value_integer(after_number), value_integer(last_number), value_integer(kind), value_integer(state),
+        value_integer(limit));
+}
+
+QUESTION(account_by_id, "an account", "SELECT " SEEN_COLUMNS " FROM " SEEN_TABLES " WHERE a.id = $1 LIMIT 1", COLUMN_ID);
+void ask_account(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(account_by_id, value_id(id)); }
+
+#define SEEN_BY_USER "users u JOIN accounts a ON a.user_id = u.id LEFT JOIN funds f ON f.account = a.number"
+QUESTION(account_by_name, "an account by its user's name", "SELECT " SEEN_COLUMNS " FROM " SEEN_BY_USER " WHERE u.name = $1 LIMIT 1",
+         COLUMN_TEXT);
+void ask_account_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context) {
+    ASK(account_by_name, value_text(name));
+}
+
+QUESTION(account_by_phone, "an account by its user's phone", "SELECT " SEEN_COLUMNS " FROM " SEEN_BY_USER " WHERE u.phone = $1 LIMIT 1",
+         COLUMN_TEXT);
+void ask_account_by_phone(struct batch *batch, const struct phone *phone, row_visitor *visit, void *context) {
+    ASK(account_by_phone, value_text(phone_text(phone)));
+}
+
+/* ---- for verify ---- */
+
+/* sequence, id, kind, debit account and sequence, credit account and sequence, amount, currency, caller, reference, description, metadata, created_at,
+ * hash; of the debit's entry and of the credit's: amount, balance_after, transfer, or NULL. */
+static const struct question all_transfers = {
+    .name = "all transfers",
+    .sql = "SELECT t.sequence, t.id, t.kind, t.debit_account, t.debit_sequence, t.credit_account, t.credit_sequence, t.amount, t.currency, "
+           "t.caller, t.reference, t.description, t.metadata, t.created_at, t.hash, "
+           "d.amount, d.balance_after, d.transfer, c.amount, c.balance_after, c.transfer FROM transfers t "
+           "LEFT JOIN entries d ON d.account = t.debit_account AND d.sequence = t.debit_sequence "
+           "LEFT JOIN entries c ON c.account = t.credit_account AND c.sequence = t.credit_sequence ORDER BY t.sequence"};
+void ask_all_transfers(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_transfers, NULL, visit, context); }
+
+/* An account's number, kind, debits and credits posted and pending, sequence, floor; its entry's sequence, amount, balance_after, or NULL. */
+static const struct question all_entries = {
+    .name = "all entries",
+    .sql =
+        "SELECT a.number, a.kind, a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending, a.sequence, a.floor, "
+        "e.sequence, e.amount, e.balance_after FROM accounts a LEFT JOIN entries e ON e.account = a.number ORDER BY a.number, e.sequence"};
+void ask_all_entries(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_entries, NULL, visit, context); }
+
+/* account, funded, credited, released, is_released, balance; funded, credited and released by its transfers; opened; the first amount by its transfers */
+static const struct question all_funds = {
+    .name = "all funds",
+    .sql = "SELECT f.account, f.funded, f.credited, f.released, f.is_released, a.credits_posted - a.debits_posted, "
+           "CAST(coalesce(sum(t.amount) FILTER (WHERE t.kind IN (3, 4)), 0) AS bigint), "
+           "CAST(coalesce(sum(t.amount) FILTER (WHERE t.kind = 1), 0) AS bigint), "
+           "CAST(coalesce(sum(t.amount) FILTER (WHERE t.kind = 5), 0) AS bigint), f.opened, "
+           "CAST(coalesce(sum(t.amount) FILTER (WHERE t.kind = 3), 0) AS bigint) "
+           "FROM funds f JOIN accounts a ON a.number = f.account LEFT JOIN entries e ON e.account = f.account "
+           "LEFT JOIN transfers t ON t.sequence = e.transfer GROUP BY f.account, a.number ORDER BY f.account"};
+void ask_all_funds(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_funds, NULL, visit, context); }
+
+/* One row: entries, their sum, issuance's balance, accounts of funds, users, wallets, users without a wallet, sessions without a user, refresh tokens
+ * without a session. An index may be what is broken: wallets are counted without. */
+#define TOTALS(unindexed)                                                                                      \
+    "SELECT (SELECT count(*) FROM entries), (SELECT CAST(coalesce(sum(amount), 0) AS bigint) FROM entries), "  \
+    "(SELECT CAST(coalesce(sum(credits_posted - debits_posted), 0) AS bigint) FROM accounts WHERE kind = 3), " \
+    "(SELECT count(*) FROM accounts WHERE kind = 2), (SELECT count(*) FROM users), "                           \
+    "(SELECT count(*) FROM accounts " unindexed "WHERE kind = 1), "                                            \
+    "(SELECT count(*) FROM users u WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.user_id = u.id)), "      \
+    "(SELECT count(*) FROM sessions s WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id)), "      \
+    "(SELECT count(*) FROM refresh_tokens r WHERE NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = r.session_id))"
+static const struct question totals = {.name = "sums over all", .sql = TOTALS("NOT INDEXED "), .postgres = TOTALS("")};
+void ask_totals(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &totals, NULL, visit, context); }
+
+/* What it is, and its number. */
+static const struct question other_currency = {
+    .name = "another currency",
+    .sql = "SELECT 'account', number FROM accounts WHERE currency <> (SELECT currency FROM meta) UNION ALL "
+           "SELECT 'transfer', sequence FROM transfers WHERE currency <> (SELECT currency FROM meta) LIMIT 1"};
+void ask_other_currency(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &other_currency, NULL, visit, context); }
+
+/* The number of a transfer whose reference was credited before. Without the index, which may be what is broken. */
+#define CREDITED_TWICE(unindexed) \
+    "SELECT max(sequence) FROM transfers " unindexed "WHERE kind = 1 GROUP BY caller, reference HAVING count(*) > 1 LIMIT 1"
+static const struct question credited_twice = {.name = "credited twice",
+                                               .sql = CREDITED_TWICE("NOT INDEXED "),
+                                               .postgres = CREDITED_TWICE("")};
+void ask_credited_twice(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &credited_twice, NULL, visit, context); }
