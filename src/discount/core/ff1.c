@@ -1,0 +1,110 @@
+#include "discount/core/ff1.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+#define ROUNDS       10u
+#define TEXTS_MIN    1000000u
+#define VALUES_MAX   (UINT64_C(1) << 63)
+#define RADIX_MAX    256u
+#define LENGTH_MIN   2u
+#define HEAD_VERSION 1u /* the first octets of P: version, method, addition */
+#define HEAD_METHOD  2u
+
+static bool power(uint32_t radix, uint32_t exponent, uint64_t *ret_value) {
+    uint64_t value = 1;
+    for (uint32_t i = 0; i < exponent; i++) {
+        if (__builtin_mul_overflow(value, (uint64_t)radix, &value) || value > VALUES_MAX) return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+static void put_big_endian(uint8_t *into, size_t size, uint64_t value) {
+    for (size_t i = size; i-- > 0; value >>= 8) into[i] = (uint8_t)value;
+}
+
+/* P, step 5 of the standard's Algorithm 7. */
+static void make_head(struct ff1 *ff1, size_t tweak_bytes) {
+    uint8_t head[FF1_BLOCK_BYTES] = {HEAD_VERSION, HEAD_METHOD, HEAD_VERSION};
+    put_big_endian(head + 3, 3, ff1->radix);
+    head[6] = ROUNDS;
+    head[7] = (uint8_t)ff1->left;
+    put_big_endian(head + 8, 4, ff1->left + ff1->right);
+    put_big_endian(head + 12, 4, tweak_bytes);
+    ff1->encrypt_block(ff1->cipher, head, ff1->head);
+}
+
+struct result ff1_init(struct ff1 *ff1, ff1_block *encrypt_block, void *cipher, uint32_t radix, size_t length, struct text tweak) {
+    if (radix < 2 || radix > RADIX_MAX || length < LENGTH_MIN || length > FF1_LENGTH_MAX || tweak.size > FF1_TWEAK_BYTES)
+        return result_error(RESULT_INVALID);
+    *ff1 = (struct ff1){.encrypt_block = encrypt_block, .cipher = cipher, .radix = radix};
+    ff1->left = (uint32_t)length / 2;
+    ff1->right = (uint32_t)length - ff1->left;
+    if (!power(radix, ff1->left, &ff1->left_values) || !power(radix, ff1->right, &ff1->right_values)) return result_error(RESULT_INVALID);
+    if ((unsigned __int128)ff1->left_values * ff1->right_values < TEXTS_MIN) return result_error(RESULT_INVALID);
+    size_t bits = 64 - (size_t)__builtin_clzll(ff1->right_values - 1);
+    ff1->number_bytes = (bits + 7) / 8;
+    ff1->rounds_bytes = (ff1->number_bytes + 3) / 4 * 4 + 4;
+    CHECK(ff1->rounds_bytes <= FF1_BLOCK_BYTES); /* so that one block of the PRF is enough */
+    ff1->block_count = (tweak.size + ff1->number_bytes + 1 + FF1_BLOCK_BYTES - 1) / FF1_BLOCK_BYTES;
+    CHECK(ff1->block_count * FF1_BLOCK_BYTES <= sizeof ff1->tail);
+    if (tweak.size > 0) memcpy(ff1->tail, tweak.data, tweak.size);
+    make_head(ff1, tweak.size);
+    return result_ok();
+}
+
+/* The PRF over P and Q, and the first d octets of it modulo `values`: steps 6.i to 6.iv. */
+static uint64_t round_value(const struct ff1 *ff1, uint32_t round, uint64_t number, uint64_t values) {
+    uint8_t tail[sizeof ff1->tail], state[FF1_BLOCK_BYTES];
+    size_t tail_bytes = ff1->block_count * FF1_BLOCK_BYTES;
+    memcpy(tail, ff1->tail, tail_bytes);
+    tail[tail_bytes - ff1->number_bytes - 1] = (uint8_t)round;
+    put_big_endian(tail + tail_bytes - ff1->number_bytes, ff1->number_bytes, number);
+    memcpy(state, ff1->head, sizeof state);
+    for (size_t block = 0; block < ff1->block_count; block++) {
+        for (size_t i = 0; i < sizeof state; i++) state[i] ^= tail[block * FF1_BLOCK_BYTES + i];
+        ff1->encrypt_block(ff1->cipher, state, state);
+    }
+    unsigned __int128 sum = 0;
+    for (size_t i = 0; i < ff1->rounds_bytes; i++) sum = sum << 8 | state[i];
+    return (uint64_t)(sum % values);
+}
+
+static uint64_t number_of(const struct ff1 *ff1, const uint8_t *symbols, uint32_t count) {
+    uint64_t number = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        CHECK(symbols[i] < ff1->radix);
+        number = number * ff1->radix + symbols[i];
+    }
+    return number;
+}
+
+static void write_number(const struct ff1 *ff1, uint64_t number, uint8_t *symbols, uint32_t count) {
+    for (uint32_t i = count; i-- > 0; number /= ff1->radix) symbols[i] = (uint8_t)(number % ff1->radix);
+}
+
+void ff1_encrypt(const struct ff1 *ff1, uint8_t *symbols) {
+    uint64_t a = number_of(ff1, symbols, ff1->left), b = number_of(ff1, symbols + ff1->left, ff1->right);
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        uint64_t values = round % 2 == 0 ? ff1->left_values : ff1->right_values;
+        uint64_t c = (uint64_t)(((unsigned __int128)a + round_value(ff1, round, b, values)) % values);
+        a = b;
+        b = c;
+    }
+    write_number(ff1, a, symbols, ff1->left);
+    write_number(ff1, b, symbols + ff1->left, ff1->right);
+}
+
+void ff1_decrypt(const struct ff1 *ff1, uint8_t *symbols) {
+    uint64_t a = number_of(ff1, symbols, ff1->left), b = number_of(ff1, symbols + ff1->left, ff1->right);
+    for (uint32_t round = ROUNDS; round-- > 0;) {
+        uint64_t values = round % 2 == 0 ? ff1->left_values : ff1->right_values;
+        uint64_t c = (uint64_t)(((unsigned __int128)b + values - round_value(ff1, round, a, values)) % values);
+        b = a;
+        a = c;
+    }
+    write_number(ff1, a, symbols, ff1->left);
+    write_number(ff1, b, symbols + ff1->left, ff1->right);
+}
