@@ -19,7 +19,8 @@ struct board {
     _Atomic uint32_t *by_code, *by_id; /* [table_size], linear probing; number of the campaign, 0: empty */
     size_t table_size;                 /* a power of two, at least 2 × capacity */
     struct board_second *seconds;      /* [capacity × BOARD_SECONDS]: the kernel gives pages when they are first touched */
-    size_t seconds_bytes;
+    struct board_minute *minutes;      /* [capacity × BOARD_MINUTES], likewise */
+    size_t seconds_bytes, minutes_bytes;
     size_t filters_bytes; /* given out so far */
     struct kept_keys kept;
     uint8_t secret[16];
@@ -41,9 +42,11 @@ struct result board_create(size_t capacity, struct board **ret_board) {
     board->by_id = calloc(board->table_size, sizeof *board->by_id);
     board->seconds_bytes = capacity * BOARD_SECONDS * sizeof *board->seconds;
     board->seconds = map_pages(board->seconds_bytes);
+    board->minutes_bytes = capacity * BOARD_MINUTES * sizeof *board->minutes;
+    board->minutes = map_pages(board->minutes_bytes);
     crypto_random(board->secret, sizeof board->secret);
     if (!result_is_ok(kept_keys_init(&board->kept)) || board->slots == NULL || board->by_code == NULL || board->by_id == NULL ||
-        board->seconds == NULL) {
+        board->seconds == NULL || board->minutes == NULL) {
         board_free(board);
         return result_error(RESULT_FULL);
     }
@@ -59,6 +62,7 @@ void board_free(struct board *board) {
         pthread_mutex_destroy(&board->slots[i].turn_lock);
     }
     if (board->seconds != NULL) CHECK(munmap(board->seconds, board->seconds_bytes) == 0);
+    if (board->minutes != NULL) CHECK(munmap(board->minutes, board->minutes_bytes) == 0);
     kept_keys_clear(&board->kept);
     free(board->slots);
     free((void *)board->by_code);
@@ -173,15 +177,50 @@ static struct board_second *newest_second(const struct board_slot *slot, int64_t
     return atomic_load_explicit(&newest->second, memory_order_acquire) >= now ? newest : NULL;
 }
 
+/* ---- minutes ---- */
+
+static struct board_minute *minute_at(const struct board_slot *slot, uint64_t index) { return &slot->minutes[index % BOARD_MINUTES]; }
+
+static uint64_t oldest_minute_of(uint64_t count) { return count > BOARD_MINUTES ? count - BOARD_MINUTES : 0; }
+
+static void add_to(_Atomic uint32_t *cell, uint32_t more) {
+    atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + more, memory_order_release);
+}
+
+/* Within a turn. They come in their order. */
+static void add_to_minute(struct board_slot *slot, const struct minute_counts *more) {
+    uint64_t count = atomic_load_explicit(&slot->minute_count, memory_order_relaxed);
+    struct board_minute *minute = count == 0 ? NULL : minute_at(slot, count - 1);
+    if (minute == NULL || atomic_load_explicit(&minute->minute, memory_order_relaxed) < more->minute) {
+        minute = minute_at(slot, count);
+        atomic_store_explicit(&minute->claimed, 0, memory_order_release);
+        atomic_store_explicit(&minute->credited, 0, memory_order_release);
+        atomic_store_explicit(&minute->rejected, 0, memory_order_release);
+        atomic_store_explicit(&minute->minute, more->minute, memory_order_release);
+        atomic_store_explicit(&slot->minute_count, count + 1, memory_order_release);
+    }
+    add_to(&minute->claimed, more->claimed);
+    add_to(&minute->credited, more->credited);
+    add_to(&minute->rejected, more->rejected);
+}
+
+/* ---- seconds that begin ---- */
+
 /* Within a turn. A loop that was about to count in the second that leaves the ring counts in the new one: no refusal is lost. */
 static struct board_second *add_second(struct board_slot *slot, int64_t now) {
     uint64_t count = atomic_load_explicit(&slot->second_count, memory_order_relaxed);
     struct board_second *second = second_at(slot, count);
+    struct minute_counts leaving = {.minute = atomic_load_explicit(&second->second, memory_order_relaxed) / MINUTE_SECONDS,
+                                    .claimed = atomic_load_explicit(&second->claimed, memory_order_relaxed),
+                                    .credited = atomic_load_explicit(&second->credited, memory_order_relaxed),
+                                    .rejected = atomic_load_explicit(&second->rejected_before, memory_order_relaxed)};
     for (size_t i = 0; i < REFUSAL_COUNT; i++) {
         int64_t before = atomic_load_explicit(&slot->rejected_before[i], memory_order_relaxed);
-        int64_t leaving = atomic_exchange_explicit(&second->rejected[i], 0, memory_order_acq_rel);
-        atomic_store_explicit(&slot->rejected_before[i], before + leaving, memory_order_release);
+        uint32_t rejected = atomic_exchange_explicit(&second->rejected[i], 0, memory_order_acq_rel);
+        atomic_store_explicit(&slot->rejected_before[i], before + rejected, memory_order_release);
+        leaving.rejected += rejected;
     }
+    if (leaving.claimed + leaving.credited + leaving.rejected > 0) add_to_minute(slot, &leaving);
     atomic_store_explicit(&second->claimed, 0, memory_order_release);
     atomic_store_explicit(&second->credited, 0, memory_order_release);
     atomic_store_explicit(&second->rejected_before, 0, memory_order_release);
@@ -246,15 +285,46 @@ size_t board_find_credited(const struct board_slot *slot, int64_t count, struct 
     return found;
 }
 
+size_t board_find_credited_before(const struct board_slot *slot, int64_t count, struct minute_counts ret_minutes[BOARD_MINUTES]) {
+    uint64_t begun = atomic_load_explicit(&slot->minute_count, memory_order_relaxed);
+    size_t found = 0;
+    for (uint64_t i = begun; i > oldest_minute_of(begun) && count > 0; i--) {
+        const struct board_minute *minute = minute_at(slot, i - 1);
+        int64_t credited = atomic_load_explicit(&minute->credited, memory_order_relaxed);
+        if (credited == 0) continue;
+        if (credited > count) credited = count;
+        ret_minutes[found++] =
+            (struct minute_counts){.minute = atomic_load_explicit(&minute->minute, memory_order_relaxed), .credited = (uint32_t)credited};
+        count -= credited;
+    }
+    return found;
+}
+
+static void take_from(_Atomic uint32_t *cell, uint32_t less) {
+    atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) - less, memory_order_release);
+}
+
+/* Within a turn. */
+static void take_back_before(struct board_slot *slot, int64_t count) {
+    struct minute_counts minutes[BOARD_MINUTES];
+    size_t found = board_find_credited_before(slot, count, minutes), next = 0;
+    uint64_t begun = atomic_load_explicit(&slot->minute_count, memory_order_relaxed);
+    for (uint64_t i = begun; i > oldest_minute_of(begun) && next < found; i--) {
+        struct board_minute *minute = minute_at(slot, i - 1);
+        if (atomic_load_explicit(&minute->minute, memory_order_relaxed) == minutes[next].minute)
+            take_from(&minute->credited, minutes[next++].credited);
+    }
+}
+
 /* Within a turn. */
 static void take_back(struct board_slot *slot, int64_t count) {
     struct second_counts seconds[BOARD_SECONDS];
     size_t found = board_find_credited(slot, count, seconds);
     for (size_t i = 0; i < found; i++) {
-        struct board_second *second = find_second(slot, seconds[i].second);
-        uint32_t credited = atomic_load_explicit(&second->credited, memory_order_relaxed);
-        atomic_store_explicit(&second->credited, credited - seconds[i].credited, memory_order_release);
+        take_from(&find_second(slot, seconds[i].second)->credited, seconds[i].credited);
+        count -= seconds[i].credited;
     }
+    if (count > 0) take_back_before(slot, count);
 }
 
 /* ---- publishing ---- */
@@ -323,6 +393,7 @@ void board_reserve(struct board *board, const struct campaign *campaign) {
     slot->phone_rule = campaign->phone_rule;
     slot->latency = (struct metric){.name = "latency", .help = "", .labels = "", .kind = METRIC_HISTOGRAM, .is_duration = true};
     slot->seconds = board->seconds + (size_t)(campaign->number - 1) * BOARD_SECONDS;
+    slot->minutes = board->minutes + (size_t)(campaign->number - 1) * BOARD_MINUTES;
     CHECK(pthread_mutex_init(&slot->turn_lock, NULL) == 0);
     give_filter(board, slot, campaign->max_redemptions);
     board->reserved_count = campaign->number;
@@ -420,6 +491,41 @@ void board_read(const struct board_slot *slot, struct board_snapshot *ret_snapsh
     }
 }
 
+static void copy_minutes(const struct board_slot *slot, struct board_minutes *minutes) {
+    minutes->count = 0;
+    uint64_t count = atomic_load_explicit(&slot->minute_count, memory_order_acquire);
+    for (uint64_t i = oldest_minute_of(count); i < count; i++) {
+        const struct board_minute *minute = minute_at(slot, i);
+        minutes->minutes[minutes->count++] =
+            (struct minute_counts){.minute = atomic_load_explicit(&minute->minute, memory_order_acquire),
+                                   .claimed = atomic_load_explicit(&minute->claimed, memory_order_acquire),
+                                   .credited = atomic_load_explicit(&minute->credited, memory_order_acquire),
+                                   .rejected = atomic_load_explicit(&minute->rejected, memory_order_acquire)};
+    }
+}
+
+static void add_seconds_to_minutes(const struct board_snapshot *snapshot, struct board_minutes *minutes) {
+    for (size_t i = 0; i < snapshot->second_count; i++) {
+        const struct second_counts *second = &snapshot->seconds[i];
+        int64_t minute = second->second / MINUTE_SECONDS;
+        if (minutes->count == 0 || minutes->minutes[minutes->count - 1].minute < minute)
+            minutes->minutes[minutes->count++] = (struct minute_counts){.minute = minute};
+        struct minute_counts *counts = &minutes->minutes[minutes->count - 1];
+        counts->claimed += second->claimed;
+        counts->credited += second->credited;
+        counts->rejected += second->rejected;
+    }
+}
+
+void board_read_all(const struct board_slot *slot, struct board_snapshot *ret_snapshot, struct board_minutes *ret_minutes) {
+    uint64_t turn;
+    do {
+        turn = atomic_load_explicit(&slot->turn, memory_order_acquire);
+        copy_minutes(slot, ret_minutes);
+    } while (!try_read(slot, ret_snapshot) || atomic_load_explicit(&slot->turn, memory_order_relaxed) != turn);
+    add_seconds_to_minutes(ret_snapshot, ret_minutes);
+}
+
 /* ---- refusals ---- */
 
 void board_count_refusal(struct board_slot *slot, enum refusal refusal, int64_t now_us) {
@@ -432,6 +538,12 @@ void board_restore_refusals(struct board_slot *slot, const struct refusal_counts
     begin_turn(slot);
     for (size_t i = 0; i < REFUSAL_COUNT; i++) atomic_store_explicit(&slot->rejected_before[i], counts->counts[i], memory_order_release);
     slot->rejected_saved = slot->rejected_saving = *counts;
+    end_turn(slot);
+}
+
+void board_restore_minute(struct board_slot *slot, const struct minute_counts *counts) {
+    begin_turn(slot);
+    add_to_minute(slot, counts);
     end_turn(slot);
 }
 

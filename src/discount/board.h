@@ -10,7 +10,8 @@
  * What happened in which second is a ring of the newest seconds in which something did. The store's thread counts what a commit claimed and
  * credited in the same turn that shows the campaign, so that a report's seconds add up to its places. Refused attempts are counted by the
  * loops, without a turn, each in one cell by second and reason; a report reads every cell once, and makes both its sums of them. When a second
- * leaves the ring, its cells are added to the counts of `rejected_before` in one turn. The latency is in no turn. */
+ * leaves the ring, its cells are added to the counts of `rejected_before` in one turn, and its sums to its minute, in a ring of the newest minutes:
+ * so a report's minutes are those of that ring and those of the seconds. The latency is in no turn. */
 #pragma once
 
 #include <pthread.h>
@@ -22,7 +23,8 @@
 #include "discount/core/refusal.h"
 #include "discount/filter.h"
 
-#define BOARD_SECONDS       600u                 /* newest seconds with events that a report shows */
+#define BOARD_SECONDS       900u                 /* newest seconds with events: a quarter of an hour of them at least */
+#define BOARD_MINUTES       1440u                /* newest minutes with events: a day of them at least */
 #define BOARD_FILTER_BYTES  (8u * 1024 * 1024)   /* of one campaign; above it the filter only gets less sharp */
 #define BOARD_FILTERS_BYTES (128u * 1024 * 1024) /* of all; a campaign without filter is answered by the database */
 
@@ -63,6 +65,12 @@ struct second_counts {
     uint32_t claimed, credited, rejected;
 };
 
+#define MINUTE_SECONDS 60
+struct minute_counts {
+    int64_t minute; /* since 1970 */
+    uint32_t claimed, credited, rejected;
+};
+
 /* A moment of a campaign with its counters. The sums of `seconds` are redeemed, credited and all of `rejected`, until there have been more than
  * BOARD_SECONDS of them. */
 struct board_snapshot {
@@ -72,6 +80,12 @@ struct board_snapshot {
     size_t second_count;
 };
 
+/* The same by minutes, those of the seconds among them: their sums are the campaign's until there have been more than BOARD_MINUTES. */
+struct board_minutes {
+    struct minute_counts minutes[BOARD_MINUTES + BOARD_SECONDS]; /* in their order */
+    size_t count;
+};
+
 struct board_second {
     _Atomic int64_t second;
     _Atomic uint32_t claimed, credited;
@@ -79,6 +93,12 @@ struct board_second {
     _Atomic uint32_t rejected[REFUSAL_COUNT];
     _Atomic uint32_t rejected_saved;  /* of all of them: committed, */
     _Atomic uint32_t rejected_saving; /* and with the transaction that is under way */
+};
+
+/* What its seconds held that have left their ring. */
+struct board_minute {
+    _Atomic int64_t minute;
+    _Atomic uint32_t claimed, credited, rejected;
 };
 
 struct board_slot {
@@ -99,6 +119,8 @@ struct board_slot {
     _Atomic uint64_t words[VIEW_WORDS];
     struct board_second *seconds;                   /* [BOARD_SECONDS], a ring */
     _Atomic uint64_t second_count;                  /* ever begun: the newest is the one before */
+    struct board_minute *minutes;                   /* [BOARD_MINUTES], a ring */
+    _Atomic uint64_t minute_count;                  /* ever begun */
     _Atomic int64_t rejected_before[REFUSAL_COUNT]; /* this start, or in seconds that have left the ring */
     struct refusal_counts rejected_saved,
         rejected_saving;       /* the store thread's own: committed, and with the transaction that is under way */
@@ -122,12 +144,16 @@ int64_t board_begin_second(struct board_slot *slot, int64_t now_us);
 void board_publish(struct board *board, const struct campaign *campaign, int64_t second);
 /* Which those are: seconds with how many of `count` leave each; the number of them. */
 size_t board_find_credited(const struct board_slot *slot, int64_t count, struct second_counts ret_seconds[BOARD_SECONDS]);
+/* And of those that are in none of the seconds any more: minutes, the newest first. */
+size_t board_find_credited_before(const struct board_slot *slot, int64_t count, struct minute_counts ret_minutes[BOARD_MINUTES]);
 /* After its slot was reserved, before the campaign with this winner is published. */
 void board_add_winner(struct board *board, uint32_t campaign_number, struct id user_id, const struct phone *phone);
 /* An answer is kept under this lookup (service/idempotency.h): before anything is published that its commit has changed. */
 void board_add_kept(struct board *board, const struct hash *lookup, int64_t now_us);
 /* From the database, after the campaign was published; seconds in their order. */
 void board_restore_refusals(struct board_slot *slot, const struct refusal_counts *counts);
+/* Before the seconds: of each minute what is in none of those, in their order. */
+void board_restore_minute(struct board_slot *slot, const struct minute_counts *counts);
 void board_restore_second(struct board_slot *slot, const struct second_counts *counts);
 /* What of the refusals is not saved yet, as differences: in `rejected`, and in the seconds that have some. Each is followed by board_end_saving, when the
  * transaction that saves them is over: what was not committed is taken again by the next. */
@@ -148,6 +174,8 @@ struct campaign_view board_view(const struct board_slot *slot);
 struct text board_copy_name(struct board_slot *slot, char into[CAMPAIGN_NAME_BYTES]);
 struct money board_credit(const struct board_slot *slot); /* of each place */
 void board_read(const struct board_slot *slot, struct board_snapshot *ret_snapshot);
+/* And with its minutes, of the same moment. */
+void board_read_all(const struct board_slot *slot, struct board_snapshot *ret_snapshot, struct board_minutes *ret_minutes);
 /* False: certainly no winner. True: ask the database. */
 bool board_may_be_user(const struct board *board, const struct board_slot *slot, struct id user_id);
 bool board_may_be_phone(const struct board *board, const struct board_slot *slot, const struct phone *phone);

@@ -1,11 +1,11 @@
-/* GET /v1/campaigns/{id}/report: from the board, all of it from one moment. */
+/* GET /v1/campaigns/{id}/report: from the board, all of it from one moment. Who has a member to add adds it in report_write. */
 #include "discount/report.h"
 
 #include "discount/discount.h"
 #include "discount/requests.h"
 #include "service/request.h"
 
-#define REPORT_BYTES     4096u
+#define REPORT_BYTES     8192u
 #define QUANTILE_DIVISOR 1000 /* microseconds, written as milliseconds */
 
 static void write_time_or_null(struct json_writer *writer, const char *name, int64_t time_us) {
@@ -48,19 +48,75 @@ static void write_latency(struct json_writer *writer, const struct board_slot *s
     json_end_object(writer);
 }
 
-static void write_seconds(struct json_writer *writer, const struct board_snapshot *snapshot) {
+static void write_counts(struct json_writer *writer, int64_t time_us, const uint32_t counts[3]) {
+    json_begin_array(writer);
+    json_put_time(writer, time_us);
+    for (size_t i = 0; i < 3; i++) json_put_integer(writer, counts[i]);
+    json_end_array(writer);
+}
+
+/* What is not older than the span; what is ahead of the clock, which was set back then, is among it. */
+static void write_seconds(struct json_writer *writer, const struct board_snapshot *snapshot, int64_t after) {
     json_key(writer, "per_second");
     json_begin_array(writer);
     for (size_t i = 0; i < snapshot->second_count; i++) {
         const struct second_counts *counts = &snapshot->seconds[i];
-        json_begin_array(writer);
-        json_put_time(writer, counts->second * CLOCK_SECOND_US);
-        json_put_integer(writer, counts->claimed);
-        json_put_integer(writer, counts->credited);
-        json_put_integer(writer, counts->rejected);
-        json_end_array(writer);
+        if (counts->second <= after) continue;
+        write_counts(writer, counts->second * CLOCK_SECOND_US, (uint32_t[]){counts->claimed, counts->credited, counts->rejected});
     }
     json_end_array(writer);
+}
+
+static void write_minutes(struct json_writer *writer, const struct board_minutes *minutes, int64_t after) {
+    json_key(writer, "per_minute");
+    json_begin_array(writer);
+    for (size_t i = 0; i < minutes->count; i++) {
+        const struct minute_counts *counts = &minutes->minutes[i];
+        if (counts->minute <= after) continue;
+        write_counts(writer, counts->minute * MINUTE_SECONDS * CLOCK_SECOND_US,
+                     (uint32_t[]){counts->claimed, counts->credited, counts->rejected});
+    }
+    json_end_array(writer);
+}
+
+/* No campaign takes orders, has a budget, codes of batches or a waiting list yet: whoever builds one writes its member in place of these. */
+static void write_what_is_none(struct json_writer *writer) {
+    json_null_member(writer, "orders");
+    json_null_member(writer, "budget");
+    json_key(writer, "by_batch");
+    json_begin_array(writer);
+    json_end_array(writer);
+    json_integer_member(writer, "waiting", 0);
+}
+
+int64_t report_write(struct json_writer *writer, const struct board_slot *slot, struct report_span span, int64_t now_us) {
+    struct board_snapshot snapshot;
+    struct board_minutes minutes;
+    board_read_all(slot, &snapshot, &minutes);
+    const struct campaign_view view = snapshot.view;
+    json_begin_object(writer);
+    json_id_member(writer, "campaign_id", slot->id);
+    json_time_member(writer, "as_of", now_us);
+    json_integer_member(writer, "sequence", view.sequence);
+    json_integer_member(writer, "max_redemptions", view.max_redemptions);
+    json_integer_member(writer, "redeemed", view.redeemed);
+    json_integer_member(writer, "remaining", view.max_redemptions - view.redeemed);
+    json_integer_member(writer, "credited", view.credited);
+    json_integer_member(writer, "pending", view.redeemed - view.credited - view.failed);
+    json_integer_member(writer, "failed", view.failed);
+    int64_t rejected = write_rejected(writer, &snapshot.rejected);
+    json_integer_member(writer, "attempts", view.redeemed + rejected);
+    write_what_is_none(writer);
+    write_time_or_null(writer, "first_redeemed_at", view.first_redeemed_at_us);
+    write_time_or_null(writer, "last_redeemed_at", view.last_redeemed_at_us);
+    write_time_or_null(writer, "exhausted_at", view.exhausted_at_us);
+    json_key(writer, "rate_per_second");
+    json_put_decimal(writer, rate_per_1000_seconds(&view), 1000);
+    write_latency(writer, slot);
+    write_seconds(writer, &snapshot, now_us / CLOCK_SECOND_US - span.seconds);
+    write_minutes(writer, &minutes, now_us / CLOCK_SECOND_US / MINUTE_SECONDS - span.minutes);
+    json_end_object(writer);
+    return view.sequence;
 }
 
 void report_get(struct exchange *exchange) {
@@ -69,32 +125,11 @@ void report_get(struct exchange *exchange) {
         exchange_finish(exchange);
         return;
     }
-    struct board_snapshot snapshot;
-    board_read(slot, &snapshot);
-    const struct campaign_view view = snapshot.view;
     struct buffer buffer;
     buffer_init(&buffer, &exchange->arena, REPORT_BYTES);
     struct json_writer writer = {.buffer = &buffer};
-    json_begin_object(&writer);
-    json_id_member(&writer, "campaign_id", slot->id);
-    json_time_member(&writer, "as_of", clock_now_us(discount_of(exchange)->service.clock));
-    json_integer_member(&writer, "sequence", view.sequence);
-    json_integer_member(&writer, "max_redemptions", view.max_redemptions);
-    json_integer_member(&writer, "redeemed", view.redeemed);
-    json_integer_member(&writer, "remaining", view.max_redemptions - view.redeemed);
-    json_integer_member(&writer, "credited", view.credited);
-    json_integer_member(&writer, "pending", view.redeemed - view.credited - view.failed);
-    json_integer_member(&writer, "failed", view.failed);
-    int64_t rejected = write_rejected(&writer, &snapshot.rejected);
-    json_integer_member(&writer, "attempts", view.redeemed + rejected);
-    write_time_or_null(&writer, "first_redeemed_at", view.first_redeemed_at_us);
-    write_time_or_null(&writer, "last_redeemed_at", view.last_redeemed_at_us);
-    write_time_or_null(&writer, "exhausted_at", view.exhausted_at_us);
-    json_key(&writer, "rate_per_second");
-    json_put_decimal(&writer, rate_per_1000_seconds(&view), 1000);
-    write_latency(&writer, slot);
-    write_seconds(&writer, &snapshot);
-    json_end_object(&writer);
+    report_write(&writer, slot, (struct report_span){.seconds = REPORT_SECONDS, .minutes = REPORT_MINUTES},
+                 clock_now_us(discount_of(exchange)->service.clock));
     reply_buffer(exchange, 200, "application/json", &buffer);
     exchange_finish(exchange);
 }

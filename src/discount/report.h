@@ -1,6 +1,18 @@
-/* What a campaign has come to. */
+/* A campaign in numbers. Its JSON is written here alone, for whoever asks once and for whoever listens (events.h). */
 #pragma once
 
+#include "base/json/json.h"
+#include "discount/board.h"
 #include "http/exchange.h"
 
-void report_get(struct exchange *exchange); /* GET /v1/campaigns/{id}/report */
+#define REPORT_SECONDS 900  /* of the last quarter of an hour */
+#define REPORT_MINUTES 1440 /* of the last day */
+
+/* How far back its seconds and minutes go. */
+struct report_span {
+    int64_t seconds, minutes;
+};
+/* All of it from one moment, whose sequence it returns. */
+int64_t report_write(struct json_writer *writer, const struct board_slot *slot, struct report_span span, int64_t now_us);
+
+void report_get(struct exchange *exchange);

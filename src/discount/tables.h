@@ -73,7 +73,12 @@ void ask_seconds(struct batch *batch, row_visitor *visit, void *context);
 void save_second(struct batch *batch, uint32_t campaign_number, const struct second_counts *more);
 /* So many of its credits were taken back. */
 void save_credits_taken_back(struct batch *batch, uint32_t campaign_number, const struct second_counts *less);
-/* Forgets the campaign's seconds before its newest BOARD_SECONDS. */
+/* The same by minutes. */
+void save_minute(struct batch *batch, uint32_t campaign_number, const struct minute_counts *more);
+void save_credits_taken_back_from_minute(struct batch *batch, uint32_t campaign_number, const struct minute_counts *less);
+/* Columns as of the seconds; of each minute what is in none of them. By number and minute. */
+void ask_minutes(struct batch *batch, row_visitor *visit, void *context);
+/* Forgets the campaign's seconds before its newest BOARD_SECONDS, and its minutes before its newest BOARD_MINUTES. */
 void drop_seconds(struct batch *batch, uint32_t campaign_number);
 
 /* ---- kept answers: behind their columns, while one waits for it, the redemption ---- */
@@ -91,8 +96,10 @@ void save_setting(struct batch *batch, struct text name, const void *data, size_
 
 /* ---- rules across rows, for verify ---- */
 
-/* Columns: seconds, claimed in them, credited in them. */
-void ask_sums_of_seconds(struct batch *batch, uint32_t campaign_number, row_visitor *visit, void *context);
+/* Columns: minutes, claimed in them, credited in them. */
+void ask_sums_of_minutes(struct batch *batch, uint32_t campaign_number, row_visitor *visit, void *context);
+/* Column: a minute that holds less than its seconds, or, when all of those are still there, something else. */
+void ask_odd_minute(struct batch *batch, uint32_t campaign_number, row_visitor *visit, void *context);
 struct rule {
     struct question question; /* the id of a redemption that breaks it */
     const char *sentence;

@@ -88,13 +88,20 @@ static struct result walk_redemptions(struct verification *verification) {
 static struct result visit_sums(void *context, const struct row *row) {
     struct verification *verification = context;
     const struct campaign *campaign = &verification->campaign;
-    if (row_integer(row, 0) >= BOARD_SECONDS) return result_ok();
+    if (row_integer(row, 0) >= BOARD_MINUTES) return result_ok();
     if (row_integer(row, 1) == campaign->redeemed && row_integer(row, 2) == campaign->credited) return result_ok();
-    return broken(verification, NULL, "its seconds do not add up to its redemptions and credits");
+    return broken(verification, NULL, "its minutes do not add up to its redemptions and credits");
 }
 
-static struct result check_seconds(struct verification *verification) {
-    ask_sums_of_seconds(verification->batch, verification->campaign.number, visit_sums, verification);
+static struct result visit_odd_minute(void *context, const struct row *row) {
+    struct verification *verification = context;
+    (void)row;
+    return broken(verification, NULL, "one of its minutes is not the sum of its seconds");
+}
+
+static struct result check_times(struct verification *verification) {
+    ask_sums_of_minutes(verification->batch, verification->campaign.number, visit_sums, verification);
+    ask_odd_minute(verification->batch, verification->campaign.number, visit_odd_minute, verification);
     return batch_run(verification->batch);
 }
 
@@ -114,7 +121,7 @@ static struct result check_campaign(struct verification *verification) {
         return broken(verification, NULL, "it says it is exhausted and is not, or the other way round");
     if (campaign->exhausted_at_us != 0 && campaign->exhausted_at_us < campaign->last_redeemed_at_us)
         return broken(verification, NULL, "it says it was exhausted before its last redemption");
-    TRY(check_seconds(verification));
+    TRY(check_times(verification));
     /* A step that Wallet has taken and we have not heard of may be paid out already. */
     __int128 credited_minor = (__int128)campaign->credited * campaign->credit.amount_minor;
     if (credited_minor > (__int128)campaign->fund_confirmed_minor + campaign->fund_step_minor)

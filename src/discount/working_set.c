@@ -93,6 +93,18 @@ static struct result visit_second(void *context, const struct row *row) {
     return result_ok();
 }
 
+static struct result visit_minute(void *context, const struct row *row) {
+    struct working_set *set = context;
+    int64_t number = row_integer_between(row, 0, 1, LIMIT_CAMPAIGNS);
+    struct minute_counts counts = {.minute = row_integer(row, 1),
+                                   .claimed = (uint32_t)row_integer_between(row, 2, 0, UINT32_MAX),
+                                   .credited = (uint32_t)row_integer_between(row, 3, 0, UINT32_MAX),
+                                   .rejected = (uint32_t)row_integer_between(row, 4, 0, UINT32_MAX)};
+    if (number > (int64_t)board_count(set->board)) return result_error(RESULT_CORRUPT);
+    if (counts.claimed + counts.credited + counts.rejected > 0) board_restore_minute(board_slot(set->board, (size_t)number - 1), &counts);
+    return result_ok();
+}
+
 static struct result visit_kept(void *context, const struct row *row) {
     struct page_of_rows *page = context;
     struct hash lookup;
@@ -123,6 +135,8 @@ static struct result load_board(struct working_set *set) {
         board_set_books(board_slot(set->board, i), BOOKS_NOT_COMPARED);
     }
     TRY(load_refusals(set));
+    ask_minutes(set->batch, visit_minute, set);
+    TRY(batch_run(set->batch));
     ask_seconds(set->batch, visit_second, set);
     return batch_run(set->batch);
 }
@@ -228,11 +242,44 @@ static void note_second(struct working_set *set, size_t index, int64_t second) {
     if (second / BOARD_SECONDS != before / BOARD_SECONDS) drop_seconds(set->batch, (uint32_t)index + 1);
 }
 
+/* Seconds and minutes come in their order, and one batch names no minute twice. */
+struct minute_sum {
+    void (*save)(struct batch *batch, uint32_t campaign_number, const struct minute_counts *counts);
+    struct batch *batch;
+    uint32_t campaign_number;
+    bool has_some;
+    struct minute_counts counts;
+};
+
+static void end_minute(struct minute_sum *sum) {
+    if (sum->has_some) sum->save(sum->batch, sum->campaign_number, &sum->counts);
+    sum->counts = (struct minute_counts){0};
+    sum->has_some = false;
+}
+
+static void add_to_minute(struct minute_sum *sum, int64_t minute, uint32_t credited, uint32_t rejected) {
+    if (sum->counts.minute != minute) end_minute(sum);
+    sum->has_some = true;
+    sum->counts.minute = minute;
+    sum->counts.credited += credited;
+    sum->counts.rejected += rejected;
+}
+
 /* Credits that Wallet has lost and refuses now. */
 static void save_taken_back(struct working_set *set, const struct campaign *campaign, int64_t count) {
     struct second_counts seconds[BOARD_SECONDS];
-    size_t found = board_find_credited(board_slot(set->board, campaign->number - 1), count, seconds);
-    for (size_t i = 0; i < found; i++) save_credits_taken_back(set->batch, campaign->number, &seconds[i]);
+    struct minute_counts minutes[BOARD_MINUTES];
+    const struct board_slot *slot = board_slot(set->board, campaign->number - 1);
+    struct minute_sum sum = {.save = save_credits_taken_back_from_minute, .batch = set->batch, .campaign_number = campaign->number};
+    size_t found = board_find_credited(slot, count, seconds);
+    for (size_t i = 0; i < found; i++) {
+        save_credits_taken_back(set->batch, campaign->number, &seconds[i]);
+        add_to_minute(&sum, seconds[i].second / MINUTE_SECONDS, seconds[i].credited, 0);
+        count -= seconds[i].credited;
+    }
+    found = board_find_credited_before(slot, count, minutes);
+    for (size_t i = 0; i < found; i++) add_to_minute(&sum, minutes[i].minute, minutes[i].credited, 0);
+    end_minute(&sum);
 }
 
 /* In the same transaction as the claims and the credits that it counts. */
@@ -248,6 +295,8 @@ static void save_settled(struct working_set *set, const struct campaign *campaig
     more.second = campaign->is_new ? set->now_us / CLOCK_SECOND_US : board_begin_second(board_slot(set->board, index), set->now_us);
     saved->batch_second = more.second;
     save_second(set->batch, campaign->number, &more);
+    save_minute(set->batch, campaign->number,
+                &(struct minute_counts){.minute = more.second / MINUTE_SECONDS, .claimed = more.claimed, .credited = more.credited});
     note_second(set, index, more.second);
 }
 
@@ -262,10 +311,13 @@ static void save_refused(struct working_set *set, int64_t now_us) {
         for (enum refusal refusal = NOT_REFUSED + 1; refusal < REFUSAL_COUNT; refusal++) {
             if (unsaved.rejected.counts[refusal] != 0) save_refusals(set->batch, slot->number, refusal, unsaved.rejected.counts[refusal]);
         }
+        struct minute_sum sum = {.save = save_minute, .batch = set->batch, .campaign_number = slot->number};
         for (size_t k = 0; k < unsaved.second_count; k++) {
             save_second(set->batch, slot->number, &unsaved.seconds[k]);
+            add_to_minute(&sum, unsaved.seconds[k].second / MINUTE_SECONDS, 0, unsaved.seconds[k].rejected);
             note_second(set, i, unsaved.seconds[k].second);
         }
+        end_minute(&sum);
     }
 }
 

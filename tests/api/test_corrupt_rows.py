@@ -12,7 +12,7 @@ pytestmark = pytest.mark.of_sqlite
 
 WRONG = {"INTEGER": [-1, 7, 1 << 62], "TEXT": ["", "x" * 5000, b"\xff\xfe"], "BLOB": [b"\x00", bytes(16), b"\xff" * 32]}
 WALLET_TABLES = ["accounts", "audit", "entries", "funds", "idempotency", "meta", "refresh_tokens", "sessions", "transfers", "users"]
-DISCOUNT_TABLES = ["audit", "campaigns", "idempotency", "redemptions", "rejections", "seconds", "settings"]
+DISCOUNT_TABLES = ["audit", "campaigns", "idempotency", "minutes", "redemptions", "rejections", "seconds", "settings"]
 
 
 class Scene:

@@ -21,11 +21,23 @@ def check_arithmetic(report):
     assert report["credited"] <= report["redeemed"], report
     assert set(report["rejected"]) == REASONS
     assert report["attempts"] == report["redeemed"] + sum(report["rejected"].values()), report
-    assert sum(row[1] for row in report["per_second"]) == report["redeemed"], report
-    assert sum(row[2] for row in report["per_second"]) == report["credited"], report
-    times = [row[0] for row in report["per_second"]]
-    assert times == sorted(set(times)) and all(re.match(r"^.{19}\.000000Z$", time) for time in times)
+    assert (report["orders"], report["budget"], report["by_batch"], report["waiting"]) == (None, None, [], 0)
+    check_times(report, report["per_second"], r"^.{19}\.000000Z$")
+    check_times(report, report["per_minute"], r"^.{17}00\.000000Z$")
+    by_minute = {}
     for row in report["per_second"]:
+        counts = by_minute.setdefault(row[0][:16], [0, 0, 0])
+        counts[:] = [count + more for count, more in zip(counts, row[1:])]
+    assert {row[0][:16]: row[1:] for row in report["per_minute"]} == by_minute
+
+
+def check_times(report, rows, form):
+    """Of a campaign that is younger than 15 minutes."""
+    assert sum(row[1] for row in rows) == report["redeemed"], report
+    assert sum(row[2] for row in rows) == report["credited"], report
+    times = [row[0] for row in rows]
+    assert times == sorted(set(times)) and all(re.match(form, time) for time in times)
+    for row in rows:
         assert sum(row[1:]) > 0
 
 
@@ -34,7 +46,7 @@ def test_a_campaign_that_nobody_has_seen(world):
     report = world.operator.report(campaign["id"])
     check_arithmetic(report)
     assert (report["campaign_id"], report["max_redemptions"], report["redeemed"], report["remaining"], report["attempts"]) == (campaign["id"], 7, 0, 7, 0)
-    assert (report["first_redeemed_at"], report["last_redeemed_at"], report["exhausted_at"], report["rate_per_second"], report["per_second"]) == (None, None, None, 0, [])
+    assert (report["first_redeemed_at"], report["last_redeemed_at"], report["exhausted_at"], report["rate_per_second"], report["per_second"], report["per_minute"]) == (None, None, None, 0, [], [])
     assert report["latency"] == {"p50_ms": 0, "p99_ms": 0}
     assert world.operator.winners(campaign["id"]) == []
 

@@ -259,6 +259,49 @@ static void test_the_oldest_seconds_leave_the_ring(void **state) {
     board_free(board);
 }
 
+static void check_minutes(const struct board_slot *slot, int64_t claimed, int64_t credited, int64_t rejected) {
+    static struct board_snapshot snapshot;
+    static struct board_minutes minutes;
+    board_read_all(slot, &snapshot, &minutes);
+    for (size_t i = 0; i < minutes.count; i++) {
+        claimed -= minutes.minutes[i].claimed;
+        credited -= minutes.minutes[i].credited;
+        rejected -= minutes.minutes[i].rejected;
+        assert_true(i == 0 || minutes.minutes[i - 1].minute < minutes.minutes[i].minute);
+    }
+    assert_true(claimed == 0 && credited == 0 && rejected == 0);
+}
+
+/* What leaves the seconds is in the minutes, credits that are taken back go from there as well, and what was read from a database adds to it. */
+static void test_minutes_keep_what_the_seconds_do_not(void **state) {
+    (void)state;
+    static struct minute_counts found[BOARD_MINUTES];
+    enum { SECONDS = 3 * BOARD_SECONDS / 2 };
+    struct board *board;
+    assert_true(result_is_ok(board_create(1, &board)));
+    struct campaign campaign = make_campaign(1);
+    board_reserve(board, &campaign);
+    board_publish(board, &campaign, 0);
+    struct board_slot *slot = board_slot(board, 0);
+    board_restore_minute(slot, &(struct minute_counts){.minute = 5, .claimed = 7, .credited = 2, .rejected = 1});
+    board_restore_second(slot, &(struct second_counts){.second = 359, .claimed = 1, .rejected = 1});
+    for (int64_t i = 360; i < 360 + SECONDS; i++) {
+        campaign.redeemed += 2;
+        campaign.credited++;
+        board_count_refusal(slot, REFUSED_ENDED, i * CLOCK_SECOND_US);
+        board_publish(board, &campaign, board_begin_second(slot, i * CLOCK_SECOND_US));
+        check_minutes(slot, 8 + campaign.redeemed, 2 + campaign.credited, 2 + i - 359);
+    }
+    int64_t gone = SECONDS - (int64_t)BOARD_SECONDS;
+    size_t count = board_find_credited_before(slot, gone + 1, found);
+    assert_true(count == 9 && found[0].minute == 6 + gone / 60 - (gone % 60 == 0) && found[count - 1].minute == 5 &&
+                found[count - 1].credited == 1);
+    campaign.credited -= BOARD_SECONDS + 70;
+    board_publish(board, &campaign, 0);
+    check_minutes(slot, 8 + campaign.redeemed, 2 + campaign.credited, 2 + SECONDS);
+    board_free(board);
+}
+
 static void test_what_was_not_saved_is_saved_again(void **state) {
     (void)state;
     static struct board_snapshot unsaved;
@@ -346,6 +389,7 @@ int main(void) {
         cmocka_unit_test(test_the_filter_never_misses_a_published_winner),
         cmocka_unit_test(test_every_report_adds_up_while_everybody_counts),
         cmocka_unit_test(test_the_oldest_seconds_leave_the_ring),
+        cmocka_unit_test(test_minutes_keep_what_the_seconds_do_not),
         cmocka_unit_test(test_what_was_not_saved_is_saved_again),
         cmocka_unit_test(test_credits_that_were_taken_back_leave_the_newest_seconds),
         cmocka_unit_test(test_books_are_what_was_set_last),

@@ -75,9 +75,27 @@ static void check_whole(const struct board_snapshot *snapshot) {
     whole_count++;
 }
 
+/* No place that was ever taken is missing in the minutes: less than a day has passed. */
+static void check_minutes(const struct board_snapshot *snapshot, const struct board_minutes *minutes) {
+    int64_t claimed = 0, credited = 0, rejected = 0;
+    for (size_t i = 0; i < minutes->count; i++) {
+        claimed += minutes->minutes[i].claimed;
+        credited += minutes->minutes[i].credited;
+        rejected += minutes->minutes[i].rejected;
+        assert_true(i == 0 || minutes->minutes[i - 1].minute < minutes->minutes[i].minute);
+    }
+    assert_int_equal(claimed, snapshot->view.redeemed);
+    assert_int_equal(credited, snapshot->view.credited);
+    assert_int_equal(rejected, snapshot->rejected.counts[REFUSED_SOLD_OUT]);
+}
+
 static void look(void) {
     struct board_snapshot snapshot;
-    if (try_read(slot, &snapshot)) check_whole(&snapshot);
+    struct board_minutes minutes;
+    if (!try_read(slot, &snapshot)) return;
+    check_whole(&snapshot);
+    board_read_all(slot, &snapshot, &minutes);
+    check_minutes(&snapshot, &minutes);
 }
 
 static void begin(size_t seconds) {
@@ -145,6 +163,22 @@ static void test_a_publication_between_two_loads_of_a_report(void **state) {
     publish_before_each_load(3 * BOARD_SECONDS, 13);
 }
 
+static void test_a_publication_between_two_loads_of_the_minutes(void **state) {
+    (void)state;
+    begin(BOARD_SECONDS + 3);
+    for (size_t at = 0; at < 20000; at += 977) {
+        struct board_snapshot snapshot;
+        struct board_minutes minutes;
+        loads_left = at;
+        before_load = advance_once;
+        board_read_all(slot, &snapshot, &minutes);
+        before_load = NULL;
+        check_minutes(&snapshot, &minutes);
+    }
+    assert_true(campaign.redeemed > 2 * ((int64_t)BOARD_SECONDS + 10));
+    end();
+}
+
 /* A refusal alone makes no turn: it is in both sums or in none. */
 static void reject_once(void) {
     if (loads_left-- == 0) board_count_refusal(slot, REFUSED_SOLD_OUT, second * CLOCK_SECOND_US);
@@ -173,6 +207,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_report_between_two_stores_of_a_publication),
         cmocka_unit_test(test_a_publication_between_two_loads_of_a_report),
+        cmocka_unit_test(test_a_publication_between_two_loads_of_the_minutes),
         cmocka_unit_test(test_a_refusal_between_two_loads_of_a_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,8 @@ static void execute(const char *path, const char *sql) { execute_as(&discount_sc
 /* Plants the fault (NULL: none) and returns the verdict; what it says is in `said`. */
 static struct result verify_with(const char *fault, char said[2048]) {
     char folder[] = "/tmp/discount-verify-XXXXXX", path[128];
-    static const char *const sound[] = {CAMPAIGN, FIRST, SECOND, "INSERT INTO seconds VALUES (1, 7, 2, 0, 5), (1, 8, 0, 1, 0)"};
+    static const char *const sound[] = {CAMPAIGN, FIRST, SECOND, "INSERT INTO seconds VALUES (1, 7, 2, 0, 5), (1, 8, 0, 1, 0)",
+                                        "INSERT INTO minutes VALUES (1, 0, 2, 1, 5)"};
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/discount.db", folder);
     execute_as(&discount_schema, BATCH_CREATE, path, sound, ARRAY_COUNT(sound));
@@ -74,8 +75,15 @@ static void test_each_fault_is_named(void **state) {
         {"UPDATE campaigns SET last_redeemed_at = 7", "another time"},
         {"UPDATE redemptions SET status = 1, settled_at = 300, transaction_id = x'C1020304050607080910111213141516' WHERE key = 4294967298",
          "count of credits"},
-        {"UPDATE seconds SET claimed = 1 WHERE second = 7", "seconds do not add up"},
-        {"DELETE FROM seconds WHERE second = 8", "seconds do not add up"},
+        {"UPDATE seconds SET claimed = 1 WHERE second = 7", "not the sum of its seconds"},
+        {"UPDATE seconds SET rejected = 6 WHERE second = 7", "not the sum of its seconds"},
+        {"DELETE FROM seconds WHERE second = 8", "not the sum of its seconds"},
+        {"UPDATE minutes SET claimed = 3", "minutes do not add up"},
+        {"UPDATE minutes SET credited = 0", "minutes do not add up"},
+        {"UPDATE minutes SET rejected = 4", "not the sum of its seconds"},
+        {"UPDATE minutes SET rejected = 6", "not the sum of its seconds"},
+        {"UPDATE minutes SET minute = 1", "not the sum of its seconds"},
+        {"DELETE FROM minutes", "minutes do not add up"},
         {"UPDATE campaigns SET fund_is_released = 1", "released before"},
         {"UPDATE campaigns SET max_redemptions = 2, exhausted_at = 199", "exhausted before its last"},
         {"UPDATE campaigns SET fund_confirmed = 999", "more was credited"},
@@ -122,7 +130,7 @@ static void test_an_older_database_is_brought_up_to_date(void **state) {
     snprintf(path, sizeof path, "%s/discount.db", folder);
     static const char *const texts[] = {OLD_CAMPAIGN, FIRST, SECOND, "INSERT INTO seconds VALUES (1, 0, 1, 0, 4)"};
     execute_as(&old, BATCH_CREATE, path, texts, ARRAY_COUNT(texts));
-    execute(path, "UPDATE seconds SET rejected = rejected + 1"); /* opens it, and so migrates */
+    execute(path, "UPDATE seconds SET rejected = rejected"); /* opens it, and so migrates */
     FILE *out = fmemopen(said, sizeof said, "w");
     assert_non_null(out);
     assert_true(result_is_ok(verify_database(&(struct place){.file = path, .schema = &discount_schema}, out)));
