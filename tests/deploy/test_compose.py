@@ -1,10 +1,16 @@
 """compose.yaml as an operator uses it: images, a first start on an empty disk, a crowd, a stop in its middle, and the same data afterwards."""
+import io
 import json
+import pathlib
+import re
 import secrets
+import shutil
 import subprocess
+import tarfile
 
 import pytest
 import requests
+import yaml
 from engine import ROOT, client
 
 from harness.services import free_port, wait_until
@@ -23,7 +29,7 @@ class Site:
         file = folder / "admin.password"
         file.write_text(self.password + "\n")
         file.chmod(0o644)
-        self.ports = {"wallet": free_port(), "discount": free_port()}
+        self.ports = {name: free_port() for name in ("wallet", "discount", "prometheus", "grafana")}
         self.variables = {"HAMYAN_ADMIN_PASSWORD_FILE": str(file), "COMPOSE_PROJECT_NAME": f"hamyan-test-{secrets.token_hex(4)}",
                           **{f"HAMYAN_{name.upper()}_PORT": str(port) for name, port in self.ports.items()}}
 
@@ -59,7 +65,7 @@ def site(engine, images, tmp_path_factory):
         made.compose("up", "--wait", "--no-build", timeout=WAIT_S)
         yield made
     finally:
-        made.compose("--profile", "crowd", "down", "--volumes", "--timeout", "40", check=False)
+        made.compose("--profile", "crowd", "--profile", "monitoring", "down", "--volumes", "--timeout", "40", check=False)
 
 
 def test_the_images_hold_nothing_but_the_program(engine, images):
@@ -121,3 +127,69 @@ def test_the_books_are_proven_where_they_are(site):
 def test_what_it_says_of_itself_holds_no_secret(site):
     logs = site.compose("logs", "--no-color").stdout
     assert "listening" in logs and site.password not in logs
+
+
+# ---- who watches it ----
+
+def described(site):
+    """The services of compose.yaml as an engine understands it, with what the profile adds."""
+    return json.loads(site.compose("--profile", "monitoring", "config", "--format", "json").stdout)["services"]
+
+
+def mounts(service):
+    """{where in the container: which file of this tree}"""
+    return {mount["target"]: pathlib.Path(mount["source"]) for mount in service["volumes"] if mount["type"] == "bind"}
+
+
+def stand_in(engine, image):
+    """Debian's Prometheus under the name that compose.yaml gives: no registry of images is asked here."""
+    program = shutil.which("prometheus")
+    linked = re.findall(r"/\S+", subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, path in [("bin/prometheus", program), *((path.lstrip("/"), path) for path in linked)]:
+            archive.addfile(archive.gettarinfo(pathlib.Path(path).resolve(), name), pathlib.Path(path).resolve().open("rb"))
+        folder = tarfile.TarInfo("prometheus")
+        folder.type, folder.mode, folder.uid, folder.gid = tarfile.DIRTYPE, 0o755, 65534, 65534
+        archive.addfile(folder)
+    done = subprocess.run([client(), "import", "--change", 'ENTRYPOINT ["/bin/prometheus"]', "--change", "USER 65534", "-", image], input=packed.getvalue(), env=engine.environment,
+                          capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_prometheus_beside_it_scrapes_both_and_knows_the_rules(site):
+    image = described(site)["prometheus"]["image"]
+    if site.engine.is_own:
+        stand_in(site.engine, image)
+    site.compose("--profile", "monitoring", "up", "--detach", "--no-build", "prometheus")
+
+    def ask(path, **parameters):
+        return requests.get(site.url("prometheus", f"/api/v1/{path}"), params=parameters, timeout=30).json()["data"]
+
+    def both_are_up():
+        try:
+            return sorted((row["metric"]["job"], row["value"][1]) for row in ask("query", query="up")["result"]) == [("discountd", "1"), ("walletd", "1")]
+        except requests.RequestException:  # of one that is starting: no JSON
+            return False
+
+    wait_until(both_are_up, "Prometheus has asked both", WAIT_S)
+    known = {rule["name"] for group in ask("rules")["groups"] for rule in group["rules"]}
+    assert known == set(re.findall(r"alert: (\w+)", (ROOT / "deploy/prometheus/hamyan.rules.yml").read_text()))
+
+
+def test_grafana_is_given_prometheus_and_the_dashboard(site):
+    """As far as it goes without a registry that has Grafana: what it is told points at what is there."""
+    services = described(site)
+    grafana = services["grafana"]
+    for name in ("prometheus", "grafana"):
+        assert re.search(r":v?\d+\.\d+\.\d+$", services[name]["image"]), "a version that stays"
+        assert {port["host_ip"] for port in services[name]["ports"]} == {"127.0.0.1"}
+    files = mounts(grafana)
+    provisioning = files["/etc/grafana/provisioning"]
+    [source] = yaml.safe_load((provisioning / "datasources/hamyan.yml").read_text())["datasources"]
+    assert source["url"] == "http://prometheus:9090" and source["isDefault"] and "prometheus" in services
+    [provider] = yaml.safe_load((provisioning / "dashboards/hamyan.yml").read_text())["providers"]
+    dashboard = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert pathlib.Path(dashboard).parent == pathlib.Path(provider["options"]["path"])
+    wanted = {panel["datasource"]["uid"] for panel in json.loads(files[dashboard].read_text())["panels"]}
+    assert wanted == {"${datasource}"}, "each panel asks the one that is chosen, at first the default"
