@@ -10,14 +10,14 @@ enum currency row_currency(const struct row *row, int column) {
 }
 
 enum transfer_kind row_transfer_kind(const struct row *row, int column) {
-    return (enum transfer_kind)row_integer_between(row, column, TRANSFER_CREDIT, TRANSFER_RELEASE);
+    return (enum transfer_kind)row_integer_between(row, column, TRANSFER_CREDIT, TRANSFER_CREDIT_REVERSAL);
 }
 
 struct result row_account(const struct row *row, int first, struct account *ret_account) {
     *ret_account = (struct account){
         .number = row_integer(row, first),
         .id = row_id(row, first + 1),
-        .kind = (enum account_kind)row_integer_between(row, first + 2, ACCOUNT_USER, ACCOUNT_ISSUANCE),
+        .kind = (enum account_kind)row_integer_between(row, first + 2, ACCOUNT_USER, ACCOUNT_MERCHANT),
         .user_id = row_id_or_zero(row, first + 3),
         .currency = row_currency(row, first + 4),
         .debits_posted = row_integer(row, first + 5),
@@ -29,6 +29,7 @@ struct result row_account(const struct row *row, int first, struct account *ret_
         .is_frozen = row_boolean(row, first + 11),
         .created_at_us = row_time(row, first + 12),
         .updated_at_us = row_time(row, first + 13),
+        .is_overdrawn = row_boolean(row, first + 14),
     };
     const char *fault = account_fault(ret_account);
     if (fault != NULL) row_refuse(row, first, fault);
@@ -48,6 +49,7 @@ struct result row_fund(const struct row *row, int first, struct account *account
         .description = row_text(row, first + 7),
         .created_at_us = row_time(row, first + 8),
         .updated_at_us = row_time(row, first + 9),
+        .reversed_minor = row_integer(row, first + 10),
     };
     const char *fault = account_fault(account) == NULL ? fund_fault(ret_fund) : NULL;
     if (fault != NULL) row_refuse(row, first, fault);
@@ -138,17 +140,18 @@ void ask_topup(struct batch *batch, struct text caller, struct text fund_referen
 
 static const struct question insert_account = {
     .name = "a new account",
-    .sql = "INSERT INTO accounts (number, id, kind, user_id, currency, debits_posted, credits_posted, debits_pending, credits_pending, "
-           "sequence, "
-           "floor, is_frozen, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+    .sql =
+        "INSERT INTO accounts (number, id, kind, user_id, currency, debits_posted, credits_posted, debits_pending, credits_pending, "
+        "sequence, "
+        "floor, is_frozen, created_at, updated_at, is_overdrawn) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     .parameters = {COLUMN_INTEGER, COLUMN_ID, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 /* What was posted is written as a difference: several writers may do it. */
 static const struct question post_to_account = {
     .name = "what was posted to an account",
     .sql = "UPDATE accounts SET debits_posted = debits_posted + $2, credits_posted = credits_posted + $3, sequence = sequence + $4, "
-           "updated_at = $5 WHERE number = $1",
-    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+           "updated_at = $5, debits_pending = debits_pending + $6, is_overdrawn = $7 WHERE number = $1",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 void save_account(struct batch *batch, const struct account *account) {
     CHECK(account_fault(account) == NULL);
     if (account->state == ROW_NEW) {
@@ -156,27 +159,28 @@ void save_account(struct batch *batch, const struct account *account) {
            value_id_or_null(account->user_id), currency_value(account->currency), value_integer(account->debits_posted),
            value_integer(account->credits_posted), value_integer(account->debits_pending), value_integer(account->credits_pending),
            value_integer(account->sequence), value_integer(account->floor_minor), value_integer(account->is_frozen),
-           value_integer(account->created_at_us), value_integer(account->updated_at_us));
+           value_integer(account->created_at_us), value_integer(account->updated_at_us), value_integer(account->is_overdrawn));
     } else if (account->state == ROW_CHANGED) {
         const struct account_sums *loaded = &account->loaded;
         DO(post_to_account, 1, value_integer(account->number), value_integer(account->debits_posted - loaded->debits_posted),
            value_integer(account->credits_posted - loaded->credits_posted), value_integer(account->sequence - loaded->sequence),
-           value_integer(account->updated_at_us));
+           value_integer(account->updated_at_us), value_integer(account->debits_pending - loaded->debits_pending),
+           value_integer(account->is_overdrawn));
     }
 }
 
 static const struct question insert_fund = {.name = "a new fund",
                                             .sql = "INSERT INTO funds (account, caller, reference, opened, funded, credited, released, "
-                                                   "is_released, description, created_at, updated_at) "
-                                                   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                                                   "is_released, description, created_at, updated_at, reversed) "
+                                                   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)",
                                             .parameters = {COLUMN_INTEGER, COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER,
                                                            COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER,
                                                            COLUMN_INTEGER}};
 static const struct question change_fund = {
     .name = "what came into a fund and left it",
-    .sql = "UPDATE funds SET funded = funded + $2, credited = credited + $3, released = released + $4, is_released = $5, updated_at = $6 "
-           "WHERE account = $1",
-    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+    .sql = "UPDATE funds SET funded = funded + $2, credited = credited + $3, released = released + $4, is_released = $5, updated_at = $6, "
+           "reversed = reversed + $7 WHERE account = $1",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 void save_fund(struct batch *batch, const struct fund *fund) {
     CHECK(fund_fault(fund) == NULL);
     if (fund->state == ROW_NEW) {
@@ -188,7 +192,8 @@ void save_fund(struct batch *batch, const struct fund *fund) {
         const struct fund_sums *loaded = &fund->loaded;
         DO(change_fund, 1, value_integer(fund->account->number), value_integer(fund->funded_minor - loaded->funded_minor),
            value_integer(fund->credited_minor - loaded->credited_minor), value_integer(fund->released_minor - loaded->released_minor),
-           value_integer(fund->is_released), value_integer(fund->updated_at_us));
+           value_integer(fund->is_released), value_integer(fund->updated_at_us),
+           value_integer(fund->reversed_minor - loaded->reversed_minor));
     }
 }
 
@@ -196,9 +201,11 @@ static const struct question insert_transfer = {
     .name = "a new transfer",
     .sql = "INSERT INTO transfers (sequence, id, kind, debit_account, debit_sequence, credit_account, credit_sequence, amount, currency, "
            "caller, "
-           "reference, description, metadata, created_at, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+           "reference, description, metadata, created_at, hash, origin, expires_at) "
+           "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     .parameters = {COLUMN_INTEGER, COLUMN_ID, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_BYTES}};
+                   COLUMN_INTEGER, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_BYTES,
+                   COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question insert_entry = {
     .name = "a new entry",
     .sql = "INSERT INTO entries (account, sequence, transfer, amount, balance_after) VALUES ($1, $2, $3, $4, $5)",
@@ -210,7 +217,9 @@ void save_transfer(struct batch *batch, const struct transfer *transfer) {
        value_integer(transfer->credit_sequence), value_integer(amount), currency_value(transfer->amount.currency),
        value_text(text_or_empty(transfer->caller)), value_text(text_or_empty(transfer->reference)),
        value_text(text_or_empty(transfer->description)), value_text(text_or_empty(transfer->metadata)),
-       value_integer(transfer->created_at_us), value_bytes(transfer->hash.bytes, sizeof transfer->hash.bytes));
+       value_integer(transfer->created_at_us), value_bytes(transfer->hash.bytes, sizeof transfer->hash.bytes),
+       value_integer(transfer->origin), value_integer(transfer->expires_at_us));
+    if (!transfer_kind_moves(transfer->kind)) return;
     DO(insert_entry, 1, value_integer(transfer->debit_account), value_integer(transfer->debit_sequence), value_integer(transfer->sequence),
        value_integer(-amount), value_integer(transfer->debit_balance_after));
     DO(insert_entry, 1, value_integer(transfer->credit_account), value_integer(transfer->credit_sequence),

@@ -16,10 +16,10 @@
 /* ---- rows: in each, `first` is the column that it begins with; texts are good until the visitor returns. RESULT_CORRUPT: it was refused,
  * and what was made of it must not be used ---- */
 
-#define ACCOUNT_COLUMN_COUNT 14
+#define ACCOUNT_COLUMN_COUNT 15
 #define USER_COLUMN_COUNT    10
 #define SESSION_COLUMN_COUNT 6
-#define FUND_COLUMN_COUNT    10
+#define FUND_COLUMN_COUNT    11
 struct result row_account(const struct row *row, int first, struct account *ret_account) MUST_CHECK;
 struct result row_user(const struct row *row, int first, struct user *ret_user) MUST_CHECK;
 struct result row_session(const struct row *row, int first, struct session *ret_session) MUST_CHECK;
@@ -91,7 +91,7 @@ struct result row_reference(const struct row *row, struct known_reference *ret_r
 
 void save_account(struct batch *batch, const struct account *account);
 void save_fund(struct batch *batch, const struct fund *fund);
-void save_transfer(struct batch *batch, const struct transfer *transfer); /* and its two entries */
+void save_transfer(struct batch *batch, const struct transfer *transfer); /* and its two entries, if it has any */
 
 /* ---- for answers ---- */
 
@@ -128,6 +128,9 @@ void save_meta(struct batch *batch, struct id instance_id, enum currency currenc
 void ask_all_transfers(struct batch *batch, row_visitor *visit, void *context);
 void ask_all_entries(struct batch *batch, row_visitor *visit, void *context);
 void ask_all_funds(struct batch *batch, row_visitor *visit, void *context);
+void ask_all_holds(struct batch *batch, row_visitor *visit, void *context);
+void ask_other_pending(struct batch *batch, row_visitor *visit, void *context);
+void ask_wrong_origins(struct batch *batch, row_visitor *visit, void *context);
 void ask_totals(struct batch *batch, row_visitor *visit, void *context);
 void ask_other_currency(struct batch *batch, row_visitor *visit, void *context);
 void ask_credited_twice(struct batch *batch, row_visitor *visit, void *context);

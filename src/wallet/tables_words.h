@@ -5,13 +5,14 @@
 
 #define ACCOUNT_COLUMNS                                                                                                                   \
     "a.number, a.id, a.kind, a.user_id, a.currency, a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending, a.sequence, " \
-    "a.floor, a.is_frozen, a.created_at, a.updated_at"
+    "a.floor, a.is_frozen, a.created_at, a.updated_at, a.is_overdrawn"
 #define USER_COLUMNS                                                                                                             \
     "u.id, u.name, u.phone, u.password_hash, u.is_admin, u.created_at, u.sessions_cutoff, u.kept_session, u.sessions_ended_at, " \
     "u.is_phone_verified"
 #define SESSION_COLUMNS "s.id, s.user_id, s.generation, s.created_at, s.expires_at, s.ended_at"
-#define FUND_COLUMNS \
-    "f.caller, f.reference, f.opened, f.funded, f.credited, f.released, f.is_released, f.description, f.created_at, f.updated_at"
+#define FUND_COLUMNS                                                                                                                \
+    "f.caller, f.reference, f.opened, f.funded, f.credited, f.released, f.is_released, f.description, f.created_at, f.updated_at, " \
+    "f.reversed"
 
 #define VALUES(...) \
     (const struct value[]) { __VA_ARGS__ }

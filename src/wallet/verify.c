@@ -6,10 +6,21 @@
 
 #include "base/check.h"
 #include "wallet/core/chain.h"
+#include "wallet/core/holds.h"
 #include "wallet/tables.h"
 
 /* In the order in which findings are told: later ones often follow from earlier ones. Questions of one run may be answered in any order. */
-enum stage { STAGE_TRANSFERS, STAGE_ACCOUNTS, STAGE_CURRENCY, STAGE_TOTALS, STAGE_FUNDS, STAGE_UNIQUENESS, STAGE_DATABASE, STAGE_NONE };
+enum stage {
+    STAGE_TRANSFERS,
+    STAGE_ACCOUNTS,
+    STAGE_CURRENCY,
+    STAGE_TOTALS,
+    STAGE_FUNDS,
+    STAGE_HOLDS,
+    STAGE_UNIQUENESS,
+    STAGE_DATABASE,
+    STAGE_NONE
+};
 
 struct chain {
     int64_t sequence, created_at_us;
@@ -19,17 +30,20 @@ struct chain {
 /* The account whose entries are coming, and what it says about itself. */
 struct running {
     int64_t number, kind, sequence, balance, debits, credits;
-    int64_t said_debits, said_credits, said_debits_pending, said_credits_pending, said_sequence, said_floor;
+    int64_t said_debits, said_credits, said_debits_pending, said_sequence, said_floor;
+    bool is_said_overdrawn;
 };
 
 struct totals {
     int64_t entries, entry_sum, issuance, fund_accounts, wallets, users_without_wallet, sessions_without_user, tokens_without_session;
+    int64_t holds_without_row, half_merchants, merchants_without_account;
 };
 
 struct verification {
     struct verify_report *report;
     enum stage found_at; /* of what the report names */
     struct chain chain;
+    int64_t moving; /* transfers with entries */
     struct running running;
     struct totals totals;
 };
@@ -67,13 +81,47 @@ static bool read_transfer(const struct row *row, const struct chain *before, str
         .description = row_text(row, 11),
         .metadata = row_text(row, 12),
         .created_at_us = row_integer(row, 13),
+        .origin = row_integer(row, 21),
+        .expires_at_us = row_integer(row, 22),
         .previous_hash = before->hash,
     };
+    /* The first kinds have neither, and their hash does not say so. */
+    if (ret_transfer->kind <= TRANSFER_RELEASE && (ret_transfer->origin != 0 || ret_transfer->expires_at_us != 0)) return false;
     bool fits = ret_transfer->caller.size <= LIMIT_REFERENCE_BYTES && ret_transfer->reference.size <= LIMIT_REFERENCE_BYTES &&
                 ret_transfer->description.size <= 4 * LIMIT_DESCRIPTION_CHARACTERS && ret_transfer->metadata.size <= LIMIT_METADATA_BYTES;
     if (!fits || hash.size != sizeof ret_stored->bytes) return false;
     memcpy(ret_stored->bytes, hash.data, hash.size);
     return result_is_ok(currency_parse(row_text(row, 8), &ret_transfer->amount.currency));
+}
+
+/* Only taking back may leave an account below zero, and the capture of what was held before that. Issuance has the number 1. */
+static void check_debit(struct verification *verification, const struct transfer *transfer) {
+    bool may_be_below = transfer->debit_account == 1 || transfer->kind == TRANSFER_REVERSAL || transfer->kind == TRANSFER_CAPTURE;
+    if (transfer->debit_balance_after < 0 && !may_be_below) {
+        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": entry %" PRId64 " leaves it below zero", transfer->debit_account,
+             transfer->debit_sequence);
+    }
+}
+
+/* What moves has two entries; what does not has none. */
+static void check_entries(struct verification *verification, const struct row *row, const struct transfer *transfer) {
+    int64_t sequence = transfer->sequence, amount = transfer->amount.amount_minor;
+    verification->moving += transfer_kind_moves(transfer->kind);
+    if (!transfer_kind_moves(transfer->kind)) {
+        if (transfer->debit_sequence != 0 || transfer->credit_sequence != 0)
+            find(verification, STAGE_TRANSFERS, "transfer %" PRId64 ": nothing moved, and it has entries", sequence);
+        return;
+    }
+    if (row_is_null(row, 15) || row_integer(row, 15) != -amount || row_integer(row, 17) != sequence) {
+        find(verification, STAGE_TRANSFERS,
+             "transfer %" PRId64 ": its debit entry (account %" PRId64 ", sequence %" PRId64 ") is missing or another's", sequence,
+             transfer->debit_account, transfer->debit_sequence);
+    }
+    if (row_is_null(row, 18) || row_integer(row, 18) != amount || row_integer(row, 20) != sequence) {
+        find(verification, STAGE_TRANSFERS,
+             "transfer %" PRId64 ": its credit entry (account %" PRId64 ", sequence %" PRId64 ") is missing or another's", sequence,
+             transfer->credit_account, transfer->credit_sequence);
+    }
 }
 
 static struct result transfer_seen(void *context, const struct row *row) {
@@ -90,16 +138,8 @@ static struct result transfer_seen(void *context, const struct row *row) {
         chain->sequence = sequence;
         return result_ok();
     }
-    if (row_is_null(row, 15) || row_integer(row, 15) != -transfer.amount.amount_minor || row_integer(row, 17) != sequence) {
-        find(verification, STAGE_TRANSFERS,
-             "transfer %" PRId64 ": its debit entry (account %" PRId64 ", sequence %" PRId64 ") is missing or another's", sequence,
-             transfer.debit_account, transfer.debit_sequence);
-    }
-    if (row_is_null(row, 18) || row_integer(row, 18) != transfer.amount.amount_minor || row_integer(row, 20) != sequence) {
-        find(verification, STAGE_TRANSFERS,
-             "transfer %" PRId64 ": its credit entry (account %" PRId64 ", sequence %" PRId64 ") is missing or another's", sequence,
-             transfer.credit_account, transfer.credit_sequence);
-    }
+    check_entries(verification, row, &transfer);
+    check_debit(verification, &transfer);
     struct hash computed = transfer_hash(&transfer);
     if (memcmp(computed.bytes, stored.bytes, sizeof stored.bytes) != 0)
         find(verification, STAGE_TRANSFERS, "transfer %" PRId64 ": its hash does not fit", sequence);
@@ -127,9 +167,6 @@ static void check_entry(const struct row *row, struct verification *verification
              "account %" PRId64 ": entry %" PRId64 " has the balance %" PRId64 ", the sum of its entries is another", running->number,
              sequence, balance_after);
     }
-    if (running->kind != ACCOUNT_ISSUANCE && balance_after < 0) {
-        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": entry %" PRId64 " leaves it below zero", running->number, sequence);
-    }
     int64_t *side = amount < 0 ? &running->debits : &running->credits;
     bool overflows = amount < 0 ? __builtin_sub_overflow(*side, amount, side) : __builtin_add_overflow(*side, amount, side);
     if (overflows) find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": its sums are beyond all bounds", running->number);
@@ -146,11 +183,12 @@ static void check_account(struct verification *verification) {
     if (running->said_debits != running->debits || running->said_credits != running->credits) {
         find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": its sums are not those of its entries", running->number);
     }
-    if (running->said_debits_pending != 0 || running->said_credits_pending != 0)
-        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": amounts are pending, and nothing holds any", running->number);
     int64_t balance = running->said_credits - running->said_debits;
-    if (balance - running->said_debits_pending < running->said_floor)
+    bool is_below = balance - running->said_debits_pending < running->said_floor;
+    if (is_below && !running->is_said_overdrawn)
         find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": it is below its floor", running->number);
+    if (!is_below && running->is_said_overdrawn)
+        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": it is said to be overdrawn, and is not", running->number);
     if (running->kind != ACCOUNT_ISSUANCE) verification->report->issued_minor += balance;
 }
 
@@ -168,9 +206,9 @@ static struct result entry_seen(void *context, const struct row *row) {
                                     .said_debits = row_integer_between(row, 2, 0, INT64_MAX),
                                     .said_credits = row_integer_between(row, 3, 0, INT64_MAX),
                                     .said_debits_pending = row_integer_between(row, 4, 0, MONEY_AMOUNT_MAX),
-                                    .said_credits_pending = row_integer_between(row, 5, 0, MONEY_AMOUNT_MAX),
                                     .said_sequence = row_integer(row, 6),
-                                    .said_floor = row_integer(row, 7)};
+                                    .said_floor = row_integer(row, 7),
+                                    .is_said_overdrawn = row_integer(row, 11) != 0};
         verification->report->accounts++;
     }
     if (!row_is_null(row, 8)) check_entry(row, verification);
@@ -198,7 +236,10 @@ static struct result totals_seen(void *context, const struct row *row) {
                                            .wallets = row_integer(row, 5),
                                            .users_without_wallet = row_integer(row, 6),
                                            .sessions_without_user = row_integer(row, 7),
-                                           .tokens_without_session = row_integer(row, 8)};
+                                           .tokens_without_session = row_integer(row, 8),
+                                           .holds_without_row = row_integer(row, 9),
+                                           .half_merchants = row_integer(row, 10),
+                                           .merchants_without_account = row_integer(row, 11)};
     return result_ok();
 }
 
@@ -206,8 +247,8 @@ static struct result totals_seen(void *context, const struct row *row) {
 static void check_totals(struct verification *verification) {
     const struct totals *totals = &verification->totals;
     const struct verify_report *report = verification->report;
-    if (totals->entries != 2 * report->transfers) {
-        find(verification, STAGE_TOTALS, "entries: there are %" PRId64 " for %" PRId64 " transfers", totals->entries, report->transfers);
+    if (totals->entries != 2 * verification->moving) {
+        find(verification, STAGE_TOTALS, "entries: there are %" PRId64 " for %" PRId64 " transfers", totals->entries, verification->moving);
     }
     if (totals->entries != report->entries)
         find(verification, STAGE_TOTALS, "entries: %" PRId64 " belong to no account", totals->entries - report->entries);
@@ -219,6 +260,11 @@ static void check_totals(struct verification *verification) {
         find(verification, STAGE_FUNDS, "funds: there are %" PRId64 ", and %" PRId64 " accounts of funds", report->funds,
              totals->fund_accounts);
     }
+    if (totals->holds_without_row != 0)
+        find(verification, STAGE_HOLDS, "holds: %" PRId64 " of the journal have no row of their own", totals->holds_without_row);
+    if (totals->half_merchants != 0 || totals->merchants_without_account != 0)
+        find(verification, STAGE_UNIQUENESS, "merchants: %" PRId64 " accounts and merchants do not fit each other",
+             totals->half_merchants + totals->merchants_without_account);
     if (totals->users_without_wallet != 0)
         find(verification, STAGE_UNIQUENESS, "users: %" PRId64 " have no wallet", totals->users_without_wallet);
     if (totals->wallets != report->users)
@@ -242,11 +288,65 @@ static struct result fund_seen(void *context, const struct row *row) {
     if (funded != row_integer(row, 6) || credited != row_integer(row, 7) || released != row_integer(row, 8)) {
         find(verification, STAGE_FUNDS, "fund %" PRId64 ": its numbers are not those of its transfers", number);
     }
+    if (row_integer(row, 11) != row_integer(row, 12))
+        find(verification, STAGE_FUNDS, "fund %" PRId64 ": what was taken back is not the sum of its reversals", number);
     if (is_released && remaining != 0) find(verification, STAGE_FUNDS, "fund %" PRId64 ": it is released, but not empty", number);
     if (!is_released && released != 0)
         find(verification, STAGE_FUNDS, "fund %" PRId64 ": its rest went back, but it is not released", number);
     if (row_integer(row, 9) != row_integer(row, 10))
         find(verification, STAGE_FUNDS, "fund %" PRId64 ": it was not opened with the amount of its first transfer", number);
+    return result_ok();
+}
+
+/* ---- holds: what the journal adds up to ---- */
+
+enum { ROW_TRANSFER, ROW_ACCOUNT, ROW_STATE, ROW_CAPTURED, ROW_REMAINING, ROW_EXPIRES, ROW_UPDATED };
+enum { JOURNAL_KIND = 7, JOURNAL_ACCOUNT, JOURNAL_AMOUNT, JOURNAL_EXPIRES, JOURNAL_CREATED, JOURNAL_CAPTURED };
+enum { JOURNAL_RELEASED = 13, JOURNAL_EXPIRED, JOURNAL_NEWEST, JOURNAL_FINAL };
+
+static enum hold_state state_by_journal(const struct row *row) {
+    if (row_integer(row, JOURNAL_EXPIRED) > 0) return HOLD_EXPIRED;
+    if (row_integer(row, JOURNAL_RELEASED) > 0) return row_integer(row, JOURNAL_FINAL) > 0 ? HOLD_CAPTURED : HOLD_RELEASED;
+    return row_integer(row, JOURNAL_CAPTURED) == row_integer(row, JOURNAL_AMOUNT) ? HOLD_CAPTURED : HOLD_HELD;
+}
+
+static struct result hold_seen(void *context, const struct row *row) {
+    struct verification *verification = context;
+    int64_t number = row_integer(row, ROW_TRANSFER);
+    verification->report->holds++;
+    if (row_is_null(row, JOURNAL_KIND) || row_integer(row, JOURNAL_KIND) != TRANSFER_HOLD) {
+        find(verification, STAGE_HOLDS, "hold %" PRId64 ": the journal has none of this number", number);
+        return result_ok();
+    }
+    int64_t left = row_integer(row, JOURNAL_AMOUNT) - row_integer(row, JOURNAL_CAPTURED) - row_integer(row, JOURNAL_RELEASED) -
+                   row_integer(row, JOURNAL_EXPIRED);
+    int64_t newest = row_integer(row, JOURNAL_NEWEST) == 0 ? row_integer(row, JOURNAL_CREATED) : row_integer(row, JOURNAL_NEWEST);
+    const struct {
+        int64_t said, journal;
+        const char *what;
+    } columns[] = {
+        {row_integer(row, ROW_CAPTURED), row_integer(row, JOURNAL_CAPTURED), "what was captured"},
+        {row_integer(row, ROW_REMAINING), left, "what remains"},
+        {row_integer(row, ROW_ACCOUNT), row_integer(row, JOURNAL_ACCOUNT), "the account"},
+        {row_integer(row, ROW_STATE), (int64_t)state_by_journal(row), "the state"},
+        {row_integer(row, ROW_EXPIRES), row_integer(row, JOURNAL_EXPIRES), "the time of its expiry"},
+        {row_integer(row, ROW_UPDATED), newest, "the time of its last change"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(columns); i++) {
+        if (columns[i].said != columns[i].journal)
+            find(verification, STAGE_HOLDS, "hold %" PRId64 ": %s is another by the journal", number, columns[i].what);
+    }
+    return result_ok();
+}
+
+static struct result other_pending_seen(void *context, const struct row *row) {
+    find(context, STAGE_HOLDS, "account %" PRId64 ": what is pending is not what is held", row_integer(row, 0));
+    return result_ok();
+}
+
+static struct result wrong_origin_seen(void *context, const struct row *row) {
+    find(context, STAGE_HOLDS, "transfer %" PRId64 ": it can't be about the transfer that it names, or is more than that one",
+         row_integer(row, 0));
     return result_ok();
 }
 
@@ -264,6 +364,9 @@ static struct result see_everything(struct batch *batch, struct verification *ve
     ask_other_currency(batch, other_currency_seen, verification);
     ask_totals(batch, totals_seen, verification);
     ask_all_funds(batch, fund_seen, verification);
+    ask_all_holds(batch, hold_seen, verification);
+    ask_other_pending(batch, other_pending_seen, verification);
+    ask_wrong_origins(batch, wrong_origin_seen, verification);
     ask_credited_twice(batch, credited_twice_seen, verification);
     return batch_run(batch);
 }
@@ -287,9 +390,9 @@ struct result verify_books(struct batch *batch, struct verify_report *ret_report
 void verify_print(const struct verify_report *report, FILE *out) {
     fprintf(out,
             "transfers %" PRId64 "\nentries   %" PRId64 "\naccounts  %" PRId64 "\nusers     %" PRId64 "\nfunds     %" PRId64
-            "\ncredits   %" PRId64 "\nissued    %" PRId64 "\nhead      %s\n",
-            report->transfers, report->entries, report->accounts, report->users, report->funds, report->credits, report->issued_minor,
-            report->head);
+            "\nholds     %" PRId64 "\ncredits   %" PRId64 "\nissued    %" PRId64 "\nhead      %s\n",
+            report->transfers, report->entries, report->accounts, report->users, report->funds, report->holds, report->credits,
+            report->issued_minor, report->head);
     if (report->is_sound) {
         fprintf(out, "The books are sound.\n");
     } else {

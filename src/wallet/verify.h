@@ -6,7 +6,7 @@
 #include "store/batch.h"
 
 struct verify_report {
-    int64_t transfers, entries, accounts, users, funds, credits;
+    int64_t transfers, entries, accounts, users, funds, holds, credits;
     int64_t issued_minor; /* Σ of all balances but issuance's, = what issuance is below zero */
     char head[65];        /* hash of the newest transfer, in hex */
     bool is_sound;

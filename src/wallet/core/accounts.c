@@ -48,8 +48,9 @@ const char *account_fault(const struct account *account) {
     struct money pending = {account->debits_pending, account->currency}, coming = {account->credits_pending, account->currency};
     struct money available, expected, balance = account_balance(account);
     if (balance.amount_minor < -MONEY_AMOUNT_MAX || balance.amount_minor > MONEY_AMOUNT_MAX) return "its balance is out of range";
-    if (!result_is_ok(money_subtract(balance, pending, &available)) || available.amount_minor < account->floor_minor)
-        return "it is below its floor";
+    if (!result_is_ok(money_subtract(balance, pending, &available))) return "what may be taken of it is out of range";
+    if (available.amount_minor < account->floor_minor && !account->is_overdrawn) return "it is below its floor";
+    if (available.amount_minor >= account->floor_minor && account->is_overdrawn) return "it is said to be overdrawn, and is not";
     if (!result_is_ok(money_add(balance, coming, &expected))) return "its balance with what is to come is out of range";
     return NULL;
 }
@@ -59,6 +60,7 @@ const char *account_kind_name(enum account_kind kind) {
     case ACCOUNT_USER: return "wallet";
     case ACCOUNT_FUND: return "fund";
     case ACCOUNT_ISSUANCE: return "issuance";
+    case ACCOUNT_MERCHANT: return "merchant";
     }
     return "unknown";
 }

@@ -6,10 +6,10 @@
 
 #include "wallet/core/ledger.h"
 
-enum account_kind { ACCOUNT_USER = 1, ACCOUNT_FUND = 2, ACCOUNT_ISSUANCE = 3 };
+enum account_kind { ACCOUNT_USER = 1, ACCOUNT_FUND = 2, ACCOUNT_ISSUANCE = 3, ACCOUNT_MERCHANT = 4 };
 
 struct account_sums {
-    int64_t debits_posted, credits_posted, sequence;
+    int64_t debits_posted, credits_posted, debits_pending, sequence;
 };
 
 struct account {
@@ -24,6 +24,7 @@ struct account {
     int64_t sequence; /* of its newest entry; 0: none */
     int64_t floor_minor;
     bool is_frozen;
+    bool is_overdrawn; /* an administrator took more back than there was: it is below its floor until enough has come */
     int64_t created_at_us, updated_at_us;
 };
 

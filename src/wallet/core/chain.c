@@ -1,4 +1,4 @@
-/* The canonical encoding of a transfer, version 1 (docs/ledger.md): fixed fields in a fixed order, big-endian, then the texts with their sizes.
+/* The canonical encoding of a transfer (docs/ledger.md; version 1 of the kinds up to TRANSFER_RELEASE, 2 of the others): fixed fields in a fixed order, big-endian, then the texts with their sizes.
  * Each byte string decodes to one transfer only, so that two different transfers never have the same bytes. */
 #include "wallet/core/chain.h"
 
@@ -6,11 +6,11 @@
 
 #include "base/check.h"
 
-#define ENCODING_VERSION 1u
-#define FIXED_BYTES      (1u + 8u + 16u + 1u + 6u * 8u + 8u + 3u + 8u + CRYPTO_HASH_BYTES)
+#define FIXED_BYTES_1 (1u + 8u + 16u + 1u + 6u * 8u + 8u + 3u + 8u + CRYPTO_HASH_BYTES)
+#define FIXED_BYTES_2 (FIXED_BYTES_1 + 2u * 8u)
 /* Texts: at most the limits of the API; a description's characters have up to four bytes. */
 #define TEXT_BYTES  (4u * 4u + 2u * LIMIT_REFERENCE_BYTES + 4u * LIMIT_DESCRIPTION_CHARACTERS + LIMIT_METADATA_BYTES)
-#define STACK_BYTES (FIXED_BYTES + TEXT_BYTES)
+#define STACK_BYTES (FIXED_BYTES_2 + TEXT_BYTES)
 
 struct encoder {
     char bytes[STACK_BYTES];
@@ -44,7 +44,8 @@ static void put_text(struct encoder *encoder, struct text text) {
 struct hash transfer_hash(const struct transfer *transfer) {
     struct encoder encoder;
     encoder.size = 0;
-    put_byte(&encoder, ENCODING_VERSION);
+    bool is_first_version = transfer->kind <= TRANSFER_RELEASE;
+    put_byte(&encoder, is_first_version ? 1 : 2);
     put_integer(&encoder, transfer->sequence);
     put_bytes(&encoder, transfer->id.bytes, sizeof transfer->id.bytes);
     put_byte(&encoder, transfer->kind);
@@ -57,8 +58,10 @@ struct hash transfer_hash(const struct transfer *transfer) {
     put_integer(&encoder, transfer->amount.amount_minor);
     put_bytes(&encoder, currency_code(transfer->amount.currency), 3);
     put_integer(&encoder, transfer->created_at_us);
+    if (!is_first_version) put_integer(&encoder, transfer->origin);
+    if (!is_first_version) put_integer(&encoder, transfer->expires_at_us);
     put_bytes(&encoder, transfer->previous_hash.bytes, sizeof transfer->previous_hash.bytes);
-    CHECK(encoder.size == FIXED_BYTES);
+    CHECK(encoder.size == (is_first_version ? FIXED_BYTES_1 : FIXED_BYTES_2));
     put_text(&encoder, transfer->caller);
     put_text(&encoder, transfer->reference);
     put_text(&encoder, transfer->description);

@@ -19,7 +19,8 @@ static bool add_up(const struct fund *fund, struct money *ret_sum) {
 const char *fund_fault(const struct fund *fund) {
     struct money sum;
     if (fund->account->kind != ACCOUNT_FUND) return "its account is not a fund's";
-    if (fund->opened_minor < 1 || fund->funded_minor < fund->opened_minor || fund->credited_minor < 0 || fund->released_minor < 0)
+    if (fund->opened_minor < 1 || fund->funded_minor < fund->opened_minor || fund->credited_minor < 0 || fund->released_minor < 0 ||
+        fund->reversed_minor < 0)
         return "an amount is below what it can be";
     if (!add_up(fund, &sum) || sum.amount_minor != fund->funded_minor) return "funded is not credited + remaining + released";
     if (fund->is_released && account_balance(fund->account).amount_minor != 0) return "it is released, but not empty";
@@ -43,6 +44,27 @@ static void change(struct fund *fund, int64_t now_us) {
 void fund_count_credit(struct fund *fund, const struct transfer *transfer) {
     CHECK(!fund->is_released && transfer->kind == TRANSFER_CREDIT);
     raise(fund, &fund->credited_minor, transfer->amount);
+    change(fund, transfer->created_at_us);
+}
+
+void ledger_return_to_fund(struct ledger *ledger, struct fund *fund, const struct transfer *transfer) {
+    struct money left;
+    struct result taken = money_subtract(money_of(fund, fund->credited_minor), transfer->amount, &left);
+    CHECK(transfer->credit_account == fund->account->number && result_is_ok(taken) && left.amount_minor >= 0);
+    fund->credited_minor = left.amount_minor;
+    raise(fund, &fund->reversed_minor, transfer->amount);
+    if (fund->is_released) {
+        struct posting posting = {.kind = TRANSFER_RELEASE,
+                                  .debit = fund->account,
+                                  .credit = ledger->issuance,
+                                  .amount = transfer->amount,
+                                  .caller = fund->caller,
+                                  .reference = fund->reference};
+        const struct transfer *onward = NULL;
+        enum ledger_outcome outcome = ledger_post(ledger, &posting, transfer->created_at_us, &onward);
+        CHECK(outcome == LEDGER_APPLIED); /* issuance has room: this money came from there */
+        raise(fund, &fund->released_minor, transfer->amount);
+    }
     change(fund, transfer->created_at_us);
 }
 

@@ -4,7 +4,7 @@
 #include "wallet/core/transfers.h"
 
 struct fund_sums {
-    int64_t funded_minor, credited_minor, released_minor;
+    int64_t funded_minor, credited_minor, released_minor, reversed_minor;
 };
 
 struct fund {
@@ -14,6 +14,7 @@ struct fund {
     struct account *account;                              /* of the working set */
     int64_t opened_minor;                                 /* the first amount: what the same request again is compared with */
     int64_t funded_minor, credited_minor, released_minor; /* funded = credited + remaining + released */
+    int64_t reversed_minor;                               /* of what was credited, taken back into the fund: no more in `credited` */
     bool is_released;
     struct text description;
     int64_t created_at_us, updated_at_us;
@@ -32,5 +33,7 @@ enum ledger_outcome ledger_release_fund(struct ledger *ledger, const struct fund
 
 /* After a credit was posted out of the fund's account. */
 void fund_count_credit(struct fund *fund, const struct transfer *transfer);
+/* After a credit, or a part of one, was posted back into the fund's account. Out of a fund that is released it goes on to issuance. */
+void ledger_return_to_fund(struct ledger *ledger, struct fund *fund, const struct transfer *transfer);
 /* NULL: all that must be true of a fund and its account at any moment is; else the rule that it breaks, as a constant phrase. */
 const char *fund_fault(const struct fund *fund);

@@ -131,7 +131,7 @@ struct result ledger_add_account(struct ledger *ledger, const struct account *ro
         account = arena_take(&ledger->arena, sizeof *account);
         if (account == NULL) return result_error(RESULT_FULL);
         *account = *row;
-        account->loaded = (struct account_sums){row->debits_posted, row->credits_posted, row->sequence};
+        account->loaded = (struct account_sums){row->debits_posted, row->credits_posted, row->debits_pending, row->sequence};
         append_row(ledger, TABLE_ACCOUNTS, account);
         if (account->kind == ACCOUNT_ISSUANCE && account->currency == ledger->currency) ledger->issuance = account;
     }
@@ -190,7 +190,7 @@ struct result ledger_add_fund(struct ledger *ledger, const struct fund *row) {
     struct text key = arena_copy(&ledger->arena, ledger_key_text(&joined));
     if (fund == NULL || key.data == NULL) return result_error(RESULT_FULL);
     *fund = *row;
-    fund->loaded = (struct fund_sums){row->funded_minor, row->credited_minor, row->released_minor};
+    fund->loaded = (struct fund_sums){row->funded_minor, row->credited_minor, row->released_minor, row->reversed_minor};
     fund->caller = (struct text){key.data, row->caller.size};
     fund->reference = (struct text){key.data + row->caller.size + 1, row->reference.size};
     TRY(copy_text(&ledger->arena, &fund->description));

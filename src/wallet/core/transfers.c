@@ -10,17 +10,20 @@
 
 static enum ledger_outcome refusal_below_floor(const struct account *account) {
     switch (account->kind) {
-    case ACCOUNT_USER: return LEDGER_INSUFFICIENT_FUNDS;
+    case ACCOUNT_USER:
+    case ACCOUNT_MERCHANT: return LEDGER_INSUFFICIENT_FUNDS;
     case ACCOUNT_FUND: return LEDGER_FUND_EXHAUSTED;
     case ACCOUNT_ISSUANCE: return LEDGER_BALANCE_TOO_LARGE;
     }
     return LEDGER_BALANCE_TOO_LARGE;
 }
 
-/* What is reserved to leave counts as gone. */
-static bool has_room_to_give(const struct account *account, struct money amount) {
+/* What is reserved to leave counts as gone, unless it leaves out of that. */
+static bool has_room_to_give(const struct posting *posting) {
     struct money rest;
-    return result_is_ok(money_subtract(account_available(account), amount, &rest)) && rest.amount_minor >= account->floor_minor;
+    const struct account *account = posting->debit;
+    bool is_in_range = result_is_ok(money_subtract(account_available(account), posting->amount, &rest));
+    return is_in_range && (posting->may_overdraw || rest.amount_minor >= account->floor_minor);
 }
 
 /* What is reserved to come counts against the ceiling. */
@@ -29,27 +32,50 @@ static bool has_room_to_take(const struct account *account, struct money amount)
     return result_is_ok(money_add(account_balance(account), coming, &expected)) && result_is_ok(money_add(expected, amount, &sum));
 }
 
+static enum ledger_outcome moving_outcome(const struct posting *posting) {
+    const struct account *debit = posting->debit, *credit = posting->credit;
+    int64_t total;
+    bool fits = has_room_to_take(credit, posting->amount) &&
+                result_is_ok(money_add_to_total(debit->debits_posted, posting->amount, &total)) &&
+                result_is_ok(money_add_to_total(credit->credits_posted, posting->amount, &total));
+    return fits ? LEDGER_APPLIED : LEDGER_BALANCE_TOO_LARGE;
+}
+
+/* Freeing what is held takes nothing from anybody: a frozen account is no reason against it. */
+static bool frees(enum transfer_kind kind) { return kind == TRANSFER_HOLD_RELEASE || kind == TRANSFER_HOLD_EXPIRY; }
+
 enum ledger_outcome posting_outcome(const struct posting *posting) {
     const struct account *debit = posting->debit, *credit = posting->credit;
     struct money amount = posting->amount;
     CHECK(amount.amount_minor >= 1 && amount.amount_minor <= MONEY_AMOUNT_MAX && debit != credit);
-    CHECK(account_fault(debit) == NULL && account_fault(credit) == NULL);
-    if (debit->currency != amount.currency || credit->currency != amount.currency) return LEDGER_CURRENCY_MISMATCH;
-    if (debit->is_frozen || credit->is_frozen) return LEDGER_ACCOUNT_FROZEN;
-    if (!has_room_to_give(debit, amount)) return refusal_below_floor(debit);
-    if (!has_room_to_take(credit, amount)) return LEDGER_BALANCE_TOO_LARGE;
-    int64_t total;
-    bool fits = result_is_ok(money_add_to_total(debit->debits_posted, amount, &total)) &&
-                result_is_ok(money_add_to_total(credit->credits_posted, amount, &total));
-    return fits ? LEDGER_APPLIED : LEDGER_BALANCE_TOO_LARGE;
+    CHECK(account_fault(debit) == NULL && (credit == NULL || account_fault(credit) == NULL));
+    CHECK(credit != NULL || !transfer_kind_moves(posting->kind));
+    CHECK(!posting->is_reserved || debit->debits_pending >= amount.amount_minor);
+    if (frees(posting->kind)) return LEDGER_APPLIED;
+    if (debit->currency != amount.currency || (credit != NULL && credit->currency != amount.currency)) return LEDGER_CURRENCY_MISMATCH;
+    if (debit->is_frozen || (credit != NULL && credit->is_frozen)) return LEDGER_ACCOUNT_FROZEN;
+    if (!posting->is_reserved && !has_room_to_give(posting)) return refusal_below_floor(debit);
+    return transfer_kind_moves(posting->kind) ? moving_outcome(posting) : LEDGER_APPLIED;
 }
 
 /* ---- it is ---- */
 
-static void apply(int64_t *total_minor, struct money amount, struct account *account, int64_t now_us) {
+static void add(int64_t *total_minor, struct money amount) {
     struct result added = money_add_to_total(*total_minor, amount, total_minor);
     CHECK(result_is_ok(added)); /* posting_outcome has tried it */
-    account->sequence++;
+}
+
+static void take_off(int64_t *pending_minor, struct money amount) {
+    struct money rest;
+    struct result taken = money_subtract((struct money){*pending_minor, amount.currency}, amount, &rest);
+    CHECK(result_is_ok(taken) && rest.amount_minor >= 0);
+    *pending_minor = rest.amount_minor;
+}
+
+static void touch(struct account *account, bool may_overdraw, int64_t now_us) {
+    bool is_below = account_available(account).amount_minor < account->floor_minor;
+    CHECK(!is_below || may_overdraw || account->is_overdrawn);
+    account->is_overdrawn = is_below;
     account->updated_at_us = now_us;
     row_change(&account->state);
     CHECK(account_fault(account) == NULL);
@@ -60,31 +86,56 @@ static bool is_sum(struct money a, struct money b, struct money expected) {
     return result_is_ok(money_add(a, b, &sum)) && money_equal(sum, expected);
 }
 
+static void move(const struct posting *posting, int64_t now_us) {
+    struct account *debit = posting->debit, *credit = posting->credit;
+    struct money debit_before = account_balance(debit), credit_before = account_balance(credit);
+    add(&debit->debits_posted, posting->amount);
+    add(&credit->credits_posted, posting->amount);
+    debit->sequence++;
+    credit->sequence++;
+    if (posting->is_reserved) take_off(&debit->debits_pending, posting->amount);
+    touch(debit, posting->may_overdraw, now_us);
+    touch(credit, false, now_us);
+    CHECK(is_sum(account_balance(debit), posting->amount, debit_before)); /* what one gave is what the other got */
+    CHECK(is_sum(credit_before, posting->amount, account_balance(credit)));
+}
+
+static void reserve(const struct posting *posting, int64_t now_us) {
+    struct account *debit = posting->debit;
+    if (frees(posting->kind))
+        take_off(&debit->debits_pending, posting->amount);
+    else
+        add(&debit->debits_pending, posting->amount);
+    touch(debit, false, now_us);
+}
+
 enum ledger_outcome ledger_post(struct ledger *ledger, const struct posting *posting, int64_t now_us,
                                 const struct transfer **ret_transfer) {
     enum ledger_outcome outcome = posting_outcome(posting);
     if (outcome != LEDGER_APPLIED) return outcome;
 
-    struct account *debit = posting->debit, *credit = posting->credit;
-    struct money debit_before = account_balance(debit), credit_before = account_balance(credit);
+    const struct account *debit = posting->debit, *credit = posting->credit;
+    bool moves = transfer_kind_moves(posting->kind);
     /* Time never goes back along the chain, not even when the clock did between two starts. */
     if (now_us < ledger->head.created_at_us) now_us = ledger->head.created_at_us;
-    apply(&debit->debits_posted, posting->amount, debit, now_us);
-    apply(&credit->credits_posted, posting->amount, credit, now_us);
-    CHECK(is_sum(account_balance(debit), posting->amount, debit_before)); /* what one gave is what the other got */
-    CHECK(is_sum(credit_before, posting->amount, account_balance(credit)));
+    if (moves)
+        move(posting, now_us);
+    else
+        reserve(posting, now_us);
 
     struct transfer *transfer = ledger_add_transfer(ledger);
     *transfer = (struct transfer){
         .id = id_make(ledger->ids, now_us),
         .kind = posting->kind,
         .debit_account = debit->number,
-        .debit_sequence = debit->sequence,
-        .debit_balance_after = account_balance(debit).amount_minor,
-        .credit_account = credit->number,
-        .credit_sequence = credit->sequence,
-        .credit_balance_after = account_balance(credit).amount_minor,
+        .debit_sequence = moves ? debit->sequence : 0,
+        .debit_balance_after = moves ? account_balance(debit).amount_minor : 0,
+        .credit_account = credit == NULL ? 0 : credit->number,
+        .credit_sequence = moves ? credit->sequence : 0,
+        .credit_balance_after = moves ? account_balance(credit).amount_minor : 0,
         .amount = posting->amount,
+        .origin = posting->origin,
+        .expires_at_us = posting->kind == TRANSFER_HOLD ? now_us + posting->expires_in_us : 0,
         .caller = posting->caller,
         .reference = posting->reference,
         .description = posting->description,
@@ -134,6 +185,17 @@ const char *transfer_kind_name(enum transfer_kind kind) {
     case TRANSFER_OPEN: return "fund_open";
     case TRANSFER_TOPUP: return "fund_topup";
     case TRANSFER_RELEASE: return "fund_release";
+    case TRANSFER_PAYMENT: return "payment";
+    case TRANSFER_HOLD: return "hold";
+    case TRANSFER_CAPTURE: return "capture";
+    case TRANSFER_HOLD_RELEASE: return "hold_release";
+    case TRANSFER_HOLD_EXPIRY: return "hold_expiry";
+    case TRANSFER_REVERSAL: return "reversal";
+    case TRANSFER_CREDIT_REVERSAL: return "credit_reversal";
     }
     return "unknown";
+}
+
+bool transfer_kind_moves(enum transfer_kind kind) {
+    return kind != TRANSFER_HOLD && kind != TRANSFER_HOLD_RELEASE && kind != TRANSFER_HOLD_EXPIRY;
 }

@@ -5,11 +5,18 @@
 #include "wallet/core/outcome.h"
 
 enum transfer_kind {
-    TRANSFER_CREDIT = 1, /* issuance or fund → user, by a service */
-    TRANSFER_USER = 2,   /* user → user */
-    TRANSFER_OPEN = 3,   /* issuance → fund */
-    TRANSFER_TOPUP = 4,  /* issuance → fund */
-    TRANSFER_RELEASE = 5 /* fund → issuance */
+    TRANSFER_CREDIT = 1,          /* issuance or fund → user, by a service */
+    TRANSFER_USER = 2,            /* user → user */
+    TRANSFER_OPEN = 3,            /* issuance → fund */
+    TRANSFER_TOPUP = 4,           /* issuance → fund */
+    TRANSFER_RELEASE = 5,         /* fund → issuance */
+    TRANSFER_PAYMENT = 6,         /* user → merchant, by a service */
+    TRANSFER_HOLD = 7,            /* of a user's, for a merchant or nobody yet: nothing moves */
+    TRANSFER_CAPTURE = 8,         /* user → merchant, out of a hold */
+    TRANSFER_HOLD_RELEASE = 9,    /* what is left of a hold is free again; nothing moves, as with the next */
+    TRANSFER_HOLD_EXPIRY = 10,    /* the same, because its time has come */
+    TRANSFER_REVERSAL = 11,       /* back to where the money came from, in whole or in part */
+    TRANSFER_CREDIT_REVERSAL = 12 /* the same, of a credit by the service that gave it */
 };
 
 struct transfer {
@@ -19,6 +26,8 @@ struct transfer {
     int64_t debit_account, debit_sequence, debit_balance_after;
     int64_t credit_account, credit_sequence, credit_balance_after;
     struct money amount;
+    int64_t origin;        /* the sequence of the hold or of the transfer that this one is about; 0: none */
+    int64_t expires_at_us; /* TRANSFER_HOLD; else 0 */
     struct text caller;    /* the service; empty for users */
     struct text reference; /* empty: none */
     struct text description, metadata;
@@ -28,11 +37,16 @@ struct transfer {
 
 struct posting {
     enum transfer_kind kind;
-    struct account *debit, *credit; /* two of the working set */
+    struct account *debit, *credit; /* two of the working set; `credit` NULL: a hold for nobody yet */
     struct money amount;            /* 1 to MONEY_AMOUNT_MAX */
+    int64_t origin;
+    int64_t expires_in_us; /* TRANSFER_HOLD */
+    bool is_reserved;      /* the amount is among what is pending: a capture, and what frees a hold */
+    bool may_overdraw;     /* the debit may go below its floor */
     struct text caller, reference, description, metadata;
 };
-/* Moves the money, or says why not and changes nothing. The transfer's texts are the posting's. */
+/* Moves the money, or, for the kinds of which nothing moves, only what is pending; or says why not and changes nothing. The transfer's texts are the
+ * posting's. */
 enum ledger_outcome ledger_post(struct ledger *ledger, const struct posting *posting, int64_t now_us, const struct transfer **ret_transfer);
 /* What ledger_post would say. */
 enum ledger_outcome posting_outcome(const struct posting *posting);
@@ -51,3 +65,5 @@ enum ledger_outcome ledger_transfer(struct ledger *ledger, const struct transfer
                                     const struct transfer **ret_transfer);
 
 const char *transfer_kind_name(enum transfer_kind kind);
+/* Whether it has entries: the others change what is pending. */
+bool transfer_kind_moves(enum transfer_kind kind);

@@ -21,7 +21,7 @@ static struct transfer sample(void) {
 
 static void any_changed_field_changes_the_hash(void **state) {
     (void)state;
-    struct transfer changed[18];
+    struct transfer changed[21];
     for (size_t i = 0; i < ARRAY_COUNT(changed); i++) changed[i] = sample();
     changed[1].sequence++;
     changed[2].id.bytes[15]++;
@@ -42,6 +42,9 @@ static void any_changed_field_changes_the_hash(void **state) {
     changed[15].metadata = TEXT("ef{}");
     changed[16].reference = TEXT("ce");
     changed[17].metadata = TEXT("[]");
+    for (size_t i = 18; i < ARRAY_COUNT(changed); i++) changed[i].kind = TRANSFER_HOLD;
+    changed[19].origin++;
+    changed[20].expires_at_us++;
     for (size_t a = 0; a < ARRAY_COUNT(changed); a++) {
         struct hash x = transfer_hash(&changed[a]);
         for (size_t b = a + 1; b < ARRAY_COUNT(changed); b++) {
@@ -59,6 +62,18 @@ static void the_encoding_is_stable(void **state) {
     char hex[2 * CRYPTO_HASH_BYTES + 1];
     for (size_t i = 0; i < CRYPTO_HASH_BYTES; i++) snprintf(hex + 2 * i, 3, "%02x", hash.bytes[i]);
     assert_string_equal(hex, "1c5865ac052b59fbdffbe364eb379af8f8caf3da6a18d7bc23d57775b9cc76a0");
+}
+
+static void the_second_encoding_is_stable(void **state) {
+    (void)state;
+    struct transfer transfer = sample();
+    transfer.kind = TRANSFER_HOLD;
+    transfer.origin = 9;
+    transfer.expires_at_us = 10;
+    struct hash hash = transfer_hash(&transfer);
+    char hex[2 * CRYPTO_HASH_BYTES + 1];
+    for (size_t i = 0; i < CRYPTO_HASH_BYTES; i++) snprintf(hex + 2 * i, 3, "%02x", hash.bytes[i]);
+    assert_string_equal(hex, "90a420328d9786759e4b50c83c4b9cd51fe46417b7a616f21bcc5b12f6e4ae9f");
 }
 
 static void each_transfer_holds_on_to_the_one_before(void **state) {
@@ -97,9 +112,8 @@ static void the_head_moves_with_each_transfer(void **state) {
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_changed_field_changes_the_hash),
-        cmocka_unit_test(the_encoding_is_stable),
-        CORE_TEST(each_transfer_holds_on_to_the_one_before),
+        cmocka_unit_test(any_changed_field_changes_the_hash), cmocka_unit_test(the_encoding_is_stable),
+        cmocka_unit_test(the_second_encoding_is_stable),      CORE_TEST(each_transfer_holds_on_to_the_one_before),
         CORE_TEST(the_head_moves_with_each_transfer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
