@@ -154,10 +154,10 @@ static struct text id_text(struct id id, char buffer[ID_TEXT_BYTES]) {
     return (struct text){buffer, ID_TEXT_BYTES};
 }
 
-/* Its texts are the exchange's, and the note's own. */
-static void take_caller(struct audit_note *note, const struct exchange *exchange) {
+/* Its texts are the exchange's, and the note's own. `actor` is who it was when there is none. */
+static void take_caller(struct audit_note *note, const struct exchange *exchange, const char *actor) {
     struct audit_entry *entry = &note->entry;
-    entry->actor = TEXT("system");
+    entry->actor = actor == NULL ? TEXT("system") : text_of(actor);
     entry->actor_name = entry->address = entry->request_id = TEXT("");
     if (exchange == NULL) return;
     const struct identity *caller = &exchange->caller;
@@ -181,7 +181,7 @@ void audit_note(struct engine *engine, const struct operation *operation, const 
                 struct text after, int64_t now_us) {
     struct audit_note *note = add(engine);
     if (note == NULL) return;
-    take_caller(note, operation->exchange);
+    take_caller(note, operation->exchange, operation->actor);
     note->entry.created_at_us = now_us;
     note->entry.act = text_of(act);
     note->entry.subject = id_text(subject, note->subject);
@@ -194,7 +194,7 @@ void audit_note_actor(struct engine *engine, const struct operation *operation, 
                       int64_t now_us) {
     struct audit_note *note = add(engine);
     if (note == NULL) return;
-    take_caller(note, operation->exchange);
+    take_caller(note, operation->exchange, operation->actor);
     if (!id_is_zero(actor)) {
         note->entry.actor = id_text(actor, note->actor);
         note->entry.actor_name = empty_if_none(actor_name);
@@ -278,7 +278,7 @@ static struct text code_of(const struct exchange *exchange) {
 /* Before it is submitted. All its texts are copies. */
 static void take_refusal(struct loose_note *loose, const struct exchange *exchange, int64_t left_out) {
     struct audit_note *note = &loose->note;
-    take_caller(note, exchange);
+    take_caller(note, exchange, NULL);
     if (exchange->caller.kind != IDENTITY_USER) note->entry.actor = copy(loose->name, sizeof loose->name, note->entry.actor_name);
     note->entry.actor_name = copy(loose->name, sizeof loose->name, note->entry.actor_name);
     note->entry.request_id = copy(loose->request_id, sizeof loose->request_id, note->entry.request_id);

@@ -41,12 +41,12 @@ struct hash audit_hash(const struct audit_entry *entry, const struct hash *previ
 /* ---- for actions, in decide ---- */
 
 /* The act of this operation's caller was done. `act`, `before` and `after` live until the batch is over: constants, or in the operation's arena. An operation
- * without an exchange is the system's. */
-/* The same, of an actor that the exchange does not know yet: who logs in, or was made by the command line. */
-void audit_note_actor(struct engine *engine, const struct operation *operation, const char *act, struct id actor, struct text actor_name,
-                      int64_t now_us);
+ * without an exchange is the system's, or whose it says. */
 void audit_note(struct engine *engine, const struct operation *operation, const char *act, struct id subject, struct text before,
                 struct text after, int64_t now_us);
+/* The same, of an actor that the exchange does not know yet: who logs in. */
+void audit_note_actor(struct engine *engine, const struct operation *operation, const char *act, struct id actor, struct text actor_name,
+                      int64_t now_us);
 
 /* ---- the engine's part ---- */
 

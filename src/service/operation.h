@@ -60,6 +60,7 @@ struct operation {
     struct store_operation store;
     const struct action *action;
     struct exchange *exchange; /* NULL: our own */
+    const char *actor;         /* without one: who did it, for the audit log; NULL: system */
     struct arena *arena;
     struct idempotency_request idempotency;
     struct under_way_item under_way; /* with a key, while it is the store's */

@@ -12,7 +12,7 @@
 #include "store/open.h"
 #include "wallet/data.h"
 #include "wallet/tables.h"
-#include "wallet/user_add.h"
+#include "wallet/user_command.h"
 #include "wallet/verify.h"
 #include "wallet/wallet.h"
 #include "wallet_schema.h"
@@ -57,27 +57,48 @@ static int run_init(const char **positional, size_t count) {
     return 0;
 }
 
-/* ---- user add ---- */
+/* ---- user ---- */
 
-static struct user_to_add new_user;
+static struct user_command user;
 
-static const struct param user_params[] = {
-    DATA_PARAM(&new_user.data, DATA_DEFAULT),
-    STORE_PARAM(&new_user.store_url),
-    {.name = "admin", .kind = PARAM_FLAG, .target = &new_user.is_admin, .default_text = "no", .sentence = "Gives the user the scope admin"},
-    {.name = "phone", .kind = PARAM_TEXT, .target = &new_user.phone, .optional = true, .sentence = "Phone number of the user"},
-    REGION_PARAM(&new_user.region),
+static const struct param user_add_params[] = {
+    DATA_PARAM(&user.data, DATA_DEFAULT),
+    STORE_PARAM(&user.store_url),
+    {.name = "admin", .kind = PARAM_FLAG, .target = &user.is_admin, .default_text = "no", .sentence = "Gives the user the scope admin"},
+    {.name = "phone", .kind = PARAM_TEXT, .target = &user.phone, .optional = true, .sentence = "Phone number of the user"},
+    REGION_PARAM(&user.region),
+};
+static const struct param user_params[] = {DATA_PARAM(&user.data, DATA_DEFAULT), STORE_PARAM(&user.store_url)};
+static const struct param user_list_params[] = {
+    DATA_PARAM(&user.data, DATA_DEFAULT),
+    STORE_PARAM(&user.store_url),
+    {.name = "admin",
+     .kind = PARAM_FLAG,
+     .target = &user.is_admin,
+     .default_text = "no",
+     .sentence = "Lists those only who have the scope admin"},
 };
 
-static int run_user_add(const char **positional, size_t count) {
-    CHECK(count == 1);
+static int run_user(enum user_act_kind kind, const char **positional, size_t count, FILE *password) {
     struct id id;
     char id_text[ID_TEXT_BYTES];
-    new_user.name = positional[0];
-    if (!result_is_ok(user_add(&new_user, stdin, &id))) return 1;
+    CHECK(count == 1);
+    user.name = positional[0];
+    if (!result_is_ok(user_command_run(&user, kind, password, &id))) return 1;
     id_format(id, id_text);
     printf("%.*s\n", (int)sizeof id_text, id_text);
     return 0;
+}
+
+static int run_user_add(const char **positional, size_t count) { return run_user(USER_ADD, positional, count, stdin); }
+static int run_user_set_password(const char **positional, size_t count) { return run_user(USER_SET_PASSWORD, positional, count, stdin); }
+static int run_user_make_admin(const char **positional, size_t count) { return run_user(USER_MAKE_ADMIN, positional, count, NULL); }
+static int run_user_remove_admin(const char **positional, size_t count) { return run_user(USER_REMOVE_ADMIN, positional, count, NULL); }
+
+static int run_user_list(const char **positional, size_t count) {
+    (void)positional;
+    (void)count;
+    return result_is_ok(user_command_list(&user)) ? 0 : 1;
 }
 
 /* ---- verify ---- */
@@ -284,6 +305,12 @@ static int run_serve(const char **positional, size_t count) {
 #define COMMAND(name_, summary_, params_, run_) \
     { .name = (name_), .summary = (summary_), .params = (params_), .param_count = ARRAY_COUNT(params_), .run = (run_) }
 
+#define USER_COMMAND(name_, summary_, params_, run_)                                                                           \
+    {                                                                                                                          \
+        .name = (name_), .summary = (summary_), .params = (params_), .param_count = ARRAY_COUNT(params_), .positional_max = 1, \
+        .positional_names = "NAME", .run = (run_)                                                                              \
+    }
+
 static const struct command commands[] = {
     COMMAND("init", "Make a new data folder with a database and a signing key", init_params, run_init),
     {.name = "serve",
@@ -292,13 +319,13 @@ static const struct command commands[] = {
      .param_count = ARRAY_COUNT(serve_params),
      .run = run_serve,
      .errors_are_log = true},
-    {.name = "user add",
-     .summary = "Register a user while the service is stopped; the password is the first line of standard input",
-     .params = user_params,
-     .param_count = ARRAY_COUNT(user_params),
-     .positional_max = 1,
-     .positional_names = "NAME",
-     .run = run_user_add},
+    USER_COMMAND("user add", "Register a user, also while the service runs; the password is the first line of standard input",
+                 user_add_params, run_user_add),
+    COMMAND("user list", "List the users, oldest first", user_list_params, run_user_list),
+    USER_COMMAND("user set-password", "Give a user another password, the first line of standard input; all sessions of the user end",
+                 user_params, run_user_set_password),
+    USER_COMMAND("user make-admin", "Give a user the scope admin, from the next login or refresh on", user_params, run_user_make_admin),
+    USER_COMMAND("user remove-admin", "Take the scope admin away; all sessions of the user end", user_params, run_user_remove_admin),
     COMMAND("verify", "Prove the books, of a running or a stopped service", verify_params, run_verify),
     {.name = "backup",
      .summary = "Write the database and the keys, of a running or a stopped service, into one file, and prove it",

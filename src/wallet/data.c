@@ -76,10 +76,7 @@ struct result data_create(const char *directory, const char *store_url, enum cur
 
 /* ---- opening it ---- */
 
-struct result data_open(const char *directory, const struct data *data, enum batch_mode mode, struct batch **ret_batch) {
-    TRY(service_check_folder(directory, service_errors()));
-    struct result opened = batch_open(&data->place, mode, ret_batch);
-    if (result_is_ok(opened)) return opened;
+static void say_why_not(const char *directory, const struct data *data, struct result opened) {
     if (opened.code == RESULT_NOT_FOUND) {
         fprintf(service_errors(), "%s was not initialised: run walletd init --data %s first\n", directory, directory);
     } else if (opened.code == RESULT_CONFLICT) {
@@ -88,6 +85,18 @@ struct result data_open(const char *directory, const struct data *data, enum bat
         fprintf(service_errors(), "%s cannot be opened: %s\n", data->place.file != NULL ? data->database : "the database of --store",
                 result_name(opened));
     }
+}
+
+struct result data_open_unless_taken(const char *directory, const struct data *data, struct batch **ret_batch) {
+    struct result opened = batch_open(&data->place, BATCH_WRITE, ret_batch);
+    if (!result_is_ok(opened) && opened.code != RESULT_CONFLICT) say_why_not(directory, data, opened);
+    return opened;
+}
+
+struct result data_open(const char *directory, const struct data *data, enum batch_mode mode, struct batch **ret_batch) {
+    TRY(service_check_folder(directory, service_errors()));
+    struct result opened = batch_open(&data->place, mode, ret_batch);
+    if (!result_is_ok(opened)) say_why_not(directory, data, opened);
     return opened;
 }
 

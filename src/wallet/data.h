@@ -1,4 +1,4 @@
-/* The data folder: DIR/wallet.db, DIR/keys/<kid>.jwk, and DIR/trusted-<name>.jwks, copies of fetched keys. */
+/* The data folder: DIR/wallet.db, DIR/keys/<kid>.jwk, DIR/trusted-<name>.jwks, copies of fetched keys, and DIR/control, the socket of a running service. */
 #pragma once
 
 #include "auth/keys.h"
@@ -28,4 +28,6 @@ struct result data_create(const char *directory, const char *store_url, enum cur
                           int64_t now_us) MUST_CHECK;
 /* Opens the database of an initialised folder. Says on standard error why not. */
 struct result data_open(const char *directory, const struct data *data, enum batch_mode mode, struct batch **ret_batch) MUST_CHECK;
+/* To write, of a folder that was looked at. RESULT_CONFLICT: another process does, which is not said. */
+struct result data_open_unless_taken(const char *directory, const struct data *data, struct batch **ret_batch) MUST_CHECK;
 struct result data_read_meta(struct batch *batch, struct data_meta *ret_meta) MUST_CHECK;

@@ -9,7 +9,7 @@
 #include "service/service.h"
 #include "wallet/data.h"
 #include "wallet/tables.h"
-#include "wallet/user_add.h"
+#include "wallet/user_command.h"
 
 struct result first_start_create(const struct first_start *start) {
     enum currency currency = CURRENCY_NONE;
@@ -25,7 +25,7 @@ static struct result look_for_admin(const struct first_start *start, bool *ret_i
     struct found_user found = {0};
     char folded[LIMIT_USERNAME_BYTES];
     struct text name;
-    TRY(user_add_read_name(start->admin_name, folded, &name));
+    TRY(user_command_read_name(start->admin_name, folded, &name));
     TRY(data_at(start->data, start->store_url, NULL, &data));
     TRY(data_open(start->data, &data, BATCH_READ, &batch));
     ask_user_by_name(batch, name, user_found, &found);
@@ -38,14 +38,14 @@ static struct result look_for_admin(const struct first_start *start, bool *ret_i
 
 static struct result make_admin(const struct first_start *start) {
     struct id id;
-    const struct user_to_add admin = {
+    const struct user_command admin = {
         .data = start->data, .store_url = start->store_url, .name = start->admin_name, .region = start->region, .is_admin = true};
     FILE *password = fopen(start->admin_password_file, "re");
     if (password == NULL) {
         fprintf(service_errors(), "--admin-password-file %s cannot be read: %s\n", start->admin_password_file, strerror(errno));
         return result_error(RESULT_IO);
     }
-    struct result outcome = user_add(&admin, password, &id);
+    struct result outcome = user_command_run(&admin, USER_ADD, password, &id);
     fclose(password);
     return outcome;
 }

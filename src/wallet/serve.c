@@ -16,6 +16,7 @@
 #include "wallet/data.h"
 #include "wallet/problems.h"
 #include "wallet/tables.h"
+#include "wallet/user_acts.h"
 #include "wallet/wallet.h"
 
 #define TRUSTED_MAX      (1u + PARAM_LIST_MAX) /* ourselves and the services */
@@ -35,6 +36,8 @@ struct serving {
     char cache_paths[TRUSTED_MAX][CACHE_PATH_BYTES];
     size_t issuer_count;
     struct listeners *listeners;
+    struct user_acts user_acts;
+    struct control *control;
     struct arena arena; /* of the JWKS document */
     char instance[ID_TEXT_BYTES];
 };
@@ -278,6 +281,8 @@ static struct result start(struct serving *serving) {
                                       .round_ended = round_ended};
     TRY(store_start(wallet->service.store));
     TRY(access_start(wallet->service.access));
+    TRY(user_acts_begin(&serving->user_acts, wallet->service.store));
+    serving->control = control_start(settings->data, user_acts_handle, &serving->user_acts);
     return listeners_start(&http, &settings->common, &serving->listeners);
 }
 
@@ -287,6 +292,8 @@ static void take_apart(struct serving *serving) {
     struct wallet *wallet = serving->wallet;
     if (wallet->service.access != NULL) access_stop(wallet->service.access);
     listeners_stop(serving->listeners);
+    control_stop(serving->control);
+    user_acts_end(&serving->user_acts);
     password_pool_free(wallet->passwords);
     if (wallet->service.store != NULL) {
         store_stop(wallet->service.store);

@@ -46,6 +46,8 @@ struct result account_found(void *found, const struct row *row);
 
 void ask_user(struct batch *batch, struct id id, row_visitor *visit, void *context);             /* user */
 void ask_user_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context); /* user */
+void ask_users(struct batch *batch, struct id after, int64_t limit, row_visitor *visit,
+               void *context); /* user; in the order of their coming */
 /* user, and whether it has a session that began at this client */
 void ask_login(struct batch *batch, struct text name, int64_t client, row_visitor *visit, void *context);
 struct result login_found(void *found, const struct row *row);

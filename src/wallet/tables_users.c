@@ -71,6 +71,11 @@ void ask_user(struct batch *batch, struct id id, row_visitor *visit, void *conte
 QUESTION(user_by_name, "a user by name", "SELECT " USER_COLUMNS " FROM users u WHERE u.name = $1 LIMIT 1", COLUMN_TEXT);
 void ask_user_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context) { ASK(user_by_name, value_text(name)); }
 
+QUESTION(users_in_order, "users", "SELECT " USER_COLUMNS " FROM users u WHERE u.id > $1 ORDER BY u.id LIMIT $2", COLUMN_ID, COLUMN_INTEGER);
+void ask_users(struct batch *batch, struct id after, int64_t limit, row_visitor *visit, void *context) {
+    ASK(users_in_order, value_id(after), value_integer(limit));
+}
+
 static const struct question login = {.name = "who logs in",
                                       .sql = "SELECT " USER_COLUMNS
                                              ", (SELECT s.client FROM sessions s WHERE s.user_id = u.id AND s.client = $2 LIMIT 1)"
@@ -138,8 +143,8 @@ static const struct question insert_user = {
 static const struct question change_user = {
     .name = "a changed user",
     .sql = "UPDATE users SET password_hash = $2, sessions_cutoff = $3, kept_session = $4, sessions_ended_at = $5, phone = $6, "
-           "is_phone_verified = $7 WHERE id = $1",
-    .parameters = {COLUMN_ID, COLUMN_TEXT, COLUMN_ID, COLUMN_ID, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER}};
+           "is_phone_verified = $7, is_admin = $8 WHERE id = $1",
+    .parameters = {COLUMN_ID, COLUMN_TEXT, COLUMN_ID, COLUMN_ID, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER}};
 QUESTION(leave_phone, "a phone that is given up", "UPDATE users SET phone = NULL, is_phone_verified = 0 WHERE id = $1", COLUMN_ID);
 void save_left_phone(struct batch *batch, const struct user *user) {
     if (user->has_left_phone) DO(leave_phone, 1, value_id(user->id));
@@ -154,7 +159,7 @@ void save_user(struct batch *batch, const struct user *user) {
     if (user->state == ROW_CHANGED) {
         DO(change_user, 1, value_id(user->id), value_text(text_of(user->password_hash)), value_id_or_null(user->sessions_cutoff),
            value_id_or_null(user->kept_session), time_or_null(user->sessions_ended_at_us), text_or_null(phone_text(&user->phone)),
-           value_integer(user->is_phone_verified));
+           value_integer(user->is_phone_verified), value_integer(user->is_admin));
     }
 }
 

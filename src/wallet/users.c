@@ -86,7 +86,6 @@ static void register_decide(struct engine *engine, struct operation *operation, 
     struct user *user = NULL;
     registration->outcome = ledger_register_user(books_ledger(engine), &registration->command, now_us, &user);
     if (user != NULL) registration->user = *user;
-    if (user != NULL && user->is_admin) audit_note(engine, operation, "user.create", user->id, TEXT(""), TEXT("{\"admin\":true}"), now_us);
 }
 
 static void register_render(struct operation *operation) {

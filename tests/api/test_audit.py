@@ -135,7 +135,7 @@ def test_keys_and_the_command_line_are_noted(tmp_path):
                 (row,) = wait_until(lambda: client.get("/v1/audit-log?action=keys.change").json()["data"], "the keys are noted")  # once, not at each start
                 assert row["actor"] == "system" and row["after"]["kids"] == [key["kid"] for key in client.get("/.well-known/jwks.json").json()["keys"]]
             (made,) = Client(pair.wallet.url, token=session["access_token"]).get("/v1/audit-log?action=user.create").json()["data"]
-            assert made["actor"] == "system" and made["subject"]
+            assert made["actor"] == "command line" and made["subject"]
             for service in (pair.discount, pair.wallet):
                 assert service.stop() == 0
             pair.start()

@@ -12,7 +12,7 @@ class Copy:
         assert service.process is None or service.process.poll() is not None
         self.service = service
         self.folder = service.base / f"copy-{uuid.uuid4().hex}"
-        shutil.copytree(service.data, self.folder)
+        shutil.copytree(service.data, self.folder, ignore=shutil.ignore_patterns("control"))  # a socket, of one that was killed
         self.store = cluster.shared().copy(service.store) if service.store else None
 
     def restore(self):

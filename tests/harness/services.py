@@ -225,7 +225,7 @@ class Wallet(Service):
             self.arguments += ["--trust-service", f"{name}={source}"]
 
     def add_user(self, name, password, admin=False):
-        """Only while the service is stopped: it is the one writer."""
+        """While the service runs or while it is stopped."""
         words = ["user", "add", name, "--data", self.data, *self.store_words] + (["--admin"] if admin else [])
         done = self.command(*words, input=password + "\n")
         assert done.returncode == 0, done.stderr

@@ -43,10 +43,31 @@ enum ledger_outcome ledger_change_password(struct ledger *ledger, const struct p
     struct user *user = ledger_find_user(ledger, command->user_id);
     if (user == NULL || !user_has_password(user, command->password_hash)) return LEDGER_INVALID_CREDENTIALS;
     set_password_hash(user, command->next_password_hash);
-    user->sessions_cutoff = id_make(ledger->ids, now_us);
-    user->kept_session = command->session_id;
-    user->sessions_ended_at_us = now_us;
-    row_change(&user->state);
+    ledger_end_sessions(ledger, user, command->session_id, now_us);
     CHECK(user_has_password(user, command->next_password_hash));
     return LEDGER_APPLIED;
+}
+
+/* ---- what the operator does to a user ---- */
+
+/* A session that begins later has a greater id. */
+void ledger_end_sessions(struct ledger *ledger, struct user *user, struct id kept_session, int64_t now_us) {
+    user->sessions_cutoff = id_make(ledger->ids, now_us);
+    user->kept_session = kept_session;
+    user->sessions_ended_at_us = now_us;
+    row_change(&user->state);
+}
+
+void ledger_set_password(struct ledger *ledger, struct user *user, const char *password_hash, int64_t now_us) {
+    set_password_hash(user, password_hash);
+    ledger_end_sessions(ledger, user, (struct id){{0}}, now_us);
+    CHECK(user_has_password(user, password_hash));
+}
+
+bool ledger_set_admin(struct ledger *ledger, struct user *user, bool is_admin, int64_t now_us) {
+    if (user->is_admin == is_admin) return false;
+    user->is_admin = is_admin;
+    row_change(&user->state);
+    if (!is_admin) ledger_end_sessions(ledger, user, (struct id){{0}}, now_us);
+    return true;
 }

@@ -39,5 +39,14 @@ struct password_command {
 };
 enum ledger_outcome ledger_change_password(struct ledger *ledger, const struct password_command *command, int64_t now_us);
 
+/* ---- what the operator does to a user ---- */
+
+/* Whoever knew the password before has no session left. */
+void ledger_set_password(struct ledger *ledger, struct user *user, const char *password_hash, int64_t now_us);
+/* False: it is so already, and nothing changed. Tokens that say admin end with the right. */
+bool ledger_set_admin(struct ledger *ledger, struct user *user, bool is_admin, int64_t now_us);
+void ledger_end_sessions(struct ledger *ledger, struct user *user, struct id kept_session,
+                         int64_t now_us); /* all but that one; zero: all */
+
 /* Whether this is the hash that the password of a request has matched: it was read before, and the password may have been changed since. */
 bool user_has_password(const struct user *user, const char *password_hash);
