@@ -294,6 +294,14 @@ static const struct param serve_params[] = {
      .max = 300,
      .unit = "s",
      .sentence = "How long a refresh token may be used again, by another tab or after a lost answer; later it ends the session"},
+    {.name = "log-transfers-from",
+     .kind = PARAM_INTEGER,
+     .target = &serve_settings.transfer_told_minor,
+     .default_text = "10000000",
+     .min = 1,
+     .max = MONEY_AMOUNT_MAX,
+     .unit = "units",
+     .sentence = "What moves at least so much (the currency's smallest unit) is a line large_transfer of the log"},
 };
 
 static int run_serve(const char **positional, size_t count) {

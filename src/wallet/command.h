@@ -17,5 +17,6 @@ struct serve_settings {
     const char *password_cost;
     int64_t password_thread_count;
     int64_t access_lifetime_s, refresh_lifetime_s, reuse_interval_s;
+    int64_t transfer_told_minor;
 };
 int serve_run(const struct serve_settings *settings);

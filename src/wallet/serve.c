@@ -14,6 +14,7 @@
 #include "wallet/books.h"
 #include "wallet/command.h"
 #include "wallet/data.h"
+#include "wallet/notices.h"
 #include "wallet/problems.h"
 #include "wallet/tables.h"
 #include "wallet/user_acts.h"
@@ -87,6 +88,7 @@ static struct result load_ended_sessions(struct serving *serving, int64_t since_
 static void transferred(void *context, const struct transfer *transfer) {
     struct wallet *wallet = context;
     if (transfer->kind == TRANSFER_CREDIT) callers_add(wallet->callers, transfer->caller, 1, transfer->reference);
+    if (transfer->caller.size > 0) notices_transfer(wallet, NULL, transfer); /* a user's own is told with its request */
 }
 
 static struct result caller_found(void *wallet, const struct row *row) {
@@ -245,6 +247,7 @@ static struct result make_wallet(struct serving *serving) {
     wallet->region = settings->common.region;
     wallet->access_lifetime_us = settings->access_lifetime_s * CLOCK_SECOND_US;
     wallet->refresh_lifetime_us = settings->refresh_lifetime_s * CLOCK_SECOND_US;
+    wallet->transfer_told_minor = settings->transfer_told_minor;
     wallet->reuse_interval_us = settings->reuse_interval_s * CLOCK_SECOND_US;
     memcpy(wallet->service.idempotency_secret, meta.idempotency_secret, sizeof wallet->service.idempotency_secret);
     wallet_register_metrics(&wallet->metrics);

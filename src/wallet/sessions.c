@@ -9,6 +9,7 @@
 #include "service/reading.h"
 #include "service/request.h"
 #include "wallet/books.h"
+#include "wallet/notices.h"
 #include "wallet/problems.h"
 #include "wallet/tables.h"
 #include "wallet/users.h"
@@ -185,7 +186,10 @@ static void login_render(struct operation *operation) { outcome_render(operation
 
 static void login_send(struct operation *operation) {
     struct login *login = (struct login *)operation;
-    if (login->grant.outcome == LEDGER_APPLIED) metric_add(&wallet_of(operation->exchange)->metrics.logins_ok, 1);
+    if (login->grant.outcome == LEDGER_APPLIED) {
+        metric_add(&wallet_of(operation->exchange)->metrics.logins_ok, 1);
+        notices_login(operation->exchange, &login->grant.user);
+    }
     send_grant(operation, &login->grant, &login->secret);
 }
 
@@ -203,7 +207,8 @@ static int64_t count(struct password_step *step) {
 }
 
 /* Who tries to be an administrator is an administrator's business. */
-static void note_failure(const struct exchange *exchange, const struct found_user *claimed) {
+static void note_failure(const struct exchange *exchange, const struct found_user *claimed, const struct problem *problem) {
+    notices_login_refused(exchange, claimed->is_found ? &claimed->user : NULL, problem->code);
     if (claimed->is_found && claimed->user.is_admin) audit_refuse_actor(exchange, ACT_LOGIN, claimed->user.id, user_name(&claimed->user));
 }
 
@@ -217,7 +222,7 @@ static void matched(struct password_step *step) {
     }
     metric_add(&wallet_of(exchange)->metrics.logins_failed, 1);
     problem_reply(exchange, &problem_invalid_credentials, "%s", problem_detail_of_outcome(LEDGER_INVALID_CREDENTIALS));
-    note_failure(exchange, &login->claimed);
+    note_failure(exchange, &login->claimed, &problem_invalid_credentials);
     exchange_finish(exchange);
 }
 
@@ -261,7 +266,7 @@ static void login_read(struct reading *reading) {
     struct login_reading *read = (struct login_reading *)reading;
     read->attempt.is_known = read->found.is_known_client;
     bool is_refused = sessions_refuse_attempt(reading->exchange, &read->attempt);
-    if (is_refused) note_failure(reading->exchange, &read->found);
+    if (is_refused) note_failure(reading->exchange, &read->found, &problem_too_many_attempts);
     struct login *login = is_refused ? NULL : begin_login(read);
     password_wipe(read->password);
     if (login == NULL) {
@@ -284,7 +289,10 @@ static struct login_reading *begin_reading(struct exchange *exchange, struct tex
     struct text name = username_fold(arena, typed_name);
     struct attempt attempt = {.username = name.size > 0 ? name : arena_copy(arena, text_cut(typed_name, 2 * LIMIT_USERNAME_BYTES)),
                               .client = exchange_payer(exchange)};
-    if (refuse_anybody(exchange, &attempt)) return NULL;
+    if (refuse_anybody(exchange, &attempt)) {
+        notices_login_refused(exchange, NULL, problem_too_many_attempts.code);
+        return NULL;
+    }
     struct login_reading *read = reading_begin(exchange, login_ask, login_read, sizeof *read);
     if (read == NULL) return NULL;
     read->name = name;

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "service/request.h"
 #include "wallet/books.h"
+#include "wallet/notices.h"
 #include "wallet/problems.h"
 #include "wallet/transactions.h"
 #include "wallet/users.h"
@@ -92,7 +93,10 @@ static void render(struct operation *operation) {
 static void send(struct operation *operation) {
     const struct user_transfer *own = (const struct user_transfer *)operation;
     bool is_applied = operation->fate == FATE_DECIDED && own->outcome == LEDGER_APPLIED;
-    if (is_applied) metric_add(&wallet_of(operation->exchange)->metrics.transfers, 1);
+    if (is_applied) {
+        metric_add(&wallet_of(operation->exchange)->metrics.transfers, 1);
+        notices_transfer(wallet_of(operation->exchange), operation->exchange, &own->transfer);
+    }
     outcome_send(operation, own->outcome);
 }
 

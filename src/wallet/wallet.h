@@ -26,6 +26,7 @@ struct wallet {
     enum currency currency;
     const char *region; /* ISO 3166 alpha-2: of phone numbers without a country */
     int64_t access_lifetime_us, refresh_lifetime_us, reuse_interval_us;
+    int64_t transfer_told_minor; /* what moves at least so much is a line of the log */
     struct password_pool *passwords;
     struct revocations *revocations;
     struct attempts *attempts;
