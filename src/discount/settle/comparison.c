@@ -5,10 +5,13 @@
 
 #include "base/json/json.h"
 #include "base/log.h"
+#include "discount/tables.h"
 
-#define ARENA_BYTES (4u * 1024 * 1024)
-#define PATH        "/v1/funds?limit=200"
-#define FIRST_US    (CLOCK_SECOND_US / 4) /* when nothing waits for it: who does not know our keys yet asks our listener for them */
+#define ARENA_BYTES  (4u * 1024 * 1024)
+#define PATH         "/v1/funds?limit=200"
+#define PATH_OF_LAST "/v1/instance"
+#define TOLD_AT_ONCE 20u                   /* funds that no campaign has, in the log; reconcile names all */
+#define FIRST_US     (CLOCK_SECOND_US / 4) /* when nothing waits for it: who does not know our keys yet asks our listener for them */
 
 #define DIFFERENCES(kind_)                                                                                           \
     {                                                                                                                \
@@ -19,6 +22,7 @@ struct metric comparison_metric_missing = DIFFERENCES("missing_credits");
 struct metric comparison_metric_unknown = DIFFERENCES("unknown_credits");
 struct metric comparison_metric_sums = DIFFERENCES("fund_sums");
 struct metric comparison_metric_strangers = DIFFERENCES("unknown_funds");
+struct metric comparison_metric_foreign = DIFFERENCES("foreign_credits");
 
 static struct board_slot *slot_of(const struct comparison *comparison, uint32_t number) {
     return board_slot(comparison->board, number - 1);
@@ -115,7 +119,7 @@ static bool is_being_walked(const struct comparison *comparison, uint32_t number
 
 /* What a look has found, of all campaigns. */
 struct findings {
-    int64_t missing, unknown, sums;
+    int64_t missing, unknown, sums, foreign;
 };
 
 /* Those that were on their way when Wallet was asked may be there by now, and others on their way since. */
@@ -124,19 +128,30 @@ static int64_t most_again(const struct comparison *comparison, uint32_t number) 
     return before > now ? before : now;
 }
 
+/* What belongs to nobody here is none of the campaign's credits. */
+static struct fund_document without_foreign(const struct fund_document *fund, int64_t foreign_minor, enum currency currency) {
+    struct fund_document ours = *fund;
+    int64_t credited_minor = money_between_totals(fund->credited_minor, foreign_minor, currency).amount_minor;
+    ours.credited_minor = credited_minor > 0 ? credited_minor : 0;
+    return ours;
+}
+
 static void judge(struct comparison *comparison, uint32_t number, struct findings *findings) {
     struct compared *compared = &comparison->memory[number - 1];
     struct board_slot *slot = slot_of(comparison, number);
+    bool is_first = board_books(slot) == BOOKS_NOT_COMPARED;
     const struct books_seen seen = {.before = compared->before,
                                     .after = board_view(slot),
-                                    .there = compared->there,
+                                    .there = without_foreign(&compared->there, funds_foreign(comparison->funds, number), slot->currency),
                                     .credit = board_credit(slot),
                                     .again = most_again(comparison, number),
-                                    .is_first = board_books(slot) == BOOKS_NOT_COMPARED};
+                                    .is_first = is_first,
+                                    .is_suspect = is_first && comparison->is_suspect};
     const struct books_verdict verdict = books_judge(&seen);
     findings->missing += verdict.missing;
     findings->unknown += verdict.unknown;
     findings->sums += verdict.must_adopt;
+    findings->foreign += (int64_t)compared->foreign_count;
     tell_difference(compared, slot, &seen, &verdict);
     if (!is_being_walked(comparison, number)) follow(comparison, number, &seen, &verdict);
 }
@@ -147,7 +162,9 @@ static void end_look(struct comparison *comparison) {
     metric_set(&comparison_metric_missing, findings.missing);
     metric_set(&comparison_metric_unknown, findings.unknown);
     metric_set(&comparison_metric_sums, findings.sums);
+    metric_set(&comparison_metric_foreign, findings.foreign);
     metric_set(&comparison_metric_strangers, (int64_t)comparison->stranger_count);
+    comparison->stranger_told = comparison->stranger_count;
     backoff_clear(&comparison->backoff);
     set_due(comparison, clock_monotonic_us(comparison->calls->clock));
     tell_when_compared(comparison);
@@ -167,8 +184,10 @@ static bool read_fund(const struct json_value *item, struct fund_document *ret_f
 
 static void note_stranger(struct comparison *comparison, struct text reference, const struct fund_document *fund) {
     comparison->stranger_count++;
-    if (comparison->stranger_count > 1 || atomic_load(&comparison_metric_strangers.value) > 0) return;
-    LOG(LOG_WARN, "fund_without_campaign", LOG_TEXT("reference", reference), LOG_INTEGER("credited_there", fund->credited_minor));
+    if (comparison->stranger_count <= comparison->stranger_told || comparison->stranger_count > TOLD_AT_ONCE) return;
+    comparison->stranger_told = comparison->stranger_count;
+    LOG(LOG_WARN, "fund_without_campaign", LOG_TEXT("reference", reference), LOG_INTEGER("funded_there", fund->funded_minor),
+        LOG_INTEGER("credited_there", fund->credited_minor));
 }
 
 static bool take_fund(struct comparison *comparison, const struct json_value *item) {
@@ -219,7 +238,48 @@ static void pass_all(struct comparison *comparison) {
     tell_when_compared(comparison);
 }
 
+/* ---- the last credit that Wallet has of us ---- */
+
+/* Zero: it has none, or is too old to say. One that is no id of ours is unknown as well. */
+static bool read_last(struct comparison *comparison, struct id *ret_reference, bool *ret_is_id) {
+    struct faults faults;
+    struct json_document *document = NULL;
+    faults_init(&faults, &comparison->arena);
+    if (!result_is_ok(json_open(&comparison->arena, comparison->call.reply, &faults, &document))) return false;
+    struct text reference = json_get_text(json_get(json_root(document), "caller"), "last_reference");
+    *ret_reference = (struct id){{0}};
+    *ret_is_id = reference.size == 0 || result_is_ok(id_parse(reference, ret_reference));
+    json_close(document);
+    return true;
+}
+
+/* What Wallet was sent was on disk here before: asked afterwards, our database knows it, or is an older copy. */
+static bool look_for_last(struct comparison *comparison) {
+    struct found_redemption found = {0};
+    struct id reference;
+    bool is_id;
+    if (!read_last(comparison, &reference, &is_id)) return false;
+    if (is_id && !id_is_zero(reference)) {
+        ask_redemption(comparison->walk.batch, reference, redemption_found, &found);
+        if (!result_is_ok(batch_run(comparison->walk.batch))) return false;
+    }
+    bool is_suspect = !is_id || (!id_is_zero(reference) && !found.is_found);
+    if (is_suspect && !comparison->is_suspect) LOG(LOG_WARN, "last_credit_unknown", LOG_ID("reference", reference));
+    comparison->is_suspect = is_suspect;
+    return true;
+}
+
 static void ask(struct comparison *comparison);
+
+static void last_answered(struct comparison *comparison) {
+    const struct http_call *call = &comparison->call;
+    bool is_too_old = result_is_ok(call->outcome) && call->status == 404 && calls_is_named(comparison->calls, call);
+    comparison->is_of_last = false;
+    if (is_too_old || (result_is_ok(call->outcome) && call->status == 200 && look_for_last(comparison)))
+        ask(comparison);
+    else
+        failed(comparison);
+}
 
 static void page_answered(struct comparison *comparison) {
     const struct http_call *call = &comparison->call;
@@ -238,14 +298,17 @@ static void answered(struct http_call *call) {
     struct comparison *comparison = call->context;
     calls_judge(comparison->calls, call);
     comparison->is_asking = false;
-    page_answered(comparison);
+    if (comparison->is_of_last)
+        last_answered(comparison);
+    else
+        page_answered(comparison);
     http_call_clear(&ended);
 }
 
 static void ask(struct comparison *comparison) {
     arena_release(&comparison->arena);
     arena_init(&comparison->arena, ARENA_BYTES);
-    struct text path = TEXT(PATH);
+    struct text path = comparison->is_of_last ? TEXT(PATH_OF_LAST) : TEXT(PATH);
     if (comparison->cursor_size > 0)
         path = arena_print(&comparison->arena, PATH "&cursor=%.*s", (int)comparison->cursor_size, comparison->cursor);
     comparison->call = (struct http_call){.method = "GET", .done = answered, .context = comparison};
@@ -272,7 +335,9 @@ static void look_who_it_is(struct comparison *comparison, int64_t now_us) {
 static void begin_look(struct comparison *comparison) {
     comparison->count = board_count(comparison->board);
     comparison->stranger_count = comparison->cursor_size = 0;
+    comparison->is_of_last = false;
     for (size_t i = 0; i < comparison->count; i++) {
+        comparison->is_of_last |= board_books(board_slot(comparison->board, i)) == BOOKS_NOT_COMPARED;
         comparison->memory[i].before = board_view(board_slot(comparison->board, i));
         comparison->memory[i].again_before = claims_again(comparison->claims, (uint32_t)i + 1);
         comparison->memory[i].there = (struct fund_document){0};
@@ -287,7 +352,9 @@ static void walk_read(void *context, uint32_t number) {
     struct board_slot *slot = slot_of(comparison, number);
     const struct walk_counts *counts = &comparison->walk.counts;
     LOG(counts->unknown > 0 ? LOG_WARN : LOG_INFO, "credits_compared", LOG_ID("campaign_id", slot->id),
-        LOG_INTEGER("credits_there", counts->seen), LOG_INTEGER("unknown", counts->unknown));
+        LOG_INTEGER("credits_there", counts->seen), LOG_INTEGER("unknown", counts->unknown), LOG_INTEGER("foreign", counts->foreign));
+    comparison->memory[number - 1].foreign_count = counts->foreign;
+    funds_note_foreign(comparison->funds, number, counts->foreign_minor);
     if (counts->unknown > 0)
         board_set_books(slot, BOOKS_RECOVERING);
     else
@@ -321,6 +388,7 @@ static uint32_t next_to_walk(const struct comparison *comparison) {
 static void walk_next(struct comparison *comparison) {
     uint32_t number = next_to_walk(comparison);
     if (number == 0) return;
+    comparison->walk.foreign_told = comparison->memory[number - 1].foreign_count;
     comparison->memory[number - 1].must_walk = !walk_begin(&comparison->walk, number);
 }
 

@@ -12,6 +12,9 @@
  * | AGREE                   |                 | walked as well, but stays AGREE  | AGREE, or RECOVERING                    |
  * | RECOVERING              | walked again, until all are made anew (rebuild.h) | AGREE, when nothing is unknown any more |
  *
+ * The first look at a campaign must not trust counts alone: both databases may have lost as many. So Wallet is asked before (GET /v1/instance) which was the
+ * last credit that it was sent by us; if that is unknown here, we have lost something, and each campaign that Wallet has paid for is walked.
+ *
  * After a reason to look, the next looks come soon, then once a minute: what was on its way while we looked may have hidden something.
  *
  * Invariants: a campaign that the database held at the start sends nothing before it was judged; a difference is said once in the log, not each minute.
@@ -34,6 +37,7 @@ struct compared {
     struct fund_document there;
     bool must_walk, is_told; /* walked next; its difference is in the log already */
     bool has_conflicts;      /* some of what Wallet knows can't become redemptions */
+    size_t foreign_count;    /* credits there that belong to no redemption, when they were last looked at */
 };
 
 struct comparison {
@@ -50,8 +54,12 @@ struct comparison {
     struct compared *memory; /* [LIMIT_CAMPAIGNS] */
     size_t count;            /* campaigns in this look */
     size_t stranger_count;   /* funds of ours that no campaign has, in this look */
+    size_t stranger_told;    /* so many of them were said in the log before */
     bool is_asking;          /* a look is under way */
+    bool is_of_last;         /* the call asks for the last credit, not for a page */
     bool has_begun, has_warned, is_first_over;
+    bool
+        is_suspect; /* the last credit that Wallet has of us is unknown here: counts that agree prove nothing about campaigns that were not compared */
     struct id instance; /* compared with */
     char cursor[COMPARISON_CURSOR_BYTES];
     size_t cursor_size;
@@ -67,4 +75,5 @@ void comparison_free(struct comparison *comparison);                            
 void comparison_run(struct comparison *comparison, int64_t now_us);              /* looks and walks as far as is due */
 int64_t comparison_next_us(const struct comparison *comparison, int64_t now_us); /* INT64_MAX: nothing before something comes back */
 
-extern struct metric comparison_metric_missing, comparison_metric_unknown, comparison_metric_sums, comparison_metric_strangers;
+extern struct metric comparison_metric_missing, comparison_metric_unknown, comparison_metric_sums, comparison_metric_strangers,
+    comparison_metric_foreign;

@@ -78,6 +78,10 @@ void funds_hold(struct funds *funds, uint32_t campaign_number, bool is_held) {
     funds_look(funds);
 }
 
+void funds_note_foreign(struct funds *funds, uint32_t campaign_number, int64_t foreign_minor) {
+    fund_of(funds, campaign_number)->foreign_minor = foreign_minor;
+}
+
 /* ---- the end of a job ---- */
 
 static void end_job(struct fund_job *job, bool is_done, int64_t retry_after_ms) {
@@ -226,7 +230,9 @@ static void judge_look(struct fund_job *job) {
 
 /* Wallet has fewer credits than we: it is an older copy, and what it lacks must be paid first. */
 static void judge_count(struct fund_job *job) {
-    if (money_count_in_total(read_sum(job, "credited"), board_credit(slot_of(job))) >= job->credited_count) {
+    int64_t foreign_minor = funds_foreign(job->funds, job->campaign_number);
+    int64_t ours_minor = money_between_totals(read_sum(job, "credited"), foreign_minor, slot_of(job)->currency).amount_minor;
+    if (ours_minor >= 0 && money_count_in_total(ours_minor, board_credit(slot_of(job))) >= job->credited_count) {
         start_step(job, FUND_STEP_RELEASE);
         return;
     }

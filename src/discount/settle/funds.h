@@ -51,6 +51,7 @@ struct fund {
     struct backoff backoff, expiry_backoff;
     struct operation_list waiters;
     bool must_adopt, is_held; /* as funds_adopt and funds_hold say */
+    int64_t foreign_minor;    /* as funds_note_foreign says */
     struct fund_said said;
 };
 
@@ -84,6 +85,12 @@ void funds_adopt(struct funds *funds, uint32_t campaign_number, const struct fun
 bool funds_is_behind(const struct funds *funds, uint32_t campaign_number);
 /* While its credits are looked at it is not released. */
 void funds_hold(struct funds *funds, uint32_t campaign_number, bool is_held);
+
+/* So much of what Wallet has credited out of it belongs to no redemption, as the last look at each credit has found. */
+void funds_note_foreign(struct funds *funds, uint32_t campaign_number, int64_t foreign_minor);
+static inline int64_t funds_foreign(const struct funds *funds, uint32_t campaign_number) {
+    return funds->memory[campaign_number - 1].foreign_minor;
+}
 
 /* A request that has changed this campaign: waits for its fund, or is answered at once when nothing is to be waited for. */
 void funds_wait(struct funds *funds, const struct board_slot *slot, struct discount_operation *operation);

@@ -55,7 +55,7 @@ void settler_register_metrics(void) {
                                 &instance_metric_another,     &credits_metric_credited_again, &credits_metric_failed_again,
                                 &comparison_metric_missing,   &comparison_metric_unknown,     &comparison_metric_sums,
                                 &comparison_metric_strangers, &rebuild_metric_made,           &rebuild_metric_settled,
-                                &rebuild_metric_renamed,      &rebuild_metric_conflicts};
+                                &rebuild_metric_renamed,      &rebuild_metric_conflicts,      &comparison_metric_foreign};
     for (size_t i = 0; i < ARRAY_COUNT(metrics); i++) metrics_register(metrics[i]);
 }
 

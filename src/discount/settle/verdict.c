@@ -29,7 +29,7 @@ struct books_verdict books_judge(const struct books_seen *seen) {
     struct books_verdict verdict = {.must_adopt = sums_differ(seen) || states_differ(seen)};
     if (there_least < least) verdict.missing = least - there_least;
     if (there_most > most) verdict.unknown = there_most - most;
-    bool may_hide = seen->is_first && there_most > seen->before.credited;
+    bool may_hide = (seen->is_first && there_most > seen->before.credited) || (seen->is_suspect && there_most > 0);
     verdict.must_walk = verdict.missing > 0 || verdict.unknown > 0 || may_hide;
     return verdict;
 }

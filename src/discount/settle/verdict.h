@@ -18,6 +18,7 @@ struct books_seen {
     struct fund_document there;
     struct money credit; /* of each place */
     int64_t again;       /* credits that are on their way to Wallet once more */
+    bool is_suspect;     /* it is known that we have lost something: counts that agree may hide as much that Wallet has lost */
     bool is_first; /* nothing of it was compared in this process's life: what hides behind claims that were never sent is looked for, too */
 };
 

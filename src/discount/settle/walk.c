@@ -10,6 +10,7 @@
 #define ARENA_BYTES  (4u * 1024 * 1024) /* a page and what is found of it */
 #define ATTEMPTS_MAX 6u                 /* of one page; then the whole walk is left for later */
 #define ROWS_AT_ONCE 1000u              /* of our own, before anything else has its turn */
+#define TOLD_AT_ONCE 20u                /* of each kind that can't be put right, in the log; reconcile names all */
 #define PATH         "/transactions?limit=200"
 
 /* ---- bits by position ---- */
@@ -66,13 +67,15 @@ void walk_free(struct walk *walk) {
 
 /* ---- what Wallet says of a credit ---- */
 
+/* With the reference zero: it names no redemption. Somebody has paid out of our fund who is none of us, or had our key. */
 static bool read_credit(const struct json_value *item, struct unknown_credit *ret_credit) {
+    struct text reference = json_get_text(item, "reference");
     *ret_credit = (struct unknown_credit){.amount_minor = json_get_integer(item, "amount", -1)};
-    return result_is_ok(id_parse(json_get_text(item, "reference"), &ret_credit->reference)) &&
-           result_is_ok(id_parse(json_get_text(item, "user_id"), &ret_credit->user_id)) &&
+    if (!result_is_ok(id_parse(reference, &ret_credit->reference))) ret_credit->reference = (struct id){{0}};
+    return reference.size > 0 && result_is_ok(id_parse(json_get_text(item, "user_id"), &ret_credit->user_id)) &&
            result_is_ok(id_parse(json_get_text(item, "transaction_id"), &ret_credit->transaction_id)) &&
            result_is_ok(clock_parse(json_get_text(item, "created_at"), &ret_credit->created_at_us)) && ret_credit->amount_minor > 0 &&
-           !id_is_zero(ret_credit->reference) && !id_is_zero(ret_credit->transaction_id);
+           ret_credit->amount_minor <= MONEY_AMOUNT_MAX && !id_is_zero(ret_credit->transaction_id);
 }
 
 /* What we have written into it ourselves (credits.c). What is not of this campaign, or not whole, is nothing. */
@@ -101,19 +104,40 @@ static bool take_unknown(struct walk *walk, const struct json_value *item, struc
     return walk->has_taken && walk->taker->credit(walk->taker->context, credit);
 }
 
+/* It stays out of the way of all others: neither can it be made a redemption, nor is any of ours owed for it. */
+static void note_foreign(struct walk *walk, const struct json_value *item, const struct unknown_credit *credit) {
+    struct walk_counts *counts = &walk->counts;
+    counts->foreign++;
+    const struct money amount = {credit->amount_minor, board_slot(walk->board, walk->campaign_number - 1)->currency};
+    struct result added = money_add_to_total(counts->foreign_minor, amount, &counts->foreign_minor);
+    /* A fund has no more: who says so is not believed. */
+    if (!result_is_ok(added) || counts->foreign_minor > MONEY_AMOUNT_MAX) counts->foreign_minor = MONEY_AMOUNT_MAX;
+    if (counts->foreign <= walk->foreign_told || counts->foreign > TOLD_AT_ONCE) return;
+    LOG(LOG_ERROR, "credit_of_no_redemption", LOG_ID("campaign_id", board_slot(walk->board, walk->campaign_number - 1)->id),
+        LOG_TEXT("reference", json_get_text(item, "reference")), LOG_ID("transaction_id", credit->transaction_id),
+        LOG_INTEGER("amount", credit->amount_minor));
+}
+
 /* Neither of the two can be put right by sending. */
-static bool is_of_another(const struct walk *walk, const struct redemption *redemption, const struct unknown_credit *credit) {
+static bool is_of_another(struct walk *walk, const struct redemption *redemption, const struct unknown_credit *credit) {
     if (redemption->campaign_number == walk->campaign_number && id_equal(redemption->user_id, credit->user_id)) return false;
-    LOG(LOG_ERROR, "credit_is_of_another", LOG_ID("redemption_id", redemption->id), LOG_ID("transaction_id", credit->transaction_id));
+    if (walk->counts.of_another++ < TOLD_AT_ONCE)
+        LOG(LOG_ERROR, "credit_is_of_another", LOG_ID("redemption_id", redemption->id), LOG_ID("transaction_id", credit->transaction_id));
     return true;
 }
 
+/* Its reference is used up there: Wallet would refuse it for good. */
+static bool is_settled_by_it(const struct walk *walk, const struct redemption *redemption, const struct unknown_credit *credit,
+                             bool is_of_another) {
+    if (is_of_another) return redemption->campaign_number == walk->campaign_number && redemption->status == REDEMPTION_CREDITED;
+    return redemption->status == REDEMPTION_CREDITED && id_equal(redemption->transaction_id, credit->transaction_id);
+}
+
 static void compare(struct walk *walk, const struct redemption *redemption, const struct unknown_credit *credit) {
-    if (is_of_another(walk, redemption, credit)) return;
-    if (redemption->status == REDEMPTION_CLAIMED || redemption->position > walk->place_count) return;
-    bool is_same = redemption->status == REDEMPTION_CREDITED && id_equal(redemption->transaction_id, credit->transaction_id);
-    set_bit(is_same ? walk->paid : walk->other, redemption->position);
-    ++*(is_same ? &walk->paid_count : &walk->other_count);
+    bool is_anothers = is_of_another(walk, redemption, credit), is_paid = is_settled_by_it(walk, redemption, credit, is_anothers);
+    if (redemption->status == REDEMPTION_CLAIMED || redemption->position > walk->place_count || (is_anothers && !is_paid)) return;
+    set_bit(is_paid ? walk->paid : walk->other, redemption->position);
+    ++*(is_paid ? &walk->paid_count : &walk->other_count);
 }
 
 /* ---- a page ---- */
@@ -133,7 +157,10 @@ static bool read_items(const struct json_value *data, struct page_item *items, s
 }
 
 static bool find_redemptions(struct walk *walk, struct page_item *items, size_t count) {
-    for (size_t i = 0; i < count; i++) ask_redemption(walk->batch, items[i].credit.reference, redemption_found, &items[i].found);
+    for (size_t i = 0; i < count; i++) {
+        if (id_is_zero(items[i].credit.reference)) continue;
+        ask_redemption(walk->batch, items[i].credit.reference, redemption_found, &items[i].found);
+    }
     return result_is_ok(batch_run(walk->batch));
 }
 
@@ -144,7 +171,9 @@ static bool take_items(struct walk *walk, const struct json_value *data) {
     if (items == NULL || !read_items(data, items, count) || !find_redemptions(walk, items, count)) return false;
     for (size_t i = 0; i < count; i++) {
         walk->counts.seen++;
-        if (items[i].found.is_found)
+        if (id_is_zero(items[i].credit.reference))
+            note_foreign(walk, items[i].item, &items[i].credit);
+        else if (items[i].found.is_found)
             compare(walk, &items[i].found.redemption, &items[i].credit);
         else if (!take_unknown(walk, items[i].item, &items[i].credit))
             return false;

@@ -9,6 +9,8 @@
  * | a credit            | claimed                  | nothing: it is sent as ever, Wallet says `replayed`                           |
  * | a credit            | credited with another, or failed | sent again: what Wallet answers is written down                       |
  * | a credit            | unknown                  | handed to whoever makes redemptions anew (unknown.h); the campaign is RECOVERING |
+ * | a credit            | another user's           | said in the log: sending can't put it right                                    |
+ * | a credit            | (its reference is no id) | said in the log, and counted: nobody of ours is owed for it                    |
  * | none                | credited                 | sent again                                                                    |
  *
  * Sending again is harmless: the redemption's id is the reference, Wallet pays each once. Two bits for each place is what it costs.
@@ -30,6 +32,9 @@ struct walk_counts {
     size_t seen;    /* credits there */
     size_t unknown; /* of them, here */
     size_t again;   /* rows that are sent again */
+    size_t foreign; /* credits there whose reference is no redemption's id */
+    int64_t foreign_minor;
+    size_t of_another; /* credits there whose redemption here is another user's, or of another campaign */
 };
 
 struct walk {
@@ -46,6 +51,7 @@ struct walk {
 
     enum walk_state state;
     uint32_t campaign_number;
+    size_t foreign_told;    /* so many foreign credits of this campaign were said in the log before */
     int64_t place_count;    /* that were given out when it began */
     int64_t credited_count; /* of them */
     uint8_t *paid, *other;  /* bit by position: credited there as here; credited there, and here it is something else */

@@ -5,11 +5,13 @@
 
 #include "../../base/memory_ends.h"
 #include "discount/settle/comparison.h"
+#include "discount/tables.h"
 
 #define FIRST_ID  "01000000-0000-0000-0000-000000000000"
 #define SECOND_ID "02000000-0000-0000-0000-000000000000"
 #define THIRD_ID  "03000000-0000-0000-0000-000000000000"
 #define LIST      "http://wallet/v1/funds?limit=200"
+#define LAST      "http://wallet/v1/instance"
 #define LONGEST                                                        \
     "0123456789012345678901234567890123456789012345678901234567890123" \
     "0123456789012345678901234567890123456789012345678901234567890123"
@@ -27,6 +29,39 @@ static struct funds funds;
 static struct rebuild rebuild;
 static uint32_t again[4];
 static struct comparison comparison;
+static struct fund fund_memory[4];
+
+/* ---- the database: which redemption is there ---- */
+
+static struct {
+    struct id there, asked;
+    size_t asks;
+    struct found_redemption *found;
+    struct result outcome;
+} database;
+
+void ask_redemption(struct batch *batch, struct id id, row_visitor *visit, void *context) {
+    (void)batch;
+    assert_ptr_equal(visit, redemption_found);
+    database.asked = id;
+    database.found = context;
+    database.asks++;
+}
+
+struct result redemption_found(void *found, const struct row *row) {
+    (void)found;
+    (void)row;
+    fail();
+    return result_ok();
+}
+
+struct result batch_run(struct batch *batch) {
+    (void)batch;
+    assert_non_null(database.found);
+    if (result_is_ok(database.outcome)) database.found->is_found = id_equal(database.asked, database.there);
+    database.found = NULL;
+    return database.outcome;
+}
 
 /* ---- who is told ---- */
 
@@ -64,6 +99,11 @@ void funds_hold(struct funds *of, uint32_t campaign_number, bool is_held) {
     told.held[campaign_number] += is_held ? 1 : -1;
 }
 
+void funds_note_foreign(struct funds *of, uint32_t campaign_number, int64_t foreign_minor) {
+    assert_ptr_equal(of, &funds);
+    fund_memory[campaign_number - 1].foreign_minor = foreign_minor;
+}
+
 bool walk_begin(struct walk *walk, uint32_t campaign_number) {
     assert_ptr_equal(walk, &comparison.walk);
     assert_int_equal(walk->state, WALK_IDLE);
@@ -97,6 +137,10 @@ static inline void note_compared(void *context) {
     told.compared++;
 }
 
+/* What Wallet says of the last credit that it has of us, before each first look; NULL: the test answers it. */
+#define NOTHING_LAST "{\"caller\":{\"credits\":0,\"last_reference\":null}}"
+static const char *last_answer;
+
 /* ---- life ---- */
 
 static inline void show(size_t index) { board_publish(board, &campaigns[index], 0); }
@@ -129,7 +173,11 @@ static inline int set_up(void **state) {
         reserve(i);
         set_books(i, BOOKS_AGREE);
     }
+    memset(fund_memory, 0, sizeof fund_memory);
+    memset(&database, 0, sizeof database);
+    last_answer = NOTHING_LAST;
     claims.again = again;
+    funds.memory = fund_memory;
     rebuild = (struct rebuild){.state = REBUILD_IDLE};
     comparison = (struct comparison){.board = board,
                                      .calls = &calls,
@@ -138,7 +186,6 @@ static inline int set_up(void **state) {
                                      .rebuild = &rebuild,
                                      .is_compared = note_compared,
                                      .context = &told};
-    atomic_store(&comparison_metric_strangers.value, 0);
     assert_true(result_is_ok(comparison_init(&comparison)));
     return 0;
 }
@@ -152,7 +199,6 @@ static inline int tear_down(void **state) {
 }
 
 static inline int64_t next(void) { return comparison_next_us(&comparison, fake_now_us); }
-static inline void run(void) { comparison_run(&comparison, fake_now_us); }
 
 /* Ours answers, by its name if it has one. */
 static inline void end_call(int status, const char *body) {
@@ -160,6 +206,13 @@ static inline void end_call(int status, const char *body) {
     if (!id_is_zero(calls.instance.ours)) id_format(calls.instance.ours, name);
     snprintf(fake_client.calls[0]->header, sizeof fake_client.calls[0]->header, "%s", name);
     fake_answer(0, status, body);
+}
+
+static inline bool is_asked_for_last(void) { return fake_client.count > 0 && strcmp(fake_client.calls[0]->url, LAST) == 0; }
+
+static inline void run(void) {
+    comparison_run(&comparison, fake_now_us);
+    if (last_answer != NULL && is_asked_for_last()) end_call(200, last_answer);
 }
 
 /* It asks when it is due, and is answered like this. */

@@ -233,7 +233,7 @@ static void test_what_is_sent_again_is_not_missed_twice(void **state) {
     assert_int_equal(metric(&comparison_metric_missing), 1);
 }
 
-static void test_funds_of_nobody_are_told_once(void **state) {
+static void test_funds_of_nobody_are_told_once_each(void **state) {
     (void)state;
     static const char *const pages[] = {
         PAGE(FUND("x", "5", "5", "open") "," FUND(THIRD_ID, "5", "5", "open") "," FUND(FIRST_ID, "100000", "0",
@@ -242,13 +242,174 @@ static void test_funds_of_nobody_are_told_once(void **state) {
     size_t lines = fake_log_count;
     answer(200, pages[0]);
     expect_logged(LOG_WARN, "fund_without_campaign");
-    assert_int_equal(fake_log_count, lines + 1); /* once for all of them */
+    assert_int_equal(fake_log_count, lines + 2);
     assert_int_equal(metric(&comparison_metric_strangers), 2);
     answer(200, pages[0]);
     expect_nothing_logged();
+    run();
+    fake_now_us = next();
+    run();
+    fake_answer(0, 200, PAGE(FUND("x", "5", "5", "open") "," FUND(THIRD_ID, "5", "5", "open") "," FUND("y", "5", "5", "open"), "\"a\""));
+    expect_logged(LOG_WARN, "fund_without_campaign"); /* the third */
+    assert_int_equal(fake_log_count, lines + 3);
+    fake_answer(0, 503, "");
+    expect_logged(LOG_INFO, "books_not_compared");
+    answer(200, PAGE(FUND("x", "5", "5", "open") "," FUND(THIRD_ID, "5", "5", "open") "," FUND("y", "5", "5", "open"), "\"a\""));
+    expect_nothing_logged(); /* it has been told, though that look was never over */
+    answer(200, BOTH);
+    assert_int_equal(metric(&comparison_metric_strangers), 3);
     answer(200, BOTH);
     assert_int_equal(metric(&comparison_metric_strangers), 0);
     assert_int_equal(told.adopts, 0);
+}
+
+static void test_twenty_funds_of_nobody_are_told(void **state) {
+    (void)state;
+    static const char stranger[] = FUND("x", "5", "5", "open") ",";
+    static const char ours[] = FUND(FIRST_ID, "100000", "0", "open") "," FUND(SECOND_ID, "100000", "0", "open") "],\"next_cursor\":null}";
+    char page[4096];
+    size_t size = (size_t)snprintf(page, sizeof page, "{\"data\":[");
+    for (size_t i = 0; i < 21; i++) size += (size_t)snprintf(page + size, sizeof page - size, "%s", stranger);
+    snprintf(page + size, sizeof page - size, "%s", ours);
+    size_t lines = fake_log_count;
+    answer(200, page);
+    assert_int_equal(fake_log_count, lines + 20);
+    assert_int_equal(metric(&comparison_metric_strangers), 21);
+}
+
+/* ---- the last credit that Wallet has of us ---- */
+
+#define LAST_ID      "07000000-0000-0000-0000-000000000000"
+#define LAST_OF_OURS "{\"caller\":{\"credits\":1,\"last_reference\":\"" LAST_ID "\"}}"
+
+/* As many lost here as there: the counts are the same. */
+static void begin_with_equal_counts(void) {
+    set_books(0, BOOKS_NOT_COMPARED);
+    set_books(1, BOOKS_NOT_COMPARED);
+    credit_here(2);
+    last_answer = NULL;
+    run();
+    assert_int_equal(fake_client.count, 1);
+    assert_string_equal(fake_client.calls[0]->url, LAST);
+}
+
+static void test_a_last_credit_that_is_unknown_has_all_paid_ones_walked(void **state) {
+    (void)state;
+    begin_with_equal_counts();
+    end_call(200, LAST_OF_OURS);
+    expect_logged(LOG_WARN, "last_credit_unknown");
+    assert_int_equal(database.asks, 1);
+    assert_string_equal(fake_client.calls[0]->url, LIST);
+    end_call(200, TWO);
+    assert_int_equal(metric(&comparison_metric_missing) + metric(&comparison_metric_unknown), 0);
+    assert_int_equal(books(0), BOOKS_WALKING);
+    assert_int_equal(books(1), BOOKS_AGREE); /* Wallet has paid nothing of it */
+    run();
+    assert_int_equal(told.walked, 1);
+    comparison.walk.read(comparison.walk.context, 1);
+    end_walk(true);
+    assert_int_equal(books(0), BOOKS_AGREE);
+    answer(200, TWO);
+    run();
+    assert_int_equal(told.walks, 1);    /* by then counts are enough */
+    assert_int_equal(database.asks, 1); /* and it is not asked for again */
+}
+
+static void test_one_that_is_known_has_none_walked(void **state) {
+    (void)state;
+    begin_with_equal_counts();
+    assert_true(result_is_ok(id_parse(TEXT(LAST_ID), &database.there)));
+    end_call(200, LAST_OF_OURS);
+    end_call(200, TWO);
+    assert_int_equal(books(0), BOOKS_AGREE);
+    run();
+    assert_int_equal(told.walks, 0);
+    expect_nothing_logged();
+}
+
+static void test_a_last_credit_by_another_name_is_unknown(void **state) {
+    (void)state;
+    begin_with_equal_counts();
+    end_call(200, "{\"caller\":{\"credits\":1,\"last_reference\":\"gift-7\"}}");
+    expect_logged(LOG_WARN, "last_credit_unknown");
+    assert_int_equal(database.asks, 0);
+    end_call(200, TWO);
+    assert_int_equal(books(0), BOOKS_WALKING);
+}
+
+static void test_a_wallet_that_does_not_say_its_last_is_compared_all_the_same(void **state) {
+    (void)state;
+    static const char *const bodies[] = {NOTHING_LAST, "{}", "{\"caller\":7}", "[]"};
+    for (size_t i = 0; i <= ARRAY_COUNT(bodies); i++) {
+        begin_with_equal_counts();
+        end_call(i == 0 ? 404 : 200, i == 0 ? "{}" : bodies[i - 1]);
+        end_call(200, TWO);
+        assert_int_equal(books(0), BOOKS_AGREE);
+        comparison.due_us = fake_now_us;
+    }
+    assert_int_equal(database.asks, 0);
+}
+
+static void test_nothing_is_compared_before_the_last_is_known(void **state) {
+    (void)state;
+    static const struct {
+        struct result outcome;
+        int status;
+        const char *body;
+    } cases[] = {{{RESULT_IO}, 200, LAST_OF_OURS},
+                 {{RESULT_IO}, 404, "{}"},
+                 {{RESULT_OK}, 503, LAST_OF_OURS},
+                 {{RESULT_OK}, 200, "no JSON"},
+                 {{RESULT_OK}, 200, ""}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        begin_with_equal_counts();
+        fake_end(0, cases[i].outcome, cases[i].status, cases[i].body);
+        assert_int_equal(fake_client.count, 0);
+        assert_int_equal(books(0), BOOKS_NOT_COMPARED);
+        assert_true(next() > fake_now_us); /* not at once */
+        fake_now_us = next();
+    }
+    begin_with_equal_counts();
+    database.outcome = result_error(RESULT_IO);
+    end_call(200, LAST_OF_OURS);
+    assert_int_equal(fake_client.count, 0);
+    assert_int_equal(books(0), BOOKS_NOT_COMPARED);
+    database.outcome = result_ok();
+    fake_now_us = next();
+    calls.instance.ours.bytes[0] = 1;
+    run();
+    fake_answer(0, 404, "{}"); /* of nobody by name */
+    assert_int_equal(fake_client.count, 0);
+}
+
+/* ---- credits of nobody ---- */
+
+static void test_what_belongs_to_nobody_is_none_of_a_campaigns_credits(void **state) {
+    (void)state;
+    credit_here(1);
+    answer(200, TWO);
+    assert_int_equal(metric(&comparison_metric_unknown), 1);
+    assert_int_equal(metric(&comparison_metric_foreign), 0);
+    run();
+    assert_int_equal(told.walks, 1);
+    assert_int_equal(comparison.walk.foreign_told, 0);
+    comparison.walk.counts.foreign = 1;
+    comparison.walk.counts.foreign_minor = 1000;
+    comparison.walk.read(comparison.walk.context, 1);
+    end_walk(true);
+    for (unsigned i = 0; i < 2; i++) {
+        answer(200, TWO);
+        run();
+        assert_int_equal(told.walks, 1); /* it is known for what it is, and not walked for again */
+        assert_int_equal(metric(&comparison_metric_unknown) + metric(&comparison_metric_missing), 0);
+        assert_int_equal(metric(&comparison_metric_foreign), 1);
+    }
+    answer(200, PAGE(FUND(FIRST_ID, "100000", "1000", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    assert_int_equal(metric(&comparison_metric_missing), 1); /* and hides nothing */
+    answer(200, BOTH);
+    assert_int_equal(metric(&comparison_metric_missing), 1); /* nor is anything below nothing */
+    run();
+    assert_int_equal(comparison.walk.foreign_told, 1);
 }
 
 /* A campaign of after the look began is not judged by it. */
@@ -339,7 +500,14 @@ int main(void) {
         TEST(test_no_walk_begins_while_redemptions_are_made_anew),
         TEST(test_the_first_look_looks_behind_claims),
         TEST(test_what_is_sent_again_is_not_missed_twice),
-        TEST(test_funds_of_nobody_are_told_once),
+        TEST(test_funds_of_nobody_are_told_once_each),
+        TEST(test_twenty_funds_of_nobody_are_told),
+        TEST(test_a_last_credit_that_is_unknown_has_all_paid_ones_walked),
+        TEST(test_one_that_is_known_has_none_walked),
+        TEST(test_a_last_credit_by_another_name_is_unknown),
+        TEST(test_a_wallet_that_does_not_say_its_last_is_compared_all_the_same),
+        TEST(test_nothing_is_compared_before_the_last_is_known),
+        TEST(test_what_belongs_to_nobody_is_none_of_a_campaigns_credits),
         TEST(test_a_new_campaign_waits_for_the_next_look),
         TEST(test_nobody_need_wait_for_it),
         TEST(test_without_memory_there_is_none),

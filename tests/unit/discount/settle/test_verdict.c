@@ -82,6 +82,19 @@ static void test_the_first_look_walks_when_wallet_has_more(void **state) {
     expect_agreement(&seen);
 }
 
+/* Counts that agree may hide that as many were lost here as there. */
+static void test_where_something_is_lost_all_that_was_paid_is_walked(void **state) {
+    (void)state;
+    struct books_seen seen = seen_with(10, 5, 0, 5);
+    seen.is_suspect = true;
+    expect(&seen, 0, 0, true, false);
+    seen = seen_with(10, 0, 0, 1);
+    seen.is_suspect = true;
+    expect(&seen, 0, 0, true, false);
+    seen.there.credited_minor = 0;
+    expect_agreement(&seen);
+}
+
 static void test_a_fund_has_what_was_confirmed_and_at_most_a_step_more(void **state) {
     (void)state;
     struct books_seen seen = seen_with(10, 5, 0, 5);
@@ -139,6 +152,7 @@ int main(void) {
         cmocka_unit_test(test_each_bound_is_of_its_own_look),
         cmocka_unit_test(test_what_is_on_its_way_again_is_not_missing),
         cmocka_unit_test(test_the_first_look_walks_when_wallet_has_more),
+        cmocka_unit_test(test_where_something_is_lost_all_that_was_paid_is_walked),
         cmocka_unit_test(test_a_fund_has_what_was_confirmed_and_at_most_a_step_more),
         cmocka_unit_test(test_only_what_has_ended_here_is_released_there),
         cmocka_unit_test(test_what_was_released_here_is_released_there),

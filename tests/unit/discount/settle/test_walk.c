@@ -113,19 +113,97 @@ static void test_who_came_after_it_began(void **state) {
     expect_again("1");
 }
 
-static void test_a_credit_of_another_is_told(void **state) {
+/* Its reference is used up there: sent again it would be refused for good, and the place be lost. */
+static void test_a_credit_of_another_is_told_and_not_sent(void **state) {
     (void)state;
-    fill(2, 2);
+    fill(3, 3);
     rows[0].user_id = id_with(9, 9);
     begin();
     answer(200, page_of("1", "a"));
     expect_logged(LOG_ERROR, "credit_is_of_another");
-    assert_int_equal(walk.paid_count + walk.other_count, 0);
-    rows[1].campaign_number = 2;
     answer(200, page_of("2", NULL));
+    expect_nothing_logged();
+    assert_int_equal(walk.paid_count, 2);
+    assert_int_equal(walk.counts.of_another, 1);
+    assert_int_equal(walk.counts.unknown, 0);
+    run();
+    expect_end(true);
+    expect_again("3");
+}
+
+static void test_one_of_another_that_is_not_credited_here_is_left_alone(void **state) {
+    (void)state;
+    fill(3, 2);
+    rows[1].status = REDEMPTION_FAILED;
+    campaign.credited = campaign.failed = 1;
+    board_publish(board, &campaign, 0);
+    rows[1].user_id = rows[2].user_id = id_with(9, 9);
+    begin();
+    answer(200, page_of("123", NULL));
+    assert_int_equal(walk.paid_count, 1);
+    assert_int_equal(walk.other_count, 0);
+    run();
+    expect_end(true);
+    assert_int_equal(claims_count(&claims), 0);
+}
+
+static void test_a_credit_of_another_campaign_is_told(void **state) {
+    (void)state;
+    fill(1, 1);
+    rows[0].campaign_number = 2;
+    begin();
+    answer(200, page_of("1", NULL));
     expect_logged(LOG_ERROR, "credit_is_of_another");
     assert_int_equal(walk.paid_count + walk.other_count, 0);
+}
+
+/* ---- credits of nobody ---- */
+
+#define NAMED(reference)                                                                     \
+    "{\"reference\":\"" reference "\",\"user_id\":\"019aab20-4c00-7a31-9f00-5b1e2c3d4e02\"," \
+    "\"transaction_id\":\"019aab20-4c00-7a31-9f00-5b1e2c3d4e03\",\"amount\":700,\"created_at\":\"" AT "\"}"
+#define NOBODYS "{\"data\":[" NAMED("gift-7") "," NAMED("00000000-0000-0000-0000-000000000000") "],\"next_cursor\":"
+
+static void test_a_credit_of_nobody_is_told_and_passed_over(void **state) {
+    (void)state;
+    fill(2, 2);
+    begin();
+    size_t lines = fake_log_count;
+    answer(200, NOBODYS "\"a\"}");
+    expect_logged(LOG_ERROR, "credit_of_no_redemption");
+    assert_int_equal(fake_log_count, lines + 2);
+    answer(200, page_of("1", NULL));
+    assert_int_equal(walk.counts.seen, 3);
+    assert_int_equal(walk.counts.foreign, 2);
+    assert_int_equal(walk.counts.foreign_minor, 1400);
     assert_int_equal(walk.counts.unknown, 0);
+    assert_int_equal(reads, 1);
+    run();
+    expect_end(true);
+    expect_again("2");
+    walk.foreign_told = 1; /* of an earlier walk: the second is new */
+    lines = fake_log_count;
+    begin();
+    answer(200, NOBODYS "null}");
+    assert_int_equal(fake_log_count, lines + 1);
+}
+
+static void test_twenty_credits_of_nobody_are_told(void **state) {
+    (void)state;
+    begin();
+    size_t lines = fake_log_count;
+    for (unsigned i = 0; i < 11; i++) answer(200, NOBODYS "\"a\"}");
+    assert_int_equal(fake_log_count, lines + 20);
+    assert_int_equal(walk.counts.foreign, 22);
+}
+
+/* A liar's sum stays a sum of money. */
+static void test_what_nobody_got_is_no_more_than_a_fund_can_hold(void **state) {
+    (void)state;
+    begin();
+    walk.counts.foreign_minor = MONEY_AMOUNT_MAX - 1;
+    answer(200, NOBODYS "null}");
+    assert_int_equal(walk.counts.foreign_minor, MONEY_AMOUNT_MAX);
 }
 
 /* ---- credits that are not here ---- */
@@ -303,7 +381,12 @@ int main(void) {
         TEST(test_what_wallet_says_otherwise_is_sent_again),
         TEST(test_another_instead_of_one_that_is_lost),
         TEST(test_who_came_after_it_began),
-        TEST(test_a_credit_of_another_is_told),
+        TEST(test_a_credit_of_another_is_told_and_not_sent),
+        TEST(test_one_of_another_that_is_not_credited_here_is_left_alone),
+        TEST(test_a_credit_of_another_campaign_is_told),
+        TEST(test_a_credit_of_nobody_is_told_and_passed_over),
+        TEST(test_twenty_credits_of_nobody_are_told),
+        TEST(test_what_nobody_got_is_no_more_than_a_fund_can_hold),
         TEST(test_a_credit_that_is_not_here_is_handed_over),
         TEST(test_what_its_description_says),
         TEST(test_the_last_place_may_be_described),

@@ -19,13 +19,14 @@ static void test_a_page_of_no_use_ends_the_walk(void **state) {
                                          "{\"data\":[1],\"next_cursor\":null}",
                                          "{\"data\":[],\"next_cursor\":\"a\"}",
                                          "{\"data\":[],\"data\":[]}",
-                                         ITEM("x", ONE, ONE, "1", AT),
+                                         ITEM("", ONE, ONE, "1", AT),
                                          ITEM(ONE, "x", ONE, "1", AT),
                                          ITEM(ONE, ONE, "x", "1", AT),
                                          ITEM(ONE, ONE, ONE, "0", AT),
                                          ITEM(ONE, ONE, ONE, "\"1\"", AT),
                                          ITEM(ONE, ONE, ONE, "1", "x"),
-                                         ITEM(ZERO, ONE, ONE, "1", AT),
+                                         ITEM("x", ONE, "x", "1", AT),
+                                         ITEM(ONE, ONE, ONE, "9007199254740992", AT),
                                          ITEM(ONE, ONE, ZERO, "1", AT)};
     for (size_t i = 0; i < ARRAY_COUNT(bodies); i++) {
         int64_t errors = atomic_load(&calls_metric_errors.value);
