@@ -12,6 +12,7 @@ const struct problem problem_fund_refused = {409, "fund_refused", "Fund refused"
 const struct problem problem_code_taken = {409, "code_taken", "Code taken"};
 const struct problem problem_campaign_state_conflict = {409, "campaign_state_conflict", "Campaign state conflict"};
 const struct problem problem_too_many_campaigns = {409, "too_many_campaigns", "Too many campaigns"};
+const struct problem problem_too_many_listeners = {429, "too_many_listeners", "Too many listeners"};
 const struct problem problem_version_mismatch = {412, "version_mismatch", "Version mismatch"};
 const struct problem problem_precondition_required = {428, "precondition_required", "Precondition required"};
 
@@ -29,6 +30,8 @@ static const struct problem_page discount_pages[] = {
     {&problem_campaign_state_conflict, "The campaign is in a state that does not allow this: it has ended or started already.",
      "Read the campaign, and change what can still be changed."},
     {&problem_too_many_campaigns, "There are as many campaigns as one service keeps.", "End a campaign before you make another one."},
+    {&problem_too_many_listeners, "You listen to as many streams of events as one administrator may.",
+     "End one of them, or show many screens what one stream says."},
     {&problem_version_mismatch, "Somebody has changed the campaign since you read it. Nothing was changed now.",
      "Read it again, look at what has changed, and send the change with the new ETag in If-Match."},
     {&problem_precondition_required, "A change needs to say which version of the campaign it is about. Nothing was changed.",

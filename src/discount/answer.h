@@ -14,6 +14,7 @@ extern const struct problem problem_fund_refused;            /* 409 */
 extern const struct problem problem_code_taken;              /* 409 */
 extern const struct problem problem_campaign_state_conflict; /* 409 */
 extern const struct problem problem_too_many_campaigns;      /* 409 */
+extern const struct problem problem_too_many_listeners;      /* 429 */
 extern const struct problem problem_version_mismatch;        /* 412 */
 extern const struct problem problem_precondition_required;   /* 428 */
 

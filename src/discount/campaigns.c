@@ -39,6 +39,7 @@ static struct text picture_of(const struct operation *operation, const struct ca
     json_begin_object(&writer);
     json_text_member(&writer, "name", campaign_name(campaign));
     json_integer_member(&writer, "version", campaign->version);
+    json_integer_member(&writer, "sequence", campaign->sequence);
     json_key(&writer, "credit");
     json_put_money(&writer, campaign->credit);
     json_integer_member(&writer, "max_redemptions", campaign->max_redemptions);

@@ -9,6 +9,7 @@
 #include "auth/token.h"
 #include "base/log.h"
 #include "discount/answer.h"
+#include "discount/events.h"
 #include "discount/live.h"
 #include "discount/program.h"
 #include "discount/redemptions.h"
@@ -201,6 +202,15 @@ static struct result open_settler(struct program *program, const char *wallet_ur
     return settler_create(&options, &discount->settler);
 }
 
+static struct result open_events(struct program *program) {
+    const struct events_options options = {.board = program->discount.board,
+                                           .clock = &clock_system,
+                                           .place = &program->place,
+                                           .revocations = program->discount.revocations,
+                                           .clock_leeway_us = settings.common.clock_leeway_s * CLOCK_SECOND_US};
+    return events_create(&options, &program->discount.events);
+}
+
 static struct result open_loops(struct program *program, const char *wallet_url) {
     struct discount *discount = &program->discount;
     TRY(limiter_create(&discount->limiter));
@@ -208,6 +218,7 @@ static struct result open_loops(struct program *program, const char *wallet_url)
         id_source_init_system(&discount->id_sources[i]);
     }
     TRY(readers_create(&program->place, &clock_system, &discount->service.readers));
+    TRY(open_events(program));
     return open_settler(program, wallet_url);
 }
 
@@ -246,6 +257,7 @@ static void close_program(struct program *program) {
     struct discount *discount = &program->discount;
     listeners_stop(program->listeners);
     listeners_free(program->listeners);
+    events_free(discount->events);
     settler_free(discount->settler);
     readers_free(discount->service.readers);
     limiter_free(discount->limiter);
@@ -291,6 +303,7 @@ static struct result start(struct program *program) {
     TRY(store_start(discount->service.store));
     TRY(settler_start(discount->settler, discount->service.store));
     wait_for_comparison(discount);
+    TRY(events_start(discount->events));
     return listeners_start(&http, &settings.common, &program->listeners);
 }
 
@@ -299,6 +312,7 @@ static struct result stop(struct program *program) {
     struct discount *discount = &program->discount;
     struct result drained = result_ok();
     if (program->listeners != NULL) drained = listeners_drain(program->listeners, settings.common.drain_deadline_ms);
+    events_stop(discount->events);
     access_stop(discount->service.access);
     settler_stop(discount->settler);
     store_stop(discount->service.store);

@@ -8,12 +8,14 @@
 #include "service/service.h"
 
 struct settler;
+struct events;
 
 struct discount {
     struct service service; /* first: the common routes find it here */
     struct board *board;
     struct settler *settler;
     struct limiter *limiter;
+    struct events *events;                    /* who listens to campaigns */
     struct revocations *revocations;          /* sessions that have ended in Wallet */
     struct id_source id_sources[LIMIT_LOOPS]; /* one per loop */
     const char *region;                       /* of phone numbers without a country */

@@ -89,7 +89,7 @@ static void write_what_is_none(struct json_writer *writer) {
     json_integer_member(writer, "waiting", 0);
 }
 
-int64_t report_write(struct json_writer *writer, const struct board_slot *slot, struct report_span span, int64_t now_us) {
+struct campaign_view report_write(struct json_writer *writer, const struct board_slot *slot, struct report_span span, int64_t now_us) {
     struct board_snapshot snapshot;
     struct board_minutes minutes;
     board_read_all(slot, &snapshot, &minutes);
@@ -116,7 +116,7 @@ int64_t report_write(struct json_writer *writer, const struct board_slot *slot, 
     write_seconds(writer, &snapshot, now_us / CLOCK_SECOND_US - span.seconds);
     write_minutes(writer, &minutes, now_us / CLOCK_SECOND_US / MINUTE_SECONDS - span.minutes);
     json_end_object(writer);
-    return view.sequence;
+    return view;
 }
 
 void report_get(struct exchange *exchange) {
@@ -128,8 +128,8 @@ void report_get(struct exchange *exchange) {
     struct buffer buffer;
     buffer_init(&buffer, &exchange->arena, REPORT_BYTES);
     struct json_writer writer = {.buffer = &buffer};
-    report_write(&writer, slot, (struct report_span){.seconds = REPORT_SECONDS, .minutes = REPORT_MINUTES},
-                 clock_now_us(discount_of(exchange)->service.clock));
+    (void)report_write(&writer, slot, (struct report_span){.seconds = REPORT_SECONDS, .minutes = REPORT_MINUTES},
+                       clock_now_us(discount_of(exchange)->service.clock));
     reply_buffer(exchange, 200, "application/json", &buffer);
     exchange_finish(exchange);
 }

@@ -12,7 +12,7 @@
 struct report_span {
     int64_t seconds, minutes;
 };
-/* All of it from one moment, whose sequence it returns. */
-int64_t report_write(struct json_writer *writer, const struct board_slot *slot, struct report_span span, int64_t now_us);
+/* All of it from one moment, which it returns. */
+struct campaign_view report_write(struct json_writer *writer, const struct board_slot *slot, struct report_span span, int64_t now_us);
 
 void report_get(struct exchange *exchange);

@@ -1,5 +1,6 @@
 #include "discount/campaigns.h"
 #include "discount/discount.h"
+#include "discount/events.h"
 #include "discount/redeem.h"
 #include "discount/redemptions.h"
 #include "discount/report.h"
@@ -43,6 +44,7 @@ const struct route discount_routes[] = {
      .scope = SCOPE_ADMIN,
      .arena_limit_bytes = LIST_ARENA_BYTES,
      .handle = report_get},
+    {.method = "GET", .path = "/v1/campaigns/{id}/events", .scope = SCOPE_ADMIN, .produces = "text/event-stream", .handle = events_listen},
     {.method = "GET",
      .path = "/v1/campaigns/{id}/redemptions",
      .scope = SCOPE_ADMIN,

@@ -87,6 +87,13 @@ extern const struct kept_questions table_kept;
 /* number, lookup, created_at: in the order of their numbers, behind `after`. */
 void ask_kept_lookups(struct batch *batch, int64_t after, int64_t limit, row_visitor *visit, void *context);
 
+/* ---- the audit log of one campaign, by its id (tables_acts.c): what was done, columns of service/audit.h ---- */
+
+/* Behind this entry, oldest first. */
+void ask_acts_after(struct batch *batch, struct text campaign, int64_t after, int64_t limit, row_visitor *visit, void *context);
+/* Before this entry, newest first. */
+void ask_acts_before(struct batch *batch, struct text campaign, int64_t before, int64_t limit, row_visitor *visit, void *context);
+
 /* ---- settings ---- */
 
 #define SETTING_WALLET_INSTANCE TEXT("wallet_instance") /* the id of the Wallet that has our funds; none: it was never met */

@@ -4,6 +4,7 @@
 #include "auth/token.h"
 #include "discount/answer.h"
 #include "discount/discount.h"
+#include "discount/events.h"
 #include "discount/redemptions.h"
 #include "discount/settle/settler.h"
 #include "discount/settle/waiters.h"
@@ -57,6 +58,9 @@ static void open_service(void) {
     CHECK(result_is_ok(store_create(&store_engine, &store_options, &discount.service.store)));
     CHECK(result_is_ok(limiter_create(&discount.limiter)));
     read_place = (struct place){.file = database_path, .schema = &discount_schema, .commits = &discount.service.commits};
+    /* Without its thread: who listens is told nothing, and has left before it could be. */
+    const struct events_options events_options = {.board = discount.board, .clock = &fixed_clock, .place = &read_place};
+    CHECK(result_is_ok(events_create(&events_options, &discount.events)));
     CHECK(result_is_ok(readers_create(&read_place, &fixed_clock, &discount.service.readers)));
     readers_open_loop(discount.service.readers, 0);
     struct settler_options options = {.board = discount.board,
