@@ -1,6 +1,7 @@
 """compose.yaml as an operator uses it: images, a first start on an empty disk, a crowd, a stop in its middle, and the same data afterwards."""
 import io
 import json
+import os
 import pathlib
 import re
 import secrets
@@ -12,10 +13,10 @@ import pytest
 import requests
 import yaml
 from engine import ROOT, client
+from tree import copy_tree
 
 from harness.services import free_port, wait_until
 
-IMAGES = {"walletd": "hamyan/walletd", "discountd": "hamyan/discountd", "crowd": "hamyan/crowd"}
 IMAGE_BYTES_MAX = 80_000_000
 WAIT_S = 120
 
@@ -52,13 +53,6 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def images(engine):
-    for program, image in IMAGES.items():
-        engine.docker("build", "--file", "deploy/docker/Dockerfile", *(["--network=host"] if engine.is_own else []), "--target", program, "--tag", image, ".")
-    return IMAGES
-
-
-@pytest.fixture(scope="module")
 def site(engine, images, tmp_path_factory):
     made = Site(engine, tmp_path_factory.mktemp("site"))
     try:
@@ -79,6 +73,16 @@ def test_the_images_hold_nothing_but_the_program(engine, images):
     for program in ("walletd", "discountd"):
         health = json.loads(engine.docker("image", "inspect", images[program]).stdout)[0]["Config"]["Healthcheck"]["Test"]
         assert health == ["CMD", f"/usr/bin/{program}", "health"]
+
+
+@pytest.mark.skipif(os.environ.get("HAMYAN_LONG") != "1", reason="./test --long")
+def test_a_fresh_clone_is_built_with_npm_inside(engine, tmp_path):
+    """As who has never run npm: what a site's registry is signed by comes as a secret."""
+    authorities = os.environ.get("NODE_EXTRA_CA_CERTS")
+    engine.docker("build", "--no-cache", *(["--network=host"] if engine.is_own else []), *(["--secret", f"id=ca,src={authorities}"] if authorities else []), "--file",
+                  "deploy/docker/Dockerfile", "--target", "walletd", "--tag", "hamyan-test/fresh", copy_tree(tmp_path / "hamyan"))
+    told = engine.docker("run", "--rm", "--network=none", "hamyan-test/fresh", "--version")
+    assert told.stdout.startswith("walletd ")
 
 
 def test_any_user_id_of_group_0_may_run_it(engine, images):

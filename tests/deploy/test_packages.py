@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from engine import ROOT
+from tree import copy_page, copy_tree
 
 from harness.services import wait_until
 
@@ -18,16 +19,17 @@ BUILD_S, WAIT_S = 600, 120
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
     """{program: its .deb}, out of a copy of the tree: building leaves much behind."""
-    tree = tmp_path_factory.mktemp("build") / "hamyan"
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, listed.split("\0")):
-        (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, tree / name)
-    shutil.copytree(ROOT / "node_modules" / "swagger-ui-dist", tree / "node_modules" / "swagger-ui-dist")
+    tree = copy_page(copy_tree(tmp_path_factory.mktemp("build") / "hamyan"))
     done = subprocess.run(["dpkg-buildpackage", "--no-sign", "--build=binary", "--no-pre-clean"], cwd=tree, capture_output=True, text=True, check=False, timeout=BUILD_S,
                           env={**os.environ, "DEB_BUILD_OPTIONS": "noautodbgsym nocheck"})
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     return {program: next(tree.parent.glob(f"{program}_*.deb")) for program in PROGRAMS}
+
+
+@pytest.mark.skipif(os.environ.get("HAMYAN_LONG") != "1", reason="./test --long")
+def test_lintian_has_nothing_to_say(packages):
+    said = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", *packages.values()], capture_output=True, text=True, check=False, timeout=BUILD_S)
+    assert said.returncode == 0, said.stdout + said.stderr
 
 
 class Machine:
