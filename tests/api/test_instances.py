@@ -128,7 +128,7 @@ def test_another_wallet_stops_the_settling_and_fails_nobody(exchange):
     exchange.to_ours()
     wait_until(lambda: state_of(world, campaign) == (6, 0, 0), "all are paid", 30)
     assert metric(discount, "discountd_wallet_is_another") == 0
-    wait_until(lambda: Client(discount.url).get("/readyz").json()["wallet"] == "ok", "it is asked again, and answers")
+    assert Client(discount.url).get("/readyz").json()["wallet"] == "ok"  # what paid them has shown it
     assert [user.balance() for user in users] == [1_000_000] * 6
     world.assert_clean()
 

@@ -27,17 +27,38 @@ void calls_free(struct calls *calls) {
 struct result calls_start(struct calls *calls, struct http_call *call, struct text path, struct arena *arena) {
     call->url = arena_print(arena, "%s%.*s", calls->wallet_url, (int)path.size, path.data).data;
     call->bearer = service_token_get(&calls->token, calls->clock);
-    call->timeout_ms = TIMEOUT_MS;
+    if (call->timeout_ms == 0) call->timeout_ms = TIMEOUT_MS;
     call->header_name = INSTANCE_HEADER;
     if (path.data == NULL || call->url == NULL) return result_error(RESULT_FULL);
     if (call->bearer == NULL) return result_error(RESULT_UNAVAILABLE);
     return http_client_start(calls->client, call);
 }
 
+bool calls_is_heard(const struct http_call *call) {
+    return result_is_ok(call->outcome) && call->status != 502 && call->status != 503 && call->status != 504;
+}
+
+void calls_say_reach(const struct calls *calls, const struct http_call *away) {
+    if (calls->readiness == NULL) return;
+    if (!readiness_say(calls->readiness, CONCERN_WALLET_REACH, away == NULL ? "ok" : "unreachable")) return;
+    if (away == NULL)
+        LOG(LOG_INFO, "wallet_reached", LOG_STRING("url", calls->wallet_url));
+    else
+        LOG(LOG_WARN, "wallet_unreachable", LOG_STRING("url", calls->wallet_url), LOG_INTEGER("status", away->status),
+            LOG_STRING("cause", away->cause));
+}
+
+void calls_say_instance(const struct calls *calls) {
+    const char *state = instance_is_another(&calls->instance) ? "another instance" : "ok";
+    if (calls->readiness != NULL) (void)readiness_say(calls->readiness, CONCERN_WALLET_INSTANCE, state);
+}
+
 void calls_judge(struct calls *calls, struct http_call *call) {
+    if (calls_is_heard(call)) calls_say_reach(calls, NULL);
     if (!result_is_ok(call->outcome)) return;
-    if (instance_may_answer(&calls->instance, text_of(call->header), call->status)) return;
-    call->outcome = result_error(RESULT_DENIED);
+    bool may_answer = instance_may_answer(&calls->instance, text_of(call->header), call->status);
+    calls_say_instance(calls);
+    if (!may_answer) call->outcome = result_error(RESULT_DENIED);
 }
 
 bool calls_is_named(const struct calls *calls, const struct http_call *call) {

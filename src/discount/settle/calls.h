@@ -6,14 +6,16 @@
 #include "discount/settle/instance.h"
 #include "discount/settle/token.h"
 #include "http/client.h"
+#include "service/readiness.h"
 
 struct calls {
     const char *wallet_url; /* without a slash at the end */
     const struct clock *clock;
     struct service_token token;
-    struct instance instance;   /* who may answer */
-    bool must_compare;          /* Wallet was not there, or not where it was before: its books may be an older copy now */
-    struct http_client *client; /* NULL: given up, nothing is called any more */
+    struct instance instance;    /* who may answer */
+    struct readiness *readiness; /* is told whether Wallet is there, and which one; NULL: nobody wants to know */
+    bool must_compare;           /* Wallet was not there, or not where it was before: its books may be an older copy now */
+    struct http_client *client;  /* NULL: given up, nothing is called any more */
 };
 
 /* RESULT_FULL, or what the client says. The keys, the clock and the address are lent for as long as the calls live. */
@@ -21,11 +23,16 @@ struct result calls_init(struct calls *calls, const char *wallet_url, const stru
                          size_t connections_max) MUST_CHECK;
 void calls_free(struct calls *calls); /* also what was never initialised but for zeros; ends the calls under way, as calls_give_up does */
 
-/* Starts a call whose method, body, done and context are set: its address is made in the arena, which lives until `done`, and so must all that the
+/* Starts a call whose method, body, done and context are set, and its timeout if it is not the usual one: its address is made in the arena, which lives until `done`, and so must all that the
  * call points at. After an error `done` is not called: RESULT_FULL (also of a path that
  * found no room), RESULT_UNAVAILABLE (no token could be signed), or what the client says. */
 struct result calls_start(struct calls *calls, struct http_call *call, struct text path, struct arena *arena) MUST_CHECK;
-/* The first thing that `done` does with a call: what another Wallet than ours says, or nobody by name, is turned into no answer (RESULT_DENIED), so that
+/* Whether somebody has answered, and not only a proxy in front of nobody: what Wallet thinks of the call is not meant. */
+bool calls_is_heard(const struct http_call *call);
+/* Said in /readyz and, when it is news, in the log; the call that found nobody, or NULL: it is there. */
+void calls_say_reach(const struct calls *calls, const struct http_call *away);
+void calls_say_instance(const struct calls *calls);
+/* The first thing that `done` does with a call: from now on /readyz says that Wallet is there, and which one. What another Wallet than ours says, or nobody by name, is turned into no answer (RESULT_DENIED), so that
  * whoever reads the call can't believe it. */
 void calls_judge(struct calls *calls, struct http_call *call);
 /* Whether a call that was judged has an answer that is certainly ours, also where a refusal without a name would do. */

@@ -9,6 +9,7 @@
 
 #define ASK_FIRST_US (CLOCK_SECOND_US / 4) /* after the start: who does not know our keys yet asks our listener for them */
 #define ASK_US       (2 * CLOCK_SECOND_US)
+#define TIMEOUT_MS   2000
 #define ARENA_BYTES  (16u * 1024)
 #define WORD_BYTES   (ID_TEXT_BYTES + 1) /* with the end of its line */
 
@@ -42,6 +43,7 @@ static void hear_word(struct greeting *greeting) {
     if (id_equal(id, instance->other)) {
         greeting->left = instance->ours;
         instance_trust(instance, id);
+        calls_say_instance(greeting->calls);
         greeting->has_word = true;
     } else if (!result_is_ok(outcome) && outcome.code != RESULT_NOT_FOUND) {
         LOG(LOG_WARN, "trust_file_not_read", LOG_STRING("path", greeting->trust_path), LOG_STRING("reason", result_name(outcome)));
@@ -76,7 +78,7 @@ static void keep(struct greeting *greeting, int64_t now_us) {
     if (!own_submit(greeting->messages, &greeting->own, &instance_action)) kept(&greeting->own, result_error(RESULT_UNAVAILABLE));
 }
 
-/* ---- asking ---- */
+/* ---- what it says ---- */
 
 /* A ledger only grows. What can't be read says nothing. */
 static void read_sequence(struct greeting *greeting) {
@@ -95,8 +97,11 @@ static void read_sequence(struct greeting *greeting) {
     greeting->sequence = sequence;
 }
 
+/* ---- asking ---- */
+
 static void answered(struct http_call *call) {
     struct greeting *greeting = call->context;
+    if (!calls_is_heard(call)) calls_say_reach(greeting->calls, call);
     calls_judge(greeting->calls, call);
     greeting->is_asking = false;
     bool is_known = result_is_ok(call->outcome) && call->status == 200;
@@ -114,14 +119,12 @@ static void ask(struct greeting *greeting, int64_t now_us) {
     if (greeting->is_asking || now_us < greeting->due_us || greeting->calls->client == NULL) return;
     arena_release(&greeting->arena);
     arena_init(&greeting->arena, ARENA_BYTES);
-    greeting->call = (struct http_call){.method = "GET", .done = answered, .context = greeting};
+    greeting->call = (struct http_call){.method = "GET", .timeout_ms = TIMEOUT_MS, .done = answered, .context = greeting};
     greeting->is_asking = result_is_ok(calls_start(greeting->calls, &greeting->call, TEXT("/v1/instance"), &greeting->arena));
     greeting->due_us = now_us + ASK_US;
 }
 
 void greeting_run(struct greeting *greeting, int64_t now_us) {
-    const char *state = instance_is_another(&greeting->calls->instance) ? "another instance" : "ok";
-    if (greeting->readiness != NULL) (void)readiness_say(greeting->readiness, CONCERN_WALLET_INSTANCE, state);
     ask(greeting, now_us);
     keep(greeting, now_us);
 }

@@ -1,6 +1,9 @@
 /* Asks who answers at Wallet's address (GET /v1/instance), every two seconds, whatever else is or is not to be sent; keeps in the database whom it has
  * met; and hears the operator's word. A ledger that is shorter than it was is an older copy: the books are compared (comparison.h).
  *
+ * What /readyz says of Wallet comes from here. It is away when this question finds nobody in two seconds, or a proxy in front of nobody, and there as soon as
+ * any call is answered: what Wallet thinks of our calls is not meant.
+ *
  * The word is a file in the data folder, `trust-wallet`, with the id of a Wallet, which `discountd trust-wallet` writes: the database has one writer, and it
  * may be running. It is taken when exactly this Wallet answers, and removed when that is on disk. The settler's thread. */
 #pragma once
@@ -8,15 +11,13 @@
 #include "discount/settle/backoff.h"
 #include "discount/settle/calls.h"
 #include "discount/settle/messages.h"
-#include "service/readiness.h"
 
 #define TRUST_FILE_NAME "trust-wallet"
 
 struct greeting {
     struct calls *calls;
     struct messages *messages;
-    struct readiness *readiness; /* is told which one is there; NULL: nobody wants to know */
-    const char *trust_path;      /* NULL: there is no such file */
+    const char *trust_path; /* NULL: there is no such file */
     struct http_call call;
     struct arena arena; /* of the call under way */
     int64_t sequence;   /* of its ledger, the last time */

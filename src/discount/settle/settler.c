@@ -9,14 +9,12 @@
 #include "discount/settle/ended.h"
 #include "discount/settle/funds.h"
 #include "discount/settle/greeting.h"
-#include "discount/settle/reach.h"
 #include "store/open.h"
 
 #define STOP_US      (3 * CLOCK_SECOND_US) /* for calls that are under way when we stop */
 #define WAIT_MOST_US (60 * CLOCK_SECOND_US)
 #define COUNT_US     CLOCK_SECOND_US /* so late a new claim is counted among the unsettled ones, also while none is settled */
-#define CONNECTIONS \
-    (DELIVERY_CALLS + FUND_JOBS + 5) /* and those that ask whether Wallet is there, which one, what has ended, and for its books */
+#define CONNECTIONS  (DELIVERY_CALLS + FUND_JOBS + 4) /* and those that ask which Wallet is there, what has ended, and for its books */
 
 /* All of it belongs to the thread, but for the messages and the flag. */
 struct settler {
@@ -30,7 +28,6 @@ struct settler {
     struct claims claims;
     struct funds funds;
     struct credits credits;
-    struct reach reach;
     struct rebuild rebuild;
     struct comparison comparison;
     struct waker compared; /* woken once: the books of all campaigns were compared */
@@ -119,7 +116,6 @@ static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
     sooner(&at_us, waiters_next_us(&settler->waiters));
     sooner(&at_us, claims_next_us(&settler->claims));
     sooner(&at_us, greeting_next_us(&settler->greeting));
-    sooner(&at_us, reach_next_us(&settler->reach));
     sooner(&at_us, funds_next_us(&settler->funds));
     sooner(&at_us, rebuild_next_us(&settler->rebuild));
     if (!may_settle(settler)) return at_us;
@@ -132,7 +128,6 @@ static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
 static void work(struct settler *settler, int64_t now_us) {
     claims_refill(&settler->claims, now_us);
     greeting_run(&settler->greeting, now_us);
-    reach_ask(&settler->reach, now_us);
     if (may_settle(settler)) comparison_run(&settler->comparison, now_us);
     take_held(settler);
     rebuild_run(&settler->rebuild, now_us); /* behind it: none of them waits for what is made anew */
@@ -207,16 +202,14 @@ static struct result prepare(struct settler *settler) {
     TAILQ_INIT(&settler->held);
     TRY(messages_init(&settler->messages));
     TRY(calls_init(&settler->calls, options->wallet_url, options->keys, options->clock, CONNECTIONS));
-    reach_init(&settler->reach, &settler->calls, options->readiness);
     struct place place = *options->place;
     place.commits = NULL; /* no rounds: each reading sees what is committed by then */
     TRY(batch_open(&place, BATCH_READ, &settler->batch));
     waiters_init(&settler->waiters, options->board, options->clock, settler->batch, options->settle_wait_ms * 1000);
     settler->calls.instance.ours = options->wallet_instance;
-    settler->greeting = (struct greeting){.calls = &settler->calls,
-                                          .messages = &settler->messages,
-                                          .readiness = options->readiness,
-                                          .trust_path = options->trust_path};
+    settler->calls.readiness = options->readiness;
+    if (options->readiness != NULL) (void)readiness_say(options->readiness, CONCERN_WALLET_REACH, "unknown");
+    settler->greeting = (struct greeting){.calls = &settler->calls, .messages = &settler->messages, .trust_path = options->trust_path};
     settler->ended =
         (struct ended){.calls = &settler->calls, .revocations = options->revocations, .clock_leeway_us = options->clock_leeway_us};
     settler->funds = (struct funds){.board = options->board,
@@ -273,7 +266,6 @@ void settler_free(struct settler *settler) {
     if (settler == NULL) return;
     CHECK(!settler->has_thread);
     calls_free(&settler->calls);
-    reach_free(&settler->reach);
     batch_close(settler->batch);
     greeting_free(&settler->greeting);
     ended_free(&settler->ended);

@@ -80,6 +80,20 @@ void http_call_clear(struct http_call *call) {
     fake_client.cleared++;
 }
 
+/* ---- what /readyz is told ---- */
+
+static struct readiness fake_readiness;
+static const char *fake_said[CONCERN_COUNT]; /* NULL: nothing yet */
+static bool fake_says_news;                  /* what is said is another state than before, if it is */
+
+bool readiness_say(struct readiness *told, enum concern concern, const char *state) {
+    assert_ptr_equal(told, &fake_readiness);
+    assert_true(concern == CONCERN_WALLET_INSTANCE || concern == CONCERN_WALLET_REACH);
+    const char *before = fake_said[concern];
+    fake_said[concern] = state;
+    return fake_says_news && (before == NULL || strcmp(before, state) != 0);
+}
+
 /* ---- a clock that stands until it is moved ---- */
 
 static int64_t fake_now_us;
@@ -93,6 +107,8 @@ static const struct clock fake_clock = {.now_us = fake_clock_now, .monotonic_us 
 static inline void fake_calls_init(struct calls *calls) {
     fake_client = (struct http_client){0};
     fake_log_event[0] = '\0';
+    memset(fake_said, 0, sizeof fake_said);
+    fake_says_news = false;
     fake_now_us = INT64_C(1700000000) * CLOCK_SECOND_US;
     assert_true(result_is_ok(calls_init(calls, "http://wallet", NULL, &fake_clock, 4)));
     calls->token.text = strdup("token");

@@ -21,7 +21,6 @@
 #define ANOTHER   "019aab20-4c00-7a31-9f00-5b1e2c3d4e02"
 #define GREETING  "/v1/instance"
 #define ENDED     "/v1/revocations"
-#define REACH     "/jwks.json"
 #define CREDITS   "/v1/credits"
 #define FUND      "/v1/funds"
 #define LAST      "/v1/instance" /* as the greeting */
@@ -35,11 +34,9 @@
 static struct settler *settler;
 static bool is_running;
 static struct settler_options options;
-static struct readiness readiness;
 static struct revocations *revocations;
 static struct test_request request;
 static size_t reads;
-static const char *said_of_reach;
 static pid_t thread_id;
 static char thread_name[16];
 static bool has_token;
@@ -53,12 +50,6 @@ const char *service_token_get(struct service_token *token, const struct clock *c
 }
 
 void service_token_drop(struct service_token *token) { (void)token; }
-
-bool readiness_say(struct readiness *told, enum concern concern, const char *state) {
-    assert_ptr_equal(told, &readiness);
-    if (concern == CONCERN_WALLET_REACH) said_of_reach = state;
-    return false;
-}
 
 static char the_batch;
 
@@ -177,7 +168,7 @@ static inline int set_up(void **state) {
     fake_now_us = INT64_C(1700000000) * SECOND_US;
     memset(&fake_store, 0, sizeof fake_store);
     reads = 0;
-    said_of_reach = NULL;
+    memset(fake_said, 0, sizeof fake_said);
     has_token = true;
     read_outcome = result_ok();
     sem_init(&waits, 0, 0);

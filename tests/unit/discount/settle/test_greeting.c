@@ -13,18 +13,8 @@
 
 static struct calls calls;
 static struct messages messages;
-static struct readiness readiness;
 static struct greeting greeting;
 static char folder[64], trust_path[128];
-static const char *said;
-
-bool readiness_say(struct readiness *told, enum concern concern, const char *state) {
-    assert_ptr_equal(told, &readiness);
-    assert_int_equal(concern, CONCERN_WALLET_INSTANCE);
-    said = state;
-    return false;
-}
-
 static struct id id_of(const char *text) {
     struct id id;
     assert_true(result_is_ok(id_parse(text_of(text), &id)));
@@ -34,12 +24,13 @@ static struct id id_of(const char *text) {
 static int set_up(void **state) {
     (void)state;
     fake_calls_init(&calls);
+    calls.readiness = &fake_readiness;
     memset(&fake_store, 0, sizeof fake_store);
     assert_true(result_is_ok(messages_init(&messages)));
     snprintf(folder, sizeof folder, "/tmp/hamyan-test-XXXXXX");
     assert_non_null(mkdtemp(folder));
     snprintf(trust_path, sizeof trust_path, "%s/" TRUST_FILE_NAME, folder);
-    greeting = (struct greeting){.calls = &calls, .messages = &messages, .readiness = &readiness, .trust_path = trust_path};
+    greeting = (struct greeting){.calls = &calls, .messages = &messages, .trust_path = trust_path};
     TAILQ_INIT(&greeting.own.request.waiters);
     return 0;
 }
@@ -113,6 +104,7 @@ static void test_when_it_is_asked(void **state) {
     assert_int_equal(fake_client.started, 1);
     assert_string_equal(fake_client.calls[0]->method, "GET");
     assert_string_equal(fake_client.calls[0]->url, "http://wallet/v1/instance");
+    assert_int_equal(fake_client.calls[0]->timeout_ms, 2000);
     assert_int_equal(greeting_next_us(&greeting), INT64_MAX); /* an answer wakes */
     fake_now_us += 9 * CLOCK_SECOND_US;
     run(); /* one at a time */
@@ -129,6 +121,65 @@ static void test_when_it_is_asked(void **state) {
     fake_now_us = greeting_next_us(&greeting);
     run();
     assert_int_equal(fake_client.started, 1);
+}
+
+/* ---- what /readyz says ---- */
+
+static void test_whether_it_is_there(void **state) {
+    (void)state;
+    static const struct {
+        struct result outcome;
+        int status;
+        const char *name, *says;
+    } rows[] = {{{RESULT_OK}, 200, OURS, "ok"},    {{RESULT_OK}, 502, "", "unreachable"},
+                {{RESULT_OK}, 200, ANOTHER, "ok"}, {{RESULT_OK}, 503, OURS, "unreachable"},
+                {{RESULT_OK}, 401, "", "ok"},      {{RESULT_OK}, 504, "", "unreachable"},
+                {{RESULT_OK}, 500, "", "ok"},      {{RESULT_IO}, 0, "", "unreachable"},
+                {{RESULT_OK}, 501, "", "ok"},      {{RESULT_IO}, 200, OURS, "unreachable"},
+                {{RESULT_OK}, 505, "", "ok"}};
+    run();
+    assert_null(fake_said[CONCERN_WALLET_REACH]);
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        fake_now_us = greeting.due_us;
+        calls.token.text = calls.token.text == NULL ? strdup("token") : calls.token.text;
+        run();
+        snprintf(fake_client.calls[0]->header, sizeof fake_client.calls[0]->header, "%s", rows[i].name);
+        fake_end(0, rows[i].outcome, rows[i].status, "{}");
+        assert_string_equal(fake_said[CONCERN_WALLET_REACH], rows[i].says);
+    }
+}
+
+/* Whatever it answers shows that it is back, in that moment: nobody waits until it is asked for its name again. */
+static void test_any_answer_shows_that_it_is_back(void **state) {
+    (void)state;
+    fake_says_news = true;
+    answer("", 502);
+    assert_string_equal(fake_said[CONCERN_WALLET_REACH], "unreachable");
+    expect_logged(LOG_WARN, "wallet_unreachable");
+    struct http_call other = {.outcome = {RESULT_OK}, .status = 503};
+    calls_judge(&calls, &other);
+    assert_string_equal(fake_said[CONCERN_WALLET_REACH], "unreachable");
+    other.status = 200;
+    calls_judge(&calls, &other);
+    assert_string_equal(fake_said[CONCERN_WALLET_REACH], "ok");
+    expect_logged(LOG_INFO, "wallet_reached");
+    answer("", 502);
+    assert_string_equal(fake_said[CONCERN_WALLET_REACH], "unreachable");
+    fake_log_event[0] = '\0';
+    answer("", 502);
+    expect_nothing_logged(); /* it is known */
+}
+
+static void test_any_answer_shows_which_one_it_is(void **state) {
+    (void)state;
+    know_ours();
+    assert_string_equal(fake_said[CONCERN_WALLET_INSTANCE], "ok");
+    struct http_call other = {.outcome = {RESULT_OK}, .status = 200, .header = ANOTHER};
+    calls_judge(&calls, &other);
+    assert_string_equal(fake_said[CONCERN_WALLET_INSTANCE], "another instance");
+    other = (struct http_call){.outcome = {RESULT_OK}, .status = 200, .header = OURS};
+    calls_judge(&calls, &other);
+    assert_string_equal(fake_said[CONCERN_WALLET_INSTANCE], "ok");
 }
 
 static void test_what_is_no_good_answer_is_a_failure(void **state) {
@@ -188,7 +239,7 @@ static void test_the_operators_word(void **state) {
     (void)state;
     know_ours();
     run();
-    assert_string_equal(said, "ok");
+    assert_string_equal(fake_said[CONCERN_WALLET_INSTANCE], "ok");
     write_file(ANOTHER "\n", 0600); /* she says it too early */
     answer(OURS, 200);
     assert_true(id_equal(calls.instance.ours, id_of(OURS)));
@@ -204,7 +255,7 @@ static void test_the_operators_word(void **state) {
     expect_nothing_logged();
     assert_true(instance_is_another(&calls.instance));
     run();
-    assert_string_equal(said, "another instance");
+    assert_string_equal(fake_said[CONCERN_WALLET_INSTANCE], "another instance");
     write_file(ANOTHER, 0644); /* may have been written by anybody */
     answer(ANOTHER, 200);
     expect_logged(LOG_WARN, "trust_file_not_read");
@@ -243,7 +294,7 @@ static void test_a_word_while_another_is_kept(void **state) {
 static void test_without_a_folder_or_readiness_there_is_no_word(void **state) {
     (void)state;
     greeting.trust_path = NULL;
-    greeting.readiness = NULL;
+    calls.readiness = NULL;
     know_ours();
     answer(ANOTHER, 200);
     expect_logged(LOG_ERROR, "wallet_is_another");
@@ -314,6 +365,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_when_it_is_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_shorter_ledger_is_a_reason_to_compare, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_whether_it_is_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_any_answer_shows_that_it_is_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_any_answer_shows_which_one_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_no_good_answer_is_a_failure, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_was_met_is_kept_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_not_kept_is_kept_later, set_up, tear_down),

@@ -3,23 +3,21 @@
 
 static void test_it_wakes_for_each_that_asks_now_and_then(void **state) {
     (void)state;
-    options.readiness = &readiness;
+    options.readiness = &fake_readiness;
     options.revocations = revocations;
     begin();
-    assert_string_equal(said_of_reach, "unknown");
-    assert_int_equal(calls_to(REACH), 1);
-    assert_int_equal(fake_client.count, 1);
+    assert_string_equal(fake_said[CONCERN_WALLET_REACH], "unknown");
+    assert_int_equal(fake_client.count, 0);
     expect_wait(250);
-    answer(REACH, "", 200, "");
     go_after(SECOND_US / 4);
     assert_string_equal(thread_name, "settler");
     assert_int_equal(calls_to(GREETING) + calls_to(ENDED), 2);
-    expect_wait(1750); /* until it asks again whether it is reached */
+    expect_wait(MOST_MS);
     answer(GREETING, OURS, 200, "");
-    go_after(1750000);
-    assert_int_equal(calls_to(REACH), 1);
-    expect_wait(250); /* who is there */
-    go_after(SECOND_US / 4);
+    go();
+    assert_string_equal(fake_said[CONCERN_WALLET_REACH], "ok");
+    expect_wait(2000); /* who is there */
+    go_after(2 * SECOND_US);
     assert_int_equal(calls_to(GREETING), 1);
     expect_wait(MOST_MS); /* all are asked */
     answer(ENDED, OURS, 200, "{\"data\":[],\"next_cursor\":\"x\"}");
@@ -99,11 +97,11 @@ static void test_it_looks_at_funds_when_it_is_poked(void **state) {
 
 static void test_a_stop_waits_for_nothing_that_moves_no_money(void **state) {
     (void)state;
-    options.readiness = &readiness;
+    options.readiness = &fake_readiness;
     options.revocations = revocations;
     begin();
     go_after(SECOND_US / 4);
-    assert_int_equal(fake_client.count, 4);
+    assert_int_equal(fake_client.count, 3);
     end();
     settler_stop(settler); /* once is enough */
 }
