@@ -1,11 +1,13 @@
 """Wallet's database is an older copy of itself: what it has lost is sent again, once, and nobody has to do anything."""
+import socket
 import threading
+import time
 
 import pytest
 
 from crash import crowds
 from harness.copies import copy_of
-from harness.services import CREDIT, wait_until
+from harness.services import CREDIT, DEADLINE_S, wait_until
 
 SETTLED_S = 60
 
@@ -229,5 +231,33 @@ def test_a_start_without_wallet_waits_no_longer_than_it_must(make_world):
     world.pair.discount.start()  # and it listens
     assert user.redeem(campaign["code"]).status_code == 202
     world.pair.wallet.start()
+    wait_until_paid(world, [user])
+    assert_paid_once(world, [user])
+
+
+def stop_while_it_waits(discount, silent):
+    """From the signal to the end, in seconds. Wallet takes its first question, and does not answer."""
+    discount.start(wait=False)
+    asked = b""
+    while b"GET /v1/instance" not in asked:  # with this the comparison begins, and the start waits for it
+        connection, _ = silent.accept()
+        asked = connection.recv(4096)
+    begun = time.monotonic()
+    assert discount.stop() == 0, discount.tail()
+    return time.monotonic() - begun
+
+
+def test_a_stop_while_it_waits_for_wallet_is_obeyed(make_world):
+    """Not when the two seconds of that wait are over. A slow machine may try again."""
+    world = make_world(discount_arguments=["--settle-wait", 100])
+    user, campaign = world.user(), world.operator.campaign()
+    world.pair.wallet.kill()
+    assert user.redeem(campaign["code"]).status_code == 202
+    assert world.pair.discount.stop() == 0
+    with socket.create_server(("127.0.0.1", world.pair.wallet.port)) as silent:
+        silent.settimeout(DEADLINE_S)
+        assert any(stop_while_it_waits(world.pair.discount, silent) < 1.5 for _ in range(4))
+    world.pair.wallet.start()
+    world.pair.discount.start()
     wait_until_paid(world, [user])
     assert_paid_once(world, [user])
