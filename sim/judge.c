@@ -261,10 +261,14 @@ static void judge_wallet(struct intent *intent, const struct json_value *root) {
 
 /* ---- campaigns ---- */
 
+/* None, when the limit was lowered below what is taken. */
+static int64_t places_left(int64_t most, int64_t redeemed) { return most > redeemed ? most - redeemed : 0; }
+
 static void judge_report(struct intent *intent, const struct json_value *root) {
     int64_t redeemed = json_get_integer(root, "redeemed", -1), remaining = json_get_integer(root, "remaining", -1);
     int64_t most = json_get_integer(root, "max_redemptions", -1), credited = json_get_integer(root, "credited", -1);
-    if (redeemed + remaining != most || credited > redeemed) wrong(intent, "the report is exact", "its numbers do not fit together");
+    if (remaining != places_left(most, redeemed) || credited > redeemed)
+        wrong(intent, "the report is exact", "its numbers do not fit together");
     if (!has_report_moment(intent, redeemed, most, credited)) wrong(intent, "the report is exact", "it never was so");
 }
 
@@ -287,7 +291,8 @@ static void judge_picture(const struct intent *intent, const struct link_answer 
     int64_t most = json_get_integer(root, "max_redemptions", -1), version = json_get_integer(root, "version", -1);
     char tag[24];
     snprintf(tag, sizeof tag, "\"%lld\"", (long long)version);
-    if (redeemed < 0 || redeemed + remaining != most) wrong(intent, "a campaign is answered as it was", "its numbers do not fit together");
+    if (redeemed < 0 || remaining != places_left(most, redeemed))
+        wrong(intent, "a campaign is answered as it was", "its numbers do not fit together");
     if (!text_equal(answer->etag, text_of(tag))) wrong(intent, "a campaign is answered as it was", "its ETag is of another version");
 }
 

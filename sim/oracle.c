@@ -144,7 +144,8 @@ static const struct invariant invariants[] = {
      "' ||"
      " ifnull(max(r.key & 4294967295), 0) || ', credited ' || c.credited || '/' || ifnull(sum(r.status = 1), 0)"
      " FROM campaigns c LEFT JOIN redemptions r ON r.campaign_number = c.number GROUP BY c.number"
-     " HAVING count(r.key) <> c.redeemed OR ifnull(max(r.key & 4294967295), 0) <> c.redeemed OR c.redeemed > c.max_redemptions"
+     " HAVING count(r.key) <> c.redeemed OR ifnull(max(r.key & 4294967295), 0) <> c.redeemed OR (c.redeemed > c.max_redemptions AND "
+     "c.redeemed <> c.over_at)"
      " OR ifnull(sum(r.status = 1), 0) <> c.credited OR ifnull(sum(r.status = 2), 0) <> c.failed LIMIT 1"},
     {"1 positions are in the order of arrival", PROCESS_DISCOUNT,
      "SELECT 'redemption key ' || b.key FROM redemptions a JOIN redemptions b ON b.key = a.key + 1 WHERE b.claimed_at < a.claimed_at LIMIT "

@@ -49,6 +49,12 @@ struct result money_multiply(struct money a, int64_t factor, struct money *ret_p
 
 bool money_equal(struct money a, struct money b) { return a.amount_minor == b.amount_minor && a.currency == b.currency; }
 
+struct money money_share(struct money amount, int64_t parts, int64_t whole) {
+    CHECK(amount.amount_minor >= 0 && parts >= 0 && whole > 0 && parts <= whole);
+    __extension__ typedef __int128 wide;
+    return (struct money){(int64_t)((wide)amount.amount_minor * parts / whole), amount.currency};
+}
+
 struct result money_add_to_total(int64_t total_minor, struct money amount, int64_t *ret_total_minor) {
     CHECK(total_minor >= 0 && amount.amount_minor >= 0);
     return __builtin_add_overflow(total_minor, amount.amount_minor, ret_total_minor) ? result_error(RESULT_FULL) : result_ok();

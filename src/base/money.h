@@ -28,6 +28,8 @@ struct result money_add(struct money a, struct money b, struct money *ret_sum) M
 struct result money_subtract(struct money a, struct money b, struct money *ret_difference) MUST_CHECK;
 struct result money_multiply(struct money a, int64_t factor, struct money *ret_product) MUST_CHECK;
 bool money_equal(struct money a, struct money b);
+/* parts / whole of an amount, rounded down to its unit; 0 <= parts <= whole. */
+struct money money_share(struct money amount, int64_t parts, int64_t whole);
 
 /* Totals: what ever went in, or out, from 0 up; only the difference of two is an amount of money. RESULT_FULL when an integer can't hold the sum. */
 struct result money_add_to_total(int64_t total_minor, struct money amount, int64_t *ret_total_minor) MUST_CHECK;

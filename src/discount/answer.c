@@ -62,6 +62,14 @@ static const struct refusal_page {
          "have won, your place is yours.",
          "Try again in a minute."},
     [REFUSED_NOT_FUNDED] = {"The money for one more place is not set aside yet. Nothing is lost by asking again.", "Try again later."},
+    [REFUSED_USER_LIMIT] = {"You have as many redemptions in this campaign as it gives to one user.", "Watch for the next campaign."},
+    [REFUSED_PHONE_LIMIT] = {"This phone number has as many redemptions in this campaign as it gives to one number.",
+                             "Watch for the next campaign."},
+    [REFUSED_BUDGET_EXHAUSTED] = {"What is left of the campaign's budget does not pay for this gift.",
+                                  "Try a smaller order, or watch for the next campaign."},
+    [REFUSED_DAILY_LIMIT] = {"All places of today are taken.", "Come back tomorrow. Retry-After says in how many seconds."},
+    [REFUSED_ORDER_TOO_SMALL] = {"The campaign is for larger orders than this one.", "Put more into the order."},
+    [REFUSED_NOT_ELIGIBLE] = {"The campaign is for certain accounts, or for older ones.", "Watch for the next campaign."},
     [REFUSED_CODE_NOT_FOUND] = {"There is no campaign with this code.",
                                 "Look at the code again, letter by letter. After too many wrong ones there is a wait."},
 };
@@ -77,6 +85,24 @@ bool discount_find_page(struct text code, struct problem *ret_room, struct probl
     return true;
 }
 
+static void write_discount(struct json_writer *writer, const struct redemption *redemption, enum currency currency) {
+    json_key(writer, "discount");
+    json_begin_object(writer);
+    json_integer_member(writer, "amount", redemption->discount_minor);
+    json_integer_member(writer, "final_amount", redemption->order.amount_minor - redemption->discount_minor);
+    json_text_member(writer, "currency", text_of(currency_code(currency)));
+    json_end_object(writer);
+}
+
+static void write_order(struct json_writer *writer, const struct order *order, enum currency currency) {
+    json_key(writer, "order");
+    json_begin_object(writer);
+    json_text_member(writer, "reference", order_reference(order));
+    json_integer_member(writer, "amount", order->amount_minor);
+    json_text_member(writer, "currency", text_of(currency_code(currency)));
+    json_end_object(writer);
+}
+
 void answer_write_redemption(struct json_writer *writer, const struct redemption *redemption, struct id campaign_id, struct money credit) {
     json_begin_object(writer);
     json_id_member(writer, "id", redemption->id);
@@ -85,8 +111,13 @@ void answer_write_redemption(struct json_writer *writer, const struct redemption
     json_text_member(writer, "phone", phone_text(&redemption->phone));
     json_integer_member(writer, "position", redemption->position);
     json_text_member(writer, "status", text_of(redemption_status_name(redemption->status)));
-    json_key(writer, "credit");
-    json_put_money(writer, credit);
+    if (redemption->status == REDEMPTION_APPLIED) {
+        write_discount(writer, redemption, credit.currency);
+    } else {
+        json_key(writer, "credit");
+        json_put_money(writer, credit);
+    }
+    if (redemption->order.reference_size != 0) write_order(writer, &redemption->order, credit.currency);
     if (redemption->status == REDEMPTION_CREDITED) json_id_member(writer, "transaction_id", redemption->transaction_id);
     json_time_member(writer, "claimed_at", redemption->claimed_at_us);
     if (redemption->status == REDEMPTION_CREDITED) json_time_member(writer, "credited_at", redemption->settled_at_us);
@@ -117,7 +148,7 @@ void answer_write_campaign(struct json_writer *writer, const struct campaign *ca
     write_time_or_null(writer, "ends_at", campaign->ends_at_us);
     json_text_member(writer, "state", text_of(campaign_state_name(campaign_state(campaign, now_us))));
     json_integer_member(writer, "redeemed", campaign->redeemed);
-    json_integer_member(writer, "remaining", campaign->max_redemptions - campaign->redeemed);
+    json_integer_member(writer, "remaining", campaign_places_left(campaign->max_redemptions, campaign->redeemed));
     json_integer_member(writer, "version", campaign->version);
     json_key(writer, "fund");
     json_begin_object(writer);
@@ -142,15 +173,19 @@ static void answer_problem(struct operation *operation, const struct problem *pr
 }
 
 /* 422 with this one fault. */
-static void answer_fault(struct operation *operation, const char *field, const char *detail) {
+static void answer_fault_of(struct operation *operation, const char *field, const char *code, const char *detail) {
     struct faults *faults = ARENA_NEW(operation->arena, struct faults);
     if (faults == NULL || detail == NULL) {
         operation_overflow(operation);
         return;
     }
     faults_init(faults, operation->arena);
-    faults_add(faults, field, "out_of_range", "%s", detail);
+    faults_add(faults, field, code, "%s", detail);
     operation_answer_problem(operation, &problem_validation_failed, (struct text){0}, faults, "The request has 1 fault.");
+}
+
+static void answer_fault(struct operation *operation, const char *field, const char *detail) {
+    answer_fault_of(operation, field, "out_of_range", detail);
 }
 
 static void set_location(struct operation *operation, const char *folder, struct id id) {
@@ -193,11 +228,25 @@ static void answer_not_started(struct discount_operation *self, const struct pro
     operation->answer.retry_after = arena_print(operation->arena, "%" PRId64, left_s < 1 ? 1 : left_s);
 }
 
+static void answer_tomorrow(struct discount_operation *self, const struct problem *problem, const char *detail) {
+    int64_t left_s = (self->starts_at_us - self->decided_us + CLOCK_SECOND_US - 1) / CLOCK_SECOND_US;
+    answer_problem(&self->operation, problem, detail);
+    self->operation.answer.retry_after = arena_print(self->operation.arena, "%" PRId64, left_s < 1 ? 1 : left_s);
+}
+
+/* As the rest of a body is judged: what it must hold depends on its code. */
+static void answer_order_fault(struct discount_operation *self) {
+    bool is_missing = self->refusal == REFUSED_ORDER_MISSING;
+    answer_fault_of(&self->operation, is_missing ? "order" : "order.currency", is_missing ? "required" : "currency_mismatch",
+                    is_missing ? "is required by this campaign" : "must be the campaign's currency");
+}
+
 void answer_redeem(struct operation *operation) {
     struct discount_operation *self = discount_operation_of(operation);
     if (self->refusal == NOT_REFUSED || self->refusal == REFUSED_ALREADY_REDEEMED) {
         bool has_failed = operation->is_maker && self->redemption.status == REDEMPTION_FAILED;
-        int made = self->redemption.status == REDEMPTION_CREDITED ? 201 : 202;
+        bool is_open = self->redemption.status == REDEMPTION_CLAIMED || self->redemption.status == REDEMPTION_FAILED;
+        int made = is_open ? 202 : 201;
         if (has_failed)
             answer_failed_redemption(self);
         else
@@ -206,8 +255,12 @@ void answer_redeem(struct operation *operation) {
     }
     const struct refusal_rule *rule = refusal_rule(self->refusal);
     const struct problem problem = {rule->status, rule->code, rule->title};
-    if (self->refusal == REFUSED_NOT_STARTED)
+    if (refusal_is_fault(self->refusal))
+        answer_order_fault(self);
+    else if (self->refusal == REFUSED_NOT_STARTED)
         answer_not_started(self, &problem, rule->detail);
+    else if (self->refusal == REFUSED_DAILY_LIMIT)
+        answer_tomorrow(self, &problem, rule->detail);
     else
         answer_problem(operation, &problem, rule->detail);
 }
@@ -222,7 +275,7 @@ void answer_retried(struct operation *operation) {
 
 static void answer_campaign(struct discount_operation *self, int status) {
     struct operation *operation = &self->operation;
-    const struct campaign *campaign = &self->campaign;
+    const struct campaign *campaign = self->campaign;
     struct buffer buffer;
     buffer_init(&buffer, operation->arena, ANSWER_BYTES + campaign->name_size);
     struct json_writer writer = {.buffer = &buffer};
@@ -235,7 +288,7 @@ static void answer_campaign(struct discount_operation *self, int status) {
 /* It is there, with a fund that failed: its admin may change it, or end it. */
 static void answer_fund_refused(struct discount_operation *self) {
     struct operation *operation = &self->operation;
-    const struct campaign *campaign = &self->campaign;
+    const struct campaign *campaign = self->campaign;
     struct text code = campaign_fund_refusal(campaign), detail = campaign_fund_refusal_detail(campaign);
     char id[ID_TEXT_BYTES];
     id_format(campaign->id, id);
@@ -249,19 +302,14 @@ static void answer_fund_refused(struct discount_operation *self) {
 
 static void answer_version_mismatch(struct discount_operation *self) {
     struct text detail =
-        arena_print(self->operation.arena, "The campaign has changed: its version is %" PRId64 ".", self->campaign.version);
+        arena_print(self->operation.arena, "The campaign has changed: its version is %" PRId64 ".", self->campaign->version);
     answer_problem(&self->operation, &problem_version_mismatch, detail.data);
-}
-
-static void answer_limit_too_low(struct discount_operation *self) {
-    struct text detail =
-        arena_print(self->operation.arena, "must be at least %" PRId64 ": so many places are taken", self->campaign.redeemed);
-    answer_fault(&self->operation, "max_redemptions", detail.data);
 }
 
 static void answer_verdict(struct discount_operation *self, int status) {
     struct operation *operation = &self->operation;
     const char *ended = "The campaign has ended.", *started = "The campaign has started: its start can't move any more.";
+    const char *used = "Places were given out by this rule: it can't change any more.";
     const char *given = "Places were given out with this credit: it can't change any more.";
     switch (self->verdict) {
     case CAMPAIGN_DONE:
@@ -273,7 +321,7 @@ static void answer_verdict(struct discount_operation *self, int status) {
     case CAMPAIGN_STATE_CONFLICT: answer_problem(operation, &problem_campaign_state_conflict, ended); return;
     case CAMPAIGN_STARTED: answer_problem(operation, &problem_campaign_state_conflict, started); return;
     case CAMPAIGN_CREDIT_GIVEN: answer_problem(operation, &problem_campaign_state_conflict, given); return;
-    case CAMPAIGN_LIMIT_TOO_LOW: answer_limit_too_low(self); return;
+    case CAMPAIGN_USED: answer_problem(operation, &problem_campaign_state_conflict, used); return;
     case CAMPAIGN_LIMIT_TOO_HIGH: answer_fault(operation, "max_redemptions", "times the credit it must not pass 9007199254740991"); return;
     case CAMPAIGN_END_NOT_FUTURE: answer_fault(operation, "ends_at", "must be in the future"); return;
     case CAMPAIGN_END_NOT_AFTER_START: answer_fault(operation, "ends_at", "must be after starts_at"); return;
@@ -283,7 +331,7 @@ static void answer_verdict(struct discount_operation *self, int status) {
 void answer_campaign_made(struct operation *operation) {
     struct discount_operation *self = discount_operation_of(operation);
     bool is_made = self->verdict == CAMPAIGN_DONE || self->verdict == CAMPAIGN_UNCHANGED;
-    if (is_made && campaign_fund_state(&self->campaign) == FUND_FAILED)
+    if (is_made && campaign_fund_state(self->campaign) == FUND_FAILED)
         answer_fund_refused(self);
     else
         answer_verdict(self, 201);

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "discount/code_index.h"
 #include "discount/kept.h"
 
 _Static_assert(sizeof(struct campaign_view) % sizeof(uint64_t) == 0, "the view is copied by words");
@@ -15,11 +16,12 @@ struct board {
     struct board_slot *slots; /* [capacity] */
     size_t capacity;
     atomic_size_t count;
-    size_t reserved_count;             /* the publishing thread's own; at least count */
-    _Atomic uint32_t *by_code, *by_id; /* [table_size], linear probing; number of the campaign, 0: empty */
-    size_t table_size;                 /* a power of two, at least 2 × capacity */
-    struct board_second *seconds;      /* [capacity × BOARD_SECONDS]: the kernel gives pages when they are first touched */
-    struct board_minute *minutes;      /* [capacity × BOARD_MINUTES], likewise */
+    size_t reserved_count; /* the publishing thread's own; at least count */
+    struct code_index by_code;
+    _Atomic uint32_t *by_id;      /* [table_size], linear probing; number of the campaign, 0: empty */
+    size_t table_size;            /* a power of two, at least 2 × capacity */
+    struct board_second *seconds; /* [capacity × BOARD_SECONDS]: the kernel gives pages when they are first touched */
+    struct board_minute *minutes; /* [capacity × BOARD_MINUTES], likewise */
     size_t seconds_bytes, minutes_bytes;
     size_t filters_bytes; /* given out so far */
     struct kept_keys kept;
@@ -38,15 +40,14 @@ struct result board_create(size_t capacity, struct board **ret_board) {
     board->table_size = 16;
     while (board->table_size < 2 * capacity) board->table_size *= 2;
     board->slots = calloc(capacity, sizeof *board->slots);
-    board->by_code = calloc(board->table_size, sizeof *board->by_code);
     board->by_id = calloc(board->table_size, sizeof *board->by_id);
     board->seconds_bytes = capacity * BOARD_SECONDS * sizeof *board->seconds;
     board->seconds = map_pages(board->seconds_bytes);
     board->minutes_bytes = capacity * BOARD_MINUTES * sizeof *board->minutes;
     board->minutes = map_pages(board->minutes_bytes);
     crypto_random(board->secret, sizeof board->secret);
-    if (!result_is_ok(kept_keys_init(&board->kept)) || board->slots == NULL || board->by_code == NULL || board->by_id == NULL ||
-        board->seconds == NULL || board->minutes == NULL) {
+    if (!result_is_ok(kept_keys_init(&board->kept)) || !result_is_ok(code_index_init(&board->by_code, 2 * capacity)) ||
+        board->slots == NULL || board->by_id == NULL || board->seconds == NULL || board->minutes == NULL) {
         board_free(board);
         return result_error(RESULT_FULL);
     }
@@ -65,7 +66,7 @@ void board_free(struct board *board) {
     if (board->minutes != NULL) CHECK(munmap(board->minutes, board->minutes_bytes) == 0);
     kept_keys_clear(&board->kept);
     free(board->slots);
-    free((void *)board->by_code);
+    code_index_clear(&board->by_code);
     free((void *)board->by_id);
     free(board);
 }
@@ -83,14 +84,12 @@ static void table_insert(_Atomic uint32_t *table, size_t table_size, uint64_t ha
 }
 
 struct board_slot *board_find_code(const struct board *board, const struct code *code) {
-    if (code->size == 0) return NULL;
-    size_t at = hash_bytes(board, code->canonical, code->size) & (board->table_size - 1);
-    for (;; at = (at + 1) & (board->table_size - 1)) {
-        uint32_t number = atomic_load_explicit(&board->by_code[at], memory_order_acquire);
-        if (number == 0) return NULL;
-        struct board_slot *slot = &board->slots[number - 1];
-        if (code_equal(&slot->code, code)) return slot;
-    }
+    uint32_t number = code_index_find(&board->by_code, code);
+    return number == 0 ? NULL : &board->slots[number - 1];
+}
+
+struct result board_name_code(struct board *board, const struct campaign *campaign) {
+    return code_index_name(&board->by_code, &campaign->code, campaign->number, &board->slots[campaign->number - 1].code);
 }
 
 struct board_slot *board_find_id(const struct board *board, struct id id) {
@@ -108,6 +107,10 @@ size_t board_count(const struct board *board) { return atomic_load_explicit(&boa
 struct board_slot *board_slot(const struct board *board, size_t index) {
     CHECK(index < board_count(board));
     return &board->slots[index];
+}
+
+struct text board_code(const struct board_slot *slot) {
+    return named_code_text(&slot->code);
 }
 
 /* ---- turns ---- */
@@ -351,6 +354,13 @@ static void write_view(struct board_slot *slot, const struct campaign *campaign)
         .fund_is_refused = campaign->fund_refusal_size != 0,
         .funded_places = campaign_funded_places(campaign),
         .credit_minor = campaign->credit.amount_minor,
+        .over_at = campaign->over_at,
+        .spent_minor = campaign->spent_minor,
+        .ordered_minor = campaign->ordered_minor,
+        .day_ends_at_us = campaign->day_ends_at_us,
+        .day_before = campaign->day_before,
+        .phone_rule = campaign->phone_rule,
+        .rules = campaign->rules,
     };
     uint64_t words[VIEW_WORDS];
     memcpy(words, &view, sizeof view);
@@ -388,9 +398,8 @@ void board_reserve(struct board *board, const struct campaign *campaign) {
     struct board_slot *slot = &board->slots[campaign->number - 1];
     slot->number = campaign->number;
     slot->id = campaign->id;
-    slot->code = campaign->code;
     slot->currency = campaign->credit.currency;
-    slot->phone_rule = campaign->phone_rule;
+    slot->is_of_orders = gift_is_of_order(campaign->rules.kind);
     slot->latency = (struct metric){.name = "latency", .help = "", .labels = "", .kind = METRIC_HISTOGRAM, .is_duration = true};
     slot->seconds = board->seconds + (size_t)(campaign->number - 1) * BOARD_SECONDS;
     slot->minutes = board->minutes + (size_t)(campaign->number - 1) * BOARD_MINUTES;
@@ -413,7 +422,7 @@ void board_publish(struct board *board, const struct campaign *campaign, int64_t
     if (taken_back > 0) take_back(slot, taken_back);
     end_turn(slot);
     if (campaign->number <= count) return;
-    table_insert(board->by_code, board->table_size, hash_bytes(board, slot->code.canonical, slot->code.size), slot->number);
+    CHECK(result_is_ok(board_name_code(board, campaign))); /* a few bytes for each campaign */
     table_insert(board->by_id, board->table_size, hash_bytes(board, slot->id.bytes, sizeof slot->id.bytes), slot->number);
     atomic_store_explicit(&board->count, campaign->number, memory_order_release);
 }

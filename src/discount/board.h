@@ -1,6 +1,7 @@
 /* The board: what the loops may know of each campaign without a lock and without the store.
  *
- * A fixed array of slots, one per campaign, and two insert-only tables that find a slot by code and by id. The store's thread publishes a
+ * A fixed array of slots, one per campaign, and two insert-only tables that find a slot by code and by id. What stands at a code changes when the code
+ * of a campaign that has ended is taken by another one, or an administrator changes it. The store's thread publishes a
  * slot after the commit that it shows; any thread reads.
  *
  * Slot: a seqlock over 64-bit words. The writer makes `turn` odd, writes the words, makes it even. A reader takes `turn`, the words, and
@@ -19,6 +20,7 @@
 #include "base/crypto.h"
 #include "base/metrics.h"
 #include "base/phone.h"
+#include "discount/code_index.h"
 #include "discount/core/campaign.h"
 #include "discount/core/refusal.h"
 #include "discount/filter.h"
@@ -50,7 +52,15 @@ struct campaign_view {
     int64_t fund_confirmed_minor, fund_step_minor, fund_step_version;
     int64_t fund_is_released, fund_is_refused;
     int64_t funded_places, credit_minor;
+    int64_t over_at, spent_minor, ordered_minor;
+    int64_t day_ends_at_us, day_before;
+    int64_t phone_rule; /* of enum phone_rule */
+    struct campaign_rules rules;
 };
+/* Claims that Wallet owes yet. */
+static inline int64_t view_unsettled(const struct campaign_view *view) {
+    return gift_is_of_order(view->rules.kind) ? 0 : view->redeemed - view->credited - view->failed;
+}
 static inline struct gate_times view_times(const struct campaign_view *view) {
     return (struct gate_times){view->starts_at_us, view->ends_at_us, view->ended_at_us, view->is_paused != 0};
 }
@@ -105,12 +115,13 @@ struct board_slot {
     /* Set before the slot is found, then constant. */
     uint32_t number;
     struct id id;
-    struct code code;
     enum currency currency;
-    enum phone_rule phone_rule;
+    bool is_of_orders;    /* has no fund */
     struct filter filter; /* words NULL: no filter */
 
     _Atomic uint32_t books; /* of enum books */
+
+    struct code_name code; /* by which it is found, or was found last */
 
     uint16_t name_size; /* by the turn's lock */
     char name[CAMPAIGN_NAME_BYTES];
@@ -146,6 +157,8 @@ void board_publish(struct board *board, const struct campaign *campaign, int64_t
 size_t board_find_credited(const struct board_slot *slot, int64_t count, struct second_counts ret_seconds[BOARD_SECONDS]);
 /* And of those that are in none of the seconds any more: minutes, the newest first. */
 size_t board_find_credited_before(const struct board_slot *slot, int64_t count, struct minute_counts ret_minutes[BOARD_MINUTES]);
+/* A new campaign is found by its code once it is published. Of one that is there: the code is its own from now on, and the one that it had before is nobody's. RESULT_FULL: no memory. */
+struct result board_name_code(struct board *board, const struct campaign *campaign) MUST_CHECK;
 /* After its slot was reserved, before the campaign with this winner is published. */
 void board_add_winner(struct board *board, uint32_t campaign_number, struct id user_id, const struct phone *phone);
 /* An answer is kept under this lookup (service/idempotency.h): before anything is published that its commit has changed. */
@@ -170,6 +183,7 @@ struct board_slot *board_slot(const struct board *board, size_t index);         
 struct board_slot *board_find_code(const struct board *board, const struct code *code); /* NULL: unknown */
 struct board_slot *board_find_id(const struct board *board, struct id id);
 struct campaign_view board_view(const struct board_slot *slot);
+struct text board_code(const struct board_slot *slot); /* empty: it never had one */
 /* Of the campaign as it is shown; with a lock, so not for what is asked often. */
 struct text board_copy_name(struct board_slot *slot, char into[CAMPAIGN_NAME_BYTES]);
 struct money board_credit(const struct board_slot *slot); /* of each place */

@@ -53,7 +53,7 @@ static struct text picture_of(const struct operation *operation, const struct ca
 
 static void note_campaign(struct discount_operation *self, enum campaign_verdict verdict, const struct campaign *campaign) {
     self->verdict = verdict;
-    if (campaign != NULL) self->campaign = *campaign;
+    if (campaign != NULL) *self->campaign = *campaign;
 }
 
 static void decide_create(struct engine *engine, struct operation *operation, int64_t now_us) {
@@ -61,15 +61,17 @@ static void decide_create(struct engine *engine, struct operation *operation, in
     struct campaign_making *self = (struct campaign_making *)operation;
     struct campaign *campaign;
     discount_forget_outcome(&self->base, now_us);
+    self->base.campaign = &self->campaign;
     self->create.id = self->base.id;
     enum campaign_verdict verdict = campaign_create(&set->campaigns, &self->create, now_us, &campaign);
     note_campaign(&self->base, verdict, campaign);
     if (verdict != CAMPAIGN_DONE) return;
     discount_note_change(&self->base, campaign, "campaign_created");
     audit_note(engine, operation, "campaign.create", campaign->id, TEXT(""), picture_of(operation, campaign), now_us);
-    operation->fate = FATE_WAITING; /* for its fund */
-    operation->subject = campaign->id;
     operation->is_maker = true;
+    if (campaign_fund_state(campaign) != FUND_PENDING) return; /* it needs none */
+    operation->fate = FATE_WAITING;
+    operation->subject = campaign->id;
 }
 
 static const struct campaign *subject_of(struct engine *engine, const struct operation *operation) {
@@ -80,14 +82,25 @@ static const struct campaign *subject_of(struct engine *engine, const struct ope
 }
 
 static bool waits_for_fund(struct engine *engine, struct operation *operation) {
-    discount_forget_outcome(discount_operation_of(operation), 0);
+    struct campaign_making *self = (struct campaign_making *)operation;
+    discount_forget_outcome(&self->base, 0);
+    self->base.campaign = &self->campaign;
     return campaign_fund_state(subject_of(engine, operation)) == FUND_PENDING;
 }
 
-static void decide_with_fund(struct engine *engine, struct operation *operation, int64_t now_us) {
+static void decide_with_fund(struct engine *engine, struct operation *operation, struct campaign *campaign, int64_t now_us) {
     struct discount_operation *self = discount_operation_of(operation);
     self->decided_us = now_us;
+    self->campaign = campaign;
     note_campaign(self, CAMPAIGN_DONE, subject_of(engine, operation));
+}
+
+static void decide_made_with_fund(struct engine *engine, struct operation *operation, int64_t now_us) {
+    decide_with_fund(engine, operation, &((struct campaign_making *)operation)->campaign, now_us);
+}
+
+static void decide_changed_with_fund(struct engine *engine, struct operation *operation, int64_t now_us) {
+    decide_with_fund(engine, operation, &((struct campaign_change *)operation)->campaign, now_us);
 }
 
 const struct action create_action = {.name = "create campaign",
@@ -95,7 +108,7 @@ const struct action create_action = {.name = "create campaign",
                                      .answer_bytes = ANSWER_ROOM,
                                      .decide = decide_create,
                                      .waits = waits_for_fund,
-                                     .decide_again = decide_with_fund,
+                                     .decide_again = decide_made_with_fund,
                                      .render = answer_campaign_made,
                                      .committed = discount_committed,
                                      .send = discount_send};
@@ -104,6 +117,7 @@ static struct campaign *begin_change(struct engine *engine, struct operation *op
     struct working_set *set = engine_set(engine);
     struct campaign_change *self = (struct campaign_change *)operation;
     discount_forget_outcome(&self->base, now_us);
+    self->base.campaign = &self->campaign;
     struct campaign *campaign = campaign_by_id(&set->campaigns, self->id);
     self->before = picture_of(operation, campaign);
     return campaign;
@@ -120,9 +134,10 @@ static void end_change(struct engine *engine, struct operation *operation, enum 
 }
 
 static void decide_patch(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct working_set *set = engine_set(engine);
     struct campaign *campaign = begin_change(engine, operation, now_us);
     const struct campaign_patch *patch = &((struct campaign_change *)operation)->patch;
-    enum campaign_verdict verdict = campaign_patch(campaign, patch, now_us);
+    enum campaign_verdict verdict = campaign_patch(&set->campaigns, campaign, patch, now_us);
     end_change(engine, operation, verdict, campaign, "campaign_changed", "campaign.change");
     if (verdict != CAMPAIGN_DONE || campaign_fund_state(campaign) != FUND_PENDING) return;
     operation->fate = FATE_WAITING; /* for its fund: who is told that there are more places can have them */
@@ -153,7 +168,7 @@ const struct action patch_action = {.name = "change campaign",
                                     .weight = 1,
                                     .answer_bytes = ANSWER_ROOM,
                                     .decide = decide_patch,
-                                    .decide_again = decide_with_fund,
+                                    .decide_again = decide_changed_with_fund,
                                     .render = answer_campaign_changed,
                                     .committed = discount_committed,
                                     .send = discount_send};
@@ -325,13 +340,6 @@ static bool read_if_match(struct exchange *exchange, const struct board_slot *sl
     return true;
 }
 
-/* Places that are taken stay taken. The core says so too, of this very moment; here it is told beside other faults. */
-static void check_taken(const struct board_slot *slot, const struct campaign_patch *patch, struct faults *faults) {
-    int64_t redeemed = board_view(slot).redeemed;
-    if (!faults_any(faults) || patch->max_redemptions == 0 || patch->max_redemptions >= redeemed) return;
-    faults_add(faults, "max_redemptions", "out_of_range", "must be at least %" PRId64 ": so many places are taken", redeemed);
-}
-
 static bool read_patch(struct exchange *exchange, const struct board_slot *slot, struct campaign_patch *patch) {
     struct faults faults;
     struct json_document *document CLOSE_BODY_AT_END = NULL;
@@ -359,7 +367,6 @@ static bool read_patch(struct exchange *exchange, const struct board_slot *slot,
     check_budget(patch->credit.currency != CURRENCY_NONE ? patch->credit : board_credit(slot),
                  patch->has_max_redemptions ? patch->max_redemptions : view.max_redemptions, &faults);
     check_dates(discount_of(exchange), &patch->starts_at_us, &patch->ends_at_us, &faults);
-    check_taken(slot, patch, &faults);
     if (request_refuse_faults(exchange, &faults)) return false;
     /* null takes a date away; what is left out stays. */
     patch->has_starts_at = json_get(root, "starts_at") != NULL;

@@ -5,13 +5,15 @@
 
 struct campaign_making {
     struct discount_operation base;
+    struct campaign campaign; /* what its answer says */
     struct campaign_create create;
 };
 extern const struct action create_action;
 
 struct campaign_change {
     struct discount_operation base;
-    struct id id; /* of the campaign */
+    struct campaign campaign; /* what its answer says */
+    struct id id;             /* of the campaign */
     struct campaign_patch patch;
     struct text before; /* as it was, for the audit log */
 };

@@ -368,7 +368,7 @@ static bool is_owing(const struct discount *discount) {
     for (size_t i = 0; i < board_count(discount->board); i++) {
         const struct board_slot *slot = board_slot(discount->board, i);
         struct campaign_view view = board_view(slot);
-        bool is_settled = view.credited + view.failed == view.redeemed;
+        bool is_settled = view_unsettled(&view) == 0;
         if (board_books(slot) == BOOKS_AGREE && !is_settled && view.fund_confirmed_minor > 0) return true;
     }
     return false;

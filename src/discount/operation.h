@@ -36,18 +36,14 @@ struct discount_operation {
     uint32_t campaign_number; /* in whose report it counts; 0: in none */
     enum refusal refusal;
     struct change change;
-    union {
-        struct { /* of a redemption: what was made or met */
-            struct redemption redemption;
-            struct id campaign_id;
-            struct money credit;
-            int64_t starts_at_us;
-        };
-        struct { /* of a campaign */
-            enum campaign_verdict verdict;
-            struct campaign campaign;
-        };
-    };
+    /* of a redemption: what was made or met */
+    struct redemption redemption;
+    struct id campaign_id;
+    struct money credit;
+    int64_t starts_at_us; /* when it opens, or a new day begins: of a refusal */
+    /* of a campaign */
+    enum campaign_verdict verdict;
+    struct campaign *campaign; /* in the request's own memory: as it was made or met */
 
     /* the settler's, while it waits there */
     TAILQ_ENTRY(discount_operation) link; /* among those who wait for the same */

@@ -46,11 +46,13 @@ static void decide_mark(struct engine *engine, struct operation *operation, int6
 /* ---- what Wallet has paid, and we do not know ---- */
 
 static void load_rebuild(struct engine *engine, struct operation *operation) {
+    struct working_set *set = engine_set(engine);
     const struct own_request *self = own(operation);
     for (size_t i = 0; i < self->rebuild.count; i++) {
         const struct paid_place *place = &self->rebuild.items[i];
         working_set_ask(engine, place->id);
-        working_set_ask_rivals(engine, place->campaign_number, place->user_id, &place->phone);
+        const struct redeem_request claimed = {.user_id = place->user_id, .phone = place->phone};
+        working_set_ask_rivals(engine, campaign_by_number(&set->campaigns, place->campaign_number), &claimed);
     }
     load_waiters(engine, operation);
 }

@@ -323,7 +323,9 @@ static struct result check_campaign(struct reconciliation *reconciliation) {
     TRY(reload_campaign(reconciliation));
     reconciliation->campaigns++;
     int64_t transactions = reconciliation->transactions, differences = reconciliation->differences;
-    reconciliation->place_count = reconciliation->campaign.max_redemptions;
+    const struct campaign *campaign = &reconciliation->campaign;
+    bool is_over = campaign->redeemed > campaign->max_redemptions; /* its limit was lowered */
+    reconciliation->place_count = is_over ? campaign->redeemed : campaign->max_redemptions;
     reconciliation->marks = calloc((size_t)reconciliation->place_count + 1, 1);
     if (reconciliation->marks == NULL) return result_error(RESULT_FULL);
     struct result outcome = compare_books(reconciliation);
@@ -419,7 +421,7 @@ static struct result note_campaign(void *context, const struct row *row) {
     struct campaign campaign;
     if (ids->count == LIMIT_CAMPAIGNS) return result_error(RESULT_FULL);
     TRY(campaign_of_row(row, &campaign));
-    ids->items[ids->count++] = campaign.id;
+    if (!gift_is_of_order(campaign.rules.kind)) ids->items[ids->count++] = campaign.id; /* the others have no money in Wallet */
     return result_ok();
 }
 

@@ -40,7 +40,12 @@ static void load(struct engine *engine, struct operation *operation) {
     struct redeem_request *redeem = &request_of(operation)->redeem;
     const struct campaign *campaign = campaign_by_code(&set->campaigns, &redeem->code);
     redeem->is_recovering = campaign != NULL && board_books(board_slot(set->board, campaign->number - 1)) == BOOKS_RECOVERING;
-    if (campaign != NULL) working_set_ask_rivals(engine, campaign->number, redeem->user_id, &redeem->phone);
+    if (campaign != NULL) working_set_ask_rivals(engine, campaign, redeem);
+}
+
+/* When what is refused so may be tried again, for its Retry-After. */
+static int64_t again_at(const struct campaign *campaign, enum refusal refusal) {
+    return refusal == REFUSED_DAILY_LIMIT ? campaign->day_ends_at_us : campaign->starts_at_us;
 }
 
 static void decide(struct engine *engine, struct operation *operation, int64_t now_us) {
@@ -54,14 +59,13 @@ static void decide(struct engine *engine, struct operation *operation, int64_t n
     struct redeem_verdict verdict = campaign_redeem(&set->campaigns, &self->redeem, now_us, &campaign, &redemption);
     if (campaign != NULL) base->campaign_number = campaign->number;
     if (redemption == NULL) {
-        note_refusal(base, verdict.refusal, campaign == NULL ? 0 : campaign->starts_at_us);
+        note_refusal(base, verdict.refusal, campaign == NULL ? 0 : again_at(campaign, verdict.refusal));
         return;
     }
     base->refusal = verdict.refusal;
     note_redemption(base, redemption, campaign->id, campaign->credit);
-    if (redemption->status != REDEMPTION_CLAIMED) return;
-    operation->fate = FATE_WAITING;
     operation->is_maker = verdict.step == REDEEM_CLAIM;
+    if (redemption->status == REDEMPTION_CLAIMED) operation->fate = FATE_WAITING;
 }
 
 static struct redemption *note_subject(struct engine *engine, struct operation *operation) {
@@ -157,46 +161,62 @@ static void answer_winner(struct redemption_request *request, const struct board
     answer_here(request);
 }
 
-/* The place that would be taken, as it stands before its credit. */
-static void answer_dry_run(struct redemption_request *request, const struct board_slot *slot, int64_t position, int64_t now_us) {
-    const struct redeem_request *redeem = &request->redeem;
-    discount_forget_outcome(&request->base, now_us);
-    discount_make_id(&request->base, now_us);
-    const struct redemption redemption = {.id = request->base.id,
-                                          .campaign_number = slot->number,
-                                          .position = position,
-                                          .user_id = redeem->user_id,
-                                          .phone = redeem->phone,
-                                          .status = REDEMPTION_CLAIMED,
-                                          .claimed_at_us = now_us};
-    request->base.refusal = NOT_REFUSED;
-    note_redemption(&request->base, &redemption, slot->id, board_credit(slot));
-    answer_here(request);
-}
-
 /* What is known without the store, and what is decided of it. */
 struct outlook {
     const struct board *board;
     const struct board_slot *slot;
     const struct redeem_request *request;
     struct campaign_view view;
+    int64_t gift_minor;
     struct redeem_facts facts;
     struct redeem_verdict verdict;
 };
 
-static void begin_outlook(struct outlook *outlook, const struct redemption_request *request, const struct board_slot *slot) {
-    *outlook =
-        (struct outlook){.board = request->base.discount->board, .slot = slot, .request = &request->redeem, .view = board_view(slot)};
-    outlook->facts = (struct redeem_facts){.has_campaign = true,
-                                           .is_recovering = board_books(slot) == BOOKS_RECOVERING,
-                                           .phone_refusal = redeem_phone_refusal(slot->phone_rule, &request->redeem),
-                                           .times = view_times(&outlook->view),
-                                           .places = outlook->view.max_redemptions,
-                                           .taken = outlook->view.redeemed,
-                                           .funded = outlook->view.funded_places};
+/* When what is refused so may be tried again, for its Retry-After. */
+static int64_t shown_again_at(const struct campaign_view *view, enum refusal refusal) {
+    return refusal == REFUSED_DAILY_LIMIT ? view->day_ends_at_us : view->starts_at_us;
 }
 
-/* Decides, with what the filter of winners knows; true: a row must be looked up first, the user's own or the phone's (.verdict.step). */
+static struct limits limits_of(const struct campaign_view *view, const struct redeem_request *redeem, int64_t gift_minor, int64_t now_us) {
+    const struct campaign_rules *rules = &view->rules;
+    return (struct limits){.max_per_user = rules->max_per_user,
+                           .of_user = rules->max_per_user == 1 ? 0 : -1, /* of one, it is the user's own that is asked for */
+                           .max_per_phone = rules->max_per_phone,
+                           .of_phone = -1,
+                           .min_order_minor = rules->min_order_minor,
+                           .order_minor = redeem->order.amount_minor,
+                           .places = view->max_redemptions,
+                           .taken = view->redeemed,
+                           .budget_minor = rules->budget_minor,
+                           .spent_minor = view->spent_minor,
+                           .gift_minor = gift_minor,
+                           .ordered_minor = view->ordered_minor,
+                           .max_per_day = rules->max_per_day,
+                           .of_day = campaign_taken_today(view->redeemed, view->day_before, view->day_ends_at_us, now_us),
+                           .funded = view->funded_places};
+}
+
+static void begin_outlook(struct outlook *outlook, const struct redemption_request *request, const struct board_slot *slot,
+                          int64_t now_us) {
+    const struct redeem_request *redeem = &request->redeem;
+    *outlook = (struct outlook){.board = request->base.discount->board, .slot = slot, .request = redeem, .view = board_view(slot)};
+    const struct campaign_view *view = &outlook->view;
+    const struct campaign_rules *rules = &view->rules;
+    const struct money amount = {view->credit_minor, slot->currency};
+    enum refusal order_refusal = redeem_order_refusal(rules, slot->currency, redeem);
+    outlook->gift_minor = order_refusal == NOT_REFUSED ? rules_gift_minor(rules, amount, redeem->order.amount_minor) : 0;
+    outlook->facts = (struct redeem_facts){.has_campaign = true,
+                                           .is_recovering = board_books(slot) == BOOKS_RECOVERING,
+                                           .phone_refusal = redeem_phone_refusal((enum phone_rule)view->phone_rule, redeem),
+                                           .times = view_times(view),
+                                           .order_refusal = order_refusal,
+                                           .is_too_young = redeem_is_too_young(rules, redeem->user_id, now_us),
+                                           .has_list = rules->has_list != 0,
+                                           .limits = limits_of(view, redeem, outlook->gift_minor, now_us)};
+    if (rules->max_per_user > 1 && redeem->order.reference_size == 0) outlook->facts.has_own = IS_NOT; /* each is a new one */
+}
+
+/* Decides, with what the filter of winners knows; true: a row must be looked up first (.verdict.step says which). */
 static bool needs_row(struct outlook *outlook, int64_t now_us) {
     for (;;) {
         outlook->verdict = redeem_decide(&outlook->facts, now_us);
@@ -205,15 +225,41 @@ static bool needs_row(struct outlook *outlook, int64_t now_us) {
             if (board_may_be_user(outlook->board, outlook->slot, outlook->request->user_id)) return true;
             outlook->facts.has_own = IS_NOT;
             break;
+        case REDEEM_ASK_USER:
+            if (board_may_be_user(outlook->board, outlook->slot, outlook->request->user_id)) return true;
+            outlook->facts.limits.of_user = 0;
+            break;
         case REDEEM_ASK_PHONE:
             if (board_may_be_phone(outlook->board, outlook->slot, &outlook->request->phone)) return true;
-            outlook->facts.phone_has_won = IS_NOT;
+            outlook->facts.limits.of_phone = 0;
             break;
+        case REDEEM_ASK_LISTED: return true;
         case REDEEM_CLAIM:
         case REDEEM_REPEAT:
         case REDEEM_REFUSE: return false;
         }
     }
+}
+
+/* The place that would be taken, as it stands before its credit. */
+static void answer_dry_run(struct redemption_request *request, const struct outlook *outlook, int64_t now_us) {
+    const struct redeem_request *redeem = &request->redeem;
+    const struct board_slot *slot = outlook->slot;
+    bool is_of_order = slot->is_of_orders;
+    discount_forget_outcome(&request->base, now_us);
+    discount_make_id(&request->base, now_us);
+    const struct redemption redemption = {.id = request->base.id,
+                                          .campaign_number = slot->number,
+                                          .position = outlook->view.redeemed + 1,
+                                          .user_id = redeem->user_id,
+                                          .phone = redeem->phone,
+                                          .status = is_of_order ? REDEMPTION_APPLIED : REDEMPTION_CLAIMED,
+                                          .claimed_at_us = now_us,
+                                          .order = redeem->order,
+                                          .discount_minor = is_of_order ? outlook->gift_minor : 0};
+    request->base.refusal = NOT_REFUSED;
+    note_redemption(&request->base, &redemption, slot->id, board_credit(slot));
+    answer_here(request);
 }
 
 static void answer_outlook(struct redemption_request *request, const struct outlook *outlook, const struct redemption *own) {
@@ -223,9 +269,9 @@ static void answer_outlook(struct redemption_request *request, const struct outl
     if (verdict.step == REDEEM_REPEAT && !has_key)
         answer_winner(request, outlook->slot, own, now_us);
     else if (verdict.step == REDEEM_REFUSE && may_refuse_here(request, verdict.refusal))
-        refuse_here(request, outlook->slot, verdict.refusal, outlook->view.starts_at_us, now_us);
+        refuse_here(request, outlook->slot, verdict.refusal, shown_again_at(&outlook->view, verdict.refusal), now_us);
     else if (request->base.operation.is_dry_run)
-        answer_dry_run(request, outlook->slot, outlook->facts.taken + 1, now_us);
+        answer_dry_run(request, outlook, now_us);
     else
         submit(request, now_us);
 }
@@ -237,26 +283,71 @@ struct redeem_reading {
     struct redemption_request *request;
     struct outlook outlook;
     struct found_redemption own, of_phone;
+    int64_t count;
 };
 
 static enum knowledge known(const struct found_redemption *found) { return found->is_found ? IS_SO : IS_NOT; }
+
+static struct result visit_count(void *context, const struct row *row) {
+    *(int64_t *)context = row_integer(row, 2);
+    return result_ok();
+}
+
+/* What the last round has found. */
+static void take_answers(struct redeem_reading *self) {
+    struct redeem_facts *facts = &self->outlook.facts;
+    const struct campaign_rules *rules = &self->outlook.view.rules;
+    switch (self->outlook.verdict.step) {
+    case REDEEM_ASK_OWN:
+        facts->has_own = known(&self->own);
+        facts->is_another_order = self->own.is_found && redeem_is_another_order(&self->own.redemption.order, &self->outlook.request->order);
+        return;
+    case REDEEM_ASK_USER: facts->limits.of_user = self->count; return;
+    case REDEEM_ASK_PHONE: facts->limits.of_phone = rules->max_per_phone == 1 ? self->of_phone.is_found : self->count; return;
+    case REDEEM_ASK_LISTED:
+    case REDEEM_CLAIM:
+    case REDEEM_REPEAT:
+    case REDEEM_REFUSE: return;
+    }
+}
+
+static void ask_own(struct redeem_reading *self, struct batch *batch) {
+    const struct redeem_request *request = self->outlook.request;
+    uint32_t number = self->outlook.slot->number;
+    if (self->outlook.view.rules.max_per_user == 1)
+        ask_redemption_of_user(batch, number, request->user_id, redemption_found, &self->own);
+    else
+        ask_redemption_of_order(batch, number, request->user_id, order_reference(&request->order), redemption_found, &self->own);
+}
+
+static void ask_phone(struct redeem_reading *self, struct batch *batch) {
+    const struct phone *phone = &self->outlook.request->phone;
+    if (self->outlook.view.rules.max_per_phone == 1)
+        ask_redemption_of_phone(batch, self->outlook.slot->number, phone, redemption_found, &self->of_phone);
+    else
+        ask_count_of_phone(batch, self->outlook.slot->number, phone, visit_count, &self->count);
+}
 
 static bool ask_what_is_needed(struct reading *reading, struct batch *batch, uint32_t round) {
     struct redeem_reading *self = (struct redeem_reading *)reading;
     struct outlook *outlook = &self->outlook;
     if (round == 0) {
-        outlook->facts.has_own = outlook->facts.phone_has_won = NOT_KNOWN;
+        begin_outlook(outlook, self->request, outlook->slot, reading->exchange->arrived_us);
         self->own.is_found = self->of_phone.is_found = false;
-    } else if (outlook->verdict.step == REDEEM_ASK_OWN) {
-        outlook->facts.has_own = known(&self->own);
     } else {
-        outlook->facts.phone_has_won = known(&self->of_phone);
+        take_answers(self);
     }
+    self->count = 0;
     if (!needs_row(outlook, reading->exchange->arrived_us)) return false;
-    if (outlook->verdict.step == REDEEM_ASK_OWN)
-        ask_redemption_of_user(batch, outlook->slot->number, outlook->request->user_id, redemption_found, &self->own);
-    else
-        ask_redemption_of_phone(batch, outlook->slot->number, &outlook->request->phone, redemption_found, &self->of_phone);
+    switch (outlook->verdict.step) {
+    case REDEEM_ASK_OWN: ask_own(self, batch); break;
+    case REDEEM_ASK_USER: ask_count_of_user(batch, outlook->slot->number, outlook->request->user_id, visit_count, &self->count); break;
+    case REDEEM_ASK_PHONE: ask_phone(self, batch); break;
+    case REDEEM_ASK_LISTED:
+    case REDEEM_CLAIM:
+    case REDEEM_REPEAT:
+    case REDEEM_REFUSE: break;
+    }
     return true;
 }
 
@@ -269,7 +360,7 @@ static void answer_reading(struct reading *reading) {
 static void redeem_from_board(struct redemption_request *request, const struct board_slot *slot, int64_t now_us) {
     struct exchange *exchange = request->base.operation.exchange;
     struct outlook outlook;
-    begin_outlook(&outlook, request, slot);
+    begin_outlook(&outlook, request, slot, now_us);
     if (!needs_row(&outlook, now_us)) {
         answer_outlook(request, &outlook, NULL);
         return;

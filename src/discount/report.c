@@ -100,9 +100,9 @@ struct campaign_view report_write(struct json_writer *writer, const struct board
     json_integer_member(writer, "sequence", view.sequence);
     json_integer_member(writer, "max_redemptions", view.max_redemptions);
     json_integer_member(writer, "redeemed", view.redeemed);
-    json_integer_member(writer, "remaining", view.max_redemptions - view.redeemed);
+    json_integer_member(writer, "remaining", campaign_places_left(view.max_redemptions, view.redeemed));
     json_integer_member(writer, "credited", view.credited);
-    json_integer_member(writer, "pending", view.redeemed - view.credited - view.failed);
+    json_integer_member(writer, "pending", view_unsettled(&view));
     json_integer_member(writer, "failed", view.failed);
     int64_t rejected = write_rejected(writer, &snapshot.rejected);
     json_integer_member(writer, "attempts", view.redeemed + rejected);

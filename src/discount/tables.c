@@ -5,211 +5,15 @@
 #include "base/check.h"
 #include "base/limits.h"
 
-#define CAMPAIGN_COLUMNS                                                                                                                \
-    "number, id, code, name, amount, currency, max_redemptions, starts_at, ends_at, ended_at, is_paused, version, sequence, redeemed, " \
-    "credited, failed, first_redeemed_at, last_redeemed_at, exhausted_at, created_at, updated_at, fund_confirmed, fund_step, "          \
-    "fund_step_version, fund_is_released, settled_position, phone_rule, fund_refusal, fund_refusal_detail"
 #define REDEMPTION_COLUMNS_OF(table)                                                                                              \
     table "key, " table "id, " table "user_id, " table "phone, " table "status, " table "claimed_at, " table "settled_at, " table \
-          "transaction_id, " table "failure, " table "claimed_as"
+          "transaction_id, " table "failure, " table "claimed_as, " table "code_batch, " table "code_index, " table               \
+          "order_reference, " table "order_amount, " table "discount"
 #define REDEMPTION_COLUMNS REDEMPTION_COLUMNS_OF("")
 
-/* ---- campaigns ---- */
-
-static void read_code(const struct row *row, int column, struct code *ret_code) {
-    struct text text = row_text(row, column);
-    if (!result_is_ok(code_parse(text, ret_code)) || !text_equal(code_text(ret_code), text))
-        row_refuse(row, column, "not a canonical code");
-}
-
-static void read_name(const struct row *row, int column, struct campaign *campaign) {
-    struct text name = row_text(row, column);
-    if (name.size > sizeof campaign->name) {
-        row_refuse(row, column, "a name that is too long");
-        return;
-    }
-    memcpy(campaign->name, name.data, name.size);
-    campaign->name_size = (uint16_t)name.size;
-}
-
-static size_t read_short(const struct row *row, int column, char *into, size_t capacity) {
-    struct text text = row_text(row, column);
-    if (text.size > capacity) {
-        row_refuse(row, column, "a text that is too long");
-        return 0;
-    }
-    memcpy(into, text.data, text.size);
-    return text.size;
-}
-
-struct result campaign_of_row(const struct row *row, struct campaign *ret_campaign) {
-    *ret_campaign = (struct campaign){
-        .number = (uint32_t)row_integer_between(row, 0, 1, UINT32_MAX),
-        .id = row_id(row, 1),
-        .credit.amount_minor = row_integer(row, 4),
-        .max_redemptions = row_integer(row, 6),
-        .starts_at_us = row_integer(row, 7),
-        .ends_at_us = row_integer(row, 8),
-        .ended_at_us = row_integer(row, 9),
-        .is_paused = row_boolean(row, 10),
-        .version = row_integer(row, 11),
-        .sequence = row_integer(row, 12),
-        .redeemed = row_integer(row, 13),
-        .credited = row_integer(row, 14),
-        .failed = row_integer(row, 15),
-        .first_redeemed_at_us = row_integer(row, 16),
-        .last_redeemed_at_us = row_integer(row, 17),
-        .exhausted_at_us = row_integer(row, 18),
-        .created_at_us = row_time(row, 19),
-        .updated_at_us = row_time(row, 20),
-        .fund_confirmed_minor = row_integer(row, 21),
-        .fund_step_minor = row_integer(row, 22),
-        .fund_step_version = row_integer(row, 23),
-        .fund_is_released = row_boolean(row, 24),
-        .settled_position = row_integer(row, 25),
-        .phone_rule = (enum phone_rule)row_integer_between(row, 26, PHONE_OF_ACCOUNT, PHONE_ANY),
-    };
-    ret_campaign->fund_refusal_size = (uint8_t)read_short(row, 27, ret_campaign->fund_refusal, sizeof ret_campaign->fund_refusal);
-    ret_campaign->fund_refusal_detail_size =
-        (uint16_t)read_short(row, 28, ret_campaign->fund_refusal_detail, sizeof ret_campaign->fund_refusal_detail);
-    read_code(row, 2, &ret_campaign->code);
-    read_name(row, 3, ret_campaign);
-    if (!result_is_ok(currency_parse(row_text(row, 5), &ret_campaign->credit.currency))) row_refuse(row, 5, "not a currency");
-    if (ret_campaign->number > LIMIT_CAMPAIGNS) row_refuse(row, 0, "more campaigns than there can be");
-    return row_verdict(row);
-}
-
-struct result sound_campaign_of_row(const struct row *row, struct campaign *ret_campaign) {
-    TRY(campaign_of_row(row, ret_campaign));
-    const char *fault = campaign_fault(ret_campaign);
-    if (fault != NULL) row_refuse(row, 0, fault);
-    return row_verdict(row);
-}
-
-struct result campaign_found(void *found, const struct row *row) {
-    struct found_campaign *into = found;
-    TRY(sound_campaign_of_row(row, &into->campaign));
-    into->is_found = true;
-    return result_ok();
-}
-
-static const struct question all_campaigns = {.name = "all campaigns", .sql = "SELECT " CAMPAIGN_COLUMNS " FROM campaigns ORDER BY number"};
-static const struct question campaign_by_its_id = {.name = "a campaign",
-                                                   .sql = "SELECT " CAMPAIGN_COLUMNS " FROM campaigns WHERE id = $1 LIMIT 1",
-                                                   .parameters = {COLUMN_ID}};
-static const struct question campaigns_before = {.name = "campaigns before one",
-                                                 .sql = "SELECT " CAMPAIGN_COLUMNS
-                                                        " FROM campaigns WHERE number < $1 ORDER BY number DESC LIMIT $2",
-                                                 .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
-static const struct question insert_campaign = {
-    .name = "a new campaign",
-    .sql = "INSERT INTO campaigns (" CAMPAIGN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
-           "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)",
-    .parameters = {COLUMN_INTEGER, COLUMN_ID,      COLUMN_TEXT,    COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_TEXT,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT,    COLUMN_TEXT}};
-static const struct question update_campaign = {
-    .name = "a campaign as it is now",
-    .sql =
-        "UPDATE campaigns SET name = $3, max_redemptions = $4, starts_at = $5, ends_at = $6, ended_at = $7, is_paused = $8, version = $9, "
-        "sequence = sequence + $10, redeemed = redeemed + $11, credited = credited + $12, failed = failed + $13, first_redeemed_at = $14, "
-        "last_redeemed_at = $15, exhausted_at = $16, updated_at = $17, fund_confirmed = $18, fund_step = $19, fund_step_version = $20, "
-        "fund_is_released = $21, settled_position = $22, amount = $23, fund_refusal = $24, fund_refusal_detail = $25 WHERE number = $1 AND "
-        "id = $2",
-    .parameters = {COLUMN_INTEGER, COLUMN_ID,      COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT,    COLUMN_TEXT}};
-
-void ask_all_campaigns(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_campaigns, NULL, visit, context); }
-
-void ask_campaign(struct batch *batch, struct id id, row_visitor *visit, void *context) {
-    batch_ask(batch, &campaign_by_its_id, (struct value[]){value_id(id)}, visit, context);
-}
-
-void ask_campaigns_before(struct batch *batch, int64_t before, int64_t limit, row_visitor *visit, void *context) {
-    batch_ask(batch, &campaigns_before, (struct value[]){value_integer(before), value_integer(limit)}, visit, context);
-}
-
-struct campaign_counts campaign_counts(const struct campaign *campaign) {
-    return (struct campaign_counts){campaign->sequence, campaign->redeemed, campaign->credited, campaign->failed};
-}
-
-static void insert_as_it_is(struct batch *batch, const struct campaign *campaign) {
-    const struct value values[] = {
-        value_integer(campaign->number),
-        value_id(campaign->id),
-        value_text(code_text(&campaign->code)),
-        value_text(campaign_name(campaign)),
-        value_integer(campaign->credit.amount_minor),
-        value_text(text_of(currency_code(campaign->credit.currency))),
-        value_integer(campaign->max_redemptions),
-        value_integer(campaign->starts_at_us),
-        value_integer(campaign->ends_at_us),
-        value_integer(campaign->ended_at_us),
-        value_integer(campaign->is_paused),
-        value_integer(campaign->version),
-        value_integer(campaign->sequence),
-        value_integer(campaign->redeemed),
-        value_integer(campaign->credited),
-        value_integer(campaign->failed),
-        value_integer(campaign->first_redeemed_at_us),
-        value_integer(campaign->last_redeemed_at_us),
-        value_integer(campaign->exhausted_at_us),
-        value_integer(campaign->created_at_us),
-        value_integer(campaign->updated_at_us),
-        value_integer(campaign->fund_confirmed_minor),
-        value_integer(campaign->fund_step_minor),
-        value_integer(campaign->fund_step_version),
-        value_integer(campaign->fund_is_released),
-        value_integer(campaign->settled_position),
-        value_integer(campaign->phone_rule),
-        value_text(campaign_fund_refusal(campaign)),
-        value_text(campaign_fund_refusal_detail(campaign)),
-    };
-    batch_do(batch, &insert_campaign, values, 1);
-}
-
-void save_campaign(struct batch *batch, const struct campaign *campaign, const struct campaign_counts *committed) {
-    CHECK(campaign_fault(campaign) == NULL);
-    if (campaign->is_new) {
-        insert_as_it_is(batch, campaign);
-        return;
-    }
-    CHECK(campaign->sequence >= committed->sequence && campaign->redeemed >= committed->redeemed);
-    const struct value values[] = {
-        value_integer(campaign->number),
-        value_id(campaign->id),
-        value_text(campaign_name(campaign)),
-        value_integer(campaign->max_redemptions),
-        value_integer(campaign->starts_at_us),
-        value_integer(campaign->ends_at_us),
-        value_integer(campaign->ended_at_us),
-        value_integer(campaign->is_paused),
-        value_integer(campaign->version),
-        value_integer(campaign->sequence - committed->sequence),
-        value_integer(campaign->redeemed - committed->redeemed),
-        value_integer(campaign->credited - committed->credited),
-        value_integer(campaign->failed - committed->failed),
-        value_integer(campaign->first_redeemed_at_us),
-        value_integer(campaign->last_redeemed_at_us),
-        value_integer(campaign->exhausted_at_us),
-        value_integer(campaign->updated_at_us),
-        value_integer(campaign->fund_confirmed_minor),
-        value_integer(campaign->fund_step_minor),
-        value_integer(campaign->fund_step_version),
-        value_integer(campaign->fund_is_released),
-        value_integer(campaign->settled_position),
-        value_integer(campaign->credit.amount_minor),
-        value_text(campaign_fund_refusal(campaign)),
-        value_text(campaign_fund_refusal_detail(campaign)),
-    };
-    batch_do(batch, &update_campaign, values, 1);
-}
-
 /* ---- redemptions ---- */
+
+static int64_t integer_or_zero(const struct row *row, int column) { return row_is_null(row, column) ? 0 : row_integer(row, column); }
 
 struct result redemption_of_row(const struct row *row, int first_column, struct redemption *ret_redemption) {
     int64_t key = row_integer_between(row, first_column, 1, INT64_MAX);
@@ -219,12 +23,21 @@ struct result redemption_of_row(const struct row *row, int first_column, struct 
         .position = key & INT64_C(0xFFFFFFFF),
         .id = row_id(row, first_column + 1),
         .user_id = row_id(row, first_column + 2),
-        .status = (enum redemption_status)row_integer_between(row, first_column + 4, REDEMPTION_CLAIMED, REDEMPTION_FAILED),
+        .status = (enum redemption_status)row_integer_between(row, first_column + 4, REDEMPTION_CLAIMED, REDEMPTION_APPLIED),
         .claimed_at_us = row_time(row, first_column + 5),
         .settled_at_us = row_integer(row, first_column + 6),
         .transaction_id = row_id_or_zero(row, first_column + 7),
         .claimed_as = row_id_or_zero(row, first_column + 9),
+        .code_batch = (uint32_t)integer_or_zero(row, first_column + 10),
+        .code_index = integer_or_zero(row, first_column + 11),
+        .order.amount_minor = integer_or_zero(row, first_column + 13),
+        .discount_minor = integer_or_zero(row, first_column + 14),
     };
+    struct text reference = row_text_or_empty(row, first_column + 12);
+    if (reference.size > sizeof ret_redemption->order.reference) row_refuse(row, first_column + 12, "a reference that is too long");
+    reference = text_cut(reference, sizeof ret_redemption->order.reference);
+    if (reference.size > 0) memcpy(ret_redemption->order.reference, reference.data, reference.size);
+    ret_redemption->order.reference_size = (uint8_t)reference.size;
     if (phone.size > sizeof ret_redemption->phone.e164 || failure.size > sizeof ret_redemption->failure)
         row_refuse(row, first_column, "a phone or a failure that is too long");
     phone = text_cut(phone, sizeof ret_redemption->phone.e164);
@@ -265,6 +78,19 @@ static const struct question redemption_of_phone = {.name = "a phone's redemptio
                                                     .sql = "SELECT " REDEMPTION_COLUMNS
                                                            " FROM redemptions WHERE campaign_number = $1 AND phone = $2 LIMIT 1",
                                                     .parameters = {COLUMN_INTEGER, COLUMN_TEXT}};
+static const struct question redemption_of_order = {
+    .name = "a user's redemption for an order",
+    .sql = "SELECT " REDEMPTION_COLUMNS
+           " FROM redemptions WHERE user_id = $1 AND campaign_number = $2 AND order_reference = $3 ORDER BY key LIMIT 1",
+    .parameters = {COLUMN_ID, COLUMN_INTEGER, COLUMN_TEXT}};
+static const struct question count_of_user = {
+    .name = "how many redemptions a user has in a campaign",
+    .sql = "SELECT user_id, campaign_number, count(*) FROM redemptions WHERE user_id = $1 AND campaign_number = $2 GROUP BY 1, 2 LIMIT 1",
+    .parameters = {COLUMN_ID, COLUMN_INTEGER}};
+static const struct question count_of_phone = {
+    .name = "how many redemptions a phone has in a campaign",
+    .sql = "SELECT phone, campaign_number, count(*) FROM redemptions WHERE campaign_number = $1 AND phone = $2 GROUP BY 1, 2 LIMIT 1",
+    .parameters = {COLUMN_INTEGER, COLUMN_TEXT}};
 /* The plus keeps SQLite from walking all ids: a user has few redemptions, and they are sorted. */
 static const struct question redemptions_of_user = {
     .name = "a user's redemptions",
@@ -291,12 +117,12 @@ static const struct question first_unsettled = {
     .name = "the first unsettled claim of a campaign",
     .sql = "SELECT key FROM redemptions WHERE key > $1 AND key <= $2 AND status = 0 ORDER BY key LIMIT 1",
     .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
-static const struct question insert_redemption = {.name = "a new redemption",
-                                                  .sql = "INSERT INTO redemptions (" REDEMPTION_COLUMNS
-                                                         ", campaign_number) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-                                                  .parameters = {COLUMN_INTEGER, COLUMN_ID, COLUMN_ID, COLUMN_TEXT, COLUMN_INTEGER,
-                                                                 COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT, COLUMN_ID,
-                                                                 COLUMN_INTEGER}};
+static const struct question insert_redemption = {
+    .name = "a new redemption",
+    .sql = "INSERT INTO redemptions (" REDEMPTION_COLUMNS
+           ", campaign_number) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+    .parameters = {COLUMN_INTEGER, COLUMN_ID, COLUMN_ID, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID,
+                   COLUMN_TEXT, COLUMN_ID, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question update_redemption = {
     .name = "a redemption that is settled",
     .sql = "UPDATE redemptions SET status = $2, settled_at = $3, transaction_id = $4, failure = $5 WHERE key = $1",
@@ -318,6 +144,20 @@ void ask_redemption_of_user(struct batch *batch, uint32_t campaign_number, struc
 
 void ask_redemption_of_phone(struct batch *batch, uint32_t campaign_number, const struct phone *phone, row_visitor *visit, void *context) {
     batch_ask(batch, &redemption_of_phone, (struct value[]){value_integer(campaign_number), value_text(phone_text(phone))}, visit, context);
+}
+
+void ask_redemption_of_order(struct batch *batch, uint32_t campaign_number, struct id user_id, struct text reference, row_visitor *visit,
+                             void *context) {
+    const struct value values[] = {value_id(user_id), value_integer(campaign_number), value_text(reference)};
+    batch_ask(batch, &redemption_of_order, values, visit, context);
+}
+
+void ask_count_of_user(struct batch *batch, uint32_t campaign_number, struct id user_id, row_visitor *visit, void *context) {
+    batch_ask(batch, &count_of_user, (struct value[]){value_id(user_id), value_integer(campaign_number)}, visit, context);
+}
+
+void ask_count_of_phone(struct batch *batch, uint32_t campaign_number, const struct phone *phone, row_visitor *visit, void *context) {
+    batch_ask(batch, &count_of_phone, (struct value[]){value_integer(campaign_number), value_text(phone_text(phone))}, visit, context);
 }
 
 void ask_redemptions_of_user(struct batch *batch, struct id user_id, struct id before, int64_t limit, row_visitor *visit, void *context) {
@@ -351,7 +191,17 @@ void save_redemption(struct batch *batch, const struct redemption *redemption) {
     if (redemption->is_new) {
         struct value user = value_id(redemption->user_id), claimed_at = value_integer(redemption->claimed_at_us);
         struct value number = value_integer(redemption->campaign_number);
-        const struct value values[] = {key, id, user, phone, status, claimed_at, settled_at, transaction, failure, claimed_as, number};
+        struct value batch_number = value_null(COLUMN_INTEGER), index = value_null(COLUMN_INTEGER), reference = value_null(COLUMN_TEXT);
+        struct value amount = value_null(COLUMN_INTEGER), discount = value_null(COLUMN_INTEGER);
+        if (redemption->code_batch != 0)
+            batch_number = value_integer(redemption->code_batch), index = value_integer(redemption->code_index);
+        if (redemption->order.reference_size != 0) {
+            reference = value_text(order_reference(&redemption->order));
+            amount = value_integer(redemption->order.amount_minor);
+            discount = value_integer(redemption->discount_minor);
+        }
+        const struct value values[] = {key,     id,         user,         phone, status,    claimed_at, settled_at, transaction,
+                                       failure, claimed_as, batch_number, index, reference, amount,     discount,   number};
         batch_do(batch, &insert_redemption, values, 1);
     } else if (!id_is_zero(redemption->claimed_as)) {
         batch_do(batch, &update_renamed, (struct value[]){key, id, phone, status, settled_at, transaction, failure, claimed_as}, 1);
@@ -555,9 +405,25 @@ void save_setting(struct batch *batch, struct text name, const void *data, size_
         .postgres = "SELECT (array_agg(id))[1] FROM redemptions GROUP BY " columns " HAVING count(*) > 1 LIMIT 1" \
     }
 
+#define MORE_THAN(column, limit)                                                                                                         \
+    {                                                                                                                                    \
+        .name = "redemptions beyond " limit,                                                                                             \
+        .sql = "SELECT r.id FROM redemptions AS r NOT INDEXED JOIN campaigns AS c ON c.number = r.key >> 32 GROUP BY r." column          \
+               ", r.key >> 32 HAVING count(*) > max(c." limit ") LIMIT 1",                                                               \
+        .postgres = "SELECT (array_agg(r.id))[1] FROM redemptions AS r JOIN campaigns AS c ON c.number = r.key >> 32 GROUP BY r." column \
+                    ", r.key >> 32 HAVING count(*) > max(c." limit ") LIMIT 1"                                                           \
+    }
+
 const struct rule table_rules[] = {
-    {TWICE("user_id, key >> 32"), "a user has two redemptions in one campaign"},
-    {TWICE("phone, key >> 32"), "a phone has two redemptions in one campaign"},
+    {MORE_THAN("user_id", "max_per_user"), "a user has more redemptions in one campaign than it gives to each"},
+    {MORE_THAN("phone", "max_per_phone"), "a phone has more redemptions in one campaign than it gives to each"},
+    {{.name = "orders that are there twice",
+      .sql = "SELECT id FROM redemptions NOT INDEXED WHERE order_reference IS NOT NULL GROUP BY user_id, key >> 32, order_reference HAVING "
+             "count(*) > 1 LIMIT 1",
+      .postgres =
+          "SELECT (array_agg(id))[1] FROM redemptions WHERE order_reference IS NOT NULL GROUP BY user_id, key >> 32, order_reference "
+          "HAVING count(*) > 1 LIMIT 1"},
+     "an order was redeemed twice"},
     {TWICE("id"), "an id stands there twice"},
     {{.name = "transactions that are there twice",
       .sql = "SELECT id FROM redemptions NOT INDEXED WHERE status = 1 GROUP BY transaction_id HAVING count(*) > 1 LIMIT 1",

@@ -40,7 +40,7 @@ void ask_campaigns_before(struct batch *batch, int64_t before, int64_t limit, ro
 
 /* What a transaction adds to is written as a difference. */
 struct campaign_counts {
-    int64_t sequence, redeemed, credited, failed;
+    int64_t sequence, redeemed, credited, failed, spent_minor, ordered_minor;
 };
 struct campaign_counts campaign_counts(const struct campaign *campaign);
 /* `committed`: what stands in its row before. */
@@ -51,6 +51,12 @@ void save_campaign(struct batch *batch, const struct campaign *campaign, const s
 void ask_redemption(struct batch *batch, struct id id, row_visitor *visit, void *context);
 void ask_redemption_of_user(struct batch *batch, uint32_t campaign_number, struct id user_id, row_visitor *visit, void *context);
 void ask_redemption_of_phone(struct batch *batch, uint32_t campaign_number, const struct phone *phone, row_visitor *visit, void *context);
+/* Of an order of the user's. */
+void ask_redemption_of_order(struct batch *batch, uint32_t campaign_number, struct id user_id, struct text reference, row_visitor *visit,
+                             void *context);
+/* Columns: the user, or the phone; the campaign's number; how many. No row: none. */
+void ask_count_of_user(struct batch *batch, uint32_t campaign_number, struct id user_id, row_visitor *visit, void *context);
+void ask_count_of_phone(struct batch *batch, uint32_t campaign_number, const struct phone *phone, row_visitor *visit, void *context);
 /* Newest first, ids below `before` (zero: all). */
 void ask_redemptions_of_user(struct batch *batch, struct id user_id, struct id before, int64_t limit, row_visitor *visit, void *context);
 /* By key, those above `after` and below `before`: the winners of a campaign in their order, or everything. */

@@ -20,7 +20,8 @@ struct verification {
     size_t row_count;         /* in this run */
     struct campaign campaign; /* the one that is looked at */
     int64_t position;         /* of the last row */
-    int64_t credited, failed;
+    int64_t credited, failed, applied;
+    int64_t ordered_minor, discount_minor; /* sums */
     int64_t first_claimed_at_us, last_claimed_at_us;
     int64_t campaign_count, redemption_count;
 };
@@ -41,6 +42,38 @@ static struct result broken(struct verification *verification, const struct rede
 
 /* ---- one campaign's rows, by position ---- */
 
+/* What it took off its order, and the day in which it is counted. */
+static struct result check_gift(struct verification *verification, const struct redemption *redemption) {
+    const struct campaign *campaign = &verification->campaign;
+    bool is_applied = redemption->status == REDEMPTION_APPLIED, is_of_order = gift_is_of_order(campaign->rules.kind);
+    if (is_applied != is_of_order) return broken(verification, redemption, "it is settled in a way that its campaign does not know");
+    int64_t order_minor = redemption->order.amount_minor;
+    if (is_applied && redemption->discount_minor != rules_gift_minor(&campaign->rules, campaign->credit, order_minor))
+        return broken(verification, redemption, "its discount is not the one that its campaign gives");
+    bool is_of_day = redemption->position > campaign->day_before;
+    bool is_earlier =
+        redemption->claimed_at_us<campaign->day_starts_at_us, is_later = redemption->claimed_at_us> campaign->day_starts_at_us;
+    if (campaign->day_ends_at_us != 0 && (is_of_day ? is_earlier || redemption->claimed_at_us >= campaign->day_ends_at_us : is_later))
+        return broken(verification, redemption, "it is counted in another day than it was claimed in");
+    verification->applied += is_applied;
+    if (__builtin_add_overflow(verification->ordered_minor, order_minor, &verification->ordered_minor) ||
+        __builtin_add_overflow(verification->discount_minor, redemption->discount_minor, &verification->discount_minor))
+        return broken(verification, redemption, "the orders up to it are worth more than money can be");
+    return result_ok();
+}
+
+/* Of all its rows. */
+static struct result check_sums(struct verification *verification) {
+    const struct campaign *campaign = &verification->campaign;
+    const char *fault = campaign_fault(campaign);
+    if (fault != NULL) return broken(verification, NULL, fault);
+    if (verification->ordered_minor != campaign->ordered_minor)
+        return broken(verification, NULL, "its sum of orders is not that of its rows");
+    if (gift_is_of_order(campaign->rules.kind) && verification->discount_minor != campaign->spent_minor)
+        return broken(verification, NULL, "what it has spent is not the sum of its rows");
+    return result_ok();
+}
+
 static struct result check_redemption(struct verification *verification, const struct redemption *redemption) {
     if (redemption->position != verification->position + 1) return broken(verification, redemption, "positions have a gap before it");
     if (redemption->claimed_at_us < verification->last_claimed_at_us)
@@ -52,6 +85,9 @@ static struct result check_redemption(struct verification *verification, const s
     if (is_failed && redemption->failure_size == 0) return broken(verification, redemption, "it has failed without a reason");
     if (redemption->status == REDEMPTION_CLAIMED && redemption->position <= verification->campaign.settled_position)
         return broken(verification, redemption, "it is not settled, and stands before the position from which on such are looked for");
+    const char *fault = redemption_fault(redemption);
+    if (fault != NULL) return broken(verification, redemption, fault);
+    TRY(check_gift(verification, redemption));
     verification->position = redemption->position;
     verification->last_claimed_at_us = redemption->claimed_at_us;
     if (verification->position == 1) verification->first_claimed_at_us = redemption->claimed_at_us;
@@ -70,7 +106,8 @@ static struct result visit_redemption(void *context, const struct row *row) {
 
 static struct result walk_redemptions(struct verification *verification) {
     uint32_t number = verification->campaign.number;
-    verification->position = verification->credited = verification->failed = 0;
+    verification->position = verification->credited = verification->failed = verification->applied = 0;
+    verification->ordered_minor = verification->discount_minor = 0;
     verification->first_claimed_at_us = verification->last_claimed_at_us = 0;
     do {
         verification->row_count = 0;
@@ -108,7 +145,9 @@ static struct result check_times(struct verification *verification) {
 static struct result check_campaign(struct verification *verification) {
     const struct campaign *campaign = &verification->campaign;
     TRY(walk_redemptions(verification));
-    if (verification->position > campaign->max_redemptions) return broken(verification, NULL, "it has more redemptions than places");
+    bool was_lowered = campaign->over_at != 0 && verification->position == campaign->over_at;
+    if (verification->position > campaign->max_redemptions && !was_lowered)
+        return broken(verification, NULL, "it has more redemptions than places");
     if (verification->position != campaign->redeemed) return broken(verification, NULL, "its count of redemptions is not that of its rows");
     if (verification->credited != campaign->credited) return broken(verification, NULL, "its count of credits is not that of its rows");
     if (verification->failed != campaign->failed) return broken(verification, NULL, "its count of failures is not that of its rows");
@@ -116,7 +155,7 @@ static struct result check_campaign(struct verification *verification) {
         verification->last_claimed_at_us != campaign->last_redeemed_at_us) {
         return broken(verification, NULL, "its first or last redemption has another time than its rows");
     }
-    bool is_full = campaign->redeemed == campaign->max_redemptions;
+    bool is_full = campaign->redeemed >= campaign->max_redemptions;
     if (is_full != (campaign->exhausted_at_us != 0))
         return broken(verification, NULL, "it says it is exhausted and is not, or the other way round");
     if (campaign->exhausted_at_us != 0 && campaign->exhausted_at_us < campaign->last_redeemed_at_us)
@@ -126,9 +165,10 @@ static struct result check_campaign(struct verification *verification) {
     __int128 credited_minor = (__int128)campaign->credited * campaign->credit.amount_minor;
     if (credited_minor > (__int128)campaign->fund_confirmed_minor + campaign->fund_step_minor)
         return broken(verification, NULL, "more was credited than was ever put into its fund");
-    if (campaign->fund_is_released && campaign->credited + campaign->failed != campaign->redeemed) {
+    if (campaign->fund_is_released && !campaign_is_settled(campaign)) {
         return broken(verification, NULL, "its fund was released before its claims were settled");
     }
+    TRY(check_sums(verification));
     char id[ID_TEXT_BYTES];
     id_format(campaign->id, id);
     fprintf(verification->out, "campaign %.*s: %" PRId64 " of %" PRId64 " places taken, %" PRId64 " credited, %" PRId64 " failed\n",

@@ -125,6 +125,12 @@ static struct result load_kept(struct working_set *set) {
     return result_ok();
 }
 
+/* Unless another has it meanwhile: this one has ended. */
+static struct result name_code(struct working_set *set, const struct campaign *campaign) {
+    if (campaign_by_code(&set->campaigns, &campaign->code) != campaign) return result_ok();
+    return board_name_code(set->board, campaign);
+}
+
 static struct result load_board(struct working_set *set) {
     struct campaign_set *campaigns = &set->campaigns;
     for (size_t i = 0; i < campaigns->campaign_count; i++) board_reserve(set->board, &campaigns->campaigns[i]);
@@ -132,8 +138,10 @@ static struct result load_board(struct working_set *set) {
     TRY(load_kept(set));
     for (size_t i = 0; i < campaigns->campaign_count; i++) {
         board_publish(set->board, &campaigns->campaigns[i], 0);
-        board_set_books(board_slot(set->board, i), BOOKS_NOT_COMPARED);
+        struct board_slot *slot = board_slot(set->board, i);
+        board_set_books(slot, slot->is_of_orders ? BOOKS_AGREE : BOOKS_NOT_COMPARED);
     }
+    for (size_t i = 0; i < campaigns->campaign_count; i++) TRY(name_code(set, &campaigns->campaigns[i]));
     TRY(load_refusals(set));
     ask_minutes(set->batch, visit_minute, set);
     TRY(batch_run(set->batch));
@@ -209,14 +217,42 @@ void working_set_ask(struct engine *engine, struct id id) {
         ask_redemption(engine_batch(engine), id, working_set_redemption, set);
 }
 
+/* Columns: the user, or the phone; the campaign's number; how many. */
+static struct result visit_user_tally(void *context, const struct row *row) {
+    struct working_set *set = context;
+    uint32_t number = (uint32_t)row_integer_between(row, 1, 1, LIMIT_CAMPAIGNS);
+    return campaign_set_load_tally_of_user(&set->campaigns, number, row_id(row, 0), row_integer(row, 2));
+}
+
+static struct result visit_phone_tally(void *context, const struct row *row) {
+    struct working_set *set = context;
+    struct phone phone = {0};
+    struct text text = row_text(row, 0);
+    if (text.size > sizeof phone.e164) row_refuse(row, 0, "a phone that is too long");
+    text = text_cut(text, sizeof phone.e164);
+    memcpy(phone.e164, text.data, text.size);
+    phone.size = (uint8_t)text.size;
+    uint32_t number = (uint32_t)row_integer_between(row, 1, 1, LIMIT_CAMPAIGNS);
+    return campaign_set_load_tally_of_phone(&set->campaigns, number, &phone, row_integer(row, 2));
+}
+
 /* Whom the filter does not know has no row: every winner is added to it, by this thread, when the commit is published. */
-void working_set_ask_rivals(struct engine *engine, uint32_t campaign_number, struct id user_id, const struct phone *phone) {
+void working_set_ask_rivals(struct engine *engine, const struct campaign *campaign, const struct redeem_request *request) {
     struct working_set *set = engine_set(engine);
-    const struct board_slot *slot = board_slot(set->board, campaign_number - 1);
-    if (board_may_be_user(set->board, slot, user_id))
-        ask_redemption_of_user(engine_batch(engine), campaign_number, user_id, working_set_redemption, set);
-    if (board_may_be_phone(set->board, slot, phone))
-        ask_redemption_of_phone(engine_batch(engine), campaign_number, phone, working_set_redemption, set);
+    const struct board_slot *slot = board_slot(set->board, campaign->number - 1);
+    struct batch *batch = engine_batch(engine);
+    bool may_be_user = board_may_be_user(set->board, slot, request->user_id);
+    if (may_be_user && campaign->rules.max_per_user == 1)
+        ask_redemption_of_user(batch, campaign->number, request->user_id, working_set_redemption, set);
+    if (may_be_user && campaign->rules.max_per_user > 1)
+        ask_count_of_user(batch, campaign->number, request->user_id, visit_user_tally, set);
+    if (may_be_user && campaign->rules.max_per_user > 1 && request->order.reference_size != 0)
+        ask_redemption_of_order(batch, campaign->number, request->user_id, order_reference(&request->order), working_set_redemption, set);
+    if (!board_may_be_phone(set->board, slot, &request->phone)) return;
+    if (campaign->rules.max_per_phone == 1)
+        ask_redemption_of_phone(batch, campaign->number, &request->phone, working_set_redemption, set);
+    else
+        ask_count_of_phone(batch, campaign->number, &request->phone, visit_phone_tally, set);
 }
 
 static void forget(void *self) {
@@ -406,7 +442,10 @@ static void publish(void *self) {
         if (campaigns->redemptions[i].is_changed) note_recent(set, &campaigns->redemptions[i]);
     }
     for (size_t i = 0; i < campaigns->campaign_count; i++) {
-        if (campaigns->campaigns[i].is_changed) board_publish(set->board, &campaigns->campaigns[i], set->saved[i].batch_second);
+        const struct campaign *campaign = &campaigns->campaigns[i];
+        if (!campaign->is_changed) continue;
+        board_publish(set->board, campaign, set->saved[i].batch_second);
+        CHECK(!campaign->has_new_rules || result_is_ok(name_code(set, campaign))); /* a few bytes, once for each code */
     }
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "discount/board.h"
-#include "discount/core/set.h"
+#include "discount/core/redeem.h"
 #include "discount/tables.h"
 #include "service/engine.h"
 
@@ -50,6 +50,6 @@ struct result working_set_flush(struct engine *engine, int64_t now_us) MUST_CHEC
 /* Of a redemption that an operation names by its id; a campaign's id asks for nothing. */
 void working_set_ask(struct engine *engine, struct id id);
 /* Of what the user, or the phone, has in the campaign. */
-void working_set_ask_rivals(struct engine *engine, uint32_t campaign_number, struct id user_id, const struct phone *phone);
+void working_set_ask_rivals(struct engine *engine, const struct campaign *campaign, const struct redeem_request *request);
 /* Visitor: the row's redemption belongs to the set (the context). */
 struct result working_set_redemption(void *set, const struct row *row);

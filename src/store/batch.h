@@ -21,7 +21,7 @@
 
 enum column { COLUMN_NONE = 0, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_BYTES, COLUMN_ID };
 
-#define QUESTION_PARAMETERS_MAX 32
+#define QUESTION_PARAMETERS_MAX 64
 
 /* SELECT, INSERT … VALUES ($1, …) [ON CONFLICT (…) DO … excluded.…], UPDATE … WHERE, DELETE … WHERE. In words that both engines know: $1 and so on,
  * named columns, no ?1, no iif(), no OR REPLACE. Ids are BLOB in SQLite and uuid in PostgreSQL, bytes BLOB and bytea, texts TEXT, all else INTEGER and

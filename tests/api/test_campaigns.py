@@ -117,12 +117,20 @@ def test_right_campaigns_at_their_bounds(world):
         act(world, answer.json(), "end")
 
 
-def test_a_code_is_one_campaigns_own_for_ever(world):
-    """Or a winner who repeats himself after the end would be somebody new."""
-    first = create(world).json()
+def test_a_code_is_free_again_when_its_campaign_has_ended(world):
+    first, winner = create(world).json(), world.user()
     assert_problem(create(world, code=first["code"]), 409, "code_taken")
+    assert winner.redeem(first["code"]).status_code == 201
     act(world, first, "end")
-    assert_problem(create(world, code=first["code"].lower()), 409, "code_taken")
+    assert_problem(world.user().redeem(first["code"]), 410, "campaign_ended")
+    second = create(world, code=first["code"].lower())
+    assert second.status_code == 201
+    assert_problem(create(world, code=first["code"]), 409, "code_taken")
+    again = winner.redeem(first["code"])  # the code is the new campaign's: a new place
+    assert again.status_code == 201 and again.json()["campaign_id"] == second.json()["id"]
+    assert world.pair.discount.stop() == 0
+    world.pair.discount.start()
+    assert world.user().redeem(first["code"]).json()["campaign_id"] == second.json()["id"]
 
 
 def test_unknown_campaigns(world):
@@ -265,9 +273,11 @@ def test_a_lowered_limit(world):
     campaign = create(world, max_redemptions=10).json()
     for _ in range(2):
         assert world.user().redeem(campaign["code"]).status_code == 201
-    too_low = assert_problem(patch(world, campaign, {"max_redemptions": 1}), 422, "validation_failed", ["max_redemptions"])
-    assert too_low["errors"][0]["code"] == "out_of_range"
-    assert_problem(patch(world, campaign, {"max_redemptions": 1, "ends_at": "1970-01-01T00:00:00Z", "name": ""}), 422, "validation_failed", ["ends_at", "max_redemptions", "name"])
+    over = patch(world, campaign, {"max_redemptions": 1})
+    assert over.status_code == 200 and (over.json()["max_redemptions"], over.json()["redeemed"], over.json()["remaining"], over.json()["state"]) == (1, 2, 0, "exhausted")
+    assert_problem(world.user().redeem(campaign["code"]), 410, "sold_out")
+    campaign = over.json()
+    assert_problem(patch(world, campaign, {"max_redemptions": 1, "ends_at": "1970-01-01T00:00:00Z", "name": ""}), 422, "validation_failed", ["ends_at", "name"])
     assert_problem(patch(world, campaign, {"max_redemptions": BIG, "starts_at": "1970-01-01T00:00:00Z"}), 422, "validation_failed", ["max_redemptions", "starts_at"])
     lowered = patch(world, campaign, {"max_redemptions": 2}).json()
     assert (lowered["state"], lowered["remaining"], lowered["redeemed"]) == ("exhausted", 0, 2)

@@ -72,7 +72,20 @@ struct result phone_rule_named(struct text name, enum phone_rule *ret_rule) {
     return result_error(RESULT_NOT_FOUND);
 }
 
+bool campaign_is_settled(const struct campaign *campaign) {
+    return gift_is_of_order(campaign->rules.kind) || campaign->credited + campaign->failed == campaign->redeemed;
+}
+
+int64_t campaign_places_left(int64_t max_redemptions, int64_t redeemed) {
+    return max_redemptions > redeemed ? max_redemptions - redeemed : 0;
+}
+
+int64_t campaign_taken_today(int64_t redeemed, int64_t day_before, int64_t day_ends_at_us, int64_t now_us) {
+    return now_us < day_ends_at_us ? redeemed - day_before : 0;
+}
+
 int64_t campaign_funded_places(const struct campaign *campaign) {
+    if (gift_is_of_order(campaign->rules.kind)) return campaign->max_redemptions;
     int64_t places = money_count_in_total(campaign->fund_confirmed_minor, campaign->credit);
     return places < campaign->max_redemptions ? places : campaign->max_redemptions;
 }
@@ -84,7 +97,7 @@ static bool is_worth_at_most(struct money credit, int64_t count, int64_t amount_
 }
 
 static const char *fund_fault(const struct campaign *campaign) {
-    bool is_settled = campaign->credited + campaign->failed == campaign->redeemed;
+    bool is_settled = campaign_is_settled(campaign);
     int64_t confirmed = campaign->fund_confirmed_minor, step = campaign->fund_step_minor;
     if (confirmed < 0 || step < 0 || confirmed > MONEY_AMOUNT_MAX || step > MONEY_AMOUNT_MAX - confirmed) return "its fund is out of range";
     if ((step == 0) != (campaign->fund_step_version == 0)) return "a step of its fund has no version";
@@ -97,23 +110,44 @@ static const char *fund_fault(const struct campaign *campaign) {
     return NULL;
 }
 
+static const char *sums_fault(const struct campaign *campaign) {
+    int64_t spent = campaign->spent_minor, ordered = campaign->ordered_minor;
+    if (spent < 0 || spent > MONEY_AMOUNT_MAX || ordered < 0 || ordered > MONEY_AMOUNT_MAX)
+        return "its gifts or orders are worth more than money can be";
+    struct money credits;
+    bool is_credit = campaign->rules.kind == GIFT_CREDIT;
+    if (is_credit && (!result_is_ok(money_multiply(campaign->credit, campaign->redeemed, &credits)) || credits.amount_minor != spent))
+        return "what it has spent is not the worth of its places";
+    if (!is_credit && (spent > ordered || campaign->credited != 0 || campaign->failed != 0))
+        return "it has taken more off orders than they were worth";
+    if (campaign->day_before < 0 || campaign->day_before > campaign->redeemed || campaign->day_starts_at_us > campaign->day_ends_at_us)
+        return "its day is none";
+    return NULL;
+}
+
 const char *campaign_fault(const struct campaign *campaign) {
-    bool is_full = campaign->redeemed == campaign->max_redemptions, is_empty = campaign->redeemed == 0;
+    bool is_full = campaign->redeemed >= campaign->max_redemptions, is_empty = campaign->redeemed == 0;
     if (campaign->number == 0 || id_is_zero(campaign->id) || campaign->code.size == 0) return "it has no number, id or code";
-    if (campaign->credit.amount_minor <= 0 || campaign->credit.currency == CURRENCY_NONE) return "it gives no credit";
+    bool is_share = campaign->rules.kind == GIFT_PERCENT_OFF;
+    if (is_share != (campaign->credit.amount_minor == 0) || campaign->credit.amount_minor < 0 || campaign->credit.currency == CURRENCY_NONE)
+        return "it gives no credit";
     if (campaign->max_redemptions < 1 || campaign->max_redemptions > LIMIT_CAMPAIGN_PLACES) return "its places are out of range";
     if (campaign->version < 1 || campaign->sequence < campaign->version) return "its version or its sequence is out of range";
-    if (campaign->redeemed < 0 || campaign->redeemed > campaign->max_redemptions) return "it has more redemptions than places";
+    bool is_over = campaign->redeemed > campaign->max_redemptions;
+    if (campaign->redeemed < 0 || (is_over && campaign->over_at != campaign->redeemed)) return "it has more redemptions than places";
+    if (!is_over && campaign->over_at != 0) return "its limit was lowered below what is taken, and was not";
     if (campaign->credited < 0 || campaign->failed < 0 || campaign->credited > campaign->redeemed - campaign->failed)
         return "it has settled more than it has given out";
-    if (campaign->settled_position < 0 || campaign->settled_position > campaign->credited + campaign->failed)
-        return "it says that more positions are settled than are";
+    int64_t settled = gift_is_of_order(campaign->rules.kind) ? campaign->redeemed : campaign->credited + campaign->failed;
+    if (campaign->settled_position < 0 || campaign->settled_position > settled) return "it says that more positions are settled than are";
     if (is_empty != (campaign->first_redeemed_at_us == 0) || is_empty != (campaign->last_redeemed_at_us == 0))
         return "its first or last redemption has no time";
     if (campaign->first_redeemed_at_us > campaign->last_redeemed_at_us) return "its last redemption was before its first";
     if (is_full != (campaign->exhausted_at_us != 0)) return "it says it is exhausted and is not, or the other way round";
     if (is_full && campaign->exhausted_at_us < campaign->last_redeemed_at_us) return "it was exhausted before its last redemption";
-    return fund_fault(campaign);
+    const char *fault = rules_fault(&campaign->rules);
+    if (fault == NULL) fault = sums_fault(campaign);
+    return fault != NULL ? fault : fund_fault(campaign);
 }
 
 /* What the fund must hold to pay for every place; false when it passes the largest amount. */
@@ -127,7 +161,9 @@ static bool fund_required(struct money credit, int64_t max_redemptions, int64_t 
 /* The next step of the fund, if it is behind and none waits: its amount must not change before it is confirmed, as it may have been sent. */
 static void plan_fund_step(struct campaign *campaign) {
     int64_t required;
-    int64_t places = campaign->ended_at_us != 0 ? campaign->redeemed : campaign->max_redemptions; /* none comes after the end */
+    if (gift_is_of_order(campaign->rules.kind)) return; /* the shop pays */
+    bool is_over = campaign->ended_at_us != 0 || campaign->redeemed > campaign->max_redemptions;
+    int64_t places = is_over ? campaign->redeemed : campaign->max_redemptions; /* none comes after the end */
     CHECK(fund_required(campaign->credit, places, &required));
     if (campaign->fund_step_minor != 0 || campaign->fund_is_released || required <= campaign->fund_confirmed_minor) return;
     campaign->fund_step_minor = money_between_totals(required, campaign->fund_confirmed_minor, campaign->credit.currency).amount_minor;
@@ -137,8 +173,8 @@ static void plan_fund_step(struct campaign *campaign) {
 /* Places were made anew beyond those that were ever paid for (rebuild.h). */
 static bool is_behind(const struct campaign *campaign) {
     int64_t required = 0;
-    return campaign->fund_step_minor == 0 && fund_required(campaign->credit, campaign->max_redemptions, &required) &&
-           required > campaign->fund_confirmed_minor;
+    return !gift_is_of_order(campaign->rules.kind) && campaign->fund_step_minor == 0 &&
+           fund_required(campaign->credit, campaign->max_redemptions, &required) && required > campaign->fund_confirmed_minor;
 }
 
 /* What Wallet has refused it has not done: the step is not owed any more, and is planned anew with what the admin has made of the campaign. */
@@ -151,7 +187,8 @@ static void drop_refused_step(struct campaign *campaign) {
 
 /* A fund that was never opened and is not needed, which is an ended campaign's without a place: there is nothing to give back. */
 static void release_what_never_was(struct campaign *campaign) {
-    if (campaign->fund_confirmed_minor == 0 && campaign->fund_step_minor == 0) campaign->fund_is_released = true;
+    bool is_needless = campaign->fund_confirmed_minor == 0 && campaign->fund_step_minor == 0;
+    if (is_needless && campaign->ended_at_us != 0) campaign->fund_is_released = true;
 }
 
 /* The end of each decision that changes something. */
@@ -161,6 +198,7 @@ static void mark_changed(struct campaign *campaign, int64_t now_us, bool by_admi
     if (by_admin) {
         campaign->version++;
         campaign->updated_at_us = now_us;
+        campaign->has_new_rules = true;
     }
     plan_fund_step(campaign); /* its limit may have been raised, also while another step waited */
     release_what_never_was(campaign);
@@ -192,7 +230,8 @@ enum campaign_verdict campaign_create(struct campaign_set *set, const struct cam
     if (!fund_required(create->credit, create->max_redemptions, &required)) return CAMPAIGN_LIMIT_TOO_HIGH;
     enum campaign_verdict dates = check_dates(create->starts_at_us, create->ends_at_us, now_us);
     if (dates != CAMPAIGN_DONE) return dates;
-    if (campaign_by_code(set, &create->code) != NULL) return CAMPAIGN_CODE_TAKEN;
+    const struct campaign *holder = campaign_by_code(set, &create->code);
+    if (holder != NULL && gate_of(holder, now_us) != GATE_ENDED) return CAMPAIGN_CODE_TAKEN;
     if (set->campaign_count == set->campaign_capacity) return CAMPAIGN_TOO_MANY;
 
     struct campaign campaign = {
@@ -211,6 +250,9 @@ enum campaign_verdict campaign_create(struct campaign_set *set, const struct cam
         .is_new = true,
         .is_changed = true,
     };
+    campaign.rules = create->rules;
+    campaign.words = create->words;
+    rules_complete(&campaign.rules);
     set_name(&campaign, create->name);
     plan_fund_step(&campaign);
     CHECK(campaign_fault(&campaign) == NULL);
@@ -219,24 +261,58 @@ enum campaign_verdict campaign_create(struct campaign_set *set, const struct cam
     return CAMPAIGN_DONE;
 }
 
-static enum campaign_verdict check_patch(const struct campaign *campaign, const struct campaign_patch *patch, int64_t now_us) {
+/* What may change although redemptions were made by it: who has come already loses nothing by it. */
+static bool may_change_rules(const struct campaign *campaign, const struct campaign_patch *patch) {
+    const struct campaign_rules *now = &campaign->rules, *then = &patch->rules;
+    uint32_t given = patch->rules_given;
+    if (campaign->redeemed == 0) return true;
+    if ((given & GIVEN_DISCOUNT) != 0 && (now->percent != then->percent || now->discount_max_minor != then->discount_max_minor))
+        return false;
+    if ((given & GIVEN_PER_USER) != 0 && then->max_per_user < now->max_per_user) return false;
+    return (given & GIVEN_PER_PHONE) == 0 || then->max_per_phone >= now->max_per_phone;
+}
+
+static enum campaign_verdict check_used(const struct campaign *campaign, const struct campaign_patch *patch) {
+    if (campaign->redeemed == 0) return CAMPAIGN_DONE;
+    if (patch->has_credit && !money_equal(patch->credit, campaign->credit)) return CAMPAIGN_CREDIT_GIVEN;
+    if (patch->has_code && !code_equal(&patch->code, &campaign->code)) return CAMPAIGN_USED;
+    if (patch->has_phone_rule && patch->phone_rule != campaign->phone_rule) return CAMPAIGN_USED;
+    return may_change_rules(campaign, patch) ? CAMPAIGN_DONE : CAMPAIGN_USED;
+}
+
+static enum campaign_verdict check_patch(const struct campaign_set *set, const struct campaign *campaign,
+                                         const struct campaign_patch *patch, int64_t now_us) {
     if (patch->version_expected != 0 && patch->version_expected != campaign->version) return CAMPAIGN_VERSION_MISMATCH;
     if (gate_of(campaign, now_us) == GATE_ENDED) return CAMPAIGN_STATE_CONFLICT;
     bool moves_start = patch->has_starts_at && patch->starts_at_us != campaign->starts_at_us;
     if (moves_start && now_us >= campaign->starts_at_us) return CAMPAIGN_STARTED;
+    enum campaign_verdict used = check_used(campaign, patch);
+    if (used != CAMPAIGN_DONE) return used;
     int64_t required, max_redemptions = patch->has_max_redemptions ? patch->max_redemptions : campaign->max_redemptions;
     const struct money *credit = patch->has_credit ? &patch->credit : &campaign->credit;
-    if (!money_equal(*credit, campaign->credit) && campaign->redeemed > 0) return CAMPAIGN_CREDIT_GIVEN;
-    if (max_redemptions < campaign->redeemed) return CAMPAIGN_LIMIT_TOO_LOW;
-    if (!fund_required(*credit, max_redemptions, &required)) return CAMPAIGN_LIMIT_TOO_HIGH;
+    bool is_credit = campaign->rules.kind == GIFT_CREDIT;
+    if (is_credit && !fund_required(*credit, max_redemptions, &required)) return CAMPAIGN_LIMIT_TOO_HIGH;
+    const struct campaign *holder = patch->has_code ? campaign_by_code(set, &patch->code) : NULL;
+    if (holder != NULL && holder != campaign && gate_of(holder, now_us) != GATE_ENDED) return CAMPAIGN_CODE_TAKEN;
     int64_t starts_at_us = patch->has_starts_at ? patch->starts_at_us : campaign->starts_at_us;
     int64_t ends_at_us = patch->has_ends_at ? patch->ends_at_us : campaign->ends_at_us;
     return check_dates(starts_at_us, ends_at_us, now_us);
 }
 
-enum campaign_verdict campaign_patch(struct campaign *campaign, const struct campaign_patch *patch, int64_t now_us) {
+/* Below what is taken it means over now. */
+static void set_limit(struct campaign *campaign, int64_t max_redemptions, int64_t now_us) {
+    campaign->max_redemptions = max_redemptions;
+    bool is_exhausted = campaign->redeemed >= max_redemptions;
+    /* Not before its last redemption, even when the clock was set back in between. */
+    int64_t exhausted_at_us = now_us > campaign->last_redeemed_at_us ? now_us : campaign->last_redeemed_at_us;
+    campaign->exhausted_at_us = !is_exhausted ? 0 : campaign->exhausted_at_us != 0 ? campaign->exhausted_at_us : exhausted_at_us;
+    campaign->over_at = campaign->redeemed > max_redemptions ? campaign->redeemed : 0;
+}
+
+enum campaign_verdict campaign_patch(struct campaign_set *set, struct campaign *campaign, const struct campaign_patch *patch,
+                                     int64_t now_us) {
     if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
-    enum campaign_verdict verdict = check_patch(campaign, patch, now_us);
+    enum campaign_verdict verdict = check_patch(set, campaign, patch, now_us);
     if (verdict != CAMPAIGN_DONE) return verdict;
 
     bool new_name = patch->has_name && !text_equal(patch->name, campaign_name(campaign));
@@ -244,24 +320,25 @@ enum campaign_verdict campaign_patch(struct campaign *campaign, const struct cam
     bool new_start = patch->has_starts_at && patch->starts_at_us != campaign->starts_at_us;
     bool new_end = patch->has_ends_at && patch->ends_at_us != campaign->ends_at_us;
     bool new_credit = patch->has_credit && !money_equal(patch->credit, campaign->credit);
+    bool new_phone_rule = patch->has_phone_rule && patch->phone_rule != campaign->phone_rule;
+    bool new_code = patch->has_code && !code_equal(&patch->code, &campaign->code);
+    bool new_rules = rules_adopt(&campaign->rules, &patch->rules, patch->rules_given);
+    bool new_words = words_adopt(&campaign->words, &patch->words, patch->rules_given);
     /* The same amounts again ask Wallet again: what it refused may have been repaired there. */
     bool is_lacking = campaign->fund_refusal_size != 0 || is_behind(campaign);
     bool asks_again = is_lacking && (patch->has_max_redemptions || patch->has_credit);
-    if (!new_name && !new_limit && !new_start && !new_end && !new_credit && !asks_again) return CAMPAIGN_UNCHANGED;
+    bool is_new = new_name || new_limit || new_start || new_end || new_credit || new_phone_rule || new_code || new_rules || new_words;
+    if (!is_new && !asks_again) return CAMPAIGN_UNCHANGED;
     CHECK(!new_credit || patch->credit.currency == campaign->credit.currency);
 
     if (new_name) set_name(campaign, patch->name);
     if (new_start) campaign->starts_at_us = patch->starts_at_us;
     if (new_end) campaign->ends_at_us = patch->ends_at_us;
     if (new_credit) campaign->credit = patch->credit;
+    if (new_phone_rule) campaign->phone_rule = patch->phone_rule;
+    if (new_code) campaign_set_recode(set, campaign, &patch->code);
     if (asks_again) drop_refused_step(campaign);
-    if (new_limit) {
-        campaign->max_redemptions = patch->max_redemptions;
-        bool is_exhausted = campaign->redeemed == campaign->max_redemptions;
-        /* Not before its last redemption, even when the clock was set back in between. */
-        int64_t exhausted_at_us = now_us > campaign->last_redeemed_at_us ? now_us : campaign->last_redeemed_at_us;
-        campaign->exhausted_at_us = !is_exhausted ? 0 : campaign->exhausted_at_us != 0 ? campaign->exhausted_at_us : exhausted_at_us;
-    }
+    if (new_limit) set_limit(campaign, patch->max_redemptions, now_us);
     mark_changed(campaign, now_us, true);
     return CAMPAIGN_DONE;
 }
@@ -289,9 +366,26 @@ enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us) {
     return CAMPAIGN_DONE;
 }
 
-int64_t campaign_give_place(struct campaign *campaign, int64_t now_us) {
+/* The newest redemption's day has ended. One that nobody knows is over at once. */
+static void begin_day(struct campaign *campaign, struct day_window day, int64_t now_us) {
+    bool is_known = day.starts_at_us <= now_us && now_us < day.ends_at_us;
+    campaign->day_starts_at_us = now_us;
+    if (is_known)
+        campaign->day_starts_at_us = day.starts_at_us > campaign->last_redeemed_at_us ? day.starts_at_us : campaign->last_redeemed_at_us;
+    campaign->day_ends_at_us = is_known ? day.ends_at_us : now_us + 1;
+    campaign->day_before = campaign->redeemed;
+}
+
+static void add(int64_t *total_minor, int64_t minor, enum currency currency) {
+    CHECK(result_is_ok(money_add_to_total(*total_minor, (struct money){minor, currency}, total_minor)) && *total_minor <= MONEY_AMOUNT_MAX);
+}
+
+int64_t campaign_give_place(struct campaign *campaign, const struct given *given, int64_t now_us) {
     CHECK(campaign->redeemed < campaign->max_redemptions);
     if (now_us < campaign->last_redeemed_at_us) now_us = campaign->last_redeemed_at_us;
+    if (now_us >= campaign->day_ends_at_us) begin_day(campaign, given->day, now_us);
+    add(&campaign->spent_minor, given->gift_minor, campaign->credit.currency);
+    add(&campaign->ordered_minor, given->order_minor, campaign->credit.currency);
     campaign->redeemed++;
     campaign->sequence++;
     campaign->is_changed = true;
@@ -368,8 +462,7 @@ enum campaign_verdict campaign_fund_adopt(struct campaign *campaign, const struc
 enum campaign_verdict campaign_fund_release(struct campaign *campaign, int64_t now_us) {
     if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
     if (campaign->fund_is_released) return CAMPAIGN_UNCHANGED;
-    bool is_settled = campaign->credited + campaign->failed == campaign->redeemed;
-    if (campaign->ended_at_us == 0 || !is_settled || campaign->fund_step_minor != 0) return CAMPAIGN_STATE_CONFLICT;
+    if (campaign->ended_at_us == 0 || !campaign_is_settled(campaign) || campaign->fund_step_minor != 0) return CAMPAIGN_STATE_CONFLICT;
     campaign->fund_is_released = true;
     mark_changed(campaign, now_us, false);
     return CAMPAIGN_DONE;

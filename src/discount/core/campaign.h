@@ -2,14 +2,16 @@
  * ids are handed in, so that every store and the simulator decide alike. It includes base/ and itself. Each function checks everything first and then
  * applies everything: a refusal changes nothing. Its own state is asserted before and after.
  *
- * Invariants, of each campaign: redeemed <= max_redemptions; positions are 1..redeemed; credited + failed <= redeemed; one redemption per
- * user and per phone. The fund: no place is given out that it can not pay for, so that fund_confirmed_minor is at least redeemed × credit, but for
+ * Invariants, of each campaign: no place is given out beyond max_redemptions, and redeemed is above it only when it was lowered (over_at); positions are
+ * 1..redeemed; credited + failed <= redeemed; at most so many redemptions per user and per phone as its rules say; spent_minor is the sum of its gifts.
+ * The fund: no place is given out that it can not pay for, so that fund_confirmed_minor is at least redeemed × credit, but for
  * places from before this was so. */
 #pragma once
 
 #include "base/code.h"
 #include "base/id.h"
 #include "base/money.h"
+#include "discount/core/rules.h"
 
 #define CAMPAIGN_NAME_CHARACTERS 128u
 #define CAMPAIGN_NAME_BYTES      (CAMPAIGN_NAME_CHARACTERS * 4u)
@@ -31,7 +33,7 @@ struct campaign {
     uint32_t number; /* 1..: the order of creation; its place in the set is number - 1 */
     struct id id;
     struct code code;
-    struct money credit; /* of each place */
+    struct money credit; /* of each place; AMOUNT_OFF: what is taken off; PERCENT_OFF: 0, of the campaign's currency */
     uint16_t name_size;
     char name[CAMPAIGN_NAME_BYTES];
     int64_t max_redemptions;
@@ -45,6 +47,12 @@ struct campaign {
     int64_t settled_position; /* all up to it are settled; what the settler owes is looked for behind it */
     int64_t first_redeemed_at_us, last_redeemed_at_us, exhausted_at_us; /* 0: not yet */
     int64_t created_at_us, updated_at_us;
+    int64_t over_at;                    /* redeemed when max_redemptions was lowered below it; 0: it was not, or was raised again */
+    int64_t spent_minor, ordered_minor; /* the sums of all gifts, and of all orders */
+    /* The day of the newest redemption, as its time zone has it, and how many there were before it. */
+    int64_t day_starts_at_us, day_ends_at_us, day_before;
+    struct campaign_rules rules;
+    struct rule_words words;
     /* The fund in Wallet: what it confirmed, and the one step (opening it, or a top-up) that waits for confirmation. */
     int64_t fund_confirmed_minor;
     int64_t fund_step_minor; /* 0: none waits */
@@ -55,6 +63,7 @@ struct campaign {
     char fund_refusal_detail[FUND_REFUSAL_DETAIL_BYTES];
     bool fund_is_released;
     bool is_new, is_changed; /* in this batch */
+    bool has_new_rules;      /* changed by an administrator */
 };
 
 /* ---- states ---- */
@@ -75,6 +84,12 @@ static inline struct text campaign_fund_refusal_detail(const struct campaign *ca
 /* So many places its fund can pay for, as far as Wallet has confirmed. */
 int64_t campaign_funded_places(const struct campaign *campaign);
 
+/* Whether all that was given out is settled: an order's discount is, at once. */
+bool campaign_is_settled(const struct campaign *campaign);
+/* Places that are left: 0 when the limit was lowered below what is taken. */
+int64_t campaign_places_left(int64_t max_redemptions, int64_t redeemed);
+/* Given out in the day that it is. */
+int64_t campaign_taken_today(int64_t redeemed, int64_t day_before, int64_t day_ends_at_us, int64_t now_us);
 /* Whether the campaign's times and switches let anybody in; shared with the loops, which ask the published snapshot. */
 enum gate { GATE_OPEN, GATE_NOT_STARTED, GATE_PAUSED, GATE_ENDED };
 struct gate_times {
@@ -96,6 +111,8 @@ struct campaign_create {
     int64_t max_redemptions;
     enum phone_rule phone_rule;
     int64_t starts_at_us, ends_at_us;
+    struct campaign_rules rules; /* what is 0 becomes what is usual */
+    struct rule_words words;
 };
 
 enum campaign_verdict {
@@ -108,7 +125,7 @@ enum campaign_verdict {
     CAMPAIGN_STATE_CONFLICT, /* it has ended */
     CAMPAIGN_STARTED,        /* starts_at can't move any more */
     CAMPAIGN_CREDIT_GIVEN,   /* places were given out with this credit: it can't change any more */
-    CAMPAIGN_LIMIT_TOO_LOW,  /* below what has been redeemed */
+    CAMPAIGN_USED,           /* redemptions were made by what was to be changed */
     CAMPAIGN_LIMIT_TOO_HIGH, /* times the credit it passes MONEY_AMOUNT_MAX */
     CAMPAIGN_END_NOT_FUTURE,
     CAMPAIGN_END_NOT_AFTER_START,
@@ -120,21 +137,35 @@ enum campaign_verdict campaign_create(struct campaign_set *set, const struct cam
 
 struct campaign_patch {
     int64_t version_expected; /* 0: any (If-Match: *) */
-    bool has_name, has_max_redemptions, has_starts_at, has_ends_at, has_credit;
+    bool has_name, has_max_redemptions, has_starts_at, has_ends_at, has_credit, has_phone_rule, has_code;
     struct text name;
     int64_t max_redemptions;
     struct money credit;              /* in the currency that it has */
     int64_t starts_at_us, ends_at_us; /* 0 takes the date away */
+    enum phone_rule phone_rule;
+    struct code code;
+    uint32_t rules_given; /* of enum rule_given */
+    struct campaign_rules rules;
+    struct rule_words words;
 };
-enum campaign_verdict campaign_patch(struct campaign *campaign, const struct campaign_patch *patch, int64_t now_us);
+enum campaign_verdict campaign_patch(struct campaign_set *set, struct campaign *campaign, const struct campaign_patch *patch,
+                                     int64_t now_us);
 enum campaign_verdict campaign_pause(struct campaign *campaign, int64_t now_us);
 enum campaign_verdict campaign_resume(struct campaign *campaign, int64_t now_us);
 enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us);
 
 /* ---- decisions of time and of Wallet ---- */
 
+/* A day as the campaign's time zone has it: from starts_at_us on, before ends_at_us. */
+struct day_window {
+    int64_t starts_at_us, ends_at_us; /* 0: it is not known */
+};
+struct given {
+    int64_t gift_minor, order_minor;
+    struct day_window day; /* the one that it is; asked for when the campaign's own has ended */
+};
 /* The next position, which is .redeemed then; there is one. When it is taken: not before the one ahead of it, also when the clock was set back. */
-int64_t campaign_give_place(struct campaign *campaign, int64_t now_us);
+int64_t campaign_give_place(struct campaign *campaign, const struct given *given, int64_t now_us);
 /* Everything up to this position is settled: found out by whoever has looked. */
 void campaign_note_settled(struct campaign *campaign, int64_t position);
 

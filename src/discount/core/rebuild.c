@@ -88,7 +88,8 @@ static void change(struct campaign *campaign, int64_t now_us) {
 
 /* One place more than it has. */
 static void widen(struct campaign *campaign, int64_t now_us) {
-    campaign->max_redemptions++; /* given out at once: it stays exhausted */
+    campaign->max_redemptions = campaign->redeemed + 1; /* given out at once: it stays exhausted */
+    campaign->over_at = 0;
     change(campaign, now_us);
 }
 
@@ -103,13 +104,14 @@ static enum rebuild_verdict make(struct campaign_set *set, struct campaign *camp
     enum rebuild_verdict verdict = check_money(campaign, place);
     if (verdict != REBUILD_SETTLED) return verdict;
     const struct money amount = {place->amount_minor, campaign->credit.currency};
-    bool is_full = campaign->redeemed == campaign->max_redemptions;
+    bool is_full = campaign->redeemed >= campaign->max_redemptions;
     bool has_room = campaign->redeemed < LIMIT_CAMPAIGN_PLACES && is_affordable(amount, campaign->redeemed + 1);
     if (!has_room) return REBUILD_NO_PLACE;
     if (!money_equal(amount, campaign->credit)) change(campaign, now_us);
     campaign->credit = amount;
     if (is_full) widen(campaign, now_us);
-    int64_t claimed_at_us = campaign_give_place(campaign, claimed_at(place, now_us));
+    const struct given given = {.gift_minor = place->amount_minor}; /* its day is over */
+    int64_t claimed_at_us = campaign_give_place(campaign, &given, claimed_at(place, now_us));
     struct redemption redemption = {.id = place->id,
                                     .campaign_number = campaign->number,
                                     .position = campaign->redeemed,
@@ -119,26 +121,44 @@ static enum rebuild_verdict make(struct campaign_set *set, struct campaign *camp
                                     .is_new = true};
     credit(campaign, &redemption, place, now_us);
     CHECK(redemption_fault(&redemption) == NULL && result_is_ok(campaign_set_load_redemption(set, &redemption)));
+    if (campaign->rules.max_per_user > 1 || campaign->rules.max_per_phone > 1) campaign_set_count(set, &redemption);
     return REBUILD_MADE;
+}
+
+/* Who may have several of them can't be asked which one a credit was for: it is one more, as long as there may be. */
+static enum rebuild_verdict rebuild_one_of_several(struct campaign_set *set, struct campaign *campaign, const struct paid_place *place,
+                                                   int64_t now_us) {
+    const struct campaign_rules *rules = &campaign->rules;
+    if (campaign_set_tally_of_user(set, campaign->number, place->user_id) >= rules->max_per_user) return REBUILD_USER_TAKEN;
+    const struct redemption *of_phone = redemption_by_phone(set, campaign->number, &place->phone);
+    bool is_taken = rules->max_per_phone == 1 ? of_phone != NULL
+                                              : campaign_set_tally_of_phone(set, campaign->number, &place->phone) >= rules->max_per_phone;
+    return is_taken ? REBUILD_PHONE_TAKEN : make(set, campaign, place, now_us);
+}
+
+static enum rebuild_verdict rebuild_the_one(struct campaign_set *set, struct campaign *campaign, const struct paid_place *place,
+                                            int64_t now_us) {
+    struct redemption *own = redemption_by_user(set, campaign->number, place->user_id);
+    const struct redemption *of_phone = redemption_by_phone(set, campaign->number, &place->phone);
+    bool is_taken = campaign->rules.max_per_phone == 1
+                        ? of_phone != NULL && of_phone != own
+                        : campaign_set_tally_of_phone(set, campaign->number, &place->phone) >= campaign->rules.max_per_phone;
+    if (own != NULL && own->status != REDEMPTION_CLAIMED) return REBUILD_USER_TAKEN;
+    if (is_taken) return REBUILD_PHONE_TAKEN;
+    return own != NULL ? rename_claim(set, campaign, own, place, now_us) : make(set, campaign, place, now_us);
 }
 
 enum rebuild_verdict campaign_rebuild(struct campaign_set *set, const struct paid_place *place, int64_t now_us) {
     struct campaign *campaign = campaign_by_number(set, place->campaign_number);
     CHECK(campaign != NULL && campaign_fault(campaign) == NULL);
     struct redemption *known = redemption_by_id(set, place->id);
-    struct redemption *own = redemption_by_user(set, campaign->number, place->user_id);
-    const struct redemption *of_phone = redemption_by_phone(set, campaign->number, &place->phone);
     enum rebuild_verdict verdict;
     if (known != NULL)
         verdict = settle(campaign, known, place, now_us);
-    else if (own != NULL && own->status != REDEMPTION_CLAIMED)
-        verdict = REBUILD_USER_TAKEN;
-    else if (of_phone != NULL && of_phone != own)
-        verdict = REBUILD_PHONE_TAKEN;
-    else if (own != NULL)
-        verdict = rename_claim(set, campaign, own, place, now_us);
+    else if (campaign->rules.max_per_user > 1)
+        verdict = rebuild_one_of_several(set, campaign, place, now_us);
     else
-        verdict = make(set, campaign, place, now_us);
+        verdict = rebuild_the_one(set, campaign, place, now_us);
     CHECK(campaign_fault(campaign) == NULL);
     return verdict;
 }

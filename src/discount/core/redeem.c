@@ -4,10 +4,22 @@
 
 static struct redeem_verdict refuse(enum refusal refusal) { return (struct redeem_verdict){REDEEM_REFUSE, refusal}; }
 
+static struct redeem_verdict ask(enum redeem_step step) { return (struct redeem_verdict){step, NOT_REFUSED}; }
+
+static struct redeem_verdict decide_limits(const struct limits *limits) {
+    enum refusal refusal;
+    switch (limits_decide(limits, &refusal)) {
+    case LIMITS_ASK_USER: return ask(REDEEM_ASK_USER);
+    case LIMITS_ASK_PHONE: return ask(REDEEM_ASK_PHONE);
+    case LIMITS_KNOWN: break;
+    }
+    return refusal == NOT_REFUSED ? (struct redeem_verdict){REDEEM_CLAIM, NOT_REFUSED} : refuse(refusal);
+}
+
 struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t now_us) {
     if (!facts->has_campaign) return refuse(REFUSED_CODE_NOT_FOUND);
-    CHECK(facts->taken >= 0 && facts->taken <= facts->places);
-    if (facts->has_own == NOT_KNOWN) return (struct redeem_verdict){REDEEM_ASK_OWN, NOT_REFUSED};
+    if (facts->has_own == NOT_KNOWN) return ask(REDEEM_ASK_OWN);
+    if (facts->has_own == IS_SO && facts->is_another_order) return refuse(REFUSED_USER_LIMIT);
     if (facts->has_own == IS_SO) return (struct redeem_verdict){REDEEM_REPEAT, REFUSED_ALREADY_REDEEMED};
     if (facts->is_recovering) return refuse(REFUSED_RECOVERING);
     if (facts->phone_refusal != NOT_REFUSED) return refuse(facts->phone_refusal);
@@ -17,11 +29,25 @@ struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t no
     case GATE_ENDED: return refuse(REFUSED_ENDED);
     case GATE_OPEN: break;
     }
-    if (facts->phone_has_won == NOT_KNOWN) return (struct redeem_verdict){REDEEM_ASK_PHONE, NOT_REFUSED};
-    if (facts->phone_has_won == IS_SO) return refuse(REFUSED_PHONE_ALREADY_REDEEMED);
-    if (facts->taken >= facts->places) return refuse(REFUSED_SOLD_OUT);
-    if (facts->taken >= facts->funded) return refuse(REFUSED_NOT_FUNDED);
-    return (struct redeem_verdict){REDEEM_CLAIM, NOT_REFUSED};
+    if (facts->opens_at_us != 0) return refuse(REFUSED_NOT_STARTED);
+    if (facts->order_refusal != NOT_REFUSED) return refuse(facts->order_refusal);
+    if (facts->is_too_young) return refuse(REFUSED_NOT_ELIGIBLE);
+    if (facts->has_list && facts->is_listed == NOT_KNOWN) return ask(REDEEM_ASK_LISTED);
+    if (facts->has_list && facts->is_listed == IS_NOT) return refuse(REFUSED_NOT_ELIGIBLE);
+    return decide_limits(&facts->limits);
+}
+
+enum refusal redeem_order_refusal(const struct campaign_rules *rules, enum currency currency, const struct redeem_request *request) {
+    bool has_order = request->order.reference_size != 0;
+    bool is_needed = gift_is_of_order(rules->kind) || rules->min_order_minor != 0;
+    if (!has_order) return is_needed ? REFUSED_ORDER_MISSING : NOT_REFUSED;
+    return request->order_currency != currency ? REFUSED_ORDER_CURRENCY : NOT_REFUSED;
+}
+
+bool redeem_is_too_young(const struct campaign_rules *rules, struct id user_id, int64_t now_us) {
+    if (rules->account_age_min_s == 0) return false;
+    int64_t opened_at_us = id_time_us(user_id), age_s = (now_us - opened_at_us) / 1000000;
+    return opened_at_us == 0 || age_s < rules->account_age_min_s;
 }
 
 enum refusal redeem_phone_refusal(enum phone_rule rule, const struct redeem_request *request) {
@@ -33,55 +59,121 @@ enum refusal redeem_phone_refusal(enum phone_rule rule, const struct redeem_requ
 
 /* ---- over the set ---- */
 
-static struct redemption *claim(struct campaign_set *set, struct campaign *campaign, const struct redeem_request *request, int64_t now_us) {
+static struct redemption *claim(struct campaign_set *set, struct campaign *campaign, const struct redeem_request *request,
+                                int64_t gift_minor, int64_t now_us) {
     CHECK(redemption_by_id(set, request->redemption_id) == NULL);
-    int64_t claimed_at_us = campaign_give_place(campaign, now_us);
+    const struct given given = {gift_minor, request->order.amount_minor, request->day};
+    int64_t claimed_at_us = campaign_give_place(campaign, &given, now_us);
+    bool is_of_order = gift_is_of_order(campaign->rules.kind);
     struct redemption redemption = {
         .id = request->redemption_id,
         .campaign_number = campaign->number,
         .position = campaign->redeemed,
         .user_id = request->user_id,
         .phone = request->phone,
-        .status = REDEMPTION_CLAIMED,
+        .status = is_of_order ? REDEMPTION_APPLIED : REDEMPTION_CLAIMED,
         .claimed_at_us = claimed_at_us,
+        .settled_at_us = is_of_order ? claimed_at_us : 0,
         .is_new = true,
         .is_changed = true,
+        .order = request->order,
+        .discount_minor = is_of_order ? gift_minor : 0,
     };
+    if (is_of_order) campaign->settled_position = campaign->redeemed;
     CHECK(redemption_fault(&redemption) == NULL);
     /* There is room: a batch is bounded by its weight, and a request weighs more than it can add. */
     CHECK(result_is_ok(campaign_set_load_redemption(set, &redemption)));
+    if (campaign->rules.max_per_user > 1 || campaign->rules.max_per_phone > 1) campaign_set_count(set, &redemption);
     return redemption_by_id(set, redemption.id);
 }
 
 static enum knowledge known(bool is_so) { return is_so ? IS_SO : IS_NOT; }
 
+static int64_t count_of_user(const struct campaign_set *set, const struct campaign *campaign, const struct redeem_request *request) {
+    if (campaign->rules.max_per_user > 1) return campaign_set_tally_of_user(set, campaign->number, request->user_id);
+    return redemption_by_user(set, campaign->number, request->user_id) != NULL;
+}
+
+static int64_t count_of_phone(const struct campaign_set *set, const struct campaign *campaign, const struct redeem_request *request) {
+    if (campaign->rules.max_per_phone > 1) return campaign_set_tally_of_phone(set, campaign->number, &request->phone);
+    return redemption_by_phone(set, campaign->number, &request->phone) != NULL;
+}
+
+/* Of one, its user's repeat is the answer; of several, that with the same order. */
+static struct redemption *find_own(const struct campaign_set *set, const struct campaign *campaign, const struct redeem_request *request) {
+    if (campaign->rules.max_per_user == 1) return redemption_by_user(set, campaign->number, request->user_id);
+    if (request->order.reference_size == 0) return NULL;
+    return redemption_by_order(set, campaign->number, request->user_id, order_reference(&request->order));
+}
+
+bool redeem_is_another_order(const struct order *own, const struct order *asked) {
+    return own->reference_size != 0 && asked->reference_size != 0 && !text_equal(order_reference(own), order_reference(asked));
+}
+
+static int64_t gift_of(const struct campaign *campaign, const struct redeem_request *request, enum refusal order_refusal) {
+    return order_refusal != NOT_REFUSED ? 0 : rules_gift_minor(&campaign->rules, campaign->credit, request->order.amount_minor);
+}
+
+static struct redeem_facts facts_of(const struct campaign_set *set, const struct campaign *campaign, const struct redemption *own,
+                                    const struct redeem_request *request, int64_t now_us) {
+    const struct campaign_rules *rules = &campaign->rules;
+    enum refusal order_refusal = redeem_order_refusal(rules, campaign->credit.currency, request);
+    return (struct redeem_facts){
+        .has_campaign = true,
+        .has_own = known(own != NULL),
+        .is_another_order = own != NULL && redeem_is_another_order(&own->order, &request->order),
+        .is_recovering = request->is_recovering,
+        .phone_refusal = redeem_phone_refusal(campaign->phone_rule, request),
+        .times = campaign_times(campaign),
+        .opens_at_us = request->opens_at_us,
+        .order_refusal = order_refusal,
+        .is_too_young = redeem_is_too_young(rules, request->user_id, now_us),
+        .has_list = rules->has_list,
+        .is_listed = request->is_listed,
+        .limits = {.max_per_user = rules->max_per_user,
+                   .of_user = count_of_user(set, campaign, request),
+                   .max_per_phone = rules->max_per_phone,
+                   .of_phone = count_of_phone(set, campaign, request),
+                   .min_order_minor = rules->min_order_minor,
+                   .order_minor = request->order.amount_minor,
+                   .places = campaign->max_redemptions,
+                   .taken = campaign->redeemed,
+                   .budget_minor = rules->budget_minor,
+                   .spent_minor = campaign->spent_minor,
+                   .gift_minor = gift_of(campaign, request, order_refusal),
+                   .ordered_minor = campaign->ordered_minor,
+                   .max_per_day = rules->max_per_day,
+                   .of_day = campaign_taken_today(campaign->redeemed, campaign->day_before, campaign->day_ends_at_us, now_us),
+                   .funded = campaign_funded_places(campaign)},
+    };
+}
+
 struct redeem_verdict campaign_redeem(struct campaign_set *set, const struct redeem_request *request, int64_t now_us,
                                       struct campaign **ret_campaign, struct redemption **ret_redemption) {
     struct campaign *campaign = campaign_by_code(set, &request->code);
     struct redemption *redemption = NULL;
-    struct redeem_facts facts = {.has_campaign = campaign != NULL};
+    struct redeem_facts facts = {.has_campaign = false};
     if (campaign != NULL) {
         CHECK(campaign_fault(campaign) == NULL);
-        redemption = redemption_by_user(set, campaign->number, request->user_id);
-        facts.has_own = known(redemption != NULL);
-        facts.is_recovering = request->is_recovering;
-        facts.phone_refusal = redeem_phone_refusal(campaign->phone_rule, request);
-        facts.times = campaign_times(campaign);
-        facts.phone_has_won = known(redemption_by_phone(set, campaign->number, &request->phone) != NULL);
-        facts.places = campaign->max_redemptions;
-        facts.taken = campaign->redeemed;
-        facts.funded = campaign_funded_places(campaign);
+        redemption = find_own(set, campaign, request);
+        facts = facts_of(set, campaign, redemption, request, now_us);
     }
     struct redeem_verdict verdict = redeem_decide(&facts, now_us);
     switch (verdict.step) {
     case REDEEM_CLAIM:
         CHECK(redemption == NULL);
-        redemption = claim(set, campaign, request, now_us);
-        CHECK(campaign_fault(campaign) == NULL && campaign->redeemed == facts.taken + 1 && redemption->position == campaign->redeemed);
+        redemption = claim(set, campaign, request, facts.limits.gift_minor, now_us);
+        CHECK(campaign_fault(campaign) == NULL && campaign->redeemed == facts.limits.taken + 1 &&
+              redemption->position == campaign->redeemed);
         break;
     case REDEEM_REPEAT: CHECK(redemption != NULL && id_equal(redemption->user_id, request->user_id)); break;
-    case REDEEM_REFUSE: CHECK(redemption == NULL && (campaign == NULL || campaign->redeemed == facts.taken)); break;
+    case REDEEM_REFUSE:
+        CHECK(campaign == NULL || campaign->redeemed == facts.limits.taken);
+        redemption = NULL;
+        break;
     case REDEEM_ASK_OWN:
+    case REDEEM_ASK_LISTED:
+    case REDEEM_ASK_USER:
     case REDEEM_ASK_PHONE: CHECK(false); /* all is known here */
     }
     *ret_campaign = campaign;

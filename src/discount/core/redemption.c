@@ -1,14 +1,27 @@
 #include "discount/core/redemption.h"
 
 #include "base/limits.h"
+#include "base/money.h"
 
 const char *redemption_status_name(enum redemption_status status) {
     switch (status) {
     case REDEMPTION_CLAIMED: return "claimed";
     case REDEMPTION_CREDITED: return "credited";
     case REDEMPTION_FAILED: return "failed";
+    case REDEMPTION_APPLIED: return "applied";
     }
     return "unknown";
+}
+
+static const char *order_fault(const struct redemption *redemption) {
+    const struct order *order = &redemption->order;
+    bool has_order = order->reference_size != 0;
+    if (has_order != (order->amount_minor != 0)) return "its order has no reference or no amount";
+    if (order->amount_minor < 0 || order->amount_minor > MONEY_AMOUNT_MAX) return "its order has an amount that is none";
+    if (redemption->discount_minor < 0 || redemption->discount_minor > order->amount_minor)
+        return "more was taken off its order than it has";
+    if (redemption->status != REDEMPTION_APPLIED) return redemption->discount_minor != 0 ? "its discount was not applied" : NULL;
+    return !has_order || redemption->settled_at_us != redemption->claimed_at_us ? "it was applied to no order, or later" : NULL;
 }
 
 const char *redemption_fault(const struct redemption *redemption) {
@@ -20,5 +33,7 @@ const char *redemption_fault(const struct redemption *redemption) {
     if (is_credited != !id_is_zero(redemption->transaction_id)) return "it is credited without a transaction";
     if (is_failed != (redemption->failure_size != 0)) return "it has failed without a reason";
     if (id_equal(redemption->claimed_as, redemption->id)) return "it was claimed anew under its own id";
-    return NULL;
+    if (redemption->code_index < 0 || (redemption->code_batch == 0 && redemption->code_index != 0))
+        return "it has the index of a code of no batch";
+    return order_fault(redemption);
 }

@@ -5,8 +5,22 @@
 #include "base/phone.h"
 
 #define REDEMPTION_FAILURE_BYTES 32u
+#define ORDER_REFERENCE_BYTES    128u
 
-enum redemption_status { REDEMPTION_CLAIMED, REDEMPTION_CREDITED, REDEMPTION_FAILED };
+enum redemption_status {
+    REDEMPTION_CLAIMED,
+    REDEMPTION_CREDITED,
+    REDEMPTION_FAILED,
+    REDEMPTION_APPLIED, /* to an order: settled with its claim */
+};
+
+/* What a user wants to buy, as the shop says. */
+struct order {
+    uint8_t reference_size; /* 0: no order */
+    char reference[ORDER_REFERENCE_BYTES];
+    int64_t amount_minor; /* in the campaign's currency */
+};
+static inline struct text order_reference(const struct order *order) { return (struct text){order->reference, order->reference_size}; }
 
 struct redemption {
     struct id id;
@@ -23,7 +37,12 @@ struct redemption {
     uint8_t failure_size;
     char failure[REDEMPTION_FAILURE_BYTES]; /* Wallet's code */
     bool is_new, is_changed;                /* in this batch */
-    uint8_t user_key[20], phone_key[20];    /* the set's own */
+    uint32_t code_batch;                    /* 0: the campaign's own code */
+    int64_t code_index;
+    struct order order;
+    int64_t discount_minor;              /* applied: taken off the order */
+    struct redemption *next_of_user;     /* the set's own: another of the same user in the same campaign */
+    uint8_t user_key[20], phone_key[20]; /* the set's own */
     uint8_t phone_key_size;
 };
 

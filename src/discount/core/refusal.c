@@ -24,6 +24,18 @@ static const struct refusal_rule rules[REFUSAL_COUNT] = {
                             false, true, true},
     [REFUSED_NOT_FUNDED] = {"campaign_not_funded", 409, "Campaign not funded",
                             "No place is given out before the money for it is set aside: try again later.", false, true, true},
+    [REFUSED_USER_LIMIT] = {"user_limit_reached", 409, "User limit reached",
+                            "You have as many redemptions in this campaign as one user may have.", true, true, true},
+    [REFUSED_PHONE_LIMIT] = {"phone_limit_reached", 409, "Phone limit reached",
+                             "This phone number has as many redemptions in this campaign as one number may have.", true, true, true},
+    [REFUSED_BUDGET_EXHAUSTED] = {"budget_exhausted", 410, "Budget exhausted",
+                                  "What is left of the campaign's budget does not pay for this gift.", false, true, true},
+    [REFUSED_DAILY_LIMIT] = {"daily_limit_reached", 409, "Daily limit reached",
+                             "All places of today are taken: the next ones are given out tomorrow.", false, true, true},
+    [REFUSED_ORDER_TOO_SMALL] = {"order_too_small", 409, "Order too small", "The campaign is for larger orders.", true, true, true},
+    [REFUSED_NOT_ELIGIBLE] = {"not_eligible", 409, "Not eligible", "The campaign is not for this account.", true, true, true},
+    [REFUSED_ORDER_MISSING] = {"order_missing", 422, "Order missing", "The campaign is for orders: say which.", true, false, true},
+    [REFUSED_ORDER_CURRENCY] = {"order_currency", 422, "Order currency", "The campaign's orders have another currency.", true, false, true},
     [REFUSED_CODE_NOT_FOUND] = {"code_not_found", 404, "Code not found", "There is no such code.", false, false, true},
 };
 

@@ -17,9 +17,17 @@ enum refusal {
     REFUSED_ENDED,
     REFUSED_RECOVERING, /* Wallet has paid places that are not in our database yet */
     REFUSED_NOT_FUNDED, /* its fund can not pay for one more place yet */
+    REFUSED_USER_LIMIT,
+    REFUSED_PHONE_LIMIT,
+    REFUSED_BUDGET_EXHAUSTED,
+    REFUSED_DAILY_LIMIT,
+    REFUSED_ORDER_TOO_SMALL,
+    REFUSED_NOT_ELIGIBLE,
+    REFUSED_ORDER_MISSING,  /* answered as a fault of the request */
+    REFUSED_ORDER_CURRENCY, /* the same */
     REFUSED_CODE_NOT_FOUND,
 };
-#define REFUSAL_COUNT 13u /* with NOT_REFUSED */
+#define REFUSAL_COUNT 21u /* with NOT_REFUSED */
 
 struct refusal_rule {
     const char *code; /* of the problem; the report's member; the name under which it is counted on disk */
@@ -32,5 +40,7 @@ struct refusal_rule {
 
 /* Of any but NOT_REFUSED. */
 const struct refusal_rule *refusal_rule(enum refusal refusal);
+/* What an order lacks is told as any other fault of a request. */
+static inline bool refusal_is_fault(enum refusal refusal) { return refusal == REFUSED_ORDER_MISSING || refusal == REFUSED_ORDER_CURRENCY; }
 /* NOT_REFUSED: nothing is called so. */
 enum refusal refusal_named(struct text code);

@@ -9,7 +9,9 @@ struct result campaign_set_init(struct campaign_set *set, size_t campaign_capaci
     *set = (struct campaign_set){.campaign_capacity = campaign_capacity, .redemption_capacity = redemption_capacity};
     set->campaigns = calloc(campaign_capacity, sizeof *set->campaigns);
     set->redemptions = calloc(redemption_capacity, sizeof *set->redemptions);
-    if (set->campaigns == NULL || set->redemptions == NULL || !result_is_ok(map_init(&set->by_code, campaign_capacity)) ||
+    set->tallies = calloc(2 * redemption_capacity, sizeof *set->tallies);
+    if (set->campaigns == NULL || set->redemptions == NULL || set->tallies == NULL ||
+        !result_is_ok(map_init(&set->by_tally, 2 * redemption_capacity)) || !result_is_ok(map_init(&set->by_code, campaign_capacity)) ||
         !result_is_ok(map_init(&set->by_campaign_id, campaign_capacity)) || !result_is_ok(map_init(&set->by_id, 2 * redemption_capacity)) ||
         !result_is_ok(map_init(&set->by_user, redemption_capacity)) || !result_is_ok(map_init(&set->by_phone, redemption_capacity))) {
         campaign_set_free(set);
@@ -21,6 +23,8 @@ struct result campaign_set_init(struct campaign_set *set, size_t campaign_capaci
 void campaign_set_free(struct campaign_set *set) {
     free(set->campaigns);
     free(set->redemptions);
+    free(set->tallies);
+    map_free(&set->by_tally);
     map_free(&set->by_code);
     map_free(&set->by_campaign_id);
     map_free(&set->by_id);
@@ -30,7 +34,10 @@ void campaign_set_free(struct campaign_set *set) {
 }
 
 void campaign_set_begin(struct campaign_set *set) {
-    for (size_t i = 0; i < set->campaign_count; i++) set->campaigns[i].is_new = set->campaigns[i].is_changed = false;
+    for (size_t i = 0; i < set->campaign_count; i++)
+        set->campaigns[i].is_new = set->campaigns[i].is_changed = set->campaigns[i].has_new_rules = false;
+    if (set->tally_count > 0) map_clear(&set->by_tally);
+    set->tally_count = 0;
     if (set->redemption_count == 0) return;
     set->redemption_count = 0;
     map_clear(&set->by_id);
@@ -47,13 +54,25 @@ void campaign_set_clear(struct campaign_set *set) {
 
 static struct text id_key(const struct id *id) { return (struct text){(const char *)id->bytes, sizeof id->bytes}; }
 
+/* Which of two has their code: the one that has not ended, or ends last, or the newer one. */
+static bool is_later(const struct campaign *campaign, const struct campaign *holder) {
+    if ((campaign->ended_at_us == 0) != (holder->ended_at_us == 0)) return campaign->ended_at_us == 0;
+    int64_t ends = campaign->ends_at_us != 0 ? campaign->ends_at_us : INT64_MAX,
+            holder_ends = holder->ends_at_us != 0 ? holder->ends_at_us : INT64_MAX;
+    return campaign->ended_at_us != 0 || ends >= holder_ends;
+}
+
 struct result campaign_set_load(struct campaign_set *set, const struct campaign *campaign) {
     if (set->campaign_count == set->campaign_capacity) return result_error(RESULT_FULL);
     if (campaign->number != set->campaign_count + 1 || campaign_fault(campaign) != NULL) return result_error(RESULT_CORRUPT);
-    if (campaign_by_code(set, &campaign->code) != NULL || campaign_by_id(set, campaign->id) != NULL) return result_error(RESULT_CORRUPT);
+    if (campaign_by_id(set, campaign->id) != NULL) return result_error(RESULT_CORRUPT);
     struct campaign *kept = &set->campaigns[set->campaign_count];
     *kept = *campaign;
-    TRY(map_put(&set->by_code, code_text(&kept->code), kept));
+    const struct campaign *holder = campaign_by_code(set, &kept->code);
+    if (holder == NULL || is_later(kept, holder)) {
+        (void)map_remove(&set->by_code, code_text(&kept->code)); /* its key is the holder's own */
+        TRY(map_put(&set->by_code, code_text(&kept->code), kept));
+    }
     TRY(map_put(&set->by_campaign_id, id_key(&kept->id), kept));
     set->campaign_count++;
     return result_ok();
@@ -90,6 +109,7 @@ struct result campaign_set_load_redemption(struct campaign_set *set, const struc
     struct redemption *kept = &set->redemptions[set->redemption_count];
     *kept = *redemption;
     user_key(kept->campaign_number, kept->user_id, kept->user_key);
+    kept->next_of_user = redemption_by_user(set, kept->campaign_number, kept->user_id);
     TRY(map_put(&set->by_user, (struct text){(const char *)kept->user_key, sizeof kept->user_key}, kept));
     TRY(index_ids(set, kept));
     TRY(index_phone(set, kept));
@@ -106,6 +126,76 @@ void campaign_set_rename(struct campaign_set *set, struct redemption *redemption
     redemption->phone = *phone;
     CHECK(result_is_ok(index_ids(set, redemption)) && result_is_ok(index_phone(set, redemption))); /* there is room for two ids of each */
 }
+
+/* ---- tallies ---- */
+
+static struct tally *find_tally(const struct campaign_set *set, const struct tally *key) {
+    return map_get(&set->by_tally, (struct text){(const char *)key->key, key->key_size});
+}
+
+static struct tally tally_of_user(uint32_t campaign_number, struct id user_id) {
+    struct tally tally = {.key = {'u'}, .key_size = 21};
+    user_key(campaign_number, user_id, tally.key + 1);
+    return tally;
+}
+
+static struct tally tally_of_phone(uint32_t campaign_number, const struct phone *phone) {
+    struct tally tally = {.key = {'p'}};
+    tally.key_size = (uint8_t)(1 + phone_key(campaign_number, phone, tally.key + 1));
+    return tally;
+}
+
+static struct result load_tally(struct campaign_set *set, const struct tally *tally, int64_t count) {
+    if (find_tally(set, tally) != NULL) return result_ok();
+    if (set->tally_count == 2 * set->redemption_capacity) return result_error(RESULT_FULL);
+    struct tally *kept = &set->tallies[set->tally_count++];
+    *kept = *tally;
+    kept->count = count;
+    return map_put(&set->by_tally, (struct text){(const char *)kept->key, kept->key_size}, kept);
+}
+
+static int64_t count_of(const struct campaign_set *set, struct tally key) {
+    const struct tally *tally = find_tally(set, &key);
+    return tally == NULL ? 0 : tally->count;
+}
+
+static void count_one(struct campaign_set *set, struct tally key) {
+    CHECK(result_is_ok(load_tally(set, &key, 0))); /* two for each redemption that there is room for */
+    find_tally(set, &key)->count++;
+}
+
+struct result campaign_set_load_tally_of_user(struct campaign_set *set, uint32_t campaign_number, struct id user_id, int64_t count) {
+    const struct tally key = tally_of_user(campaign_number, user_id);
+    return load_tally(set, &key, count);
+}
+
+struct result campaign_set_load_tally_of_phone(struct campaign_set *set, uint32_t campaign_number, const struct phone *phone,
+                                               int64_t count) {
+    const struct tally key = tally_of_phone(campaign_number, phone);
+    return load_tally(set, &key, count);
+}
+
+int64_t campaign_set_tally_of_user(const struct campaign_set *set, uint32_t campaign_number, struct id user_id) {
+    return count_of(set, tally_of_user(campaign_number, user_id));
+}
+
+int64_t campaign_set_tally_of_phone(const struct campaign_set *set, uint32_t campaign_number, const struct phone *phone) {
+    return count_of(set, tally_of_phone(campaign_number, phone));
+}
+
+void campaign_set_count(struct campaign_set *set, const struct redemption *redemption) {
+    count_one(set, tally_of_user(redemption->campaign_number, redemption->user_id));
+    count_one(set, tally_of_phone(redemption->campaign_number, &redemption->phone));
+}
+
+void campaign_set_recode(struct campaign_set *set, struct campaign *campaign, const struct code *code) {
+    if (campaign_by_code(set, &campaign->code) == campaign) (void)map_remove(&set->by_code, code_text(&campaign->code));
+    (void)map_remove(&set->by_code, code_text(code)); /* of one that has ended, whose own key it is */
+    campaign->code = *code;
+    CHECK(result_is_ok(map_put(&set->by_code, code_text(&campaign->code), campaign)));
+}
+
+/* ---- finding ---- */
 
 struct campaign *campaign_by_code(const struct campaign_set *set, const struct code *code) {
     return code->size == 0 ? NULL : map_get(&set->by_code, code_text(code));
@@ -127,6 +217,12 @@ struct redemption *redemption_by_user(const struct campaign_set *set, uint32_t c
     uint8_t key[20];
     user_key(campaign_number, user_id, key);
     return map_get(&set->by_user, (struct text){(const char *)key, sizeof key});
+}
+
+struct redemption *redemption_by_order(const struct campaign_set *set, uint32_t campaign_number, struct id user_id, struct text reference) {
+    struct redemption *redemption = redemption_by_user(set, campaign_number, user_id);
+    while (redemption != NULL && !text_equal(order_reference(&redemption->order), reference)) redemption = redemption->next_of_user;
+    return redemption;
 }
 
 struct redemption *redemption_by_phone(const struct campaign_set *set, uint32_t campaign_number, const struct phone *phone) {

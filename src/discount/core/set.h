@@ -1,5 +1,6 @@
 /* The working set of one batch: all campaigns (they are few, and stay between batches), and the redemptions that the batch names. Whoever loads must
- * bring, for each redemption request, what there is under (campaign, user) and (campaign, phone): what is not in the set then does not exist. */
+ * bring, for each redemption request, what there is under (campaign, user) and (campaign, phone): what is not in the set then does not exist. Where there may be
+ * more than one, they are counted (struct tally), and the one of the same order is brought. */
 #pragma once
 
 #include "base/map.h"
@@ -9,12 +10,21 @@
 #define CAMPAIGN_SET_REDEMPTIONS 8192u /* named by one batch, see LIMIT_STORE_BATCH_WEIGHT */
 #define REDEMPTION_WEIGHT        2u    /* rows that one redemption request may name; for struct store_operation */
 
+/* How many redemptions a user, or a phone, has in a campaign that gives more than one. */
+struct tally {
+    uint8_t key[21];
+    uint8_t key_size;
+    int64_t count;
+};
+
 struct campaign_set {
     struct campaign *campaigns; /* [capacity] */
     size_t campaign_count, campaign_capacity;
     struct redemption *redemptions; /* [redemption_capacity] */
     size_t redemption_count, redemption_capacity;
-    struct map by_code, by_campaign_id, by_id, by_user, by_phone;
+    struct tally *tallies; /* [2 * redemption_capacity] */
+    size_t tally_count;
+    struct map by_code, by_campaign_id, by_id, by_user, by_phone, by_tally;
 };
 
 /* RESULT_FULL: no memory. */
@@ -24,19 +34,34 @@ void campaign_set_free(struct campaign_set *set);
 void campaign_set_begin(struct campaign_set *set);
 /* Forgets everything, before the campaigns are loaded anew. */
 void campaign_set_clear(struct campaign_set *set);
-/* Loading, campaigns in the order of their numbers. RESULT_CORRUPT: a number is missing, a code or id stands there twice, or it breaks a rule
+/* Loading, campaigns in the order of their numbers. RESULT_CORRUPT: a number is missing, an id stands there twice, or it breaks a rule
  * of its own (campaign_fault). */
 struct result campaign_set_load(struct campaign_set *set, const struct campaign *campaign) MUST_CHECK;
 /* Loading a redemption that the batch names; naming it twice is fine. RESULT_FULL; RESULT_CORRUPT: its campaign is not there, has not given out its
  * position, or it breaks a rule of its own (redemption_fault). */
 struct result campaign_set_load_redemption(struct campaign_set *set, const struct redemption *redemption) MUST_CHECK;
 
+/* Loading how many there are on disk, before any is added; naming it twice is fine. RESULT_FULL. */
+struct result campaign_set_load_tally_of_user(struct campaign_set *set, uint32_t campaign_number, struct id user_id,
+                                              int64_t count) MUST_CHECK;
+struct result campaign_set_load_tally_of_phone(struct campaign_set *set, uint32_t campaign_number, const struct phone *phone,
+                                               int64_t count) MUST_CHECK;
+/* What was not loaded is 0. */
+int64_t campaign_set_tally_of_user(const struct campaign_set *set, uint32_t campaign_number, struct id user_id);
+int64_t campaign_set_tally_of_phone(const struct campaign_set *set, uint32_t campaign_number, const struct phone *phone);
+/* One more of each. */
+void campaign_set_count(struct campaign_set *set, const struct redemption *redemption);
+/* The campaign's code becomes this one, which no campaign has that has not ended. */
+void campaign_set_recode(struct campaign_set *set, struct campaign *campaign, const struct code *code);
 /* The redemption's own id and phone become these; it is found by the id that it had as well. */
 void campaign_set_rename(struct campaign_set *set, struct redemption *redemption, struct id id, const struct phone *phone);
 
+/* The newest one with it: that of a campaign that has ended is free again. */
 struct campaign *campaign_by_code(const struct campaign_set *set, const struct code *code);
 struct campaign *campaign_by_id(const struct campaign_set *set, struct id id);
 struct campaign *campaign_by_number(const struct campaign_set *set, uint32_t number);
 struct redemption *redemption_by_id(const struct campaign_set *set, struct id id); /* also of one that was claimed as it */
 struct redemption *redemption_by_user(const struct campaign_set *set, uint32_t campaign_number, struct id user_id);
+/* The one with this order, of those that were loaded. */
+struct redemption *redemption_by_order(const struct campaign_set *set, uint32_t campaign_number, struct id user_id, struct text reference);
 struct redemption *redemption_by_phone(const struct campaign_set *set, uint32_t campaign_number, const struct phone *phone);

@@ -15,7 +15,8 @@ static int64_t *count_of(struct campaign *campaign, enum redemption_status statu
     switch (status) {
     case REDEMPTION_CREDITED: return &campaign->credited;
     case REDEMPTION_FAILED: return &campaign->failed;
-    case REDEMPTION_CLAIMED: break;
+    case REDEMPTION_CLAIMED:
+    case REDEMPTION_APPLIED: break;
     }
     return NULL;
 }

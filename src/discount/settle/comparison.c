@@ -139,6 +139,7 @@ static struct fund_document without_foreign(const struct fund_document *fund, in
 static void judge(struct comparison *comparison, uint32_t number, struct findings *findings) {
     struct compared *compared = &comparison->memory[number - 1];
     struct board_slot *slot = slot_of(comparison, number);
+    if (slot->is_of_orders) return; /* it has no fund */
     bool is_first = board_books(slot) == BOOKS_NOT_COMPARED;
     const struct books_seen seen = {.before = compared->before,
                                     .after = board_view(slot),

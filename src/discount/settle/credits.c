@@ -76,7 +76,7 @@ static void write_metadata(struct json_writer *writer, const struct claim *claim
     json_id_member(writer, "campaign", slot->id);
     json_integer_member(writer, "position", claim->position);
     json_text_member(writer, "phone", phone_text(&claim->phone));
-    json_text_member(writer, "code", code_text(&slot->code));
+    json_text_member(writer, "code", board_code(slot));
     json_end_object(writer);
 }
 

@@ -280,7 +280,7 @@ static bool is_expired(const struct campaign_view *view, int64_t wall_us) {
 }
 
 static bool may_release(const struct funds *funds, uint32_t number, const struct campaign_view *view) {
-    bool is_over = view->ended_at_us != 0 && view->fund_is_released == 0 && view->credited + view->failed == view->redeemed;
+    bool is_over = view->ended_at_us != 0 && view->fund_is_released == 0 && view_unsettled(view) == 0;
     bool is_compared = board_books(board_slot(funds->board, number - 1)) == BOOKS_AGREE && !funds->memory[number - 1].is_held;
     return is_over && is_compared && claims_again(funds->claims, number) == 0;
 }
@@ -358,7 +358,7 @@ void funds_run(struct funds *funds, int64_t now_us, bool may_call) {
     int64_t wall_us = clock_now_us(funds->clock), unsettled = 0;
     for (size_t i = 0; i < board_count(funds->board); i++) {
         struct campaign_view view = board_view(board_slot(funds->board, i));
-        unsettled += view.redeemed - view.credited - view.failed;
+        unsettled += view_unsettled(&view);
         look_at_expiry(funds, (uint32_t)i + 1, &view, wall_us, now_us);
         if (may_call) look_at_fund(funds, (uint32_t)i + 1, &view, now_us);
     }

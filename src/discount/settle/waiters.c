@@ -44,7 +44,7 @@ static void answer_with_campaign(struct waiters *waiters, struct discount_operat
         refuse(waiter);
         return;
     }
-    waiter->campaign = found.campaign;
+    *waiter->campaign = found.campaign; /* its own memory, named by whoever decided that it waits */
     waiter->verdict = CAMPAIGN_DONE;
     answer(waiters, waiter);
 }

@@ -24,8 +24,12 @@ static void execute(const char *path, const char *sql) { execute_as(&discount_sc
 #define CAMPAIGN_VALUES \
     "x'01020304050607080910111213141516', 'GIFT', 'Gift', 1000, 'IRT', 3, 0, 0, 0, 0, 1, 5, 2, 1, 0, 100, 200, 0, 50, 50, 3000, 0, 0, 0"
 #define OLD_CAMPAIGN "INSERT INTO campaigns VALUES (1, " CAMPAIGN_VALUES ")"
-#define CAMPAIGN     "INSERT INTO campaigns VALUES (1, " CAMPAIGN_VALUES ", 0, 0, '', '')"
-#define REDEMPTION   "key, id, campaign_number, user_id, phone, status, claimed_at, settled_at, transaction_id, failure"
+#define CAMPAIGN_COLUMNS                                                                                                                \
+    "number, id, code, name, amount, currency, max_redemptions, starts_at, ends_at, ended_at, is_paused, version, sequence, redeemed, " \
+    "credited, failed, first_redeemed_at, last_redeemed_at, exhausted_at, created_at, updated_at, fund_confirmed, fund_step, "          \
+    "fund_step_version, fund_is_released"
+#define CAMPAIGN   "INSERT INTO campaigns (" CAMPAIGN_COLUMNS ", spent) VALUES (1, " CAMPAIGN_VALUES ", 2000)"
+#define REDEMPTION "key, id, campaign_number, user_id, phone, status, claimed_at, settled_at, transaction_id, failure"
 #define FIRST                                                                                             \
     "INSERT INTO redemptions (" REDEMPTION                                                                \
     ") VALUES (4294967297, x'A1020304050607080910111213141516', 1, x'B1020304050607080910111213141516', " \
@@ -90,10 +94,28 @@ static void test_each_fault_is_named(void **state) {
         {"UPDATE redemptions SET key = CASE key WHEN 4294967297 THEN 4294967299 ELSE key END", "positions have a gap"},
         {"UPDATE redemptions SET phone = '+98912000000100000' WHERE key = 4294967298", "one of its redemptions can't be read"},
         {"UPDATE campaigns SET code = 'no code'", "campaign number 1 can't be read"},
-        {"INSERT INTO campaigns SELECT 3, x'09020304050607080910111213141516', 'OTHER', name, amount, currency, max_redemptions, 0, 0, 0, "
+        {"INSERT INTO campaigns (" CAMPAIGN_COLUMNS
+         ") SELECT 3, x'09020304050607080910111213141516', 'OTHER', name, amount, currency, max_redemptions, 0, 0, 0, "
          "0, 1, 5, 0, 0, 0, 0, 0, 0, 50, 50, "
-         "3000, 0, 0, 0, 0, 0, '', '' FROM campaigns",
+         "3000, 0, 0, 0 FROM campaigns",
          "created before it is missing"},
+        {"UPDATE campaigns SET spent = 1999", "what it has spent"},
+        {"UPDATE campaigns SET ordered = 1", "sum of orders"},
+        {"UPDATE campaigns SET over_at = 2", "its limit was lowered"},
+        {"UPDATE campaigns SET max_redemptions = 1, exhausted_at = 201", "more redemptions than places"},
+        {"UPDATE campaigns SET kind = 2", "settled in a way that its campaign does not know"},
+        {"UPDATE campaigns SET percent = 1", "percentage"},
+        {"UPDATE campaigns SET day_starts_at = 50, day_ends_at = 150", "counted in another day"},
+        {"UPDATE campaigns SET day_starts_at = 150, day_ends_at = 300, day_before = 2", "counted in another day"},
+        {"UPDATE redemptions SET order_reference = 'A', order_amount = 0, discount = 0 WHERE key = 4294967298",
+         "no reference or no amount"},
+        {"UPDATE redemptions SET order_reference = 'A', order_amount = 5, discount = 6 WHERE key = 4294967298",
+         "more was taken off its order"},
+        {"UPDATE redemptions SET code_index = 4 WHERE key = 4294967298", "of no batch"},
+        {"UPDATE redemptions SET transaction_id = NULL WHERE key = 4294967297", "without a transaction"},
+        {"UPDATE redemptions SET user_id = x'B1020304050607080910111213141516'", "a user has more redemptions"},
+        {"UPDATE redemptions SET phone = '+989120000001'", "a phone has more redemptions"},
+        {"UPDATE campaigns SET max_per_user = 1001", "limit per user or phone"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         char said[2048] = "";

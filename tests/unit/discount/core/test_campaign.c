@@ -11,7 +11,7 @@ static void test_times(void **state) {
     struct campaign *campaign = make_campaign(set, "GIFT", 5);
     campaign->starts_at_us = NOW + 10;
     struct campaign_patch patch = {.has_ends_at = true, .ends_at_us = NOW + 20};
-    assert_int_equal(campaign_patch(campaign, &patch, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_patch(set, campaign, &patch, NOW), CAMPAIGN_DONE);
     be_refused(set, 1, 1, NOW + 9, REFUSED_NOT_STARTED);
     assert_int_equal(campaign_state(campaign, NOW + 9), CAMPAIGN_SCHEDULED);
     assert_int_equal(campaign_pause(campaign, NOW + 9), CAMPAIGN_DONE);
@@ -23,7 +23,31 @@ static void test_times(void **state) {
     be_refused(set, 3, 3, NOW + 20, REFUSED_ENDED);
     assert_int_equal(campaign_expire(campaign, NOW + 19), CAMPAIGN_UNCHANGED);
     assert_int_equal(campaign_expire(campaign, NOW + 20), CAMPAIGN_DONE);
-    assert_int_equal(campaign_patch(campaign, &patch, NOW + 21), CAMPAIGN_STATE_CONFLICT);
+    assert_int_equal(campaign_patch(set, campaign, &patch, NOW + 21), CAMPAIGN_STATE_CONFLICT);
+}
+
+/* Below what is taken it means over now, until it is raised again. */
+static void test_a_limit_below_what_is_taken_is_over_now(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 3);
+    (void)claim(set, 1, 1, NOW);
+    (void)claim(set, 2, 2, NOW);
+    struct campaign_patch lowered = {.has_max_redemptions = true, .max_redemptions = 1};
+    assert_int_equal(campaign_patch(set, campaign, &lowered, NOW + 1), CAMPAIGN_DONE);
+    assert_int_equal(campaign->max_redemptions, 1);
+    assert_int_equal(campaign->over_at, 2);
+    assert_int_equal(campaign_state(campaign, NOW + 1), CAMPAIGN_EXHAUSTED);
+    assert_int_equal(campaign_places_left(campaign->max_redemptions, campaign->redeemed), 0);
+    be_refused(set, 3, 3, NOW + 1, REFUSED_SOLD_OUT);
+    be_refused(set, 1, 1, NOW + 1, REFUSED_ALREADY_REDEEMED);
+    struct campaign bad = *campaign;
+    bad.over_at = 0; /* nobody lowered it: it has given out too many */
+    assert_non_null(campaign_fault(&bad));
+    struct campaign_patch raised = {.has_max_redemptions = true, .max_redemptions = 3};
+    assert_int_equal(campaign_patch(set, campaign, &raised, NOW + 2), CAMPAIGN_DONE);
+    assert_int_equal(campaign->over_at, 0);
+    assert_int_equal(campaign->exhausted_at_us, 0);
+    (void)claim(set, 3, 3, NOW + 2);
 }
 
 static void test_patch(void **state) {
@@ -34,24 +58,22 @@ static void test_patch(void **state) {
     redemption = claim(set, 2, 2, NOW);
     assert_int_equal(campaign->exhausted_at_us, NOW);
     struct campaign before = *campaign;
-    struct campaign_patch too_low = {.has_max_redemptions = true, .max_redemptions = 1};
-    assert_int_equal(campaign_patch(campaign, &too_low, NOW), CAMPAIGN_LIMIT_TOO_LOW);
     struct campaign_patch stale = {.version_expected = 7, .has_max_redemptions = true, .max_redemptions = 9};
-    assert_int_equal(campaign_patch(campaign, &stale, NOW), CAMPAIGN_VERSION_MISMATCH);
+    assert_int_equal(campaign_patch(set, campaign, &stale, NOW), CAMPAIGN_VERSION_MISMATCH);
     struct campaign_patch started = {.has_starts_at = true, .starts_at_us = NOW + 5};
-    assert_int_equal(campaign_patch(campaign, &started, NOW), CAMPAIGN_STARTED);
+    assert_int_equal(campaign_patch(set, campaign, &started, NOW), CAMPAIGN_STARTED);
     struct campaign_patch same = {.has_max_redemptions = true, .max_redemptions = 2};
-    assert_int_equal(campaign_patch(campaign, &same, NOW), CAMPAIGN_UNCHANGED);
+    assert_int_equal(campaign_patch(set, campaign, &same, NOW), CAMPAIGN_UNCHANGED);
     assert_memory_equal(&before, campaign, sizeof before);
     struct campaign_patch raised = {.version_expected = 1, .has_max_redemptions = true, .max_redemptions = 3};
-    assert_int_equal(campaign_patch(campaign, &raised, NOW + 1), CAMPAIGN_DONE);
+    assert_int_equal(campaign_patch(set, campaign, &raised, NOW + 1), CAMPAIGN_DONE);
     assert_int_equal(campaign->version, 2);
     assert_int_equal(campaign->exhausted_at_us, 0);
     struct campaign_patch lowered = {.has_max_redemptions = true, .max_redemptions = 2};
     struct campaign_patch raised_again = {.has_max_redemptions = true, .max_redemptions = 3};
-    assert_int_equal(campaign_patch(campaign, &lowered, NOW - 5), CAMPAIGN_DONE);
+    assert_int_equal(campaign_patch(set, campaign, &lowered, NOW - 5), CAMPAIGN_DONE);
     assert_int_equal(campaign->exhausted_at_us, campaign->last_redeemed_at_us); /* the clock was set back: not before the last winner */
-    assert_int_equal(campaign_patch(campaign, &raised_again, NOW + 1), CAMPAIGN_DONE);
+    assert_int_equal(campaign_patch(set, campaign, &raised_again, NOW + 1), CAMPAIGN_DONE);
     redemption = claim(set, 3, 3, NOW + 2);
     assert_int_equal(redemption->position, 3);
 }
@@ -62,7 +84,7 @@ static void test_fund_steps(void **state) {
     struct campaign *campaign = make_campaign(set, "GIFT", 10);
     assert_int_equal(campaign->fund_step_minor, 10000);
     struct campaign_patch raised = {.has_max_redemptions = true, .max_redemptions = 15};
-    assert_int_equal(campaign_patch(campaign, &raised, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_patch(set, campaign, &raised, NOW), CAMPAIGN_DONE);
     assert_int_equal(campaign->fund_step_minor, 10000);
     assert_int_equal(campaign->fund_step_version, 1);
     assert_int_equal(campaign_fund_confirm(campaign, 2, NOW), CAMPAIGN_UNCHANGED);
@@ -94,10 +116,15 @@ static void test_the_end_is_not_before_the_last_place(void **state) {
 static void test_codes_are_unique_and_money_is_bounded(void **state) {
     struct campaign_set *set = *state;
     struct campaign *campaign = make_campaign(set, "GIFT", 1);
-    assert_int_equal(campaign_end(campaign, NOW), CAMPAIGN_DONE);
     struct campaign_create create = {
         .id = make_id(1, 50), .code = make_code("g-i-f-t"), .credit = {1000, CURRENCY_IRT}, .name = TEXT("Again"), .max_redemptions = 1};
-    assert_int_equal(campaign_create(set, &create, NOW, &campaign), CAMPAIGN_CODE_TAKEN);
+    struct campaign *again;
+    assert_int_equal(campaign_create(set, &create, NOW, &again), CAMPAIGN_CODE_TAKEN);
+    assert_int_equal(campaign_end(campaign, NOW), CAMPAIGN_DONE);
+    assert_ptr_equal(campaign_by_code(set, &create.code), campaign); /* who types it is told that it is over */
+    assert_int_equal(campaign_create(set, &create, NOW, &again), CAMPAIGN_DONE);
+    assert_ptr_equal(campaign_by_code(set, &create.code), again);
+    create.id = make_id(1, 51);
     create.code = make_code("OTHER");
     create.credit.amount_minor = MONEY_AMOUNT_MAX;
     create.max_redemptions = 2;
@@ -105,7 +132,7 @@ static void test_codes_are_unique_and_money_is_bounded(void **state) {
     create.max_redemptions = 1;
     create.ends_at_us = NOW;
     assert_int_equal(campaign_create(set, &create, NOW, &campaign), CAMPAIGN_END_NOT_FUTURE);
-    assert_int_equal(set->campaign_count, 1);
+    assert_int_equal(set->campaign_count, 2);
 }
 
 /* One member after another is set to what no decision makes: each has a rule that says so, and a good campaign breaks none. */
@@ -160,6 +187,7 @@ static void test_a_broken_campaign_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_times, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_limit_below_what_is_taken_is_over_now, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_patch, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fund_steps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_broken_campaign_is_told, set_up, tear_down),

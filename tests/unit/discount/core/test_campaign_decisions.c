@@ -60,7 +60,7 @@ static void test_a_full_set_takes_no_more(void **state) {
 }
 
 static enum campaign_verdict patch_at(struct campaign *campaign, struct campaign_patch patch, int64_t now_us) {
-    return campaign_patch(campaign, &patch, now_us);
+    return campaign_patch(NULL, campaign, &patch, now_us);
 }
 
 static void test_each_member_is_patched_alone(void **state) {
@@ -515,7 +515,7 @@ static void test_a_limit_that_is_lowered_exhausts_it_then(void **state) {
 static void test_nobody_decides_about_what_is_not_there(void **state) {
     (void)state;
     struct campaign_patch patch = {.has_name = true, .name = TEXT("x")};
-    assert_int_equal(campaign_patch(NULL, &patch, NOW), CAMPAIGN_NOT_FOUND);
+    assert_int_equal(campaign_patch(NULL, NULL, &patch, NOW), CAMPAIGN_NOT_FOUND);
     assert_int_equal(campaign_pause(NULL, NOW), CAMPAIGN_NOT_FOUND);
     assert_int_equal(campaign_resume(NULL, NOW), CAMPAIGN_NOT_FOUND);
     assert_int_equal(campaign_end(NULL, NOW), CAMPAIGN_NOT_FOUND);

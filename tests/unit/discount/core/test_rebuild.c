@@ -198,10 +198,10 @@ static void test_a_full_campaign_grows_and_no_money_is_asked_for(void **state) {
     assert_int_equal(campaign->fund_step_minor, 0);
     /* the limit as it is asks for it */
     struct campaign_patch patch = {.has_max_redemptions = true, .max_redemptions = 3};
-    assert_int_equal(campaign_patch(campaign, &patch, NOW + 8), CAMPAIGN_DONE);
+    assert_int_equal(campaign_patch(set, campaign, &patch, NOW + 8), CAMPAIGN_DONE);
     assert_int_equal(campaign->fund_step_minor, 1000);
     fund_all(set);
-    assert_int_equal(campaign_patch(campaign, &patch, NOW + 9), CAMPAIGN_UNCHANGED);
+    assert_int_equal(campaign_patch(set, campaign, &patch, NOW + 9), CAMPAIGN_UNCHANGED);
 }
 
 static void test_an_amount_of_before_is_taken_while_nothing_was_given(void **state) {
@@ -237,7 +237,7 @@ static void test_what_was_never_funded_is_not_made(void **state) {
     fund_all(set);
     expect(set, &second, REBUILD_NOT_FUNDED);
     struct campaign_patch patch = {.has_max_redemptions = true, .max_redemptions = 3};
-    assert_int_equal(campaign_patch(campaign, &patch, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_patch(set, campaign, &patch, NOW), CAMPAIGN_DONE);
     expect(set, &second, REBUILD_MADE);
 }
 
@@ -307,8 +307,10 @@ static void test_there_are_no_more_places_than_there_can_be(void **state) {
     (void)claim(set, 2, 2, NOW);
     /* as many as there can be, all taken */
     campaign->max_redemptions = campaign->redeemed = LIMIT_CAMPAIGN_PLACES;
+    campaign->spent_minor = campaign->redeemed * 1000;
     expect(set, &paid, REBUILD_NO_PLACE);
     campaign->redeemed--; /* the last one is free */
+    campaign->spent_minor -= 1000;
     campaign->exhausted_at_us = 0;
     expect(set, &paid, REBUILD_MADE);
 }

@@ -140,18 +140,17 @@ static void test_what_is_not_known_is_asked_for(void **state) {
     for (unsigned way = 0; way < 4 * 16; way++) {
         size_t gate = way / 16;
         bool has_own = way % 2 != 0, may_not_use_phone = way / 2 % 2 != 0, phone_has_won = way / 4 % 2 != 0, is_full = way / 8 % 2 != 0;
-        struct redeem_facts facts = {.has_campaign = true,
-                                     .phone_refusal = may_not_use_phone ? REFUSED_PHONE_MISSING : NOT_REFUSED,
-                                     .times = gates[gate],
-                                     .places = 3,
-                                     .taken = is_full ? 3 : 2,
-                                     .funded = 3};
+        struct redeem_facts facts = {
+            .has_campaign = true,
+            .phone_refusal = may_not_use_phone ? REFUSED_PHONE_MISSING : NOT_REFUSED,
+            .times = gates[gate],
+            .limits = {.max_per_user = 1, .max_per_phone = 1, .of_phone = -1, .places = 3, .taken = is_full ? 3 : 2, .funded = 3}};
         check_verdict(redeem_decide(&facts, NOW), REDEEM_ASK_OWN, NOT_REFUSED);
         facts.has_own = has_own ? IS_SO : IS_NOT;
         struct redeem_verdict verdict = redeem_decide(&facts, NOW);
         bool depends_on_phone = !has_own && !may_not_use_phone && gate == 0;
         assert_int_equal(verdict.step == REDEEM_ASK_PHONE, depends_on_phone);
-        facts.phone_has_won = phone_has_won ? IS_SO : IS_NOT;
+        facts.limits.of_phone = phone_has_won;
         struct redeem_verdict known = redeem_decide(&facts, NOW);
         if (!depends_on_phone) check_verdict(known, verdict.step, verdict.refusal);
         if (has_own)
@@ -169,7 +168,7 @@ static void test_what_is_not_known_is_asked_for(void **state) {
         facts.is_recovering = true;
         check_verdict(redeem_decide(&facts, NOW), has_own ? known.step : REDEEM_REFUSE, has_own ? known.refusal : REFUSED_RECOVERING);
         facts.is_recovering = false;
-        facts.funded = 2;
+        facts.limits.funded = 2;
         bool is_last = known.step == REDEEM_CLAIM;
         check_verdict(redeem_decide(&facts, NOW), is_last ? REDEEM_REFUSE : known.step, is_last ? REFUSED_NOT_FUNDED : known.refusal);
     }

@@ -97,6 +97,7 @@ struct test_request {
     struct discount_operation operation;
     size_t returned; /* to its loop, to be answered as it stands */
     size_t finished; /* with a problem */
+    struct campaign told;
 };
 
 void operation_return(struct operation *operation) {
@@ -121,6 +122,7 @@ static inline void request_init(struct test_request *request, uint32_t campaign_
     operation->exchange = &request->exchange;
     operation->arena = &request->exchange.arena;
     operation->fate = FATE_WAITING;
+    request->operation.campaign = &request->told;
     if (key != NULL) operation->idempotency.key = text_of(key);
     struct redemption *redemption = &request->operation.redemption;
     redemption->id.bytes[0] = (uint8_t)campaign_number;

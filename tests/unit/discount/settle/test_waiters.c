@@ -142,7 +142,7 @@ static void test_a_campaign_is_told_as_it_stands(void **state) {
     waiters_answer_now(&waiters, &requests[0].operation);
     assert_true(is_returned(&requests[0]));
     assert_int_equal(requests[0].operation.verdict, CAMPAIGN_DONE);
-    assert_int_equal(requests[0].operation.campaign.max_redemptions, 100);
+    assert_int_equal(requests[0].told.max_redemptions, 100);
     campaign_is_missing = true;
     waiters_answer_now(&waiters, &requests[1].operation);
     assert_int_equal(requests[1].finished, 1);
