@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "discount/said.h"
 #include "discount/settle/token.h"
+#include "discount/settle/verdict.h"
 #include "discount/tables.h"
 #include "http/client.h"
 #include "store/open.h"
@@ -165,6 +166,7 @@ static void sum_differs(struct reconciliation *reconciliation, const char *what,
 
 struct fund_there {
     int64_t funded, credited, remaining, released;
+    int64_t given; /* credited, with what was taken back since */
     bool is_released;
 };
 
@@ -173,6 +175,7 @@ static struct fund_there read_fund(const struct json_value *fund) {
                                .credited = json_get_integer(fund, "credited", -1),
                                .remaining = json_get_integer(fund, "remaining", -1),
                                .released = json_get_integer(fund, "released", 0),
+                               .given = verdict_count_credited(fund),
                                .is_released = text_equal(json_get_text(fund, "state"), TEXT("released"))};
 }
 
@@ -185,8 +188,8 @@ static void compare_fund(struct reconciliation *reconciliation, const struct fun
         sum_differs(reconciliation, "funded = credited + remaining + released does not hold there", there->funded, sum);
     if (there->funded < before->fund_confirmed_minor || there->funded > after->fund_confirmed_minor + after->fund_step_minor)
         sum_differs(reconciliation, "funded", after->fund_confirmed_minor, there->funded);
-    if (there->credited < least) sum_differs(reconciliation, "credited", least, there->credited);
-    if (there->credited > most) sum_differs(reconciliation, "credited", most, there->credited);
+    if (there->given < least) sum_differs(reconciliation, "credited", least, there->given);
+    if (there->given > most) sum_differs(reconciliation, "credited", most, there->given);
     if (after->fund_is_released && there->remaining != 0) sum_differs(reconciliation, "remaining after its release", 0, there->remaining);
     if (there->is_released && after->ended_at_us == 0) sum_differs(reconciliation, "released, though it has not ended", 0, there->released);
 }
@@ -374,7 +377,7 @@ static struct result note_fund(struct reconciliation *reconciliation, const stru
     if (fund == NULL) return result_error(RESULT_FULL);
     memcpy(fund->reference, reference.data, reference.size);
     fund->funded = json_get_integer(item, "funded", -1);
-    fund->credited = json_get_integer(item, "credited", -1);
+    fund->credited = verdict_count_credited(item);
     fund->next = reconciliation->stray_funds;
     reconciliation->stray_funds = fund;
     return result_ok();

@@ -102,6 +102,12 @@ static struct result topup_loaded(void *ledger, const struct row *row) {
     return ledger_add_reference(ledger, &known);
 }
 
+static struct result original_loaded(void *ledger, const struct row *row) {
+    struct original original;
+    TRY(row_original(row, &original));
+    return ledger_add_original(ledger, &original);
+}
+
 /* ---- asking: not again for what has come already ---- */
 
 void books_load_user(struct engine *engine, struct id id) {
@@ -142,6 +148,14 @@ void books_load_fund(struct engine *engine, struct text caller, struct text refe
 
 void books_load_credit(struct engine *engine, struct text caller, struct text reference) {
     ask_credit(engine_batch(engine), caller, reference, credit_loaded, books_ledger(engine));
+}
+
+void books_load_original_credit(struct engine *engine, struct text caller, struct text reference) {
+    struct batch *batch = engine_batch(engine);
+    struct ledger *ledger = books_ledger(engine);
+    ask_original_credit(batch, caller, reference, original_loaded, ledger);
+    ask_wallet_of_credit(batch, caller, reference, account_loaded, ledger);
+    ask_fund_of_credit(batch, caller, reference, fund_loaded, ledger);
 }
 
 void books_load_topup(struct engine *engine, struct text caller, struct text fund_reference, struct text reference) {

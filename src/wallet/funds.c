@@ -28,6 +28,7 @@ static void write_fund(struct json_writer *writer, const struct fund *fund) {
     json_integer_member(writer, "credited", fund->credited_minor);
     json_integer_member(writer, "remaining", account_balance(fund->account).amount_minor);
     json_integer_member(writer, "released", fund->released_minor);
+    json_integer_member(writer, "reversed", fund->reversed_minor);
     json_text_member(writer, "state", fund->is_released ? TEXT("released") : TEXT("open"));
     write_text_or_null(writer, "description", fund->description);
     json_time_member(writer, "created_at", fund->created_at_us);

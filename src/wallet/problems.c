@@ -87,6 +87,7 @@ static struct refusal refusal_of(enum ledger_outcome outcome) {
     case LEDGER_FUND_RELEASED: return (struct refusal){&problem_fund_released, "The fund has been released."};
     case LEDGER_FUND_REFERENCE_CONFLICT:
         return (struct refusal){&problem_fund_reference_conflict, "A fund with this reference and another amount or currency exists."};
+    case LEDGER_CREDIT_NOT_FOUND: return (struct refusal){&problem_transaction_not_found, "You gave no credit by this reference."};
     }
     return (struct refusal){NULL, NULL};
 }

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "service/inquiry.h"
 #include "wallet/accounts.h"
+#include "wallet/credit_reversals.h"
 #include "wallet/credits.h"
 #include "wallet/funds.h"
 #include "wallet/phones.h"
@@ -61,6 +62,13 @@ const struct route wallet_routes[] = {
      .body_limit_bytes = LIMIT_BATCH_BODY_BYTES,
      .arena_limit_bytes = LIMIT_BATCH_ARENA_BYTES,
      .handle = credits_create},
+    {.method = "POST",
+     .path = "/v1/credits/reversals",
+     .scope = SCOPE_CREDITS_WRITE,
+     .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT | ROUTE_DRY_RUN,
+     .body_limit_bytes = LIMIT_BATCH_BODY_BYTES,
+     .arena_limit_bytes = LIMIT_BATCH_ARENA_BYTES,
+     .handle = credit_reversals_create},
     {.method = "POST",
      .path = "/v1/funds",
      .scope = SCOPE_FUNDS_WRITE,

@@ -10,6 +10,7 @@
 #include "store/batch.h"
 #include "wallet/core/funds.h"
 #include "wallet/core/references.h"
+#include "wallet/core/reversals.h"
 #include "wallet/core/sessions.h"
 #include "wallet/core/users.h"
 
@@ -90,6 +91,14 @@ void ask_credit(struct batch *batch, struct text caller, struct text reference, 
 void ask_topup(struct batch *batch, struct text caller, struct text fund_reference, struct text reference, row_visitor *visit,
                void *context);
 struct result row_reference(const struct row *row, struct known_reference *ret_reference) MUST_CHECK; /* its key is left alone */
+
+/* ---- what was moved, to be taken back (core/reversals.h): by the reference of a credit, or by a transfer's id. In each: the original; the account that
+ * gave, and the one that got; account and fund, if a fund paid. ---- */
+
+void ask_original_credit(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context);
+void ask_wallet_of_credit(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context);
+void ask_fund_of_credit(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context);
+struct result row_original(const struct row *row, struct original *ret_original) MUST_CHECK; /* its key is left alone */
 
 void save_account(struct batch *batch, const struct account *account);
 void save_fund(struct batch *batch, const struct fund *fund);

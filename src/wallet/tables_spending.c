@@ -3,6 +3,60 @@
 
 #include "base/check.h"
 
+/* ---- what was moved, to be taken back ---- */
+
+#define ORIGINAL_COLUMNS                                                                                                   \
+    "t.sequence, t.id, t.kind, t.caller, t.reference, t.amount, t.currency, d.id, c.id, f.reference, "                     \
+    "CAST(coalesce((SELECT sum(r.amount) FROM transfers r WHERE r.origin = t.sequence AND r.origin <> 0), 0) AS bigint), " \
+    "n.id, e.balance_after, n.created_at"
+#define ORIGINAL_TABLES                                                                                                              \
+    "JOIN accounts d ON d.number = t.debit_account JOIN accounts c ON c.number = t.credit_account "                                  \
+    "LEFT JOIN funds f ON f.account = t.debit_account AND t.kind = 1 "                                                               \
+    "LEFT JOIN transfers n ON n.sequence = (SELECT max(r.sequence) FROM transfers r WHERE r.origin = t.sequence AND r.origin <> 0) " \
+    "LEFT JOIN entries e ON e.account = n.debit_account AND e.sequence = n.debit_sequence "
+struct result row_original(const struct row *row, struct original *ret_original) {
+    *ret_original = (struct original){.sequence = row_integer(row, 0),
+                                      .id = row_id(row, 1),
+                                      .kind = row_transfer_kind(row, 2),
+                                      .caller = row_text(row, 3),
+                                      .reference = row_text(row, 4),
+                                      .amount = {row_integer(row, 5), row_currency(row, 6)},
+                                      .debit_id = row_id(row, 7),
+                                      .credit_id = row_id(row, 8),
+                                      .fund_reference = row_text_or_empty(row, 9),
+                                      .reversed_minor = row_integer(row, 10),
+                                      .reversal_id = row_id_or_zero(row, 11),
+                                      .reversal_balance_after = row_integer_or_zero(row, 12),
+                                      .reversal_created_at_us = row_integer_or_zero(row, 13)};
+    const char *fault = original_fault(ret_original);
+    if (fault != NULL) row_refuse(row, 0, fault);
+    if (ret_original->caller.size > LIMIT_REFERENCE_BYTES || ret_original->reference.size > LIMIT_REFERENCE_BYTES)
+        row_refuse(row, 3, "too long a name");
+    return row_verdict(row);
+}
+
+#define THIS_CREDIT "WHERE t.kind = 1 AND t.caller = $1 AND t.reference = $2 LIMIT 1"
+QUESTION(original_credit, "a credit to be taken back", "SELECT " ORIGINAL_COLUMNS " FROM transfers t " ORIGINAL_TABLES THIS_CREDIT,
+         COLUMN_TEXT, COLUMN_TEXT);
+void ask_original_credit(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context) {
+    ASK(original_credit, value_text(caller), value_text(reference));
+}
+
+QUESTION(wallet_of_credit, "the wallet of a credit",
+         "SELECT " ACCOUNT_COLUMNS " FROM transfers t JOIN accounts a ON a.number = t.credit_account " THIS_CREDIT, COLUMN_TEXT,
+         COLUMN_TEXT);
+void ask_wallet_of_credit(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context) {
+    ASK(wallet_of_credit, value_text(caller), value_text(reference));
+}
+
+QUESTION(fund_of_credit, "the fund of a credit",
+         "SELECT " ACCOUNT_COLUMNS ", " FUND_COLUMNS
+         " FROM transfers t JOIN funds f ON f.account = t.debit_account JOIN accounts a ON a.number = f.account " THIS_CREDIT,
+         COLUMN_TEXT, COLUMN_TEXT);
+void ask_fund_of_credit(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context) {
+    ASK(fund_of_credit, value_text(caller), value_text(reference));
+}
+
 /* ---- for verify ---- */
 
 /* transfer, account, state, captured, remaining, expires_at, updated_at; of its row in the journal kind (or NULL), debit account, amount, expires_at,

@@ -157,7 +157,8 @@ static void list_answer(struct reading *reading) {
 }
 
 static enum transfer_kind kind_of(struct text name) {
-    static const enum transfer_kind kinds[] = {TRANSFER_CREDIT, TRANSFER_USER, TRANSFER_OPEN, TRANSFER_TOPUP, TRANSFER_RELEASE};
+    static const enum transfer_kind kinds[] = {TRANSFER_CREDIT, TRANSFER_USER,    TRANSFER_OPEN,
+                                               TRANSFER_TOPUP,  TRANSFER_RELEASE, TRANSFER_CREDIT_REVERSAL};
     for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
         if (text_equal(name, text_of(transfer_kind_name(kinds[i])))) return kinds[i];
     }
@@ -174,7 +175,10 @@ static bool read_filter(struct exchange *exchange, struct transactions_reading *
         PAGE_QUERY_MEMBERS(&query),
         {.name = "from", .kind = QUERY_TIME, .target = &read->from_us, .present = &read->has_from},
         {.name = "to", .kind = QUERY_TIME, .target = &read->to_us, .present = &read->has_to},
-        {.name = "kind", .kind = QUERY_CHOICE, .target = &kind, .choices = "credit|transfer|fund_open|fund_topup|fund_release"},
+        {.name = "kind",
+         .kind = QUERY_CHOICE,
+         .target = &kind,
+         .choices = "credit|transfer|fund_open|fund_topup|fund_release|credit_reversal"},
     };
     query_read(exchange, members, ARRAY_COUNT(members), &faults);
     page_finish(&query, &faults);

@@ -68,6 +68,10 @@ class World:
         assert outcome["status"] == "applied", outcome
         return outcome
 
+    def freeze(self, user, is_frozen=True):
+        """The account of a user, past the service: it looks at it with each movement."""
+        self.pair.wallet.write_sql(f"UPDATE accounts SET is_frozen = {int(is_frozen)} WHERE user_id = (SELECT id FROM users WHERE name = '{user.username}')")
+
     def fund(self, amount=1_000_000, reference=None):
         answer = self.shop.post("/v1/funds", {"reference": reference or f"fund-{uuid.uuid4()}", "amount": amount, "currency": "IRT"})
         assert answer.status_code == 201, answer.text

@@ -175,11 +175,11 @@ static void end_look(struct comparison *comparison) {
 
 static bool read_fund(const struct json_value *item, struct fund_document *ret_fund) {
     *ret_fund = (struct fund_document){.funded_minor = json_get_integer(item, "funded", -1),
-                                       .credited_minor = json_get_integer(item, "credited", -1),
+                                       .credited_minor = verdict_count_credited(item),
                                        .released_minor = json_get_integer(item, "released", -1),
                                        .is_released = text_equal(json_get_text(item, "state"), TEXT("released"))};
     int64_t funded_minor = ret_fund->funded_minor;
-    return funded_minor <= MONEY_AMOUNT_MAX && ret_fund->credited_minor >= 0 && ret_fund->credited_minor <= funded_minor &&
+    return funded_minor <= MONEY_AMOUNT_MAX && ret_fund->credited_minor >= 0 && json_get_integer(item, "credited", -1) <= funded_minor &&
            ret_fund->released_minor >= 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/json/json.h"
 #include "base/log.h"
+#include "discount/settle/verdict.h"
 
 #define BUSY_US       INT64_C(20000)         /* all jobs were taken: look again */
 #define CLOCK_MOST_US (60 * CLOCK_SECOND_US) /* the clock that ends are told by may be set: look again, whatever is left */
@@ -196,6 +197,11 @@ static int64_t read_sum(struct fund_job *job, const char *name) {
     return document == NULL ? -1 : json_get_integer(json_root(document), name, -1);
 }
 
+static int64_t read_credited(struct fund_job *job) {
+    struct json_document *document __attribute__((cleanup(close_document))) = open_answer(job);
+    return document == NULL ? -1 : verdict_count_credited(json_root(document));
+}
+
 /* Whether it is Wallet's definite word about the step: nothing of it was done, and the same again will be refused again. */
 static bool read_refusal(struct fund_job *job) {
     const struct http_call *call = &job->call;
@@ -231,7 +237,7 @@ static void judge_look(struct fund_job *job) {
 /* Wallet has fewer credits than we: it is an older copy, and what it lacks must be paid first. */
 static void judge_count(struct fund_job *job) {
     int64_t foreign_minor = funds_foreign(job->funds, job->campaign_number);
-    int64_t ours_minor = money_between_totals(read_sum(job, "credited"), foreign_minor, slot_of(job)->currency).amount_minor;
+    int64_t ours_minor = money_between_totals(read_credited(job), foreign_minor, slot_of(job)->currency).amount_minor;
     if (ours_minor >= 0 && money_count_in_total(ours_minor, board_credit(slot_of(job))) >= job->credited_count) {
         start_step(job, FUND_STEP_RELEASE);
         return;

@@ -1,5 +1,14 @@
 #include "discount/settle/verdict.h"
 
+#include "base/json/json.h"
+
+int64_t verdict_count_credited(const struct json_value *fund) {
+    int64_t credited = json_get_integer(fund, "credited", -1), reversed = json_get_integer(fund, "reversed", 0), total = -1;
+    bool is_said = credited >= 0 && credited <= MONEY_AMOUNT_MAX && reversed >= 0 && reversed <= MONEY_AMOUNT_MAX;
+    if (!is_said || !result_is_ok(money_add_to_total(credited, (struct money){reversed, CURRENCY_NONE}, &total))) return -1;
+    return total;
+}
+
 /* So many credits that even a part of one counts. */
 static int64_t count_of(int64_t total_minor, struct money credit) {
     int64_t count = money_count_in_total(total_minor, credit);

@@ -7,11 +7,15 @@
 
 #include "discount/board.h"
 
-/* Of a campaign's fund, as GET /v1/funds says it; all zero: Wallet has none. */
+/* Of a campaign's fund, as GET /v1/funds says it; all zero: Wallet has none. A credit that was taken back was given all the same: it is counted. */
 struct fund_document {
     int64_t funded_minor, credited_minor, released_minor;
     bool is_released;
 };
+
+struct json_value;
+/* Of a fund as Wallet says it: all that was ever credited out of it, with what was taken back. -1: it does not say. */
+int64_t verdict_count_credited(const struct json_value *fund);
 
 struct books_seen {
     struct campaign_view before, after; /* our own, around the question */

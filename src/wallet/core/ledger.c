@@ -8,6 +8,7 @@
 #include "wallet/core/accounts.h"
 #include "wallet/core/funds.h"
 #include "wallet/core/references.h"
+#include "wallet/core/reversals.h"
 #include "wallet/core/sessions.h"
 #include "wallet/core/transfers.h"
 #include "wallet/core/users.h"
@@ -45,6 +46,11 @@ static void session_keys(const void *row, struct text keys[KEYS_MAX]) { keys[0] 
 static void token_keys(const void *row, struct text keys[KEYS_MAX]) { keys[0] = token_key(row); }
 static void fund_keys(const void *row, struct text keys[KEYS_MAX]) { keys[0] = fund_key(row); }
 static void reference_keys(const void *row, struct text keys[KEYS_MAX]) { keys[0] = ((const struct known_reference *)row)->key; }
+static void original_keys(const void *row, struct text keys[KEYS_MAX]) {
+    const struct original *original = row;
+    keys[0] = id_key(&original->id);
+    if (original->kind == TRANSFER_CREDIT) keys[1] = original->key;
+}
 static void transfer_keys(const void *row, struct text keys[KEYS_MAX]) {
     (void)row; /* transfers of a batch are never looked up */
     (void)keys;
@@ -56,7 +62,17 @@ struct table_spec {
     void (*keys)(const void *row, struct text keys[KEYS_MAX]);
 };
 
-enum { TABLE_ACCOUNTS, TABLE_USERS, TABLE_SESSIONS, TABLE_TOKENS, TABLE_FUNDS, TABLE_REFERENCES, TABLE_TRANSFERS, TABLE_COUNT };
+enum {
+    TABLE_ACCOUNTS,
+    TABLE_USERS,
+    TABLE_SESSIONS,
+    TABLE_TOKENS,
+    TABLE_FUNDS,
+    TABLE_REFERENCES,
+    TABLE_TRANSFERS,
+    TABLE_ORIGINALS,
+    TABLE_COUNT
+};
 
 static void list_tables(struct ledger *ledger, struct table_spec specs[TABLE_COUNT]) {
     specs[TABLE_ACCOUNTS] = (struct table_spec){&ledger->accounts, {&ledger->accounts_by_id, &ledger->accounts_by_user}, account_keys};
@@ -66,6 +82,7 @@ static void list_tables(struct ledger *ledger, struct table_spec specs[TABLE_COU
     specs[TABLE_TOKENS] = (struct table_spec){&ledger->tokens, {&ledger->tokens_by_key}, token_keys};
     specs[TABLE_FUNDS] = (struct table_spec){&ledger->funds, {&ledger->funds_by_key}, fund_keys};
     specs[TABLE_REFERENCES] = (struct table_spec){&ledger->references, {&ledger->references_by_key}, reference_keys};
+    specs[TABLE_ORIGINALS] = (struct table_spec){&ledger->originals, {&ledger->originals_by_id, &ledger->originals_by_key}, original_keys};
     specs[TABLE_TRANSFERS] = (struct table_spec){&ledger->transfers, {NULL}, transfer_keys};
 }
 
@@ -208,6 +225,23 @@ struct result ledger_add_reference(struct ledger *ledger, const struct known_ref
     return result_ok();
 }
 
+struct result ledger_add_original(struct ledger *ledger, const struct original *row) {
+    if (ledger_find_original(ledger, row->id) != NULL) return result_ok();
+    if (original_fault(row) != NULL) return result_error(RESULT_CORRUPT);
+    struct original *original = arena_take(&ledger->arena, sizeof *original);
+    struct ledger_key joined;
+    joined.size = ledger_join_key(row->caller, row->reference, joined.bytes, sizeof joined.bytes);
+    struct text key = arena_copy(&ledger->arena, ledger_key_text(&joined));
+    if (original == NULL || key.data == NULL) return result_error(RESULT_FULL);
+    *original = *row;
+    original->key = key;
+    original->caller = (struct text){key.data, row->caller.size};
+    original->reference = (struct text){key.data + row->caller.size + 1, row->reference.size};
+    TRY(copy_text(&ledger->arena, &original->fund_reference));
+    append_row(ledger, TABLE_ORIGINALS, original);
+    return result_ok();
+}
+
 struct transfer *ledger_add_transfer(struct ledger *ledger) {
     struct transfer *transfer = arena_take_zeroed(&ledger->arena, sizeof *transfer);
     CHECK(transfer != NULL && ledger->transfers.count < LEDGER_TRANSFERS_MAX);
@@ -262,6 +296,16 @@ struct fund *ledger_find_fund(const struct ledger *ledger, struct text caller, s
     struct ledger_key key;
     key.size = ledger_join_key(caller, reference, key.bytes, sizeof key.bytes);
     return map_get(&ledger->funds_by_key, ledger_key_text(&key));
+}
+
+struct original *ledger_find_original(const struct ledger *ledger, struct id id) {
+    return map_get(&ledger->originals_by_id, id_key(&id));
+}
+
+struct original *ledger_find_credit(const struct ledger *ledger, struct text caller, struct text reference) {
+    struct ledger_key key;
+    key.size = ledger_join_key(caller, reference, key.bytes, sizeof key.bytes);
+    return map_get(&ledger->originals_by_key, ledger_key_text(&key));
 }
 
 struct known_reference *ledger_find_reference(const struct ledger *ledger, struct text key) {

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/json/json.h"
 #include "discount/settle/verdict.h"
 
 #define CREDIT 1000
@@ -146,6 +147,30 @@ static void test_what_was_released_here_is_released_there(void **state) {
     expect_agreement(&seen);
 }
 
+static int64_t count_in(const char *text) {
+    struct arena arena;
+    struct faults faults;
+    struct json_document *document = NULL;
+    arena_init(&arena, SIZE_MAX);
+    faults_init(&faults, &arena);
+    assert_true(result_is_ok(json_open(&arena, text_of(text), &faults, &document)));
+    int64_t count = verdict_count_credited(json_root(document));
+    json_close(document);
+    arena_release(&arena);
+    return count;
+}
+
+static void test_what_was_taken_back_was_credited_all_the_same(void **state) {
+    (void)state;
+    assert_int_equal(count_in("{\"credited\":5,\"reversed\":7}"), 12);
+    assert_int_equal(count_in("{\"credited\":5}"), 5);
+    assert_int_equal(count_in("{\"reversed\":7}"), -1);
+    assert_int_equal(count_in("{\"credited\":5,\"reversed\":-1}"), -1);
+    assert_int_equal(count_in("{\"credited\":9007199254740991,\"reversed\":9007199254740991}"), 2 * MONEY_AMOUNT_MAX);
+    assert_int_equal(count_in("{\"credited\":9007199254740992}"), -1);
+    assert_int_equal(count_in("{\"credited\":1,\"reversed\":9007199254740992}"), -1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_between_the_two_looks_agrees),
@@ -156,6 +181,7 @@ int main(void) {
         cmocka_unit_test(test_a_fund_has_what_was_confirmed_and_at_most_a_step_more),
         cmocka_unit_test(test_only_what_has_ended_here_is_released_there),
         cmocka_unit_test(test_what_was_released_here_is_released_there),
+        cmocka_unit_test(test_what_was_taken_back_was_credited_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

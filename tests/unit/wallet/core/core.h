@@ -16,6 +16,7 @@
 #include "wallet/core/credits.h"
 #include "wallet/core/funds.h"
 #include "wallet/core/references.h"
+#include "wallet/core/reversals.h"
 #include "wallet/core/sessions.h"
 #include "wallet/core/users.h"
 
@@ -95,6 +96,28 @@ static inline enum ledger_outcome core_send(struct core *core, const struct acco
     const struct transfer *transfer = NULL;
     struct transfer_command command = {.user_id = from->user_id, .recipient_name = text_of(to), .amount = {amount, CURRENCY_IRT}};
     return ledger_transfer(&core->ledger, &command, core->now_us, &transfer);
+}
+
+/* As a load would bring it: what moved before, and what was taken back of it. `fund`: that paid, or "". */
+static inline struct original *core_load_original(struct core *core, const struct transfer *transfer, const char *fund) {
+    struct original row = {.sequence = transfer->sequence,
+                           .id = transfer->id,
+                           .kind = transfer->kind,
+                           .caller = transfer->caller,
+                           .reference = transfer->reference,
+                           .amount = transfer->amount,
+                           .fund_reference = text_of(fund)};
+    for (size_t i = 0; i < core->ledger.accounts.count; i++) {
+        const struct account *account = core->ledger.accounts.rows[i];
+        if (account->number == transfer->debit_account) row.debit_id = account->id;
+        if (account->number == transfer->credit_account) row.credit_id = account->id;
+    }
+    assert_true(result_is_ok(ledger_add_original(&core->ledger, &row)));
+    return ledger_find_original(&core->ledger, transfer->id);
+}
+
+static inline const struct transfer *core_newest(const struct core *core) {
+    return core->ledger.transfers.rows[core->ledger.transfers.count - 1];
 }
 
 /* ---- refusals change nothing ---- */

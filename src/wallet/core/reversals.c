@@ -1,0 +1,73 @@
+#include "wallet/core/reversals.h"
+
+#include <stddef.h>
+
+#include "base/check.h"
+#include "wallet/core/funds.h"
+#include "wallet/core/references.h"
+
+static struct money money_left(const struct original *original) {
+    struct money left;
+    struct money reversed = {original->reversed_minor, original->amount.currency};
+    struct result subtracted = money_subtract(original->amount, reversed, &left);
+    CHECK(result_is_ok(subtracted) && left.amount_minor >= 0);
+    return left;
+}
+
+const char *original_fault(const struct original *original) {
+    if (original->sequence < 1 || original->amount.amount_minor < 1) return "its number or its amount is below what it can be";
+    if (original->reversed_minor < 0 || original->reversed_minor > original->amount.amount_minor)
+        return "more was taken back than it moved";
+    if ((original->reversed_minor == 0) != id_is_zero(original->reversal_id)) return "what was taken back does not fit its reversals";
+    return NULL;
+}
+
+/* The fund that paid, of the working set; NULL: none did. */
+static struct fund *fund_of(const struct ledger *ledger, const struct original *original) {
+    if (original->fund_reference.size == 0) return NULL;
+    struct fund *fund = ledger_find_fund(ledger, original->caller, original->fund_reference);
+    CHECK(fund != NULL && id_equal(fund->account->id, original->debit_id));
+    return fund;
+}
+
+/* Posts, counts it, and remembers it within the batch. The accounts are in the working set. */
+static enum ledger_outcome take_back(struct ledger *ledger, struct original *original, struct posting *posting, int64_t now_us,
+                                     const struct transfer **ret_transfer) {
+    struct fund *fund = fund_of(ledger, original);
+    posting->debit = ledger_find_account(ledger, original->credit_id);
+    posting->credit = fund != NULL ? fund->account : ledger_find_account(ledger, original->debit_id);
+    posting->origin = original->sequence;
+    CHECK(posting->debit != NULL && posting->credit != NULL);
+    enum ledger_outcome outcome = ledger_post(ledger, posting, now_us, ret_transfer);
+    if (outcome != LEDGER_APPLIED) return outcome;
+    const struct transfer *transfer = *ret_transfer;
+    struct money reversed;
+    struct result added = money_add((struct money){original->reversed_minor, posting->amount.currency}, posting->amount, &reversed);
+    CHECK(result_is_ok(added));
+    original->reversed_minor = reversed.amount_minor;
+    original->reversal_id = transfer->id;
+    original->reversal_balance_after = transfer->debit_balance_after;
+    original->reversal_created_at_us = transfer->created_at_us;
+    CHECK(original_fault(original) == NULL);
+    if (fund != NULL) ledger_return_to_fund(ledger, fund, transfer);
+    return LEDGER_APPLIED;
+}
+
+struct credit_reversal_outcome ledger_reverse_credit(struct ledger *ledger, struct text caller, const struct credit_reversal_item *item,
+                                                     int64_t now_us) {
+    CHECK(caller.size > 0 && item->reference.size > 0 && ledger->issuance != NULL);
+    struct original *original = ledger_find_credit(ledger, caller, item->reference);
+    if (original == NULL) return (struct credit_reversal_outcome){.outcome = LEDGER_CREDIT_NOT_FOUND};
+    CHECK(original->kind == TRANSFER_CREDIT && original_fault(original) == NULL);
+    struct posting posting = {.kind = TRANSFER_CREDIT_REVERSAL,
+                              .amount = money_left(original),
+                              .caller = caller,
+                              .reference = item->reference,
+                              .description = item->reason};
+    const struct transfer *transfer = NULL;
+    bool is_done = posting.amount.amount_minor == 0;
+    enum ledger_outcome outcome = is_done ? LEDGER_REPLAYED : take_back(ledger, original, &posting, now_us, &transfer);
+    if (outcome != LEDGER_APPLIED && outcome != LEDGER_REPLAYED) return (struct credit_reversal_outcome){.outcome = outcome};
+    return (struct credit_reversal_outcome){outcome, original->reversal_id, original->reversal_balance_after,
+                                            original->reversal_created_at_us};
+}
