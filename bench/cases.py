@@ -1,4 +1,5 @@
 """The cases. Each gives contestants, name → a function that measures once; the rounds go A B A B through them."""
+import contextlib
 import csv
 import os
 import re
@@ -9,6 +10,7 @@ import time
 import uuid
 
 from . import fire
+from .listeners import Listeners
 from .people import PASSWORD
 from .servers import Nginx, Postgres, Redis
 from .strangers import Stranger, honest
@@ -152,7 +154,7 @@ def balance(bench):
 
 # ---- (d) winning ----
 
-def win(bench, connections, name="main", seconds=None):
+def win(bench, connections, name="main", seconds=None, listeners=0):
     """Distinct users, each with a token that is new to discountd, in a campaign of ten million places; all credited in the end."""
     pair = bench.postgres_pair() if name == "postgres" else bench.pair(name)
     count = min(bench.count(16000, 200), len(pair.people.ids))
@@ -160,7 +162,9 @@ def win(bench, connections, name="main", seconds=None):
         count = min(count, bench.count(4000, 50))
     campaign, code = pair.campaign()
     path = fire.write_requests(bench.folder / "win.requests", [redemption(pair, index, code) for index in pair.people.fresh(count)])
-    report = fire.fire(pair.servers, pair.discount.port, path, connections, count, seconds or 2 * bench.seconds)
+    watched = Listeners(pair.discount.port, f"/v1/campaigns/{campaign}/events", pair.admin, listeners) if listeners > 0 else contextlib.nullcontext()
+    with watched:
+        report = fire.fire(pair.servers, pair.discount.port, path, connections, count, seconds or 2 * bench.seconds)
     fire.expect(report, 201, 202)
     deadline = time.monotonic() + 60
     while pair.report(campaign)["pending"] > 0:
@@ -470,6 +474,13 @@ def strangers(bench):
             **{f"a new client, beside a stranger's {kind}": lambda kind=kind: beside_stranger(bench, kind) for kind in STRANGERS}}
 
 
+# ---- (n) listeners ----
+
+def listeners(bench):
+    count = bench.count(200, 20)
+    return {"redemptions, nobody listens": lambda: win(bench, 512), "redemptions, 200 listen to their events": lambda: win(bench, 512, listeners=count)}
+
+
 CASES = {
     "floor": floor,
     "sold-out": sold_out,
@@ -483,6 +494,7 @@ CASES = {
     "logins": logins,
     "storm": login_storm,
     "strangers": strangers,
+    "listeners": listeners,
     "growth": growth,
     "start": start,
 }

@@ -76,6 +76,7 @@ def judge(results):
         for state in ("idle", "busy"):
             add(f"{service}, 10,000 {state} connections", value("memory", f"memory, 10,000 {state} connections", f"{service}_mib"), 64, True, " MiB")
     add("redemptions beside logins", ratio(value("logins", "redemptions beside logins", "rate"), value("logins", "redemptions alone", "rate")), 0.8, False, " ×")
+    add("redemptions while 200 listen", ratio(value("listeners", "redemptions, 200 listen to their events", "rate"), value("listeners", "redemptions, nobody listens", "rate")), 0.9, False, " ×")
     add("a login in a storm of 1,500, against one alone: p50", ratio(value("storm", "login in a storm of 1,500", "p50_us"), value("storm", "login alone", "p50_us")), 3, True, " ×")
     for kind in ("idle", "bodies", "unread"):
         add(f"p99 beside a stranger: {kind}", ratio(value("strangers", f"a new client, beside a stranger's {kind}", "p99_us"), value("strangers", "a new client, alone", "p99_us")),
