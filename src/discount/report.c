@@ -1,8 +1,10 @@
-/* GET /v1/campaigns/{id}/report: from the board, all of it from one moment. Who has a member to add adds it in report_write. */
+/* GET /v1/campaigns/{id}/report and report.svg: from the board, all of it from one moment. Who has a member to add adds it in report_write. */
 #include "discount/report.h"
 
 #include "discount/discount.h"
+#include "discount/plot.h"
 #include "discount/requests.h"
+#include "http/query.h"
 #include "service/request.h"
 
 #define REPORT_BYTES     8192u
@@ -131,5 +133,40 @@ void report_get(struct exchange *exchange) {
     (void)report_write(&writer, slot, (struct report_span){.seconds = REPORT_SECONDS, .minutes = REPORT_MINUTES},
                        clock_now_us(discount_of(exchange)->service.clock));
     reply_buffer(exchange, 200, "application/json", &buffer);
+    exchange_finish(exchange);
+}
+
+/* ---- the picture ---- */
+
+#define PLOT_BYTES 65536u
+
+static bool read_size(struct exchange *exchange, struct plot_size *size) {
+    struct faults faults;
+    faults_init(&faults, &exchange->arena);
+    *size = (struct plot_size){.width = 960, .height = 540};
+    const struct query_member members[] = {
+        {.name = "width", .kind = QUERY_INTEGER, .target = &size->width, .min = PLOT_WIDTH_MIN, .max = PLOT_WIDTH_MAX},
+        {.name = "height", .kind = QUERY_INTEGER, .target = &size->height, .min = PLOT_HEIGHT_MIN, .max = PLOT_HEIGHT_MAX},
+    };
+    query_read(exchange, members, ARRAY_COUNT(members), &faults);
+    return !request_refuse_faults(exchange, &faults);
+}
+
+void report_draw(struct exchange *exchange) {
+    struct plot_size size;
+    struct board_slot *slot = read_size(exchange, &size) ? request_campaign(exchange) : NULL;
+    if (slot == NULL) {
+        exchange_finish(exchange);
+        return;
+    }
+    struct board_snapshot snapshot;
+    struct board_minutes minutes;
+    struct buffer buffer;
+    char name[CAMPAIGN_NAME_BYTES];
+    board_read_all(slot, &snapshot, &minutes);
+    buffer_init(&buffer, &exchange->arena, PLOT_BYTES);
+    plot_write(&buffer, size, board_copy_name(slot, name), &snapshot, &minutes, clock_now_us(discount_of(exchange)->service.clock));
+    reply_policy(exchange, TEXT("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"));
+    reply_buffer(exchange, 200, "image/svg+xml", &buffer);
     exchange_finish(exchange);
 }

@@ -16,3 +16,4 @@ struct report_span {
 struct campaign_view report_write(struct json_writer *writer, const struct board_slot *slot, struct report_span span, int64_t now_us);
 
 void report_get(struct exchange *exchange);
+void report_draw(struct exchange *exchange); /* report.svg */
