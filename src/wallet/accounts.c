@@ -83,7 +83,7 @@ struct accounts_reading {
 };
 
 static enum account_kind kind_of(struct text name) {
-    static const enum account_kind kinds[] = {ACCOUNT_USER, ACCOUNT_FUND, ACCOUNT_ISSUANCE};
+    static const enum account_kind kinds[] = {ACCOUNT_USER, ACCOUNT_FUND, ACCOUNT_ISSUANCE, ACCOUNT_MERCHANT};
     for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
         if (text_equal(name, text_of(account_kind_name(kinds[i])))) return kinds[i];
     }
@@ -171,7 +171,7 @@ static bool read_filter(struct exchange *exchange, struct accounts_reading *read
         PAGE_QUERY_MEMBERS(&query),
         {.name = "username", .kind = QUERY_TEXT, .target = &username, .min = 1, .max = LIMIT_URI_BYTES},
         {.name = "phone", .kind = QUERY_TEXT, .target = &phone, .min = 1, .max = PHONE_TYPED_MAX},
-        {.name = "kind", .kind = QUERY_CHOICE, .target = &kind, .choices = "wallet|fund|issuance"},
+        {.name = "kind", .kind = QUERY_CHOICE, .target = &kind, .choices = "wallet|fund|issuance|merchant"},
         {.name = "state", .kind = QUERY_CHOICE, .target = &state, .choices = "open|frozen|released"},
     };
     query_read(exchange, members, ARRAY_COUNT(members), &faults);

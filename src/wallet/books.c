@@ -102,6 +102,26 @@ static struct result topup_loaded(void *ledger, const struct row *row) {
     return ledger_add_reference(ledger, &known);
 }
 
+static struct result merchant_loaded(void *context, const struct row *row) {
+    struct ledger *ledger = context;
+    struct account account, *in_ledger = NULL;
+    TRY(row_account(row, 0, &account));
+    TRY(ledger_add_account(ledger, &account, &in_ledger));
+    const struct merchant merchant = {.name = row_text(row, ACCOUNT_COLUMN_COUNT), .account = in_ledger};
+    return ledger_add_merchant(ledger, &merchant);
+}
+
+static struct result payment_loaded(void *ledger, const struct row *row) {
+    struct known_reference known;
+    struct ledger_key key;
+    TRY(row_reference(row, &known));
+    ledger_named_key(TRANSFER_PAYMENT, row_text(row, REFERENCE_CALLER_COLUMN), row_text(row, REFERENCE_COLUMN), &key);
+    known.key = ledger_key_text(&key);
+    known.description = row_text(row, REFERENCE_DESCRIPTION_COLUMN);
+    known.metadata = row_text(row, REFERENCE_METADATA_COLUMN);
+    return ledger_add_reference(ledger, &known);
+}
+
 static struct result original_loaded(void *ledger, const struct row *row) {
     struct original original;
     TRY(row_original(row, &original));
@@ -158,6 +178,20 @@ void books_load_original_credit(struct engine *engine, struct text caller, struc
     ask_fund_of_credit(batch, caller, reference, fund_loaded, ledger);
 }
 
+void books_load_merchant(struct engine *engine, struct id id) {
+    struct ledger *ledger = books_ledger(engine);
+    if (ledger_find_merchant(ledger, id) == NULL) ask_merchant(engine_batch(engine), id, merchant_loaded, ledger);
+}
+
+void books_load_merchant_by_name(struct engine *engine, struct text name) {
+    struct ledger *ledger = books_ledger(engine);
+    if (ledger_find_merchant_by_name(ledger, name) == NULL) ask_merchant_by_name(engine_batch(engine), name, merchant_loaded, ledger);
+}
+
+void books_load_payment(struct engine *engine, struct text caller, struct text reference) {
+    ask_named(engine_batch(engine), TRANSFER_PAYMENT, caller, reference, payment_loaded, books_ledger(engine));
+}
+
 void books_load_topup(struct engine *engine, struct text caller, struct text fund_reference, struct text reference) {
     if (reference.size > 0) ask_topup(engine_batch(engine), caller, fund_reference, reference, topup_loaded, books_ledger(engine));
 }
@@ -187,6 +221,7 @@ static struct result save(void *set, struct batch *batch, int64_t now_us) {
     for (size_t i = 0; i < ledger->users.count; i++) save_user(batch, ledger->users.rows[i]);
     for (size_t i = 0; i < ledger->accounts.count; i++) save_account(batch, ledger->accounts.rows[i]);
     for (size_t i = 0; i < ledger->transfers.count; i++) save_transfer(batch, ledger->transfers.rows[i]);
+    for (size_t i = 0; i < ledger->merchants.count; i++) save_merchant(batch, ledger->merchants.rows[i]);
     for (size_t i = 0; i < ledger->funds.count; i++) save_fund(batch, ledger->funds.rows[i]);
     for (size_t i = 0; i < ledger->tokens.count; i++) save_token(batch, ledger->tokens.rows[i]);
     for (size_t i = 0; i < ledger->sessions.count; i++) {

@@ -6,6 +6,7 @@
 #include "service/engine.h"
 #include "wallet/core/credits.h"
 #include "wallet/core/funds.h"
+#include "wallet/core/merchants.h"
 #include "wallet/core/reversals.h"
 #include "wallet/core/sessions.h"
 #include "wallet/core/users.h"
@@ -38,6 +39,9 @@ void books_load_token(struct engine *engine, struct id session_id, const struct 
 void books_load_fund(struct engine *engine, struct text caller, struct text reference);
 void books_load_credit(struct engine *engine, struct text caller, struct text reference);
 void books_load_original_credit(struct engine *engine, struct text caller, struct text reference); /* to be taken back, with its accounts */
+void books_load_merchant(struct engine *engine, struct id id);
+void books_load_merchant_by_name(struct engine *engine, struct text name);
+void books_load_payment(struct engine *engine, struct text caller, struct text reference);
 void books_load_topup(struct engine *engine, struct text caller, struct text fund_reference, struct text reference);
 
 struct ledger *books_ledger(struct engine *engine);

@@ -14,6 +14,7 @@ void wallet_register_metrics(struct wallet_metrics *metrics) {
     set_up(&metrics->credits_replayed, credits, "status=\"replayed\"", credits_help, METRIC_COUNTER);
     set_up(&metrics->credits_rejected, credits, "status=\"rejected\"", credits_help, METRIC_COUNTER);
     set_up(&metrics->transfers, "walletd_transfers_total", "", "Transfers between users.", METRIC_COUNTER);
+    set_up(&metrics->payments, "walletd_payments_total", "", "Payments to merchants.", METRIC_COUNTER);
     set_up(&metrics->logins_ok, logins, "outcome=\"ok\"", logins_help, METRIC_COUNTER);
     set_up(&metrics->logins_failed, logins, "outcome=\"failed\"", logins_help, METRIC_COUNTER);
     set_up(&metrics->password_queue, "walletd_password_queue_depth", "", "Passwords that wait to be hashed or compared.", METRIC_GAUGE);

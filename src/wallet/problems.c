@@ -10,6 +10,7 @@ const struct problem problem_transaction_not_found = {404, "transaction_not_foun
 const struct problem problem_user_not_found = {404, "user_not_found", "User not found"};
 const struct problem problem_fund_not_found = {404, "fund_not_found", "Fund not found"};
 const struct problem problem_account_not_found = {404, "account_not_found", "Account not found"};
+const struct problem problem_merchant_not_found = {404, "merchant_not_found", "Merchant not found"};
 const struct problem problem_username_taken = {409, "username_taken", "Username taken"};
 const struct problem problem_phone_taken = {409, "phone_taken", "Phone taken"};
 const struct problem problem_insufficient_funds = {409, "insufficient_funds", "Insufficient funds"};
@@ -31,6 +32,8 @@ static const struct problem_page wallet_pages[] = {
     {&problem_fund_not_found, "You have no fund with this reference. No money moved.",
      "Open the fund first, or correct the reference: it is compared to the letter."},
     {&problem_account_not_found, "There is no such account.", "Take the id out of the list of accounts."},
+    {&problem_merchant_not_found, "There is no merchant of this id or name. No money moved.",
+     "Take the id out of the list of merchants, or ask an administrator to make one."},
     {&problem_username_taken, "Another user has this username.", "Choose another one."},
     {&problem_phone_taken, "Another user has this phone number.", "Log in to the account that has it, or use another number."},
     {&problem_insufficient_funds, "The account or the fund holds less than the amount. No money moved.",
@@ -87,6 +90,8 @@ static struct refusal refusal_of(enum ledger_outcome outcome) {
     case LEDGER_FUND_RELEASED: return (struct refusal){&problem_fund_released, "The fund has been released."};
     case LEDGER_FUND_REFERENCE_CONFLICT:
         return (struct refusal){&problem_fund_reference_conflict, "A fund with this reference and another amount or currency exists."};
+    case LEDGER_PAYER_NOT_FOUND: return (struct refusal){&problem_user_not_found, "There is no user with this id."};
+    case LEDGER_MERCHANT_NOT_FOUND: return (struct refusal){&problem_merchant_not_found, "No merchant has this id or name."};
     case LEDGER_CREDIT_NOT_FOUND: return (struct refusal){&problem_transaction_not_found, "You gave no credit by this reference."};
     }
     return (struct refusal){NULL, NULL};

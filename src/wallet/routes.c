@@ -4,6 +4,8 @@
 #include "wallet/credit_reversals.h"
 #include "wallet/credits.h"
 #include "wallet/funds.h"
+#include "wallet/merchants.h"
+#include "wallet/payments.h"
 #include "wallet/phones.h"
 #include "wallet/revocations.h"
 #include "wallet/sessions.h"
@@ -69,6 +71,18 @@ const struct route wallet_routes[] = {
      .body_limit_bytes = LIMIT_BATCH_BODY_BYTES,
      .arena_limit_bytes = LIMIT_BATCH_ARENA_BYTES,
      .handle = credit_reversals_create},
+    {.method = "GET", .path = "/v1/merchants", .scope = SCOPE_ADMIN, .arena_limit_bytes = LIST_ARENA_BYTES, .handle = merchants_list},
+    {.method = "POST",
+     .path = "/v1/merchants",
+     .scope = SCOPE_ADMIN,
+     .act = "merchant.create",
+     .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT,
+     .handle = merchants_create},
+    {.method = "POST",
+     .path = "/v1/payments",
+     .scope = SCOPE_PAYMENTS_WRITE,
+     .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT | ROUTE_DRY_RUN,
+     .handle = payments_create},
     {.method = "POST",
      .path = "/v1/funds",
      .scope = SCOPE_FUNDS_WRITE,

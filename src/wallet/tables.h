@@ -9,6 +9,7 @@
 #include "service/phones.h"
 #include "store/batch.h"
 #include "wallet/core/funds.h"
+#include "wallet/core/merchants.h"
 #include "wallet/core/references.h"
 #include "wallet/core/reversals.h"
 #include "wallet/core/sessions.h"
@@ -91,6 +92,19 @@ void ask_credit(struct batch *batch, struct text caller, struct text reference, 
 void ask_topup(struct batch *batch, struct text caller, struct text fund_reference, struct text reference, row_visitor *visit,
                void *context);
 struct result row_reference(const struct row *row, struct known_reference *ret_reference) MUST_CHECK; /* its key is left alone */
+
+/* As ask_credit, of what a caller named by its kind; behind the rest description and metadata, in these columns. */
+#define REFERENCE_DESCRIPTION_COLUMN 9
+#define REFERENCE_METADATA_COLUMN    10
+void ask_named(struct batch *batch, enum transfer_kind kind, struct text caller, struct text reference, row_visitor *visit, void *context);
+
+/* ---- merchants: account, name ---- */
+
+void ask_merchant(struct batch *batch, struct id id, row_visitor *visit, void *context);
+void ask_merchant_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context);
+void ask_merchants(struct batch *batch, int64_t after_account, int64_t limit, row_visitor *visit,
+                   void *context); /* in the order of their making */
+void save_merchant(struct batch *batch, const struct merchant *merchant);
 
 /* ---- what was moved, to be taken back (core/reversals.h): by the reference of a credit, or by a transfer's id. In each: the original; the account that
  * gave, and the one that got; account and fund, if a fund paid. ---- */

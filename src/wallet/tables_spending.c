@@ -3,6 +3,36 @@
 
 #include "base/check.h"
 
+/* ---- merchants, and what a caller named ---- */
+
+#define MERCHANT_QUESTION "SELECT " ACCOUNT_COLUMNS ", m.name FROM merchants m JOIN accounts a ON a.number = m.account WHERE "
+QUESTION(merchant_by_id, "a merchant", MERCHANT_QUESTION "a.id = $1 LIMIT 1", COLUMN_ID);
+void ask_merchant(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(merchant_by_id, value_id(id)); }
+
+QUESTION(merchant_by_name, "a merchant by name", MERCHANT_QUESTION "m.name = $1 LIMIT 1", COLUMN_TEXT);
+void ask_merchant_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context) {
+    ASK(merchant_by_name, value_text(name));
+}
+
+QUESTION(all_merchants, "the merchants", MERCHANT_QUESTION "m.account > $1 ORDER BY m.account LIMIT $2", COLUMN_INTEGER, COLUMN_INTEGER);
+void ask_merchants(struct batch *batch, int64_t after_account, int64_t limit, row_visitor *visit, void *context) {
+    ASK(all_merchants, value_integer(after_account), value_integer(limit));
+}
+
+QUESTION(insert_merchant, "a new merchant", "INSERT INTO merchants (account, name) VALUES ($1, $2)", COLUMN_INTEGER, COLUMN_TEXT);
+void save_merchant(struct batch *batch, const struct merchant *merchant) {
+    if (merchant->state == ROW_NEW) DO(insert_merchant, 1, value_integer(merchant->account->number), value_text(merchant->name));
+}
+
+QUESTION(transfer_by_reference, "what a caller named",
+         "SELECT t.debit_account, t.credit_account, t.amount, t.currency, t.id, e.balance_after, t.created_at, t.caller, t.reference, "
+         "t.description, t.metadata FROM transfers t JOIN entries e ON e.account = t.credit_account AND e.sequence = t.credit_sequence "
+         "WHERE t.kind IN (6, 7, 11, 13) AND t.reference <> '' AND t.caller = $1 AND t.kind = $2 AND t.reference = $3 LIMIT 1",
+         COLUMN_TEXT, COLUMN_INTEGER, COLUMN_TEXT);
+void ask_named(struct batch *batch, enum transfer_kind kind, struct text caller, struct text reference, row_visitor *visit, void *context) {
+    ASK(transfer_by_reference, value_text(caller), value_integer(kind), value_text(reference));
+}
+
 /* ---- what was moved, to be taken back ---- */
 
 #define ORIGINAL_COLUMNS                                                                                                   \

@@ -157,8 +157,8 @@ static void list_answer(struct reading *reading) {
 }
 
 static enum transfer_kind kind_of(struct text name) {
-    static const enum transfer_kind kinds[] = {TRANSFER_CREDIT, TRANSFER_USER,    TRANSFER_OPEN,
-                                               TRANSFER_TOPUP,  TRANSFER_RELEASE, TRANSFER_CREDIT_REVERSAL};
+    static const enum transfer_kind kinds[] = {TRANSFER_CREDIT,          TRANSFER_USER,   TRANSFER_OPEN, TRANSFER_TOPUP, TRANSFER_RELEASE,
+                                               TRANSFER_CREDIT_REVERSAL, TRANSFER_PAYMENT};
     for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
         if (text_equal(name, text_of(transfer_kind_name(kinds[i])))) return kinds[i];
     }
@@ -178,7 +178,7 @@ static bool read_filter(struct exchange *exchange, struct transactions_reading *
         {.name = "kind",
          .kind = QUERY_CHOICE,
          .target = &kind,
-         .choices = "credit|transfer|fund_open|fund_topup|fund_release|credit_reversal"},
+         .choices = "credit|transfer|fund_open|fund_topup|fund_release|credit_reversal|payment"},
     };
     query_read(exchange, members, ARRAY_COUNT(members), &faults);
     page_finish(&query, &faults);

@@ -16,7 +16,8 @@ struct wallet_loop {
 };
 
 struct wallet_metrics {
-    struct metric credits_applied, credits_replayed, credits_rejected, transfers, logins_ok, logins_failed, password_queue, passwords_left;
+    struct metric credits_applied, credits_replayed, credits_rejected, transfers, payments, logins_ok, logins_failed, password_queue,
+        passwords_left;
 };
 
 struct wallet {
@@ -48,6 +49,7 @@ void wallet_register_metrics(struct wallet_metrics *metrics); /* once per proces
 #define LIST_FUND_TRANSACTIONS 'f'
 #define LIST_FUNDS             'g'
 #define LIST_REVOCATIONS       'e'
+#define LIST_MERCHANTS         'm'
 
 /* ---- the handlers, by resource ---- */
 void users_create(struct exchange *exchange);

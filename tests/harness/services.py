@@ -256,7 +256,7 @@ class Pair:
         self.discount = Discount(base, self.wallet.url, *discount_arguments, **(discount_options or {}))
         self.wallet.arguments += ["--trust-service", f"discount={self.discount.url}/.well-known/jwks.json"]
         for issuer in issuers:
-            self.wallet.arguments += ["--trust-service", f"{issuer.name}={issuer.write_jwks(base)},credits:write,credits:issue,funds:write,users:write"]
+            self.wallet.arguments += ["--trust-service", f"{issuer.name}={issuer.write_jwks(base)},credits:write,credits:issue,funds:write,users:write,holds:write,payments:write,reversals:write"]
         self.wallet.init()
         self.discount.init()
         self.wallet.add_user(self.admin_name, self.admin_password, admin=True)

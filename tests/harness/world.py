@@ -7,6 +7,9 @@ from .raw import ask, at_once, request_bytes
 from .tokens import WalletKey
 
 
+SPENDING = "payments:write holds:write reversals:write"
+
+
 class World:
     """A running pair, and everything that a test wants of it."""
 
@@ -25,17 +28,31 @@ class World:
         self._services = {}
         return self
 
-    def _as_service(self, name):
+    def _as_service(self, name, *scope):
         """A service's token lives five minutes, which the tests of one world may outlast."""
-        made_s, client = self._services.get(name, (0, None))
+        made_s, client = self._services.get((name, scope), (0, None))
         if client is None or time.monotonic() - made_s > 120:
-            client = self.wallet.with_token(self.issuers[name].token())
-            self._services[name] = time.monotonic(), client
+            client = self.wallet.with_token(self.issuers[name].token(*scope))
+            self._services[name, scope] = time.monotonic(), client
         return client
 
     @property
     def shop(self):
         return self._as_service("shop")
+
+    @property
+    def till(self):
+        """The shop, where money is spent."""
+        return self._as_service("shop", SPENDING)
+
+    @property
+    def other_till(self):
+        return self._as_service("bank", SPENDING)
+
+    def merchant(self, name=None):
+        answer = self.operator.wallet.post("/v1/merchants", {"name": name or f"Shop {uuid.uuid4()}"})
+        assert answer.status_code == 201, answer.text
+        return answer.json()
 
     @property
     def bank(self):

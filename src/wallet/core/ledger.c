@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "wallet/core/accounts.h"
 #include "wallet/core/funds.h"
+#include "wallet/core/merchants.h"
 #include "wallet/core/references.h"
 #include "wallet/core/reversals.h"
 #include "wallet/core/sessions.h"
@@ -51,6 +52,11 @@ static void original_keys(const void *row, struct text keys[KEYS_MAX]) {
     keys[0] = id_key(&original->id);
     if (original->kind == TRANSFER_CREDIT) keys[1] = original->key;
 }
+static void merchant_keys(const void *row, struct text keys[KEYS_MAX]) {
+    const struct merchant *merchant = row;
+    keys[0] = id_key(&merchant->account->id);
+    keys[1] = merchant->name;
+}
 static void transfer_keys(const void *row, struct text keys[KEYS_MAX]) {
     (void)row; /* transfers of a batch are never looked up */
     (void)keys;
@@ -71,6 +77,7 @@ enum {
     TABLE_REFERENCES,
     TABLE_TRANSFERS,
     TABLE_ORIGINALS,
+    TABLE_MERCHANTS,
     TABLE_COUNT
 };
 
@@ -83,6 +90,7 @@ static void list_tables(struct ledger *ledger, struct table_spec specs[TABLE_COU
     specs[TABLE_FUNDS] = (struct table_spec){&ledger->funds, {&ledger->funds_by_key}, fund_keys};
     specs[TABLE_REFERENCES] = (struct table_spec){&ledger->references, {&ledger->references_by_key}, reference_keys};
     specs[TABLE_ORIGINALS] = (struct table_spec){&ledger->originals, {&ledger->originals_by_id, &ledger->originals_by_key}, original_keys};
+    specs[TABLE_MERCHANTS] = (struct table_spec){&ledger->merchants, {&ledger->merchants_by_id, &ledger->merchants_by_name}, merchant_keys};
     specs[TABLE_TRANSFERS] = (struct table_spec){&ledger->transfers, {NULL}, transfer_keys};
 }
 
@@ -221,6 +229,8 @@ struct result ledger_add_reference(struct ledger *ledger, const struct known_ref
     if (reference == NULL) return result_error(RESULT_FULL);
     *reference = *row;
     TRY(copy_text(&ledger->arena, &reference->key));
+    if (row->description.size > 0) TRY(copy_text(&ledger->arena, &reference->description));
+    if (row->metadata.size > 0) TRY(copy_text(&ledger->arena, &reference->metadata));
     append_row(ledger, TABLE_REFERENCES, reference);
     return result_ok();
 }
@@ -239,6 +249,17 @@ struct result ledger_add_original(struct ledger *ledger, const struct original *
     original->reference = (struct text){key.data + row->caller.size + 1, row->reference.size};
     TRY(copy_text(&ledger->arena, &original->fund_reference));
     append_row(ledger, TABLE_ORIGINALS, original);
+    return result_ok();
+}
+
+struct result ledger_add_merchant(struct ledger *ledger, const struct merchant *row) {
+    if (ledger_find_merchant(ledger, row->account->id) != NULL) return result_ok();
+    if (row->account->kind != ACCOUNT_MERCHANT) return result_error(RESULT_CORRUPT);
+    struct merchant *merchant = arena_take(&ledger->arena, sizeof *merchant);
+    if (merchant == NULL) return result_error(RESULT_FULL);
+    *merchant = *row;
+    TRY(copy_text(&ledger->arena, &merchant->name));
+    append_row(ledger, TABLE_MERCHANTS, merchant);
     return result_ok();
 }
 
@@ -306,6 +327,14 @@ struct original *ledger_find_credit(const struct ledger *ledger, struct text cal
     struct ledger_key key;
     key.size = ledger_join_key(caller, reference, key.bytes, sizeof key.bytes);
     return map_get(&ledger->originals_by_key, ledger_key_text(&key));
+}
+
+struct merchant *ledger_find_merchant(const struct ledger *ledger, struct id id) {
+    return map_get(&ledger->merchants_by_id, id_key(&id));
+}
+
+struct merchant *ledger_find_merchant_by_name(const struct ledger *ledger, struct text name) {
+    return map_get(&ledger->merchants_by_name, name);
 }
 
 struct known_reference *ledger_find_reference(const struct ledger *ledger, struct text key) {

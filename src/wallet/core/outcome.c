@@ -22,6 +22,8 @@ const char *ledger_outcome_code(enum ledger_outcome outcome) {
     case LEDGER_FUND_EXHAUSTED: return "fund_exhausted";
     case LEDGER_FUND_RELEASED: return "fund_released";
     case LEDGER_FUND_REFERENCE_CONFLICT: return "fund_reference_conflict";
+    case LEDGER_PAYER_NOT_FOUND: return "user_not_found";
+    case LEDGER_MERCHANT_NOT_FOUND: return "merchant_not_found";
     case LEDGER_CREDIT_NOT_FOUND: return "credit_not_found";
     }
     return "unknown";

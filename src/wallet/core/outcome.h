@@ -22,6 +22,8 @@ enum ledger_outcome {
     LEDGER_FUND_EXHAUSTED,
     LEDGER_FUND_RELEASED,
     LEDGER_FUND_REFERENCE_CONFLICT,
+    LEDGER_PAYER_NOT_FOUND, /* the user whose money it would be */
+    LEDGER_MERCHANT_NOT_FOUND,
     LEDGER_CREDIT_NOT_FOUND, /* the caller gave none by this reference */
 };
 const char *ledger_outcome_code(enum ledger_outcome outcome); /* "insufficient_funds"; the problem code and the credit item's code */
