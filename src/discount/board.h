@@ -37,10 +37,13 @@
  *        └────────────┴──▶ WALKING (each credit is looked at) ───────┤
  *                              │ Wallet knows credits that we do not │ they are all here
  *                              └──▶ RECOVERING ──────────────────────┘
+ *                                      ▲ │ some of them can't be here
+ *                     it is walked again └─▼ CONFLICTED
  *
- * Whatever the database held at the start is NOT_COMPARED: it may be an older copy. Nothing new of a campaign is sent to Wallet unless they AGREE; no
- * place of it is given out while it is RECOVERING. */
-enum books { BOOKS_AGREE, BOOKS_NOT_COMPARED, BOOKS_WALKING, BOOKS_RECOVERING };
+ * Whatever the database held at the start is NOT_COMPARED: it may be an older copy. Nothing new of a campaign is sent to Wallet unless they AGREE, or what they
+ * differ in is known and concerns others (CONFLICTED); no place of it is given out while it is RECOVERING or CONFLICTED. */
+enum books { BOOKS_AGREE, BOOKS_NOT_COMPARED, BOOKS_WALKING, BOOKS_RECOVERING, BOOKS_CONFLICTED };
+static inline bool books_are_recovering(enum books books) { return books == BOOKS_RECOVERING || books == BOOKS_CONFLICTED; }
 
 /* A moment of a campaign; copied out as a whole. */
 struct campaign_view {

@@ -39,7 +39,7 @@ static void load(struct engine *engine, struct operation *operation) {
     struct working_set *set = engine_set(engine);
     struct redeem_request *redeem = &request_of(operation)->redeem;
     const struct campaign *campaign = campaign_by_code(&set->campaigns, &redeem->code);
-    redeem->is_recovering = campaign != NULL && board_books(board_slot(set->board, campaign->number - 1)) == BOOKS_RECOVERING;
+    redeem->is_recovering = campaign != NULL && books_are_recovering(board_books(board_slot(set->board, campaign->number - 1)));
     if (campaign != NULL) working_set_ask_rivals(engine, campaign, redeem);
 }
 
@@ -206,7 +206,7 @@ static void begin_outlook(struct outlook *outlook, const struct redemption_reque
     enum refusal order_refusal = redeem_order_refusal(rules, slot->currency, redeem);
     outlook->gift_minor = order_refusal == NOT_REFUSED ? rules_gift_minor(rules, amount, redeem->order.amount_minor) : 0;
     outlook->facts = (struct redeem_facts){.has_campaign = true,
-                                           .is_recovering = board_books(slot) == BOOKS_RECOVERING,
+                                           .is_recovering = books_are_recovering(board_books(slot)),
                                            .phone_refusal = redeem_phone_refusal((enum phone_rule)view->phone_rule, redeem),
                                            .times = view_times(view),
                                            .order_refusal = order_refusal,

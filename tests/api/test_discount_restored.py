@@ -1,8 +1,10 @@
 """Discount's database is an older copy of itself: who has won since is read back from Wallet, nobody is paid twice, and nobody has to do anything."""
 import threading
+import uuid
 
 import pytest
 
+from api.test_reconcile import DiscountKey
 from crash import crowds
 from harness.client import new_phone
 from harness.copies import Copy, copy_of
@@ -266,14 +268,16 @@ def test_more_places_than_the_fund_has_are_paid_when_an_admin_says_so(make_world
 
 
 def test_a_conflict_is_named_and_no_place_is_given_out(make_world):
+    """Whom it does not concern is paid all the same."""
     world = make_world(discount_arguments=["--settle-wait", "200"])
     discount = world.pair.discount
-    winner, rival, late = [world.user() for _ in range(3)]
-    campaign = world.operator.campaign(places=3, phone="any")
+    winner, rival, other, late = [world.user() for _ in range(4)]
+    campaign = world.operator.campaign(places=4, phone="any")
     copy = copy_of(discount)
     old = won(winner, campaign)
     start_without_wallet(world, copy)
     assert rival.redeem(campaign["code"], phone=winner.phone).status_code == 202
+    assert other.redeem(campaign["code"]).status_code == 202
     world.pair.wallet.start()
     [event] = wait_until(lambda: discount.events("redemption_not_rebuilt"), "the conflict is said", AGREES_S)
     assert (event["redemption_id"], event["reason"]) == (old["id"], "another user has won with this phone")
@@ -285,7 +289,28 @@ def test_a_conflict_is_named_and_no_place_is_given_out(make_world):
     assert world.operator.report(campaign["id"])["rejected"]["campaign_recovering"] == 3
     said = discount.reconcile()
     assert said.returncode == 1 and f"redemption {old['id']}: Wallet has paid it, Discount does not know it" in said.stdout
+    wait_until(lambda: other.balance() == CREDIT, "whom it does not concern is paid")
     assert (winner.balance(), rival.balance()) == (CREDIT, 0)
+
+
+def test_a_campaign_with_a_conflict_that_has_ended_gives_its_rest_back(make_world):
+    """Of the winner whom a restored copy does not know Wallet does not say with which phone he won: he can't be made anew."""
+    world = make_world(discount_arguments=["--settle-wait", "500"])
+    discount = world.pair.discount
+    known, nobody = world.user(), world.user()
+    campaign = world.operator.campaign(places=3)
+    won(known, campaign)
+    assert discount.stop() == 0
+    token = DiscountKey(discount.data).token("credits:write")
+    gift = {"reference": str(uuid.uuid4()), "user_id": nobody.id, "amount": CREDIT, "currency": "IRT", "fund": campaign["id"]}
+    assert world.wallet.post("/v1/credits", {"items": [gift]}, token=token).json()["items"][0]["status"] == "applied"
+    discount.start()
+    assert_problem(world.user().redeem(campaign["code"]), 409, "campaign_recovering")
+    path = f"/v1/campaigns/{campaign['id']}"
+    assert world.operator.discount.post(f"{path}/end").status_code == 200
+    wait_until(lambda: world.operator.discount.get(path).json()["fund"]["state"] == "released", "its rest goes back", AGREES_S)
+    assert crowds.rows(world.pair.wallet, "SELECT credited, released, is_released FROM funds") == [(2 * CREDIT, CREDIT, 1)]
+    assert f"redemption {gift['reference']}: Wallet has paid it, Discount does not know it" in discount.reconcile().stdout
 
 
 # ---- by hand ----

@@ -58,7 +58,8 @@ struct claim *claims_take(struct claims *claims, const struct redemption *redemp
     CHECK(redemption->campaign_number >= 1 && redemption->campaign_number <= board_count(claims->board));
     struct claim *claim = find(claims, redemption->id);
     if (claim != NULL) return claim;
-    if (!claims_may_be_paid(claims, redemption->campaign_number)) return NULL;
+    const struct conflict asked = {redemption->campaign_number, redemption->user_id, redemption->phone};
+    if (!claims_may_be_paid(claims, &asked)) return NULL;
     claim = add(claims, redemption);
     if (claim == NULL) {
         claims->must_refill = true;
@@ -88,9 +89,11 @@ void claims_forget(struct claims *claims, struct claim *claim) {
 }
 
 /* A fund that is open pays for each place that was given out; one that waits for more is open. */
-bool claims_may_be_paid(const struct claims *claims, uint32_t campaign_number) {
-    const struct board_slot *slot = board_slot(claims->board, campaign_number - 1);
-    return board_books(slot) == BOOKS_AGREE && board_view(slot).fund_confirmed_minor != 0;
+bool claims_may_be_paid(const struct claims *claims, const struct conflict *claim) {
+    const struct board_slot *slot = board_slot(claims->board, claim->campaign_number - 1);
+    enum books books = board_books(slot);
+    bool is_known = books == BOOKS_AGREE || (books == BOOKS_CONFLICTED && !conflicts_have(claims->conflicts, claim));
+    return is_known && board_view(slot).fund_confirmed_minor != 0;
 }
 
 void claims_read_anew(struct claims *claims, uint32_t campaign_number) {

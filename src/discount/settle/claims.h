@@ -3,7 +3,7 @@
  *
  *   claim:  FREE ─▶ GIVEN to the delivery ─▶ FREE (its mark is committed, or it may not be paid now)
  *
- * Claims that may not be paid now, because their campaign's fund is not open, or it is not known yet who was paid (board.h), take no room from those that
+ * Claims that may not be paid now, because their campaign's fund is not open, or it is not known yet who was paid (board.h, conflicts.h), take no room from those that
  * may: they stay in the database. What was settled before and is sent again, because Wallet has lost it, is a claim like the others, but waits for nothing.
  *
  * Invariants: a claim is here once, found by its id; it leaves only when its mark is committed; GIVEN is exactly what the delivery has. The walk
@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "discount/board.h"
 #include "discount/operation.h"
+#include "discount/settle/conflicts.h"
 #include "discount/settle/delivery.h"
 #include "store/batch.h"
 
@@ -35,6 +36,7 @@ TAILQ_HEAD(claim_list, claim);
 
 struct claims {
     const struct board *board;
+    const struct conflicts *conflicts; /* whom Wallet has paid otherwise */
     struct batch *batch;
     struct delivery *delivery;
     struct claim *memory; /* [count_max] */
@@ -62,7 +64,8 @@ void claims_forget(struct claims *claims, struct claim *claim);
 static inline uint32_t claims_again(const struct claims *claims, uint32_t campaign_number) { return claims->again[campaign_number - 1]; }
 /* The campaign's: before one of them is sent it is read anew from the database, for what it is may have changed. */
 void claims_read_anew(struct claims *claims, uint32_t campaign_number);
-bool claims_may_be_paid(const struct claims *claims, uint32_t campaign_number);
+/* The user and the phone of a claim of the campaign. */
+bool claims_may_be_paid(const struct claims *claims, const struct conflict *claim);
 void claims_look(struct claims *claims); /* claims may be paid now that might not before: they are in the database */
 
 /* When to read more of what is only in the database, monotonic; INT64_MAX: there is nothing to be read, or no room for it. */

@@ -58,8 +58,9 @@ static bool is_open(const struct comparison *comparison, const struct board_slot
     switch (board_books(slot)) {
     case BOOKS_NOT_COMPARED:
     case BOOKS_WALKING: return true;
-    case BOOKS_RECOVERING: return !comparison->memory[slot->number - 1].has_conflicts;
-    case BOOKS_AGREE: break;
+    case BOOKS_RECOVERING: return !comparison->memory[slot->number - 1].is_blocked;
+    case BOOKS_AGREE:
+    case BOOKS_CONFLICTED: break;
     }
     return false;
 }
@@ -78,12 +79,14 @@ static void tell_when_compared(struct comparison *comparison) {
 }
 
 /* What waited for it may be sent, and released. */
-static void agree(struct comparison *comparison, struct board_slot *slot) {
-    if (board_books(slot) == BOOKS_AGREE) return;
-    board_set_books(slot, BOOKS_AGREE);
+static void open_books(struct comparison *comparison, struct board_slot *slot, enum books books) {
+    if (board_books(slot) == books) return;
+    board_set_books(slot, books);
     claims_look(comparison->claims);
     funds_look(comparison->funds);
 }
+
+static void agree(struct comparison *comparison, struct board_slot *slot) { open_books(comparison, slot, BOOKS_AGREE); }
 
 static void tell_difference(struct compared *compared, const struct board_slot *slot, const struct books_seen *seen,
                             const struct books_verdict *verdict) {
@@ -103,8 +106,8 @@ static void follow(struct comparison *comparison, uint32_t number, const struct 
         const struct fund_said said = {.funded_minor = seen->there.funded_minor, .is_released = seen->there.is_released};
         funds_adopt(comparison->funds, number, &said);
     }
-    if (books == BOOKS_RECOVERING && rebuild_is_busy(comparison->rebuild)) return;
-    if (!verdict->must_walk && books != BOOKS_RECOVERING) {
+    if (books_are_recovering(books) && rebuild_is_busy(comparison->rebuild)) return;
+    if (!verdict->must_walk && !books_are_recovering(books)) {
         agree(comparison, slot);
         return;
     }
@@ -329,7 +332,8 @@ static void look_who_it_is(struct comparison *comparison, int64_t now_us) {
     make_due(comparison, now_us);
     for (size_t i = 0; i < board_count(comparison->board); i++) {
         struct board_slot *slot = board_slot(comparison->board, i);
-        if (board_books(slot) == BOOKS_AGREE) board_set_books(slot, BOOKS_NOT_COMPARED);
+        enum books books = board_books(slot);
+        if (books == BOOKS_AGREE || books == BOOKS_CONFLICTED) board_set_books(slot, BOOKS_NOT_COMPARED);
     }
 }
 
@@ -356,10 +360,12 @@ static void walk_read(void *context, uint32_t number) {
         LOG_INTEGER("credits_there", counts->seen), LOG_INTEGER("unknown", counts->unknown), LOG_INTEGER("foreign", counts->foreign));
     comparison->memory[number - 1].foreign_count = counts->foreign;
     funds_note_foreign(comparison->funds, number, counts->foreign_minor);
-    if (counts->unknown > 0)
+    if (counts->unknown > 0) {
         board_set_books(slot, BOOKS_RECOVERING);
-    else
-        agree(comparison, slot);
+        return;
+    }
+    funds_note_conflicts(comparison->funds, number, 0);
+    agree(comparison, slot);
 }
 
 static void walk_ended(void *context, uint32_t number, bool is_done) {
@@ -397,9 +403,11 @@ static void walk_next(struct comparison *comparison) {
 static void rebuilt(void *context, uint32_t number, enum rebuild_end how) {
     struct comparison *comparison = context;
     struct compared *compared = &comparison->memory[number - 1];
-    compared->has_conflicts = how == REBUILD_CONFLICTED;
+    compared->is_blocked = how == REBUILD_BLOCKED;
     compared->must_walk = how == REBUILD_CUT;
-    if (how == REBUILD_WHOLE) agree(comparison, slot_of(comparison, number));
+    funds_note_conflicts(comparison->funds, number, comparison->rebuild->conflict_minor);
+    if (how == REBUILD_WHOLE || how == REBUILD_CONFLICTED)
+        open_books(comparison, slot_of(comparison, number), how == REBUILD_WHOLE ? BOOKS_AGREE : BOOKS_CONFLICTED);
     tell_when_compared(comparison);
 }
 

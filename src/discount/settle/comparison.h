@@ -10,7 +10,7 @@
  * | NOT_COMPARED            | AGREE           | WALKING                          |                                         |
  * | WALKING                 |                 |                                  | AGREE, or RECOVERING; given up: NOT_COMPARED |
  * | AGREE                   |                 | walked as well, but stays AGREE  | AGREE, or RECOVERING                    |
- * | RECOVERING              | walked again, until all are made anew (rebuild.h) | AGREE, when nothing is unknown any more |
+ * | RECOVERING, CONFLICTED  | walked again, until all are made anew (rebuild.h) | AGREE, when nothing is unknown any more; CONFLICTED, when some can't be |
  *
  * The first look at a campaign must not trust counts alone: both databases may have lost as many. So Wallet is asked before (GET /v1/instance) which was the
  * last credit that it was sent by us; if that is unknown here, we have lost something, and each campaign that Wallet has paid for is walked.
@@ -36,7 +36,7 @@ struct compared {
     uint32_t again_before; /* on their way to Wallet once more */
     struct fund_document there;
     bool must_walk, is_told; /* walked next; its difference is in the log already */
-    bool has_conflicts;      /* some of what Wallet knows can't become redemptions */
+    bool is_blocked;         /* so much of what Wallet knows can't become redemptions that nobody of it is paid */
     size_t foreign_count;    /* credits there that belong to no redemption, when they were last looked at */
 };
 

@@ -43,7 +43,8 @@ struct metric credits_metric_lag = {.name = "discountd_settle_lag_seconds",
 static bool is_due(void *context, struct delivery_item *item) {
     struct credits *credits = context;
     struct claim *claim = claim_of(item);
-    if (claim->is_again || (!claim->is_old && claims_may_be_paid(credits->claims, claim->campaign_number))) return true;
+    const struct conflict asked = {claim->campaign_number, claim->user_id, claim->phone};
+    if (claim->is_again || (!claim->is_old && claims_may_be_paid(credits->claims, &asked))) return true;
     struct discount_operation *waiter;
     while ((waiter = waiters_take(credits->waiters, &claim->waiters)) != NULL) waiters_answer_now(credits->waiters, waiter);
     if (claim->is_old) claims_look(credits->claims);

@@ -83,6 +83,10 @@ void funds_note_foreign(struct funds *funds, uint32_t campaign_number, int64_t f
     fund_of(funds, campaign_number)->foreign_minor = foreign_minor;
 }
 
+void funds_note_conflicts(struct funds *funds, uint32_t campaign_number, int64_t conflict_minor) {
+    fund_of(funds, campaign_number)->conflict_minor = conflict_minor;
+}
+
 /* ---- the end of a job ---- */
 
 static void end_job(struct fund_job *job, bool is_done, int64_t retry_after_ms) {
@@ -236,8 +240,10 @@ static void judge_look(struct fund_job *job) {
 
 /* Wallet has fewer credits than we: it is an older copy, and what it lacks must be paid first. */
 static void judge_count(struct fund_job *job) {
-    int64_t foreign_minor = funds_foreign(job->funds, job->campaign_number);
-    int64_t ours_minor = money_between_totals(read_credited(job), foreign_minor, slot_of(job)->currency).amount_minor;
+    const struct fund *fund = fund_of(job->funds, job->campaign_number);
+    enum currency currency = slot_of(job)->currency;
+    int64_t known_minor = money_between_totals(read_credited(job), fund->foreign_minor, currency).amount_minor;
+    int64_t ours_minor = money_between_totals(known_minor, fund->conflict_minor, currency).amount_minor;
     if (ours_minor >= 0 && money_count_in_total(ours_minor, board_credit(slot_of(job))) >= job->credited_count) {
         start_step(job, FUND_STEP_RELEASE);
         return;
@@ -287,7 +293,8 @@ static bool is_expired(const struct campaign_view *view, int64_t wall_us) {
 
 static bool may_release(const struct funds *funds, uint32_t number, const struct campaign_view *view) {
     bool is_over = view->ended_at_us != 0 && view->fund_is_released == 0 && view_unsettled(view) == 0;
-    bool is_compared = board_books(board_slot(funds->board, number - 1)) == BOOKS_AGREE && !funds->memory[number - 1].is_held;
+    enum books books = board_books(board_slot(funds->board, number - 1));
+    bool is_compared = (books == BOOKS_AGREE || books == BOOKS_CONFLICTED) && !funds->memory[number - 1].is_held;
     return is_over && is_compared && claims_again(funds->claims, number) == 0;
 }
 

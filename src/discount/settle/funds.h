@@ -52,6 +52,7 @@ struct fund {
     struct operation_list waiters;
     bool must_adopt, is_held; /* as funds_adopt and funds_hold say */
     int64_t foreign_minor;    /* as funds_note_foreign says */
+    int64_t conflict_minor;   /* as funds_note_conflicts says */
     struct fund_said said;
 };
 
@@ -88,6 +89,8 @@ void funds_hold(struct funds *funds, uint32_t campaign_number, bool is_held);
 
 /* So much of what Wallet has credited out of it belongs to no redemption, as the last look at each credit has found. */
 void funds_note_foreign(struct funds *funds, uint32_t campaign_number, int64_t foreign_minor);
+/* So much of it belongs to redemptions that can't be here. */
+void funds_note_conflicts(struct funds *funds, uint32_t campaign_number, int64_t conflict_minor);
 static inline int64_t funds_foreign(const struct funds *funds, uint32_t campaign_number) {
     return funds->memory[campaign_number - 1].foreign_minor;
 }

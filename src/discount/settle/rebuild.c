@@ -24,7 +24,7 @@ static void reset(struct rebuild *rebuild) {
     free(rebuild->held);
     rebuild->held = NULL;
     rebuild->count = rebuild->capacity = rebuild->made_count = rebuild->slice_count = 0;
-    rebuild->is_cut = false;
+    rebuild->is_cut = rebuild->are_too_many = false;
     rebuild->state = REBUILD_IDLE;
     for (size_t i = 0; i < REBUILD_VERDICT_COUNT; i++) rebuild->counts[i] = 0;
 }
@@ -94,6 +94,8 @@ static void end(void *context, uint32_t campaign_number) {
     CHECK(rebuild->state == REBUILD_COLLECTING && rebuild->campaign_number == campaign_number);
     sort(rebuild);
     rebuild->state = REBUILD_MAKING;
+    conflicts_forget(&rebuild->conflicts, campaign_number);
+    rebuild->conflict_minor = 0;
     claims_read_anew(rebuild->claims, campaign_number); /* one of them may turn out to be what was paid */
 }
 
@@ -120,11 +122,22 @@ static void tell_conflict(const struct rebuild *rebuild, size_t index) {
         LOG_ID("transaction_id", place->transaction_id), LOG_STRING("reason", rebuild_verdict_name(rebuild->verdicts[index])));
 }
 
+/* Whom it concerns is paid nothing more. */
+static void note_conflict(struct rebuild *rebuild, const struct paid_place *place) {
+    const struct conflict conflict = {place->campaign_number, place->user_id, place->phone};
+    const struct money amount = {place->amount_minor, board_slot(rebuild->board, place->campaign_number - 1)->currency};
+    bool is_counted = result_is_ok(money_add_to_total(rebuild->conflict_minor, amount, &rebuild->conflict_minor));
+    if (!is_counted || !conflicts_add(&rebuild->conflicts, &conflict)) rebuild->are_too_many = true;
+}
+
 static void note_verdicts(struct rebuild *rebuild) {
     for (size_t i = 0; i < rebuild->slice_count; i++) {
         enum rebuild_verdict verdict = rebuild->verdicts[i];
         rebuild->counts[verdict]++;
-        if (rebuild_is_conflict(verdict)) tell_conflict(rebuild, i);
+        if (rebuild_is_conflict(verdict)) {
+            tell_conflict(rebuild, i);
+            note_conflict(rebuild, &rebuild->slice[i]);
+        }
         metric_add(&rebuild_metric_made, verdict == REBUILD_MADE);
         metric_add(&rebuild_metric_settled, verdict == REBUILD_SETTLED);
         metric_add(&rebuild_metric_renamed, verdict == REBUILD_RENAMED);
@@ -132,7 +145,8 @@ static void note_verdicts(struct rebuild *rebuild) {
 }
 
 static enum rebuild_end how_it_ended(const struct rebuild *rebuild) {
-    if (conflicts_of(rebuild) > 0) return REBUILD_CONFLICTED;
+    bool is_known = !rebuild->are_too_many && !rebuild->is_cut;
+    if (conflicts_of(rebuild) > 0) return is_known ? REBUILD_CONFLICTED : REBUILD_BLOCKED;
     return rebuild->is_cut ? REBUILD_CUT : REBUILD_WHOLE;
 }
 

@@ -9,7 +9,8 @@
  * | end        | what is meant                                                                                                       |
  * | WHOLE      | all of them are here: the campaign's books agree                                                                     |
  * | CUT        | these were as many as are held at once, those with the lowest places: the campaign is to be walked again for the rest |
- * | CONFLICTED | some can't be, each said in the log by its reason: no place is given out until they can, or the campaign is ended     |
+ * | CONFLICTED | some can't be, each said in the log by its reason: no place is given out until they can; whom they don't concern is paid |
+ * | BLOCKED    | the same, but they are too many to be known one by one: nobody is paid either                                         |
  *
  * Invariants: one campaign at a time; at most so many credits are held; of those that were cut off none has a lower place than one that is held. Owns what
  * it holds; all else is lent. The settler's thread. */
@@ -17,13 +18,14 @@
 
 #include "discount/settle/backoff.h"
 #include "discount/settle/claims.h"
+#include "discount/settle/conflicts.h"
 #include "discount/settle/messages.h"
 #include "discount/settle/unknown.h"
 
 #define REBUILD_HELD_MAX 65536u
 
 enum rebuild_state { REBUILD_IDLE, REBUILD_COLLECTING, REBUILD_MAKING };
-enum rebuild_end { REBUILD_WHOLE, REBUILD_CUT, REBUILD_CONFLICTED };
+enum rebuild_end { REBUILD_WHOLE, REBUILD_CUT, REBUILD_CONFLICTED, REBUILD_BLOCKED };
 
 struct held_credit {
     int64_t position; /* where it stood; those that don't say so come last */
@@ -52,7 +54,10 @@ struct rebuild {
     struct paid_place slice[REBUILD_ITEMS_MAX];
     enum rebuild_verdict verdicts[REBUILD_ITEMS_MAX];
     int64_t counts[REBUILD_VERDICT_COUNT];
-    uint32_t *told; /* [LIMIT_CAMPAIGNS]: of how many conflicts the log has the reasons */
+    struct conflicts conflicts; /* of all campaigns, as they were last found */
+    bool are_too_many;          /* of this one: some found no room there */
+    int64_t conflict_minor;     /* of this one, also when it has ended: so much Wallet has paid for them */
+    uint32_t *told;             /* [LIMIT_CAMPAIGNS]: of how many conflicts the log has the reasons */
     struct backoff backoff;
     struct own_operation own;
 };

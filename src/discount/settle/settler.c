@@ -87,7 +87,7 @@ static void take_request(void *context, struct discount_operation *operation) {
         waiters_answer_now(&settler->waiters, operation);
 }
 
-/* Those whose campaigns' books agree by now wait for their claims. While a campaign recovers a claim may turn out to be another that was paid: who waits
+/* Those whose campaigns' books are known by now wait for their claims. While a campaign recovers a claim may turn out to be another that was paid: who waits
  * for it is answered, and what is owed afterwards is read from the database. */
 static void take_held(struct settler *settler) {
     struct discount_operation *next;
@@ -227,6 +227,7 @@ static struct result prepare(struct settler *settler) {
     credits_init(&settler->credits, &settler->calls);
     TRY(funds_init(&settler->funds));
     TRY(prepare_comparison(settler));
+    settler->claims.conflicts = &settler->rebuild.conflicts;
     return claims_init(&settler->claims, claims_max, options->board, settler->batch, &settler->credits.delivery);
 }
 

@@ -104,6 +104,11 @@ void funds_note_foreign(struct funds *of, uint32_t campaign_number, int64_t fore
     fund_memory[campaign_number - 1].foreign_minor = foreign_minor;
 }
 
+void funds_note_conflicts(struct funds *of, uint32_t campaign_number, int64_t conflict_minor) {
+    assert_ptr_equal(of, &funds);
+    fund_memory[campaign_number - 1].conflict_minor = conflict_minor;
+}
+
 bool walk_begin(struct walk *walk, uint32_t campaign_number) {
     assert_ptr_equal(walk, &comparison.walk);
     assert_int_equal(walk->state, WALK_IDLE);

@@ -293,9 +293,9 @@ static void test_only_what_is_sent_again_goes_before_the_books_agree(void **stat
     static const enum books books[] = {BOOKS_NOT_COMPARED, BOOKS_WALKING, BOOKS_RECOVERING};
     for (size_t i = 0; i < ARRAY_COUNT(books); i++) {
         board_set_books(board_slot(board, 0), books[i]);
-        assert_false(claims_may_be_paid(&claims, 1));
+        assert_false(claims_may_be_paid(&claims, &(struct conflict){.campaign_number = 1}));
         assert_null(take(1, 1));
-        assert_true(claims_may_be_paid(&claims, 2));
+        assert_true(claims_may_be_paid(&claims, &(struct conflict){.campaign_number = 2}));
     }
     struct redemption lost = make(1, 1);
     assert_true(claims_take_again(&claims, &lost));
@@ -318,6 +318,24 @@ static void test_only_what_is_sent_again_goes_before_the_books_agree(void **stat
     lost = make(1, 20);
     assert_false(claims_take_again(&claims, &lost)); /* there is no room */
     assert_int_equal(claims_again(&claims, 1), 0);
+}
+
+/* Wallet has paid them otherwise; whom it does not concern is paid. */
+static void test_who_is_in_conflict_waits_alone(void **state) {
+    (void)state;
+    static struct conflicts conflicts;
+    claims.conflicts = &conflicts;
+    struct redemption redemption = make(1, 1);
+    const struct conflict conflict = {1, redemption.user_id, redemption.phone};
+    assert_true(conflicts_add(&conflicts, &conflict));
+    board_set_books(board_slot(board, 0), BOOKS_CONFLICTED);
+    board_set_books(board_slot(board, 1), BOOKS_CONFLICTED);
+    assert_null(take(1, 1));
+    assert_non_null(take(1, 2));
+    assert_non_null(take(2, 1));
+    board_set_books(board_slot(board, 0), BOOKS_AGREE);
+    assert_non_null(take(1, 1));
+    claims.conflicts = NULL;
 }
 
 static void test_the_claims_of_one_campaign_are_read_anew(void **state) {
@@ -350,6 +368,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_claim_is_there_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_only_what_is_sent_again_goes_before_the_books_agree, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_is_in_conflict_waits_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_claims_of_one_campaign_are_read_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_memory_there_is_no_pool, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_of_a_former_claim_is_left, set_up, tear_down),

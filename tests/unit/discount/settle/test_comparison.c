@@ -75,6 +75,11 @@ static void test_another_wallet_is_compared_with_anew(void **state) {
     assert_int_equal(fake_client.count, 0);
     answer(200, BOTH);
     answer(200, BOTH);
+    set_books(0, BOOKS_CONFLICTED);
+    calls.instance.ours.bytes[0] = 3;
+    run();
+    assert_int_equal(books(0), BOOKS_NOT_COMPARED); /* these were another one's conflicts */
+    end_call(200, BOTH);
     set_books(1, BOOKS_RECOVERING);
     rebuild.state = REBUILD_MAKING;
     calls.instance.ours.bytes[0] = 2;

@@ -171,8 +171,12 @@ static void test_conflicts_hold_nobody_up_and_are_looked_at_again(void **state) 
     (void)state;
     set_books(0, BOOKS_NOT_COMPARED);
     walk_to_unknown_ones();
+    size_t looks = told.claims_looks;
+    rebuild.conflict_minor = 1000;
     end_rebuild(REBUILD_CONFLICTED);
-    assert_int_equal(books(0), BOOKS_RECOVERING);
+    assert_int_equal(books(0), BOOKS_CONFLICTED);
+    assert_int_equal(told.claims_looks, looks + 1); /* whom it does not concern is paid */
+    assert_int_equal(fund_memory[0].conflict_minor, 1000);
     assert_int_equal(told.compared, 1);
     size_t walks = told.walks;
     run();
@@ -180,6 +184,28 @@ static void test_conflicts_hold_nobody_up_and_are_looked_at_again(void **state) 
     answer(200, BOTH);
     run();
     assert_int_equal(told.walks, walks + 1); /* though both say the same by now */
+    end_walk(false);
+    assert_int_equal(books(0), BOOKS_CONFLICTED);
+    fake_now_us = next();
+    answer(200, BOTH);
+    run();
+    comparison.walk.read(comparison.walk.context, 1); /* nothing is unknown any more */
+    assert_int_equal(books(0), BOOKS_AGREE);
+    assert_int_equal(fund_memory[0].conflict_minor, 0);
+    end_walk(true);
+}
+
+static void test_too_many_conflicts_hold_their_campaign_up_and_no_other(void **state) {
+    (void)state;
+    set_books(0, BOOKS_NOT_COMPARED);
+    walk_to_unknown_ones();
+    end_rebuild(REBUILD_BLOCKED);
+    assert_int_equal(books(0), BOOKS_RECOVERING);
+    assert_int_equal(told.claims_looks, 0);
+    assert_int_equal(told.compared, 1);
+    answer(200, BOTH);
+    run();
+    assert_int_equal(told.walks, 2);
 }
 
 static void test_no_walk_begins_while_redemptions_are_made_anew(void **state) {
@@ -497,6 +523,7 @@ int main(void) {
         TEST(test_unknown_credits_are_made_anew),
         TEST(test_what_was_cut_is_walked_again),
         TEST(test_conflicts_hold_nobody_up_and_are_looked_at_again),
+        TEST(test_too_many_conflicts_hold_their_campaign_up_and_no_other),
         TEST(test_no_walk_begins_while_redemptions_are_made_anew),
         TEST(test_the_first_look_looks_behind_claims),
         TEST(test_what_is_sent_again_is_not_missed_twice),

@@ -84,6 +84,24 @@ static void test_what_nobody_got_is_not_counted_before_the_release(void **state)
     expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/release", "");
 }
 
+static void test_what_is_in_conflict_is_not_counted_before_the_release_either(void **state) {
+    (void)state;
+    end_campaign(2);
+    board_set_books(board_slot(board, 0), BOOKS_CONFLICTED);
+    funds_note_conflicts(&funds, 1, 1000);
+    funds_note_foreign(&funds, 1, 500);
+    funds_look(&funds);
+    run();
+    fake_answer(0, 200, "{\"funded\":100000,\"credited\":3499}");
+    assert_true(calls.must_compare);
+    fake_now_us = funds_next_us(&funds) > fake_now_us ? funds_next_us(&funds) : fake_now_us;
+    run();
+    fake_now_us = funds_next_us(&funds) > fake_now_us ? funds_next_us(&funds) : fake_now_us;
+    run();
+    fake_answer(0, 200, "{\"funded\":100000,\"credited\":3500}");
+    expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/release", "");
+}
+
 static void test_what_wallet_says_is_adopted_before_any_other_step(void **state) {
     (void)state;
     assert_false(funds_is_behind(&funds, 1));
@@ -152,6 +170,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_no_release_while_wallet_has_fewer_credits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_release_before_the_books_agree, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_nobody_got_is_not_counted_before_the_release, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_in_conflict_is_not_counted_before_the_release_either, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_wallet_says_is_adopted_before_any_other_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_to_be_adopted_stays_so_until_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_step_that_is_refused_holds_up_nothing, set_up, tear_down),

@@ -357,6 +357,59 @@ static void test_conflicts_are_said_once(void **state) {
     meet_conflicts(1, REBUILD_MADE, 2); /* after it was whole */
 }
 
+/* All have the same phone there: by their users alone. */
+static struct conflict whose(int64_t position) {
+    return (struct conflict){.campaign_number = 2, .user_id = fake_store_request(0)->rebuild.items[position - 1].user_id};
+}
+
+/* So that all others may be paid. */
+static void test_who_is_in_conflict_is_known(void **state) {
+    (void)state;
+    const int64_t positions[] = {1, 2, 3};
+    for (unsigned i = 0; i < 2; i++) { /* the second time they are found anew */
+        collect(positions, 3);
+        assert_int_equal(rebuild.conflicts.count, 0);
+        run();
+        expect_slice(positions, 3, REBUILD_MADE);
+        const struct conflict first = whose(1), second = whose(2), third = whose(3);
+        fake_store_request(0)->rebuild.verdicts[0] = fake_store_request(0)->rebuild.verdicts[2] = REBUILD_USER_TAKEN;
+        come_back(result_ok());
+        expect_end(REBUILD_CONFLICTED);
+        assert_int_equal(rebuild.conflicts.count, 2);
+        assert_true(conflicts_have(&rebuild.conflicts, &first) && conflicts_have(&rebuild.conflicts, &third));
+        assert_false(conflicts_have(&rebuild.conflicts, &second));
+        assert_int_equal(rebuild.conflict_minor, 2000);
+    }
+    collect(positions, 1);
+    run();
+    expect_slice(positions, 1, REBUILD_MADE);
+    come_back(result_ok());
+    expect_end(REBUILD_WHOLE);
+    assert_int_equal(rebuild.conflict_minor, 0);
+}
+
+/* What was cut off may concern anybody, and so may what there was no room for. */
+static void test_when_not_all_conflicts_are_known_nobody_is_paid(void **state) {
+    (void)state;
+    rebuild.held_max = 2;
+    collect((const int64_t[]){1, 2, 3}, 3);
+    run();
+    for (size_t i = 0; i < fake_store_request(0)->rebuild.count; i++) fake_store_request(0)->rebuild.verdicts[i] = REBUILD_NO_PHONE;
+    come_back(result_ok());
+    expect_end(REBUILD_BLOCKED);
+    rebuild.held_max = REBUILD_HELD_MAX;
+    rebuild.conflicts.count = 0;
+    for (size_t i = 0; i < CONFLICTS_MAX; i++) assert_true(conflicts_add(&rebuild.conflicts, &(struct conflict){.campaign_number = 1}));
+    for (unsigned i = 0; i < 2; i++) {
+        collect((const int64_t[]){1}, 1);
+        run();
+        expect_slice((const int64_t[]){1}, 1, REBUILD_USER_TAKEN);
+        come_back(result_ok());
+        expect_end(i == 0 ? REBUILD_BLOCKED : REBUILD_CONFLICTED);
+        rebuild.conflicts.count--;
+    }
+}
+
 static void test_only_some_conflicts_are_said(void **state) {
     (void)state;
     assert_true(rebuild.taker.begin(rebuild.taker.context, 2));
@@ -384,6 +437,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_the_room_grows_with_what_is_held, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_there_is_no_memory_for_is_not_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_conflicts_are_said_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_is_in_conflict_is_known, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_when_not_all_conflicts_are_known_nobody_is_paid, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_only_some_conflicts_are_said, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
