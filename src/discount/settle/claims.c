@@ -127,9 +127,14 @@ static struct result visit_unsettled(void *context, const struct row *row) {
     return result_ok();
 }
 
+static bool is_in_want(const struct claims *claims) { return claims->must_refill || claims->is_refilling; }
+
+static bool has_room(const struct claims *claims) { return claims->free_count >= claims->count_max / 2; }
+
+bool claims_want_room(const struct claims *claims) { return is_in_want(claims) && !has_room(claims); }
+
 int64_t claims_next_us(const struct claims *claims) {
-    bool is_due = (claims->must_refill || claims->is_refilling) && claims->free_count >= claims->count_max / 2;
-    return is_due ? claims->refill.retry_at_us : INT64_MAX;
+    return is_in_want(claims) && has_room(claims) ? claims->refill.retry_at_us : INT64_MAX;
 }
 
 void claims_refill(struct claims *claims, int64_t now_us) {

@@ -68,6 +68,9 @@ void claims_read_anew(struct claims *claims, uint32_t campaign_number);
 bool claims_may_be_paid(const struct claims *claims, const struct conflict *claim);
 void claims_look(struct claims *claims); /* claims may be paid now that might not before: they are in the database */
 
+/* There are claims that are only in the database, and less than half of the pool is free. */
+bool claims_want_room(const struct claims *claims);
+
 /* When to read more of what is only in the database, monotonic; INT64_MAX: there is nothing to be read, or no room for it. */
 int64_t claims_next_us(const struct claims *claims);
 /* Reads some of it, if it is time to. */

@@ -6,7 +6,8 @@
 #include "base/log.h"
 #include "discount/settle/reply.h"
 
-#define ITEM_BYTES 512u /* of the body; for the first guess */
+#define ITEM_BYTES     512u /* of the body; for the first guess */
+#define STUCK_ATTEMPTS 6u   /* refused so often in a row, some three seconds long: a claim may make room for others */
 
 struct metric credits_metric_credited = {.name = "discountd_credits_total",
                                          .help = "Claims that Wallet has credited.",
@@ -40,13 +41,17 @@ struct metric credits_metric_lag = {.name = "discountd_settle_lag_seconds",
 
 /* ---- sending ---- */
 
+static void answer_waiters(struct credits *credits, struct claim *claim) {
+    struct discount_operation *waiter;
+    while ((waiter = waiters_take(credits->waiters, &claim->waiters)) != NULL) waiters_answer_now(credits->waiters, waiter);
+}
+
 static bool is_due(void *context, struct delivery_item *item) {
     struct credits *credits = context;
     struct claim *claim = claim_of(item);
     const struct conflict asked = {claim->campaign_number, claim->user_id, claim->phone};
     if (claim->is_again || (!claim->is_old && claims_may_be_paid(credits->claims, &asked))) return true;
-    struct discount_operation *waiter;
-    while ((waiter = waiters_take(credits->waiters, &claim->waiters)) != NULL) waiters_answer_now(credits->waiters, waiter);
+    answer_waiters(credits, claim);
     if (claim->is_old) claims_look(credits->claims);
     claims_forget(credits->claims, claim); /* it waits in the database */
     return false;
@@ -219,6 +224,25 @@ static void mark_returned(struct own_operation *own, struct result outcome) {
         delivery_not_kept(batch);
     }
     funds_look(credits->funds); /* an ended campaign may be settled now */
+}
+
+/* ---- room for others ---- */
+
+/* What is sent again is found by no look into the database: it stays. */
+static bool is_stuck(const struct claim *claim) { return claim->item.backoff.attempts >= STUCK_ATTEMPTS && !claim->is_again; }
+
+void credits_make_room(struct credits *credits) {
+    struct delivery_item *next;
+    struct delivery_item *item = claims_want_room(credits->claims) ? TAILQ_FIRST(&credits->delivery.delayed) : NULL;
+    for (; item != NULL && claims_want_room(credits->claims); item = next) {
+        struct claim *claim = claim_of(item);
+        next = TAILQ_NEXT(item, link);
+        if (!is_stuck(claim)) continue;
+        delivery_take_back(&credits->delivery, item);
+        answer_waiters(credits, claim);
+        claims_forget(credits->claims, claim);
+        claims_look(credits->claims);
+    }
 }
 
 /* ---- life ---- */

@@ -35,6 +35,8 @@ struct credits {
 
 /* With all that is lent set; the claims are initialised with this delivery after it. */
 void credits_init(struct credits *credits, struct calls *calls);
+/* While others find no room in the pool: claims that Wallet has refused for now, again and again, wait in the database. */
+void credits_make_room(struct credits *credits);
 void credits_free(struct credits *credits);
 
 extern struct metric credits_metric_credited_again, credits_metric_failed_again;

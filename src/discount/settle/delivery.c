@@ -2,6 +2,9 @@
 
 #include "base/log.h"
 
+/* As many are refused for now as a fund lacks, each of them again and again. */
+static struct log_burst refusals = {.window_us = CLOCK_SECOND_US, .lines_max = 10};
+
 void delivery_init(struct delivery *delivery, const struct delivery_kind *kind, void *context, struct calls *calls,
                    const struct clock *clock) {
     delivery->kind = kind;
@@ -39,6 +42,12 @@ static void delay(struct delivery *delivery, struct delivery_item *item, int64_t
     backoff_fail(&item->backoff, clock_monotonic_us(delivery->clock), retry_after_ms);
     item->state = DELIVERY_DELAYED;
     TAILQ_INSERT_TAIL(&delivery->delayed, item, link);
+}
+
+void delivery_take_back(struct delivery *delivery, struct delivery_item *item) {
+    CHECK(item->state == DELIVERY_DELAYED);
+    TAILQ_REMOVE(&delivery->delayed, item, link);
+    item->state = DELIVERY_IDLE;
 }
 
 void delivery_wake_delayed(struct delivery *delivery, int64_t now_us) {
@@ -162,7 +171,8 @@ static void split(struct delivery_batch *batch) {
         item->batch_max = half;
         if (is_single) {
             metric_add(kind->refused, 1);
-            LOG(LOG_ERROR, kind->refused_event, LOG_ID(kind->item_name, item->id), LOG_INTEGER("status", batch->call.status));
+            LOG_BURST(&refusals, LOG_ERROR, kind->refused_event, LOG_ID(kind->item_name, item->id),
+                      LOG_INTEGER("status", batch->call.status));
             delay(delivery, item, batch->call.retry_after_ms);
         } else {
             make_ready(delivery, item);
@@ -183,8 +193,8 @@ static void sort_out(struct delivery_batch *batch) {
         CHECK(outcome->verdict != DELIVERY_MISSING);
         if (outcome->verdict == DELIVERY_LATER) {
             metric_add(kind->refused, 1);
-            LOG(LOG_WARN, kind->refused_event, LOG_ID(kind->item_name, item->id), LOG_TEXT("code", outcome->code),
-                LOG_INTEGER("attempts", item->backoff.attempts + 1));
+            LOG_BURST(&refusals, LOG_WARN, kind->refused_event, LOG_ID(kind->item_name, item->id), LOG_TEXT("code", outcome->code),
+                      LOG_INTEGER("attempts", item->backoff.attempts + 1));
             delay(delivery, item, 0);
             continue;
         }

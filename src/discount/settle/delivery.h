@@ -11,8 +11,8 @@
  * | answered item by item                              | settled ones are kept; those refused for now are DELAYED, each with its own back-off |
  *
  * Invariants: an item is in at most one call; while calls bring nothing, one at a time finds out, and its success ends the back-off for all; an
- * item is the kind's own again (IDLE) only when the kind was asked about it before it is sent, or has said that its outcome is kept. An item is
- * never given up: sending again must be harmless to the other side (its id is the reference). The settler's thread. */
+ * item is the kind's own again (IDLE) only when the kind was asked about it before it is sent, has said that its outcome is kept, or has taken it
+ * back. An item is never given up: sending again must be harmless to the other side (its id is the reference). The settler's thread. */
 #pragma once
 
 #include <sys/queue.h>
@@ -99,7 +99,9 @@ void delivery_add(struct delivery *delivery, struct delivery_item *item);  /* ID
 void delivery_wake_delayed(struct delivery *delivery, int64_t now_us);     /* those whose time has come are READY */
 void delivery_send(struct delivery *delivery, int64_t now_us);             /* as many calls as are worth it */
 int64_t delivery_next_us(const struct delivery *delivery, int64_t now_us); /* when to wake and send next; INT64_MAX: nothing waits */
-bool delivery_is_busy(const struct delivery *delivery);                    /* a batch is under way */
+/* A DELAYED one is its owner's again, IDLE. */
+void delivery_take_back(struct delivery *delivery, struct delivery_item *item);
+bool delivery_is_busy(const struct delivery *delivery); /* a batch is under way */
 
 /* The outcomes of a batch that was to be kept are on disk: its items are IDLE, and the batch is free. */
 void delivery_kept(struct delivery_batch *batch);

@@ -126,6 +126,7 @@ static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
 }
 
 static void work(struct settler *settler, int64_t now_us) {
+    credits_make_room(&settler->credits);
     claims_refill(&settler->claims, now_us);
     greeting_run(&settler->greeting, now_us);
     if (may_settle(settler)) comparison_run(&settler->comparison, now_us);

@@ -95,16 +95,17 @@ static void end_in_store(struct result outcome) {
     messages_take(&messages, nobody, NULL);
 }
 
-/* Wallet's answer: one letter for each claim, d(one) or r(efused for good). */
+/* Wallet's answer: one letter for each claim, d(one), r(efused for good) or l(ater). */
 static void answer(const char *verdicts) {
     char body[2048];
     size_t size = (size_t)snprintf(body, sizeof body, "{\"items\":[");
     for (size_t i = 0; verdicts[i] != 0; i++) {
         char id[ID_TEXT_BYTES];
         id_format(requests[i].operation.redemption.id, id);
-        const char *rest = verdicts[i] == 'd' ? "\"status\":\"applied\",\"transaction_id\":\"0190f5fe-7c00-7a00-8000-0000000000aa\","
-                                                "\"created_at\":\"2026-01-02T03:04:05.000000Z\""
-                                              : "\"status\":\"rejected\",\"code\":\"account_frozen\"";
+        const char *rest = verdicts[i] == 'd'   ? "\"status\":\"applied\",\"transaction_id\":\"0190f5fe-7c00-7a00-8000-0000000000aa\","
+                                                  "\"created_at\":\"2026-01-02T03:04:05.000000Z\""
+                           : verdicts[i] == 'l' ? "\"status\":\"rejected\",\"code\":\"fund_exhausted\""
+                                                : "\"status\":\"rejected\",\"code\":\"account_frozen\"";
         size +=
             (size_t)snprintf(body + size, sizeof body - size, "%s{\"reference\":\"%.*s\",%s}", i == 0 ? "" : ",", (int)sizeof id, id, rest);
     }
@@ -310,9 +311,64 @@ static void test_a_claim_that_is_old_is_read_anew(void **state) {
     assert_true(claims.must_refill);
 }
 
+static void refuse_for_now(unsigned times) {
+    for (unsigned i = 0; i < times; i++) {
+        fake_now_us += 6 * CLOCK_SECOND_US;
+        send();
+        answer("lll");
+    }
+}
+
+static size_t answered_requests(void) {
+    size_t count = 0;
+    for (unsigned i = 0; i < CLAIMS; i++) count += is_returned(&requests[i]);
+    return count;
+}
+
+/* Else the claims of one campaign, whose fund has no more, keep all others from ever being read. */
+static void test_claims_that_are_refused_again_and_again_make_room(void **state) {
+    (void)state;
+    claims_free(&claims);
+    claims = (struct claims){0};
+    assert_true(result_is_ok(claims_init(&claims, 4, board, NULL, &credits.delivery)));
+    for (unsigned i = 0; i < CLAIMS; i++) claim(i);
+    refuse_for_now(5);
+    assert_true(claims_want_room(&claims));
+    credits_make_room(&credits);
+    assert_int_equal(claims_count(&claims), 3); /* not yet */
+    refuse_for_now(1);
+    claims.must_refill = false;
+    credits_make_room(&credits);
+    assert_int_equal(claims_count(&claims), 3); /* nobody wants it */
+    claims_look(&claims);
+    credits_make_room(&credits);
+    assert_int_equal(claims_count(&claims), 2); /* half is enough */
+    assert_int_equal(answered_requests(), 1);
+    assert_false(claims_want_room(&claims));
+    assert_true(claims_next_us(&claims) <= fake_now_us); /* they are read again, behind the others */
+    credits_make_room(&credits);
+    assert_int_equal(claims_count(&claims), 2);
+    waiters_end(&waiters, fake_now_us, true);
+}
+
+/* No look into the database would find it again. */
+static void test_what_is_sent_again_makes_no_room(void **state) {
+    (void)state;
+    claims_free(&claims);
+    claims = (struct claims){0};
+    assert_true(result_is_ok(claims_init(&claims, 4, board, NULL, &credits.delivery)));
+    for (unsigned i = 0; i < CLAIMS; i++) assert_true(claims_take_again(&claims, &requests[i].operation.redemption));
+    refuse_for_now(6);
+    credits_make_room(&credits);
+    assert_int_equal(claims_count(&claims), 3);
+    assert_true(claims_want_room(&claims));
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_claims_that_are_refused_again_and_again_make_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_sent_again_makes_no_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_credit_is_described_by_its_campaigns_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_trace_is_of_the_oldest_who_waits_if_it_has_one, set_up, tear_down),
