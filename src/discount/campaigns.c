@@ -70,6 +70,7 @@ static void decide_create(struct engine *engine, struct operation *operation, in
     audit_note(engine, operation, "campaign.create", campaign->id, TEXT(""), picture_of(operation, campaign), now_us);
     operation->is_maker = true;
     if (campaign_fund_state(campaign) != FUND_PENDING) return; /* it needs none */
+    if (operation->is_dry_run) return;                         /* Wallet is not asked */
     operation->fate = FATE_WAITING;
     operation->subject = campaign->id;
 }

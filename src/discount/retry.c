@@ -46,7 +46,8 @@ static void decide(struct engine *engine, struct operation *operation, int64_t n
     note_redemption(engine, operation, self->id);
     discount_note_change(&self->base, campaign_by_id(&set->campaigns, self->base.campaign_id), "redemption_retried");
     audit_note(engine, operation, "redemption.retry", self->id, before, TEXT("{\"status\":\"claimed\"}"), now_us);
-    operation->fate = FATE_WAITING; /* for its credit */
+    if (operation->is_dry_run) return; /* it is not sent */
+    operation->fate = FATE_WAITING;    /* for its credit */
     operation->subject = self->id;
 }
 

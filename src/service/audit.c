@@ -313,6 +313,8 @@ void audit_answered(struct exchange *exchange) {
     if (route == NULL || exchange->caller.scopes == 0 || exchange->status < 400 || exchange->status >= 500) return;
     bool is_admin = (exchange->caller.scopes & SCOPE_ADMIN) != 0;
     bool is_own_act = is_admin && route->act != NULL; /* of any user, as the change of a password, which may have been a wrong one */
+    const struct operation *operation = (route->flags & ROUTE_DRY_RUN) != 0 ? exchange->operation : NULL;
+    if (is_admin && operation != NULL && operation->is_dry_run) return; /* nothing was to be done */
     if (!is_own_act && (route->scope != SCOPE_ADMIN || exchange->status == 401)) return;
     if (is_admin && strcmp(route->method, "GET") == 0) return; /* a question that was asked in a wrong way */
     int64_t left_out = 0;

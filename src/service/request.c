@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/budget.h"
+#include "base/check.h"
 #include "http/media.h"
 #include "http/query.h"
 #include "http/route.h"
@@ -59,8 +60,10 @@ void request_refuse_tries(struct exchange *exchange, int64_t wait_us, const char
 bool request_has_no_query(struct exchange *exchange) {
     if (exchange->query_count == 0) return true;
     struct faults faults;
+    struct text word;
+    const struct query_member members[] = {{.name = "dry_run", .kind = QUERY_CHOICE, .target = &word, .choices = "true|false"}};
     faults_init(&faults, &exchange->arena);
-    query_read(exchange, NULL, 0, &faults);
+    query_read(exchange, members, (exchange->route->flags & ROUTE_DRY_RUN) != 0 ? ARRAY_COUNT(members) : 0, &faults);
     return !request_refuse_faults(exchange, &faults);
 }
 

@@ -115,6 +115,42 @@ def test_a_redemption(quiet):
     world.assert_clean()
 
 
+def acts_and_moves(world):
+    """What is written of a campaign: entries of the audit log, and its money's way in Wallet."""
+    [acts] = world.pair.discount.sql("SELECT count(*) FROM audit")[0]
+    return entries(world), acts
+
+
+def test_a_campaign_that_is_made_and_ended(quiet):
+    """Both move money: the fund's."""
+    world = quiet
+    admin, code, key = world.operator.discount, f"D{uuid.uuid4().hex[:12].upper()}", str(uuid.uuid4())
+    body = {"name": "Nowruz", "kind": "wallet_credit", "code": code, "credit": {"amount": 5, "currency": "IRT"}, "max_redemptions": 3}
+    before = acts_and_moves(world)
+    for _ in range(2):
+        tried = admin.post("/v1/campaigns?dry_run=true", body, key=key)
+        assert tried.status_code == 200, tried.text
+        told = tried.json()
+        assert (told["dry_run"], told["code"], told["remaining"], told["fund"]["state"]) == (True, code, 3, "pending") and "Location" not in tried.headers
+        assert_problem(admin.get(f"/v1/campaigns/{told['id']}"), 404, "campaign_not_found")
+    assert_problem(admin.post("/v1/campaigns?dry_run=true", {**body, "max_redemptions": 0}), 422, "validation_failed", ["max_redemptions"])
+    assert acts_and_moves(world) == before
+    made = admin.post("/v1/campaigns", body, key=key)
+    assert made.status_code == 201 and "Idempotent-Replayed" not in made.headers and "dry_run" not in made.json()
+    campaign = made.json()
+    assert {name for name in told if told[name] != campaign.get(name)} == {"dry_run", "id", "fund", "created_at", "updated_at"}
+    user = world.user()
+    before = acts_and_moves(world)
+    assert_problem(admin.post("/v1/campaigns?dry_run=true", body), 409, "code_taken")
+    ended = admin.post(f"/v1/campaigns/{campaign['id']}/end?dry_run=true")
+    assert ended.status_code == 200 and (ended.json()["dry_run"], ended.json()["state"]) == (True, "ended")
+    assert acts_and_moves(world) == before
+    assert_problem(admin.post(f"/v1/campaigns/{campaign['id']}/end?dry_run=true&more=1"), 422, "validation_failed", ["more"])
+    assert admin.get(f"/v1/campaigns/{campaign['id']}").json() == campaign
+    assert user.redeem(code).status_code == 201
+    world.assert_clean()
+
+
 def test_wrong_codes_count_though(quiet):
     """Else nobody would type one for real."""
     world = quiet
@@ -137,10 +173,9 @@ def test_where_there_is_none_nothing_is_done(world):
     name = new_username()
     assert_problem(world.wallet.post("/v1/users?dry_run=true", {"username": name, "password": PASSWORD}), 422, "validation_failed", ["dry_run"])
     assert world.wallet.post("/v1/users", {"username": name, "password": PASSWORD}).status_code == 201
-    code = f"D{uuid.uuid4().hex[:12].upper()}"
-    body = {"name": "Nowruz", "kind": "wallet_credit", "code": code, "credit": {"amount": 1, "currency": "IRT"}, "max_redemptions": 1}
-    assert_problem(world.operator.discount.post("/v1/campaigns?dry_run=true", body), 422, "validation_failed", ["dry_run"])
-    assert world.operator.discount.post("/v1/campaigns", body).status_code == 201
+    campaign = world.operator.campaign()
+    assert_problem(world.operator.discount.post(f"/v1/campaigns/{campaign['id']}/pause?dry_run=true"), 422, "validation_failed", ["dry_run"])
+    assert world.operator.discount.get(f"/v1/campaigns/{campaign['id']}").json()["state"] == "active"
 
 
 def test_beside_those_that_are_meant(quiet):

@@ -37,6 +37,9 @@ def frozen(make_world):
 def test_a_failed_credit_is_sent_again_and_paid_once(frozen):
     world, user, campaign, failed = frozen
     set_frozen(world, user, False)
+    tried = world.operator.discount.post(f"/v1/redemptions/{failed}/retry?dry_run=true")
+    assert tried.status_code == 200 and (tried.json()["dry_run"], tried.json()["status"]) == (True, "claimed")
+    assert (world.operator.report(campaign["id"])["failed"], user.balance()) == (1, 0)
     answer = retry(world, failed)
     assert answer.status_code == 200, answer.text
     told = answer.json()
