@@ -47,8 +47,8 @@ static enum route_admission refuse_scope(struct exchange *exchange) {
     return ROUTE_REFUSED;
 }
 
-static enum route_admission refuse_unknown_key(struct exchange *exchange, bool has_keys) {
-    if (has_keys) return refuse_token(exchange, &problem_token_invalid, UNPROVEN);
+static enum route_admission refuse_unknown_key(struct exchange *exchange, bool is_known) {
+    if (is_known) return refuse_token(exchange, &problem_token_invalid, UNPROVEN);
     problem_reply(exchange, &problem_keys_unavailable, "The keys of the token's issuer are not known yet.");
     return ROUTE_REFUSED;
 }
@@ -87,9 +87,9 @@ static bool is_allowed(enum scope scope, const struct identity *caller) {
     return false; /* more than one bit, which no route has */
 }
 
-/* True: the exchange is the fetcher's now. It waits once. */
-static bool wait_for_keys(struct access *access, struct exchange *exchange, size_t issuer_index) {
-    if (exchange->operation == &has_waited) return false;
+/* It waits once. */
+static enum fetcher_word wait_for_keys(struct access *access, struct exchange *exchange, size_t issuer_index) {
+    if (exchange->operation == &has_waited) return FETCHER_HAS_ALL;
     exchange->operation = &has_waited; /* before it is given away; who keeps it clears that (access_authorize) */
     return fetcher_wait(access->fetcher, exchange, issuer_index);
 }
@@ -129,8 +129,9 @@ static enum route_admission judge(struct access *access, struct exchange *exchan
     case TOKEN_WITHOUT_END:
         return refuse_token(exchange, &problem_token_invalid, "A service's token must have iat and exp, at most 5 minutes apart.");
     case TOKEN_UNKNOWN_KEY: {
-        if (wait_for_keys(access, exchange, issuer_index)) return ROUTE_PENDING;
-        return refuse_unknown_key(exchange, trust_has_keys(access->options.trust, issuer_index));
+        enum fetcher_word word = wait_for_keys(access, exchange, issuer_index);
+        if (word == FETCHER_WAITS) return ROUTE_PENDING;
+        return refuse_unknown_key(exchange, word == FETCHER_HAS_ALL && trust_has_keys(access->options.trust, issuer_index));
     }
     }
     return refuse_token(exchange, &problem_token_invalid, UNPROVEN);

@@ -10,11 +10,11 @@
 #include "http/route.h"
 #include "service/difference.h"
 
-#define ASK_INTERVAL_US         (10 * CLOCK_SECOND_US) /* by tokens: strangers may name any key */
-#define ASK_INTERVAL_NO_KEYS_US (1 * CLOCK_SECOND_US)  /* while none are known nobody can get in: either service may start first */
+#define ASK_INTERVAL_US         (CLOCK_SECOND_US / 4) /* by tokens: strangers may name any key */
+#define ASK_INTERVAL_NO_KEYS_US (1 * CLOCK_SECOND_US) /* while none are known nobody can get in: either service may start first */
 #define RETRY_US                (10 * CLOCK_SECOND_US)
 #define RETRY_NO_KEYS_US        (1 * CLOCK_SECOND_US)
-#define WAITING_MAX             1024u /* exchanges per issuer; beyond: as if no fetch were possible */
+#define WAITING_MAX             1024u /* exchanges per issuer */
 #define ARENA_BYTES             (1024u * 1024)
 #define NEVER_US                INT64_MAX
 
@@ -24,11 +24,14 @@ enum fetch_state { FETCH_IDLE, FETCH_DUE, FETCH_RUNNING };
 struct issuer {
     /* Under the mutex. */
     enum fetch_state state;
+    int64_t due_us;       /* FETCH_DUE: not before */
+    bool is_wanted_again; /* FETCH_RUNNING: a token came meanwhile, whose key may be newer than what the issuer is saying */
     bool was_asked;
     int64_t
         asked_us; /* when a token last asked for a fetch; what is fetched unasked keeps none from asking: its issuer may have come up since */
-    struct queue_link *waiting;
-    uint32_t waiting_count;
+    struct queue_link *waiting; /* for a fetch that is to begin */
+    struct queue_link *served;  /* for the one that is under way */
+    uint32_t waiting_count;     /* both */
 
     /* The fetcher's thread alone. */
     int64_t next_us; /* when to fetch again unasked */
@@ -62,34 +65,51 @@ static bool can_fetch(const struct fetcher *fetcher, size_t index) {
     return !trust_source_is_url(issuer) || fetcher->options.fetch != NULL;
 }
 
-/* Under the mutex: whether a fetch is under way, or may be asked for now and is. */
-static bool ask(struct fetcher *fetcher, struct issuer *issuer, bool has_keys) {
+/* Under the mutex: that there be a fetch which begins now, or as soon as may be. */
+static void want_fetch(const struct fetcher *fetcher, struct issuer *issuer) {
+    if (issuer->state == FETCH_DUE || issuer->is_wanted_again) return;
+    int64_t now_us = clock_monotonic_us(fetcher->options.clock);
+    bool is_early = issuer->was_asked && now_us - issuer->asked_us < ASK_INTERVAL_US;
+    issuer->was_asked = true;
+    issuer->asked_us = issuer->due_us = is_early ? issuer->asked_us + ASK_INTERVAL_US : now_us;
+    if (issuer->state == FETCH_RUNNING)
+        issuer->is_wanted_again = true;
+    else
+        issuer->state = FETCH_DUE;
+}
+
+/* The same while no keys are known: whether a fetch is under way, or may be asked for now and is. Whoever comes too early is told that none are. */
+static bool want_any(const struct fetcher *fetcher, struct issuer *issuer) {
     if (issuer->state != FETCH_IDLE) return true;
     int64_t now_us = clock_monotonic_us(fetcher->options.clock);
-    int64_t interval_us = has_keys ? ASK_INTERVAL_US : ASK_INTERVAL_NO_KEYS_US;
-    if (issuer->was_asked && now_us - issuer->asked_us < interval_us) return false;
+    if (issuer->was_asked && now_us - issuer->asked_us < ASK_INTERVAL_NO_KEYS_US) return false;
     issuer->state = FETCH_DUE;
     issuer->was_asked = true;
-    issuer->asked_us = now_us;
+    issuer->asked_us = issuer->due_us = now_us;
     return true;
 }
 
-bool fetcher_wait(struct fetcher *fetcher, struct exchange *exchange, size_t issuer_index) {
-    if (!can_fetch(fetcher, issuer_index)) return false;
+/* Under the mutex. */
+static void add_waiting(struct issuer *issuer, struct exchange *exchange, bool joins) {
+    struct queue_link **list = joins ? &issuer->served : &issuer->waiting;
+    exchange_give(exchange, EXCHANGE_OF_KEY_FETCHER);
+    exchange->link.next = *list;
+    *list = &exchange->link;
+    issuer->waiting_count++;
+}
+
+enum fetcher_word fetcher_wait(struct fetcher *fetcher, struct exchange *exchange, size_t issuer_index) {
+    if (!can_fetch(fetcher, issuer_index)) return FETCHER_HAS_ALL;
     bool has_keys = trust_has_keys(fetcher->options.trust, issuer_index);
     struct issuer *issuer = &fetcher->issuers[issuer_index];
     CHECK(pthread_mutex_lock(&fetcher->mutex) == 0);
     bool is_open = fetcher->is_running && !fetcher->is_stopping;
-    bool waits = is_open && issuer->waiting_count < WAITING_MAX && ask(fetcher, issuer, has_keys);
-    if (waits) {
-        exchange_give(exchange, EXCHANGE_OF_KEY_FETCHER);
-        exchange->link.next = issuer->waiting;
-        issuer->waiting = &exchange->link;
-        issuer->waiting_count++;
-    }
+    bool waits = is_open && issuer->waiting_count < WAITING_MAX && (has_keys || want_any(fetcher, issuer));
+    if (waits && has_keys) want_fetch(fetcher, issuer);
+    if (waits) add_waiting(issuer, exchange, !has_keys && issuer->state == FETCH_RUNNING);
     CHECK(pthread_mutex_unlock(&fetcher->mutex) == 0);
     if (waits) waker_wake(&fetcher->waker);
-    return waits;
+    return waits ? FETCHER_WAITS : FETCHER_BUSY;
 }
 
 static void give_back(struct queue_link *link) {
@@ -103,15 +123,15 @@ static void give_back(struct queue_link *link) {
 }
 
 /* Under the mutex: they came newest first, and go back in the order of their arrival. */
-static struct queue_link *take_waiting(struct issuer *issuer) {
+static struct queue_link *take_list(struct issuer *issuer, struct queue_link **list) {
     struct queue_link *oldest = NULL;
-    while (issuer->waiting != NULL) {
-        struct queue_link *link = issuer->waiting;
-        issuer->waiting = link->next;
+    while (*list != NULL) {
+        struct queue_link *link = *list;
+        *list = link->next;
         link->next = oldest;
         oldest = link;
+        issuer->waiting_count--;
     }
-    issuer->waiting_count = 0;
     return oldest;
 }
 
@@ -192,6 +212,8 @@ static void fetch_keys(struct fetcher *fetcher, size_t index) {
     issuer->confirmed_us = began_us;
     int64_t shorter_us = options->max_age_us < options->stale_max_us ? options->max_age_us : options->stale_max_us;
     issuer->next_us = began_us + shorter_us / 2;
+    /* One that publishes none has made a mistake, which it may repair; nobody asks with a token meanwhile. */
+    if (!trust_has_keys(options->trust, index) && issuer->next_us > began_us + RETRY_US) issuer->next_us = began_us + RETRY_US;
 }
 
 /* Of all issuers together. Our own keys, which nobody fetches, are always there. */
@@ -201,7 +223,7 @@ static void say_how_it_stands(const struct fetcher *fetcher) {
     for (size_t i = 0; i < fetcher->issuer_count; i++) {
         const struct issuer *issuer = &fetcher->issuers[i];
         if (!can_fetch(fetcher, i)) continue;
-        if (!issuer->is_known) {
+        if (!issuer->is_known || !trust_has_keys(fetcher->options.trust, i)) {
             state = "unavailable";
             break;
         }
@@ -218,8 +240,9 @@ static size_t find_due(const struct fetcher *fetcher, int64_t *ret_wait_us) {
     for (size_t turn = 0; turn < fetcher->issuer_count; turn++) {
         size_t i = (fetcher->first + turn) % fetcher->issuer_count;
         const struct issuer *issuer = &fetcher->issuers[i];
-        if (issuer->state == FETCH_DUE || issuer->next_us <= now_us) return i;
-        if (issuer->next_us < next_us) next_us = issuer->next_us;
+        int64_t due_us = issuer->state == FETCH_DUE && issuer->due_us < issuer->next_us ? issuer->due_us : issuer->next_us;
+        if (due_us <= now_us) return i;
+        if (due_us < next_us) next_us = due_us;
     }
     *ret_wait_us = next_us == NEVER_US ? -1 : next_us - now_us;
     return fetcher->issuer_count;
@@ -230,19 +253,22 @@ static void work(struct fetcher *fetcher, size_t index) {
     struct issuer *issuer = &fetcher->issuers[index];
     fetcher->first = index + 1;
     issuer->state = FETCH_RUNNING;
+    issuer->served = issuer->waiting;
+    issuer->waiting = NULL;
     bool was_away = !issuer->is_known || issuer->is_failing;
     int64_t began_us = clock_monotonic_us(fetcher->options.clock);
     CHECK(pthread_mutex_unlock(&fetcher->mutex) == 0);
     fetch_keys(fetcher, index);
     say_how_it_stands(fetcher);
     CHECK(pthread_mutex_lock(&fetcher->mutex) == 0);
-    issuer->state = FETCH_IDLE;
+    issuer->state = issuer->is_wanted_again ? FETCH_DUE : FETCH_IDLE;
+    issuer->is_wanted_again = false;
     /* What has just been brought answers whoever asks; what comes by itself every now and then keeps nobody from asking for a newer key. */
     if (was_away && !issuer->is_failing) {
         issuer->was_asked = true;
         issuer->asked_us = began_us;
     }
-    struct queue_link *waited = take_waiting(issuer);
+    struct queue_link *waited = take_list(issuer, &issuer->served);
     CHECK(pthread_mutex_unlock(&fetcher->mutex) == 0);
     give_back(waited);
     CHECK(pthread_mutex_lock(&fetcher->mutex) == 0);
@@ -318,7 +344,7 @@ void fetcher_stop(struct fetcher *fetcher) {
     CHECK(pthread_join(fetcher->thread, NULL) == 0);
     for (size_t i = 0; i < fetcher->issuer_count; i++) {
         CHECK(pthread_mutex_lock(&fetcher->mutex) == 0);
-        struct queue_link *waited = take_waiting(&fetcher->issuers[i]);
+        struct queue_link *waited = take_list(&fetcher->issuers[i], &fetcher->issuers[i].waiting);
         CHECK(pthread_mutex_unlock(&fetcher->mutex) == 0);
         give_back(waited);
     }
@@ -326,7 +352,7 @@ void fetcher_stop(struct fetcher *fetcher) {
 
 void fetcher_free(struct fetcher *fetcher) {
     if (fetcher == NULL) return;
-    for (size_t i = 0; fetcher->issuers != NULL && i < fetcher->issuer_count; i++) CHECK(fetcher->issuers[i].waiting == NULL);
+    for (size_t i = 0; fetcher->issuers != NULL && i < fetcher->issuer_count; i++) CHECK(fetcher->issuers[i].waiting_count == 0);
     if (fetcher->has_waker) waker_close(&fetcher->waker);
     CHECK(pthread_mutex_destroy(&fetcher->mutex) == 0);
     free(fetcher->issuers);

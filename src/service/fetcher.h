@@ -1,7 +1,7 @@
 /* The keys of others: one thread that fetches them, and those whose token has to wait for them.
  *
  * At the start every issuer's keys are fetched; from then on again when half of `max_age_us` has passed, and when a token names a key that is not
- * known, then not within ten seconds of the last time. What a fetch brings is all that is trusted from then on: a key that its issuer publishes no more is
+ * known, then not within a quarter of a second of the last time: until then its exchange waits. What a fetch brings is all that is trusted from then on: a key that its issuer publishes no more is
  * forgotten, also by those who remember tokens (auth/trust.h).
  *
  * An issuer that does not answer, or not with a set of keys, is out of reach: the last set serves on, or at the start the copy that was kept on disk,
@@ -33,6 +33,10 @@ struct result fetcher_create(const struct fetcher_options *options, struct fetch
 struct result fetcher_start(struct fetcher *fetcher) MUST_CHECK;
 void fetcher_stop(struct fetcher *fetcher); /* gives back what waits */
 void fetcher_free(struct fetcher *fetcher);
-/* A loop's thread, about a token whose key is not known. True: the exchange is the fetcher's, which gives it back to route_admit_again. False: no
- * fetch is possible, or none may be asked for now, or too many wait. */
-bool fetcher_wait(struct fetcher *fetcher, struct exchange *exchange, size_t issuer_index);
+enum fetcher_word {
+    FETCHER_WAITS,   /* the exchange is the fetcher's, which gives it back to route_admit_again after a fetch that has begun since */
+    FETCHER_HAS_ALL, /* no fetch is possible: the keys are our own */
+    FETCHER_BUSY,    /* too many wait, or no keys are known and were asked for a moment ago: whether there is such a key is not known */
+};
+/* A loop's thread, about a token whose key is not known. */
+enum fetcher_word fetcher_wait(struct fetcher *fetcher, struct exchange *exchange, size_t issuer_index);

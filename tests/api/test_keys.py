@@ -130,8 +130,20 @@ def test_an_issuer_that_publishes_no_key_withdraws_all(make_wallet, publisher, l
     publisher.publish()
     refused_at_last(wallet, token, 503)
     assert_problem(at_funds(wallet, token), 503, "keys_unavailable")
+    assert Client(wallet.url).get("/readyz").json()["keys"] == "unavailable"  # the operator learns it
     publisher.publish(leaked, fresh)
     wait_until(lambda: at_funds(wallet, fresh.token()).status_code == 404, "trusted again")
+
+
+def test_who_names_unknown_keys_keeps_no_new_one_out(make_wallet, publisher, fresh):
+    """The issuer changes its key while a stranger asks for keys that nobody has. A token of the new one is good at once, again and again."""
+    wallet = make_wallet()
+    for number in range(5):
+        forged = Issuer("shop", kid=f"forged {number}")
+        assert_problem(at_funds(wallet, forged.token()), 401, "token_invalid")
+        newer = Issuer("shop", kid=f"newer {number}")
+        publisher.publish(fresh, newer)
+        assert_good(wallet, newer.token())
 
 
 NOT_A_SET = {
