@@ -20,9 +20,10 @@
 #define EVENTS_MAX       64
 #define ACCEPTS_A_ROUND  64u
 #define WAIT_MS_MAX      60000
-#define DRAIN_ROUNDS_MAX 4096            /* at its start, for connections that the kernel has accepted */
-#define DRAIN_FIRST_US   CLOCK_SECOND_US /* for the first request of a connection that was accepted and had said nothing */
-#define LIGHT_BYTES      (1024u * 1024)  /* of bodies */
+#define DRAIN_ROUNDS_MAX 4096                  /* at its start, for connections that the kernel has accepted */
+#define DRAIN_SLOW_US    (5 * CLOCK_SECOND_US) /* for the rest of a request, or until its client takes some more of the answer */
+#define DRAIN_FIRST_US   CLOCK_SECOND_US       /* for the first request of a connection that was accepted and had said nothing */
+#define LIGHT_BYTES      (1024u * 1024)        /* of bodies */
 #define LINGER_US        (2 * CLOCK_SECOND_US)
 
 /* ---- connections ---- */
@@ -188,10 +189,23 @@ static void stop_listening(struct loop *loop) {
     loop->is_listening = false;
 }
 
+/* Who sends slowly, or does not take what was asked for, does not decide how long the end of the service takes. The list keeps its order. */
+static void hurry(struct loop *loop, enum phase phase) {
+    struct phase_list *list = &loop->phases[phase];
+    if (list->timeout_us <= DRAIN_SLOW_US) return;
+    list->timeout_us = DRAIN_SLOW_US;
+    int64_t latest_us = loop->now_us + DRAIN_SLOW_US;
+    for (struct connection *connection = list->first; connection != NULL; connection = connection->next)
+        if (connection->deadline_us > latest_us) connection->deadline_us = latest_us;
+}
+
 /* What has begun is served; what has not begun on a used connection is not waited for; a fresh connection may say one thing. */
 static void begin_drain(struct loop *loop) {
     if (loop->listen_fd >= 0) stop_listening(loop);
     loop->draining = true;
+    hurry(loop, PHASE_HEAD);
+    hurry(loop, PHASE_BODY);
+    hurry(loop, PHASE_SENDING);
     for (struct connection *connection = loop->phases[PHASE_HEAD].first; connection != NULL; connection = connection->next)
         connection->before_drain = true;
     struct phase_list idle = loop->phases[PHASE_IDLE];

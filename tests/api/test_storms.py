@@ -57,6 +57,23 @@ def test_a_stop_does_not_wait_for_passwords_beyond_its_deadline(make_world):
         connection.close()
 
 
+def test_a_stop_does_not_wait_for_who_is_slow(make_world):
+    """A request that is never finished, and answers that nobody takes: the end comes long before its deadline, and is a good one."""
+    world = make_world(wallet_arguments=["--drain-deadline", "20000", "--head-timeout", "60000", "--body-timeout", "60000"])
+    head, body = b"GET /healthz HTTP/1.1\r\nHost: ", request_bytes("POST", "/v1/users", {"Content-Type": "application/json"}, b"x" * 1000)[:-500]
+    slow = [send(world, head), send(world, body)]
+    unread = socket.socket()
+    unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    unread.connect(("127.0.0.1", world.pair.wallet.port))
+    unread.sendall(request_bytes("GET", "/openapi.json") * 20)
+    wait_until(lambda: metric(world, "walletd_http_connections") >= 4, "all are in")
+    assert world.pair.wallet.stop() == 0
+    assert world.pair.wallet.events("stopped")[-1]["reason"] == "drained"
+    world.pair.wallet.start()
+    for connection in (*slow, unread):
+        connection.close()
+
+
 def test_an_honest_login_does_not_wait_behind_those_of_another_address(make_world):
     """All of them stay, and none is refused: what another address has waiting is still there when the login is answered."""
     world = make_world(wallet_arguments=STANDARD)
