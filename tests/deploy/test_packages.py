@@ -91,8 +91,11 @@ def test_the_packages_serve_on_a_machine_that_boots(machine):
 
 def test_the_man_pages_are_there(machine):
     listed = machine.run("dpkg", "-L", "walletd", "discountd").stdout
-    for page in ("walletd", "walletd-serve", "walletd-user-add", "discountd", "discountd-serve", "discountd-reconcile"):
-        assert f"/man1/{page}.1.gz" in listed, page
+    for program in PROGRAMS:
+        commands = re.findall(r"^  ([a-z-]+(?: [a-z-]+)?) +[A-Z]", machine.run(program, "--help").stdout, re.MULTILINE)
+        assert {"serve", "keys rotate"} <= set(commands)
+        for page in (program, *(f"{program}-{command.replace(' ', '-')}" for command in commands)):
+            assert f"/man1/{page}.1.gz" in listed, page
 
 
 def test_removing_stops_and_purging_keeps_the_money(machine):
