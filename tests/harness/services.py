@@ -77,8 +77,9 @@ class Service:
         return ["--store", self.store] if self.store else []
 
     def command(self, *words, **options):
-        """Runs another command of the binary to its end."""
-        return subprocess.run([BUILD / self.program, *map(str, words)], capture_output=True, text=True, timeout=DEADLINE_S, check=False, **options)
+        """Runs another command of the binary to its end, where the service runs: with its clock, if that is another."""
+        return subprocess.run([BUILD / self.program, *map(str, words)], capture_output=True, text=True, timeout=DEADLINE_S, check=False,
+                              **{"env": self.environment, **options})
 
     def init(self):
         """A copy of one folder that init made: a new signing key for each test would cost more than the test."""
