@@ -5,6 +5,9 @@
 #include "base/check.h"
 
 const struct problem problem_invalid_credentials = {401, "invalid_credentials", "Invalid credentials"};
+const struct problem problem_user_disabled = {403, "user_disabled", "User disabled"};
+const struct problem problem_password_change_required = {403, "password_change_required", "Password change required"};
+const struct problem problem_session_not_found = {404, "session_not_found", "Session not found"};
 const struct problem problem_recipient_not_found = {404, "recipient_not_found", "Recipient not found"};
 const struct problem problem_transaction_not_found = {404, "transaction_not_found", "Transaction not found"};
 const struct problem problem_user_not_found = {404, "user_not_found", "User not found"};
@@ -25,6 +28,11 @@ const struct problem problem_currency_mismatch = {422, "currency_mismatch", "Cur
 static const struct problem_page wallet_pages[] = {
     {&problem_invalid_credentials, "There is no user with this name and this password. Which of the two is wrong is told to nobody.",
      "Type both again. After too many failures there is a wait."},
+    {&problem_user_disabled, "The operator has disabled this user: nobody logs in as them, and what their tokens were good for has ended.",
+     "Ask the operator why."},
+    {&problem_password_change_required, "This password was made by the operator, for one login that changes it. Nobody was logged in.",
+     "Log in again with it, and with a password of your own as new_password."},
+    {&problem_session_not_found, "You have no session with this id.", "Take the id out of the list of your sessions."},
     {&problem_recipient_not_found, "Nobody has this phone number or username. No money moved.", "Ask the recipient for the right one."},
     {&problem_transaction_not_found, "There is no such transaction, or it is not yours.",
      "Take the id out of the list of your transactions."},
@@ -76,6 +84,10 @@ static struct refusal refusal_of(enum ledger_outcome outcome) {
     case LEDGER_TOKEN_EXPIRED: return (struct refusal){&problem_token_expired, "The refresh token has expired."};
     case LEDGER_TOKEN_REVOKED: return (struct refusal){&problem_token_revoked, "The session of this token has ended."};
     case LEDGER_USER_NOT_FOUND: return (struct refusal){&problem_token_invalid, "The user of this token does not exist."};
+    case LEDGER_USER_DISABLED: return (struct refusal){&problem_user_disabled, "The operator has disabled this user."};
+    case LEDGER_PASSWORD_TEMPORARY:
+        return (struct refusal){&problem_password_change_required,
+                                "This password is temporary: send it again, with another one as new_password."};
     case LEDGER_ACCOUNT_FROZEN: return (struct refusal){&problem_account_frozen, "An account of this transfer is frozen."};
     case LEDGER_CURRENCY_MISMATCH:
         return (struct refusal){&problem_currency_mismatch, "The amount is in another currency than the account."};

@@ -8,10 +8,12 @@
 #include "wallet/payments.h"
 #include "wallet/phones.h"
 #include "wallet/revocations.h"
+#include "wallet/session_list.h"
 #include "wallet/sessions.h"
 #include "wallet/transactions.h"
 #include "wallet/transfers.h"
 #include "wallet/users.h"
+#include "wallet/users_admin.h"
 #include "wallet/wallet.h"
 #include "wallet/wallets.h"
 
@@ -26,7 +28,21 @@ const struct route wallet_routes[] = {
      .scope = SCOPE_PUBLIC,
      .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT | ROUTE_WATCHED,
      .handle = users_create},
+    {.method = "GET", .path = "/v1/users", .scope = SCOPE_ADMIN, .arena_limit_bytes = LIST_ARENA_BYTES, .handle = users_list},
     {.method = "GET", .path = "/v1/users/me", .scope = SCOPE_USER, .handle = users_get_me},
+    {.method = "GET", .path = "/v1/users/me/sessions", .scope = SCOPE_USER, .handle = sessions_list},
+    {.method = "DELETE", .path = "/v1/users/me/sessions", .scope = SCOPE_USER, .handle = sessions_delete_others},
+    {.method = "DELETE", .path = "/v1/users/me/sessions/{id}", .scope = SCOPE_USER, .handle = sessions_delete_one},
+    {.method = "GET", .path = "/v1/users/{id}", .scope = SCOPE_ADMIN, .handle = users_get},
+    {.method = "PUT",
+     .path = "/v1/users/{id}/password",
+     .scope = SCOPE_ADMIN,
+     .act = "user.set_password",
+     .flags = ROUTE_BODY_JSON,
+     .handle = users_set_password},
+    {.method = "POST", .path = "/v1/users/{id}/disable", .scope = SCOPE_ADMIN, .act = "user.disable", .handle = users_disable},
+    {.method = "POST", .path = "/v1/users/{id}/enable", .scope = SCOPE_ADMIN, .act = "user.enable", .handle = users_enable},
+    {.method = "DELETE", .path = "/v1/users/{id}/sessions", .scope = SCOPE_ADMIN, .act = "user.end_sessions", .handle = users_end_sessions},
     {.method = "PUT",
      .path = "/v1/users/me/password",
      .scope = SCOPE_USER,

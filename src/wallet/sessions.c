@@ -212,14 +212,38 @@ static void note_failure(const struct exchange *exchange, const struct found_use
     if (claimed->is_found && claimed->user.is_admin) audit_refuse_actor(exchange, ACT_LOGIN, claimed->user.id, user_name(&claimed->user));
 }
 
+static void hashed(struct password_step *step) {
+    struct login *login = CONTAINER_OF(step, struct login, next);
+    if (!password_step_has_hash(step)) return;
+    login->command.next_password_hash = step->job.hash;
+    operation_submit(&login->operation);
+}
+
+/* The password was right. */
+static void go_on(struct login *login) {
+    struct exchange *exchange = login->password.exchange;
+    attempts_succeeded(wallet_of(exchange)->attempts, &login->attempt, now_us_of(exchange));
+    if (login->next_password.size == 0) {
+        operation_submit(&login->operation);
+        return;
+    }
+    bool is_ready = password_step_prepare(&login->next, exchange, login->next_password);
+    password_wipe(login->next_password);
+    if (is_ready) {
+        password_step_hash(&login->next, hashed);
+    } else {
+        exchange_finish(exchange);
+    }
+}
+
 static void matched(struct password_step *step) {
     struct login *login = CONTAINER_OF(step, struct login, password);
     struct exchange *exchange = step->exchange;
     if (step->job.matches) {
-        attempts_succeeded(wallet_of(exchange)->attempts, &login->attempt, now_us_of(exchange));
-        operation_submit(&login->operation);
+        go_on(login);
         return;
     }
+    password_wipe(login->next_password);
     metric_add(&wallet_of(exchange)->metrics.logins_failed, 1);
     problem_reply(exchange, &problem_invalid_credentials, "%s", problem_detail_of_outcome(LEDGER_INVALID_CREDENTIALS));
     note_failure(exchange, &login->claimed, &problem_invalid_credentials);
@@ -228,8 +252,8 @@ static void matched(struct password_step *step) {
 
 /* The user's hash is read first: what the typed password is compared with. */
 struct login_reading {
-    struct reading reading; /* first */
-    struct text name, password;
+    struct reading reading;                    /* first */
+    struct text name, password, next_password; /* next: empty, it stays */
     struct attempt attempt;
     int64_t client;
     struct found_user found;
@@ -254,6 +278,7 @@ static struct login *begin_login(const struct login_reading *read) {
     login->attempt = read->attempt;
     login->claimed = read->found;
     login->password.count = count;
+    login->next_password = read->next_password;
     login->command = (struct session_command){.user_id = read->found.is_found ? user->id : (struct id){{0}},
                                               .password_hash = login->password.job.hash,
                                               .token_hash = hash_secret(&login->secret),
@@ -284,7 +309,8 @@ static int64_t hash_client(const struct exchange *exchange) {
     return hash == 0 ? 1 : hash;
 }
 
-static struct login_reading *begin_reading(struct exchange *exchange, struct text typed_name, struct text password) {
+static struct login_reading *begin_reading(struct exchange *exchange, struct text typed_name, struct text password,
+                                           struct text next_password) {
     struct arena *arena = &exchange->arena;
     struct text name = username_fold(arena, typed_name);
     struct attempt attempt = {.username = name.size > 0 ? name : arena_copy(arena, text_cut(typed_name, 2 * LIMIT_USERNAME_BYTES)),
@@ -299,8 +325,9 @@ static struct login_reading *begin_reading(struct exchange *exchange, struct tex
     read->attempt = attempt;
     read->client = hash_client(exchange);
     read->password = arena_copy(arena, password);
+    if (next_password.size > 0) read->next_password = arena_copy(arena, next_password);
     password_wipe(exchange->body); /* the name was copied before */
-    if (read->password.data != NULL) return read;
+    if (read->password.data != NULL && read->next_password.size == next_password.size) return read;
     request_refuse_memory(exchange);
     return NULL;
 }
@@ -310,13 +337,17 @@ static struct login_reading *read_login(struct exchange *exchange) {
     struct json_document *document CLOSE_BODY_AT_END = NULL;
     const struct json_value *body = request_open_body(exchange, &faults, &document);
     if (body == NULL) return NULL;
-    struct text username = {"", 0}, password = {"", 0};
+    struct text username = {"", 0}, password = {"", 0}, next = {NULL, 0};
     const struct json_member members[] = {
+        {.name = "new_password", .kind = JSON_TEXT, .target = &next},
         {.name = "username", .kind = JSON_TEXT, .target = &username, .required = true, .min = 1, .max = LIMIT_BODY_BYTES},
         {.name = "password", .kind = JSON_TEXT, .target = &password, .required = true, .min = 1, .max = LIMIT_BODY_BYTES},
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
-    return request_refuse_faults(exchange, &faults) ? NULL : begin_reading(exchange, username, password);
+    if (next.data != NULL) password_check(next, "new_password", &faults);
+    if (next.data != NULL && text_equal(next, password)) faults_add(&faults, "new_password", "invalid_value", "must be another one");
+    if (request_refuse_faults(exchange, &faults) || (next.data != NULL && sessions_refuse_ends(exchange))) return NULL;
+    return begin_reading(exchange, username, password, next);
 }
 
 void sessions_create(struct exchange *exchange) {

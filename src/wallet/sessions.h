@@ -24,7 +24,8 @@ struct session_grant {
 struct login {
     struct operation operation; /* first */
     struct session_command command;
-    struct password_step password; /* the rest is of a request */
+    struct password_step password, next; /* the rest is of a request; next: of a password that is changed by it */
+    struct text next_password;           /* empty: it is not */
     struct attempt attempt;
     struct found_user claimed; /* whose password is typed */
     struct refresh_secret secret;

@@ -19,7 +19,7 @@
  * and what was made of it must not be used ---- */
 
 #define ACCOUNT_COLUMN_COUNT 15
-#define USER_COLUMN_COUNT    10
+#define USER_COLUMN_COUNT    12
 #define SESSION_COLUMN_COUNT 6
 #define FUND_COLUMN_COUNT    11
 struct result row_account(const struct row *row, int first, struct account *ret_account) MUST_CHECK;
@@ -46,10 +46,12 @@ struct result account_found(void *found, const struct row *row);
 
 /* ---- users and sessions ---- */
 
-void ask_user(struct batch *batch, struct id id, row_visitor *visit, void *context);             /* user */
-void ask_user_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context); /* user */
-void ask_users(struct batch *batch, struct id after, int64_t limit, row_visitor *visit,
-               void *context); /* user; in the order of their coming */
+void ask_user(struct batch *batch, struct id id, row_visitor *visit, void *context);                       /* user */
+void ask_user_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context);           /* user */
+void ask_user_by_phone(struct batch *batch, const struct phone *phone, row_visitor *visit, void *context); /* user */
+enum user_state { USERS_ANY = 0, USERS_ACTIVE, USERS_DISABLED };
+/* user: in the order of their coming, those with greater ids than `after` */
+void ask_users(struct batch *batch, struct id after, enum user_state state, int64_t limit, row_visitor *visit, void *context);
 /* user, and whether it has a session that began at this client */
 void ask_login(struct batch *batch, struct text name, int64_t client, row_visitor *visit, void *context);
 struct result login_found(void *found, const struct row *row);
@@ -60,6 +62,9 @@ void ask_wallet_by_account(struct batch *batch, struct id account_id, row_visito
 void ask_session(struct batch *batch, struct id id, row_visitor *visit, void *context); /* session, its user */
 /* session_id, hash, generation, expires_at, reusable_until (NULL: not used) */
 void ask_token(struct batch *batch, struct id session_id, const struct hash *hash, row_visitor *visit, void *context);
+/* session: of a user, those that go on, newest first, with smaller ids than `before` */
+void ask_sessions_of_user(struct batch *batch, struct id user_id, struct id before, int64_t now_us, int64_t limit, row_visitor *visit,
+                          void *context);
 void ask_ended_sessions(struct batch *batch, int64_t since_us, row_visitor *visit, void *context); /* session; in the order of ending */
 void ask_users_with_ended_sessions(struct batch *batch, int64_t since_us, row_visitor *visit, void *context); /* user; the same */
 

@@ -28,6 +28,8 @@ struct result row_user(const struct row *row, int first, struct user *ret_user) 
         .kept_session = row_id_or_zero(row, first + 7),
         .sessions_ended_at_us = row_integer_or_zero(row, first + 8),
         .is_phone_verified = row_boolean(row, first + 9),
+        .is_disabled = row_boolean(row, first + 10),
+        .is_password_temporary = row_boolean(row, first + 11),
     };
     struct text name = row_text(row, first + 1), password_hash = row_text(row, first + 3);
     if (name.size == 0 || name.size > sizeof ret_user->name || password_hash.size >= sizeof ret_user->password_hash) {
@@ -71,9 +73,31 @@ void ask_user(struct batch *batch, struct id id, row_visitor *visit, void *conte
 QUESTION(user_by_name, "a user by name", "SELECT " USER_COLUMNS " FROM users u WHERE u.name = $1 LIMIT 1", COLUMN_TEXT);
 void ask_user_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context) { ASK(user_by_name, value_text(name)); }
 
-QUESTION(users_in_order, "users", "SELECT " USER_COLUMNS " FROM users u WHERE u.id > $1 ORDER BY u.id LIMIT $2", COLUMN_ID, COLUMN_INTEGER);
-void ask_users(struct batch *batch, struct id after, int64_t limit, row_visitor *visit, void *context) {
-    ASK(users_in_order, value_id(after), value_integer(limit));
+QUESTION(user_by_phone, "a user by phone", "SELECT " USER_COLUMNS " FROM users u WHERE u.phone = $1 LIMIT 1", COLUMN_TEXT);
+void ask_user_by_phone(struct batch *batch, const struct phone *phone, row_visitor *visit, void *context) {
+    ASK(user_by_phone, value_text(phone_text(phone)));
+}
+
+#define USERS_QUESTION(and_in_state) "SELECT " USER_COLUMNS " FROM users u WHERE u.id > $1 " and_in_state "ORDER BY u.id LIMIT $2"
+QUESTION(users_in_order, "users", USERS_QUESTION(""), COLUMN_ID, COLUMN_INTEGER);
+QUESTION(active_users, "active users", USERS_QUESTION("AND u.is_disabled = 0 "), COLUMN_ID, COLUMN_INTEGER);
+QUESTION(disabled_users, "disabled users", USERS_QUESTION("AND u.is_disabled = 1 "), COLUMN_ID, COLUMN_INTEGER);
+void ask_users(struct batch *batch, struct id after, enum user_state state, int64_t limit, row_visitor *visit, void *context) {
+    const struct question *const questions[] = {
+        [USERS_ANY] = &users_in_order, [USERS_ACTIVE] = &active_users, [USERS_DISABLED] = &disabled_users};
+    ASK(*questions[state], value_id(after), value_integer(limit));
+}
+
+static const struct question sessions_of_user = {
+    .name = "sessions of a user",
+    .sql = "SELECT " SESSION_COLUMNS
+           " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.user_id = $1 AND s.id < $2 AND s.ended_at IS NULL "
+           "AND s.expires_at > $3 AND (u.sessions_cutoff IS NULL OR s.id >= u.sessions_cutoff OR s.id = u.kept_session) "
+           "ORDER BY s.id DESC LIMIT $4",
+    .parameters = {COLUMN_ID, COLUMN_ID, COLUMN_INTEGER, COLUMN_INTEGER}};
+void ask_sessions_of_user(struct batch *batch, struct id user_id, struct id before, int64_t now_us, int64_t limit, row_visitor *visit,
+                          void *context) {
+    ASK(sessions_of_user, value_id(user_id), value_id(before), value_integer(now_us), value_integer(limit));
 }
 
 static const struct question login = {.name = "who logs in",
@@ -137,14 +161,15 @@ void ask_expired_session(struct batch *batch, int64_t before_us, row_visitor *vi
 static const struct question insert_user = {
     .name = "a new user",
     .sql = "INSERT INTO users (id, name, phone, password_hash, is_admin, created_at, sessions_cutoff, kept_session, sessions_ended_at, "
-           "is_phone_verified) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+           "is_phone_verified, is_disabled, is_password_temporary) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     .parameters = {COLUMN_ID, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_ID, COLUMN_INTEGER,
-                   COLUMN_INTEGER}};
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question change_user = {
     .name = "a changed user",
     .sql = "UPDATE users SET password_hash = $2, sessions_cutoff = $3, kept_session = $4, sessions_ended_at = $5, phone = $6, "
-           "is_phone_verified = $7, is_admin = $8 WHERE id = $1",
-    .parameters = {COLUMN_ID, COLUMN_TEXT, COLUMN_ID, COLUMN_ID, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER}};
+           "is_phone_verified = $7, is_admin = $8, is_disabled = $9, is_password_temporary = $10 WHERE id = $1",
+    .parameters = {COLUMN_ID, COLUMN_TEXT, COLUMN_ID, COLUMN_ID, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER}};
 QUESTION(leave_phone, "a phone that is given up", "UPDATE users SET phone = NULL, is_phone_verified = 0 WHERE id = $1", COLUMN_ID);
 void save_left_phone(struct batch *batch, const struct user *user) {
     if (user->has_left_phone) DO(leave_phone, 1, value_id(user->id));
@@ -154,12 +179,13 @@ void save_user(struct batch *batch, const struct user *user) {
         DO(insert_user, 1, value_id(user->id), value_text(user_name(user)), text_or_null(phone_text(&user->phone)),
            value_text(text_of(user->password_hash)), value_integer(user->is_admin), value_integer(user->created_at_us),
            value_id_or_null(user->sessions_cutoff), value_id_or_null(user->kept_session), time_or_null(user->sessions_ended_at_us),
-           value_integer(user->is_phone_verified));
+           value_integer(user->is_phone_verified), value_integer(user->is_disabled), value_integer(user->is_password_temporary));
     }
     if (user->state == ROW_CHANGED) {
         DO(change_user, 1, value_id(user->id), value_text(text_of(user->password_hash)), value_id_or_null(user->sessions_cutoff),
            value_id_or_null(user->kept_session), time_or_null(user->sessions_ended_at_us), text_or_null(phone_text(&user->phone)),
-           value_integer(user->is_phone_verified), value_integer(user->is_admin));
+           value_integer(user->is_phone_verified), value_integer(user->is_admin), value_integer(user->is_disabled),
+           value_integer(user->is_password_temporary));
     }
 }
 

@@ -8,7 +8,7 @@
     "a.floor, a.is_frozen, a.created_at, a.updated_at, a.is_overdrawn"
 #define USER_COLUMNS                                                                                                             \
     "u.id, u.name, u.phone, u.password_hash, u.is_admin, u.created_at, u.sessions_cutoff, u.kept_session, u.sessions_ended_at, " \
-    "u.is_phone_verified"
+    "u.is_phone_verified, u.is_disabled, u.is_password_temporary"
 #define SESSION_COLUMNS "s.id, s.user_id, s.generation, s.created_at, s.expires_at, s.ended_at"
 #define FUND_COLUMNS                                                                                                                \
     "f.caller, f.reference, f.opened, f.funded, f.credited, f.released, f.is_released, f.description, f.created_at, f.updated_at, " \

@@ -52,7 +52,7 @@ static void decide(struct engine *engine, struct operation *operation, int64_t n
     switch (act->kind) {
     case USER_ADD: break;
     case USER_SET_PASSWORD:
-        ledger_set_password(books_ledger(engine), user, act->command.password_hash, now_us);
+        ledger_set_password(books_ledger(engine), user, act->command.password_hash, false, now_us);
         audit_note(engine, operation, "user.set_password", user->id, TEXT(""), TEXT(""), now_us);
         break;
     case USER_MAKE_ADMIN: set_admin(engine, act, user, true, now_us); break;

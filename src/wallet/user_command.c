@@ -215,7 +215,10 @@ static struct result user_listed(void *context, const struct row *row) {
     struct text phone = user.phone.size == 0 ? TEXT("-") : phone_text(&user.phone);
     id_format(user.id, id);
     clock_format(user.created_at_us, time);
-    printf("%.*s  %.*s  %-5s  %-16.*s  %.*s\n", (int)sizeof id, id, (int)sizeof time, time, user.is_admin ? "admin" : "user",
+    printf("%.*s  %.*s  %-8s  %-16.*s  %.*s\n", (int)sizeof id, id, (int)sizeof time, time,
+           user.is_disabled ? "disabled"
+           : user.is_admin  ? "admin"
+                            : "user",
            (int)phone.size, phone.data, (int)user.name_size, user.name);
     return result_ok();
 }
@@ -229,7 +232,7 @@ struct result user_command_list(const struct user_command *command) {
     struct result outcome = result_ok();
     while (result_is_ok(outcome) && list.count == LIST_PAGE) {
         list.count = 0;
-        ask_users(batch, list.last, LIST_PAGE, user_listed, &list);
+        ask_users(batch, list.last, USERS_ANY, LIST_PAGE, user_listed, &list);
         outcome = batch_run(batch);
         batch_end_round(batch);
     }

@@ -50,6 +50,8 @@ void wallet_register_metrics(struct wallet_metrics *metrics); /* once per proces
 #define LIST_FUNDS             'g'
 #define LIST_REVOCATIONS       'e'
 #define LIST_MERCHANTS         'm'
+#define LIST_USERS             'u'
+#define LIST_SESSIONS          's'
 
 /* ---- the handlers, by resource ---- */
 void users_create(struct exchange *exchange);

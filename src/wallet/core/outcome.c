@@ -11,6 +11,8 @@ const char *ledger_outcome_code(enum ledger_outcome outcome) {
     case LEDGER_TOKEN_EXPIRED: return "token_expired";
     case LEDGER_TOKEN_REVOKED: return "token_revoked";
     case LEDGER_USER_NOT_FOUND: return "user_not_found";
+    case LEDGER_USER_DISABLED: return "user_disabled";
+    case LEDGER_PASSWORD_TEMPORARY: return "password_change_required";
     case LEDGER_ACCOUNT_FROZEN: return "account_frozen";
     case LEDGER_CURRENCY_MISMATCH: return "currency_mismatch";
     case LEDGER_BALANCE_TOO_LARGE: return "balance_too_large";

@@ -11,6 +11,8 @@ enum ledger_outcome {
     LEDGER_TOKEN_EXPIRED,
     LEDGER_TOKEN_REVOKED, /* the session is over; a used token ends it */
     LEDGER_USER_NOT_FOUND,
+    LEDGER_USER_DISABLED,
+    LEDGER_PASSWORD_TEMPORARY, /* it must be changed first */
     LEDGER_ACCOUNT_FROZEN,
     LEDGER_CURRENCY_MISMATCH,
     LEDGER_BALANCE_TOO_LARGE, /* a sum would leave the range of money */

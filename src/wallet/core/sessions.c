@@ -6,7 +6,7 @@
 #include "wallet/core/users.h"
 
 static bool is_over(const struct session *session, const struct user *user) {
-    return session->ended_at_us != 0 || session_is_cut_off(session->id, user->sessions_cutoff, user->kept_session);
+    return session->ended_at_us != 0 || user->is_disabled || session_is_cut_off(session->id, user->sessions_cutoff, user->kept_session);
 }
 
 /* The refresh token that is good from now on. */
@@ -25,8 +25,11 @@ static void add_token(struct ledger *ledger, const struct session *session, cons
 enum ledger_outcome ledger_start_session(struct ledger *ledger, const struct session_command *command, int64_t now_us,
                                          struct session **ret_session) {
     CHECK(command->refresh_lifetime_us > 0);
-    const struct user *user = ledger_find_user(ledger, command->user_id);
+    struct user *user = ledger_find_user(ledger, command->user_id);
     if (user == NULL || !user_has_password(user, command->password_hash)) return LEDGER_INVALID_CREDENTIALS;
+    if (user->is_disabled) return LEDGER_USER_DISABLED;
+    if (user->is_password_temporary && command->next_password_hash == NULL) return LEDGER_PASSWORD_TEMPORARY;
+    if (command->next_password_hash != NULL) ledger_set_password(ledger, user, command->next_password_hash, false, now_us);
     struct session row = {.state = ROW_NEW,
                           .id = id_make(ledger->ids, now_us),
                           .user_id = user->id,
@@ -37,6 +40,7 @@ enum ledger_outcome ledger_start_session(struct ledger *ledger, const struct ses
     struct result added = ledger_add_session(ledger, &row);
     CHECK(result_is_ok(added));
     struct session *session = ledger_find_session(ledger, row.id);
+    CHECK(!is_over(session, user));
     add_token(ledger, session, &command->token_hash);
     *ret_session = session;
     return LEDGER_APPLIED;

@@ -28,8 +28,9 @@ struct refresh_token {
 
 struct session_command {
     struct id user_id;
-    const char *password_hash; /* the one that matched: a password changed since then refuses */
-    struct hash token_hash;    /* of the refresh token's secret */
+    const char *password_hash;      /* the one that matched: a password changed since then refuses */
+    const char *next_password_hash; /* the password from now on, and all other sessions end; NULL: it stays */
+    struct hash token_hash;         /* of the refresh token's secret */
     int64_t refresh_lifetime_us;
     int64_t client; /* where it begins, as a session keeps it */
 };

@@ -43,6 +43,7 @@ enum ledger_outcome ledger_change_password(struct ledger *ledger, const struct p
     struct user *user = ledger_find_user(ledger, command->user_id);
     if (user == NULL || !user_has_password(user, command->password_hash)) return LEDGER_INVALID_CREDENTIALS;
     set_password_hash(user, command->next_password_hash);
+    user->is_password_temporary = false;
     ledger_end_sessions(ledger, user, command->session_id, now_us);
     CHECK(user_has_password(user, command->next_password_hash));
     return LEDGER_APPLIED;
@@ -58,8 +59,9 @@ void ledger_end_sessions(struct ledger *ledger, struct user *user, struct id kep
     row_change(&user->state);
 }
 
-void ledger_set_password(struct ledger *ledger, struct user *user, const char *password_hash, int64_t now_us) {
+void ledger_set_password(struct ledger *ledger, struct user *user, const char *password_hash, bool is_temporary, int64_t now_us) {
     set_password_hash(user, password_hash);
+    user->is_password_temporary = is_temporary;
     ledger_end_sessions(ledger, user, (struct id){{0}}, now_us);
     CHECK(user_has_password(user, password_hash));
 }
@@ -69,5 +71,13 @@ bool ledger_set_admin(struct ledger *ledger, struct user *user, bool is_admin, i
     user->is_admin = is_admin;
     row_change(&user->state);
     if (!is_admin) ledger_end_sessions(ledger, user, (struct id){{0}}, now_us);
+    return true;
+}
+
+bool ledger_set_disabled(struct ledger *ledger, struct user *user, bool is_disabled, int64_t now_us) {
+    if (user->is_disabled == is_disabled) return false;
+    user->is_disabled = is_disabled;
+    row_change(&user->state);
+    if (is_disabled) ledger_end_sessions(ledger, user, (struct id){{0}}, now_us);
     return true;
 }

@@ -14,6 +14,8 @@ struct user {
     bool has_left_phone;    /* in this batch: the number that the database has is this user's no more */
     char password_hash[CRYPTO_PASSWORD_HASH_BYTES];
     bool is_admin;
+    bool is_disabled;           /* does not log in */
+    bool is_password_temporary; /* somebody else made it: the next login changes it */
     int64_t created_at_us;
     /* A change of password ends every session that was made before it but one. */
     struct id sessions_cutoff; /* sessions with smaller ids are over; zero: none are */
@@ -42,9 +44,10 @@ enum ledger_outcome ledger_change_password(struct ledger *ledger, const struct p
 /* ---- what the operator does to a user ---- */
 
 /* Whoever knew the password before has no session left. */
-void ledger_set_password(struct ledger *ledger, struct user *user, const char *password_hash, int64_t now_us);
-/* False: it is so already, and nothing changed. Tokens that say admin end with the right. */
+void ledger_set_password(struct ledger *ledger, struct user *user, const char *password_hash, bool is_temporary, int64_t now_us);
+/* These two: false: it is so already, and nothing changed. Tokens that say admin end with the right; all of a disabled user end. */
 bool ledger_set_admin(struct ledger *ledger, struct user *user, bool is_admin, int64_t now_us);
+bool ledger_set_disabled(struct ledger *ledger, struct user *user, bool is_disabled, int64_t now_us);
 void ledger_end_sessions(struct ledger *ledger, struct user *user, struct id kept_session,
                          int64_t now_us); /* all but that one; zero: all */
 
