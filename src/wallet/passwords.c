@@ -4,6 +4,8 @@
 #include "base/check.h"
 #include "http/problem.h"
 #include "service/request.h"
+#include "wallet/guessed_passwords.h"
+#include "wallet/problems.h"
 #include "wallet/wallet.h"
 
 #define PASSWORD_CHARACTERS_MIN 8
@@ -32,6 +34,12 @@ void password_check(struct text password, const char *field, struct faults *faul
     } else if (characters > LIMIT_PASSWORD_CHARACTERS) {
         faults_add(faults, field, "too_long", "must be 8 to 128 characters");
     }
+}
+
+bool password_refuse_common(struct exchange *exchange, struct text password) {
+    if (!password_is_common(password)) return false;
+    problem_reply(exchange, &problem_password_too_common, "This password is one of those that are tried first.");
+    return true;
 }
 
 bool password_step_prepare(struct password_step *step, struct exchange *exchange, struct text password) {

@@ -26,3 +26,5 @@ bool password_step_has_hash(struct password_step *step);
 void password_wipe(struct text secret); /* in the arena */
 void password_check(struct text password, const char *field,
                     struct faults *faults); /* of a new one: an OpaqueString of 8 to 128 characters */
+/* Of one that password_check takes: 422 password_too_common is set when it is one of the most common ones: true. */
+bool password_refuse_common(struct exchange *exchange, struct text password);

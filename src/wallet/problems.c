@@ -23,6 +23,7 @@ const struct problem problem_fund_reference_conflict = {409, "fund_reference_con
 const struct problem problem_fund_released = {409, "fund_released", "Fund released"};
 const struct problem problem_reference_conflict = {409, "reference_conflict", "Reference conflict"};
 const struct problem problem_same_account = {422, "same_account", "Same account"};
+const struct problem problem_password_too_common = {422, "password_too_common", "Password too common"};
 const struct problem problem_currency_mismatch = {422, "currency_mismatch", "Currency mismatch"};
 
 static const struct problem_page wallet_pages[] = {
@@ -58,6 +59,8 @@ static const struct problem_page wallet_pages[] = {
     {&problem_same_account, "Sender and recipient are the same account.", "Choose another recipient."},
     {&problem_currency_mismatch, "The amount is in another currency than the account. No money moved.",
      "Send the amount in the currency of the account."},
+    {&problem_password_too_common, "So many people have this password that it is among the first that anybody tries.",
+     "Choose another one: a few words that nobody says together will do."},
     {NULL, NULL, NULL},
 };
 

@@ -21,6 +21,7 @@ extern const struct problem problem_fund_reference_conflict; /* 409 */
 extern const struct problem problem_fund_released;           /* 409 */
 extern const struct problem problem_reference_conflict;      /* 409 */
 extern const struct problem problem_same_account;            /* 422 */
+extern const struct problem problem_password_too_common;     /* 422 */
 extern const struct problem problem_currency_mismatch;       /* 422 */
 
 /* The problem that a refused command is answered with, and its sentence. Not for LEDGER_APPLIED and LEDGER_REPLAYED. */

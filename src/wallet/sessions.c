@@ -346,7 +346,8 @@ static struct login_reading *read_login(struct exchange *exchange) {
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
     if (next.data != NULL) password_check(next, "new_password", &faults);
     if (next.data != NULL && text_equal(next, password)) faults_add(&faults, "new_password", "invalid_value", "must be another one");
-    if (request_refuse_faults(exchange, &faults) || (next.data != NULL && sessions_refuse_ends(exchange))) return NULL;
+    if (request_refuse_faults(exchange, &faults) || (next.data != NULL && password_refuse_common(exchange, next))) return NULL;
+    if (next.data != NULL && sessions_refuse_ends(exchange)) return NULL;
     return begin_reading(exchange, username, password, next);
 }
 

@@ -11,6 +11,7 @@
 #include "service/service.h"
 #include "wallet/books.h"
 #include "wallet/data.h"
+#include "wallet/guessed_passwords.h"
 #include "wallet/problems.h"
 #include "wallet/tables.h"
 #include "wallet/user_acts.h"
@@ -55,6 +56,10 @@ static struct result read_password(FILE *file, char *buffer, size_t capacity, st
     if (!result_is_ok(counted) || characters < 8 || characters > LIMIT_PASSWORD_CHARACTERS) {
         fprintf(service_errors(), "the password, the first line of what is read, must be 8 to %u characters that can be seen\n",
                 LIMIT_PASSWORD_CHARACTERS);
+        return result_error(RESULT_INVALID);
+    }
+    if (password_is_common(password)) {
+        fprintf(service_errors(), "the password is one of those that are tried first: choose another one\n");
         return result_error(RESULT_INVALID);
     }
     *ret_password = password;

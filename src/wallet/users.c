@@ -32,6 +32,26 @@ enum username_verdict username_normalize(struct text typed, char folded[LIMIT_US
     return size < LIMIT_USERNAME_BYTES_MIN ? USERNAME_TOO_SHORT : USERNAME_GOOD;
 }
 
+/* Names that speak for the service (RFC 2142 has some of them), or that programs read as something else. */
+static const char *const reserved_names[] = {
+    "abuse",    "admin",    "administrator", "anonymous",  "api",     "billing",   "contact",   "discount", "everyone", "hamyan",
+    "help",     "helpdesk", "hostmaster",    "info",       "login",   "me",        "moderator", "noreply",  "null",     "official",
+    "operator", "owner",    "payments",      "postmaster", "root",    "sales",     "security",  "service",  "staff",    "superuser",
+    "support",  "system",   "undefined",     "wallet",     "walletd", "discountd", "webmaster",
+};
+
+bool username_is_reserved(struct text name) {
+    char bare[LIMIT_USERNAME_BYTES];
+    size_t size = 0;
+    for (size_t i = 0; i < name.size; i++) {
+        if (strchr("._-", name.data[i]) == NULL) bare[size++] = name.data[i];
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(reserved_names); i++) {
+        if (text_equal((struct text){bare, size}, text_of(reserved_names[i]))) return true;
+    }
+    return false;
+}
+
 struct text username_fold(struct arena *arena, struct text typed) {
     char folded[LIMIT_USERNAME_BYTES];
     size_t size;
@@ -132,9 +152,10 @@ static struct registration *read_registration(struct exchange *exchange) {
 
     struct register_command command = {0};
     if (username.data != NULL) command.name = username_read(&exchange->arena, username, "username", &faults);
+    if (command.name.size > 0 && username_is_reserved(command.name)) faults_add(&faults, "username", "reserved", "is a reserved name");
     if (password.data != NULL) password_check(password, "password", &faults);
     if (phone.data != NULL) phone_read(phone, wallet_of(exchange)->region, &command.phone, "phone", &faults);
-    if (request_refuse_faults(exchange, &faults)) return NULL;
+    if (request_refuse_faults(exchange, &faults) || password_refuse_common(exchange, password)) return NULL;
     struct registration *registration = operation_begin(exchange, &register_action, sizeof *registration);
     if (registration == NULL) return NULL;
     registration->command = command;
@@ -327,7 +348,7 @@ static bool read_change(struct exchange *exchange, struct text *ret_current, str
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
     if (ret_next->data != NULL) password_check(*ret_next, "new_password", &faults);
-    if (request_refuse_faults(exchange, &faults)) return false;
+    if (request_refuse_faults(exchange, &faults) || password_refuse_common(exchange, *ret_next)) return false;
     *ret_current = arena_copy(&exchange->arena, *ret_current);
     *ret_next = arena_copy(&exchange->arena, *ret_next);
     password_wipe(exchange->body);

@@ -28,6 +28,8 @@ extern const struct action change_password_action;
 /* As it is typed to what it is: in normal form (base/unicode.h), and in lower case. */
 enum username_verdict { USERNAME_GOOD, USERNAME_TOO_SHORT, USERNAME_TOO_LONG, USERNAME_ILL_FORMED };
 enum username_verdict username_normalize(struct text typed, char folded[LIMIT_USERNAME_BYTES], size_t *ret_size);
+/* Whether nobody may register as it; of a good one, with or without what parts its letters. The operator may, at the command line. */
+bool username_is_reserved(struct text name);
 /* 3 to 32 of a-z 0-9 . _ - in any case, folded to lower case into the arena; a fault for `field` otherwise. */
 struct text username_read(struct arena *arena, struct text typed, const char *field, struct faults *faults);
 /* Folds for a look-up: what is no username is empty. */

@@ -298,7 +298,7 @@ static bool read_password(struct exchange *exchange, struct text *ret_password) 
     const struct json_member members[] = {{.name = "password", .kind = JSON_TEXT, .target = &password, .required = true}};
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
     if (password.data != NULL) password_check(password, "password", &faults);
-    if (request_refuse_faults(exchange, &faults)) return false;
+    if (request_refuse_faults(exchange, &faults) || password_refuse_common(exchange, password)) return false;
     *ret_password = arena_copy(&exchange->arena, password);
     password_wipe(exchange->body);
     if (ret_password->data != NULL) return true;

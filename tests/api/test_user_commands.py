@@ -45,6 +45,7 @@ def test_a_user_is_added_while_the_service_runs(world, wallet):
     assert "username" in refused(wallet, "add", name, password=PASSWORD)
     assert "phone" in refused(wallet, "add", new_username(), "--phone", phone, password=PASSWORD)
     assert "8 to 128" in refused(wallet, "add", new_username(), password="short")
+    assert "tried first" in refused(wallet, "add", new_username(), password="Password1")
     assert "NAME" in refused(wallet, "add", "with blank", password=PASSWORD)
     assert refused(wallet, "add", code=2, password=PASSWORD)
     assert refused(wallet, "add", new_username(), PASSWORD, code=2, password=PASSWORD), "a password among the words"

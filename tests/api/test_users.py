@@ -190,3 +190,29 @@ def test_treating_is_refused(world, admin):
     assert user.wallet.get("/v1/users/me").status_code == 200 and log_in(world, user).status_code == 201
     noted = [(row["action"], row["outcome"]) for row in admin.get(f"/v1/audit-log?subject={NOBODY}").json()["data"]]
     assert ("user.disable", "user_not_found") in noted, "what an administrator was refused is noted"
+
+
+# ---- names and passwords that nobody gets ----
+
+@pytest.mark.parametrize("name", ["admin", "Support", "wallet", "system", "ad.min", "no-reply", "ADMINISTRATOR", "\uff41\uff44\uff4d\uff49\uff4e"])
+def test_reserved_names(world, name):
+    problem = assert_problem(world.wallet.post("/v1/users", {"username": name, "password": PASSWORD}), 422, "validation_failed", ["username"])
+    assert problem["errors"][0]["code"] == "reserved"
+
+
+def test_names_that_only_resemble_reserved_ones(world):
+    assert world.wallet.post("/v1/users", {"username": new_username()[:20] + "admin", "password": PASSWORD}).status_code == 201
+    assert_problem(world.wallet.post("/v1/wallet/transfers", {"to": {"username": "support"}, "amount": 1, "currency": "IRT"}, token=world.user().token), 404, "recipient_not_found")
+
+
+def test_common_passwords_are_refused_wherever_one_is_made(world, admin):
+    user = world.user()
+    for password in ("password1", "PassWord1", "12345678", "\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18", "\u06f1\u06f2\u06f3\u06f4\u06f5\u06f6\u06f7\u06f8", "iloveyou1", "qwertyuiop"):
+        assert_problem(world.wallet.post("/v1/users", {"username": new_username(), "password": password}), 422, "password_too_common")
+    change = {"current_password": PASSWORD, "new_password": "password1"}
+    assert_problem(user.wallet.request("PUT", "/v1/users/me/password", json=change), 422, "password_too_common")
+    assert_problem(admin.request("PUT", f"/v1/users/{user.id}/password", json={"password": "football1"}), 422, "password_too_common")
+    assert_problem(log_in(world, user, new_password="password1"), 422, "password_too_common")
+    assert log_in(world, user).status_code == 201, "nothing was changed"
+    assert_problem(world.wallet.post("/v1/users", {"username": "x", "password": "password1"}), 422, "validation_failed", ["username"])
+    assert world.wallet.post("/v1/users", {"username": new_username(), "password": "password1 of mine"}).status_code == 201

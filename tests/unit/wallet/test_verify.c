@@ -91,7 +91,7 @@ static const struct {
     {"UPDATE funds SET is_released = 0 WHERE is_released = 1", "fund 5: its rest went back"},
     {"DELETE FROM funds WHERE reference = 'f1'", "funds: there are 1, and 2 accounts of funds"},
     {"DELETE FROM accounts WHERE number = 3", "account 4: the one before it is 2"},
-    {"INSERT INTO users VALUES (zeroblob(16), 'ghost', NULL, '$argon2id$', 0, 1, NULL, NULL, NULL, 0)", "users: 1 have no wallet"},
+    {"INSERT INTO users VALUES (zeroblob(16), 'ghost', NULL, '$argon2id$', 0, 1, NULL, NULL, NULL, 0, 0, 0)", "users: 1 have no wallet"},
     {"INSERT INTO sessions VALUES (zeroblob(16), zeroblob(16), 1, 1, 1, NULL, NULL)", "sessions: 1 belong to no user"},
     {"INSERT INTO refresh_tokens VALUES (zeroblob(16), zeroblob(32), 1, 1, NULL)", "refresh tokens: 1 belong to no session"},
 };

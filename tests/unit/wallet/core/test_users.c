@@ -1,6 +1,8 @@
 /* Registration and passwords. */
 #include "core.h"
 
+#include "wallet/core/sessions.h"
+
 static enum ledger_outcome add(struct core *core, const char *name, const char *phone) {
     struct user *user = NULL;
     struct register_command command = {.name = text_of(name), .password_hash = CORE_PASSWORD};
@@ -54,6 +56,39 @@ static void a_new_password_cuts_older_sessions_off(void **state) {
     assert_int_equal(ledger_change_password(&core->ledger, &command, core->now_us), LEDGER_INVALID_CREDENTIALS);
 }
 
+static void what_the_operator_does_ends_sessions(void **state) {
+    struct core *core = *state;
+    struct user *sara = core_register(core, "sara");
+    struct id session = id_make(&core->ids, core->now_us);
+    sara->state = ROW_KEPT;
+    assert_true(ledger_set_admin(&core->ledger, sara, true, core->now_us));
+    assert_true(sara->is_admin && sara->state == ROW_CHANGED &&
+                sara->sessions_ended_at_us == 0); /* tokens of before say less than they may */
+    assert_false(ledger_set_admin(&core->ledger, sara, true, core->now_us));
+    assert_true(ledger_set_admin(&core->ledger, sara, false, core->now_us));
+    assert_true(session_is_cut_off(session, sara->sessions_cutoff, sara->kept_session));
+    session = id_make(&core->ids, core->now_us);
+    assert_true(ledger_set_disabled(&core->ledger, sara, true, core->now_us));
+    assert_true(session_is_cut_off(session, sara->sessions_cutoff, sara->kept_session));
+    assert_false(ledger_set_disabled(&core->ledger, sara, true, core->now_us + 1));
+    assert_int_equal(sara->sessions_ended_at_us, core->now_us);
+    struct session_command command = {.user_id = sara->id, .password_hash = CORE_PASSWORD, .refresh_lifetime_us = 1};
+    struct session *started = NULL;
+    assert_int_equal(ledger_start_session(&core->ledger, &command, core->now_us, &started), LEDGER_USER_DISABLED);
+    assert_true(ledger_set_disabled(&core->ledger, sara, false, core->now_us));
+    session = id_make(&core->ids, core->now_us);
+    ledger_set_password(&core->ledger, sara, "$argon2id$next", true, core->now_us);
+    assert_true(session_is_cut_off(session, sara->sessions_cutoff, sara->kept_session));
+    assert_int_equal(ledger_start_session(&core->ledger, &command, core->now_us, &started), LEDGER_INVALID_CREDENTIALS);
+    command.password_hash = "$argon2id$next";
+    assert_int_equal(ledger_start_session(&core->ledger, &command, core->now_us, &started), LEDGER_PASSWORD_TEMPORARY);
+    assert_null(started);
+    command.next_password_hash = "$argon2id$own";
+    assert_int_equal(ledger_start_session(&core->ledger, &command, core->now_us, &started), LEDGER_APPLIED);
+    assert_true(user_has_password(sara, "$argon2id$own") && !sara->is_password_temporary);
+    assert_false(session_is_cut_off(started->id, sara->sessions_cutoff, sara->kept_session));
+}
+
 static void nobody_has_no_password(void **state) {
     (void)state;
     struct user user = {.name_size = 1};
@@ -64,10 +99,9 @@ static void nobody_has_no_password(void **state) {
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nobody_has_no_password),
-        CORE_TEST(a_name_and_a_phone_number_are_taken_once),
-        CORE_TEST(each_user_has_an_empty_wallet),
-        CORE_TEST(a_new_password_cuts_older_sessions_off),
+        cmocka_unit_test(nobody_has_no_password),        CORE_TEST(a_name_and_a_phone_number_are_taken_once),
+        CORE_TEST(each_user_has_an_empty_wallet),        CORE_TEST(a_new_password_cuts_older_sessions_off),
+        CORE_TEST(what_the_operator_does_ends_sessions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
