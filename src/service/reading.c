@@ -296,6 +296,11 @@ void reading_stream(struct long_reading *self, int status, const char *content_t
     exchange_finish(exchange);
 }
 
+void reading_abandon(struct long_reading *self) {
+    CHECK(!self->reading.is_piece);
+    free_long(self);
+}
+
 /* ---- life ---- */
 
 static struct result start_threads(struct readers *readers) {

@@ -64,6 +64,8 @@ void *reading_begin_long(struct exchange *exchange, bool (*ask)(struct reading *
                          void (*answer)(struct reading *reading), enum stream_word (*advance)(struct long_reading *self), size_t size);
 /* Sets the answer and finishes the exchange. 503 overloaded when there are too many streams. */
 void reading_stream(struct long_reading *reading, int status, const char *content_type);
+/* Instead of it, when what the first piece found is to be answered otherwise: the reading is gone, and the exchange is still the handler's. */
+void reading_abandon(struct long_reading *reading);
 
 /* ---- the readers of a service ---- */
 

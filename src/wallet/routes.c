@@ -10,6 +10,7 @@
 #include "wallet/revocations.h"
 #include "wallet/session_list.h"
 #include "wallet/sessions.h"
+#include "wallet/statement.h"
 #include "wallet/transactions.h"
 #include "wallet/transfers.h"
 #include "wallet/users.h"
@@ -65,6 +66,7 @@ const struct route wallet_routes[] = {
      .scope = SCOPE_USER,
      .arena_limit_bytes = LIST_ARENA_BYTES,
      .handle = transactions_list},
+    {.method = "GET", .path = "/v1/wallet/statement", .scope = SCOPE_USER, .flags = ROUTE_CSV, .handle = statement_get},
     {.method = "POST",
      .path = "/v1/wallet/transfers",
      .scope = SCOPE_USER,
@@ -124,5 +126,10 @@ const struct route wallet_routes[] = {
     AUDIT_ROUTE,
     {.method = "GET", .path = "/v1/accounts", .scope = SCOPE_ADMIN, .arena_limit_bytes = LIST_ARENA_BYTES, .handle = accounts_list},
     {.method = "GET", .path = "/v1/accounts/{id}", .scope = SCOPE_ADMIN, .handle = accounts_get},
+    {.method = "GET",
+     .path = "/v1/accounts/{id}/transactions",
+     .scope = SCOPE_ADMIN,
+     .arena_limit_bytes = LIST_ARENA_BYTES,
+     .handle = transactions_list_of_account},
 };
 const size_t wallet_route_count = ARRAY_COUNT(wallet_routes);

@@ -127,12 +127,20 @@ void save_transfer(struct batch *batch, const struct transfer *transfer); /* and
 
 /* balance_after, created_at of its transfer */
 void ask_entry(struct batch *batch, int64_t account, int64_t sequence, row_visitor *visit, void *context);
-/* Entries of an account in after_sequence < sequence < before_sequence, newest first; `kind` 0: any. Columns: sequence, amount, balance_after; id, kind,
- * currency, reference, description, created_at; the other user's account and name, or NULL; metadata. */
-void ask_entries(struct batch *batch, int64_t account, int64_t before_sequence, int64_t after_sequence, enum transfer_kind kind,
-                 int64_t limit, row_visitor *visit, void *context);
+/* Which entries of an account. */
+struct entry_filter {
+    int64_t before, after;   /* after < sequence < before */
+    enum transfer_kind kind; /* 0: any */
+    int64_t sign;            /* 1: credits, -1: debits, 0: both */
+    struct text reference;   /* empty: any */
+};
+/* Newest first. Columns: sequence, amount, balance_after; id, kind, currency, reference, description, created_at; the other user's account and name, or NULL;
+ * metadata, caller, the paid merchant's name or NULL. */
+void ask_entries(struct batch *batch, int64_t account, const struct entry_filter *filter, int64_t limit, row_visitor *visit, void *context);
+/* The same columns, oldest first. */
+void ask_statement(struct batch *batch, int64_t account, int64_t before, int64_t after, int64_t limit, row_visitor *visit, void *context);
 /* kind, amount, currency, reference, description, created_at; then for the debited and for the credited side: account's id, user's id, name,
- * balance_after; metadata. */
+ * balance_after; metadata, caller, and the merchant's name of either side, or NULL. */
 void ask_transfer(struct batch *batch, struct id id, row_visitor *visit, void *context);
 /* Credits out of a fund, oldest first: sequence, reference, user's id, id, amount, currency, created_at, description, metadata (JSON, or empty). */
 void ask_credits_of_fund(struct batch *batch, struct text caller, struct text reference, int64_t after_sequence, int64_t limit,

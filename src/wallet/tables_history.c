@@ -12,31 +12,43 @@ void ask_entry(struct batch *batch, int64_t account, int64_t sequence, row_visit
     ASK(entry_by_sequence, value_integer(account), value_integer(sequence));
 }
 
+/* Of some kinds alone somebody is shown on the other side: a user (2), or a merchant and its payer (6, 8). For the rest there is nothing to look up. */
+#define ENTRY_QUESTION                                                                                                                 \
+    "SELECT e.sequence, e.amount, e.balance_after, t.id, t.kind, t.currency, t.reference, t.description, t.created_at, o.id, u.name, " \
+    "t.metadata, t.caller, m.name FROM entries e JOIN transfers t ON t.sequence = e.transfer "                                         \
+    "LEFT JOIN accounts o ON o.number = CASE WHEN t.kind NOT IN (2, 6, 8) THEN NULL WHEN e.amount < 0 THEN t.credit_account ELSE "     \
+    "t.debit_account END LEFT JOIN users u ON u.id = o.user_id "                                                                       \
+    "LEFT JOIN merchants m ON m.account = CASE WHEN t.kind IN (6, 8) AND e.amount < 0 THEN t.credit_account ELSE NULL END "            \
+    "WHERE e.account = $1 AND e.sequence < $2 AND e.sequence > $3 "
+
 static const struct question entries_of_account = {
     .name = "the entries of an account",
-    .sql = "SELECT e.sequence, e.amount, e.balance_after, t.id, t.kind, t.currency, t.reference, t.description, t.created_at, o.id, "
-           "u.name, t.metadata "
-           "FROM entries e JOIN transfers t ON t.sequence = e.transfer "
-           /* Only a transfer between users (kind 2) has another user on its other side: for the rest there is nothing to look up. */
-           "LEFT JOIN accounts o ON o.number = CASE WHEN t.kind <> 2 THEN NULL WHEN e.amount < 0 THEN t.credit_account ELSE "
-           "t.debit_account END "
-           "LEFT JOIN users u ON u.id = o.user_id "
-           "WHERE e.account = $1 AND e.sequence < $2 AND e.sequence > $3 AND ($4 = 0 OR t.kind = $4) ORDER BY e.sequence DESC LIMIT $5",
-    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
-void ask_entries(struct batch *batch, int64_t account, int64_t before_sequence, int64_t after_sequence, enum transfer_kind kind,
-                 int64_t limit, row_visitor *visit, void *context) {
-    ASK(entries_of_account, value_integer(account), value_integer(before_sequence), value_integer(after_sequence), value_integer(kind),
-        value_integer(limit));
+    .sql = ENTRY_QUESTION "AND ($4 = 0 OR t.kind = $4) AND ($5 = 0 OR ($5 > 0 AND e.amount > 0) OR ($5 < 0 AND e.amount < 0)) "
+                          "AND ($6 = '' OR t.reference = $6) ORDER BY e.sequence DESC LIMIT $7",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER}};
+void ask_entries(struct batch *batch, int64_t account, const struct entry_filter *filter, int64_t limit, row_visitor *visit,
+                 void *context) {
+    ASK(entries_of_account, value_integer(account), value_integer(filter->before), value_integer(filter->after),
+        value_integer(filter->kind), value_integer(filter->sign), value_text(filter->reference), value_integer(limit));
+}
+
+static const struct question statement_of_account = {.name = "the entries of a statement",
+                                                     .sql = ENTRY_QUESTION "ORDER BY e.sequence LIMIT $4",
+                                                     .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+void ask_statement(struct batch *batch, int64_t account, int64_t before, int64_t after, int64_t limit, row_visitor *visit, void *context) {
+    ASK(statement_of_account, value_integer(account), value_integer(before), value_integer(after), value_integer(limit));
 }
 
 static const struct question transfer_by_id = {
     .name = "a transfer",
     .sql = "SELECT t.kind, t.amount, t.currency, t.reference, t.description, t.created_at, "
-           "d.id, d.user_id, du.name, de.balance_after, c.id, c.user_id, cu.name, ce.balance_after, t.metadata FROM transfers t "
+           "d.id, d.user_id, du.name, de.balance_after, c.id, c.user_id, cu.name, ce.balance_after, t.metadata, t.caller, dm.name, cm.name "
+           "FROM transfers t "
            "JOIN accounts d ON d.number = t.debit_account JOIN accounts c ON c.number = t.credit_account "
            "JOIN entries de ON de.account = t.debit_account AND de.sequence = t.debit_sequence "
            "JOIN entries ce ON ce.account = t.credit_account AND ce.sequence = t.credit_sequence "
-           "LEFT JOIN users du ON du.id = d.user_id LEFT JOIN users cu ON cu.id = c.user_id WHERE t.id = $1 LIMIT 1",
+           "LEFT JOIN users du ON du.id = d.user_id LEFT JOIN users cu ON cu.id = c.user_id "
+           "LEFT JOIN merchants dm ON dm.account = d.number LEFT JOIN merchants cm ON cm.account = c.number WHERE t.id = $1 LIMIT 1",
     .parameters = {COLUMN_ID}};
 void ask_transfer(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(transfer_by_id, value_id(id)); }
 

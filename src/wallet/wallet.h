@@ -44,14 +44,15 @@ extern const size_t wallet_route_count;
 void wallet_register_metrics(struct wallet_metrics *metrics); /* once per process */
 
 /* The letters of the lists' cursors. */
-#define LIST_TRANSACTIONS      't'
-#define LIST_ACCOUNTS          'a'
-#define LIST_FUND_TRANSACTIONS 'f'
-#define LIST_FUNDS             'g'
-#define LIST_REVOCATIONS       'e'
-#define LIST_MERCHANTS         'm'
-#define LIST_USERS             'u'
-#define LIST_SESSIONS          's'
+#define LIST_TRANSACTIONS         't'
+#define LIST_ACCOUNTS             'a'
+#define LIST_FUND_TRANSACTIONS    'f'
+#define LIST_FUNDS                'g'
+#define LIST_REVOCATIONS          'e'
+#define LIST_MERCHANTS            'm'
+#define LIST_USERS                'u'
+#define LIST_SESSIONS             's'
+#define LIST_ACCOUNT_TRANSACTIONS 'b'
 
 /* ---- the handlers, by resource ---- */
 void users_create(struct exchange *exchange);

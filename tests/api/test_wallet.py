@@ -64,7 +64,8 @@ def test_a_transfer(world, way):
     assert answer.headers["Location"] == f"/v1/transactions/{sent['id']}"
     assert (sender.balance(), receiver.balance()) == (750, 250)
     received = receiver.wallet.get("/v1/wallet/transactions").json()["data"]
-    assert received == [{**sent, "direction": "credit", "balance_after": 250, "counterparty": {"account_id": account_of(sender), "username": sender.username}}]
+    assert received == [{**sent, "direction": "credit", "balance_after": 250, "counterparty": {"account_id": account_of(sender), "username": sender.username},
+                         "summary": f"Transfer from {sender.username}: Lunch"}]
     assert sender.wallet.get("/v1/wallet/transactions").json()["data"][0] == sent
     assert sender.wallet.get(f"/v1/transactions/{sent['id']}").json() == sent
     assert receiver.wallet.get(f"/v1/transactions/{sent['id']}").json() == received[0]
