@@ -4,6 +4,7 @@
 #include "wallet/credit_reversals.h"
 #include "wallet/credits.h"
 #include "wallet/funds.h"
+#include "wallet/journal.h"
 #include "wallet/merchants.h"
 #include "wallet/payments.h"
 #include "wallet/phones.h"
@@ -124,6 +125,8 @@ const struct route wallet_routes[] = {
      .flags = ROUTE_IDEMPOTENT | ROUTE_DRY_RUN,
      .handle = funds_release},
     AUDIT_ROUTE,
+    {.method = "GET", .path = "/v1/ledger/head", .scope = SCOPE_ADMIN, .handle = journal_get_head},
+    {.method = "GET", .path = "/v1/ledger/transfers", .scope = SCOPE_ADMIN, .produces = JOURNAL_TYPE, .handle = journal_list},
     {.method = "GET", .path = "/v1/accounts", .scope = SCOPE_ADMIN, .arena_limit_bytes = LIST_ARENA_BYTES, .handle = accounts_list},
     {.method = "GET", .path = "/v1/accounts/{id}", .scope = SCOPE_ADMIN, .handle = accounts_get},
     {.method = "GET",

@@ -164,6 +164,8 @@ void save_meta(struct batch *batch, struct id instance_id, enum currency currenc
 
 /* All of them in the order of their numbers; what a row holds stands beside each question in tables_history.c. */
 void ask_all_transfers(struct batch *batch, row_visitor *visit, void *context);
+/* The same columns: after < sequence <= last. */
+void ask_journal(struct batch *batch, int64_t after, int64_t last, int64_t limit, row_visitor *visit, void *context);
 void ask_all_entries(struct batch *batch, row_visitor *visit, void *context);
 void ask_all_funds(struct batch *batch, row_visitor *visit, void *context);
 void ask_all_holds(struct batch *batch, row_visitor *visit, void *context);

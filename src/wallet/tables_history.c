@@ -97,14 +97,20 @@ void ask_account_by_phone(struct batch *batch, const struct phone *phone, row_vi
 
 /* sequence, id, kind, debit account and sequence, credit account and sequence, amount, currency, caller, reference, description, metadata, created_at,
  * hash; of the debit's entry and of the credit's: amount, balance_after, transfer, or NULL; origin, expires_at. */
-static const struct question all_transfers = {
-    .name = "all transfers",
-    .sql = "SELECT t.sequence, t.id, t.kind, t.debit_account, t.debit_sequence, t.credit_account, t.credit_sequence, t.amount, t.currency, "
-           "t.caller, t.reference, t.description, t.metadata, t.created_at, t.hash, "
-           "d.amount, d.balance_after, d.transfer, c.amount, c.balance_after, c.transfer, t.origin, t.expires_at FROM transfers t "
-           "LEFT JOIN entries d ON d.account = t.debit_account AND d.sequence = t.debit_sequence "
-           "LEFT JOIN entries c ON c.account = t.credit_account AND c.sequence = t.credit_sequence ORDER BY t.sequence"};
+#define JOURNAL_QUESTION                                                                                                              \
+    "SELECT t.sequence, t.id, t.kind, t.debit_account, t.debit_sequence, t.credit_account, t.credit_sequence, t.amount, t.currency, " \
+    "t.caller, t.reference, t.description, t.metadata, t.created_at, t.hash, "                                                        \
+    "d.amount, d.balance_after, d.transfer, c.amount, c.balance_after, c.transfer, t.origin, t.expires_at FROM transfers t "          \
+    "LEFT JOIN entries d ON d.account = t.debit_account AND d.sequence = t.debit_sequence "                                           \
+    "LEFT JOIN entries c ON c.account = t.credit_account AND c.sequence = t.credit_sequence"
+static const struct question all_transfers = {.name = "all transfers", .sql = JOURNAL_QUESTION " ORDER BY t.sequence"};
 void ask_all_transfers(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_transfers, NULL, visit, context); }
+static const struct question journal = {.name = "transfers of the journal",
+                                        .sql = JOURNAL_QUESTION " WHERE t.sequence > $1 AND t.sequence <= $2 ORDER BY t.sequence LIMIT $3",
+                                        .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+void ask_journal(struct batch *batch, int64_t after, int64_t last, int64_t limit, row_visitor *visit, void *context) {
+    ASK(journal, value_integer(after), value_integer(last), value_integer(limit));
+}
 
 /* An account's number, kind, debits and credits posted and pending, sequence, floor; its entry's sequence, amount, balance_after, or NULL; is_overdrawn. */
 static const struct question all_entries = {
