@@ -77,7 +77,7 @@ static void check_books(void) {
     struct batch *reader = NULL;
     struct place place = stored.place;
     place.commits = &commits;
-    CHECK(result_is_ok(batch_open(&place, BATCH_READ, &reader)) && result_is_ok(verify_books(reader, &report)));
+    CHECK(result_is_ok(batch_open(&place, BATCH_READ, &reader)) && result_is_ok(verify_books(reader, NULL, &report)));
     batch_close(reader);
     if (!report.is_sound) fprintf(stderr, "%s\n", report.finding);
     CHECK(report.is_sound);

@@ -228,7 +228,7 @@ static void a_batch_is_decided_as_its_commands_would_be(void **state) {
     struct desk *const desks[] = {together, alone};
     for (size_t i = 0; i < 2; i++) {
         struct verify_report report;
-        assert_true(result_is_ok(verify_books(desks[i]->reader, &report)));
+        assert_true(result_is_ok(verify_books(desks[i]->reader, NULL, &report)));
         if (!report.is_sound) fail_msg("%s", report.finding);
         assert_int_equal(report.transfers, desk_sequence(desks[i]));
     }
