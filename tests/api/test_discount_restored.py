@@ -244,6 +244,24 @@ def test_who_claims_anew_is_paid_once(make_world):
     assert [event["renamed"] for event in world.pair.discount.events("redemptions_rebuilt")] == [1]
 
 
+def test_who_claims_in_ignorance_of_the_end_is_told(make_world):
+    """The fund has gone back, and does not come again: the credit fails, and the campaign is over here, too."""
+    world = make_world(discount_arguments=["--settle-wait", "200"])
+    user, campaign = world.user(), world.operator.campaign(places=3)
+    copy = copy_of(world.pair.discount)
+    path = f"/v1/campaigns/{campaign['id']}"
+    assert world.operator.discount.post(f"{path}/end").status_code == 200
+    wait_until(lambda: world.operator.discount.get(path).json()["fund"]["state"] == "released", "its fund goes back", AGREES_S)
+    start_without_wallet(world, copy)
+    answer = user.redeem(campaign["code"])
+    assert answer.status_code == 202, answer.text
+    world.pair.wallet.start()
+    wait_until(lambda: user.discount.get(f"/v1/redemptions/{answer.json()['id']}").json()["status"] == "failed", "it fails", AGREES_S)
+    assert [event["code"] for event in world.pair.discount.events("credit_failed")] == ["fund_released"] and user.balance() == 0
+    wait_until(lambda: world.operator.discount.get(path).json()["fund"]["state"] == "released", "it is over here, too", AGREES_S)
+    wait_until_agreed(world)
+
+
 def test_more_places_than_the_fund_has_are_paid_when_an_admin_says_so(make_world):
     world = make_world(discount_arguments=["--settle-wait", "200"])
     users = [world.user() for _ in range(4)]

@@ -133,9 +133,19 @@ static bool write_call(void *context, struct delivery_batch *batch) {
 
 /* ---- marking ---- */
 
+/* A fund that has gone back comes never again, once its campaign is over here, too. What Wallet had paid once is not given up for that. */
+static bool is_over(const struct credits *credits, const struct claim *claim, const struct delivery_outcome *outcome) {
+    if (outcome->verdict != DELIVERY_LATER || claim->is_again || !text_equal(outcome->code, TEXT("fund_released"))) return false;
+    return board_view(board_slot(credits->board, claim->campaign_number - 1)).ended_at_us != 0;
+}
+
 static struct result read_answer(void *context, struct delivery_batch *batch, struct text reply) {
-    (void)context;
-    return reply_read(batch, reply);
+    const struct credits *credits = context;
+    TRY(reply_read(batch, reply));
+    for (size_t i = 0; i < batch->item_count; i++) {
+        if (is_over(credits, claim_of(batch->items[i]), &batch->outcomes[i])) batch->outcomes[i].verdict = DELIVERY_REFUSED;
+    }
+    return result_ok();
 }
 
 static struct settlement settlement_of(const struct claim *claim, const struct delivery_outcome *outcome, int64_t now_us) {

@@ -95,7 +95,7 @@ static void end_in_store(struct result outcome) {
     messages_take(&messages, nobody, NULL);
 }
 
-/* Wallet's answer: one letter for each claim, d(one), r(efused for good) or l(ater). */
+/* Wallet's answer: one letter for each claim, d(one), r(efused for good), l(ater) or o(ver: its fund has gone back). */
 static void answer(const char *verdicts) {
     char body[2048];
     size_t size = (size_t)snprintf(body, sizeof body, "{\"items\":[");
@@ -105,6 +105,7 @@ static void answer(const char *verdicts) {
         const char *rest = verdicts[i] == 'd'   ? "\"status\":\"applied\",\"transaction_id\":\"0190f5fe-7c00-7a00-8000-0000000000aa\","
                                                   "\"created_at\":\"2026-01-02T03:04:05.000000Z\""
                            : verdicts[i] == 'l' ? "\"status\":\"rejected\",\"code\":\"fund_exhausted\""
+                           : verdicts[i] == 'o' ? "\"status\":\"rejected\",\"code\":\"fund_released\""
                                                 : "\"status\":\"rejected\",\"code\":\"account_frozen\"";
         size +=
             (size_t)snprintf(body + size, sizeof body - size, "%s{\"reference\":\"%.*s\",%s}", i == 0 ? "" : ",", (int)sizeof id, id, rest);
@@ -311,6 +312,41 @@ static void test_a_claim_that_is_old_is_read_anew(void **state) {
     assert_true(claims.must_refill);
 }
 
+/* It can't be paid any more: else it would be sent for ever, and its campaign never be settled. */
+static void test_who_claims_of_what_has_gone_back_is_told(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < CLAIMS; i++) claim(i);
+    send();
+    answer("olo"); /* it has not ended here: that is found out first */
+    assert_int_equal(fake_store.count, 0);
+    campaigns[0].ended_at_us = fake_now_us;
+    show(0);
+    fake_now_us += 6 * CLOCK_SECOND_US;
+    send();
+    answer("olo");
+    const struct own_request *marked = fake_store_request(0);
+    assert_int_equal(marked->mark.count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_false(marked->mark.items[i].is_credited);
+        assert_true(text_equal(marked->mark.items[i].failure, TEXT("fund_released")));
+    }
+    end_in_store(result_ok());
+    assert_int_equal(claims_count(&claims), 1);
+    waiters_end(&waiters, fake_now_us, true);
+}
+
+/* Who was told that he is paid is not told otherwise for that. */
+static void test_what_is_sent_again_does_not_fail_by_what_has_gone_back(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < CLAIMS; i++) assert_true(claims_take_again(&claims, &requests[i].operation.redemption));
+    campaigns[0].ended_at_us = fake_now_us;
+    show(0);
+    send();
+    answer("ooo");
+    assert_int_equal(fake_store.count, 0);
+    assert_int_equal(claims_again(&claims, 1), 3);
+}
+
 static void refuse_for_now(unsigned times) {
     for (unsigned i = 0; i < times; i++) {
         fake_now_us += 6 * CLOCK_SECOND_US;
@@ -367,6 +403,8 @@ static void test_what_is_sent_again_makes_no_room(void **state) {
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_who_claims_of_what_has_gone_back_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_sent_again_does_not_fail_by_what_has_gone_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_claims_that_are_refused_again_and_again_make_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_sent_again_makes_no_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_sent, set_up, tear_down),
