@@ -14,6 +14,7 @@
 #include "base/phone.h"
 #include "crowd/heap.h"
 #include "crowd/tally.h"
+#include "crowd/watch.h"
 #include "http/client.h"
 
 #define CROWD_URL_BYTES  256 /* of a base URL and a path together */
@@ -24,6 +25,7 @@ struct crowd_options {
     const char *wallet_url, *discount_url;
     const char *code;
     bool is_creating; /* a campaign of its own */
+    bool is_watching; /* draws the campaign while they redeem */
     const char *admin_name, *admin_password_file;
     const char *ca;                              /* a path; NULL: the system's authorities */
     int64_t users, connections, rate_per_second; /* rate 0: all at one instant */
@@ -70,6 +72,7 @@ struct phase {
     enum step (*conclude)(struct crowd *crowd, struct user *user);
     bool tallied; /* answers and latencies count for the report */
     bool paced;   /* at options.rate_per_second */
+    bool watched; /* by --watch */
 };
 
 struct crowd {
@@ -84,6 +87,7 @@ struct crowd {
     int64_t redeemed_before; /* places that were gone before this crowd came */
     struct tally tally;
     int64_t fired_us, finished_us; /* of the redemptions */
+    struct watch watch;
 
     /* engine.c: the phase under way */
     const struct phase *phase;

@@ -74,12 +74,15 @@ struct result crowd_run_phase(struct crowd *crowd, const struct phase *phase) {
         user->attempts = 0;
         heap_push_user(&crowd->heap, user);
     }
+    bool is_watched = phase->watched && crowd->options->is_watching;
     while (crowd->done_count < user_count) {
         TRY(start_due(crowd));
+        if (is_watched) TRY(watch_look(crowd));
         TRY(http_client_run(crowd->client, NULL, next_wait_ms(crowd)));
-        crowd_print_progress(crowd, false);
+        if (!is_watched) crowd_print_progress(crowd, false);
         if (clock_monotonic_us(crowd->clock) > deadline_us) break;
     }
+    if (is_watched) TRY(watch_end(crowd));
     crowd_print_progress(crowd, true);
     if (crowd->done_count < user_count) return result_error(RESULT_TIMEOUT);
     return crowd->failed_count > 0 ? result_error(RESULT_UNAVAILABLE) : result_ok();

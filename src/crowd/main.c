@@ -35,6 +35,12 @@ static const struct param params[] = {
      .target = &options.is_creating,
      .default_text = "no",
      .sentence = "Makes a campaign of its own first, whose code is --code and this run's number."},
+    {.name = "watch",
+     .kind = PARAM_FLAG,
+     .target = &options.is_watching,
+     .default_text = "no",
+     .sentence = "Draws places left, claims, credits and refusals while they redeem: one line that moves, or a line for each change when "
+                 "it is no terminal."},
     {.name = "users",
      .kind = PARAM_INTEGER,
      .target = &options.users,
@@ -229,7 +235,7 @@ int main(int argc, char **argv) {
     http_client_use_tls(&(struct http_tls){.ca = options.ca});
     struct crowd crowd = {.options = &options, .clock = &clock_system};
     struct result made = make_users(&crowd);
-    if (result_is_ok(made)) made = http_client_create((size_t)options.connections, &crowd.client);
+    if (result_is_ok(made)) made = http_client_create((size_t)options.connections + (options.is_watching ? 1 : 0), &crowd.client);
     int exit_code = EXIT_FAILURE;
     if (result_is_ok(made)) {
         exit_code = run(&crowd);

@@ -217,7 +217,7 @@ static enum step conclude_history(struct crowd *crowd, struct user *user) {
 const struct phase phase_register = {"register", prepare_register, conclude_register, .tallied = false};
 const struct phase phase_login = {"log in", prepare_login, conclude_login, .tallied = false};
 const struct phase phase_connect = {"connect", prepare_connect, conclude_connect, .tallied = false};
-const struct phase phase_redeem = {"redeem", prepare_redeem, conclude_redeem, .tallied = true, .paced = true};
-const struct phase phase_follow = {"follow", prepare_follow, conclude_follow, .tallied = false};
+const struct phase phase_redeem = {"redeem", prepare_redeem, conclude_redeem, .tallied = true, .paced = true, .watched = true};
+const struct phase phase_follow = {"follow", prepare_follow, conclude_follow, .tallied = false, .watched = true};
 const struct phase phase_balance = {"balances", prepare_balance, conclude_balance, .tallied = false};
 const struct phase phase_history = {"history", prepare_history, conclude_history, .tallied = false};
