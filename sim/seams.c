@@ -194,6 +194,14 @@ void __wrap_service_wait_for_stop(void (*hung_up)(void *context), void *context)
     for (;;) (void)fiber_park(FIBER_FOR_EVER);
 }
 
+/* Its books are proven by the judge. */
+struct result __wrap_self_audit_start(const void *options, void **ret_audit);
+struct result __wrap_self_audit_start(const void *options, void **ret_audit) {
+    (void)options;
+    *ret_audit = NULL;
+    return result_ok();
+}
+
 /* Nobody is at a command line. */
 struct control;
 struct control *__wrap_control_start(const char *folder, void *handle, void *self);

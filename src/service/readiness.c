@@ -4,8 +4,11 @@
 
 #include "base/check.h"
 
-static const char *const parts[CONCERN_COUNT] = {
-    [CONCERN_KEYS] = "keys", [CONCERN_WALLET_INSTANCE] = "wallet", [CONCERN_WALLET_REACH] = "wallet", [CONCERN_AUDIT] = "audit"};
+static const char *const parts[CONCERN_COUNT] = {[CONCERN_KEYS] = "keys",
+                                                 [CONCERN_WALLET_INSTANCE] = "wallet",
+                                                 [CONCERN_WALLET_REACH] = "wallet",
+                                                 [CONCERN_AUDIT] = "audit",
+                                                 [CONCERN_SELF_AUDIT] = "audit"};
 
 static bool is_fine(const char *state) { return strcmp(state, "ok") == 0; }
 

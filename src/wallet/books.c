@@ -152,6 +152,11 @@ void books_load_account_of_user(struct engine *engine, struct id user_id) {
     if (ledger_find_account_of_user(ledger, user_id) == NULL) ask_account_of_user(engine_batch(engine), user_id, account_loaded, ledger);
 }
 
+void books_load_account(struct engine *engine, struct id account_id) {
+    struct ledger *ledger = books_ledger(engine);
+    if (ledger_find_account(ledger, account_id) == NULL) ask_account(engine_batch(engine), account_id, account_loaded, ledger);
+}
+
 void books_load_session(struct engine *engine, struct id session_id) {
     struct ledger *ledger = books_ledger(engine);
     if (ledger_find_session(ledger, session_id) == NULL) ask_session(engine_batch(engine), session_id, session_loaded, ledger);

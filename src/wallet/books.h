@@ -34,6 +34,7 @@ void books_load_user_by_name(struct engine *engine, struct text name); /* and th
 void books_load_user_by_phone(struct engine *engine, const struct phone *phone);
 void books_load_user_of_account(struct engine *engine, struct id account_id);
 void books_load_account_of_user(struct engine *engine, struct id user_id);
+void books_load_account(struct engine *engine, struct id account_id);
 void books_load_session(struct engine *engine, struct id session_id); /* and its user */
 void books_load_token(struct engine *engine, struct id session_id, const struct hash *hash);
 void books_load_fund(struct engine *engine, struct text caller, struct text reference);

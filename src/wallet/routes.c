@@ -9,6 +9,7 @@
 #include "wallet/payments.h"
 #include "wallet/phones.h"
 #include "wallet/revocations.h"
+#include "wallet/self_audit.h"
 #include "wallet/session_list.h"
 #include "wallet/sessions.h"
 #include "wallet/statement.h"
@@ -125,6 +126,7 @@ const struct route wallet_routes[] = {
      .flags = ROUTE_IDEMPOTENT | ROUTE_DRY_RUN,
      .handle = funds_release},
     AUDIT_ROUTE,
+    {.method = "GET", .path = "/v1/ledger/audit", .scope = SCOPE_ADMIN, .handle = self_audit_get},
     {.method = "GET", .path = "/v1/ledger/head", .scope = SCOPE_ADMIN, .handle = journal_get_head},
     {.method = "GET", .path = "/v1/ledger/transfers", .scope = SCOPE_ADMIN, .produces = JOURNAL_TYPE, .handle = journal_list},
     {.method = "GET", .path = "/v1/accounts", .scope = SCOPE_ADMIN, .arena_limit_bytes = LIST_ARENA_BYTES, .handle = accounts_list},

@@ -16,6 +16,7 @@
 #include "wallet/data.h"
 #include "wallet/notices.h"
 #include "wallet/problems.h"
+#include "wallet/self_audit.h"
 #include "wallet/tables.h"
 #include "wallet/user_acts.h"
 #include "wallet/wallet.h"
@@ -285,6 +286,11 @@ static struct result start(struct serving *serving) {
     TRY(store_start(wallet->service.store));
     TRY(access_start(wallet->service.access));
     TRY(user_acts_begin(&serving->user_acts, wallet->service.store));
+    const struct self_audit_options audited = {.place = &serving->data.place,
+                                               .clock = wallet->service.clock,
+                                               .store = wallet->service.store,
+                                               .readiness = &wallet->service.readiness};
+    TRY(self_audit_start(&audited, &wallet->self_audit));
     serving->control = control_start(settings->data, user_acts_handle, &serving->user_acts);
     return listeners_start(&http, &settings->common, &serving->listeners);
 }
@@ -296,6 +302,7 @@ static void take_apart(struct serving *serving) {
     if (wallet->service.access != NULL) access_stop(wallet->service.access);
     listeners_stop(serving->listeners);
     control_stop(serving->control);
+    self_audit_stop(wallet->self_audit);
     user_acts_end(&serving->user_acts);
     password_pool_free(wallet->passwords);
     if (wallet->service.store != NULL) {

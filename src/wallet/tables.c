@@ -150,8 +150,9 @@ static const struct question insert_account = {
 static const struct question post_to_account = {
     .name = "what was posted to an account",
     .sql = "UPDATE accounts SET debits_posted = debits_posted + $2, credits_posted = credits_posted + $3, sequence = sequence + $4, "
-           "updated_at = $5, debits_pending = debits_pending + $6, is_overdrawn = $7 WHERE number = $1",
-    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+           "updated_at = $5, debits_pending = debits_pending + $6, is_overdrawn = $7, is_frozen = $8 WHERE number = $1",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER}};
 void save_account(struct batch *batch, const struct account *account) {
     CHECK(account_fault(account) == NULL);
     if (account->state == ROW_NEW) {
@@ -165,7 +166,7 @@ void save_account(struct batch *batch, const struct account *account) {
         DO(post_to_account, 1, value_integer(account->number), value_integer(account->debits_posted - loaded->debits_posted),
            value_integer(account->credits_posted - loaded->credits_posted), value_integer(account->sequence - loaded->sequence),
            value_integer(account->updated_at_us), value_integer(account->debits_pending - loaded->debits_pending),
-           value_integer(account->is_overdrawn));
+           value_integer(account->is_overdrawn), value_integer(account->is_frozen));
     }
 }
 

@@ -160,6 +160,13 @@ extern const struct kept_questions table_kept;
 void ask_meta(struct batch *batch, row_visitor *visit, void *context); /* instance_id, currency, idempotency_secret, created_at */
 void save_meta(struct batch *batch, struct id instance_id, enum currency currency, struct text secret, int64_t now_us);
 
+/* ---- for the self-audit ---- */
+
+void ask_account_from(struct batch *batch, int64_t number, row_visitor *visit,
+                      void *context); /* account: the first with this number or a greater one */
+/* sequence, amount, balance_after: those behind `after` */
+void ask_entry_sums(struct batch *batch, int64_t account, int64_t after, int64_t limit, row_visitor *visit, void *context);
+
 /* ---- for verify ---- */
 
 /* All of them in the order of their numbers; what a row holds stands beside each question in tables_history.c. */

@@ -93,6 +93,19 @@ void ask_account_by_phone(struct batch *batch, const struct phone *phone, row_vi
     ASK(account_by_phone, value_text(phone_text(phone)));
 }
 
+/* ---- for the self-audit ---- */
+
+QUESTION(account_from, "the next account", "SELECT " ACCOUNT_COLUMNS " FROM accounts a WHERE a.number >= $1 ORDER BY a.number LIMIT 1",
+         COLUMN_INTEGER);
+void ask_account_from(struct batch *batch, int64_t number, row_visitor *visit, void *context) { ASK(account_from, value_integer(number)); }
+
+QUESTION(entry_sums, "entries to add up",
+         "SELECT sequence, amount, balance_after FROM entries WHERE account = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
+         COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER);
+void ask_entry_sums(struct batch *batch, int64_t account, int64_t after, int64_t limit, row_visitor *visit, void *context) {
+    ASK(entry_sums, value_integer(account), value_integer(after), value_integer(limit));
+}
+
 /* ---- for verify ---- */
 
 /* sequence, id, kind, debit account and sequence, credit account and sequence, amount, currency, caller, reference, description, metadata, created_at,

@@ -32,6 +32,7 @@ struct wallet {
     struct revocations *revocations;
     struct attempts *attempts;
     struct callers *callers;
+    struct self_audit *self_audit; /* NULL: it does not run */
     struct wallet_metrics metrics;
     struct wallet_loop loops[LIMIT_LOOPS];
 };

@@ -6,7 +6,9 @@ import struct
 import uuid
 
 import pytest
+import requests
 
+from harness.services import wait_until
 from harness.world import assert_problem
 
 KINDS = ["credit", "transfer", "fund_open", "fund_topup", "fund_release", "payment", "hold", "capture", "hold_release", "hold_expiry", "reversal", "credit_reversal"]
@@ -96,3 +98,85 @@ def test_an_empty_ledger(make_world):
     admin = make_world().operator.wallet
     assert admin.get("/v1/ledger/head").json() == {"sequence": 0, "hash": "0" * 64, "time": None}
     assert journal(admin) == []
+
+
+# ---- the self-audit ----
+
+def self_audit(admin):
+    answer = admin.get("/v1/ledger/audit")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def a_pass(admin, more=2):
+    """One that began after this was called has ended."""
+    due = self_audit(admin)["passes"] + more
+    return wait_until(lambda: (state := self_audit(admin))["passes"] >= due and state, "a pass of the self-audit")
+
+
+def test_the_self_audit_goes_through_all_accounts(world, admin):
+    state = a_pass(admin)
+    assert (state["state"], state["divergence_count"], state["divergences"]) == ("ok", 0, [])
+    assert state["last_pass_ended_at"] is not None and state["entries_checked"] > 0
+    ready = requests.get(f"{world.pair.wallet.url}/readyz", timeout=5)
+    assert ready.status_code == 200 and ready.json()["audit"] == "ok"
+    assert world.pair.wallet.metric("walletd_self_audit_passes_total") >= state["passes"] and world.pair.wallet.metric("walletd_self_audit_divergences") == 0
+
+
+DAMAGE = {
+    "entry": ("the balance behind an entry", "UPDATE entries SET balance_after = balance_after + 1 WHERE account = (SELECT number FROM accounts WHERE id = {id}) AND sequence = 2;"),
+    "missing": ("an entry is missing", "DELETE FROM entries WHERE account = (SELECT number FROM accounts WHERE id = {id}) AND sequence = 1;"),
+    "sums": ("its sums", "UPDATE accounts SET credits_posted = credits_posted + 1 WHERE id = {id};"),
+    "count": ("another number", "UPDATE accounts SET sequence = sequence + 1 WHERE id = {id};"),
+}
+
+
+@pytest.mark.of_sqlite
+def test_an_account_that_diverges_is_named_and_refused(make_world):
+    world = make_world()
+    wallet = world.pair.wallet
+    users = {name: world.rich_user(100) for name in [*DAMAGE, "sound"]}
+    accounts = {}
+    for name, user in users.items():
+        world.credit(user.id, 5)
+        accounts[name] = user.wallet.get("/v1/wallet").json()["account_id"]
+    assert wallet.stop() == 0
+    guards = "DROP TRIGGER entries_are_immutable; DROP TRIGGER entries_are_kept;"
+    wallet.write_sql(guards + "".join(sql.format(id=f"x'{uuid.UUID(accounts[name]).hex}'") for name, (_, sql) in DAMAGE.items()))
+    wallet.start()
+    world.connect()
+    admin = world.operator.wallet
+    state = a_pass(admin, 1)
+    assert state["state"] == "diverged" and state["divergence_count"] == len(DAMAGE)
+    found = {row["account_id"]: row for row in state["divergences"]}
+    for name, (finding, _) in DAMAGE.items():
+        assert finding in found[accounts[name]]["finding"], name
+        wait_until(lambda: admin.get(f"/v1/accounts/{accounts[name]}").json()["state"] == "frozen", f"{name} is frozen")  # noqa: B023
+        users[name].login(world.wallet)
+        refused = world.wallet.post("/v1/wallet/transfers", {"to": {"username": users["sound"].username}, "amount": 1, "currency": "IRT"}, token=users[name].token)
+        assert_problem(refused, 409, "account_frozen")
+        (noted,) = admin.get(f"/v1/audit-log?action=account.freeze&subject={accounts[name]}").json()["data"]
+        assert (noted["actor"], noted["before"], noted["after"]) == ("self-audit", {"state": "open"}, {"state": "frozen"})
+    assert found[accounts["entry"]]["entry"] == 2 and found[accounts["sums"]]["entry"] == 0
+    sound = users["sound"]
+    sound.login(world.wallet)
+    assert world.wallet.get("/v1/wallet", token=sound.token).json()["balance"] == 105, "the rest goes on"
+    assert world.credit(sound.id, 1)["status"] == "applied"
+    ready = requests.get(f"{wallet.url}/readyz", timeout=5)
+    assert ready.status_code == 200 and ready.json()["audit"] == "diverged"
+    assert wallet.metric("walletd_self_audit_divergences") == len(DAMAGE) and len(wallet.events("books_diverge")) == len(DAMAGE)
+    assert a_pass(admin, 1)["divergence_count"] == len(DAMAGE), "each once"
+
+
+def test_the_self_audit_is_for_administrators(world, admin, stranger):
+    assert stranger.wallet.get("/v1/ledger/audit").status_code == 403 and world.wallet.get("/v1/ledger/audit").status_code == 401
+    assert_problem(admin.get("/v1/ledger/audit?more=1"), 422, "validation_failed", ["more"])
+
+
+def test_verify_says_how_far_it_is(world, admin):
+    done = world.pair.wallet.verify()
+    lines = done.stderr.splitlines()
+    assert done.returncode == 0 and [line.partition(":")[0] for line in lines[-2:]] == ["transfers", "entries"], done
+    for line in lines[-2:]:
+        said, of = line.partition(": ")[2].split(" of ")
+        assert int(said) == int(of) > 0
