@@ -243,8 +243,8 @@ static bool is_stuck(const struct claim *claim) { return claim->item.backoff.att
 
 void credits_make_room(struct credits *credits) {
     struct delivery_item *next;
-    struct delivery_item *item = claims_want_room(credits->claims) ? TAILQ_FIRST(&credits->delivery.delayed) : NULL;
-    for (; item != NULL && claims_want_room(credits->claims); item = next) {
+    for (struct delivery_item *item = TAILQ_FIRST(&credits->delivery.delayed); item != NULL && claims_want_room(credits->claims);
+         item = next) {
         struct claim *claim = claim_of(item);
         next = TAILQ_NEXT(item, link);
         if (!is_stuck(claim)) continue;

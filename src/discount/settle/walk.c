@@ -109,9 +109,9 @@ static void note_foreign(struct walk *walk, const struct json_value *item, const
     struct walk_counts *counts = &walk->counts;
     counts->foreign++;
     const struct money amount = {credit->amount_minor, board_slot(walk->board, walk->campaign_number - 1)->currency};
-    struct result added = money_add_to_total(counts->foreign_minor, amount, &counts->foreign_minor);
-    /* A fund has no more: who says so is not believed. */
-    if (!result_is_ok(added) || counts->foreign_minor > MONEY_AMOUNT_MAX) counts->foreign_minor = MONEY_AMOUNT_MAX;
+    CHECK(result_is_ok(money_add_to_total(counts->foreign_minor, amount, &counts->foreign_minor))); /* both are sums of money */
+    if (counts->foreign_minor > MONEY_AMOUNT_MAX)
+        counts->foreign_minor = MONEY_AMOUNT_MAX; /* a fund has no more: who says so is not believed */
     if (counts->foreign <= walk->foreign_told || counts->foreign > TOLD_AT_ONCE) return;
     LOG(LOG_ERROR, "credit_of_no_redemption", LOG_ID("campaign_id", board_slot(walk->board, walk->campaign_number - 1)->id),
         LOG_TEXT("reference", json_get_text(item, "reference")), LOG_ID("transaction_id", credit->transaction_id),

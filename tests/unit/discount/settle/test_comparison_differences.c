@@ -286,6 +286,8 @@ static void test_funds_of_nobody_are_told_once_each(void **state) {
     assert_int_equal(metric(&comparison_metric_strangers), 3);
     answer(200, BOTH);
     assert_int_equal(metric(&comparison_metric_strangers), 0);
+    answer(200, pages[0]);
+    expect_logged(LOG_WARN, "fund_without_campaign"); /* anew */
     assert_int_equal(told.adopts, 0);
 }
 
@@ -361,6 +363,12 @@ static void test_a_last_credit_by_another_name_is_unknown(void **state) {
     assert_int_equal(database.asks, 0);
     end_call(200, TWO);
     assert_int_equal(books(0), BOOKS_WALKING);
+    set_books(1, BOOKS_NOT_COMPARED);
+    comparison.due_us = fake_now_us;
+    fake_log_event[0] = '\0';
+    comparison_run(&comparison, fake_now_us);
+    end_call(200, "{\"caller\":{\"credits\":1,\"last_reference\":\"gift-7\"}}");
+    expect_nothing_logged(); /* it has been said */
 }
 
 static void test_a_wallet_that_does_not_say_its_last_is_compared_all_the_same(void **state) {

@@ -398,6 +398,12 @@ static void test_when_not_all_conflicts_are_known_nobody_is_paid(void **state) {
     come_back(result_ok());
     expect_end(REBUILD_BLOCKED);
     rebuild.held_max = REBUILD_HELD_MAX;
+    collect((const int64_t[]){1}, 1);
+    run();
+    expect_slice((const int64_t[]){1}, 1, REBUILD_USER_TAKEN);
+    rebuild.conflict_minor = INT64_MAX; /* nor what they are worth, if that is more than can be counted */
+    come_back(result_ok());
+    expect_end(REBUILD_BLOCKED);
     rebuild.conflicts.count = 0;
     for (size_t i = 0; i < CONFLICTS_MAX; i++) assert_true(conflicts_add(&rebuild.conflicts, &(struct conflict){.campaign_number = 1}));
     for (unsigned i = 0; i < 2; i++) {
