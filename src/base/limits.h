@@ -42,6 +42,8 @@
 #define LIMIT_CAMPAIGNS       4096u      /* 409 too_many_campaigns */
 #define LIMIT_CAMPAIGN_PLACES 100000000u /* 422 */
 #define LIMIT_CODE_BYTES      64u        /* 404 code_not_found */
+#define LIMIT_CODE_BATCHES    4096u      /* 409 too_many_code_batches */
+#define LIMIT_CODES_REVOKED   1000u      /* 422, of one request */
 #define LIMIT_SETTLE_CLAIMS   16384u     /* claims held in memory; the rest waits in the database */
 
 /* Auth */

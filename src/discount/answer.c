@@ -13,6 +13,10 @@ const struct problem problem_code_taken = {409, "code_taken", "Code taken"};
 const struct problem problem_campaign_state_conflict = {409, "campaign_state_conflict", "Campaign state conflict"};
 const struct problem problem_too_many_campaigns = {409, "too_many_campaigns", "Too many campaigns"};
 const struct problem problem_too_many_listeners = {429, "too_many_listeners", "Too many listeners"};
+const struct problem problem_code_batch_not_found = {404, "code_batch_not_found", "Batch of codes not found"};
+const struct problem problem_pattern_too_weak = {422, "pattern_too_weak", "Pattern too weak"};
+const struct problem problem_too_many_code_batches = {409, "too_many_code_batches", "Too many batches of codes"};
+const struct problem problem_code_key_missing = {503, "code_key_missing", "Key of the codes missing"};
 const struct problem problem_version_mismatch = {412, "version_mismatch", "Version mismatch"};
 const struct problem problem_precondition_required = {428, "precondition_required", "Precondition required"};
 
@@ -32,6 +36,14 @@ static const struct problem_page discount_pages[] = {
     {&problem_too_many_campaigns, "There are as many campaigns as one service keeps.", "End a campaign before you make another one."},
     {&problem_too_many_listeners, "You listen to as many streams of events as one administrator may.",
      "End one of them, or show many screens what one stream says."},
+    {&problem_code_batch_not_found, "The campaign has no such batch of codes.", "Take the id out of the list of its batches."},
+    {&problem_pattern_too_weak,
+     "Whoever tries a thousand codes a second would meet one of this batch within ten years: years_to_guess says how soon.",
+     "Put more # into the pattern: symbols_needed says how many, the two of the check among them."},
+    {&problem_too_many_code_batches, "There are as many batches of codes, or different patterns, as one service keeps.",
+     "Use the codes of a batch that is there, or a pattern that is there."},
+    {&problem_code_key_missing, "The master key that these codes are made with is not there, so that nobody can say which they are.",
+     "Put codes.key back beside the database from its backup, and start the service again."},
     {&problem_version_mismatch, "Somebody has changed the campaign since you read it. Nothing was changed now.",
      "Read it again, look at what has changed, and send the change with the new ETag in If-Match."},
     {&problem_precondition_required, "A change needs to say which version of the campaign it is about. Nothing was changed.",

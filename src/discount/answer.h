@@ -15,6 +15,10 @@ extern const struct problem problem_code_taken;              /* 409 */
 extern const struct problem problem_campaign_state_conflict; /* 409 */
 extern const struct problem problem_too_many_campaigns;      /* 409 */
 extern const struct problem problem_too_many_listeners;      /* 429 */
+extern const struct problem problem_code_batch_not_found;    /* 404 */
+extern const struct problem problem_pattern_too_weak;        /* 422 */
+extern const struct problem problem_too_many_code_batches;   /* 409 */
+extern const struct problem problem_code_key_missing;        /* 503 */
 extern const struct problem problem_version_mismatch;        /* 412 */
 extern const struct problem problem_precondition_required;   /* 428 */
 

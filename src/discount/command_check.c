@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "discount/code_key.h"
 #include "discount/program.h"
 #include "discount/reconcile.h"
 #include "discount/verify.h"
@@ -70,6 +71,7 @@ static struct result verify_file(const char *file) {
 static const struct backup discount_backup = {.program = "discountd",
                                               .database_name = "discount.db",
                                               .schema = &discount_schema,
+                                              .secret_name = CODE_KEY_FILE,
                                               .verify = verify_file};
 
 int command_backup(const char **positional, size_t count) {

@@ -9,6 +9,7 @@
 #include "auth/token.h"
 #include "base/log.h"
 #include "discount/answer.h"
+#include "discount/code_key.h"
 #include "discount/events.h"
 #include "discount/live.h"
 #include "discount/program.h"
@@ -16,7 +17,7 @@
 #include "discount/settle/greeting.h"
 #include "discount/settle/settler.h"
 #include "discount/tables.h"
-#include "discount/working_set.h"
+#include "discount/working_codes.h"
 #include "service/keys.h"
 #include "service/listeners.h"
 #include "service/measures.h"
@@ -65,9 +66,19 @@ static struct result make_keys(const char *folder) {
     return key_generate(path, KEY_RS256, clock_now_us(&clock_system));
 }
 
+static struct result make_code_key(const char *folder) {
+    char path[PATH_BYTES];
+    struct code_keys keys;
+    TRY(program_path(folder, CODE_KEY_FILE, path));
+    struct result outcome = code_keys_add(path, &keys);
+    code_keys_wipe(&keys);
+    return outcome;
+}
+
 static struct result fill_folder(const char *folder, void *context) {
     (void)context;
     struct result outcome = make_keys(folder);
+    if (result_is_ok(outcome)) outcome = make_code_key(folder);
     if (result_is_ok(outcome)) outcome = make_database(folder);
     if (!result_is_ok(outcome)) fprintf(service_errors(), "discountd: %s could not be made: %s\n", folder, result_name(outcome));
     return outcome;
@@ -95,8 +106,10 @@ struct program {
     struct working_set *set;
     struct engine *engine;
     struct listeners *listeners;
+    struct code_keys code_keys;
     struct id wallet_instance; /* the one that has our funds; zero: none was met */
-    char trust_path[PATH_BYTES], database_path[PATH_BYTES], keys_path[PATH_BYTES], jwks_cache_path[PATH_BYTES], jwks_url[PATH_BYTES + 32];
+    char code_key_path[PATH_BYTES], trust_path[PATH_BYTES], database_path[PATH_BYTES], keys_path[PATH_BYTES], jwks_cache_path[PATH_BYTES],
+        jwks_url[PATH_BYTES + 32];
 };
 
 static struct result visit_secret(void *secret, const struct row *row) {
@@ -166,6 +179,30 @@ static struct result open_database(struct program *program) {
     return opened;
 }
 
+/* Without their master key the codes of a batch are neither known nor made up: everything else goes on, and this is said. */
+static void say_codes(struct program *program) {
+    size_t unreadable = code_board_unreadable(program->discount.codes);
+    if (unreadable == 0) return;
+    readiness_say(&program->discount.service.readiness, CONCERN_CODES, "key missing");
+    LOG(LOG_ERROR, "code_key_missing", LOG_STRING("file", CODE_KEY_FILE), LOG_INTEGER("batches", (int64_t)unreadable));
+}
+
+static struct result open_codes(struct program *program) {
+    TRY(code_board_create(&program->code_keys, &program->discount.codes));
+    struct result read = code_keys_read(program->code_key_path, &program->code_keys);
+    if (!result_is_ok(read) && read.code != RESULT_NOT_FOUND) {
+        fprintf(service_errors(), "%s can't be read: it must be a file of codes' master keys, open to its owner only\n",
+                program->code_key_path);
+        return read;
+    }
+    TRY(working_codes_begin(program->set, program->discount.codes));
+    /* A folder of before: its first key. Where there are batches already, the one that they were made with is missing. */
+    if (program->code_keys.count == 0 && program->set->codes.batch_count == 0)
+        TRY(code_keys_add(program->code_key_path, &program->code_keys));
+    say_codes(program);
+    return result_ok();
+}
+
 static struct result open_store(struct program *program) {
     TRY(open_database(program));
     TRY(read_secret(program));
@@ -173,6 +210,7 @@ static struct result open_store(struct program *program) {
     TRY(phones_review(program->batch, &table_phones));
     TRY(board_create(LIMIT_CAMPAIGNS, &program->discount.board));
     TRY(working_set_create(program->batch, program->discount.board, &program->set));
+    TRY(open_codes(program));
     const struct engine_options engine_options = {.set = program->set,
                                                   .hooks = &discount_hooks,
                                                   .kept = &table_kept,
@@ -224,6 +262,7 @@ static struct result open_loops(struct program *program, const char *wallet_url)
 
 static struct result name_paths(struct program *program) {
     TRY(program_path(settings.data, DATABASE_NAME, program->database_path));
+    TRY(program_path(settings.data, CODE_KEY_FILE, program->code_key_path));
     TRY(program_path(settings.data, "keys", program->keys_path));
     TRY(program_path(settings.data, "wallet-jwks.json", program->jwks_cache_path));
     return program_path(settings.data, TRUST_FILE_NAME, program->trust_path);
@@ -264,6 +303,8 @@ static void close_program(struct program *program) {
     if (discount->service.store != NULL) store_free(discount->service.store);
     engine_free(program->engine);
     working_set_free(program->set);
+    code_board_free(discount->codes);
+    code_keys_wipe(&program->code_keys);
     board_free(discount->board);
     batch_close(program->batch);
     if (discount->service.access != NULL) access_free(discount->service.access);
@@ -339,6 +380,7 @@ int command_serve(const char **positional, size_t count) {
     if (is_open) {
         discount_register_metrics();
         measures_register_part("wallet");
+        if (code_board_unreadable(program.discount.codes) > 0) measures_register_part("codes");
         outcome = start(&program);
     }
     if (result_is_ok(outcome)) service_wait_for_stop(hung_up, &program);

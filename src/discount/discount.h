@@ -2,6 +2,7 @@
 #pragma once
 
 #include "discount/board.h"
+#include "discount/code_board.h"
 #include "discount/limiter.h"
 #include "discount/operation.h"
 #include "service/revocations.h"
@@ -13,6 +14,7 @@ struct events;
 struct discount {
     struct service service; /* first: the common routes find it here */
     struct board *board;
+    struct code_board *codes;
     struct settler *settler;
     struct limiter *limiter;
     struct events *events;                    /* who listens to campaigns */
@@ -35,3 +37,4 @@ void discount_register_metrics(void);
 #define LIST_CAMPAIGNS   'c'
 #define LIST_REDEMPTIONS 'r'
 #define LIST_WINNERS     'w'
+#define LIST_BATCHES     'b'

@@ -39,6 +39,7 @@ int command_health(const char **positional, size_t count);
 int command_trust_wallet(const char **positional, size_t count);
 int command_backup(const char **positional, size_t count);
 int command_restore(const char **positional, size_t count);
+int command_codes_rotate_key(const char **positional, size_t count);
 int command_keys(const char **positional, size_t count);
 int command_keys_list(const char **positional, size_t count);
 int command_keys_rotate(const char **positional, size_t count);

@@ -8,7 +8,7 @@
 #include "discount/discount.h"
 #include "discount/requests.h"
 #include "discount/tables.h"
-#include "discount/working_set.h"
+#include "discount/working_codes.h"
 #include "service/reading.h"
 #include "service/request.h"
 
@@ -38,8 +38,9 @@ static void note_redemption(struct discount_operation *self, const struct redemp
 static void load(struct engine *engine, struct operation *operation) {
     struct working_set *set = engine_set(engine);
     struct redeem_request *redeem = &request_of(operation)->redeem;
-    const struct campaign *campaign = campaign_by_code(&set->campaigns, &redeem->code);
+    const struct campaign *campaign = redeem_campaign(&set->campaigns, redeem);
     redeem->is_recovering = campaign != NULL && books_are_recovering(board_books(board_slot(set->board, campaign->number - 1)));
+    if (redeem->found.batch != 0) CHECK(working_codes_ask(engine, redeem->found.batch, redeem->found.index)); /* by its weight */
     if (campaign != NULL) working_set_ask_rivals(engine, campaign, redeem);
 }
 
@@ -147,6 +148,17 @@ static void refuse_here(struct redemption_request *request, const struct board_s
     answer_here(request);
 }
 
+/* Unknown, mistyped, or dead: the same answer, and one guess less. */
+static void refuse_code(struct redemption_request *request, int64_t now_us) {
+    struct exchange *exchange = request->base.operation.exchange;
+    const struct guesser guesser = {exchange->caller.user_id, exchange_payer(exchange)};
+    limiter_count_wrong(request->base.discount->limiter, &guesser, exchange->received_monotonic_us);
+    if (may_refuse_here(request, REFUSED_CODE_NOT_FOUND))
+        refuse_here(request, NULL, REFUSED_CODE_NOT_FOUND, 0, now_us);
+    else
+        submit(request, now_us);
+}
+
 /* A winner's repeat. It needs no write, and so no disk that takes one; but one that still waits for its credit waits with its claim. */
 static void answer_winner(struct redemption_request *request, const struct board_slot *slot, const struct redemption *redemption,
                           int64_t now_us) {
@@ -196,6 +208,13 @@ static struct limits limits_of(const struct campaign_view *view, const struct re
                            .funded = view->funded_places};
 }
 
+static bool is_code_dead(const struct redemption_request *request) {
+    const struct code_found *found = &request->redeem.found;
+    if (found->batch == 0) return false;
+    const struct code_slot *slot = code_board_slot(request->base.discount->codes, found->batch);
+    return code_slot_state(slot, found->index, request->base.operation.exchange->arrived_us) != CODE_ACTIVE;
+}
+
 static void begin_outlook(struct outlook *outlook, const struct redemption_request *request, const struct board_slot *slot,
                           int64_t now_us) {
     const struct redeem_request *redeem = &request->redeem;
@@ -206,6 +225,7 @@ static void begin_outlook(struct outlook *outlook, const struct redemption_reque
     enum refusal order_refusal = redeem_order_refusal(rules, slot->currency, redeem);
     outlook->gift_minor = order_refusal == NOT_REFUSED ? rules_gift_minor(rules, amount, redeem->order.amount_minor) : 0;
     outlook->facts = (struct redeem_facts){.has_campaign = true,
+                                           .is_code_dead = is_code_dead(request),
                                            .is_recovering = books_are_recovering(board_books(slot)),
                                            .phone_refusal = redeem_phone_refusal((enum phone_rule)view->phone_rule, redeem),
                                            .times = view_times(view),
@@ -268,6 +288,8 @@ static void answer_outlook(struct redemption_request *request, const struct outl
     bool has_key = request->base.operation.idempotency.key.size != 0;
     if (verdict.step == REDEEM_REPEAT && !has_key)
         answer_winner(request, outlook->slot, own, now_us);
+    else if (verdict.step == REDEEM_REFUSE && verdict.refusal == REFUSED_CODE_NOT_FOUND)
+        refuse_code(request, now_us);
     else if (verdict.step == REDEEM_REFUSE && may_refuse_here(request, verdict.refusal))
         refuse_here(request, outlook->slot, verdict.refusal, shown_again_at(&outlook->view, verdict.refusal), now_us);
     else if (request->base.operation.is_dry_run)
@@ -300,6 +322,7 @@ static void take_answers(struct redeem_reading *self) {
     switch (self->outlook.verdict.step) {
     case REDEEM_ASK_OWN:
         facts->has_own = known(&self->own);
+        facts->is_own_code = self->own.is_found && redeem_is_by(&self->own.redemption, &self->outlook.request->found);
         facts->is_another_order = self->own.is_found && redeem_is_another_order(&self->own.redemption.order, &self->outlook.request->order);
         return;
     case REDEEM_ASK_USER: facts->limits.of_user = self->count; return;
@@ -402,6 +425,15 @@ static bool read_redeem(struct exchange *exchange, struct redemption_request *re
     return true;
 }
 
+/* A campaign's own code, or one of its batches'. NULL: neither. */
+static const struct board_slot *find_slot(const struct discount *discount, struct redeem_request *redeem, enum code_finding *ret_finding) {
+    const struct board_slot *slot = board_find_code(discount->board, &redeem->code);
+    *ret_finding = CODE_UNKNOWN;
+    if (slot != NULL || redeem->code.size == 0) return slot;
+    *ret_finding = code_board_find(discount->codes, &redeem->code, &redeem->found);
+    return *ret_finding == CODE_FOUND ? board_slot(discount->board, redeem->found.campaign_number - 1) : NULL;
+}
+
 void redemptions_create(struct exchange *exchange) {
     struct redemption_request *request = discount_begin(exchange, &redeem_action, sizeof *request);
     if (request == NULL || !read_redeem(exchange, request)) {
@@ -417,12 +449,14 @@ void redemptions_create(struct exchange *exchange) {
         exchange_finish(exchange);
         return;
     }
-    const struct board_slot *slot = board_find_code(discount->board, &request->redeem.code);
-    if (slot == NULL) limiter_count_wrong(discount->limiter, &guesser, now_monotonic_us);
-    if (slot != NULL)
+    enum code_finding finding;
+    const struct board_slot *slot = find_slot(discount, &request->redeem, &finding);
+    if (slot != NULL) {
         redeem_from_board(request, slot, now_us);
-    else if (may_refuse_here(request, REFUSED_CODE_NOT_FOUND))
-        refuse_here(request, NULL, REFUSED_CODE_NOT_FOUND, 0, now_us);
-    else
-        submit(request, now_us);
+    } else if (finding == CODE_UNREADABLE) {
+        problem_reply(exchange, &problem_code_key_missing, "It can't be told now whether there is such a code. Nothing was done.");
+        exchange_finish(exchange);
+    } else {
+        refuse_code(request, now_us);
+    }
 }

@@ -1,4 +1,8 @@
 #include "discount/campaigns.h"
+#include "discount/code_batches.h"
+#include "discount/code_list.h"
+#include "discount/code_lookup.h"
+#include "discount/code_revocations.h"
 #include "discount/discount.h"
 #include "discount/events.h"
 #include "discount/redeem.h"
@@ -67,5 +71,35 @@ const struct route discount_routes[] = {
      .arena_limit_bytes = LIST_ARENA_BYTES,
      .flags = ROUTE_CSV,
      .handle = winners_list},
+    {.method = "POST",
+     .path = "/v1/campaigns/{id}/code-batches",
+     .act = "code_batch.create",
+     .scope = SCOPE_ADMIN,
+     .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT,
+     .handle = code_batches_create},
+    {.method = "GET",
+     .path = "/v1/campaigns/{id}/code-batches",
+     .scope = SCOPE_ADMIN,
+     .arena_limit_bytes = LIST_ARENA_BYTES,
+     .handle = code_batches_list},
+    {.method = "GET", .path = "/v1/campaigns/{id}/code-batches/{batch}", .scope = SCOPE_ADMIN, .handle = code_batches_get},
+    {.method = "GET",
+     .path = "/v1/campaigns/{id}/code-batches/{batch}/codes",
+     .act = "code_batch.export",
+     .scope = SCOPE_ADMIN,
+     .flags = ROUTE_CSV,
+     .handle = code_list},
+    {.method = "POST",
+     .path = "/v1/campaigns/{id}/code-batches/{batch}/revoke",
+     .act = "code_batch.revoke",
+     .scope = SCOPE_ADMIN,
+     .handle = code_batches_revoke},
+    {.method = "POST", .path = "/v1/codes/lookup", .scope = SCOPE_ADMIN, .flags = ROUTE_BODY_JSON, .handle = code_lookup},
+    {.method = "POST",
+     .path = "/v1/codes/revocations",
+     .act = "code.revoke",
+     .scope = SCOPE_ADMIN,
+     .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT,
+     .handle = code_revocations_create},
 };
 const size_t discount_route_count = ARRAY_COUNT(discount_routes);

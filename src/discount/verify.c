@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "discount/tables.h"
+#include "discount/tables_codes.h"
 #include "service/audit.h"
 #include "store/open.h"
 
@@ -214,18 +214,41 @@ static struct result visit_breaker(void *context, const struct row *row) {
     return result_ok();
 }
 
-static struct result check_rules(struct verification *verification) {
-    for (size_t i = 0; i < table_rule_count; i++) {
+static struct result check_rules_of(struct verification *verification, const struct rule *rules, size_t count, const char *what) {
+    for (size_t i = 0; i < count; i++) {
         struct rule_breaker breaker = {0};
-        batch_ask(verification->batch, &table_rules[i].question, NULL, visit_breaker, &breaker);
+        batch_ask(verification->batch, &rules[i].question, NULL, visit_breaker, &breaker);
         TRY(batch_run(verification->batch));
         if (!breaker.is_there) continue;
         char id[ID_TEXT_BYTES];
         id_format(breaker.id, id);
-        fprintf(verification->out, "BROKEN: redemption %.*s: %s\n", (int)sizeof id, id, table_rules[i].sentence);
+        fprintf(verification->out, "BROKEN: %s %.*s: %s\n", what, (int)sizeof id, id, rules[i].sentence);
         return result_error(RESULT_CORRUPT);
     }
     return result_ok();
+}
+
+/* ---- batches of codes ---- */
+
+static struct result visit_code_batch(void *context, const struct row *row) {
+    struct verification *verification = context;
+    struct code_batch batch;
+    verification->number_read++;
+    if (!result_is_ok(sound_code_batch_of_row(row, &batch)) || batch.number != verification->number_read)
+        return result_error(RESULT_CORRUPT);
+    return result_ok();
+}
+
+static struct result check_codes(struct verification *verification) {
+    verification->number_read = 0;
+    ask_all_code_batches(verification->batch, visit_code_batch, verification);
+    struct result outcome = batch_run(verification->batch);
+    if (outcome.code == RESULT_CORRUPT)
+        fprintf(verification->out, "BROKEN: batch of codes number %" PRId64 " is missing, can't be read, or breaks a rule of its own\n",
+                verification->number_read);
+    TRY(outcome);
+    TRY(check_rules_of(verification, table_code_rules, table_code_rule_count, "batch of codes"));
+    return check_rules_of(verification, table_used_code_rules, table_used_code_rule_count, "redemption");
 }
 
 struct result verify_database(const struct place *place, FILE *out) {
@@ -242,7 +265,8 @@ struct result verify_database(const struct place *place, FILE *out) {
     if (result_is_ok(outcome)) outcome = batch_verify(verification.batch, finding, sizeof finding);
     if (!result_is_ok(outcome) && finding[0] != '\0') fprintf(out, "BROKEN: the database itself: %s\n", finding);
     if (result_is_ok(outcome)) outcome = walk_campaigns(&verification);
-    if (result_is_ok(outcome)) outcome = check_rules(&verification);
+    if (result_is_ok(outcome)) outcome = check_rules_of(&verification, table_rules, table_rule_count, "redemption");
+    if (result_is_ok(outcome)) outcome = check_codes(&verification);
     struct audit_report audit = {0};
     if (result_is_ok(outcome)) outcome = audit_verify(verification.batch, &table_audit, &audit);
     batch_end_round(verification.batch);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "discount/tables.h"
+#include "discount/working_codes.h"
 
 #define RECENTS_MAX     LIMIT_SETTLE_CLAIMS
 #define WINNERS_AT_ONCE 10000 /* read in one go at the start */
@@ -27,6 +28,7 @@ static struct result load_campaigns(struct working_set *set) {
     ask_all_campaigns(set->batch, visit_campaign, set);
     TRY(batch_run(set->batch));
     campaign_set_begin(&set->campaigns);
+    TRY(working_codes_load_batches(set));
     set->is_stale = false;
     return result_ok();
 }
@@ -178,6 +180,7 @@ struct result working_set_create(struct batch *batch, struct board *board, struc
 void working_set_free(struct working_set *set) {
     if (set == NULL) return;
     campaign_set_free(&set->campaigns);
+    code_set_free(&set->codes);
     map_free(&set->recents_by_id);
     free(set->recents);
     free(set->saved);
@@ -259,6 +262,7 @@ static void forget(void *self) {
     struct working_set *set = self;
     set->wallet_instance = (struct id){{0}};
     campaign_set_begin(&set->campaigns);
+    code_set_begin(&set->codes);
 }
 
 static struct result begin(void *self, struct batch *batch) {
@@ -380,6 +384,7 @@ static struct result save(void *self, struct batch *batch, int64_t now_us) {
     for (size_t i = 0; i < campaigns->redemption_count; i++) {
         if (campaigns->redemptions[i].is_changed) save_redemption(batch, &campaigns->redemptions[i]);
     }
+    TRY(working_codes_save(set, batch, now_us));
     if (!id_is_zero(set->wallet_instance))
         save_setting(batch, SETTING_WALLET_INSTANCE, set->wallet_instance.bytes, sizeof set->wallet_instance.bytes);
     /* What no operation asks for rides on a batch under a constant load, once a second. */
@@ -438,6 +443,7 @@ static void publish(void *self) {
         const struct redemption *redemption = &campaigns->redemptions[i];
         if (redemption->is_new) board_add_winner(set->board, redemption->campaign_number, redemption->user_id, &redemption->phone);
     }
+    working_codes_publish(set);
     for (size_t i = 0; i < campaigns->redemption_count; i++) {
         if (campaigns->redemptions[i].is_changed) note_recent(set, &campaigns->redemptions[i]);
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "discount/board.h"
+#include "discount/code_board.h"
 #include "discount/core/redeem.h"
 #include "discount/tables.h"
 #include "service/engine.h"
@@ -25,6 +26,8 @@ struct working_set {
     struct campaign_set campaigns;
     struct batch *batch;
     struct board *board;
+    struct code_set codes;            /* unique codes, and */
+    struct code_board *code_board;    /* what the loops know of them; NULL: there are none (working_codes.h) */
     struct recent_claim *recents;     /* [LIMIT_SETTLE_CLAIMS] */
     struct recent_claim *free_recent; /* given back */
     size_t recent_count;              /* ever taken: what comes behind them is memory that nobody has touched */

@@ -62,6 +62,13 @@ static struct result put_keys(const char *copy, const char *data) {
     return result_ok();
 }
 
+static struct result put_secret(const struct backup *backup, const char *copy, const char *data) {
+    char path[PATH_BYTES];
+    if (backup->secret_name == NULL) return result_ok();
+    TRY(join(path, data, "/", backup->secret_name));
+    return access(path, F_OK) == 0 ? put_key(copy, data, backup->secret_name) : result_ok();
+}
+
 /* Whose file it is, and whether it is as new as this program: with the words of every other command. */
 static struct result look_at(const struct backup *backup, const char *database) {
     const struct place place = {.file = database, .schema = backup->schema};
@@ -78,6 +85,7 @@ static struct result make(const struct backup *backup, const char *data, const c
     TRY(look_at(backup, database));
     TRY(database_copy(database, draft, show_progress, &shown));
     TRY(put_keys(draft, data));
+    TRY(put_secret(backup, draft, data));
     TRY(backup->verify(draft));
     if (rename(draft, file) != 0) {
         fprintf(stderr, "%s: %s\n", file, strerror(errno));
@@ -112,13 +120,21 @@ int backup_make(const struct backup *backup, const char *data, const char *store
 
 /* ---- restore ---- */
 
+struct restored_folder {
+    const struct backup *backup;
+    const char *folder, *keys;
+};
+
 static struct result take_key(void *context, struct text name, struct text content) {
+    const struct restored_folder *to = context;
     char path[PATH_BYTES], file[256];
+    const char *folder = to->keys;
     bool is_name = name.size > 4 && name.size < sizeof file && memchr(name.data, '/', name.size) == NULL && name.data[0] != '.';
     if (!is_name) return result_error(RESULT_CORRUPT);
     memcpy(file, name.data, name.size);
     file[name.size] = '\0';
-    TRY(join(path, context, "/", file));
+    if (to->backup->secret_name != NULL && strcmp(file, to->backup->secret_name) == 0) folder = to->folder;
+    TRY(join(path, folder, "/", file));
     return file_replace(path, content);
 }
 
@@ -144,7 +160,8 @@ static struct result fill_folder(const char *folder, void *context) {
     TRY(join(keys, folder, "/", "keys"));
     if (mkdir(keys, 0700) != 0) return result_error(RESULT_IO);
     TRY(database_copy(restoring->file, database, show_progress, &shown));
-    TRY(database_take_files(database, take_key, keys));
+    struct restored_folder to = {restoring->backup, folder, keys};
+    TRY(database_take_files(database, take_key, &to));
     TRY(migrate(restoring->backup, database));
     TRY(file_sync_folder_of(database));
     return restoring->backup->verify(database);

@@ -10,6 +10,7 @@ struct backup {
     const char *program;
     const char *database_name; /* "wallet.db" */
     const struct schema *schema;
+    const char *secret_name; /* a file beside the database that belongs to it, if it is there; NULL: there is none */
     /* Proves the rows of a SQLite file, and prints what it found. RESULT_CORRUPT: a rule is broken; other errors: it could not be read. */
     struct result (*verify)(const char *file);
 };

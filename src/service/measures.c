@@ -11,7 +11,7 @@
 
 #define NAME_BYTES 64u
 #define PATH_BYTES 4200u
-#define PARTS_MAX  4u
+#define PARTS_MAX  5u
 
 static char names[4][NAME_BYTES], labels[2 * NAME_BYTES];
 static struct part {

@@ -4,11 +4,9 @@
 
 #include "base/check.h"
 
-static const char *const parts[CONCERN_COUNT] = {[CONCERN_KEYS] = "keys",
-                                                 [CONCERN_WALLET_INSTANCE] = "wallet",
-                                                 [CONCERN_WALLET_REACH] = "wallet",
-                                                 [CONCERN_AUDIT] = "audit",
-                                                 [CONCERN_SELF_AUDIT] = "audit"};
+static const char *const parts[CONCERN_COUNT] = {
+    [CONCERN_KEYS] = "keys",   [CONCERN_WALLET_INSTANCE] = "wallet", [CONCERN_WALLET_REACH] = "wallet",
+    [CONCERN_AUDIT] = "audit", [CONCERN_SELF_AUDIT] = "audit",       [CONCERN_CODES] = "codes"};
 
 static bool is_fine(const char *state) { return strcmp(state, "ok") == 0; }
 
@@ -29,7 +27,7 @@ const char *readiness_state(const struct readiness *readiness, const struct stor
 }
 
 void readiness_write(const struct readiness *readiness, const struct store *store, struct json_writer *writer) {
-    static const char *const shown[] = {"store", "keys", "wallet", "audit"};
+    static const char *const shown[] = {"store", "keys", "wallet", "audit", "codes"};
     for (size_t i = 0; i < ARRAY_COUNT(shown); i++) {
         const char *state = readiness_state(readiness, store, shown[i]);
         if (state != NULL) json_text_member(writer, shown[i], text_of(state));

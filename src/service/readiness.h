@@ -5,6 +5,7 @@
  * | keys   | "unavailable" (of an issuer none are known), "stale" (the last ones serve), "ok"        | no  |
  * | wallet | "another instance", "unreachable", "unknown" (not asked yet), "ok"                      | no  |
  * | audit  | "diverged" (the audit log, or the books of walletd, are not as they were written), "ok" | no  |
+ * | codes  | "key missing" (unique codes can't be told); else it is not shown                     | no  |
  *
  * Only a service that can't write is not ready: what hangs on another service's being there must not take this one out of its balancer. The store is asked
  * when somebody wants to know; of the others whoever learns something says so, from any thread. */
@@ -16,7 +17,15 @@
 #include "store/store.h"
 
 /* What may be wrong with a part. Of several concerns of one part the first that has a state is shown. */
-enum concern { CONCERN_KEYS, CONCERN_WALLET_INSTANCE, CONCERN_WALLET_REACH, CONCERN_AUDIT, CONCERN_SELF_AUDIT, CONCERN_COUNT };
+enum concern {
+    CONCERN_KEYS,
+    CONCERN_WALLET_INSTANCE,
+    CONCERN_WALLET_REACH,
+    CONCERN_AUDIT,
+    CONCERN_SELF_AUDIT,
+    CONCERN_CODES,
+    CONCERN_COUNT
+};
 
 /* Zero: every part of which nothing was said is not shown. */
 struct readiness {

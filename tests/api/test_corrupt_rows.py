@@ -12,7 +12,7 @@ pytestmark = pytest.mark.of_sqlite
 
 WRONG = {"INTEGER": [-1, 7, 1 << 62], "TEXT": ["", "x" * 5000, b"\xff\xfe"], "BLOB": [b"\x00", bytes(16), b"\xff" * 32]}
 WALLET_TABLES = ["accounts", "audit", "entries", "funds", "idempotency", "meta", "refresh_tokens", "sessions", "transfers", "users"]
-DISCOUNT_TABLES = ["audit", "campaigns", "idempotency", "minutes", "redemptions", "rejections", "seconds", "settings"]
+DISCOUNT_TABLES = ["audit", "campaigns", "code_batches", "code_revocations", "idempotency", "minutes", "redemptions", "rejections", "seconds", "settings"]
 
 
 class Scene:
@@ -28,6 +28,10 @@ class Scene:
         redeemed = self.user.redeem(self.campaign["code"], key=self.key)
         self.operator.wait_settled(self.campaign["id"])
         self.redemption = redeemed.headers["Location"]
+        made = self.operator.discount.post(f"/v1/campaigns/{self.campaign['id']}/code-batches", {"count": 3, "pattern": "ROW-####-####-##"})
+        self.batch = made.headers["Location"]
+        self.codes = [item["code"] for item in self.operator.discount.get(f"{self.batch}/codes").json()["data"]]
+        self.operator.discount.post("/v1/codes/revocations", {"codes": self.codes[:1]})
         self.transfer = {"to": {"username": self.other.username}, "amount": 1, "currency": "IRT"}
         sent = self.user.wallet.post("/v1/wallet/transfers", self.transfer, key=self.key)
         assert sent.status_code == 201, sent.text
@@ -57,6 +61,11 @@ class Scene:
         yield user.redeem(self.campaign["code"])
         yield user.redeem(self.campaign["code"], key=self.key)
         yield self.other.redeem(self.campaign["code"])
+        yield admin.discount.get(f"/v1/campaigns/{self.campaign['id']}/code-batches")
+        yield admin.discount.get(self.batch)
+        yield admin.discount.get(f"{self.batch}/codes")
+        yield admin.discount.post("/v1/codes/revocations", {"codes": self.codes})
+        yield admin.discount.post(f"{self.batch}/revoke")
         yield admin.discount.post(f"/v1/campaigns/{self.campaign['id']}/pause")
         yield admin.discount.post(f"/v1/campaigns/{self.campaign['id']}/resume")
 

@@ -10,7 +10,7 @@
 #include "discount/settle/waiters.h"
 #include "discount/tables.h"
 #include "discount/verify.h"
-#include "discount/working_set.h"
+#include "discount/working_codes.h"
 #include "discount_answers.h"
 #include "discount_schema.h"
 #include "service/audit.h"
@@ -21,6 +21,7 @@
 #define SECRET_BYTE 7
 
 static struct discount discount;
+static struct code_keys code_keys = {.count = 1};
 static char database_path[96];
 static struct arena arena; /* of tokens and keys */
 static struct key_ring *wallet_keys, *own_keys;
@@ -49,6 +50,7 @@ static void open_service(void) {
     CHECK(result_is_ok(batch_open(&place, BATCH_WRITE, &batch)));
     CHECK(result_is_ok(board_create(LIMIT_CAMPAIGNS, &discount.board)));
     CHECK(result_is_ok(working_set_create(batch, discount.board, &set)));
+    CHECK(result_is_ok(code_board_create(&code_keys, &discount.codes)) && result_is_ok(working_codes_begin(set, discount.codes)));
     const struct engine_options engine_options = {
         .set = set, .hooks = &discount_hooks, .kept = &table_kept, .clock = &fixed_clock, .batch = batch};
     CHECK(result_is_ok(engine_create(&engine_options, &engine)));

@@ -112,6 +112,7 @@ size_t pattern_write(const struct code_pattern *pattern, const struct ff1 *ff1, 
 
 bool pattern_fits(const struct code *shape, const struct code *code, uint8_t ret_symbols[PATTERN_SYMBOLS_MAX], uint32_t *ret_count) {
     uint32_t count = 0;
+    *ret_count = 0;
     if (shape->size != code->size) return false;
     for (size_t i = 0; i < code->size; i++) {
         if (shape->canonical[i] != '#') {

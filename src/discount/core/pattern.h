@@ -41,7 +41,7 @@ struct result pattern_permutation(const struct code_pattern *pattern, ff1_block 
                                   struct ff1 *ret_ff1) MUST_CHECK;
 /* The code of a number below pattern_numbers; gives its size. */
 size_t pattern_write(const struct code_pattern *pattern, const struct ff1 *ff1, uint64_t number, char into[PATTERN_BYTES]);
-/* Whether it has the shape and its check symbols fit; needs no key. */
+/* Whether it has the shape and its check symbols fit; needs no key. *ret_count is 0 unless it has the shape. */
 bool pattern_fits(const struct code *shape, const struct code *code, uint8_t ret_symbols[PATTERN_SYMBOLS_MAX], uint32_t *ret_count);
 /* The number of one that fits. UINT64_MAX: it has more bits than any number that was given out. */
 uint64_t pattern_read(const struct ff1 *ff1, const uint8_t symbols[PATTERN_SYMBOLS_MAX], uint32_t count);

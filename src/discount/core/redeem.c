@@ -19,6 +19,7 @@ static struct redeem_verdict decide_limits(const struct limits *limits) {
 struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t now_us) {
     if (!facts->has_campaign) return refuse(REFUSED_CODE_NOT_FOUND);
     if (facts->has_own == NOT_KNOWN) return ask(REDEEM_ASK_OWN);
+    if (facts->is_code_dead && (facts->has_own == IS_NOT || !facts->is_own_code)) return refuse(REFUSED_CODE_NOT_FOUND);
     if (facts->has_own == IS_SO && facts->is_another_order) return refuse(REFUSED_USER_LIMIT);
     if (facts->has_own == IS_SO) return (struct redeem_verdict){REDEEM_REPEAT, REFUSED_ALREADY_REDEEMED};
     if (facts->is_recovering) return refuse(REFUSED_RECOVERING);
@@ -78,7 +79,10 @@ static struct redemption *claim(struct campaign_set *set, struct campaign *campa
         .is_changed = true,
         .order = request->order,
         .discount_minor = is_of_order ? gift_minor : 0,
+        .code_batch = request->found.batch,
+        .code_index = request->found.index,
     };
+    if (request->found.batch != 0) code_use(set->codes, code_entry_of(set->codes, request->found.batch, request->found.index));
     if (is_of_order) campaign->settled_position = campaign->redeemed;
     CHECK(redemption_fault(&redemption) == NULL);
     /* There is room: a batch is bounded by its weight, and a request weighs more than it can add. */
@@ -114,6 +118,22 @@ static int64_t gift_of(const struct campaign *campaign, const struct redeem_requ
     return order_refusal != NOT_REFUSED ? 0 : rules_gift_minor(&campaign->rules, campaign->credit, request->order.amount_minor);
 }
 
+struct campaign *redeem_campaign(const struct campaign_set *set, const struct redeem_request *request) {
+    bool is_of_batch = request->found.batch != 0;
+    return is_of_batch ? campaign_by_number(set, request->found.campaign_number) : campaign_by_code(set, &request->code);
+}
+
+bool redeem_is_by(const struct redemption *redemption, const struct code_found *found) {
+    return redemption->code_batch == found->batch && redemption->code_index == found->index;
+}
+
+static bool is_code_dead(const struct campaign_set *set, const struct redeem_request *request, int64_t now_us) {
+    if (request->found.batch == 0) return false;
+    const struct code_entry *entry = code_entry_of(set->codes, request->found.batch, request->found.index);
+    CHECK(entry != NULL); /* it was loaded */
+    return code_is_dead(set->codes, entry, now_us);
+}
+
 static struct redeem_facts facts_of(const struct campaign_set *set, const struct campaign *campaign, const struct redemption *own,
                                     const struct redeem_request *request, int64_t now_us) {
     const struct campaign_rules *rules = &campaign->rules;
@@ -121,6 +141,8 @@ static struct redeem_facts facts_of(const struct campaign_set *set, const struct
     return (struct redeem_facts){
         .has_campaign = true,
         .has_own = known(own != NULL),
+        .is_code_dead = is_code_dead(set, request, now_us),
+        .is_own_code = own != NULL && redeem_is_by(own, &request->found),
         .is_another_order = own != NULL && redeem_is_another_order(&own->order, &request->order),
         .is_recovering = request->is_recovering,
         .phone_refusal = redeem_phone_refusal(campaign->phone_rule, request),
@@ -150,7 +172,7 @@ static struct redeem_facts facts_of(const struct campaign_set *set, const struct
 
 struct redeem_verdict campaign_redeem(struct campaign_set *set, const struct redeem_request *request, int64_t now_us,
                                       struct campaign **ret_campaign, struct redemption **ret_redemption) {
-    struct campaign *campaign = campaign_by_code(set, &request->code);
+    struct campaign *campaign = redeem_campaign(set, request);
     struct redemption *redemption = NULL;
     struct redeem_facts facts = {.has_campaign = false};
     if (campaign != NULL) {

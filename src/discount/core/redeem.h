@@ -9,7 +9,8 @@
 enum knowledge { NOT_KNOWN, IS_NOT, IS_SO };
 
 struct redeem_request {
-    struct code code; /* size 0: what was typed is no code at all */
+    struct code code;        /* size 0: what was typed is no code at all */
+    struct code_found found; /* a batch's code, of which the set has an entry; .batch 0: it is none, but may be a campaign's own */
     struct id user_id;
     struct phone account_phone; /* size 0: the account has none */
     bool is_account_phone_verified;
@@ -26,6 +27,8 @@ struct redeem_request {
 struct redeem_facts {
     bool has_campaign;          /* the code is a campaign's */
     enum knowledge has_own;     /* the user has a redemption there already: the one there may be, or, of several, that of the same order */
+    bool is_code_dead;          /* of a batch's: revoked, expired, or used as often as it may be */
+    bool is_own_code;           /* the user's own redemption was made with this very one */
     bool is_another_order;      /* than that of the one there may be */
     bool is_recovering;         /* Wallet has paid places of the campaign that are not known here: nobody else can be told anything */
     enum refusal phone_refusal; /* of the campaign's rule for phones; NOT_REFUSED: this one may be used */
@@ -55,6 +58,9 @@ struct redeem_verdict {
 /* In this order: unknown code, the user's own redemption, what is not known, phone of the account, times and switches, schedule, the order, who it is for, limits
  * (limits.h). */
 struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t now_us);
+/* Of the campaign that the code is of; NULL: of none. */
+struct campaign *redeem_campaign(const struct campaign_set *set, const struct redeem_request *request);
+bool redeem_is_by(const struct redemption *redemption, const struct code_found *found); /* this very code */
 enum refusal redeem_phone_refusal(enum phone_rule rule, const struct redeem_request *request);
 /* Whether they are two orders: a request without one repeats whatever there is. */
 bool redeem_is_another_order(const struct order *own, const struct order *asked);

@@ -32,8 +32,8 @@ const char *redemption_fault(const struct redemption *redemption) {
     if ((redemption->settled_at_us == 0) != (redemption->status == REDEMPTION_CLAIMED)) return "it is settled without a time";
     if (is_credited != !id_is_zero(redemption->transaction_id)) return "it is credited without a transaction";
     if (is_failed != (redemption->failure_size != 0)) return "it has failed without a reason";
+    if (redemption->code_index < 0 || (redemption->code_batch == 0) != (redemption->code_index == 0))
+        return "it has a code of no batch, or a batch without a code";
     if (id_equal(redemption->claimed_as, redemption->id)) return "it was claimed anew under its own id";
-    if (redemption->code_index < 0 || (redemption->code_batch == 0 && redemption->code_index != 0))
-        return "it has the index of a code of no batch";
     return order_fault(redemption);
 }

@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "discount/core/campaign.h"
+#include "discount/core/codes.h"
 #include "discount/core/redemption.h"
 
 #define CAMPAIGN_SET_REDEMPTIONS 8192u /* named by one batch, see LIMIT_STORE_BATCH_WEIGHT */
@@ -25,6 +26,7 @@ struct campaign_set {
     struct tally *tallies; /* [2 * redemption_capacity] */
     size_t tally_count;
     struct map by_code, by_campaign_id, by_id, by_user, by_phone, by_tally;
+    struct code_set *codes; /* the caller's; NULL: there are no unique codes */
 };
 
 /* RESULT_FULL: no memory. */

@@ -21,7 +21,7 @@
 #include "discount/discount.h"
 #include "discount/redeem.h"
 #include "discount/settle/settler.h"
-#include "discount/working_set.h"
+#include "discount/working_codes.h"
 #include "discount_schema.h"
 #include "store/open.h"
 
@@ -100,6 +100,7 @@ static inline bool body_has(const struct test_exchange *test, const char *piece)
 
 struct world {
     struct discount discount;
+    struct code_keys code_keys;
     struct batch *batch;
     struct working_set *set;
     struct engine *engine;
@@ -119,6 +120,8 @@ static inline void world_start(struct world *world) {
     assert_true(result_is_ok(batch_open(&place, BATCH_WRITE, &world->batch)));
     assert_true(result_is_ok(board_create(LIMIT_CAMPAIGNS, &discount->board)));
     assert_true(result_is_ok(working_set_create(world->batch, discount->board, &world->set)));
+    assert_true(result_is_ok(code_board_create(&world->code_keys, &discount->codes)));
+    assert_true(result_is_ok(working_codes_begin(world->set, discount->codes)));
     const struct engine_options engine_options = {
         .set = world->set, .hooks = &discount_hooks, .kept = &table_kept, .clock = &clock_system, .batch = world->batch};
     assert_true(result_is_ok(engine_create(&engine_options, &world->engine)));
@@ -147,6 +150,7 @@ static inline void world_stop(struct world *world) {
     store_free(discount->service.store);
     engine_free(world->engine);
     working_set_free(world->set);
+    code_board_free(discount->codes);
     board_free(discount->board);
     batch_close(world->batch);
 }

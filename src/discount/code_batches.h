@@ -1,0 +1,12 @@
+#pragma once
+
+#include "base/json/json.h"
+#include "discount/operation.h"
+
+void code_batches_create(struct exchange *exchange); /* POST /v1/campaigns/{id}/code-batches */
+void code_batches_list(struct exchange *exchange);   /* GET there */
+void code_batches_get(struct exchange *exchange);    /* GET …/{batch} */
+void code_batches_revoke(struct exchange *exchange); /* POST …/{batch}/revoke */
+
+/* The batch in the path, of the campaign in the path; NULL when the 404 is set. */
+const struct code_slot *request_code_batch(struct exchange *exchange);

@@ -1,0 +1,125 @@
+#include "discount/working_codes.h"
+
+#include <stdatomic.h>
+
+#include "base/check.h"
+
+#define DEAD_AT_ONCE 10000 /* read in one go at the start */
+
+/* ---- loading ---- */
+
+static struct result visit_batch(void *context, const struct row *row) {
+    struct working_set *set = context;
+    struct code_batch batch;
+    TRY(sound_code_batch_of_row(row, &batch));
+    if (campaign_by_number(&set->campaigns, batch.campaign_number) == NULL) row_refuse(row, 2, "a campaign that is not there");
+    TRY(row_verdict(row));
+    return code_set_load(&set->codes, &batch);
+}
+
+struct result working_codes_load_batches(struct working_set *set) {
+    if (set->code_board == NULL) return result_ok();
+    code_set_clear(&set->codes);
+    ask_all_code_batches(set->batch, visit_batch, set);
+    return batch_run(set->batch);
+}
+
+/* Codes that are dead, some at a time, and where the last of them stands. */
+struct dead_codes {
+    struct working_set *set;
+    void (*say)(struct code_board *board, uint32_t batch, int64_t index);
+    uint32_t batch;
+    int64_t index;
+    size_t count;
+};
+
+static struct result visit_dead(void *context, const struct row *row) {
+    struct dead_codes *page = context;
+    page->batch = (uint32_t)row_integer_between(row, 0, 1, UINT32_MAX);
+    page->index = row_integer(row, 1);
+    page->count++;
+    TRY(row_verdict(row));
+    const struct code_slot *slot = code_board_slot(page->set->code_board, page->batch);
+    if (slot == NULL || page->index < 1 || page->index > slot->count) {
+        row_refuse(row, 1, "a code that its batch does not have");
+        return row_verdict(row);
+    }
+    page->say(page->set->code_board, page->batch, page->index);
+    return result_ok();
+}
+
+static struct result load_dead(struct working_set *set) {
+    struct dead_codes page = {.set = set, .say = code_board_revoke, .count = DEAD_AT_ONCE};
+    while (page.count == DEAD_AT_ONCE) {
+        page.count = 0;
+        ask_code_revocations(set->batch, page.batch, page.index, DEAD_AT_ONCE, visit_dead, &page);
+        TRY(batch_run(set->batch));
+    }
+    page = (struct dead_codes){.set = set, .say = code_board_use_up, .count = DEAD_AT_ONCE};
+    while (page.count == DEAD_AT_ONCE) {
+        page.count = 0;
+        ask_used_up_codes(set->batch, page.batch, page.index, DEAD_AT_ONCE, visit_dead, &page);
+        TRY(batch_run(set->batch));
+    }
+    return result_ok();
+}
+
+struct result working_codes_begin(struct working_set *set, struct code_board *board) {
+    TRY(code_set_init(&set->codes, LIMIT_CODE_BATCHES, CAMPAIGN_SET_REDEMPTIONS));
+    set->code_board = board;
+    set->campaigns.codes = &set->codes;
+    TRY(working_codes_load_batches(set));
+    for (size_t i = 0; i < set->codes.batch_count; i++) {
+        TRY(code_board_reserve(board, &set->codes.batches[i]));
+        code_board_publish(board, &set->codes.batches[i]);
+    }
+    return load_dead(set);
+}
+
+/* ---- what a batch of the store names ---- */
+
+static struct result visit_uses(void *context, const struct row *row) {
+    ((struct code_entry *)context)->uses = row_integer(row, 0);
+    return row_verdict(row);
+}
+
+bool working_codes_ask(struct engine *engine, uint32_t batch, int64_t index) {
+    struct working_set *set = engine_set(engine);
+    const struct code_slot *slot = code_board_slot(set->code_board, batch);
+    CHECK(slot != NULL); /* who named it has found it there */
+    if (code_entry_of(&set->codes, batch, index) != NULL) return true;
+    struct code_entry *entry = code_set_name(&set->codes, batch, index);
+    if (entry == NULL) return false;
+    entry->is_revoked = code_slot_is_revoked(slot, index); /* this thread is the one that says so */
+    bool is_used_up = code_slot_is_used_up(slot, index);
+    if (is_used_up) entry->uses = slot->max_uses;
+    if (!is_used_up && slot->max_uses > 1) ask_uses_of_code(engine_batch(engine), batch, index, visit_uses, entry);
+    return true;
+}
+
+/* ---- save and publish ---- */
+
+struct result working_codes_save(struct working_set *set, struct batch *batch, int64_t now_us) {
+    for (size_t i = 0; i < set->codes.batch_count; i++) {
+        const struct code_batch *code_batch = &set->codes.batches[i];
+        if (code_batch->is_new) TRY(code_board_reserve(set->code_board, code_batch));
+        if (code_batch->is_changed) save_code_batch(batch, code_batch);
+    }
+    for (size_t i = 0; i < set->codes.entry_count; i++) {
+        const struct code_entry *entry = &set->codes.entries[i];
+        if (entry->is_newly_revoked) save_code_revocation(batch, entry->batch, entry->index, now_us);
+    }
+    return result_ok();
+}
+
+void working_codes_publish(struct working_set *set) {
+    for (size_t i = 0; i < set->codes.batch_count; i++) {
+        if (set->codes.batches[i].is_changed) code_board_publish(set->code_board, &set->codes.batches[i]);
+    }
+    for (size_t i = 0; i < set->codes.entry_count; i++) {
+        const struct code_entry *entry = &set->codes.entries[i];
+        if (entry->is_newly_revoked) code_board_revoke(set->code_board, entry->batch, entry->index);
+        if (entry->is_newly_used && entry->uses >= code_batch_by_number(&set->codes, entry->batch)->max_uses)
+            code_board_use_up(set->code_board, entry->batch, entry->index);
+    }
+}

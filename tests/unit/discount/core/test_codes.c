@@ -1,0 +1,144 @@
+/* Batches and their codes: what is decided of them, and that a refusal changes nothing. */
+#include "discount/core/codes.h"
+
+#include "set.h"
+
+static struct code_batch_create some(int64_t count) {
+    struct code_batch_create create = {.id = make_id(5, (uint64_t)count), .campaign_number = 1, .count = count, .max_uses = 2};
+    assert_null(pattern_parse(TEXT("GIFT-####-####-####"), &create.pattern));
+    return create;
+}
+
+static struct code_set *make_set(void) {
+    static struct code_set set;
+    assert_true(result_is_ok(code_set_init(&set, 3, 4)));
+    return &set;
+}
+
+static struct code_batch *make(struct code_set *set, int64_t count) {
+    struct code_batch *batch;
+    struct code_batch_create create = some(count);
+    assert_int_equal(code_batch_create(set, &create, NOW, &batch), CODE_DONE);
+    return batch;
+}
+
+static void test_batches_of_one_shape_share_no_number(void **state) {
+    (void)state;
+    struct code_set *set = make_set();
+    struct code_batch *first = make(set, 10), *second = make(set, 5), *other;
+    assert_int_equal(first->first, 0);
+    assert_int_equal(second->first, 10);
+    struct code_batch_create create = some(7);
+    create.key_check[0] = 1; /* another key: numbers of its own */
+    assert_int_equal(code_batch_create(set, &create, NOW, &other), CODE_DONE);
+    assert_int_equal(other->first, 0);
+    create.id = make_id(9, 9);
+    assert_int_equal(code_batch_create(set, &create, NOW, &other), CODE_TOO_MANY_BATCHES);
+    assert_null(other);
+    assert_int_equal(set->batch_count, 3);
+    assert_ptr_equal(code_batch_by_id(set, second->id), second);
+    assert_null(code_batch_by_number(set, 4));
+    code_set_free(set);
+}
+
+static void test_an_expiry_must_come(void **state) {
+    (void)state;
+    struct code_set *set = make_set();
+    struct code_batch *batch;
+    struct code_batch_create create = some(3);
+    create.expires_at_us = NOW;
+    assert_int_equal(code_batch_create(set, &create, NOW, &batch), CODE_EXPIRY_NOT_FUTURE);
+    create.expires_at_us = NOW + 1;
+    assert_int_equal(code_batch_create(set, &create, NOW, &batch), CODE_DONE);
+    struct code_entry *entry = code_set_name(set, 1, 1);
+    assert_false(code_is_dead(set, entry, NOW));
+    assert_true(code_is_dead(set, entry, NOW + 1));
+    assert_int_equal(code_batch_state(batch, NOW), CODE_BATCH_ACTIVE);
+    assert_int_equal(code_batch_state(batch, NOW + 1), CODE_BATCH_EXPIRED);
+    code_set_free(set);
+}
+
+static void test_a_code_is_used_as_often_as_it_may_be(void **state) {
+    (void)state;
+    struct code_set *set = make_set();
+    struct code_batch *batch = make(set, 3);
+    struct code_entry *entry = code_set_name(set, 1, 2), *other = code_set_name(set, 1, 3);
+    assert_ptr_equal(code_set_name(set, 1, 2), entry);
+    code_use(set, entry);
+    assert_false(code_is_dead(set, entry, NOW));
+    code_use(set, entry);
+    assert_true(code_is_dead(set, entry, NOW));
+    assert_false(code_is_dead(set, other, NOW));
+    code_use(set, other);
+    assert_int_equal(batch->used, 2);
+    assert_int_equal(batch->uses, 3);
+    code_set_free(set);
+}
+
+static void test_what_is_revoked_is_dead(void **state) {
+    (void)state;
+    struct code_set *set = make_set();
+    struct code_batch *batch = make(set, 3);
+    struct code_entry *entry = code_set_name(set, 1, 2), *other = code_set_name(set, 1, 3);
+    assert_int_equal(code_revoke(set, entry), CODE_DONE);
+    assert_int_equal(code_revoke(set, entry), CODE_UNCHANGED);
+    assert_int_equal(batch->revoked, 1);
+    assert_true(code_is_dead(set, entry, NOW) && !code_is_dead(set, other, NOW));
+    assert_int_equal(code_batch_revoke(batch, NOW + 5), CODE_DONE);
+    assert_int_equal(code_batch_revoke(batch, NOW + 6), CODE_UNCHANGED);
+    assert_int_equal(batch->revoked_at_us, NOW + 5);
+    assert_true(code_is_dead(set, other, NOW));
+    assert_int_equal(code_batch_revoke(NULL, NOW), CODE_BATCH_NOT_FOUND);
+    code_set_free(set);
+}
+
+static void test_a_set_has_its_bounds_and_forgets(void **state) {
+    (void)state;
+    struct code_set *set = make_set();
+    struct code_batch stored = *make(set, 3);
+    for (int64_t index = 1; index <= 4; index++) assert_non_null(code_set_name(set, 1, index));
+    assert_null(code_set_name(set, 1, 5));
+    code_set_begin(set);
+    assert_null(code_entry_of(set, 1, 1));
+    assert_false(set->batches[0].is_new || set->batches[0].is_changed);
+    code_set_clear(set);
+    stored.is_new = stored.is_changed = false;
+    assert_int_equal(code_set_load(set, &stored).code, RESULT_OK);
+    assert_int_equal(code_set_load(set, &stored).code, RESULT_CORRUPT);
+    stored.number = 2;
+    assert_int_equal(code_set_load(set, &stored).code, RESULT_CORRUPT); /* its id is there */
+    stored.id = make_id(8, 8);
+    stored.used = 4;
+    assert_int_equal(code_set_load(set, &stored).code, RESULT_CORRUPT);
+    code_set_free(set);
+}
+
+static void test_faults_of_a_batch(void **state) {
+    (void)state;
+    struct code_set *set = make_set();
+    const struct code_batch good = *make(set, 3);
+    assert_null(code_batch_fault(&good));
+    struct code_batch bad[] = {good, good, good, good, good, good, good, good, good};
+    bad[0].number = 0;
+    bad[1].count = CODE_COUNT_MAX + 1;
+    bad[2].first = (INT64_C(1) << 50) - 2;
+    bad[3].max_uses = 0;
+    bad[4].uses = 1;
+    bad[5].used = 1;
+    bad[6].revoked = 4;
+    bad[7].created_at_us = 0;
+    bad[8].pattern.symbol_count = 0;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (code_batch_fault(&bad[i]) == NULL) fail_msg("taken: %zu", i);
+    }
+    code_set_free(set);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_batches_of_one_shape_share_no_number), cmocka_unit_test(test_an_expiry_must_come),
+        cmocka_unit_test(test_a_code_is_used_as_often_as_it_may_be), cmocka_unit_test(test_what_is_revoked_is_dead),
+        cmocka_unit_test(test_a_set_has_its_bounds_and_forgets),     cmocka_unit_test(test_faults_of_a_batch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
