@@ -1,8 +1,10 @@
 #include "discount/answer.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
-#define ANSWER_BYTES 640u
+#define ANSWER_BYTES   640u
+#define CAMPAIGN_BYTES 1280u
 
 const struct problem problem_redemption_not_found = {404, "redemption_not_found", "Redemption not found"};
 const struct problem problem_redemption_not_failed = {409, "redemption_not_failed", "Redemption not failed"};
@@ -143,25 +145,96 @@ static void write_time_or_null(struct json_writer *writer, const char *name, int
         json_time_member(writer, name, time_us);
 }
 
-void answer_write_campaign(struct json_writer *writer, const struct campaign *campaign, int64_t now_us) {
-    char reference[ID_TEXT_BYTES];
-    id_format(campaign->id, reference);
+static void write_money_or_null(struct json_writer *writer, const char *name, int64_t minor, enum currency currency) {
+    json_key(writer, name);
+    if (minor == 0)
+        json_put_null(writer);
+    else
+        json_put_money(writer, (struct money){minor, currency});
+}
+
+static void write_minute(struct json_writer *writer, const char *name, int64_t minute) {
+    char text[5] = {(char)('0' + minute / 600), (char)('0' + minute / 60 % 10), ':', (char)('0' + minute % 60 / 10),
+                    (char)('0' + minute % 10)};
+    json_text_member(writer, name, (struct text){text, sizeof text});
+}
+
+static void write_schedule(struct json_writer *writer, const struct campaign *campaign) {
+    static const char *const days[] = {"sat", "sun", "mon", "tue", "wed", "thu", "fri"};
+    const struct schedule *schedule = &campaign->rules.schedule;
+    json_key(writer, "schedule");
+    if (schedule->days == 0) {
+        json_put_null(writer);
+        return;
+    }
     json_begin_object(writer);
-    json_id_member(writer, "id", campaign->id);
-    json_text_member(writer, "name", campaign_name(campaign));
-    json_text_member(writer, "kind", TEXT("wallet_credit"));
-    json_text_member(writer, "code", code_text(&campaign->code));
-    json_key(writer, "credit");
-    json_put_money(writer, campaign->credit);
+    if (campaign->words.time_zone_size > 0) json_text_member(writer, "time_zone", words_time_zone(&campaign->words));
+    json_key(writer, "days");
+    json_begin_array(writer);
+    for (uint32_t i = 0; i < 7; i++) {
+        if ((schedule->days >> i & 1) != 0) json_put_text(writer, text_of(days[i]));
+    }
+    json_end_array(writer);
+    write_minute(writer, "from", schedule->from_minute);
+    write_minute(writer, "to", schedule->to_minute);
+    json_end_object(writer);
+}
+
+/* 12.5, without what says nothing. */
+static void write_percent(struct json_writer *writer, int64_t hundredths) {
+    char text[16];
+    int size = snprintf(text, sizeof text, "%" PRId64 ".%02" PRId64, hundredths / PERCENT_SCALE, hundredths % PERCENT_SCALE);
+    while (text[size - 1] == '0') size--;
+    if (text[size - 1] == '.') size--;
+    json_text_member(writer, "percent", (struct text){text, (size_t)size});
+}
+
+static void write_gift(struct json_writer *writer, const struct campaign *campaign) {
+    const struct campaign_rules *rules = &campaign->rules;
+    json_key(writer, gift_is_of_order(rules->kind) ? "discount" : "credit");
+    if (rules->kind != GIFT_PERCENT_OFF) {
+        json_put_money(writer, campaign->credit);
+        return;
+    }
+    json_begin_object(writer);
+    write_percent(writer, rules->percent);
+    if (rules->discount_max_minor != 0) write_money_or_null(writer, "max", rules->discount_max_minor, campaign->credit.currency);
+    json_end_object(writer);
+}
+
+void answer_write_rules(struct json_writer *writer, const struct campaign *campaign) {
+    const struct campaign_rules *rules = &campaign->rules;
+    enum currency currency = campaign->credit.currency;
+    write_gift(writer, campaign);
     json_integer_member(writer, "max_redemptions", campaign->max_redemptions);
-    json_integer_member(writer, "max_per_user", 1);
+    json_integer_member(writer, "max_per_user", rules->max_per_user);
+    json_integer_member(writer, "max_per_phone", rules->max_per_phone);
+    if (rules->max_per_day == 0)
+        json_null_member(writer, "max_per_day");
+    else
+        json_integer_member(writer, "max_per_day", rules->max_per_day);
+    write_money_or_null(writer, "budget", rules->budget_minor, currency);
+    write_money_or_null(writer, "min_order", rules->min_order_minor, currency);
+    write_schedule(writer, campaign);
     json_text_member(writer, "phone", text_of(phone_rule_name(campaign->phone_rule)));
+    json_key(writer, "eligibility");
+    if (rules->account_age_min_s == 0) {
+        json_put_null(writer);
+    } else {
+        json_begin_object(writer);
+        json_integer_member(writer, "account_age_min_s", rules->account_age_min_s);
+        json_end_object(writer);
+    }
+    json_boolean_member(writer, "public", rules->is_public != 0);
+    json_key(writer, "metadata");
+    json_put_raw(writer, campaign->words.metadata_size > 0 ? words_metadata(&campaign->words) : TEXT("{}"));
     write_time_or_null(writer, "starts_at", campaign->starts_at_us);
     write_time_or_null(writer, "ends_at", campaign->ends_at_us);
-    json_text_member(writer, "state", text_of(campaign_state_name(campaign_state(campaign, now_us))));
-    json_integer_member(writer, "redeemed", campaign->redeemed);
-    json_integer_member(writer, "remaining", campaign_places_left(campaign->max_redemptions, campaign->redeemed));
-    json_integer_member(writer, "version", campaign->version);
+}
+
+static void write_fund(struct json_writer *writer, const struct campaign *campaign) {
+    char reference[ID_TEXT_BYTES];
+    id_format(campaign->id, reference);
     json_key(writer, "fund");
     json_begin_object(writer);
     json_text_member(writer, "reference", (struct text){reference, sizeof reference});
@@ -171,6 +244,20 @@ void answer_write_campaign(struct json_writer *writer, const struct campaign *ca
         json_text_member(writer, "detail", campaign_fund_refusal_detail(campaign));
     }
     json_end_object(writer);
+}
+
+void answer_write_campaign(struct json_writer *writer, const struct campaign *campaign, int64_t now_us) {
+    json_begin_object(writer);
+    json_id_member(writer, "id", campaign->id);
+    json_text_member(writer, "name", campaign_name(campaign));
+    json_text_member(writer, "kind", text_of(gift_kind_name(campaign->rules.kind)));
+    json_text_member(writer, "code", code_text(&campaign->code));
+    answer_write_rules(writer, campaign);
+    json_text_member(writer, "state", text_of(campaign_state_name(campaign_state(campaign, now_us))));
+    json_integer_member(writer, "redeemed", campaign->redeemed);
+    json_integer_member(writer, "remaining", campaign_places_left(campaign->max_redemptions, campaign->redeemed));
+    json_integer_member(writer, "version", campaign->version);
+    if (!gift_is_of_order(campaign->rules.kind)) write_fund(writer, campaign);
     json_time_member(writer, "created_at", campaign->created_at_us);
     json_time_member(writer, "updated_at", campaign->updated_at_us);
     json_end_object(writer);
@@ -289,7 +376,7 @@ static void answer_campaign(struct discount_operation *self, int status) {
     struct operation *operation = &self->operation;
     const struct campaign *campaign = self->campaign;
     struct buffer buffer;
-    buffer_init(&buffer, operation->arena, ANSWER_BYTES + campaign->name_size);
+    buffer_init(&buffer, operation->arena, CAMPAIGN_BYTES + campaign->name_size + campaign->words.metadata_size);
     struct json_writer writer = {.buffer = &buffer};
     answer_write_campaign(&writer, campaign, self->decided_us);
     operation_answer(operation, status, json_type, &buffer);

@@ -26,6 +26,8 @@ extern const struct problem problem_precondition_required;   /* 428 */
 bool discount_find_page(struct text code, struct problem *ret_room, struct problem_page *ret_page);
 
 void answer_write_redemption(struct json_writer *writer, const struct redemption *redemption, struct id campaign_id, struct money credit);
+/* What an administrator sets of it, as members of an object. */
+void answer_write_rules(struct json_writer *writer, const struct campaign *campaign);
 void answer_write_campaign(struct json_writer *writer, const struct campaign *campaign, int64_t now_us);
 
 /* action.render of the requests: the redemption as it stands (its maker gets 201 credited, 202 claimed, or 409 credit_failed; anybody else 200) or why there

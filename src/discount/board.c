@@ -408,12 +408,19 @@ void board_reserve(struct board *board, const struct campaign *campaign) {
     board->reserved_count = campaign->number;
 }
 
+static const struct zone *campaign_zone(const struct campaign *campaign) {
+    const struct zone *zone = NULL;
+    struct result found = zone_find(words_time_zone(&campaign->words), &zone); /* NULL: it names none, or one that the system has lost */
+    return result_is_ok(found) ? zone : NULL;
+}
+
 void board_publish(struct board *board, const struct campaign *campaign, int64_t second) {
     size_t count = board_count(board);
     CHECK(campaign->number >= 1 && campaign->number <= count + 1 && campaign->number <= board->reserved_count);
     struct board_slot *slot = &board->slots[campaign->number - 1];
     CHECK(id_equal(slot->id, campaign->id));
     struct second_counts counts = second_after(slot, campaign, second);
+    if (campaign->number > count || campaign->has_new_rules) atomic_store(&slot->zone, campaign_zone(campaign));
     int64_t taken_back = board_view(slot).credited - campaign->credited;
     begin_turn(slot);
     write_view(slot, campaign);

@@ -20,6 +20,7 @@
 #include "base/crypto.h"
 #include "base/metrics.h"
 #include "base/phone.h"
+#include "base/zone.h"
 #include "discount/code_index.h"
 #include "discount/core/campaign.h"
 #include "discount/core/refusal.h"
@@ -122,7 +123,8 @@ struct board_slot {
     bool is_of_orders;    /* has no fund */
     struct filter filter; /* words NULL: no filter */
 
-    _Atomic uint32_t books; /* of enum books */
+    _Atomic uint32_t books;            /* of enum books */
+    _Atomic(const struct zone *) zone; /* NULL: the service's */
 
     struct code_name code; /* by which it is found, or was found last */
 

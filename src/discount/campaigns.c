@@ -1,11 +1,8 @@
 /* Making and steering campaigns. */
 #include "discount/campaigns.h"
 
-#include <inttypes.h>
-#include <string.h>
-
-#include "base/unicode.h"
 #include "discount/answer.h"
+#include "discount/campaign_body.h"
 #include "discount/discount.h"
 #include "discount/requests.h"
 #include "discount/tables.h"
@@ -13,12 +10,12 @@
 #include "http/query.h"
 #include "service/reading.h"
 #include "service/request.h"
+#include <inttypes.h>
 
-#define CODE_TYPED_MAX      4096
-#define CAMPAIGN_ITEM_BYTES 1024u
-#define ANSWER_ROOM         6144u /* with two pictures for the audit log */
+#define CAMPAIGN_ITEM_BYTES 2048u
+#define ANSWER_ROOM         16384u /* with two pictures for the audit log */
 #define LIST_BYTES          1024u
-#define PICTURE_BYTES       512u
+#define PICTURE_BYTES       1024u
 
 /* ---- in the store ---- */
 
@@ -34,17 +31,13 @@ static void put_time(struct json_writer *writer, const char *name, int64_t time_
 static struct text picture_of(const struct operation *operation, const struct campaign *campaign) {
     struct buffer buffer;
     if (operation->arena == NULL || campaign == NULL) return TEXT("");
-    buffer_init(&buffer, operation->arena, PICTURE_BYTES);
+    buffer_init(&buffer, operation->arena, PICTURE_BYTES + campaign->words.metadata_size);
     struct json_writer writer = {.buffer = &buffer};
     json_begin_object(&writer);
     json_text_member(&writer, "name", campaign_name(campaign));
     json_integer_member(&writer, "version", campaign->version);
     json_integer_member(&writer, "sequence", campaign->sequence);
-    json_key(&writer, "credit");
-    json_put_money(&writer, campaign->credit);
-    json_integer_member(&writer, "max_redemptions", campaign->max_redemptions);
-    put_time(&writer, "starts_at", campaign->starts_at_us);
-    put_time(&writer, "ends_at", campaign->ends_at_us);
+    answer_write_rules(&writer, campaign);
     put_time(&writer, "ended_at", campaign->ended_at_us);
     json_boolean_member(&writer, "paused", campaign->is_paused);
     json_end_object(&writer);
@@ -179,121 +172,9 @@ const struct action end_action = CHANGE("end campaign", decide_end);
 
 /* ---- POST /v1/campaigns ---- */
 
-static void check_kind(struct text kind, struct faults *faults) {
-    if (kind.size == 0 || text_equal(kind, TEXT("wallet_credit"))) return;
-    faults_add(faults, "kind", "invalid_value", "must be wallet_credit");
-}
-
-static void check_code(struct text typed, struct code *ret_code, struct faults *faults) {
-    if (typed.size == 0 || result_is_ok(code_parse(typed, ret_code))) return;
-    faults_add(faults, "code", "invalid_format", "must be letters and digits, 1 to %u bytes of them, blanks and hyphens left aside",
-               LIMIT_CODE_BYTES);
-}
-
-static void check_phone_rule(struct text name, enum phone_rule *ret_rule, struct faults *faults) {
-    if (name.size == 0 || result_is_ok(phone_rule_named(name, ret_rule))) return;
-    faults_add(faults, "phone", "invalid_value", "must be account, verified or any");
-}
-
-/* What a date is before it is read, and stays when it is left out, null, or faulty in itself. No text stands for it. */
-#define DATE_UNREAD INT64_MIN
-
-/* The campaign's core has the last word, in the order of all decisions; asked here, these faults are told together with all others. That an end
- * has passed is told only beside other faults: alone it may be the repeat of a request that was answered while the end was still to come, and
- * whoever keeps that answer must be asked. Behind this point 0 stands for no date, so that the moment itself can be none. */
-static void check_dates(const struct discount *discount, int64_t *starts_at_us, int64_t *ends_at_us, struct faults *faults) {
-    bool has_start = *starts_at_us != DATE_UNREAD, has_end = *ends_at_us != DATE_UNREAD;
-    if (has_start && *starts_at_us <= 0) faults_add(faults, "starts_at", "out_of_range", "must be after 1970-01-01T00:00:00Z");
-    bool is_past = has_end && *ends_at_us <= clock_now_us(discount->service.clock);
-    if (has_end && (*ends_at_us <= 0 || (is_past && faults_any(faults)))) {
-        faults_add(faults, "ends_at", "out_of_range", "must be in the future");
-    } else if (has_start && has_end && *ends_at_us <= *starts_at_us) {
-        faults_add(faults, "ends_at", "out_of_range", "must be after starts_at");
-    }
-    if (!has_start) *starts_at_us = 0;
-    if (!has_end) *ends_at_us = 0;
-}
-
-/* `max_redemptions` 0: not given, or faulty in itself. */
-static void check_budget(struct money credit, int64_t max_redemptions, struct faults *faults) {
-    struct money budget;
-    if (max_redemptions == 0 || result_is_ok(money_multiply(credit, max_redemptions, &budget))) return;
-    faults_add(faults, "max_redemptions", "out_of_range", "times the credit it must not pass %" PRId64, MONEY_AMOUNT_MAX);
-}
-
-/* Wallet's accounts have one currency, and nothing is converted silently: a fund in another could never be opened. */
-static void check_currency(const struct discount *discount, struct money credit, struct faults *faults) {
-    if (credit.currency == CURRENCY_NONE || credit.currency == discount->currency) return;
-    faults_add(faults, "credit.currency", "currency_mismatch", "must be %s, the currency of the wallets",
-               currency_code(discount->currency));
-}
-
-/* In its normal form, in the arena: how a name was typed does not make it another one. */
-static void read_name(struct arena *arena, struct text *name, struct faults *faults) {
-    char normal[CAMPAIGN_NAME_BYTES];
-    size_t size = 0, characters = 0;
-    if (name->size == 0) return;
-    struct result normalized = unicode_normalize(*name, UNICODE_PLAIN, normal, sizeof normal, &size);
-    struct text plain = {normal, size};
-    if (normalized.code == RESULT_FULL) {
-        faults_add(faults, "name", "too_long", "must be at most %u characters", CAMPAIGN_NAME_CHARACTERS);
-    } else if (!result_is_ok(normalized) || !unicode_is_name(plain)) {
-        faults_add(faults, "name", "invalid_format", "must have a visible character and no control characters");
-    } else if (!result_is_ok(text_count_characters(plain, &characters)) || characters > CAMPAIGN_NAME_CHARACTERS) {
-        faults_add(faults, "name", "too_long", "must be at most %u characters", CAMPAIGN_NAME_CHARACTERS);
-    }
-    *name = arena_copy(arena, plain);
-}
-
-static bool read_create(struct exchange *exchange, struct campaign_making *making) {
-    const struct discount *discount = making->base.discount;
-    struct campaign_create *create = &making->create;
-    struct faults faults;
-    struct json_document *document CLOSE_BODY_AT_END = NULL;
-    const struct json_value *root = request_open_body(exchange, &faults, &document);
-    if (root == NULL) return false;
-    struct text kind = {0}, code = {0}, phone_rule = {0};
-    const struct json_value *credit = NULL;
-    int64_t max_per_user = 1;
-    create->starts_at_us = create->ends_at_us = DATE_UNREAD;
-    const struct json_member members[] = {
-        {.name = "name", .kind = JSON_TEXT, .target = &create->name, .required = true, .min = 1, .max = CAMPAIGN_NAME_CHARACTERS},
-        {.name = "kind", .kind = JSON_TEXT, .target = &kind, .required = true, .min = 1, .max = 64},
-        {.name = "code", .kind = JSON_TEXT, .target = &code, .required = true, .min = 1, .max = CODE_TYPED_MAX},
-        {.name = "credit", .kind = JSON_OBJECT, .target = &credit, .required = true},
-        {.name = "max_redemptions",
-         .kind = JSON_INTEGER,
-         .target = &create->max_redemptions,
-         .required = true,
-         .min = 1,
-         .max = LIMIT_CAMPAIGN_PLACES},
-        {.name = "max_per_user", .kind = JSON_INTEGER, .target = &max_per_user, .min = 1, .max = 1},
-        {.name = "phone", .kind = JSON_TEXT, .target = &phone_rule, .min = 1, .max = 64},
-        {.name = "starts_at", .kind = JSON_TIME, .target = &create->starts_at_us, .nullable = true},
-        {.name = "ends_at", .kind = JSON_TIME, .target = &create->ends_at_us, .nullable = true},
-    };
-    json_read(root, "", members, ARRAY_COUNT(members), &faults);
-    read_name(&exchange->arena, &create->name, &faults);
-    if (credit != NULL) json_read_money(credit, "credit.", &faults, &create->credit);
-    check_currency(discount, create->credit, &faults);
-    check_kind(kind, &faults);
-    check_code(code, &create->code, &faults);
-    check_phone_rule(phone_rule, &create->phone_rule, &faults);
-    check_budget(create->credit, create->max_redemptions, &faults);
-    check_dates(discount, &create->starts_at_us, &create->ends_at_us, &faults);
-    if (request_refuse_faults(exchange, &faults)) return false;
-    create->name = arena_copy(&exchange->arena, create->name); /* the document is closed before the store reads it */
-    if (create->name.data == NULL) {
-        request_refuse_memory(exchange);
-        return false;
-    }
-    operation_read_key(&making->base.operation, root);
-    return true;
-}
-
 void campaigns_create(struct exchange *exchange) {
     struct campaign_making *making = discount_begin(exchange, &create_action, sizeof *making);
-    if (making == NULL || !read_create(exchange, making)) {
+    if (making == NULL || !campaign_body_read_create(exchange, making)) {
         exchange_finish(exchange);
         return;
     }
@@ -341,47 +222,12 @@ static bool read_if_match(struct exchange *exchange, const struct board_slot *sl
     return true;
 }
 
-static bool read_patch(struct exchange *exchange, const struct board_slot *slot, struct campaign_patch *patch) {
-    struct faults faults;
-    struct json_document *document CLOSE_BODY_AT_END = NULL;
-    const struct json_value *root = request_open_body(exchange, &faults, &document);
-    if (root == NULL) return false;
-    const struct json_value *credit = NULL;
-    patch->starts_at_us = patch->ends_at_us = DATE_UNREAD;
-    const struct json_member members[] = {
-        {.name = "name", .kind = JSON_TEXT, .target = &patch->name, .min = 1, .max = CAMPAIGN_NAME_CHARACTERS, .present = &patch->has_name},
-        {.name = "max_redemptions",
-         .kind = JSON_INTEGER,
-         .target = &patch->max_redemptions,
-         .min = 1,
-         .max = LIMIT_CAMPAIGN_PLACES,
-         .present = &patch->has_max_redemptions},
-        {.name = "credit", .kind = JSON_OBJECT, .target = &credit, .present = &patch->has_credit},
-        {.name = "starts_at", .kind = JSON_TIME, .target = &patch->starts_at_us, .nullable = true},
-        {.name = "ends_at", .kind = JSON_TIME, .target = &patch->ends_at_us, .nullable = true},
-    };
-    json_read(root, "", members, ARRAY_COUNT(members), &faults);
-    read_name(&exchange->arena, &patch->name, &faults);
-    struct campaign_view view = board_view(slot);
-    if (credit != NULL) json_read_money(credit, "credit.", &faults, &patch->credit);
-    check_currency(discount_of(exchange), patch->credit, &faults);
-    check_budget(patch->credit.currency != CURRENCY_NONE ? patch->credit : board_credit(slot),
-                 patch->has_max_redemptions ? patch->max_redemptions : view.max_redemptions, &faults);
-    check_dates(discount_of(exchange), &patch->starts_at_us, &patch->ends_at_us, &faults);
-    if (request_refuse_faults(exchange, &faults)) return false;
-    /* null takes a date away; what is left out stays. */
-    patch->has_starts_at = json_get(root, "starts_at") != NULL;
-    patch->has_ends_at = json_get(root, "ends_at") != NULL;
-    patch->name = arena_copy(&exchange->arena, patch->name);
-    return true;
-}
-
 void campaigns_patch(struct exchange *exchange) {
     int64_t version;
     struct campaign_change *change = NULL;
     struct board_slot *slot = request_campaign(exchange);
     if (slot != NULL && read_if_match(exchange, slot, &version)) change = discount_begin(exchange, &patch_action, sizeof *change);
-    if (change == NULL || !read_patch(exchange, slot, &change->patch)) {
+    if (change == NULL || !campaign_body_read_patch(exchange, slot, &change->patch)) {
         exchange_finish(exchange);
         return;
     }

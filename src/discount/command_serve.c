@@ -8,6 +8,7 @@
 
 #include "auth/token.h"
 #include "base/log.h"
+#include "base/zone.h"
 #include "discount/answer.h"
 #include "discount/code_key.h"
 #include "discount/events.h"
@@ -276,6 +277,10 @@ static struct result open_program(struct program *program) {
     struct discount *discount = &program->discount;
     discount->region = settings.common.region;
     TRY(currency_parse(text_of(settings.currency), &discount->currency));
+    if (!result_is_ok(zone_find(text_of(settings.time_zone), &discount->zone))) {
+        fprintf(service_errors(), "discountd: --time-zone %s: the system knows no such time zone\n", settings.time_zone);
+        return result_error(RESULT_INVALID);
+    }
     discount->service.name = "discountd";
     discount->service.short_name = "discount";
     discount->service.clock = &clock_system;

@@ -1,6 +1,7 @@
 /* The root of discountd: what the handlers, the store's thread and the settler share. */
 #pragma once
 
+#include "base/zone.h"
 #include "discount/board.h"
 #include "discount/code_board.h"
 #include "discount/limiter.h"
@@ -21,6 +22,7 @@ struct discount {
     struct revocations *revocations;          /* sessions that have ended in Wallet */
     struct id_source id_sources[LIMIT_LOOPS]; /* one per loop */
     const char *region;                       /* of phone numbers without a country */
+    const struct zone *zone;                  /* of campaigns that name none */
     enum currency currency;                   /* of Wallet's accounts */
 };
 

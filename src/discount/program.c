@@ -65,6 +65,7 @@ static const struct param serve_params[] = {
      .default_text = "IRT",
      .choices = "IRT|IRR",
      .sentence = "Currency of Wallet's accounts, and so of all credits"},
+    TIME_ZONE_PARAM(&settings.time_zone),
 };
 
 static const struct command commands[] = {

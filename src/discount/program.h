@@ -15,7 +15,7 @@ struct settings {
     bool is_init_wanted;
     bool is_repair_wanted;
     int64_t settle_wait_ms;
-    const char *currency;
+    const char *currency, *time_zone;
 };
 extern struct settings settings;
 

@@ -4,8 +4,11 @@
  * keeps an answer for an Idempotency-Key or may find one, goes to the store. */
 #include "discount/redeem.h"
 
+#include <string.h>
+
 #include "discount/answer.h"
 #include "discount/discount.h"
+#include "discount/opening.h"
 #include "discount/requests.h"
 #include "discount/tables.h"
 #include "discount/working_codes.h"
@@ -45,22 +48,34 @@ static void load(struct engine *engine, struct operation *operation) {
 }
 
 /* When what is refused so may be tried again, for its Retry-After. */
-static int64_t again_at(const struct campaign *campaign, enum refusal refusal) {
-    return refusal == REFUSED_DAILY_LIMIT ? campaign->day_ends_at_us : campaign->starts_at_us;
+static int64_t again_at(const struct campaign *campaign, const struct redeem_request *redeem, enum refusal refusal) {
+    if (refusal == REFUSED_DAILY_LIMIT) return campaign->day_ends_at_us;
+    return redeem->opens_at_us > campaign->starts_at_us ? redeem->opens_at_us : campaign->starts_at_us;
+}
+
+/* What the core is handed of its clock: whether the campaign is open, and the day when another one has begun. */
+static void look_at_clock(const struct discount *discount, const struct campaign *campaign, struct redeem_request *redeem, int64_t now_us) {
+    const struct zone *zone = NULL;
+    struct result found = zone_find(words_time_zone(&campaign->words), &zone);
+    if (!result_is_ok(found)) zone = discount->zone;
+    if (zone == NULL) return;
+    redeem->opens_at_us = schedule_opens_at(&campaign->rules.schedule, zone, now_us);
+    if (now_us >= campaign->day_ends_at_us) redeem->day = day_of(zone, now_us);
 }
 
 static void decide(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct working_set *set = engine_set(engine);
     struct redemption_request *self = request_of(operation);
     struct discount_operation *base = &self->base;
-    struct campaign *campaign;
+    struct campaign *campaign = campaign_by_code(&set->campaigns, &self->redeem.code);
+    if (campaign != NULL) look_at_clock(base->discount, campaign, &self->redeem, now_us);
     struct redemption *redemption;
     discount_forget_outcome(base, now_us);
     self->redeem.redemption_id = base->id;
     struct redeem_verdict verdict = campaign_redeem(&set->campaigns, &self->redeem, now_us, &campaign, &redemption);
     if (campaign != NULL) base->campaign_number = campaign->number;
     if (redemption == NULL) {
-        note_refusal(base, verdict.refusal, campaign == NULL ? 0 : again_at(campaign, verdict.refusal));
+        note_refusal(base, verdict.refusal, campaign == NULL ? 0 : again_at(campaign, &self->redeem, verdict.refusal));
         return;
     }
     base->refusal = verdict.refusal;
@@ -185,8 +200,9 @@ struct outlook {
 };
 
 /* When what is refused so may be tried again, for its Retry-After. */
-static int64_t shown_again_at(const struct campaign_view *view, enum refusal refusal) {
-    return refusal == REFUSED_DAILY_LIMIT ? view->day_ends_at_us : view->starts_at_us;
+static int64_t shown_again_at(const struct outlook *outlook, enum refusal refusal) {
+    if (refusal == REFUSED_DAILY_LIMIT) return outlook->view.day_ends_at_us;
+    return outlook->facts.opens_at_us > outlook->view.starts_at_us ? outlook->facts.opens_at_us : outlook->view.starts_at_us;
 }
 
 static struct limits limits_of(const struct campaign_view *view, const struct redeem_request *redeem, int64_t gift_minor, int64_t now_us) {
@@ -215,6 +231,13 @@ static bool is_code_dead(const struct redemption_request *request) {
     return code_slot_state(slot, found->index, request->base.operation.exchange->arrived_us) != CODE_ACTIVE;
 }
 
+static int64_t opens_at(const struct discount *discount, const struct board_slot *slot, const struct schedule *schedule, int64_t now_us) {
+    if (schedule->days == 0) return 0;
+    const struct zone *zone = atomic_load(&slot->zone);
+    if (zone == NULL) zone = discount->zone;
+    return zone == NULL ? 0 : schedule_opens_at(schedule, zone, now_us);
+}
+
 static void begin_outlook(struct outlook *outlook, const struct redemption_request *request, const struct board_slot *slot,
                           int64_t now_us) {
     const struct redeem_request *redeem = &request->redeem;
@@ -229,6 +252,7 @@ static void begin_outlook(struct outlook *outlook, const struct redemption_reque
                                            .is_recovering = books_are_recovering(board_books(slot)),
                                            .phone_refusal = redeem_phone_refusal((enum phone_rule)view->phone_rule, redeem),
                                            .times = view_times(view),
+                                           .opens_at_us = opens_at(request->base.discount, slot, &rules->schedule, now_us),
                                            .order_refusal = order_refusal,
                                            .is_too_young = redeem_is_too_young(rules, redeem->user_id, now_us),
                                            .has_list = rules->has_list != 0,
@@ -291,7 +315,7 @@ static void answer_outlook(struct redemption_request *request, const struct outl
     else if (verdict.step == REDEEM_REFUSE && verdict.refusal == REFUSED_CODE_NOT_FOUND)
         refuse_code(request, now_us);
     else if (verdict.step == REDEEM_REFUSE && may_refuse_here(request, verdict.refusal))
-        refuse_here(request, outlook->slot, verdict.refusal, shown_again_at(&outlook->view, verdict.refusal), now_us);
+        refuse_here(request, outlook->slot, verdict.refusal, shown_again_at(outlook, verdict.refusal), now_us);
     else if (request->base.operation.is_dry_run)
         answer_dry_run(request, outlook, now_us);
     else
@@ -400,19 +424,42 @@ static void redeem_from_board(struct redemption_request *request, const struct b
 
 /* ---- POST ---- */
 
+/* `order` NULL: there is none. */
+static void read_order(const struct json_value *order, struct redeem_request *redeem, struct faults *faults) {
+    if (order == NULL) return;
+    struct text reference = {0};
+    struct money amount = {0};
+    const struct json_member members[] = {
+        {.name = "reference", .kind = JSON_TEXT, .target = &reference, .required = true, .min = 1, .max = ORDER_REFERENCE_BYTES},
+        JSON_MONEY_MEMBERS(&amount),
+    };
+    json_read(order, "order.", members, ARRAY_COUNT(members), faults);
+    if (reference.size > ORDER_REFERENCE_BYTES) {
+        faults_add(faults, "order.reference", "too_long", "must be at most %u bytes", ORDER_REFERENCE_BYTES);
+        return;
+    }
+    if (reference.size > 0) memcpy(redeem->order.reference, reference.data, reference.size);
+    redeem->order.reference_size = (uint8_t)reference.size;
+    redeem->order.amount_minor = amount.amount_minor;
+    redeem->order_currency = amount.currency;
+}
+
 /* What comes from outside, checked; false when the answer is set. */
 static bool read_redeem(struct exchange *exchange, struct redemption_request *request) {
     struct faults faults;
     struct json_document *document CLOSE_BODY_AT_END = NULL;
     struct text code = {0}, phone = {0};
+    const struct json_value *order = NULL;
     const struct json_value *root = request_open_body(exchange, &faults, &document);
     if (root == NULL) return false;
     const struct json_member members[] = {
         {.name = "code", .kind = JSON_TEXT, .target = &code, .required = true, .min = 1, .max = CODE_TYPED_MAX},
         {.name = "phone", .kind = JSON_TEXT, .target = &phone, .required = true, .min = 1, .max = CODE_TYPED_MAX},
+        {.name = "order", .kind = JSON_OBJECT, .target = &order},
     };
     json_read(root, "", members, ARRAY_COUNT(members), &faults);
     struct redeem_request *redeem = &request->redeem;
+    read_order(order, redeem, &faults);
     if (phone.size > 0 && !result_is_ok(phone_parse(phone, request->base.discount->region, &redeem->phone))) {
         faults_add(&faults, "phone", "invalid_format", "must be a phone number");
     }

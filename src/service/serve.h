@@ -39,6 +39,12 @@ struct serve_options {
         .sentence = "Country (ISO 3166 alpha-2) of phone numbers typed without one"                                 \
     }
 
+#define TIME_ZONE_PARAM(target_)                                                                                     \
+    {                                                                                                                \
+        .name = "time-zone", .kind = PARAM_TEXT, .target = (target_), .default_text = "Asia/Tehran", .unit = "ZONE", \
+        .sentence = "Where a day begins that nobody has said another time zone for (tzdata: Asia/Tehran)"            \
+    }
+
 #define LISTEN_PARAM(target_, default_)                                                           \
     {                                                                                             \
         .name = "listen", .kind = PARAM_ADDRESS, .target = (target_), .default_text = (default_), \

@@ -31,6 +31,7 @@ THIRD_PARTY = {
     "jansson.h": "tests",
     "sodium.h": "src/base",
     "utf8proc.h": "src/base",
+    "glib.h": "src/base",
     "phonenumbers/": "src/base/phone",
     "http_parser.h": "tests",
     "curl/": "src/http",

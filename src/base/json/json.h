@@ -59,6 +59,10 @@ bool json_is_object(const struct json_value *value);
 bool json_is_array(const struct json_value *value);
 size_t json_array_count(const struct json_value *array);
 const struct json_value *json_array_item(const struct json_value *array, size_t index);
+/* The members of an object whose names the caller chooses, in their order. */
+size_t json_object_count(const struct json_value *object); /* 0 when it is none */
+struct text json_object_name(const struct json_value *object, size_t index);
+const struct json_value *json_object_value(const struct json_value *object, size_t index);
 /* Looks one up by name without rules; NULL when absent. For answers of the other service, where unknown members are fine. */
 const struct json_value *json_get(const struct json_value *object, const char *name);
 struct text json_text(const struct json_value *value);                        /* data is NULL when the value is, or is no text */

@@ -22,6 +22,16 @@ const struct json_value *json_array_item(const struct json_value *array, size_t 
     return index < json_array_count(array) ? &array->items[index] : NULL;
 }
 
+size_t json_object_count(const struct json_value *object) { return json_is_object(object) ? object->size : 0; }
+
+struct text json_object_name(const struct json_value *object, size_t index) {
+    return index < json_object_count(object) ? json_name(object, index) : TEXT("");
+}
+
+const struct json_value *json_object_value(const struct json_value *object, size_t index) {
+    return index < json_object_count(object) ? json_member_value(object, index) : NULL;
+}
+
 const struct json_value *json_get(const struct json_value *object, const char *name) {
     if (!json_is_object(object)) return NULL;
     for (size_t i = 0; i < object->size; i++) {

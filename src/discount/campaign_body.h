@@ -1,0 +1,9 @@
+/* What the bodies say that make and change campaigns, checked as far as they can be alone: the core has the last word. */
+#pragma once
+
+#include "discount/board.h"
+#include "discount/campaigns.h"
+
+/* False: the answer is set. */
+bool campaign_body_read_create(struct exchange *exchange, struct campaign_making *making);
+bool campaign_body_read_patch(struct exchange *exchange, const struct board_slot *slot, struct campaign_patch *patch);
