@@ -99,11 +99,11 @@ bool discount_find_page(struct text code, struct problem *ret_room, struct probl
     return true;
 }
 
-static void write_discount(struct json_writer *writer, const struct redemption *redemption, enum currency currency) {
+void answer_write_discount(struct json_writer *writer, int64_t discount_minor, int64_t order_minor, enum currency currency) {
     json_key(writer, "discount");
     json_begin_object(writer);
-    json_integer_member(writer, "amount", redemption->discount_minor);
-    json_integer_member(writer, "final_amount", redemption->order.amount_minor - redemption->discount_minor);
+    json_integer_member(writer, "amount", discount_minor);
+    json_integer_member(writer, "final_amount", order_minor - discount_minor);
     json_text_member(writer, "currency", text_of(currency_code(currency)));
     json_end_object(writer);
 }
@@ -126,7 +126,7 @@ void answer_write_redemption(struct json_writer *writer, const struct redemption
     json_integer_member(writer, "position", redemption->position);
     json_text_member(writer, "status", text_of(redemption_status_name(redemption->status)));
     if (redemption->status == REDEMPTION_APPLIED) {
-        write_discount(writer, redemption, credit.currency);
+        answer_write_discount(writer, redemption->discount_minor, redemption->order.amount_minor, credit.currency);
     } else {
         json_key(writer, "credit");
         json_put_money(writer, credit);
@@ -189,23 +189,22 @@ static void write_percent(struct json_writer *writer, int64_t hundredths) {
     json_text_member(writer, "percent", (struct text){text, (size_t)size});
 }
 
-static void write_gift(struct json_writer *writer, const struct campaign *campaign) {
-    const struct campaign_rules *rules = &campaign->rules;
+void answer_write_gift(struct json_writer *writer, const struct campaign_rules *rules, struct money amount) {
     json_key(writer, gift_is_of_order(rules->kind) ? "discount" : "credit");
     if (rules->kind != GIFT_PERCENT_OFF) {
-        json_put_money(writer, campaign->credit);
+        json_put_money(writer, amount);
         return;
     }
     json_begin_object(writer);
     write_percent(writer, rules->percent);
-    if (rules->discount_max_minor != 0) write_money_or_null(writer, "max", rules->discount_max_minor, campaign->credit.currency);
+    if (rules->discount_max_minor != 0) write_money_or_null(writer, "max", rules->discount_max_minor, amount.currency);
     json_end_object(writer);
 }
 
 void answer_write_rules(struct json_writer *writer, const struct campaign *campaign) {
     const struct campaign_rules *rules = &campaign->rules;
     enum currency currency = campaign->credit.currency;
-    write_gift(writer, campaign);
+    answer_write_gift(writer, rules, campaign->credit);
     json_integer_member(writer, "max_redemptions", campaign->max_redemptions);
     json_integer_member(writer, "max_per_user", rules->max_per_user);
     json_integer_member(writer, "max_per_phone", rules->max_per_phone);

@@ -26,6 +26,9 @@ extern const struct problem problem_precondition_required;   /* 428 */
 bool discount_find_page(struct text code, struct problem *ret_room, struct problem_page *ret_page);
 
 void answer_write_redemption(struct json_writer *writer, const struct redemption *redemption, struct id campaign_id, struct money credit);
+/* "credit" or "discount", as a member. */
+void answer_write_gift(struct json_writer *writer, const struct campaign_rules *rules, struct money amount);
+void answer_write_discount(struct json_writer *writer, int64_t discount_minor, int64_t order_minor, enum currency currency);
 /* What an administrator sets of it, as members of an object. */
 void answer_write_rules(struct json_writer *writer, const struct campaign *campaign);
 void answer_write_campaign(struct json_writer *writer, const struct campaign *campaign, int64_t now_us);

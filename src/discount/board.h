@@ -61,12 +61,21 @@ struct campaign_view {
     int64_t phone_rule; /* of enum phone_rule */
     struct campaign_rules rules;
 };
+static inline struct gate_times view_times(const struct campaign_view *view) {
+    return (struct gate_times){view->starts_at_us, view->ends_at_us, view->ended_at_us, view->is_paused != 0};
+}
+static inline enum campaign_state view_state(const struct campaign_view *view, int64_t now_us) {
+    switch (campaign_gate(view_times(view), now_us)) {
+    case GATE_ENDED: return CAMPAIGN_ENDED;
+    case GATE_NOT_STARTED: return CAMPAIGN_SCHEDULED;
+    case GATE_PAUSED: return CAMPAIGN_PAUSED;
+    case GATE_OPEN: break;
+    }
+    return view->redeemed >= view->max_redemptions ? CAMPAIGN_EXHAUSTED : CAMPAIGN_ACTIVE;
+}
 /* Claims that Wallet owes yet. */
 static inline int64_t view_unsettled(const struct campaign_view *view) {
     return gift_is_of_order(view->rules.kind) ? 0 : view->redeemed - view->credited - view->failed;
-}
-static inline struct gate_times view_times(const struct campaign_view *view) {
-    return (struct gate_times){view->starts_at_us, view->ends_at_us, view->ended_at_us, view->is_paused != 0};
 }
 #define VIEW_WORDS (sizeof(struct campaign_view) / sizeof(uint64_t))
 

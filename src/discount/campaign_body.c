@@ -58,7 +58,7 @@ static void check_currency(const struct discount *discount, struct money credit,
 }
 
 /* In its normal form, in the arena: how a name was typed does not make it another one. */
-static void read_name(struct arena *arena, struct text *name, struct faults *faults) {
+void campaign_body_read_name(struct arena *arena, struct text *name, struct faults *faults) {
     char normal[CAMPAIGN_NAME_BYTES];
     size_t size = 0, characters = 0;
     if (name->size == 0) return;
@@ -327,7 +327,7 @@ bool campaign_body_read_create(struct exchange *exchange, struct campaign_making
         BODY_MEMBERS(body, create),
     };
     json_read(root, "", members, ARRAY_COUNT(members), &faults);
-    read_name(&exchange->arena, &body->name, &faults);
+    campaign_body_read_name(&exchange->arena, &body->name, &faults);
     check_kind(kind, body, &faults);
     read_rules(exchange, body, false, &faults);
     check_code(body->code, &create->code, &faults);
@@ -398,7 +398,7 @@ bool campaign_body_read_patch(struct exchange *exchange, const struct board_slot
         BODY_MEMBERS(body, patch),
     };
     json_read(root, "", members, ARRAY_COUNT(members), &faults);
-    read_name(&exchange->arena, &body->name, &faults);
+    campaign_body_read_name(&exchange->arena, &body->name, &faults);
     read_rules(exchange, body, true, &faults);
     check_code(body->code, &patch->code, &faults);
     check_phone_rule(body->phone, &patch->phone_rule, &faults);

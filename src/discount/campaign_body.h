@@ -4,6 +4,8 @@
 #include "discount/board.h"
 #include "discount/campaigns.h"
 
+/* In its normal form, in the arena: how a name was typed does not make it another one. Empty: it was not given. */
+void campaign_body_read_name(struct arena *arena, struct text *name, struct faults *faults);
 /* False: the answer is set. */
 bool campaign_body_read_create(struct exchange *exchange, struct campaign_making *making);
 bool campaign_body_read_patch(struct exchange *exchange, const struct board_slot *slot, struct campaign_patch *patch);

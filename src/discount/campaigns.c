@@ -15,6 +15,7 @@
 #define CAMPAIGN_ITEM_BYTES 2048u
 #define ANSWER_ROOM         16384u /* with two pictures for the audit log */
 #define LIST_BYTES          1024u
+#define CODE_TYPED_MAX      1024
 #define PICTURE_BYTES       1024u
 
 /* ---- in the store ---- */
@@ -304,6 +305,7 @@ void campaigns_get(struct exchange *exchange) {
 struct list_reading {
     struct reading reading;
     int64_t limit, before; /* this number */
+    struct campaign_filter filter;
     struct buffer buffer;
     struct json_writer writer;
     int64_t left, now_us;
@@ -331,7 +333,7 @@ static bool ask_list(struct reading *reading, struct batch *batch, uint32_t roun
     self->left = self->limit;
     self->has_more = false;
     reply_page_begin(reading->exchange, &self->writer, &self->buffer, LIST_BYTES);
-    ask_campaigns_before(batch, self->before, self->limit + 1, visit_campaign, self);
+    ask_campaigns_before(batch, self->before, self->limit + 1, &self->filter, visit_campaign, self);
     return false;
 }
 
@@ -342,28 +344,55 @@ static void answer_list(struct reading *reading) {
     exchange_finish(reading->exchange);
 }
 
-static bool read_page(struct exchange *exchange, struct page_query *query) {
+struct list_query {
+    struct page_query page;
+    struct text code, name, kind, state;
+    struct code canonical; /* of .code */
+};
+
+/* In its canonical form: as it is typed. What can be no code is that of no campaign. */
+static void read_code(struct arena *arena, struct list_query *query, struct faults *faults) {
+    if (query->code.size == 0) return;
+    if (!result_is_ok(code_parse(query->code, &query->canonical)))
+        faults_add(faults, "code", "invalid_format", "must be letters and digits");
+    query->code = arena_copy(arena, code_text(&query->canonical));
+}
+
+static bool read_query(struct exchange *exchange, struct list_query *query) {
     struct faults faults;
     faults_init(&faults, &exchange->arena);
-    page_begin(query, LIST_CAMPAIGNS);
-    const struct query_member members[] = {PAGE_QUERY_MEMBERS(query)};
+    *query = (struct list_query){.code = {0}};
+    page_begin(&query->page, LIST_CAMPAIGNS);
+    const struct query_member members[] = {
+        PAGE_QUERY_MEMBERS(&query->page),
+        {.name = "state", .kind = QUERY_CHOICE, .target = &query->state, .choices = "scheduled|active|paused|exhausted|ended"},
+        {.name = "kind", .kind = QUERY_CHOICE, .target = &query->kind, .choices = "wallet_credit|amount_off|percent_off"},
+        {.name = "code", .kind = QUERY_TEXT, .target = &query->code, .min = 1, .max = CODE_TYPED_MAX},
+        {.name = "name", .kind = QUERY_TEXT, .target = &query->name, .min = 1, .max = CAMPAIGN_NAME_BYTES},
+    };
     query_read(exchange, members, ARRAY_COUNT(members), &faults);
-    page_finish(query, &faults);
-    if (query->page.has_cursor && query->page.cursor[0] < 1)
+    page_finish(&query->page, &faults);
+    read_code(&exchange->arena, query, &faults);
+    campaign_body_read_name(&exchange->arena, &query->name, &faults);
+    if (query->page.page.has_cursor && query->page.page.cursor[0] < 1)
         faults_add(&faults, "cursor", "invalid_format", "must be a next_cursor of this list");
     return !request_refuse_faults(exchange, &faults);
 }
 
 void campaigns_list(struct exchange *exchange) {
-    struct page_query query;
+    struct list_query query;
     struct list_reading *reading = NULL;
-    if (read_page(exchange, &query)) reading = reading_begin(exchange, ask_list, answer_list, sizeof *reading);
+    if (read_query(exchange, &query)) reading = reading_begin(exchange, ask_list, answer_list, sizeof *reading);
     if (reading == NULL) {
         exchange_finish(exchange);
         return;
     }
-    reading->limit = query.page.limit;
-    reading->before = query.page.has_cursor ? query.page.cursor[0] : INT64_MAX;
+    enum gift_kind kind = GIFT_CREDIT;
+    bool has_kind = query.kind.size > 0 && result_is_ok(gift_kind_named(query.kind, &kind));
+    reading->limit = query.page.page.limit;
+    reading->before = query.page.page.has_cursor ? query.page.page.cursor[0] : INT64_MAX;
     reading->now_us = clock_now_us(discount_of(exchange)->service.clock);
+    reading->filter = (struct campaign_filter){
+        .code = query.code, .name = query.name, .state = query.state, .now_us = reading->now_us, .kind = has_kind ? (int64_t)kind : 0};
     reading_start(&reading->reading);
 }

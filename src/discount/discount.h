@@ -40,3 +40,4 @@ void discount_register_metrics(void);
 #define LIST_REDEMPTIONS 'r'
 #define LIST_WINNERS     'w'
 #define LIST_BATCHES     'b'
+#define LIST_PROMOTIONS  'p'

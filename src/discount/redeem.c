@@ -67,7 +67,7 @@ static void decide(struct engine *engine, struct operation *operation, int64_t n
     struct working_set *set = engine_set(engine);
     struct redemption_request *self = request_of(operation);
     struct discount_operation *base = &self->base;
-    struct campaign *campaign = campaign_by_code(&set->campaigns, &self->redeem.code);
+    struct campaign *campaign = redeem_campaign(&set->campaigns, &self->redeem);
     if (campaign != NULL) look_at_clock(base->discount, campaign, &self->redeem, now_us);
     struct redemption *redemption;
     discount_forget_outcome(base, now_us);
@@ -238,6 +238,15 @@ static int64_t opens_at(const struct discount *discount, const struct board_slot
     return zone == NULL ? 0 : schedule_opens_at(schedule, zone, now_us);
 }
 
+/* Whoever only wants to know may do so before there is an order, and his account may have no number. */
+static void forget_what_is_not_asked(struct redeem_facts *facts, const struct redeem_request *redeem) {
+    if (facts->order_refusal == REFUSED_ORDER_MISSING) {
+        facts->order_refusal = NOT_REFUSED;
+        facts->limits.min_order_minor = 0;
+    }
+    if (redeem->phone.size == 0) facts->limits.of_phone = 0;
+}
+
 static void begin_outlook(struct outlook *outlook, const struct redemption_request *request, const struct board_slot *slot,
                           int64_t now_us) {
     const struct redeem_request *redeem = &request->redeem;
@@ -246,7 +255,7 @@ static void begin_outlook(struct outlook *outlook, const struct redemption_reque
     const struct campaign_rules *rules = &view->rules;
     const struct money amount = {view->credit_minor, slot->currency};
     enum refusal order_refusal = redeem_order_refusal(rules, slot->currency, redeem);
-    outlook->gift_minor = order_refusal == NOT_REFUSED ? rules_gift_minor(rules, amount, redeem->order.amount_minor) : 0;
+    if (order_refusal == NOT_REFUSED) outlook->gift_minor = rules_gift_minor(rules, amount, redeem->order.amount_minor);
     outlook->facts = (struct redeem_facts){.has_campaign = true,
                                            .is_code_dead = is_code_dead(request),
                                            .is_recovering = books_are_recovering(board_books(slot)),
@@ -258,6 +267,7 @@ static void begin_outlook(struct outlook *outlook, const struct redemption_reque
                                            .has_list = rules->has_list != 0,
                                            .limits = limits_of(view, redeem, outlook->gift_minor, now_us)};
     if (rules->max_per_user > 1 && redeem->order.reference_size == 0) outlook->facts.has_own = IS_NOT; /* each is a new one */
+    if (request->is_validation) forget_what_is_not_asked(&outlook->facts, redeem);
 }
 
 /* Decides, with what the filter of winners knows; true: a row must be looked up first (.verdict.step says which). */
@@ -306,11 +316,45 @@ static void answer_dry_run(struct redemption_request *request, const struct outl
     answer_here(request);
 }
 
+/* `outlook` NULL: no campaign has the code. */
+static void answer_validation(struct redemption_request *request, const struct outlook *outlook, enum refusal refusal) {
+    struct exchange *exchange = request->base.operation.exchange;
+    if (refusal == REFUSED_ORDER_CURRENCY) {
+        struct faults faults;
+        faults_init(&faults, &exchange->arena);
+        faults_add(&faults, "order.currency", "currency_mismatch", "must be the campaign's currency");
+        (void)request_refuse_faults(exchange, &faults);
+        exchange_finish(exchange);
+        return;
+    }
+    const struct guesser guesser = {exchange->caller.user_id, exchange_payer(exchange)};
+    if (refusal == REFUSED_CODE_NOT_FOUND) limiter_count_wrong(request->base.discount->limiter, &guesser, exchange->received_monotonic_us);
+    struct buffer buffer;
+    buffer_init(&buffer, &exchange->arena, 512);
+    struct json_writer writer = {.buffer = &buffer};
+    json_begin_object(&writer);
+    json_boolean_member(&writer, "valid", refusal == NOT_REFUSED);
+    if (refusal != NOT_REFUSED) {
+        json_text_member(&writer, "code", text_of(refusal_rule(refusal)->code));
+        json_text_member(&writer, "detail", text_of(refusal_rule(refusal)->detail));
+    } else if (!outlook->slot->is_of_orders) {
+        json_key(&writer, "credit");
+        json_put_money(&writer, board_credit(outlook->slot));
+    } else if (request->redeem.order.reference_size != 0) {
+        answer_write_discount(&writer, outlook->gift_minor, request->redeem.order.amount_minor, outlook->slot->currency);
+    }
+    json_end_object(&writer);
+    reply_buffer(exchange, 200, "application/json", &buffer);
+    exchange_finish(exchange);
+}
+
 static void answer_outlook(struct redemption_request *request, const struct outlook *outlook, const struct redemption *own) {
     int64_t now_us = request->base.operation.exchange->arrived_us;
     const struct redeem_verdict verdict = outlook->verdict;
     bool has_key = request->base.operation.idempotency.key.size != 0;
-    if (verdict.step == REDEEM_REPEAT && !has_key)
+    if (request->is_validation)
+        answer_validation(request, outlook, verdict.step == REDEEM_CLAIM ? NOT_REFUSED : verdict.refusal);
+    else if (verdict.step == REDEEM_REPEAT && !has_key)
         answer_winner(request, outlook->slot, own, now_us);
     else if (verdict.step == REDEEM_REFUSE && verdict.refusal == REFUSED_CODE_NOT_FOUND)
         refuse_code(request, now_us);
@@ -454,10 +498,10 @@ static bool read_redeem(struct exchange *exchange, struct redemption_request *re
     if (root == NULL) return false;
     const struct json_member members[] = {
         {.name = "code", .kind = JSON_TEXT, .target = &code, .required = true, .min = 1, .max = CODE_TYPED_MAX},
-        {.name = "phone", .kind = JSON_TEXT, .target = &phone, .required = true, .min = 1, .max = CODE_TYPED_MAX},
         {.name = "order", .kind = JSON_OBJECT, .target = &order},
+        {.name = "phone", .kind = JSON_TEXT, .target = &phone, .required = true, .min = 1, .max = CODE_TYPED_MAX},
     };
-    json_read(root, "", members, ARRAY_COUNT(members), &faults);
+    json_read(root, "", members, ARRAY_COUNT(members) - request->is_validation, &faults); /* which is of the account's own number */
     struct redeem_request *redeem = &request->redeem;
     read_order(order, redeem, &faults);
     if (phone.size > 0 && !result_is_ok(phone_parse(phone, request->base.discount->region, &redeem->phone))) {
@@ -468,6 +512,7 @@ static bool read_redeem(struct exchange *exchange, struct redemption_request *re
     redeem->user_id = exchange->caller.user_id;
     redeem->account_phone = exchange->caller.phone;
     redeem->is_account_phone_verified = exchange->caller.is_phone_verified;
+    if (request->is_validation) redeem->phone = redeem->account_phone;
     operation_name_key(&request->base.operation);
     return true;
 }
@@ -481,23 +526,24 @@ static const struct board_slot *find_slot(const struct discount *discount, struc
     return *ret_finding == CODE_FOUND ? board_slot(discount->board, redeem->found.campaign_number - 1) : NULL;
 }
 
+/* False: there were too many wrong codes before this one, and the answer is set. */
+static bool may_try(struct redemption_request *request) {
+    struct exchange *exchange = request->base.operation.exchange;
+    const struct guesser guesser = {exchange->caller.user_id, exchange_payer(exchange)};
+    int64_t wait_us = limiter_wait_us(request->base.discount->limiter, &guesser, exchange->received_monotonic_us); /* it has just arrived */
+    if (wait_us > 0) request_refuse_tries(exchange, wait_us, "Too many wrong codes. Try again later.");
+    return wait_us <= 0;
+}
+
 void redemptions_create(struct exchange *exchange) {
     struct redemption_request *request = discount_begin(exchange, &redeem_action, sizeof *request);
-    if (request == NULL || !read_redeem(exchange, request)) {
+    if (request == NULL || !read_redeem(exchange, request) || !may_try(request)) {
         exchange_finish(exchange);
         return;
     }
-    struct discount *discount = request->base.discount;
-    int64_t now_us = exchange->arrived_us, now_monotonic_us = exchange->received_monotonic_us; /* it has just arrived */
-    const struct guesser guesser = {exchange->caller.user_id, exchange_payer(exchange)};
-    int64_t wait_us = limiter_wait_us(discount->limiter, &guesser, now_monotonic_us);
-    if (wait_us > 0) {
-        request_refuse_tries(exchange, wait_us, "Too many wrong codes. Try again later.");
-        exchange_finish(exchange);
-        return;
-    }
+    int64_t now_us = exchange->arrived_us;
     enum code_finding finding;
-    const struct board_slot *slot = find_slot(discount, &request->redeem, &finding);
+    const struct board_slot *slot = find_slot(request->base.discount, &request->redeem, &finding);
     if (slot != NULL) {
         redeem_from_board(request, slot, now_us);
     } else if (finding == CODE_UNREADABLE) {
@@ -505,5 +551,25 @@ void redemptions_create(struct exchange *exchange) {
         exchange_finish(exchange);
     } else {
         refuse_code(request, now_us);
+    }
+}
+
+/* Nothing is taken and nothing counted, but for a wrong code. */
+void redemptions_validate(struct exchange *exchange) {
+    struct redemption_request *request = discount_begin(exchange, &redeem_action, sizeof *request);
+    if (request != NULL) request->is_validation = true;
+    if (request == NULL || !request_has_no_query(exchange) || !read_redeem(exchange, request) || !may_try(request)) {
+        exchange_finish(exchange);
+        return;
+    }
+    enum code_finding finding;
+    const struct board_slot *slot = find_slot(request->base.discount, &request->redeem, &finding);
+    if (slot != NULL) {
+        redeem_from_board(request, slot, exchange->arrived_us);
+    } else if (finding == CODE_UNREADABLE) {
+        problem_reply(exchange, &problem_code_key_missing, "It can't be told now whether there is such a code.");
+        exchange_finish(exchange);
+    } else {
+        answer_validation(request, NULL, REFUSED_CODE_NOT_FOUND);
     }
 }

@@ -5,6 +5,7 @@
 #include "discount/code_revocations.h"
 #include "discount/discount.h"
 #include "discount/events.h"
+#include "discount/promotions.h"
 #include "discount/redeem.h"
 #include "discount/redemptions.h"
 #include "discount/report.h"
@@ -23,6 +24,8 @@ const struct route discount_routes[] = {
      .scope = SCOPE_USER,
      .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT | ROUTE_DRY_RUN | ROUTE_WATCHED,
      .handle = redemptions_create},
+    {.method = "POST", .path = "/v1/validations", .scope = SCOPE_USER, .flags = ROUTE_BODY_JSON, .handle = redemptions_validate},
+    {.method = "GET", .path = "/v1/promotions", .scope = SCOPE_USER, .arena_limit_bytes = LIST_ARENA_BYTES, .handle = promotions_list},
     {.method = "GET", .path = "/v1/redemptions", .scope = SCOPE_USER, .arena_limit_bytes = LIST_ARENA_BYTES, .handle = redemptions_list},
     {.method = "GET", .path = "/v1/redemptions/{id}", .scope = SCOPE_USER, .handle = redemptions_get},
     {.method = "POST",

@@ -35,8 +35,15 @@ struct result redemption_found(void *found, const struct row *row);
 
 void ask_all_campaigns(struct batch *batch, row_visitor *visit, void *context); /* by number */
 void ask_campaign(struct batch *batch, struct id id, row_visitor *visit, void *context);
-/* Newest first, numbers below `before`. */
-void ask_campaigns_before(struct batch *batch, int64_t before, int64_t limit, row_visitor *visit, void *context);
+/* Newest first, numbers below `before`; those that are so. */
+struct campaign_filter {
+    struct text code, name; /* empty: any; the code in its canonical form */
+    struct text state;      /* its name, at this time */
+    int64_t now_us;
+    int64_t kind; /* of enum gift_kind; 0: any */
+};
+void ask_campaigns_before(struct batch *batch, int64_t before, int64_t limit, const struct campaign_filter *filter, row_visitor *visit,
+                          void *context);
 
 /* What a transaction adds to is written as a difference. */
 struct campaign_counts {

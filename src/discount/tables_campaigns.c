@@ -126,10 +126,16 @@ static const struct question all_campaigns = {.name = "all campaigns", .sql = "S
 static const struct question campaign_by_its_id = {.name = "a campaign",
                                                    .sql = "SELECT " CAMPAIGN_COLUMNS " FROM campaigns WHERE id = $1 LIMIT 1",
                                                    .parameters = {COLUMN_ID}};
-static const struct question campaigns_before = {.name = "campaigns before one",
-                                                 .sql = "SELECT " CAMPAIGN_COLUMNS
-                                                        " FROM campaigns WHERE number < $1 ORDER BY number DESC LIMIT $2",
-                                                 .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
+/* The state as campaign_state has it. */
+#define CAMPAIGN_STATE                                                                                                               \
+    "CASE WHEN ended_at <> 0 OR (ends_at <> 0 AND ends_at <= $7) THEN 'ended' WHEN is_paused = 1 THEN 'paused' WHEN starts_at > $7 " \
+    "THEN 'scheduled' WHEN redeemed >= max_redemptions THEN 'exhausted' ELSE 'active' END"
+static const struct question campaigns_before = {
+    .name = "campaigns before one",
+    .sql =
+        "SELECT " CAMPAIGN_COLUMNS " FROM campaigns WHERE number < $1 AND ($3 = '' OR code = $3) AND ($4 = '' OR name = $4) AND ($5 = 0 OR "
+        "kind = $5) AND ($6 = '' OR $6 = " CAMPAIGN_STATE ") ORDER BY number DESC LIMIT $2",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER}};
 #define RULES_PARAMETERS                                                                                                            \
     COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, \
         COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT
@@ -175,8 +181,12 @@ void ask_campaign(struct batch *batch, struct id id, row_visitor *visit, void *c
     batch_ask(batch, &campaign_by_its_id, (struct value[]){value_id(id)}, visit, context);
 }
 
-void ask_campaigns_before(struct batch *batch, int64_t before, int64_t limit, row_visitor *visit, void *context) {
-    batch_ask(batch, &campaigns_before, (struct value[]){value_integer(before), value_integer(limit)}, visit, context);
+void ask_campaigns_before(struct batch *batch, int64_t before, int64_t limit, const struct campaign_filter *filter, row_visitor *visit,
+                          void *context) {
+    const struct value values[] = {value_integer(before),        value_integer(limit),        value_text(filter->code),
+                                   value_text(filter->name),     value_integer(filter->kind), value_text(filter->state),
+                                   value_integer(filter->now_us)};
+    batch_ask(batch, &campaigns_before, values, visit, context);
 }
 
 struct campaign_counts campaign_counts(const struct campaign *campaign) {
