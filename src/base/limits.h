@@ -34,9 +34,10 @@
 #define LIMIT_PASSWORD_QUEUE         4096u /* 503 overloaded */
 #define LIMIT_USERNAME_BYTES         32u
 #define LIMIT_PASSWORD_CHARACTERS    128u
-#define LIMIT_REFERENCE_BYTES        128u  /* 422 */
-#define LIMIT_DESCRIPTION_CHARACTERS 255u  /* 422 */
-#define LIMIT_METADATA_BYTES         2048u /* 422 */
+#define LIMIT_REFERENCE_BYTES        128u      /* 422 */
+#define LIMIT_DESCRIPTION_CHARACTERS 255u      /* 422 */
+#define LIMIT_HOLD_S                 31536000u /* 422: a hold of more than a year */
+#define LIMIT_METADATA_BYTES         2048u     /* 422 */
 
 /* Discount */
 #define LIMIT_CAMPAIGNS       4096u      /* 409 too_many_campaigns */

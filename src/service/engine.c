@@ -355,6 +355,18 @@ static enum commit_end idle(void *self, bool is_busy) {
     return batch_tidy(engine->options.batch, is_busy);
 }
 
+static int64_t due_in_us(void *self) {
+    const struct engine *engine = self;
+    return engine->options.hooks->due_in_us(engine->options.set, clock_now_us(engine->options.clock));
+}
+
+static void timely(void *self) {
+    struct engine *engine = self;
+    forget(engine);
+    engine->options.hooks->timely(engine, clock_now_us(engine->options.clock));
+    forget(engine);
+}
+
 /* ---- life ---- */
 
 struct result engine_create(const struct engine_options *options, struct engine **ret_engine) {
@@ -390,5 +402,7 @@ void engine_bind(struct engine *engine, struct store_engine *ret_engine) {
                                         .rollback = rollback,
                                         .publish = publish,
                                         .probe = probe,
-                                        .idle = idle};
+                                        .idle = idle,
+                                        .due_in_us = engine->options.hooks->due_in_us == NULL ? NULL : due_in_us,
+                                        .timely = engine->options.hooks->timely == NULL ? NULL : timely};
 }

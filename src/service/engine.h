@@ -35,6 +35,8 @@ struct working_set_hooks {
     void (*publish)(void *set);                                         /* committed, and nobody is answered yet; NULL */
     void (*rolled_back)(void *set);                                     /* NULL */
     void (*idle)(struct engine *engine, int64_t now_us, bool is_busy);  /* about once a second, between transactions; NULL */
+    int64_t (*due_in_us)(void *set, int64_t now_us);                    /* as in struct store_engine; both or none */
+    void (*timely)(struct engine *engine, int64_t now_us);
 };
 
 struct engine_options {

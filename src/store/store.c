@@ -252,6 +252,10 @@ static void idle_when_due(struct store *store) {
     store->idle_due_us = clock_monotonic_us(store->clock) + store->idle_interval_us;
 }
 
+static int64_t timely_in_us(const struct store *store) {
+    return store->engine.due_in_us == NULL || store->is_fenced ? INT64_MAX : store->engine.due_in_us(store->engine.self);
+}
+
 /* ---- one batch ---- */
 
 static uint32_t weight_of(const struct store_operation *operation) { return operation->weight == 0 ? 1 : operation->weight; }
@@ -432,6 +436,7 @@ static void run_collected(struct store *store) {
 bool store_run_batch(struct store *store) {
     probe_when_due(store);
     idle_when_due(store);
+    if (timely_in_us(store) <= 0) store->engine.timely(store->engine.self);
     collect(store);
     bool has_run = store->batch_count > 0;
     if (has_run) run_collected(store);
@@ -446,8 +451,10 @@ static int64_t pause_us(const struct store *store) {
     int64_t due_us = INT64_MAX;
     if (store->engine.idle != NULL) due_us = store->idle_due_us;
     if (!store_is_writable(store, NULL) && store->probe_due_us < due_us) due_us = store->probe_due_us;
-    if (due_us == INT64_MAX) return -1;
-    int64_t left_us = due_us - clock_monotonic_us(store->clock);
+    int64_t timely_us = timely_in_us(store);
+    if (due_us == INT64_MAX && timely_us == INT64_MAX) return -1;
+    int64_t left_us = due_us == INT64_MAX ? INT64_MAX : due_us - clock_monotonic_us(store->clock);
+    if (timely_us < left_us) left_us = timely_us;
     return left_us < 0 ? 0 : left_us;
 }
 

@@ -47,6 +47,10 @@ struct store_engine {
     /* Between two batches: checkpoint, expire; may be NULL. `is_busy`: operations wait, and what can wait longer than they should. COMMIT_FENCED, else
      * COMMITTED. */
     enum commit_end (*idle)(void *self, bool is_busy);
+    /* What has a time of its own: in so many µs `timely` is to be called, between two batches; 0 or less: before the next one. INT64_MAX: not, as long as
+     * nothing else happens. Both may be NULL. */
+    int64_t (*due_in_us)(void *self);
+    void (*timely)(void *self);
 };
 
 struct store;

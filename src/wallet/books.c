@@ -6,12 +6,14 @@
 #include "wallet/tables.h"
 
 /* So long an expired session is still known, so that its refresh token is answered as expired and not as unknown. */
+#define EXPIRE_HOLDS     INT64_C(200) /* at a time */
 #define SESSION_GRACE_US (INT64_C(7) * 24 * 3600 * CLOCK_SECOND_US)
 
 struct books {
     struct ledger ledger;
     struct books_options options;
     struct engine *engine;
+    int64_t next_expiry_us; /* of the holds; 0: not known; INT64_MAX: none is open */
 };
 
 struct ledger *books_ledger(struct engine *engine) {
@@ -122,6 +124,17 @@ static struct result payment_loaded(void *ledger, const struct row *row) {
     return ledger_add_reference(ledger, &known);
 }
 
+static struct result hold_loaded(void *context, const struct row *row) {
+    struct ledger *ledger = context;
+    struct account account, *in_ledger = NULL;
+    struct hold hold;
+    TRY(row_account(row, 0, &account));
+    TRY(row_hold(row, ACCOUNT_COLUMN_COUNT, &account, &hold));
+    TRY(ledger_add_account(ledger, &account, &in_ledger));
+    hold.account = in_ledger;
+    return ledger_add_hold(ledger, &hold);
+}
+
 static struct result original_loaded(void *ledger, const struct row *row) {
     struct original original;
     TRY(row_original(row, &original));
@@ -197,6 +210,16 @@ void books_load_payment(struct engine *engine, struct text caller, struct text r
     ask_named(engine_batch(engine), TRANSFER_PAYMENT, caller, reference, payment_loaded, books_ledger(engine));
 }
 
+void books_load_hold(struct engine *engine, struct id id) {
+    struct ledger *ledger = books_ledger(engine);
+    if (ledger_find_hold(ledger, id) == NULL) ask_hold(engine_batch(engine), id, hold_loaded, ledger);
+    ask_merchant_of_hold(engine_batch(engine), id, merchant_loaded, ledger);
+}
+
+void books_load_hold_by_reference(struct engine *engine, struct text caller, struct text reference) {
+    ask_hold_by_reference(engine_batch(engine), caller, reference, hold_loaded, books_ledger(engine));
+}
+
 void books_load_topup(struct engine *engine, struct text caller, struct text fund_reference, struct text reference) {
     if (reference.size > 0) ask_topup(engine_batch(engine), caller, fund_reference, reference, topup_loaded, books_ledger(engine));
 }
@@ -227,6 +250,7 @@ static struct result save(void *set, struct batch *batch, int64_t now_us) {
     for (size_t i = 0; i < ledger->accounts.count; i++) save_account(batch, ledger->accounts.rows[i]);
     for (size_t i = 0; i < ledger->transfers.count; i++) save_transfer(batch, ledger->transfers.rows[i]);
     for (size_t i = 0; i < ledger->merchants.count; i++) save_merchant(batch, ledger->merchants.rows[i]);
+    for (size_t i = 0; i < ledger->holds.count; i++) save_hold(batch, ledger->holds.rows[i]);
     for (size_t i = 0; i < ledger->funds.count; i++) save_fund(batch, ledger->funds.rows[i]);
     for (size_t i = 0; i < ledger->tokens.count; i++) save_token(batch, ledger->tokens.rows[i]);
     for (size_t i = 0; i < ledger->sessions.count; i++) {
@@ -237,8 +261,16 @@ static struct result save(void *set, struct batch *batch, int64_t now_us) {
     return result_ok();
 }
 
+static void publish_expiries(struct books *books) {
+    for (size_t i = 0; i < books->ledger.holds.count; i++) {
+        const struct hold *hold = books->ledger.holds.rows[i];
+        if (hold->row_state == ROW_NEW && hold->expires_at_us < books->next_expiry_us) books->next_expiry_us = hold->expires_at_us;
+    }
+}
+
 static void publish(void *set) {
     const struct books *books = set;
+    publish_expiries(set);
     const struct books_options *options = &books->options;
     for (size_t i = 0; options->session_ended != NULL && i < books->ledger.sessions.count; i++) {
         const struct session *session = books->ledger.sessions.rows[i];
@@ -279,8 +311,51 @@ static void idle(struct engine *engine, int64_t now_us, bool is_busy) {
     if (!result_is_ok(outcome)) LOG(LOG_WARN, "sessions_not_expired", LOG_STRING("reason", result_name(outcome)));
 }
 
-static const struct working_set_hooks hooks = {
-    .forget = forget, .load = load, .loaded = loaded, .save = save, .publish = publish, .idle = idle};
+/* ---- holds whose time has come ---- */
+
+static int64_t due_in_us(void *set, int64_t now_us) {
+    int64_t next_us = ((const struct books *)set)->next_expiry_us;
+    return next_us == INT64_MAX ? INT64_MAX : next_us - now_us;
+}
+
+static struct result expire_some(struct engine *engine, int64_t now_us) {
+    struct books *books = engine_set(engine);
+    struct batch *batch = engine_batch(engine);
+    struct ledger *ledger = &books->ledger;
+    ledger_clear(ledger);
+    load(books, batch);
+    ask_due_holds(batch, now_us, EXPIRE_HOLDS, hold_loaded, ledger);
+    TRY(batch_run(batch));
+    TRY(loaded(books));
+    for (size_t i = 0; i < ledger->holds.count; i++) ledger_expire_hold(ledger, ledger->holds.rows[i], now_us);
+    return save(books, batch, now_us);
+}
+
+static struct result expiry_found(void *next_us, const struct row *row) {
+    *(int64_t *)next_us = row_time(row, 0);
+    return result_ok();
+}
+
+/* Some at a time, until none is due: what waits behind the store waits for so many only. Where it fails it is tried again after a while. */
+static void expire_holds(struct engine *engine, int64_t now_us) {
+    struct books *books = engine_set(engine);
+    struct result outcome = result_ok();
+    if (books->next_expiry_us != 0) outcome = engine_write(engine, expire_some, now_us);
+    int64_t next_us = INT64_MAX;
+    if (result_is_ok(outcome)) ask_next_expiry(engine_batch(engine), expiry_found, &next_us);
+    if (result_is_ok(outcome)) outcome = batch_run(engine_batch(engine));
+    books->next_expiry_us = result_is_ok(outcome) ? next_us : now_us + CLOCK_SECOND_US;
+    if (!result_is_ok(outcome)) LOG(LOG_WARN, "holds_not_expired", LOG_STRING("reason", result_name(outcome)));
+}
+
+static const struct working_set_hooks hooks = {.forget = forget,
+                                               .load = load,
+                                               .loaded = loaded,
+                                               .save = save,
+                                               .publish = publish,
+                                               .idle = idle,
+                                               .due_in_us = due_in_us,
+                                               .timely = expire_holds};
 
 /* ---- life ---- */
 

@@ -6,6 +6,7 @@
 #include "service/engine.h"
 #include "wallet/core/credits.h"
 #include "wallet/core/funds.h"
+#include "wallet/core/holds.h"
 #include "wallet/core/merchants.h"
 #include "wallet/core/reversals.h"
 #include "wallet/core/sessions.h"
@@ -43,6 +44,8 @@ void books_load_original_credit(struct engine *engine, struct text caller, struc
 void books_load_merchant(struct engine *engine, struct id id);
 void books_load_merchant_by_name(struct engine *engine, struct text name);
 void books_load_payment(struct engine *engine, struct text caller, struct text reference);
+void books_load_hold(struct engine *engine, struct id id); /* and its merchant, if it has one */
+void books_load_hold_by_reference(struct engine *engine, struct text caller, struct text reference);
 void books_load_topup(struct engine *engine, struct text caller, struct text fund_reference, struct text reference);
 
 struct ledger *books_ledger(struct engine *engine);

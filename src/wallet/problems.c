@@ -14,6 +14,11 @@ const struct problem problem_user_not_found = {404, "user_not_found", "User not 
 const struct problem problem_fund_not_found = {404, "fund_not_found", "Fund not found"};
 const struct problem problem_account_not_found = {404, "account_not_found", "Account not found"};
 const struct problem problem_merchant_not_found = {404, "merchant_not_found", "Merchant not found"};
+const struct problem problem_hold_not_found = {404, "hold_not_found", "Hold not found"};
+const struct problem problem_hold_closed = {409, "hold_closed", "Hold closed"};
+const struct problem problem_hold_exceeded = {409, "hold_exceeded", "Hold exceeded"};
+const struct problem problem_merchant_required = {422, "merchant_required", "Merchant required"};
+const struct problem problem_merchant_differs = {422, "merchant_differs", "Merchant differs"};
 const struct problem problem_username_taken = {409, "username_taken", "Username taken"};
 const struct problem problem_phone_taken = {409, "phone_taken", "Phone taken"};
 const struct problem problem_insufficient_funds = {409, "insufficient_funds", "Insufficient funds"};
@@ -43,6 +48,14 @@ static const struct problem_page wallet_pages[] = {
     {&problem_account_not_found, "There is no such account.", "Take the id out of the list of accounts."},
     {&problem_merchant_not_found, "There is no merchant of this id or name. No money moved.",
      "Take the id out of the list of merchants, or ask an administrator to make one."},
+    {&problem_hold_not_found, "You have no hold with this id.", "Take the id out of the answer that made the hold."},
+    {&problem_hold_closed, "The hold was captured, released, or has expired. No money moved.",
+     "Look at its state; make a new hold if one is needed."},
+    {&problem_hold_exceeded, "Less remains of the hold than was to be captured. No money moved.", "Capture what remains at most."},
+    {&problem_merchant_required, "Neither the hold nor its capture names the merchant who is to be paid. No money moved.",
+     "Name the merchant in the capture."},
+    {&problem_merchant_differs, "The hold was made for another merchant than its capture names. No money moved.",
+     "Leave the merchant out of the capture, or name the one of the hold."},
     {&problem_username_taken, "Another user has this username.", "Choose another one."},
     {&problem_phone_taken, "Another user has this phone number.", "Log in to the account that has it, or use another number."},
     {&problem_insufficient_funds, "The account or the fund holds less than the amount. No money moved.",
@@ -107,6 +120,12 @@ static struct refusal refusal_of(enum ledger_outcome outcome) {
         return (struct refusal){&problem_fund_reference_conflict, "A fund with this reference and another amount or currency exists."};
     case LEDGER_PAYER_NOT_FOUND: return (struct refusal){&problem_user_not_found, "There is no user with this id."};
     case LEDGER_MERCHANT_NOT_FOUND: return (struct refusal){&problem_merchant_not_found, "No merchant has this id or name."};
+    case LEDGER_HOLD_NOT_FOUND: return (struct refusal){&problem_hold_not_found, "You have no hold with this id."};
+    case LEDGER_HOLD_CLOSED: return (struct refusal){&problem_hold_closed, "The hold was captured, released, or has expired."};
+    case LEDGER_HOLD_EXCEEDED: return (struct refusal){&problem_hold_exceeded, "Less remains of the hold than that."};
+    case LEDGER_MERCHANT_REQUIRED:
+        return (struct refusal){&problem_merchant_required, "Neither the hold nor its capture names a merchant."};
+    case LEDGER_MERCHANT_DIFFERS: return (struct refusal){&problem_merchant_differs, "The hold is for another merchant."};
     case LEDGER_CREDIT_NOT_FOUND: return (struct refusal){&problem_transaction_not_found, "You gave no credit by this reference."};
     }
     return (struct refusal){NULL, NULL};

@@ -12,6 +12,11 @@ extern const struct problem problem_user_not_found;          /* 404 */
 extern const struct problem problem_fund_not_found;          /* 404 */
 extern const struct problem problem_account_not_found;       /* 404 */
 extern const struct problem problem_merchant_not_found;      /* 404 */
+extern const struct problem problem_hold_not_found;          /* 404 */
+extern const struct problem problem_hold_closed;             /* 409 */
+extern const struct problem problem_hold_exceeded;           /* 409 */
+extern const struct problem problem_merchant_required;       /* 422 */
+extern const struct problem problem_merchant_differs;        /* 422 */
 extern const struct problem problem_username_taken;          /* 409 */
 extern const struct problem problem_phone_taken;             /* 409 */
 extern const struct problem problem_insufficient_funds;      /* 409 */

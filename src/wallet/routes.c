@@ -5,6 +5,7 @@
 #include "wallet/credits.h"
 #include "wallet/funds.h"
 #include "wallet/journal.h"
+#include "wallet/holds.h"
 #include "wallet/merchants.h"
 #include "wallet/payments.h"
 #include "wallet/phones.h"
@@ -91,6 +92,22 @@ const struct route wallet_routes[] = {
      .body_limit_bytes = LIMIT_BATCH_BODY_BYTES,
      .arena_limit_bytes = LIMIT_BATCH_ARENA_BYTES,
      .handle = credit_reversals_create},
+    {.method = "POST",
+     .path = "/v1/holds",
+     .scope = SCOPE_HOLDS_WRITE,
+     .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT | ROUTE_DRY_RUN,
+     .handle = holds_create},
+    {.method = "GET", .path = "/v1/holds/{id}", .scope = SCOPE_HOLDS_WRITE, .handle = holds_get},
+    {.method = "POST",
+     .path = "/v1/holds/{id}/capture",
+     .scope = SCOPE_HOLDS_WRITE,
+     .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT | ROUTE_DRY_RUN,
+     .handle = holds_capture},
+    {.method = "POST",
+     .path = "/v1/holds/{id}/release",
+     .scope = SCOPE_HOLDS_WRITE,
+     .flags = ROUTE_IDEMPOTENT | ROUTE_DRY_RUN,
+     .handle = holds_release},
     {.method = "GET", .path = "/v1/merchants", .scope = SCOPE_ADMIN, .arena_limit_bytes = LIST_ARENA_BYTES, .handle = merchants_list},
     {.method = "POST",
      .path = "/v1/merchants",

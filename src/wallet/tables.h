@@ -9,6 +9,7 @@
 #include "service/phones.h"
 #include "store/batch.h"
 #include "wallet/core/funds.h"
+#include "wallet/core/holds.h"
 #include "wallet/core/merchants.h"
 #include "wallet/core/references.h"
 #include "wallet/core/reversals.h"
@@ -110,6 +111,18 @@ void ask_merchant_by_name(struct batch *batch, struct text name, row_visitor *vi
 void ask_merchants(struct batch *batch, int64_t after_account, int64_t limit, row_visitor *visit,
                    void *context); /* in the order of their making */
 void save_merchant(struct batch *batch, const struct merchant *merchant);
+
+/* ---- holds: in each, account, hold ---- */
+
+void ask_hold(struct batch *batch, struct id id, row_visitor *visit, void *context);
+void ask_hold_by_reference(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context);
+void ask_merchant_of_hold(struct batch *batch, struct id id, row_visitor *visit, void *context); /* as ask_merchant; no row: it has none */
+void ask_due_holds(struct batch *batch, int64_t now_us, int64_t limit, row_visitor *visit,
+                   void *context);                                            /* whose time has come, the oldest first */
+void ask_next_expiry(struct batch *batch, row_visitor *visit, void *context); /* its time; no row: none is open */
+struct result row_hold(const struct row *row, int first, struct account *account,
+                       struct hold *ret_hold) MUST_CHECK; /* `account`: its own */
+void save_hold(struct batch *batch, const struct hold *hold);
 
 /* ---- what was moved, to be taken back (core/reversals.h): by the reference of a credit, or by a transfer's id. In each: the original; the account that
  * gave, and the one that got; account and fund, if a fund paid. ---- */

@@ -33,6 +33,81 @@ void ask_named(struct batch *batch, enum transfer_kind kind, struct text caller,
     ASK(transfer_by_reference, value_text(caller), value_integer(kind), value_text(reference));
 }
 
+/* ---- holds ---- */
+
+#define HOLD_COLUMNS                                                                                                                      \
+    "h.transfer, t.id, t.caller, t.reference, t.amount, t.currency, m.id, h.state, h.captured, h.remaining, t.created_at, h.expires_at, " \
+    "h.updated_at"
+#define HOLD_QUESTION                                                                                        \
+    "SELECT " ACCOUNT_COLUMNS ", " HOLD_COLUMNS " FROM holds h JOIN transfers t ON t.sequence = h.transfer " \
+    "JOIN accounts a ON a.number = h.account LEFT JOIN accounts m ON m.number = t.credit_account WHERE "
+struct result row_hold(const struct row *row, int first, struct account *account, struct hold *ret_hold) {
+    *ret_hold = (struct hold){.number = row_integer(row, first),
+                              .id = row_id(row, first + 1),
+                              .caller = row_text(row, first + 2),
+                              .reference = row_text(row, first + 3),
+                              .account = account,
+                              .merchant_id = row_id_or_zero(row, first + 6),
+                              .amount = {row_integer(row, first + 4), row_currency(row, first + 5)},
+                              .state = (enum hold_state)row_integer_between(row, first + 7, HOLD_HELD, HOLD_EXPIRED),
+                              .captured_minor = row_integer(row, first + 8),
+                              .remaining_minor = row_integer(row, first + 9),
+                              .created_at_us = row_time(row, first + 10),
+                              .expires_at_us = row_time(row, first + 11),
+                              .updated_at_us = row_time(row, first + 12)};
+    const char *fault = hold_fault(ret_hold);
+    if (fault != NULL) row_refuse(row, first, fault);
+    if (ret_hold->caller.size > LIMIT_REFERENCE_BYTES || ret_hold->reference.size > LIMIT_REFERENCE_BYTES)
+        row_refuse(row, first + 2, "too long a name");
+    return row_verdict(row);
+}
+
+QUESTION(hold_by_id, "a hold",
+         "SELECT " ACCOUNT_COLUMNS ", " HOLD_COLUMNS " FROM transfers t JOIN holds h ON h.transfer = t.sequence "
+         "JOIN accounts a ON a.number = h.account LEFT JOIN accounts m ON m.number = t.credit_account WHERE t.id = $1 LIMIT 1",
+         COLUMN_ID);
+void ask_hold(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(hold_by_id, value_id(id)); }
+
+QUESTION(hold_by_reference, "a hold by reference",
+         HOLD_QUESTION "t.kind IN (6, 7, 11, 13) AND t.reference <> '' AND t.caller = $1 AND t.kind = 7 AND t.reference = $2 LIMIT 1",
+         COLUMN_TEXT, COLUMN_TEXT);
+void ask_hold_by_reference(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context) {
+    ASK(hold_by_reference, value_text(caller), value_text(reference));
+}
+
+QUESTION(merchant_of_hold, "the merchant of a hold",
+         "SELECT " ACCOUNT_COLUMNS ", m.name FROM transfers t JOIN merchants m ON m.account = t.credit_account "
+         "JOIN accounts a ON a.number = m.account WHERE t.id = $1 AND t.kind = 7 LIMIT 1",
+         COLUMN_ID);
+void ask_merchant_of_hold(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(merchant_of_hold, value_id(id)); }
+
+QUESTION(due_holds, "holds whose time has come",
+         HOLD_QUESTION "h.state = 1 AND h.expires_at <= $1 ORDER BY h.expires_at, h.transfer LIMIT $2", COLUMN_INTEGER, COLUMN_INTEGER);
+void ask_due_holds(struct batch *batch, int64_t now_us, int64_t limit, row_visitor *visit, void *context) {
+    ASK(due_holds, value_integer(now_us), value_integer(limit));
+}
+
+static const struct question next_expiry = {.name = "the next hold to expire",
+                                            .sql = "SELECT expires_at FROM holds WHERE state = 1 ORDER BY expires_at LIMIT 1"};
+void ask_next_expiry(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &next_expiry, NULL, visit, context); }
+
+QUESTION(insert_hold, "a new hold",
+         "INSERT INTO holds (transfer, account, state, captured, remaining, expires_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+         COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER);
+QUESTION(change_hold, "a changed hold", "UPDATE holds SET state = $2, captured = $3, remaining = $4, updated_at = $5 WHERE transfer = $1",
+         COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER);
+void save_hold(struct batch *batch, const struct hold *hold) {
+    CHECK(hold_fault(hold) == NULL);
+    if (hold->row_state == ROW_NEW) {
+        DO(insert_hold, 1, value_integer(hold->number), value_integer(hold->account->number), value_integer(hold->state),
+           value_integer(hold->captured_minor), value_integer(hold->remaining_minor), value_integer(hold->expires_at_us),
+           value_integer(hold->updated_at_us));
+    } else if (hold->row_state == ROW_CHANGED) {
+        DO(change_hold, 1, value_integer(hold->number), value_integer(hold->state), value_integer(hold->captured_minor),
+           value_integer(hold->remaining_minor), value_integer(hold->updated_at_us));
+    }
+}
+
 /* ---- what was moved, to be taken back ---- */
 
 #define ORIGINAL_COLUMNS                                                                                                   \

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "wallet/core/accounts.h"
 #include "wallet/core/funds.h"
+#include "wallet/core/holds.h"
 #include "wallet/core/merchants.h"
 #include "wallet/core/references.h"
 #include "wallet/core/reversals.h"
@@ -57,6 +58,11 @@ static void merchant_keys(const void *row, struct text keys[KEYS_MAX]) {
     keys[0] = id_key(&merchant->account->id);
     keys[1] = merchant->name;
 }
+static void hold_keys(const void *row, struct text keys[KEYS_MAX]) {
+    const struct hold *hold = row;
+    keys[0] = id_key(&hold->id);
+    keys[1] = hold->key;
+}
 static void transfer_keys(const void *row, struct text keys[KEYS_MAX]) {
     (void)row; /* transfers of a batch are never looked up */
     (void)keys;
@@ -78,6 +84,7 @@ enum {
     TABLE_TRANSFERS,
     TABLE_ORIGINALS,
     TABLE_MERCHANTS,
+    TABLE_HOLDS,
     TABLE_COUNT
 };
 
@@ -91,6 +98,7 @@ static void list_tables(struct ledger *ledger, struct table_spec specs[TABLE_COU
     specs[TABLE_REFERENCES] = (struct table_spec){&ledger->references, {&ledger->references_by_key}, reference_keys};
     specs[TABLE_ORIGINALS] = (struct table_spec){&ledger->originals, {&ledger->originals_by_id, &ledger->originals_by_key}, original_keys};
     specs[TABLE_MERCHANTS] = (struct table_spec){&ledger->merchants, {&ledger->merchants_by_id, &ledger->merchants_by_name}, merchant_keys};
+    specs[TABLE_HOLDS] = (struct table_spec){&ledger->holds, {&ledger->holds_by_id, &ledger->holds_by_key}, hold_keys};
     specs[TABLE_TRANSFERS] = (struct table_spec){&ledger->transfers, {NULL}, transfer_keys};
 }
 
@@ -263,6 +271,22 @@ struct result ledger_add_merchant(struct ledger *ledger, const struct merchant *
     return result_ok();
 }
 
+struct result ledger_add_hold(struct ledger *ledger, const struct hold *row) {
+    if (ledger_find_hold(ledger, row->id) != NULL) return result_ok();
+    if (hold_fault(row) != NULL) return result_error(RESULT_CORRUPT);
+    struct hold *hold = arena_take(&ledger->arena, sizeof *hold);
+    struct ledger_key joined;
+    joined.size = ledger_join_key(row->caller, row->reference, joined.bytes, sizeof joined.bytes);
+    struct text key = arena_copy(&ledger->arena, ledger_key_text(&joined));
+    if (hold == NULL || key.data == NULL) return result_error(RESULT_FULL);
+    *hold = *row;
+    hold->key = key;
+    hold->caller = (struct text){key.data, row->caller.size};
+    hold->reference = (struct text){key.data + row->caller.size + 1, row->reference.size};
+    append_row(ledger, TABLE_HOLDS, hold);
+    return result_ok();
+}
+
 struct transfer *ledger_add_transfer(struct ledger *ledger) {
     struct transfer *transfer = arena_take_zeroed(&ledger->arena, sizeof *transfer);
     CHECK(transfer != NULL && ledger->transfers.count < LEDGER_TRANSFERS_MAX);
@@ -335,6 +359,16 @@ struct merchant *ledger_find_merchant(const struct ledger *ledger, struct id id)
 
 struct merchant *ledger_find_merchant_by_name(const struct ledger *ledger, struct text name) {
     return map_get(&ledger->merchants_by_name, name);
+}
+
+struct hold *ledger_find_hold(const struct ledger *ledger, struct id id) {
+    return map_get(&ledger->holds_by_id, id_key(&id));
+}
+
+struct hold *ledger_find_hold_by_reference(const struct ledger *ledger, struct text caller, struct text reference) {
+    struct ledger_key key;
+    key.size = ledger_join_key(caller, reference, key.bytes, sizeof key.bytes);
+    return map_get(&ledger->holds_by_key, ledger_key_text(&key));
 }
 
 struct known_reference *ledger_find_reference(const struct ledger *ledger, struct text key) {

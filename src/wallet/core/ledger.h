@@ -9,7 +9,7 @@
  * asserted where it is made; a row of the database that breaks the same rules is refused when it is loaded, and never comes here.
  *
  * Beside it: accounts (what a balance is), transfers (the one way money moves), chain (their hashes), references (what was done before),
- * credits, funds, merchants, payments, reversals, users, sessions. Each header gives its rows, its commands, and its decisions; outcome.h what they come to. */
+ * credits, funds, holds, merchants, payments, reversals, users, sessions. Each header gives its rows, its commands, and its decisions; outcome.h what they come to. */
 #pragma once
 
 #include "base/arena.h"
@@ -33,6 +33,7 @@ struct fund;
 struct known_reference;
 struct original;
 struct merchant;
+struct hold;
 struct transfer;
 
 /* Each row says what save has to do with it. */
@@ -60,11 +61,11 @@ struct ledger {
     struct ledger_head head;
     int64_t last_account_number;
     struct account *issuance; /* NULL when not loaded */
-    struct ledger_table accounts, users, sessions, tokens, funds, references, transfers, originals, merchants;
+    struct ledger_table accounts, users, sessions, tokens, funds, references, transfers, originals, merchants, holds;
     struct map accounts_by_id, accounts_by_user;
     struct map users_by_id, users_by_name, users_by_phone;
     struct map sessions_by_id, tokens_by_key, funds_by_key, references_by_key;
-    struct map originals_by_id, originals_by_key, merchants_by_id, merchants_by_name;
+    struct map originals_by_id, originals_by_key, merchants_by_id, merchants_by_name, holds_by_id, holds_by_key;
 };
 
 /* `ids` must outlive the ledger. RESULT_FULL: no memory. */
@@ -83,6 +84,7 @@ struct result ledger_add_reference(struct ledger *ledger, const struct known_ref
 struct result ledger_add_original(struct ledger *ledger,
                                   const struct original *row) MUST_CHECK; /* its accounts and its fund were added before */
 struct result ledger_add_merchant(struct ledger *ledger, const struct merchant *row) MUST_CHECK; /* its account was added before */
+struct result ledger_add_hold(struct ledger *ledger, const struct hold *row) MUST_CHECK;         /* the same */
 /* A new transfer, to be filled in: it lives as long as the batch. */
 struct transfer *ledger_add_transfer(struct ledger *ledger);
 
@@ -101,6 +103,8 @@ struct original *ledger_find_original(const struct ledger *ledger, struct id id)
 struct original *ledger_find_credit(const struct ledger *ledger, struct text caller, struct text reference); /* an original, too */
 struct merchant *ledger_find_merchant(const struct ledger *ledger, struct id id);
 struct merchant *ledger_find_merchant_by_name(const struct ledger *ledger, struct text name);
+struct hold *ledger_find_hold(const struct ledger *ledger, struct id id);
+struct hold *ledger_find_hold_by_reference(const struct ledger *ledger, struct text caller, struct text reference);
 struct known_reference *ledger_find_reference(const struct ledger *ledger, struct text key);
 
 /* Two names as one key: neither a caller nor a reference contains a NUL, they are printable ASCII. Gives the size. */

@@ -26,6 +26,11 @@ const char *ledger_outcome_code(enum ledger_outcome outcome) {
     case LEDGER_FUND_REFERENCE_CONFLICT: return "fund_reference_conflict";
     case LEDGER_PAYER_NOT_FOUND: return "user_not_found";
     case LEDGER_MERCHANT_NOT_FOUND: return "merchant_not_found";
+    case LEDGER_HOLD_NOT_FOUND: return "hold_not_found";
+    case LEDGER_HOLD_CLOSED: return "hold_closed";
+    case LEDGER_HOLD_EXCEEDED: return "hold_exceeded";
+    case LEDGER_MERCHANT_REQUIRED: return "merchant_required";
+    case LEDGER_MERCHANT_DIFFERS: return "merchant_differs";
     case LEDGER_CREDIT_NOT_FOUND: return "credit_not_found";
     }
     return "unknown";

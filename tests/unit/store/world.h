@@ -171,8 +171,8 @@ static inline struct world *make_world(bool has_own_clock, uint32_t queue_limit)
     world->now_us = 1000 * CLOCK_SECOND_US;
     world->monotonic_us = 50 * CLOCK_SECOND_US;
     world->clock = has_own_clock ? (struct clock){fake_now_us, fake_monotonic_us, world} : clock_system;
-    world->engine = (struct store_engine){world,       fake_begin,    fake_load,    fake_decide, fake_save, fake_commit,
-                                          fake_settle, fake_rollback, fake_publish, fake_probe,  fake_idle};
+    world->engine = (struct store_engine){world,         fake_begin,   fake_load,  fake_decide, fake_save, fake_commit, fake_settle,
+                                          fake_rollback, fake_publish, fake_probe, fake_idle,   NULL,      NULL};
     for (size_t i = 0; i < OPERATIONS_MAX; i++) {
         world->operations[i] = (struct operation){.base = {.done = fake_done}, .world = world, .number = i};
     }

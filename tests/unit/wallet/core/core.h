@@ -15,6 +15,7 @@
 #include "wallet/core/chain.h"
 #include "wallet/core/credits.h"
 #include "wallet/core/funds.h"
+#include "wallet/core/holds.h"
 #include "wallet/core/references.h"
 #include "wallet/core/reversals.h"
 #include "wallet/core/sessions.h"
@@ -141,7 +142,7 @@ static inline struct core_picture core_take_picture(const struct core *core) {
     for (size_t i = 0; i < ledger->accounts.count; i++) {
         const struct account *account = ledger->accounts.rows[i];
         picture.balances = picture.balances * 31 + (uint64_t)account->debits_posted * 7 + (uint64_t)account->credits_posted * 3 +
-                           (uint64_t)account->sequence;
+                           (uint64_t)account->debits_pending * 5 + (uint64_t)account->sequence;
     }
     return picture;
 }
