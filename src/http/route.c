@@ -72,6 +72,7 @@ static const char *route_fault(const struct route *route) {
     bool rest_seen = false;
     if (route->method == NULL || route->path == NULL || route->path[0] != '/') return "the path does not start with a slash";
     if (route->scope == SCOPE_NONE || ((unsigned)route->scope & ((unsigned)route->scope - 1)) != 0) return "not exactly one scope";
+    if (((unsigned)route->other_scope & ((unsigned)route->other_scope - 1)) != 0) return "more than one other scope";
     if (route->handle == NULL) return "no handler";
     struct text path = text_of(route->path + 1);
     struct text segment;

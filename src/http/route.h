@@ -22,6 +22,7 @@ struct route {
     const char *method; /* GET answers HEAD as well */
     const char *path;   /* "/v1/campaigns/{id}/report"; a last segment {rest*} takes all that follows */
     enum scope scope;
+    enum scope other_scope;     /* that is enough as well; SCOPE_NONE: there is none */
     uint32_t body_limit_bytes;  /* 0: LIMIT_BODY_BYTES */
     uint32_t arena_limit_bytes; /* 0: LIMIT_ARENA_BYTES */
     unsigned flags;

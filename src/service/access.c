@@ -101,7 +101,9 @@ static enum route_admission admit_caller(struct access *access, struct exchange 
     }
     exchange->caller = *caller;
     if (caller->kind == IDENTITY_SERVICE && options->instance.size > 0) reply_header(exchange, "Wallet-Instance", options->instance);
-    return is_allowed(exchange->route->scope, caller) ? ROUTE_ADMITTED : refuse_scope(exchange);
+    const struct route *route = exchange->route;
+    bool is_admitted = is_allowed(route->scope, caller) || (route->other_scope != SCOPE_NONE && is_allowed(route->other_scope, caller));
+    return is_admitted ? ROUTE_ADMITTED : refuse_scope(exchange);
 }
 
 /* By the wall clock; and a token that it calls too early by what it would say if it had not been set back. */

@@ -22,7 +22,8 @@ static void print_usage(const char *program, const char *summary, const struct c
 static void print_routes(const struct route *routes, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const char *scope = routes[i].scope == SCOPE_PUBLIC ? "-" : scope_name(routes[i].scope);
-        printf("%s %s %s\n", routes[i].method, routes[i].path, scope);
+        const char *other = routes[i].other_scope == SCOPE_NONE ? "" : scope_name(routes[i].other_scope);
+        printf("%s %s %s%s%s\n", routes[i].method, routes[i].path, scope, *other == '\0' ? "" : "|", other);
     }
 }
 

@@ -113,16 +113,20 @@ static struct result merchant_loaded(void *context, const struct row *row) {
     return ledger_add_merchant(ledger, &merchant);
 }
 
-static struct result payment_loaded(void *ledger, const struct row *row) {
+static struct result named_loaded(struct ledger *ledger, const struct row *row, enum transfer_kind kind) {
     struct known_reference known;
     struct ledger_key key;
     TRY(row_reference(row, &known));
-    ledger_named_key(TRANSFER_PAYMENT, row_text(row, REFERENCE_CALLER_COLUMN), row_text(row, REFERENCE_COLUMN), &key);
+    ledger_named_key(kind, row_text(row, REFERENCE_CALLER_COLUMN), row_text(row, REFERENCE_COLUMN), &key);
     known.key = ledger_key_text(&key);
     known.description = row_text(row, REFERENCE_DESCRIPTION_COLUMN);
     known.metadata = row_text(row, REFERENCE_METADATA_COLUMN);
+    known.origin = row_integer(row, REFERENCE_ORIGIN_COLUMN);
     return ledger_add_reference(ledger, &known);
 }
+
+static struct result payment_loaded(void *ledger, const struct row *row) { return named_loaded(ledger, row, TRANSFER_PAYMENT); }
+static struct result reversal_loaded(void *ledger, const struct row *row) { return named_loaded(ledger, row, TRANSFER_REVERSAL); }
 
 static struct result hold_loaded(void *context, const struct row *row) {
     struct ledger *ledger = context;
@@ -218,6 +222,19 @@ void books_load_hold(struct engine *engine, struct id id) {
 
 void books_load_hold_by_reference(struct engine *engine, struct text caller, struct text reference) {
     ask_hold_by_reference(engine_batch(engine), caller, reference, hold_loaded, books_ledger(engine));
+}
+
+void books_load_original(struct engine *engine, struct id transaction_id) {
+    struct batch *batch = engine_batch(engine);
+    struct ledger *ledger = books_ledger(engine);
+    ask_original(batch, transaction_id, original_loaded, ledger);
+    ask_giver(batch, transaction_id, account_loaded, ledger);
+    ask_taker(batch, transaction_id, account_loaded, ledger);
+    ask_fund_of_transfer(batch, transaction_id, fund_loaded, ledger);
+}
+
+void books_load_reversal(struct engine *engine, struct text caller, struct text reference) {
+    if (reference.size > 0) ask_named(engine_batch(engine), TRANSFER_REVERSAL, caller, reference, reversal_loaded, books_ledger(engine));
 }
 
 void books_load_topup(struct engine *engine, struct text caller, struct text fund_reference, struct text reference) {

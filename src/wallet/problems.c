@@ -19,6 +19,8 @@ const struct problem problem_hold_closed = {409, "hold_closed", "Hold closed"};
 const struct problem problem_hold_exceeded = {409, "hold_exceeded", "Hold exceeded"};
 const struct problem problem_merchant_required = {422, "merchant_required", "Merchant required"};
 const struct problem problem_merchant_differs = {422, "merchant_differs", "Merchant differs"};
+const struct problem problem_not_reversible = {409, "not_reversible", "Not reversible"};
+const struct problem problem_reversal_exceeds_original = {409, "reversal_exceeds_original", "Reversal exceeds original"};
 const struct problem problem_username_taken = {409, "username_taken", "Username taken"};
 const struct problem problem_phone_taken = {409, "phone_taken", "Phone taken"};
 const struct problem problem_insufficient_funds = {409, "insufficient_funds", "Insufficient funds"};
@@ -56,6 +58,11 @@ static const struct problem_page wallet_pages[] = {
      "Name the merchant in the capture."},
     {&problem_merchant_differs, "The hold was made for another merchant than its capture names. No money moved.",
      "Leave the merchant out of the capture, or name the one of the hold."},
+    {&problem_not_reversible,
+     "A transaction of this kind is not taken back: only credits, transfers, payments and captures are. No money moved.",
+     "Move the money by a transaction of its own."},
+    {&problem_reversal_exceeds_original, "Less is left of the transaction than was to be taken back. No money moved.",
+     "Take back what is left at most; without an amount it is all of that."},
     {&problem_username_taken, "Another user has this username.", "Choose another one."},
     {&problem_phone_taken, "Another user has this phone number.", "Log in to the account that has it, or use another number."},
     {&problem_insufficient_funds, "The account or the fund holds less than the amount. No money moved.",
@@ -126,6 +133,12 @@ static struct refusal refusal_of(enum ledger_outcome outcome) {
     case LEDGER_MERCHANT_REQUIRED:
         return (struct refusal){&problem_merchant_required, "Neither the hold nor its capture names a merchant."};
     case LEDGER_MERCHANT_DIFFERS: return (struct refusal){&problem_merchant_differs, "The hold is for another merchant."};
+    case LEDGER_TRANSACTION_NOT_FOUND:
+        return (struct refusal){&problem_transaction_not_found, "There is no such transaction, or it is not yours."};
+    case LEDGER_NOT_REVERSIBLE:
+        return (struct refusal){&problem_not_reversible, "Only credits, transfers, payments and captures are taken back."};
+    case LEDGER_REVERSAL_EXCEEDS_ORIGINAL:
+        return (struct refusal){&problem_reversal_exceeds_original, "Less than that is left of the transaction."};
     case LEDGER_CREDIT_NOT_FOUND: return (struct refusal){&problem_transaction_not_found, "You gave no credit by this reference."};
     }
     return (struct refusal){NULL, NULL};

@@ -6,28 +6,30 @@
 
 extern const struct problem problem_invalid_credentials; /* 401 */
 extern const struct problem problem_user_disabled, problem_password_change_required, problem_session_not_found;
-extern const struct problem problem_recipient_not_found;     /* 404 */
-extern const struct problem problem_transaction_not_found;   /* 404 */
-extern const struct problem problem_user_not_found;          /* 404 */
-extern const struct problem problem_fund_not_found;          /* 404 */
-extern const struct problem problem_account_not_found;       /* 404 */
-extern const struct problem problem_merchant_not_found;      /* 404 */
-extern const struct problem problem_hold_not_found;          /* 404 */
-extern const struct problem problem_hold_closed;             /* 409 */
-extern const struct problem problem_hold_exceeded;           /* 409 */
-extern const struct problem problem_merchant_required;       /* 422 */
-extern const struct problem problem_merchant_differs;        /* 422 */
-extern const struct problem problem_username_taken;          /* 409 */
-extern const struct problem problem_phone_taken;             /* 409 */
-extern const struct problem problem_insufficient_funds;      /* 409 */
-extern const struct problem problem_account_frozen;          /* 409 */
-extern const struct problem problem_balance_too_large;       /* 409 */
-extern const struct problem problem_fund_reference_conflict; /* 409 */
-extern const struct problem problem_fund_released;           /* 409 */
-extern const struct problem problem_reference_conflict;      /* 409 */
-extern const struct problem problem_same_account;            /* 422 */
-extern const struct problem problem_password_too_common;     /* 422 */
-extern const struct problem problem_currency_mismatch;       /* 422 */
+extern const struct problem problem_recipient_not_found;       /* 404 */
+extern const struct problem problem_transaction_not_found;     /* 404 */
+extern const struct problem problem_user_not_found;            /* 404 */
+extern const struct problem problem_fund_not_found;            /* 404 */
+extern const struct problem problem_account_not_found;         /* 404 */
+extern const struct problem problem_merchant_not_found;        /* 404 */
+extern const struct problem problem_hold_not_found;            /* 404 */
+extern const struct problem problem_hold_closed;               /* 409 */
+extern const struct problem problem_hold_exceeded;             /* 409 */
+extern const struct problem problem_merchant_required;         /* 422 */
+extern const struct problem problem_merchant_differs;          /* 422 */
+extern const struct problem problem_not_reversible;            /* 409 */
+extern const struct problem problem_reversal_exceeds_original; /* 409 */
+extern const struct problem problem_username_taken;            /* 409 */
+extern const struct problem problem_phone_taken;               /* 409 */
+extern const struct problem problem_insufficient_funds;        /* 409 */
+extern const struct problem problem_account_frozen;            /* 409 */
+extern const struct problem problem_balance_too_large;         /* 409 */
+extern const struct problem problem_fund_reference_conflict;   /* 409 */
+extern const struct problem problem_fund_released;             /* 409 */
+extern const struct problem problem_reference_conflict;        /* 409 */
+extern const struct problem problem_same_account;              /* 422 */
+extern const struct problem problem_password_too_common;       /* 422 */
+extern const struct problem problem_currency_mismatch;         /* 422 */
 
 /* The problem that a refused command is answered with, and its sentence. Not for LEDGER_APPLIED and LEDGER_REPLAYED. */
 const struct problem *problem_of_outcome(enum ledger_outcome outcome);

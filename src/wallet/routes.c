@@ -4,11 +4,12 @@
 #include "wallet/credit_reversals.h"
 #include "wallet/credits.h"
 #include "wallet/funds.h"
-#include "wallet/journal.h"
 #include "wallet/holds.h"
+#include "wallet/journal.h"
 #include "wallet/merchants.h"
 #include "wallet/payments.h"
 #include "wallet/phones.h"
+#include "wallet/reversals.h"
 #include "wallet/revocations.h"
 #include "wallet/self_audit.h"
 #include "wallet/session_list.h"
@@ -76,6 +77,13 @@ const struct route wallet_routes[] = {
      .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT | ROUTE_DRY_RUN,
      .handle = transfers_create},
     {.method = "GET", .path = "/v1/transactions/{id}", .scope = SCOPE_USER, .handle = transactions_get},
+    {.method = "POST",
+     .path = "/v1/transactions/{id}/reversal",
+     .scope = SCOPE_REVERSALS_WRITE,
+     .other_scope = SCOPE_ADMIN,
+     .act = "transaction.reverse",
+     .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT | ROUTE_DRY_RUN,
+     .handle = reversals_create},
     {.method = "GET", .path = "/v1/instance", .scope = SCOPE_SERVICE, .handle = instance_get},
     {.method = "GET", .path = "/v1/revocations", .scope = SCOPE_SERVICE, .arena_limit_bytes = LIST_ARENA_BYTES, .handle = revocations_list},
     {.method = "POST",

@@ -102,6 +102,7 @@ struct result row_reference(const struct row *row, struct known_reference *ret_r
 /* As ask_credit, of what a caller named by its kind; behind the rest description and metadata, in these columns. */
 #define REFERENCE_DESCRIPTION_COLUMN 9
 #define REFERENCE_METADATA_COLUMN    10
+#define REFERENCE_ORIGIN_COLUMN      11
 void ask_named(struct batch *batch, enum transfer_kind kind, struct text caller, struct text reference, row_visitor *visit, void *context);
 
 /* ---- merchants: account, name ---- */
@@ -130,6 +131,10 @@ void save_hold(struct batch *batch, const struct hold *hold);
 void ask_original_credit(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context);
 void ask_wallet_of_credit(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context);
 void ask_fund_of_credit(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context);
+void ask_original(struct batch *batch, struct id id, row_visitor *visit, void *context);
+void ask_giver(struct batch *batch, struct id id, row_visitor *visit, void *context);
+void ask_taker(struct batch *batch, struct id id, row_visitor *visit, void *context);
+void ask_fund_of_transfer(struct batch *batch, struct id id, row_visitor *visit, void *context);
 struct result row_original(const struct row *row, struct original *ret_original) MUST_CHECK; /* its key is left alone */
 
 void save_account(struct batch *batch, const struct account *account);

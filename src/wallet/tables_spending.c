@@ -26,7 +26,8 @@ void save_merchant(struct batch *batch, const struct merchant *merchant) {
 
 QUESTION(transfer_by_reference, "what a caller named",
          "SELECT t.debit_account, t.credit_account, t.amount, t.currency, t.id, e.balance_after, t.created_at, t.caller, t.reference, "
-         "t.description, t.metadata FROM transfers t JOIN entries e ON e.account = t.credit_account AND e.sequence = t.credit_sequence "
+         "t.description, t.metadata, t.origin FROM transfers t JOIN entries e ON e.account = t.credit_account AND e.sequence = "
+         "t.credit_sequence "
          "WHERE t.kind IN (6, 7, 11, 13) AND t.reference <> '' AND t.caller = $1 AND t.kind = $2 AND t.reference = $3 LIMIT 1",
          COLUMN_TEXT, COLUMN_INTEGER, COLUMN_TEXT);
 void ask_named(struct batch *batch, enum transfer_kind kind, struct text caller, struct text reference, row_visitor *visit, void *context) {
@@ -161,6 +162,23 @@ QUESTION(fund_of_credit, "the fund of a credit",
 void ask_fund_of_credit(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context) {
     ASK(fund_of_credit, value_text(caller), value_text(reference));
 }
+
+QUESTION(original_by_id, "a transfer to be taken back",
+         "SELECT " ORIGINAL_COLUMNS " FROM transfers t " ORIGINAL_TABLES "WHERE t.id = $1 LIMIT 1", COLUMN_ID);
+void ask_original(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(original_by_id, value_id(id)); }
+
+#define SIDE_QUESTION(side) "SELECT " ACCOUNT_COLUMNS " FROM transfers t JOIN accounts a ON a.number = t." side " WHERE t.id = $1 LIMIT 1"
+QUESTION(giver, "the account that gave", SIDE_QUESTION("debit_account"), COLUMN_ID);
+void ask_giver(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(giver, value_id(id)); }
+
+QUESTION(taker, "the account that got", SIDE_QUESTION("credit_account"), COLUMN_ID);
+void ask_taker(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(taker, value_id(id)); }
+
+QUESTION(fund_of_transfer, "the fund that gave",
+         "SELECT " ACCOUNT_COLUMNS ", " FUND_COLUMNS
+         " FROM transfers t JOIN funds f ON f.account = t.debit_account JOIN accounts a ON a.number = f.account WHERE t.id = $1 LIMIT 1",
+         COLUMN_ID);
+void ask_fund_of_transfer(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(fund_of_transfer, value_id(id)); }
 
 /* ---- for verify ---- */
 

@@ -31,6 +31,9 @@ const char *ledger_outcome_code(enum ledger_outcome outcome) {
     case LEDGER_HOLD_EXCEEDED: return "hold_exceeded";
     case LEDGER_MERCHANT_REQUIRED: return "merchant_required";
     case LEDGER_MERCHANT_DIFFERS: return "merchant_differs";
+    case LEDGER_TRANSACTION_NOT_FOUND: return "transaction_not_found";
+    case LEDGER_NOT_REVERSIBLE: return "not_reversible";
+    case LEDGER_REVERSAL_EXCEEDS_ORIGINAL: return "reversal_exceeds_original";
     case LEDGER_CREDIT_NOT_FOUND: return "credit_not_found";
     }
     return "unknown";

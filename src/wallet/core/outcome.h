@@ -26,11 +26,14 @@ enum ledger_outcome {
     LEDGER_FUND_REFERENCE_CONFLICT,
     LEDGER_PAYER_NOT_FOUND, /* the user whose money it would be */
     LEDGER_MERCHANT_NOT_FOUND,
-    LEDGER_HOLD_NOT_FOUND,    /* the caller has none of this id */
-    LEDGER_HOLD_CLOSED,       /* captured, released or expired */
-    LEDGER_HOLD_EXCEEDED,     /* less remains */
-    LEDGER_MERCHANT_REQUIRED, /* neither the hold nor its capture names one */
-    LEDGER_MERCHANT_DIFFERS,  /* the hold is for another one */
-    LEDGER_CREDIT_NOT_FOUND,  /* the caller gave none by this reference */
+    LEDGER_HOLD_NOT_FOUND,            /* the caller has none of this id */
+    LEDGER_HOLD_CLOSED,               /* captured, released or expired */
+    LEDGER_HOLD_EXCEEDED,             /* less remains */
+    LEDGER_MERCHANT_REQUIRED,         /* neither the hold nor its capture names one */
+    LEDGER_MERCHANT_DIFFERS,          /* the hold is for another one */
+    LEDGER_TRANSACTION_NOT_FOUND,     /* or not the caller's */
+    LEDGER_NOT_REVERSIBLE,            /* a transfer of a kind that is not taken back */
+    LEDGER_REVERSAL_EXCEEDS_ORIGINAL, /* less is left of it */
+    LEDGER_CREDIT_NOT_FOUND,          /* the caller gave none by this reference */
 };
 const char *ledger_outcome_code(enum ledger_outcome outcome); /* "insufficient_funds"; the problem code and the credit item's code */

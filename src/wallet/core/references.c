@@ -29,6 +29,7 @@ void ledger_remember(struct ledger *ledger, const struct ledger_key *key, const 
                                   .transaction_id = transfer->id,
                                   .balance_after = transfer->credit_balance_after,
                                   .created_at_us = transfer->created_at_us};
+    row.origin = transfer->origin;
     if (transfer->kind >= TRANSFER_PAYMENT) row.description = transfer->description;
     if (transfer->kind >= TRANSFER_PAYMENT) row.metadata = transfer->metadata;
     struct result added = ledger_add_reference(ledger, &row);

@@ -11,7 +11,8 @@ struct known_reference {
     struct id transaction_id;
     int64_t balance_after; /* of the account that was credited */
     int64_t created_at_us;
-    struct text description, metadata; /* of what is named by its kind; of credits and top-ups empty */
+    int64_t origin;
+    struct text description, metadata; /* the three of what is named by its kind; of credits and top-ups empty */
 };
 
 #define LEDGER_KEY_BYTES (2u * LIMIT_REFERENCE_BYTES + 16u)

@@ -71,3 +71,55 @@ struct credit_reversal_outcome ledger_reverse_credit(struct ledger *ledger, stru
     return (struct credit_reversal_outcome){outcome, original->reversal_id, original->reversal_balance_after,
                                             original->reversal_created_at_us};
 }
+
+/* ---- by a transaction's id ---- */
+
+static bool is_reversible(enum transfer_kind kind) {
+    return kind == TRANSFER_CREDIT || kind == TRANSFER_USER || kind == TRANSFER_PAYMENT || kind == TRANSFER_CAPTURE;
+}
+
+/* NULL: there is none, or it is nobody's business. */
+static struct original *find_original(const struct ledger *ledger, const struct reversal_command *command) {
+    struct original *original = ledger_find_original(ledger, command->transaction_id);
+    if (original == NULL || !transfer_kind_moves(original->kind)) return NULL;
+    return command->is_admin || text_equal(original->caller, command->caller) ? original : NULL;
+}
+
+static bool is_same_reversal(const struct known_reference *known, const struct original *original, const struct reversal_command *command) {
+    bool is_same_amount = command->amount_minor == 0 || command->amount_minor == known->amount.amount_minor;
+    return original != NULL && known->origin == original->sequence && is_same_amount && text_equal(known->description, command->reason);
+}
+
+static enum ledger_outcome reversal_refusal(const struct original *original, const struct reversal_command *command) {
+    if (original == NULL) return LEDGER_TRANSACTION_NOT_FOUND;
+    if (!is_reversible(original->kind)) return LEDGER_NOT_REVERSIBLE;
+    int64_t left_minor = money_left(original).amount_minor;
+    return left_minor == 0 || command->amount_minor > left_minor ? LEDGER_REVERSAL_EXCEEDS_ORIGINAL : LEDGER_APPLIED;
+}
+
+struct reversal_outcome ledger_reverse(struct ledger *ledger, const struct reversal_command *command, int64_t now_us) {
+    CHECK(command->caller.size > 0 && command->amount_minor >= 0 && command->amount_minor <= MONEY_AMOUNT_MAX);
+    CHECK(command->is_admin || !command->may_overdraw);
+    struct original *original = find_original(ledger, command);
+    struct ledger_key key;
+    ledger_named_key(TRANSFER_REVERSAL, command->caller, command->reference, &key);
+    const struct known_reference *known = command->reference.size > 0 ? ledger_find_reference(ledger, ledger_key_text(&key)) : NULL;
+    if (known != NULL) {
+        if (!is_same_reversal(known, original, command)) return (struct reversal_outcome){.outcome = LEDGER_REFERENCE_CONFLICT};
+        return (struct reversal_outcome){LEDGER_REPLAYED, known->transaction_id, known->amount, known->created_at_us};
+    }
+    enum ledger_outcome outcome = reversal_refusal(original, command);
+    if (outcome != LEDGER_APPLIED) return (struct reversal_outcome){.outcome = outcome};
+    struct posting posting = {.kind = TRANSFER_REVERSAL,
+                              .amount = money_left(original),
+                              .may_overdraw = command->may_overdraw,
+                              .caller = command->caller,
+                              .reference = command->reference,
+                              .description = command->reason};
+    if (command->amount_minor != 0) posting.amount.amount_minor = command->amount_minor;
+    const struct transfer *transfer = NULL;
+    outcome = take_back(ledger, original, &posting, now_us, &transfer);
+    if (outcome != LEDGER_APPLIED) return (struct reversal_outcome){.outcome = outcome};
+    if (command->reference.size > 0) ledger_remember(ledger, &key, transfer);
+    return (struct reversal_outcome){LEDGER_APPLIED, transfer->id, transfer->amount, transfer->created_at_us};
+}

@@ -21,6 +21,22 @@ struct original {
 /* NULL, or the rule that it breaks. */
 const char *original_fault(const struct original *original);
 
+struct reversal_command {
+    struct text caller, reference; /* `reference` empty: none */
+    struct id transaction_id;
+    int64_t amount_minor; /* 0: all that is left */
+    struct text reason;
+    bool is_admin;     /* others take back what they have made themselves */
+    bool may_overdraw; /* the account that it is taken from may go below its floor */
+};
+struct reversal_outcome {
+    enum ledger_outcome outcome;
+    struct id transaction_id; /* applied and replayed, like the next two */
+    struct money amount;
+    int64_t created_at_us;
+};
+struct reversal_outcome ledger_reverse(struct ledger *ledger, const struct reversal_command *command, int64_t now_us);
+
 struct credit_reversal_item {
     struct text reference; /* of the credit */
     struct text reason;

@@ -61,6 +61,54 @@ static void a_refused_reversal_changes_nothing(void **state) {
     assert_int_equal(take_back(core, "r1"), LEDGER_APPLIED);
 }
 
+static enum ledger_outcome reverse(struct core *core, const struct original *original, int64_t amount, bool may_overdraw) {
+    const struct reversal_command command = {.caller = TEXT("admin:1"),
+                                             .reference = TEXT(""),
+                                             .transaction_id = original->id,
+                                             .amount_minor = amount,
+                                             .reason = TEXT("why"),
+                                             .is_admin = true,
+                                             .may_overdraw = may_overdraw};
+    return ledger_reverse(&core->ledger, &command, core->now_us).outcome;
+}
+
+static void parts_add_up_to_the_original_at_most(void **state) {
+    struct core *core = *state;
+    const struct account *sara = core_open_wallet(core, "sara"), *reza = core_open_wallet(core, "reza");
+    assert_int_equal(core_credit(core, "r1", sara, 60, ""), LEDGER_APPLIED);
+    assert_int_equal(core_send(core, sara, "reza", 60), LEDGER_APPLIED);
+    const struct original *original = core_load_original(core, core_newest(core), "");
+    ASSERT_REFUSED(core, LEDGER_REVERSAL_EXCEEDS_ORIGINAL, reverse(core, original, 61, false));
+    assert_int_equal(reverse(core, original, 20, false), LEDGER_APPLIED);
+    ASSERT_REFUSED(core, LEDGER_REVERSAL_EXCEEDS_ORIGINAL, reverse(core, original, 41, false));
+    assert_int_equal(reverse(core, original, 0, false), LEDGER_APPLIED);
+    ASSERT_REFUSED(core, LEDGER_REVERSAL_EXCEEDS_ORIGINAL, reverse(core, original, 0, false));
+    ASSERT_REFUSED(core, LEDGER_REVERSAL_EXCEEDS_ORIGINAL, reverse(core, original, 1, false));
+    assert_int_equal(account_balance(sara).amount_minor, 60);
+    assert_int_equal(account_balance(reza).amount_minor, 0);
+    const struct original *reversal = core_load_original(core, core_newest(core), "");
+    ASSERT_REFUSED(core, LEDGER_NOT_REVERSIBLE, reverse(core, reversal, 0, false));
+}
+
+/* What is overdrawn gives nothing until enough has come, and is an account like any other then. */
+static void who_is_overdrawn_gives_nothing(void **state) {
+    struct core *core = *state;
+    struct account *sara = core_open_wallet(core, "sara"), *reza = core_open_wallet(core, "reza");
+    assert_int_equal(core_credit(core, "r1", sara, 60, ""), LEDGER_APPLIED);
+    const struct original *original = core_load_original(core, core_newest(core), "");
+    assert_int_equal(core_send(core, sara, "reza", 50), LEDGER_APPLIED);
+    ASSERT_REFUSED(core, LEDGER_INSUFFICIENT_FUNDS, reverse(core, original, 11, false));
+    assert_int_equal(reverse(core, original, 30, true), LEDGER_APPLIED);
+    assert_int_equal(account_balance(sara).amount_minor, -20);
+    assert_true(sara->is_overdrawn);
+    ASSERT_REFUSED(core, LEDGER_INSUFFICIENT_FUNDS, core_send(core, sara, "reza", 1));
+    assert_int_equal(core_send(core, reza, "sara", 19), LEDGER_APPLIED);
+    assert_true(sara->is_overdrawn);
+    assert_int_equal(core_send(core, reza, "sara", 1), LEDGER_APPLIED);
+    assert_false(sara->is_overdrawn);
+    ASSERT_REFUSED(core, LEDGER_INSUFFICIENT_FUNDS, core_send(core, sara, "reza", 1));
+}
+
 static void a_row_that_breaks_the_rules_is_refused(void **state) {
     struct core *core = *state;
     const struct original sound = {.sequence = 1, .id = {{1}}, .kind = TRANSFER_USER, .amount = {5, CURRENCY_IRT}};
@@ -79,10 +127,9 @@ static void a_row_that_breaks_the_rules_is_refused(void **state) {
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
-        CORE_TEST(a_credit_goes_back_into_its_fund_once),
-        CORE_TEST(out_of_a_released_fund_it_goes_on_to_issuance),
-        CORE_TEST(a_refused_reversal_changes_nothing),
-        CORE_TEST(a_row_that_breaks_the_rules_is_refused),
+        CORE_TEST(a_credit_goes_back_into_its_fund_once), CORE_TEST(out_of_a_released_fund_it_goes_on_to_issuance),
+        CORE_TEST(a_refused_reversal_changes_nothing),    CORE_TEST(parts_add_up_to_the_original_at_most),
+        CORE_TEST(who_is_overdrawn_gives_nothing),        CORE_TEST(a_row_that_breaks_the_rules_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
