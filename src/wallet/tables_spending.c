@@ -28,7 +28,8 @@ QUESTION(transfer_by_reference, "what a caller named",
          "SELECT t.debit_account, t.credit_account, t.amount, t.currency, t.id, e.balance_after, t.created_at, t.caller, t.reference, "
          "t.description, t.metadata, t.origin FROM transfers t JOIN entries e ON e.account = t.credit_account AND e.sequence = "
          "t.credit_sequence "
-         "WHERE t.kind IN (6, 7, 11, 13) AND t.reference <> '' AND t.caller = $1 AND t.kind = $2 AND t.reference = $3 LIMIT 1",
+         "WHERE (t.kind = 6 OR t.kind = 7 OR t.kind = 11 OR t.kind = 13) AND t.reference <> '' AND t.caller = $1 AND t.kind = $2 AND "
+         "t.reference = $3 LIMIT 1",
          COLUMN_TEXT, COLUMN_INTEGER, COLUMN_TEXT);
 void ask_named(struct batch *batch, enum transfer_kind kind, struct text caller, struct text reference, row_visitor *visit, void *context) {
     ASK(transfer_by_reference, value_text(caller), value_integer(kind), value_text(reference));
@@ -70,7 +71,8 @@ QUESTION(hold_by_id, "a hold",
 void ask_hold(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(hold_by_id, value_id(id)); }
 
 QUESTION(hold_by_reference, "a hold by reference",
-         HOLD_QUESTION "t.kind IN (6, 7, 11, 13) AND t.reference <> '' AND t.caller = $1 AND t.kind = 7 AND t.reference = $2 LIMIT 1",
+         HOLD_QUESTION "(t.kind = 6 OR t.kind = 7 OR t.kind = 11 OR t.kind = 13) AND t.reference <> '' AND t.caller = $1 AND t.kind = 7 "
+                       "AND t.reference = $2 LIMIT 1",
          COLUMN_TEXT, COLUMN_TEXT);
 void ask_hold_by_reference(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context) {
     ASK(hold_by_reference, value_text(caller), value_text(reference));
