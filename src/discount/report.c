@@ -81,10 +81,38 @@ static void write_minutes(struct json_writer *writer, const struct board_minutes
     json_end_array(writer);
 }
 
-/* No campaign takes orders, has a budget, codes of batches or a waiting list yet: whoever builds one writes its member in place of these. */
+static void write_orders(struct json_writer *writer, const struct campaign_view *view, enum currency currency) {
+    json_key(writer, "orders");
+    if (!gift_is_of_order(view->rules.kind)) {
+        json_put_null(writer);
+        return;
+    }
+    json_begin_object(writer);
+    json_integer_member(writer, "count", view->redeemed);
+    json_integer_member(writer, "amount", view->ordered_minor);
+    json_integer_member(writer, "discount", view->spent_minor);
+    json_text_member(writer, "currency", text_of(currency_code(currency)));
+    json_end_object(writer);
+}
+
+/* Nothing remains of one that was lowered below what is spent. */
+static void write_budget(struct json_writer *writer, const struct campaign_view *view, enum currency currency) {
+    int64_t amount = view->rules.budget_minor, spent = view->spent_minor;
+    json_key(writer, "budget");
+    if (amount == 0) {
+        json_put_null(writer);
+        return;
+    }
+    json_begin_object(writer);
+    json_integer_member(writer, "amount", amount);
+    json_integer_member(writer, "spent", spent);
+    json_integer_member(writer, "remaining", amount > spent ? amount - spent : 0);
+    json_text_member(writer, "currency", text_of(currency_code(currency)));
+    json_end_object(writer);
+}
+
+/* No campaign has codes of batches or a waiting list here yet: whoever builds one writes its member in place of these. */
 static void write_what_is_none(struct json_writer *writer) {
-    json_null_member(writer, "orders");
-    json_null_member(writer, "budget");
     json_key(writer, "by_batch");
     json_begin_array(writer);
     json_end_array(writer);
@@ -108,6 +136,8 @@ struct campaign_view report_write(struct json_writer *writer, const struct board
     json_integer_member(writer, "failed", view.failed);
     int64_t rejected = write_rejected(writer, &snapshot.rejected);
     json_integer_member(writer, "attempts", view.redeemed + rejected);
+    write_orders(writer, &view, slot->currency);
+    write_budget(writer, &view, slot->currency);
     write_what_is_none(writer);
     write_time_or_null(writer, "first_redeemed_at", view.first_redeemed_at_us);
     write_time_or_null(writer, "last_redeemed_at", view.last_redeemed_at_us);

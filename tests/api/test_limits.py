@@ -146,6 +146,9 @@ def test_a_budget_is_counted_to_its_last_unit(world):
     assert redeem(users[1], campaign, 510).json()["discount"]["amount"] == 51
     assert_problem(redeem(users[2], campaign, 10), 410, "budget_exhausted")
     assert redeem(users[2], campaign, 9).json()["discount"]["amount"] == 0  # which no budget lacks
+    report = world.operator.report(campaign["id"])
+    assert report["orders"] == {"count": 3, "amount": 1518, "discount": 150, "currency": TOMAN}
+    assert report["budget"] == {"amount": 150, "spent": 150, "remaining": 0, "currency": TOMAN}
     assert change(world, campaign, {"budget": money(100)}).status_code == 200  # below what is spent: over now
     assert_problem(redeem(users[3], campaign, 10), 410, "budget_exhausted")
     assert change(world, campaign, {"budget": money(151)}).status_code == 200
