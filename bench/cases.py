@@ -7,6 +7,7 @@ import socket
 import statistics
 import subprocess
 import time
+import urllib.request
 import uuid
 
 from . import fire
@@ -481,6 +482,25 @@ def listeners(bench):
     return {"redemptions, nobody listens": lambda: win(bench, 512), "redemptions, 200 listen to their events": lambda: win(bench, 512, listeners=count)}
 
 
+# ---- (o) a statement over a million entries ----
+
+def statement(bench, media_type):
+    """One client that takes it as fast as it comes."""
+    pair = bench.get("statement", lambda folder: Pair(folder, prepare(bench.cache, 1000, bench.count(1_000_000, 5000), payee_count=1)))
+    asked = urllib.request.Request(f"{pair.wallet.url}/v1/wallet/statement?from=2000-01-01T00:00:00Z", headers={"Authorization": f"Bearer {pair.people.tokens[0]}", "Accept": media_type})
+    cpu_s, begin, end = pair.wallet.cpu_s(), time.perf_counter(), b""
+    with urllib.request.urlopen(asked, timeout=600) as answer:
+        while piece := answer.read(1 << 20):
+            end = (end + piece)[-512:]
+    seconds, count = time.perf_counter() - begin, transfers_in(prepare(bench.cache, 1000, bench.count(1_000_000, 5000), payee_count=1))
+    assert (f'"count":{count}' if media_type == "application/json" else "closing_balance").encode() in end, end
+    return {"rate": count / seconds, "cpu_us": 1e6 * (pair.wallet.cpu_s() - cpu_s) / count, "walletd_mib": pair.wallet.rss_mib()}
+
+
+def statements(bench):
+    return {"entries of a statement, JSON": lambda: statement(bench, "application/json"), "entries of a statement, CSV": lambda: statement(bench, "text/csv")}
+
+
 CASES = {
     "floor": floor,
     "sold-out": sold_out,
@@ -496,5 +516,6 @@ CASES = {
     "strangers": strangers,
     "listeners": listeners,
     "growth": growth,
+    "statement": statements,
     "start": start,
 }

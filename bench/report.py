@@ -71,6 +71,9 @@ def judge(results):
     add("sold-out answers on 4,096 connections, token known: p99", None if known_p99_us is None else known_p99_us / 1000, 35, True, " ms")
     for what in ("balance", "transactions", "redemption"):
         add(f"growth: {what}", ratio(value("growth", f"{what}, big database", "rate"), value("growth", f"{what}, small database", "rate")), 0.8, False, " ×")
+    for form in ("JSON", "CSV"):
+        add(f"entries of a statement a second, {form}", value("statement", f"entries of a statement, {form}", "rate"), 200_000, False, "")
+        add(f"walletd behind a statement, {form}", value("statement", f"entries of a statement, {form}", "walletd_mib"), 64, True, " MiB")
     add("start with the big database", value("start", "walletd start, big database", "start_ms"), 1000, True, " ms")
     for service in ("walletd", "discountd"):
         for state in ("idle", "busy"):

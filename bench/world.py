@@ -21,9 +21,9 @@ def payees(user_count, transfer_count):
     return min(user_count, max(1, transfer_count // (2 * PAGE)))
 
 
-def prepare(cache, user_count, transfer_count):
+def prepare(cache, user_count, transfer_count, payee_count=None):
     """A wallet's folder with so many users and transfers; made once and kept, because ten million transfers take minutes."""
-    folder = cache / f"{user_count}-{transfer_count}"
+    folder = cache / (f"{user_count}-{transfer_count}" + (f"-{payee_count}" if payee_count else ""))
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -33,7 +33,7 @@ def prepare(cache, user_count, transfer_count):
         done = scratch.command("user", "add", ADMIN, "--admin", "--data", folder / "wallet", input=ADMIN_PASSWORD + "\n")
         assert done.returncode == 0, done.stderr
         load_users(folder / "wallet", folder / "users", user_count)
-        loaded = load_transfers(folder / "wallet", folder / "users", transfer_count, payees(user_count, transfer_count)) if transfer_count > 0 else 0
+        loaded = load_transfers(folder / "wallet", folder / "users", transfer_count, payee_count or payees(user_count, transfer_count)) if transfer_count > 0 else 0
         People(folder / "wallet", folder / "users", folder / "tokens")
         (folder / "complete").write_text(str(loaded))
     return folder
