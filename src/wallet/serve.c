@@ -303,12 +303,12 @@ static void take_apart(struct serving *serving) {
     listeners_stop(serving->listeners);
     control_stop(serving->control);
     self_audit_stop(wallet->self_audit);
-    user_acts_end(&serving->user_acts);
     password_pool_free(wallet->passwords);
     if (wallet->service.store != NULL) {
         store_stop(wallet->service.store);
         store_free(wallet->service.store);
     }
+    user_acts_end(&serving->user_acts); /* the store wakes who waits for an act, and may be a moment behind */
     listeners_free(serving->listeners);
     if (wallet->service.access != NULL) access_free(wallet->service.access);
     if (serving->trust != NULL) trust_free(serving->trust);

@@ -34,5 +34,5 @@ struct user_acts {
     _Atomic int outcome; /* of the act that the store has: a result_code; below 0: not known yet */
 };
 struct result user_acts_begin(struct user_acts *acts, struct store *store) MUST_CHECK;
-void user_acts_end(struct user_acts *acts); /* after control_stop; one that was zeroed and never begun is fine */
+void user_acts_end(struct user_acts *acts); /* after the store has stopped; one that was zeroed and never begun is fine */
 control_handler user_acts_handle;           /* self: struct user_acts */
