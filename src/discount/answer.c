@@ -250,7 +250,10 @@ void answer_write_campaign(struct json_writer *writer, const struct campaign *ca
     json_id_member(writer, "id", campaign->id);
     json_text_member(writer, "name", campaign_name(campaign));
     json_text_member(writer, "kind", text_of(gift_kind_name(campaign->rules.kind)));
-    json_text_member(writer, "code", code_text(&campaign->code));
+    if (campaign->code.size == 0)
+        json_null_member(writer, "code");
+    else
+        json_text_member(writer, "code", code_text(&campaign->code));
     answer_write_rules(writer, campaign);
     json_text_member(writer, "state", text_of(campaign_state_name(campaign_state(campaign, now_us))));
     json_integer_member(writer, "redeemed", campaign->redeemed);

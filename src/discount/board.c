@@ -89,6 +89,7 @@ struct board_slot *board_find_code(const struct board *board, const struct code 
 }
 
 struct result board_name_code(struct board *board, const struct campaign *campaign) {
+    if (campaign->code.size == 0) return result_ok(); /* only codes of its batches */
     return code_index_name(&board->by_code, &campaign->code, campaign->number, &board->slots[campaign->number - 1].code);
 }
 

@@ -317,7 +317,7 @@ bool campaign_body_read_create(struct exchange *exchange, struct campaign_making
     const struct json_member members[] = {
         {.name = "name", .kind = JSON_TEXT, .target = &body->name, .required = true, .min = 1, .max = CAMPAIGN_NAME_CHARACTERS},
         {.name = "kind", .kind = JSON_TEXT, .target = &kind, .required = true, .min = 1, .max = 64},
-        {.name = "code", .kind = JSON_TEXT, .target = &body->code, .required = true, .min = 1, .max = CODE_TYPED_MAX},
+        {.name = "code", .kind = JSON_TEXT, .target = &body->code, .nullable = true, .min = 1, .max = CODE_TYPED_MAX},
         {.name = "max_redemptions",
          .kind = JSON_INTEGER,
          .target = &body->max_redemptions,

@@ -159,6 +159,9 @@ void code_board_publish(struct code_board *board, const struct code_batch *batch
     struct code_slot *slot = &board->slots[batch->number - 1];
     CHECK(id_equal(slot->id, batch->id));
     atomic_store_explicit(&slot->revoked_at_us, batch->revoked_at_us, memory_order_release);
+    atomic_store_explicit(&slot->used, batch->used, memory_order_relaxed);
+    atomic_store_explicit(&slot->uses, batch->uses, memory_order_relaxed);
+    atomic_store_explicit(&slot->revoked_count, batch->revoked, memory_order_relaxed);
     if (batch->number <= count) return;
     struct code_series *series = &board->series[slot->series];
     slot->previous = atomic_load_explicit(&series->last, memory_order_relaxed);
@@ -188,6 +191,8 @@ void code_board_use_up(struct code_board *board, uint32_t batch, int64_t index) 
 
 const struct code_key *code_board_key(const struct code_board *board) { return code_key_newest(board->keys); }
 size_t code_board_unreadable(const struct code_board *board) { return atomic_load_explicit(&board->unreadable, memory_order_relaxed); }
+
+size_t code_board_count(const struct code_board *board) { return atomic_load_explicit(&board->count, memory_order_acquire); }
 
 const struct code_slot *code_board_slot(const struct code_board *board, uint32_t batch) {
     return batch == 0 || batch > atomic_load_explicit(&board->count, memory_order_acquire) ? NULL : &board->slots[batch - 1];

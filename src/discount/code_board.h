@@ -25,9 +25,9 @@ struct code_slot {
     struct id id;
     struct code_pattern pattern;
     int64_t first, count, max_uses, expires_at_us;
-    uint32_t series;   /* index */
-    uint32_t previous; /* batch of the same series; 0: none */
-    _Atomic int64_t revoked_at_us;
+    uint32_t series;                                          /* index */
+    uint32_t previous;                                        /* batch of the same series; 0: none */
+    _Atomic int64_t revoked_at_us, used, uses, revoked_count; /* as in its row */
     _Atomic uint64_t *revoked, *used_up; /* a bit for each code, from index 1 on; pages come when they are first touched */
     size_t bits_bytes;                   /* of each */
 };
@@ -49,8 +49,9 @@ void code_board_use_up(struct code_board *board, uint32_t batch, int64_t index);
 
 /* ---- any thread ---- */
 
-const struct code_key *code_board_key(const struct code_board *board);                   /* of new batches; NULL: there is none */
-size_t code_board_unreadable(const struct code_board *board);                            /* batches whose key is not there */
+const struct code_key *code_board_key(const struct code_board *board); /* of new batches; NULL: there is none */
+size_t code_board_unreadable(const struct code_board *board);          /* batches whose key is not there */
+size_t code_board_count(const struct code_board *board);
 const struct code_slot *code_board_slot(const struct code_board *board, uint32_t batch); /* NULL: unknown */
 const struct code_slot *code_board_find_id(const struct code_board *board, struct id id);
 bool code_slot_is_readable(const struct code_board *board, const struct code_slot *slot);

@@ -242,7 +242,8 @@ static struct result open_settler(struct program *program, const char *wallet_ur
 }
 
 static struct result open_events(struct program *program) {
-    const struct events_options options = {.board = program->discount.board,
+    const struct events_options options = {.codes = program->discount.codes,
+                                           .board = program->discount.board,
                                            .clock = &clock_system,
                                            .place = &program->place,
                                            .revocations = program->discount.revocations,

@@ -16,6 +16,7 @@
 #define LIVE_SECONDS 60 /* of the report of an event */
 #define LIVE_MINUTES 15
 #define REPORT_BYTES 8192u
+#define LIVE_BATCHES 20 /* of codes, the newest */
 #define ARENA_BYTES  (256u * 1024)
 #define READ_MAX     1000 /* acts at once */
 #define FOLLOW_MAX   4    /* looks at a campaign that changes while its report is made */
@@ -107,8 +108,10 @@ static struct event *make_report(const struct events *events, const struct chann
     arena_init(&arena, ARENA_BYTES);
     buffer_init(&buffer, &arena, REPORT_BYTES);
     struct json_writer writer = {.buffer = &buffer};
-    *ret_view = report_write(&writer, channel->slot, (struct report_span){.seconds = LIVE_SECONDS, .minutes = LIVE_MINUTES},
-                             clock_now_us(events->options.clock));
+    *ret_view = report_write(
+        &writer, channel->slot,
+        (struct report_span){.seconds = LIVE_SECONDS, .minutes = LIVE_MINUTES, .codes = events->options.codes, .batches = LIVE_BATCHES},
+        clock_now_us(events->options.clock));
     struct event *event = buffer.failed ? NULL : event_make("report", ret_view->sequence, buffer_text(&buffer));
     arena_release(&arena);
     return event;

@@ -30,7 +30,9 @@ struct exchange;
 
 struct events;
 
+struct code_board;
 struct events_options {
+    const struct code_board *codes; /* NULL: there are none */
     const struct board *board;
     const struct clock *clock;
     const struct place *place; /* whose audit log is read */

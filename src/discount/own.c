@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "discount/working_set.h"
+#include "discount/working_codes.h"
 
 static struct own_request *own(struct operation *operation) { return (struct own_request *)operation; }
 
@@ -51,6 +51,7 @@ static void load_rebuild(struct engine *engine, struct operation *operation) {
     for (size_t i = 0; i < self->rebuild.count; i++) {
         const struct paid_place *place = &self->rebuild.items[i];
         working_set_ask(engine, place->id);
+        if (place->code_batch != 0) working_codes_ask_if_there(engine, place->code_batch, place->campaign_number, place->code_index);
         const struct redeem_request claimed = {.user_id = place->user_id, .phone = place->phone};
         working_set_ask_rivals(engine, campaign_by_number(&set->campaigns, place->campaign_number), &claimed);
     }

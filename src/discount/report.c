@@ -1,6 +1,8 @@
 /* GET /v1/campaigns/{id}/report and report.svg: from the board, all of it from one moment. Who has a member to add adds it in report_write. */
 #include "discount/report.h"
 
+#include <stdatomic.h>
+
 #include "discount/discount.h"
 #include "discount/plot.h"
 #include "discount/requests.h"
@@ -111,12 +113,23 @@ static void write_budget(struct json_writer *writer, const struct campaign_view 
     json_end_object(writer);
 }
 
-/* No campaign has codes of batches or a waiting list here yet: whoever builds one writes its member in place of these. */
-static void write_what_is_none(struct json_writer *writer) {
+static void write_batches(struct json_writer *writer, uint32_t campaign_number, const struct code_board *codes, int64_t left) {
     json_key(writer, "by_batch");
     json_begin_array(writer);
+    for (size_t number = codes == NULL ? 0 : code_board_count(codes); number > 0 && left > 0; number--) {
+        const struct code_slot *slot = code_board_slot(codes, (uint32_t)number);
+        if (slot->campaign_number != campaign_number) continue;
+        bool is_revoked = atomic_load_explicit(&slot->revoked_at_us, memory_order_relaxed) != 0;
+        json_begin_object(writer);
+        json_id_member(writer, "batch", slot->id);
+        json_integer_member(writer, "count", slot->count);
+        json_integer_member(writer, "used", atomic_load_explicit(&slot->used, memory_order_relaxed));
+        json_integer_member(writer, "uses", atomic_load_explicit(&slot->uses, memory_order_relaxed));
+        json_integer_member(writer, "revoked", is_revoked ? slot->count : atomic_load_explicit(&slot->revoked_count, memory_order_relaxed));
+        json_end_object(writer);
+        left--;
+    }
     json_end_array(writer);
-    json_integer_member(writer, "waiting", 0);
 }
 
 struct campaign_view report_write(struct json_writer *writer, const struct board_slot *slot, struct report_span span, int64_t now_us) {
@@ -138,7 +151,8 @@ struct campaign_view report_write(struct json_writer *writer, const struct board
     json_integer_member(writer, "attempts", view.redeemed + rejected);
     write_orders(writer, &view, slot->currency);
     write_budget(writer, &view, slot->currency);
-    write_what_is_none(writer);
+    write_batches(writer, slot->number, span.codes, span.batches);
+    json_integer_member(writer, "waiting", 0); /* no campaign has a waiting list yet */
     write_time_or_null(writer, "first_redeemed_at", view.first_redeemed_at_us);
     write_time_or_null(writer, "last_redeemed_at", view.last_redeemed_at_us);
     write_time_or_null(writer, "exhausted_at", view.exhausted_at_us);
@@ -160,7 +174,11 @@ void report_get(struct exchange *exchange) {
     struct buffer buffer;
     buffer_init(&buffer, &exchange->arena, REPORT_BYTES);
     struct json_writer writer = {.buffer = &buffer};
-    (void)report_write(&writer, slot, (struct report_span){.seconds = REPORT_SECONDS, .minutes = REPORT_MINUTES},
+    (void)report_write(&writer, slot,
+                       (struct report_span){.seconds = REPORT_SECONDS,
+                                            .minutes = REPORT_MINUTES,
+                                            .codes = discount_of(exchange)->codes,
+                                            .batches = REPORT_BATCHES},
                        clock_now_us(discount_of(exchange)->service.clock));
     reply_buffer(exchange, 200, "application/json", &buffer);
     exchange_finish(exchange);

@@ -18,6 +18,8 @@
 
 static void read_code(const struct row *row, int column, struct code *ret_code) {
     struct text text = row_text(row, column);
+    *ret_code = (struct code){0};
+    if (text.size == 0) return; /* only codes of its batches */
     if (!result_is_ok(code_parse(text, ret_code)) || !text_equal(code_text(ret_code), text))
         row_refuse(row, column, "not a canonical code");
 }

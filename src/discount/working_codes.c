@@ -97,6 +97,13 @@ bool working_codes_ask(struct engine *engine, uint32_t batch, int64_t index) {
     return true;
 }
 
+void working_codes_ask_if_there(struct engine *engine, uint32_t batch, uint32_t campaign_number, int64_t index) {
+    struct working_set *set = engine_set(engine);
+    const struct code_slot *slot = set->code_board == NULL ? NULL : code_board_slot(set->code_board, batch);
+    if (slot == NULL || slot->campaign_number != campaign_number || index < 1 || index > slot->count) return;
+    (void)working_codes_ask(engine, batch, index);
+}
+
 /* ---- save and publish ---- */
 
 struct result working_codes_save(struct working_set *set, struct batch *batch, int64_t now_us) {

@@ -19,3 +19,5 @@ void working_codes_publish(struct working_set *set); /* after the winners */
 
 /* Of a code that an operation names: its entry is in the set when decide begins. False: a batch of the store can't name so many. */
 bool working_codes_ask(struct engine *engine, uint32_t batch, int64_t index);
+/* The same of one that somebody else names: nothing when the campaign has no such code, or when there is no room. */
+void working_codes_ask_if_there(struct engine *engine, uint32_t batch, uint32_t campaign_number, int64_t index);

@@ -452,3 +452,31 @@ def test_the_key_is_part_of_a_backup_and_can_be_rotated(make_world, tmp_path):
     assert service.command("restore", tmp_path / "copy", "--data", restored).returncode == 0
     assert (restored / "codes.key").read_bytes() == key.read_bytes() and (restored / "codes.key").stat().st_mode & 0o777 == 0o600
     assert not (restored / "keys" / "codes.key").exists()
+
+
+# ---- campaigns without a code of their own ----
+
+
+def test_a_campaign_may_have_only_codes_of_batches(world):
+    campaign = world.operator.campaign(places=3, phone="any", code=None)
+    assert campaign["code"] is None
+    assert world.operator.discount.get(f"/v1/campaigns/{campaign['id']}").json()["code"] is None
+    old, batch = make_batch(world.operator, campaign, 1), make_batch(world.operator, campaign, 4, "عید۱۴۰۴-####-####-####")
+    codes, users = codes_of(world.operator, batch), [world.user() for _ in range(4)]
+    assert codes[0].startswith("عید۱۴۰۴-")
+    assert [user.redeem(code).status_code for user, code in zip(users, codes)] == [201, 201, 201, 410]
+    assert users[0].redeem(codes[0].replace("۱۴۰۴", " 1404 ")).status_code == 200
+    assert world.operator.report(campaign["id"])["by_batch"] == [
+        {"batch": batch["id"], "count": 4, "used": 3, "uses": 3, "revoked": 0}, {"batch": old["id"], "count": 1, "used": 0, "uses": 0, "revoked": 0}]
+    assert world.operator.campaign(places=1, phone="any", code=None)["code"] is None  # as many as one likes
+
+
+def test_the_code_of_an_ended_campaign_is_free(world):
+    first = world.operator.campaign(places=2, phone="any", code=f"عید۱۴۰۴{uuid.uuid4().hex[:6]}")
+    body = {"name": "Again", "kind": "wallet_credit", "code": first["code"], "credit": {"amount": 1, "currency": "IRT"}, "max_redemptions": 2, "phone": "any"}
+    assert_problem(world.operator.discount.post("/v1/campaigns", body), 409, "code_taken")
+    assert world.operator.discount.post(f"/v1/campaigns/{first['id']}/end").status_code == 200
+    assert_problem(world.user().redeem(first["code"]), 410, "campaign_ended")
+    again = world.operator.discount.post("/v1/campaigns", body)
+    assert again.status_code == 201
+    assert world.user().redeem(first["code"]).json()["campaign_id"] == again.json()["id"]

@@ -127,7 +127,7 @@ static const char *sums_fault(const struct campaign *campaign) {
 
 const char *campaign_fault(const struct campaign *campaign) {
     bool is_full = campaign->redeemed >= campaign->max_redemptions, is_empty = campaign->redeemed == 0;
-    if (campaign->number == 0 || id_is_zero(campaign->id) || campaign->code.size == 0) return "it has no number, id or code";
+    if (campaign->number == 0 || id_is_zero(campaign->id)) return "it has no number or id";
     bool is_share = campaign->rules.kind == GIFT_PERCENT_OFF;
     if (is_share != (campaign->credit.amount_minor == 0) || campaign->credit.amount_minor < 0 || campaign->credit.currency == CURRENCY_NONE)
         return "it gives no credit";

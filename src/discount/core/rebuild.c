@@ -99,6 +99,16 @@ static int64_t claimed_at(const struct paid_place *place, int64_t now_us) {
     return made_at_us != 0 && made_at_us < latest_us ? made_at_us : latest_us;
 }
 
+/* Its code is used up by it, if the batch was there already when our copy was made, and nobody has used the code since. */
+static void use_code(struct campaign_set *set, struct redemption *redemption, const struct paid_place *place) {
+    struct code_entry *entry =
+        place->code_batch == 0 || set->codes == NULL ? NULL : code_entry_of(set->codes, place->code_batch, place->code_index);
+    if (entry == NULL || entry->is_revoked || entry->uses >= code_batch_by_number(set->codes, entry->batch)->max_uses) return;
+    redemption->code_batch = entry->batch;
+    redemption->code_index = entry->index;
+    code_use(set->codes, entry);
+}
+
 static enum rebuild_verdict make(struct campaign_set *set, struct campaign *campaign, const struct paid_place *place, int64_t now_us) {
     if (place->phone.size == 0) return REBUILD_NO_PHONE;
     enum rebuild_verdict verdict = check_money(campaign, place);
@@ -119,6 +129,7 @@ static enum rebuild_verdict make(struct campaign_set *set, struct campaign *camp
                                     .phone = place->phone,
                                     .claimed_at_us = claimed_at_us,
                                     .is_new = true};
+    use_code(set, &redemption, place);
     credit(campaign, &redemption, place, now_us);
     CHECK(redemption_fault(&redemption) == NULL && result_is_ok(campaign_set_load_redemption(set, &redemption)));
     if (campaign->rules.max_per_user > 1 || campaign->rules.max_per_phone > 1) campaign_set_count(set, &redemption);

@@ -8,7 +8,9 @@ struct paid_place {
     struct id id; /* the redemption's: the reference of its credit */
     uint32_t campaign_number;
     struct id user_id;
-    struct phone phone; /* size 0: it is not known */
+    struct phone phone;  /* size 0: it is not known */
+    uint32_t code_batch; /* with which of its batches' codes; 0: its own, or it is not known */
+    int64_t code_index;
     struct id transaction_id;
     int64_t amount_minor;
     int64_t paid_at_us; /* 0: it is not known */

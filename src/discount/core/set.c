@@ -69,7 +69,7 @@ struct result campaign_set_load(struct campaign_set *set, const struct campaign 
     struct campaign *kept = &set->campaigns[set->campaign_count];
     *kept = *campaign;
     const struct campaign *holder = campaign_by_code(set, &kept->code);
-    if (holder == NULL || is_later(kept, holder)) {
+    if (kept->code.size > 0 && (holder == NULL || is_later(kept, holder))) {
         (void)map_remove(&set->by_code, code_text(&kept->code)); /* its key is the holder's own */
         TRY(map_put(&set->by_code, code_text(&kept->code), kept));
     }

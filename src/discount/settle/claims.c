@@ -44,6 +44,8 @@ static struct claim *add(struct claims *claims, const struct redemption *redempt
                             .phone = redemption->phone,
                             .campaign_number = redemption->campaign_number,
                             .position = redemption->position,
+                            .code_batch = redemption->code_batch,
+                            .code_index = redemption->code_index,
                             .claimed_at_us = redemption->claimed_at_us};
     TAILQ_INIT(&claim->waiters);
     CHECK(result_is_ok(map_put(&claims->by_id, key_of(claim), claim)));

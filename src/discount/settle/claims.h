@@ -30,6 +30,8 @@ struct claim {
     struct phone phone;
     uint32_t campaign_number;
     int64_t position, claimed_at_us;
+    uint32_t code_batch; /* 0: the campaign's own code */
+    int64_t code_index;
     struct operation_list waiters;
 };
 TAILQ_HEAD(claim_list, claim);

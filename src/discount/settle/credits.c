@@ -82,7 +82,11 @@ static void write_metadata(struct json_writer *writer, const struct claim *claim
     json_id_member(writer, "campaign", slot->id);
     json_integer_member(writer, "position", claim->position);
     json_text_member(writer, "phone", phone_text(&claim->phone));
-    json_text_member(writer, "code", board_code(slot));
+    json_text_member(writer, "code", board_code(slot)); /* empty: it has none */
+    if (claim->code_batch != 0) {
+        json_integer_member(writer, "code_batch", claim->code_batch);
+        json_integer_member(writer, "code_index", claim->code_index);
+    }
     json_end_object(writer);
 }
 

@@ -77,6 +77,8 @@ static bool take_credit(void *context, const struct unknown_credit *credit) {
                                                .campaign_number = rebuild->campaign_number,
                                                .user_id = credit->user_id,
                                                .phone = credit->phone,
+                                               .code_batch = credit->code_batch,
+                                               .code_index = credit->code_index,
                                                .transaction_id = credit->transaction_id,
                                                .amount_minor = credit->amount_minor,
                                                .paid_at_us = credit->created_at_us}};

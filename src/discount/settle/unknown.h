@@ -14,7 +14,9 @@ struct unknown_credit {
     bool is_described;     /* its metadata says what follows, of this campaign; else the rest is zero */
     int64_t position;      /* at least 1 */
     struct phone phone;
-    struct code code;
+    struct code code;    /* size 0: the campaign has none */
+    uint32_t code_batch; /* and the batch and index of a unique one; 0: it was the campaign's own */
+    int64_t code_index;
 };
 
 /* For each campaign that Wallet knows more of: `begin`, then each credit in the order of Wallet's transactions, then `end`. From `end` on the campaign is

@@ -86,8 +86,13 @@ static void read_description(const struct walk *walk, const struct json_value *i
     int64_t position = json_get_integer(metadata, "position", 0);
     bool is_ours = id_equal(campaign_id, board_slot(walk->board, walk->campaign_number - 1)->id);
     if (!is_ours || position < 1 || position > LIMIT_CAMPAIGN_PLACES) return;
+    struct text code = json_get_text(metadata, "code");
     bool is_whole = phone_of_e164(json_get_text(metadata, "phone"), &credit->phone) &&
-                    result_is_ok(code_parse(json_get_text(metadata, "code"), &credit->code));
+                    (code.size == 0 || result_is_ok(code_parse(code, &credit->code)));
+    int64_t batch = json_get_integer(metadata, "code_batch", 0), index = json_get_integer(metadata, "code_index", 0);
+    bool is_unique = is_whole && batch > 0 && batch <= LIMIT_CODE_BATCHES && index > 0;
+    credit->code_batch = is_unique ? (uint32_t)batch : 0;
+    credit->code_index = is_unique ? index : 0;
     credit->is_described = is_whole;
     credit->position = is_whole ? position : 0;
     if (is_whole) return;
