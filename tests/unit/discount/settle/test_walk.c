@@ -162,7 +162,7 @@ static void test_a_credit_of_another_campaign_is_told(void **state) {
 #define NAMED(reference)                                                                     \
     "{\"reference\":\"" reference "\",\"user_id\":\"019aab20-4c00-7a31-9f00-5b1e2c3d4e02\"," \
     "\"transaction_id\":\"019aab20-4c00-7a31-9f00-5b1e2c3d4e03\",\"amount\":700,\"created_at\":\"" AT "\"}"
-#define NOBODYS "{\"data\":[" NAMED("gift-7") "," NAMED("00000000-0000-0000-0000-000000000000") "],\"next_cursor\":"
+#define NOBODYS "{\"data\":[" NAMED("g") "," NAMED("00000000-0000-0000-0000-000000000000") "],\"next_cursor\":"
 
 static void test_a_credit_of_nobody_is_told_and_passed_over(void **state) {
     (void)state;
@@ -201,7 +201,7 @@ static void test_twenty_credits_of_nobody_are_told(void **state) {
 static void test_what_nobody_got_is_no_more_than_a_fund_can_hold(void **state) {
     (void)state;
     begin();
-    walk.counts.foreign_minor = MONEY_AMOUNT_MAX - 1;
+    walk.counts.foreign_minor = MONEY_AMOUNT_MAX - 1399; /* 1400 come to it */
     answer(200, NOBODYS "null}");
     assert_int_equal(walk.counts.foreign_minor, MONEY_AMOUNT_MAX);
 }
