@@ -416,7 +416,42 @@ static void test_nothing_is_compared_before_the_last_is_known(void **state) {
     assert_int_equal(fake_client.count, 0);
 }
 
+/* Whatever was there before: what is not wiped by who uses it is found out. */
+static void __attribute__((noinline)) soil_the_stack(void) {
+    volatile uint8_t soil[16384];
+    for (size_t i = 0; i < sizeof soil; i++) soil[i] = 0xa5;
+}
+
+static void test_what_is_wrong_with_the_last_is_noted_in_a_clean_place(void **state) {
+    (void)state;
+    begin_with_equal_counts();
+    soil_the_stack();
+    end_call(200, "{\"caller\":1,\"caller\":1}");
+    assert_int_equal(books(0), BOOKS_NOT_COMPARED);
+}
+
+/* A question that could not be asked is not asked in place of the next page. */
+static void test_the_last_is_asked_for_only_when_something_waits(void **state) {
+    (void)state;
+    set_books(0, BOOKS_NOT_COMPARED);
+    fake_client.refuses = true;
+    run();
+    fake_client.refuses = false;
+    set_books(0, BOOKS_AGREE);
+    fake_now_us = next();
+    last_answer = NULL;
+    run();
+    assert_string_equal(fake_client.calls[0]->url, LIST);
+}
+
 /* ---- credits of nobody ---- */
+
+static void test_the_smallest_part_beside_what_is_nobodys_counts(void **state) {
+    (void)state;
+    fund_memory[0].foreign_minor = 1000;
+    answer(200, PAGE(FUND(FIRST_ID, "100000", "1001", "open") "," FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    assert_int_equal(metric(&comparison_metric_unknown), 1);
+}
 
 static void test_what_belongs_to_nobody_is_none_of_a_campaigns_credits(void **state) {
     (void)state;
@@ -542,6 +577,9 @@ int main(void) {
         TEST(test_a_last_credit_by_another_name_is_unknown),
         TEST(test_a_wallet_that_does_not_say_its_last_is_compared_all_the_same),
         TEST(test_nothing_is_compared_before_the_last_is_known),
+        TEST(test_what_is_wrong_with_the_last_is_noted_in_a_clean_place),
+        TEST(test_the_last_is_asked_for_only_when_something_waits),
+        TEST(test_the_smallest_part_beside_what_is_nobodys_counts),
         TEST(test_what_belongs_to_nobody_is_none_of_a_campaigns_credits),
         TEST(test_a_new_campaign_waits_for_the_next_look),
         TEST(test_nobody_need_wait_for_it),

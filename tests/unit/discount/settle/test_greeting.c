@@ -263,6 +263,7 @@ static void test_the_operators_word(void **state) {
     assert_true(result_is_ok(greeting_write_word(trust_path, id_of(ANOTHER))));
     answer(ANOTHER, 200);
     assert_false(instance_is_another(&calls.instance));
+    assert_string_equal(fake_said[CONCERN_WALLET_INSTANCE], "ok"); /* in that moment */
     assert_true(id_equal(calls.instance.ours, id_of(ANOTHER)));
     expect_kept(ANOTHER);
     assert_true(id_equal(fake_store_request(0)->wallet_left, id_of(OURS))); /* which is no more */
