@@ -16,6 +16,7 @@
 #include "wallet/core/credits.h"
 #include "wallet/core/funds.h"
 #include "wallet/core/holds.h"
+#include "wallet/core/payments.h"
 #include "wallet/core/references.h"
 #include "wallet/core/reversals.h"
 #include "wallet/core/sessions.h"

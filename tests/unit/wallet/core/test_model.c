@@ -1,0 +1,259 @@
+/* Random commands through the pure ledger, and a naive model beside it, written from the invariants: each answer and each balance must be the same. The
+ * short form asks 10,000 commands, HAMYAN_LONG=1 asks 1,000,000; a failure names its world, and HAMYAN_SEED asks that one alone. */
+#include "core.h"
+
+#define USERS    3
+#define SIDES    (USERS + 3) /* a merchant, a fund, issuance */
+#define MERCHANT USERS
+#define FUND     (USERS + 1)
+#define ISSUANCE (USERS + 2)
+#define COMMANDS 250 /* of one world: its transfers must fit into one working set */
+
+/* ---- the model: plain integers, no rule twice ---- */
+
+struct model_move {
+    int from, to;
+    int64_t amount, reversed;
+    bool is_credit;
+    struct id id;
+};
+struct model_hold {
+    int user;
+    int64_t left, captured, expires_us;
+    enum hold_state state;
+    struct id id;
+};
+struct model {
+    int64_t balance[SIDES], held[SIDES];
+    bool is_released;
+    struct model_move moves[2 * COMMANDS];
+    struct model_hold holds[COMMANDS];
+    int move_count, hold_count;
+};
+
+static struct model_move *model_move(struct model *model, int from, int to, int64_t amount) {
+    struct model_move *move = &model->moves[model->move_count++];
+    *move = (struct model_move){.from = from, .to = to, .amount = amount};
+    model->balance[from] -= amount;
+    model->balance[to] += amount;
+    return move;
+}
+
+static bool model_can_give(const struct model *model, int from, int64_t amount) {
+    return from == ISSUANCE || model->balance[from] - model->held[from] >= amount;
+}
+
+static void model_expire(struct model *model, int64_t now_us) {
+    for (int i = 0; i < model->hold_count; i++) {
+        struct model_hold *hold = &model->holds[i];
+        if (hold->state != HOLD_HELD || now_us < hold->expires_us) continue;
+        model->held[hold->user] -= hold->left;
+        hold->left = 0;
+        hold->state = HOLD_EXPIRED;
+    }
+}
+
+static enum ledger_outcome model_capture(struct model *model, struct model_hold *hold, int64_t amount, bool is_final) {
+    if (hold->state != HOLD_HELD) return LEDGER_HOLD_CLOSED;
+    if (amount > hold->left) return LEDGER_HOLD_EXCEEDED;
+    model->held[hold->user] -= amount;
+    hold->left -= amount;
+    hold->captured += amount;
+    if (is_final) model->held[hold->user] -= hold->left;
+    if (is_final) hold->left = 0;
+    if (hold->left == 0) hold->state = HOLD_CAPTURED;
+    model_move(model, hold->user, MERCHANT, amount);
+    return LEDGER_APPLIED;
+}
+
+static enum ledger_outcome model_reverse(struct model *model, struct model_move *move, int64_t amount, bool may_overdraw) {
+    if (move->reversed == move->amount || amount > move->amount - move->reversed) return LEDGER_REVERSAL_EXCEEDS_ORIGINAL;
+    if (amount == 0) amount = move->amount - move->reversed;
+    if (!may_overdraw && !model_can_give(model, move->to, amount)) return LEDGER_INSUFFICIENT_FUNDS;
+    move->reversed += amount;
+    model->balance[move->to] -= amount;
+    model->balance[move->from == FUND && model->is_released ? ISSUANCE : move->from] += amount;
+    return LEDGER_APPLIED;
+}
+
+/* ---- both, side by side ---- */
+
+struct pair {
+    struct core *core;
+    struct model model;
+    uint64_t seed;
+    struct account *accounts[SIDES];
+    struct fund *fund;
+    char references[COMMANDS][16];
+    int command;
+};
+
+static int64_t pick(struct pair *pair, int64_t below) {
+    pair->seed = pair->seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (int64_t)((pair->seed >> 33) % (uint64_t)below);
+}
+
+static struct text reference_of(struct pair *pair) { return text_of(pair->references[pair->command]); }
+
+static void credit(struct pair *pair) {
+    int user = (int)pick(pair, USERS), from = pick(pair, 2) == 0 ? FUND : ISSUANCE;
+    int64_t amount = 1 + pick(pair, 60);
+    enum ledger_outcome expected = from == FUND && pair->model.is_released       ? LEDGER_FUND_RELEASED
+                                   : !model_can_give(&pair->model, from, amount) ? LEDGER_FUND_EXHAUSTED
+                                                                                 : LEDGER_APPLIED;
+    assert_int_equal(core_credit(pair->core, pair->references[pair->command], pair->accounts[user], amount, from == FUND ? "f" : ""),
+                     expected);
+    if (expected != LEDGER_APPLIED) return;
+    struct model_move *move = model_move(&pair->model, from, user, amount);
+    move->is_credit = true;
+    move->id = core_newest(pair->core)->id;
+    core_load_original(pair->core, core_newest(pair->core), from == FUND ? "f" : "");
+}
+
+static void remember_move(struct pair *pair, struct model_move *move, const struct transfer *transfer) {
+    move->id = transfer->id;
+    core_load_original(pair->core, transfer, "");
+}
+
+static void pay(struct pair *pair) {
+    int user = (int)pick(pair, USERS);
+    const struct payment_command command = {.caller = TEXT("discount"),
+                                            .reference = reference_of(pair),
+                                            .user_id = pair->accounts[user]->user_id,
+                                            .merchant = {.id = pair->accounts[MERCHANT]->id},
+                                            .amount = {1 + pick(pair, 60), CURRENCY_IRT}};
+    int64_t amount = command.amount.amount_minor;
+    enum ledger_outcome expected = model_can_give(&pair->model, user, amount) ? LEDGER_APPLIED : LEDGER_INSUFFICIENT_FUNDS;
+    assert_int_equal(ledger_pay(&pair->core->ledger, &command, pair->core->now_us).outcome, expected);
+    if (expected == LEDGER_APPLIED) remember_move(pair, model_move(&pair->model, user, MERCHANT, amount), core_newest(pair->core));
+    enum ledger_outcome again = ledger_pay(&pair->core->ledger, &command, pair->core->now_us).outcome;
+    assert_int_equal(again, expected == LEDGER_APPLIED ? LEDGER_REPLAYED : expected);
+}
+
+static void hold(struct pair *pair) {
+    int user = (int)pick(pair, USERS);
+    const struct hold_command command = {.caller = TEXT("discount"),
+                                         .reference = reference_of(pair),
+                                         .user_id = pair->accounts[user]->user_id,
+                                         .merchant = {.name = TEXT("")},
+                                         .amount = {1 + pick(pair, 60), CURRENCY_IRT},
+                                         .expires_in_us = 1 + pick(pair, 20)};
+    int64_t amount = command.amount.amount_minor;
+    struct hold *held = NULL;
+    enum ledger_outcome expected = model_can_give(&pair->model, user, amount) ? LEDGER_APPLIED : LEDGER_INSUFFICIENT_FUNDS;
+    assert_int_equal(ledger_hold(&pair->core->ledger, &command, pair->core->now_us, &held), expected);
+    if (expected != LEDGER_APPLIED) return;
+    pair->model.held[user] += amount;
+    pair->model.holds[pair->model.hold_count++] = (struct model_hold){
+        .user = user, .left = amount, .expires_us = pair->core->now_us + command.expires_in_us, .state = HOLD_HELD, .id = held->id};
+}
+
+static void end_hold(struct pair *pair) {
+    if (pair->model.hold_count == 0) return;
+    struct model_hold *mine = &pair->model.holds[pick(pair, pair->model.hold_count)];
+    struct hold *held = NULL;
+    if (pick(pair, 3) == 0) {
+        enum ledger_outcome expected = mine->state == HOLD_HELD ? LEDGER_APPLIED : LEDGER_HOLD_CLOSED;
+        assert_int_equal(ledger_release_hold(&pair->core->ledger, TEXT("discount"), mine->id, pair->core->now_us, &held), expected);
+        if (expected != LEDGER_APPLIED) return;
+        pair->model.held[mine->user] -= mine->left;
+        mine->left = 0;
+        mine->state = HOLD_RELEASED;
+        return;
+    }
+    const struct capture_command command = {.caller = TEXT("discount"),
+                                            .hold_id = mine->id,
+                                            .amount_minor = 1 + pick(pair, 40),
+                                            .is_final = pick(pair, 2) == 0,
+                                            .merchant = {.id = pair->accounts[MERCHANT]->id}};
+    const struct transfer *transfer = NULL;
+    enum ledger_outcome expected = model_capture(&pair->model, mine, command.amount_minor, command.is_final);
+    assert_int_equal(ledger_capture(&pair->core->ledger, &command, pair->core->now_us, &held, &transfer), expected);
+    if (expected == LEDGER_APPLIED) remember_move(pair, &pair->model.moves[pair->model.move_count - 1], transfer);
+}
+
+static void reverse(struct pair *pair) {
+    if (pair->model.move_count == 0) return;
+    struct model_move *move = &pair->model.moves[pick(pair, pair->model.move_count)];
+    const struct reversal_command command = {.caller = TEXT("admin:1"),
+                                             .reference = TEXT(""),
+                                             .transaction_id = move->id,
+                                             .amount_minor = pick(pair, 40),
+                                             .reason = TEXT("why"),
+                                             .is_admin = true,
+                                             .may_overdraw = pick(pair, 4) == 0};
+    enum ledger_outcome expected = model_reverse(&pair->model, move, command.amount_minor, command.may_overdraw);
+    assert_int_equal(ledger_reverse(&pair->core->ledger, &command, pair->core->now_us).outcome, expected);
+}
+
+static void release_fund(struct pair *pair) {
+    struct fund_command command = core_fund_command("f", 1);
+    if (pick(pair, 100) != 0) return;
+    ledger_release_fund(&pair->core->ledger, &command, pair->core->now_us, &pair->fund);
+    pair->model.balance[ISSUANCE] += pair->model.balance[FUND];
+    pair->model.balance[FUND] = 0;
+    pair->model.is_released = true;
+}
+
+static void compare(const struct pair *pair) {
+    int64_t sum = 0;
+    for (int i = 0; i < SIDES; i++) {
+        sum += account_balance(pair->accounts[i]).amount_minor;
+        assert_int_equal(account_balance(pair->accounts[i]).amount_minor, pair->model.balance[i]);
+        assert_int_equal(pair->accounts[i]->debits_pending, pair->model.held[i]);
+    }
+    assert_int_equal(sum, 0);
+    for (int i = 0; i < pair->model.hold_count; i++) {
+        const struct model_hold *mine = &pair->model.holds[i];
+        const struct hold *held = ledger_find_hold(&pair->core->ledger, mine->id);
+        assert_int_equal(held->state, mine->state);
+        assert_int_equal(held->remaining_minor, mine->left);
+        assert_int_equal(held->captured_minor, mine->captured);
+    }
+    assert_null(fund_fault(pair->fund));
+}
+
+static void run_world(uint64_t seed) {
+    static struct pair pair;
+    void *state = NULL;
+    struct merchant *merchant = NULL;
+    static const char *const names[USERS] = {"sara", "reza", "mina"};
+    static void (*const commands[])(struct pair *) = {credit, pay, hold, end_hold, end_hold, reverse, release_fund};
+    core_make(&state);
+    pair = (struct pair){.core = state, .seed = seed};
+    for (int i = 0; i < USERS; i++) pair.accounts[i] = core_open_wallet(pair.core, names[i]);
+    assert_int_equal(ledger_open_merchant(&pair.core->ledger, TEXT("Shop"), pair.core->now_us, &merchant), LEDGER_APPLIED);
+    assert_int_equal(core_open_fund(pair.core, "f", 2000, &pair.fund), LEDGER_APPLIED);
+    pair.accounts[MERCHANT] = merchant->account;
+    pair.accounts[FUND] = pair.fund->account;
+    pair.accounts[ISSUANCE] = pair.core->ledger.issuance;
+    pair.model.balance[FUND] = 2000;
+    pair.model.balance[ISSUANCE] = -2000;
+    for (pair.command = 0; pair.command < COMMANDS; pair.command++) {
+        snprintf(pair.references[pair.command], sizeof pair.references[0], "r%d", pair.command);
+        pair.core->now_us += pick(&pair, 4);
+        for (size_t i = 0; i < pair.core->ledger.holds.count; i++)
+            ledger_expire_hold(&pair.core->ledger, pair.core->ledger.holds.rows[i], pair.core->now_us);
+        model_expire(&pair.model, pair.core->now_us);
+        commands[pick(&pair, ARRAY_COUNT(commands))](&pair);
+        compare(&pair);
+    }
+    core_drop(&state);
+}
+
+static void the_ledger_does_what_the_model_does(void **state) {
+    (void)state;
+    const char *one = getenv("HAMYAN_SEED"), *is_long = getenv("HAMYAN_LONG");
+    uint64_t first = one == NULL ? 1 : strtoull(one, NULL, 10);
+    uint64_t count = one != NULL ? 1 : (is_long == NULL ? 10000 : 1000000) / COMMANDS;
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        if (one == NULL && seed % 100 == 1) print_message("HAMYAN_SEED=%llu and on\n", (unsigned long long)seed);
+        run_world(seed);
+    }
+}
+
+int main(void) {
+    crypto_init();
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_ledger_does_what_the_model_does)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
