@@ -24,7 +24,7 @@ SLEEPERS = 100
 SLEEPER_KIB = 64
 
 # Winners by the thousand, each of them credited: positions :first to :last of campaign :number.
-COUNTS = "UPDATE campaigns SET redeemed = {last}, credited = {last}, settled_position = {last}, sequence = sequence + {last}, first_redeemed_at = {at}, last_redeemed_at = {at}"
+COUNTS = "UPDATE campaigns SET redeemed = {last}, credited = {last}, settled_position = {last}, spent = amount * {last}, sequence = sequence + {last}, first_redeemed_at = {at}, last_redeemed_at = {at}"
 SQLITE = """
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {last})
 INSERT INTO redemptions (key, id, campaign_number, user_id, phone, status, claimed_at, settled_at, transaction_id)
