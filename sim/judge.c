@@ -83,9 +83,11 @@ static int64_t rows_of_user(const struct actor *actor) {
     return look_up(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE user_id = ?1", actor->user_id, no_text, &is_known);
 }
 
+/* In the campaign that the code is of now: one that has ended sets it free, and whoever won there may try again. */
 static int64_t wins_of_user(const struct actor *actor, const struct campaign_plan *campaign) {
-    struct statement *statement = oracle_query(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions r JOIN campaigns c ON c.number = "
-                                                                 "r.campaign_number WHERE r.user_id = ?1 AND c.code = ?2");
+    struct statement *statement =
+        oracle_query(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE user_id = ?1 AND campaign_number = "
+                                       "(SELECT max(number) FROM campaigns WHERE code = ?2)");
     if (statement == NULL) return -1;
     bool is_row = false;
     statement_bind_id(statement, 1, actor->user_id);
@@ -158,7 +160,9 @@ static void judge_redeemed(struct intent *intent, int status, const struct json_
 }
 
 /* Committed before this was first sent: then nothing but this redemption may be answered. */
-static bool had_won_before(const struct intent *intent) { return intent->rows_before > 0; }
+static bool had_won_before(const struct intent *intent) {
+    return intent->rows_before > 0 && wins_of_user(intent->actor, intent->campaign) > 0;
+}
 
 static void judge_redeem_refusal(struct intent *intent, const struct link_answer *answer, const struct parsed *parsed) {
     if (answer->is_replayed) return; /* it was judged, or nobody saw it, when it was made */
