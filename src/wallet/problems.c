@@ -9,6 +9,7 @@ const struct problem problem_user_disabled = {403, "user_disabled", "User disabl
 const struct problem problem_password_change_required = {403, "password_change_required", "Password change required"};
 const struct problem problem_session_not_found = {404, "session_not_found", "Session not found"};
 const struct problem problem_recipient_not_found = {404, "recipient_not_found", "Recipient not found"};
+const struct problem problem_credit_not_found = {404, "credit_not_found", "Credit not found"};
 const struct problem problem_transaction_not_found = {404, "transaction_not_found", "Transaction not found"};
 const struct problem problem_user_not_found = {404, "user_not_found", "User not found"};
 const struct problem problem_fund_not_found = {404, "fund_not_found", "Fund not found"};
@@ -44,6 +45,8 @@ static const struct problem_page wallet_pages[] = {
     {&problem_recipient_not_found, "Nobody has this phone number or username. No money moved.", "Ask the recipient for the right one."},
     {&problem_transaction_not_found, "There is no such transaction, or it is not yours.",
      "Take the id out of the list of your transactions."},
+    {&problem_credit_not_found, "You gave no credit by this reference. No money moved.",
+     "Take the reference that the credit was given with: only its own service takes it back."},
     {&problem_user_not_found, "There is no user with this id.", "Take the id out of the user's access token, or of GET /v1/users/me."},
     {&problem_fund_not_found, "You have no fund with this reference. No money moved.",
      "Open the fund first, or correct the reference: it is compared to the letter."},
@@ -139,7 +142,7 @@ static struct refusal refusal_of(enum ledger_outcome outcome) {
         return (struct refusal){&problem_not_reversible, "Only credits, transfers, payments and captures are taken back."};
     case LEDGER_REVERSAL_EXCEEDS_ORIGINAL:
         return (struct refusal){&problem_reversal_exceeds_original, "Less than that is left of the transaction."};
-    case LEDGER_CREDIT_NOT_FOUND: return (struct refusal){&problem_transaction_not_found, "You gave no credit by this reference."};
+    case LEDGER_CREDIT_NOT_FOUND: return (struct refusal){&problem_credit_not_found, "You gave no credit by this reference."};
     }
     return (struct refusal){NULL, NULL};
 }

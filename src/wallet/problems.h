@@ -7,6 +7,7 @@
 extern const struct problem problem_invalid_credentials; /* 401 */
 extern const struct problem problem_user_disabled, problem_password_change_required, problem_session_not_found;
 extern const struct problem problem_recipient_not_found;       /* 404 */
+extern const struct problem problem_credit_not_found;          /* 404 */
 extern const struct problem problem_transaction_not_found;     /* 404 */
 extern const struct problem problem_user_not_found;            /* 404 */
 extern const struct problem problem_fund_not_found;            /* 404 */

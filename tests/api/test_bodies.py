@@ -105,7 +105,7 @@ def test_duplicates_and_numbers_beyond_reading_are_told_with_the_rest(world, nam
 @pytest.mark.parametrize("name", [name for name in ALL if name != "campaign"])
 def test_every_missing_member_is_named(world, name):
     route = ROUTES[name]
-    optional = {"phone"} if name == "users" else set()
+    optional = {"users": {"phone"}, "campaigns": {"code"}}.get(name, set())
     problem = assert_problem(route.send(world, {}), 422, "validation_failed", set(route.body()) - optional)
     assert {fault["code"] for fault in problem["errors"]} == {"required"}
 
@@ -131,7 +131,7 @@ TEXTS = [("users", "username"), ("users", "password"), ("users", "phone"), ("pas
 @pytest.mark.parametrize("name, path", TEXTS)
 def test_a_member_of_a_wrong_type_is_named_once(world, name, path):
     route = ROUTES[name]
-    for wrong in (9.0, 9, True, ["09121234567"], None):
+    for wrong in (9.0, 9, True, ["09121234567"], *([None] if path != "code" or name != "campaigns" else [])):  # without a code there are those of batches
         body = route.body()
         member = path.rpartition(".")[2]
         if path.startswith("to."):
@@ -208,7 +208,7 @@ def test_deep_nesting_is_refused(world, opening, closing, depth):
 def test_every_fault_is_listed(world):
     answer = world.wallet.post("/v1/users", {"username": "A B", "password": "short", "phone": "12", "extra": 1, "more": 2})
     assert_problem(answer, 422, "validation_failed", ["username", "password", "phone", "extra", "more"])
-    body = {"name": "", "kind": "gift", "code": "***", "credit": {"amount": 0, "currency": "USD", "x": 1}, "max_redemptions": 0, "max_per_user": 2,
+    body = {"name": "", "kind": "gift", "code": "***", "credit": {"amount": 0, "currency": "USD", "x": 1}, "max_redemptions": 0, "max_per_user": 0,
             "starts_at": "yesterday", "ends_at": "2026-13-01T00:00:00Z", "surprise": None}
     assert_problem(world.operator.discount.post("/v1/campaigns", body), 422, "validation_failed",
                    ["name", "kind", "code", "credit.amount", "credit.currency", "credit.x", "max_redemptions", "max_per_user", "starts_at", "ends_at", "surprise"])

@@ -62,7 +62,7 @@ def test_unknown_paths(client, method, path):
 
 @pytest.mark.parametrize("service, method, path, allow", [
     ("wallet", "POST", "/healthz", {"GET", "HEAD"}),
-    ("wallet", "GET", "/v1/users", {"POST"}),
+    ("wallet", "PUT", "/v1/users", {"GET", "HEAD", "POST"}),
     ("wallet", "DELETE", "/v1/users/me", {"GET", "HEAD"}),
     ("wallet", "GET", "/v1/users/me/password", {"PUT"}),
     ("wallet", "GET", "/v1/sessions/current", {"DELETE"}),

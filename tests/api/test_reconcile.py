@@ -49,9 +49,9 @@ def test_every_difference_is_named(make_world):
         UPDATE redemptions SET user_id = id WHERE key = {key} + 5;
         UPDATE redemptions SET key = {other} + 3, campaign_number = {other} >> 32 WHERE key = {key} + 6;
         UPDATE redemptions SET id = user_id WHERE key = {key} + 7;
-        UPDATE campaigns SET failed = 1, credited = 5, redeemed = 6, exhausted_at = 0, settled_position = 0 WHERE code = '{first['code']}';
-        UPDATE campaigns SET max_redemptions = 3, redeemed = 3, credited = 3, fund_confirmed = {3 * CREDIT} WHERE code = '{second['code']}';
-        UPDATE campaigns SET amount = amount - 1 WHERE code = '{third['code']}'""")
+        UPDATE campaigns SET failed = 1, credited = 5, redeemed = 6, spent = 6 * amount, exhausted_at = 0, settled_position = 0 WHERE code = '{first['code']}';
+        UPDATE campaigns SET max_redemptions = 3, redeemed = 3, credited = 3, spent = 3 * amount, fund_confirmed = {3 * CREDIT} WHERE code = '{second['code']}';
+        UPDATE campaigns SET amount = amount - 1, spent = redeemed * (amount - 1) WHERE code = '{third['code']}'""")
     code, differences, said = reconcile(pair)
     assert code == 1
     expected = [f"campaign {first['id']}, its fund: credited: Discount says {5 * CREDIT}, Wallet {7 * CREDIT}"]

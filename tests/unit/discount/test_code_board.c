@@ -95,7 +95,7 @@ static void test_states_and_their_search(void **state) {
 
 static void test_without_its_key_a_batch_is_there_and_not_readable(void **state) {
     (void)state;
-    struct code_board *board, *reader;
+    struct code_board *board = NULL, *reader = NULL;
     struct code_found found;
     static struct code_keys none;
     assert_true(result_is_ok(code_board_create(&keys, &board)) && result_is_ok(code_board_create(&none, &reader)));

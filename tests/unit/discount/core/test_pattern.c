@@ -37,16 +37,13 @@ static void test_patterns_of_any_script(void **state) {
 
 static void test_what_is_no_pattern(void **state) {
     (void)state;
-    static const char *const bad[] = {"",
-                                      "GIFT",
-                                      "#####",
-                                      "###########################",
-                                      "######-*",
-                                      "######\xCC\x81-A", /* an acute accent behind a symbol: Á is a letter of its own */
-                                      "\n######",
-                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQR######",
-                                      "######-------------------------------------------------------------------------------------------"
-                                      "---------------------------------"};
+    static const char too_long[] = "######-------------------------------------------------------------------------------------------"
+                                   "---------------------------------";
+    static const char *const bad[] = {"",         "GIFT",
+                                      "#####",    "###########################",
+                                      "######-*", "######\xCC\x81-A", /* an acute accent behind a symbol: Á is a letter of its own */
+                                      "\n######", "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQR######",
+                                      too_long};
     struct code_pattern pattern;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         if (pattern_parse(text_of(bad[i]), &pattern) == NULL) fail_msg("taken: %s", bad[i]);
