@@ -236,7 +236,9 @@ struct result sqlite_batch_open(const struct place *place, enum batch_mode mode,
         sqlite_close(&self->batch);
         return opened;
     }
-    if (place->commits != NULL && mode == BATCH_READ) database_follow(self->database, place->commits);
+    static const struct batch_commits none = {0}; /* nothing newer is looked for before the round ends */
+    const struct batch_commits *followed = place->keeps_state ? &none : place->commits;
+    if (followed != NULL && mode == BATCH_READ) database_follow(self->database, followed);
     if (place->commits != NULL && mode != BATCH_READ) database_count_commits(self->database, place->commits);
     *ret_batch = &self->batch;
     return result_ok();

@@ -129,6 +129,21 @@ static void one_run_sees_one_state(void **state) {
     assert_int_equal(read_all(pair->reader).count, 3);
 }
 
+/* A state that is kept is one also for a reader of the process that writes: what is added up in one run is compared in the next. */
+static void a_kept_state_lasts_until_the_round_ends(void **state) {
+    struct pair *pair = *state;
+    struct place place = pair->place;
+    struct batch *reader = NULL;
+    place.keeps_state = true;
+    assert_int_equal(batch_open(&place, BATCH_READ, &reader).code, RESULT_OK);
+    assert_int_equal(read_all(reader).count, 0);
+    write_things(pair->writer, 1, 3);
+    assert_int_equal(read_all(reader).count, 0);
+    batch_end_round(reader);
+    assert_int_equal(read_all(reader).count, 3);
+    batch_close(reader);
+}
+
 /* To SQLite a $2 would be a name, numbered by its first place in the text. */
 static void parameters_are_counted_by_their_number(void **state) {
     struct pair *pair = *state;
@@ -279,6 +294,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_committed_is_read_by_the_next_run, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(one_run_sees_one_state, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(a_kept_state_lasts_until_the_round_ends, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(parameters_are_counted_by_their_number, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(each_asker_gets_its_own_rows, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(the_writer_sees_what_it_did, open_pair, close_pair),
