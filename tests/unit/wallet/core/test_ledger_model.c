@@ -245,7 +245,7 @@ static void the_ledger_does_what_the_model_does(void **state) {
     (void)state;
     const char *one = getenv("HAMYAN_SEED"), *is_long = getenv("HAMYAN_LONG");
     uint64_t first = one == NULL ? 1 : strtoull(one, NULL, 10);
-    uint64_t count = one != NULL ? 1u : (is_long == NULL ? 10000u : 1000000u) / COMMANDS;
+    uint64_t count = one != NULL ? 1u : (is_long != NULL && strcmp(is_long, "1") == 0 ? 1000000u : 10000u) / COMMANDS;
     for (uint64_t seed = first; seed < first + count; seed++) {
         if (one == NULL && seed % 100 == 1) print_message("HAMYAN_SEED=%llu and on\n", (unsigned long long)seed);
         run_world(seed);
