@@ -106,7 +106,7 @@ def test_a_clock_that_differs_by_the_leeway_stops_no_payment(make_clocked, ahead
 
 def test_clocks_that_differ_by_more_are_told(make_clocked):
     world = make_clocked(discount_s=90)
-    campaign = world.operator.campaign()
+    campaign = world.operator.campaign(is_funded=False)
     world.user().redeem(campaign["code"])
     wait_until(lambda: world.pair.wallet.events("clocks_differ"), "a word of warning")
     assert abs(world.pair.wallet.events("clocks_differ")[0]["ahead_s"] - 90) <= 1

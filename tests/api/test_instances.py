@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from crash import crowds
-from harness.client import Client, new_phone
+from harness.client import Client, new_phone, wait_funded
 from harness.fake import FakeService
 from harness.services import Discount, Wallet, wait_until
 from harness.tokens import Issuer, WalletKey
@@ -234,9 +234,10 @@ def redeem(fake, code):
 
 def campaign_of(fake):
     body = {"name": "A", "kind": "wallet_credit", "phone": "any", "code": "INST" + uuid.uuid4().hex[:8], "credit": {"amount": 5, "currency": "IRT"}, "max_redemptions": 50}
-    answer = fake.client.post("/v1/campaigns", body, token=fake.token("user admin"))
+    admin = fake.token("user admin")
+    answer = fake.client.post("/v1/campaigns", body, token=admin)
     assert answer.status_code == 201, answer.text
-    return answer.json()
+    return wait_funded(fake.client, answer.json(), token=admin)
 
 
 @pytest.mark.parametrize("name", [new_id(), "", "nonsense", str(uuid.UUID(int=0))], ids=["another", "nobody", "nonsense", "zero"])

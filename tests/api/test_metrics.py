@@ -79,13 +79,14 @@ def test_the_files_of_the_database_are_shown(world, name):
 def test_an_idle_service_shows_what_has_happened_and_no_more(make_world):
     pair = make_world(start=False).start()
     watched = {"walletd": ("POST /v1/users", "POST /v1/sessions", "POST /v1/credits"), "discountd": ("POST /v1/redemptions",)}
+    asked_by_discount = {"GET /v1/funds", "GET /v1/instance", "GET /v1/revocations"}
     for service in (pair.wallet, pair.discount):
         before = samples(page(service))
         for route in watched[service.program]:
             assert before[f'{service.program}_http_requests_total{{route="{route}",status="503"}}'] == 0  # a rate needs it
         assert len(before) < SERIES_OF_AN_IDLE_SERVICE, len(before)
         shown = {series.split('"')[1] for series in before if "_http_requests_total{" in series}
-        assert shown <= {*watched[service.program], "GET /readyz", "GET /metrics", "GET /.well-known/jwks.json"}, shown
+        assert shown <= {*watched[service.program], "GET /readyz", "GET /metrics", "GET /.well-known/jwks.json", *asked_by_discount}, shown
         assert requests.post(f"{service.url}/v1/nowhere", timeout=30).status_code == 404
         assert samples(page(service))[f'{service.program}_http_requests_total{{route="none",status="404"}}'] == 1
 

@@ -85,8 +85,7 @@ def test_the_dashboard_shows_a_crowd(watched):
         wait_until(all_have_data, "every query has data")
     except AssertionError as error:
         raise AssertionError(f"without data: {left}") from error
-    [(_, credited)] = prometheus.query('discountd_credits_total{outcome="credited"}')
-    assert credited == 100
+    wait_until(lambda: [value for _, value in prometheus.query('discountd_credits_total{outcome="credited"}')] == [100], "a scrape after the last credit")
     assert {labels["part"]: value for labels, value in prometheus.query("discountd_part_ok")} == {"store": 1, "keys": 1, "audit": 1, "wallet": 1}
     groups = prometheus.get("rules")["groups"]
     wait_until(lambda: all(rule["health"] == "ok" for group in prometheus.get("rules")["groups"] for rule in group["rules"]), "every rule is evaluated")

@@ -85,7 +85,7 @@ static void close_service(void) {
     settler_free(discount.settler);
     limiter_free(discount.limiter);
     store_free(discount.service.store);
-    CHECK(result_is_ok(working_set_flush(engine, now_us)));
+    CHECK(result_is_ok(working_set_flush(engine, the_now_us)));
     engine_free(engine);
     working_set_free(set);
     board_free(discount.board);
@@ -94,7 +94,7 @@ static void close_service(void) {
 
 /* Counters are written now and then only: before they are compared they must be. */
 static void check_campaigns(void) {
-    CHECK(result_is_ok(working_set_flush(engine, now_us)));
+    CHECK(result_is_ok(working_set_flush(engine, the_now_us)));
     struct result verified = verify_database(&read_place, nowhere);
     if (!result_is_ok(verified)) (void)verify_database(&read_place, stderr);
     CHECK(result_is_ok(verified));
@@ -105,7 +105,7 @@ static void check_campaigns(void) {
 static void make_keys(const char *name, struct key_ring **ret_keys) {
     char keys_folder[96];
     snprintf(keys_folder, sizeof keys_folder, "%s/%s", folder, name);
-    CHECK(mkdir(keys_folder, 0700) == 0 && result_is_ok(key_generate(keys_folder, KEY_ES256, now_us)));
+    CHECK(mkdir(keys_folder, 0700) == 0 && result_is_ok(key_generate(keys_folder, KEY_ES256, the_now_us)));
     CHECK(result_is_ok(key_ring_load(keys_folder, ret_keys)));
 }
 
@@ -144,7 +144,7 @@ static struct text make_token(const char *audience, struct text phone, struct te
     static char subjects[ASKERS_MAX][ID_TEXT_BYTES];
     static size_t count;
     struct text token = {NULL, 0}, subject = {subjects[count], ID_TEXT_BYTES};
-    id_format(id_make(&ids, now_us), subjects[count++]);
+    id_format(id_make(&ids, the_now_us), subjects[count++]);
     struct token_claims claims = {.issuer = "wallet",
                                   .audiences = {audience},
                                   .audience_count = 1,
@@ -153,20 +153,20 @@ static struct text make_token(const char *audience, struct text phone, struct te
                                   .preferred_username = TEXT("somebody"),
                                   .phone_number = phone,
                                   .session_id = subject,
-                                  .token_id = id_make(&ids, now_us),
-                                  .issued_at_us = now_us - CLOCK_SECOND_US,
+                                  .token_id = id_make(&ids, the_now_us),
+                                  .issued_at_us = the_now_us - CLOCK_SECOND_US,
                                   .expires_at_us = expires_at_us};
     CHECK(result_is_ok(token_sign(wallet_keys, &claims, &arena, &token)));
     return token;
 }
 
 static void make_callers(void) {
-    int64_t in_time_us = now_us + 100000 * CLOCK_SECOND_US;
+    int64_t in_time_us = the_now_us + 100000 * CLOCK_SECOND_US;
     callers[1] = make_token("discount", TEXT("+989121234567"), TEXT("user"), in_time_us);
     callers[2] = make_token("discount", TEXT(""), TEXT("user"), in_time_us);
     callers[3] = make_token("discount", TEXT(""), TEXT("user admin"), in_time_us);
     callers[4] = make_token("discount", TEXT(""), TEXT("user"), in_time_us);
-    callers[5] = make_token("discount", TEXT(""), TEXT("user admin"), now_us);
+    callers[5] = make_token("discount", TEXT(""), TEXT("user admin"), the_now_us);
     callers[6] = make_token("wallet", TEXT(""), TEXT("user admin"), in_time_us);
     callers[7] = TEXT("ey.no.token");
 }

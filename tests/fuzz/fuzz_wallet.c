@@ -30,12 +30,12 @@ static struct books *books;
 
 static void session_ended(void *context, const struct session *session) {
     (void)context;
-    revocations_add_session(wallet.revocations, session->id, session->ended_at_us, now_us);
+    revocations_add_session(wallet.revocations, session->id, session->ended_at_us, the_now_us);
 }
 
 static void user_sessions_ended(void *context, const struct user *user) {
     (void)context;
-    revocations_add_user(wallet.revocations, user->id, user->sessions_cutoff, user->kept_session, user->sessions_ended_at_us, now_us);
+    revocations_add_user(wallet.revocations, user->id, user->sessions_cutoff, user->kept_session, user->sessions_ended_at_us, the_now_us);
 }
 
 static bool is_revoked(void *self, const struct identity *identity) {
@@ -88,7 +88,7 @@ static void check_books(void) {
 static void make_trust(void) {
     static char keys_folder[96];
     snprintf(keys_folder, sizeof keys_folder, "%s/service", folder);
-    CHECK(mkdir(keys_folder, 0700) == 0 && result_is_ok(key_generate(keys_folder, KEY_ES256, now_us)));
+    CHECK(mkdir(keys_folder, 0700) == 0 && result_is_ok(key_generate(keys_folder, KEY_ES256, the_now_us)));
     CHECK(result_is_ok(key_ring_load(keys_folder, &service_keys)));
     struct trusted_issuer issuers[] = {
         {.name = "wallet", .kind = IDENTITY_USER, .scopes = SCOPE_USER | SCOPE_ADMIN, .ring = wallet.service.keys},
@@ -107,7 +107,7 @@ static void make_wallet(void) {
     struct data_meta meta;
     make_folder();
     snprintf(data_folder, sizeof data_folder, "%s/data", folder);
-    CHECK(result_is_ok(data_create(data_folder, NULL, CURRENCY_IRT, KEY_ES256, now_us)) &&
+    CHECK(result_is_ok(data_create(data_folder, NULL, CURRENCY_IRT, KEY_ES256, the_now_us)) &&
           result_is_ok(data_at(data_folder, NULL, &wallet.service.commits, &stored)));
     CHECK(result_is_ok(data_open(data_folder, &stored, BATCH_WRITE, &writer)) && result_is_ok(data_read_meta(writer, &meta)));
     batch_close(writer);
@@ -144,8 +144,8 @@ static struct text make_token(const struct key_ring *ring, const char *issuer, s
                                   .scope = scope,
                                   .preferred_username = TEXT("somebody"),
                                   .session_id = subject,
-                                  .token_id = id_make(&ids, now_us),
-                                  .issued_at_us = now_us - CLOCK_SECOND_US,
+                                  .token_id = id_make(&ids, the_now_us),
+                                  .issued_at_us = the_now_us - CLOCK_SECOND_US,
                                   .expires_at_us = expires_at_us};
     if (strcmp(issuer, "wallet") != 0) claims.preferred_username = claims.session_id = (struct text){NULL, 0};
     CHECK(result_is_ok(token_sign(ring, &claims, &arena, &token)));
@@ -154,12 +154,12 @@ static struct text make_token(const struct key_ring *ring, const char *issuer, s
 
 static void make_callers(void) {
     const struct text users[] = {{kept_ids[0], ID_TEXT_BYTES}, {kept_ids[1], ID_TEXT_BYTES}};
-    int64_t in_time_us = now_us + 100 * LIFETIME_US, soon_us = now_us + TOKEN_SERVICE_LIFETIME_US - CLOCK_SECOND_US;
+    int64_t in_time_us = the_now_us + 100 * LIFETIME_US, soon_us = the_now_us + TOKEN_SERVICE_LIFETIME_US - CLOCK_SECOND_US;
     callers[1] = make_token(wallet.service.keys, "wallet", users[0], TEXT("user"), in_time_us);
     callers[2] = make_token(wallet.service.keys, "wallet", users[1], TEXT("user"), in_time_us);
     callers[3] = make_token(wallet.service.keys, "wallet", users[0], TEXT("user admin"), in_time_us);
     callers[4] = make_token(service_keys, "discount", TEXT("discount"), TEXT("credits:write credits:issue funds:write"), soon_us);
-    callers[5] = make_token(wallet.service.keys, "wallet", users[0], TEXT("user"), now_us);
+    callers[5] = make_token(wallet.service.keys, "wallet", users[0], TEXT("user"), the_now_us);
     callers[6] = make_token(service_keys, "discount", TEXT("discount"), TEXT("funds:write"), soon_us);
     callers[7] = TEXT("ey.no.token");
 }

@@ -46,10 +46,10 @@ struct known_answers {
 #define HEADER_FORM   8u
 #define HEADER_UNEVEN 16u /* no Content-Length */
 
-static int64_t now_us = FIRST_NOW_US;
+static int64_t the_now_us = FIRST_NOW_US;
 static int64_t fixed_now_us(void *context) {
     (void)context;
-    return now_us;
+    return the_now_us;
 }
 static const struct clock fixed_clock = {.now_us = fixed_now_us, .monotonic_us = fixed_now_us};
 
@@ -182,7 +182,7 @@ static void go_through(struct exchange *exchange, struct text body) {
         if (exchange_is_returned(exchange)) {
             exchange_resume(exchange);
         } else if (exchange->state == EXCHANGE_BODY) {
-            exchange->arrived_us = now_us;
+            exchange->arrived_us = the_now_us;
             if (route_refuse_body(exchange, body.size)) return;
             exchange->body = body.size > 0 ? arena_copy(&exchange->arena, body) : TEXT("");
             if (exchange->body.data == NULL) return;
@@ -283,14 +283,14 @@ static void keep_ids(struct text body) {
 static void run_request(struct text method, struct text target, uint8_t bits, struct text token, struct text body) {
     struct exchange exchange;
     struct request_head head;
-    now_us += 1000;
+    the_now_us += 1000;
     exchange_init(&exchange, &http);
     exchange.deliver = deliver;
     exchange.peer = address_of_v4((const uint8_t[4]){10, 0, 0, 1});
     request_begin(&head, &exchange, method, target);
     add_headers(&head, bits, token, body);
-    exchange.received_monotonic_us = now_us;
-    if (request_end(&head, true, &ids, now_us)) go_through(&exchange, body);
+    exchange.received_monotonic_us = the_now_us;
+    if (request_end(&head, true, &ids, the_now_us)) go_through(&exchange, body);
     CHECK(exchange.status != 0);
     check_status(&exchange);
     check_body(&exchange);
@@ -327,7 +327,7 @@ static void run_record(struct text record) {
 
 static void run_input(const uint8_t *data, size_t size) {
     struct text rest = {(const char *)data, size};
-    now_us = FIRST_NOW_US;
+    the_now_us = FIRST_NOW_US;
     kept_refresh[0] = kept_cursor[0] = '\0';
     for (int i = 0; i < REQUESTS_MAX && rest.size > 0; i++) run_record(cut_at(&rest, SEPARATOR));
 }
