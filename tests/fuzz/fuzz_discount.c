@@ -88,6 +88,7 @@ static void close_service(void) {
     CHECK(result_is_ok(working_set_flush(engine, the_now_us)));
     engine_free(engine);
     working_set_free(set);
+    code_board_free(discount.codes);
     board_free(discount.board);
     batch_close(batch);
 }
