@@ -83,10 +83,12 @@ struct intent {
     uint32_t rounds;          /* of sending again */
     bool is_retry_due;        /* one is enough, however many copies ask for it */
     int64_t first_sent_us;
-    int64_t done_us;          /* when its actor turned to something else; 0: not yet */
-    int64_t prompt_us;        /* at the end: it must be answered within so long; 0: whenever */
-    bool is_spoiled;          /* another body went out under its key */
-    bool has_other_body;      /* it is that other body */
+    int64_t done_us;     /* when its actor turned to something else; 0: not yet */
+    int64_t prompt_us;   /* at the end: it must be answered within so long; 0: whenever */
+    bool is_spoiled;     /* another body went out under its key */
+    bool has_other_body; /* it is that other body */
+    bool
+        is_of_namesake; /* two campaigns had its code when it was answered: which of them it was may be lost with a copy that knows the other */
     bool is_of_lost_campaign; /* that went with what a restored Discount has lost */
     int status;               /* of the first definite answer; 0: none */
     bool is_told_paid;        /* an answer said that its redemption is credited: a 200 need not */

@@ -126,12 +126,20 @@ static void learn_campaign(struct campaign_plan *campaign) {
 
 /* ---- redeeming ---- */
 
+/* A creation that came late made another campaign with the code, which the end of the first had set free: what is told of that one is its own. */
+static bool has_namesake(const struct campaign_plan *campaign) {
+    bool is_known;
+    return look_up(PROCESS_DISCOUNT, "SELECT count(*) FROM campaigns WHERE code = ?1", (struct id){{0}}, text_of(campaign->code),
+                   &is_known) > 1;
+}
+
 static const char redemption_sql[] =
     "SELECT r.user_id, r.key & 4294967295, r.status, r.transaction_id, c.number, c.amount, r.phone FROM redemptions r JOIN campaigns c ON "
     "c.number = r.campaign_number WHERE r.id = ?1 OR r.claimed_as = ?1";
 
 static void judge_redeemed(struct intent *intent, int status, const struct json_value *root) {
     struct id id = get_id(root, "id");
+    intent->is_of_namesake = has_namesake(intent->campaign);
     struct statement *row = oracle_query(PROCESS_DISCOUNT, redemption_sql);
     if (intent->made.bytes[0] != 0 && !id_equal(intent->made, id)) wrong(intent, "2 one redemption", "another redemption than before");
     intent->made = id;
@@ -166,6 +174,7 @@ static bool had_won_before(const struct intent *intent) {
 
 static void judge_redeem_refusal(struct intent *intent, const struct link_answer *answer, const struct parsed *parsed) {
     if (answer->is_replayed) return; /* it was judged, or nobody saw it, when it was made */
+    if (has_namesake(intent->campaign)) return;
     bool has_won = had_won_before(intent);
     if (is_code(parsed, "sold_out")) {
         if (has_won) wrong(intent, "a winner's repeat gets the redemption", "sold_out");

@@ -124,7 +124,8 @@ static void forget_in_wallet(struct intent *intent) {
     intent->rows_before = -1;
 }
 
-static void forget_in_discount(struct intent *intent, bool is_lost) {
+static void forget_in_discount(struct intent *intent, bool is_campaign_lost) {
+    bool is_lost = is_campaign_lost || intent->is_of_namesake;
     /* What was claimed only is not known to anybody else. */
     if (intent->kind == INTENT_REDEEM && (is_lost || !intent->is_told_paid)) intent->made = (struct id){{0}};
     if (intent->kind == INTENT_REDEEM && !intent->is_told_paid && intent->status < 400) intent->status = 0;
