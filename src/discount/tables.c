@@ -218,21 +218,21 @@ static const struct question all_seconds = {
     .name = "seconds of all campaigns",
     .sql = "SELECT campaign_number, second, claimed, credited, rejected FROM seconds ORDER BY campaign_number, second"};
 /* Two questions, because one batch may count both kinds in the same second, and no question names a row twice. */
-#define ADD_TO_SECOND(name_)                                                                                                          \
-    {                                                                                                                                 \
-        .name = (name_),                                                                                                              \
-        .sql = "INSERT INTO seconds (campaign_number, second, claimed, credited, rejected) VALUES ($1, $2, $3, $4, $5) ON CONFLICT "  \
-               "(campaign_number, second) DO UPDATE SET claimed = seconds.claimed + excluded.claimed, credited = seconds.credited + " \
-               "excluded.credited, rejected = seconds.rejected + excluded.rejected",                                                  \
-        .parameters =                                                                                                                 \
-        { COLUMN_INTEGER,                                                                                                             \
-          COLUMN_INTEGER,                                                                                                             \
-          COLUMN_INTEGER,                                                                                                             \
-          COLUMN_INTEGER,                                                                                                             \
-          COLUMN_INTEGER }                                                                                                            \
+#define ADD_TO(table_, time_, name_)                                                                                                       \
+    {                                                                                                                                      \
+        .name = (name_),                                                                                                                   \
+        .sql = "INSERT INTO " table_ " (campaign_number, " time_ ", claimed, credited, rejected) VALUES ($1, $2, $3, $4, $5) ON CONFLICT " \
+               "(campaign_number, " time_ ") DO UPDATE SET claimed = " table_ ".claimed + excluded.claimed, credited = " table_            \
+               ".credited + excluded.credited, rejected = " table_ ".rejected + excluded.rejected",                                        \
+        .parameters =                                                                                                                      \
+        { COLUMN_INTEGER,                                                                                                                  \
+          COLUMN_INTEGER,                                                                                                                  \
+          COLUMN_INTEGER,                                                                                                                  \
+          COLUMN_INTEGER,                                                                                                                  \
+          COLUMN_INTEGER }                                                                                                                 \
     }
-static const struct question add_settled_to_second = ADD_TO_SECOND("more settled in a second");
-static const struct question add_rejected_to_second = ADD_TO_SECOND("more rejected in a second");
+static const struct question add_settled_to_second = ADD_TO("seconds", "second", "more settled in a second");
+static const struct question add_rejected_to_second = ADD_TO("seconds", "second", "more rejected in a second");
 static const struct question take_from_second = {
     .name = "credits taken back from a second",
     .sql = "UPDATE seconds SET credited = credited - $3 WHERE campaign_number = $1 AND second = $2",
@@ -245,21 +245,8 @@ static const struct question all_minutes = {
         "coalesce(s.rejected, 0) FROM minutes AS m LEFT JOIN (SELECT campaign_number, second / 60 AS minute, CAST(sum(claimed) AS BIGINT) "
         "AS claimed, CAST(sum(credited) AS BIGINT) AS credited, CAST(sum(rejected) AS BIGINT) AS rejected FROM seconds GROUP BY 1, 2) AS s "
         "ON s.campaign_number = m.campaign_number AND s.minute = m.minute ORDER BY m.campaign_number, m.minute"};
-#define ADD_TO_MINUTE(name_)                                                                                                          \
-    {                                                                                                                                 \
-        .name = (name_),                                                                                                              \
-        .sql = "INSERT INTO minutes (campaign_number, minute, claimed, credited, rejected) VALUES ($1, $2, $3, $4, $5) ON CONFLICT "  \
-               "(campaign_number, minute) DO UPDATE SET claimed = minutes.claimed + excluded.claimed, credited = minutes.credited + " \
-               "excluded.credited, rejected = minutes.rejected + excluded.rejected",                                                  \
-        .parameters =                                                                                                                 \
-        { COLUMN_INTEGER,                                                                                                             \
-          COLUMN_INTEGER,                                                                                                             \
-          COLUMN_INTEGER,                                                                                                             \
-          COLUMN_INTEGER,                                                                                                             \
-          COLUMN_INTEGER }                                                                                                            \
-    }
-static const struct question add_settled_to_minute = ADD_TO_MINUTE("more settled in a minute");
-static const struct question add_rejected_to_minute = ADD_TO_MINUTE("more rejected in a minute");
+static const struct question add_settled_to_minute = ADD_TO("minutes", "minute", "more settled in a minute");
+static const struct question add_rejected_to_minute = ADD_TO("minutes", "minute", "more rejected in a minute");
 static const struct question take_from_minute = {
     .name = "credits taken back from a minute",
     .sql = "UPDATE minutes SET credited = credited - $3 WHERE campaign_number = $1 AND minute = $2",

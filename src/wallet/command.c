@@ -128,8 +128,7 @@ static int run_verify(const char **positional, size_t count) {
     (void)count;
     struct data data;
     struct batch *batch = NULL;
-    struct batch_commits commits = {0}; /* followed, so that all is read from one state; nobody counts there */
-    struct result opened = data_at(verify_data, verify_store_url, &commits, &data);
+    struct result opened = data_at(verify_data, verify_store_url, NULL, &data);
     data.place.keeps_state = true;
     if (result_is_ok(opened)) opened = data_open(verify_data, &data, BATCH_READ, &batch);
     if (!result_is_ok(opened)) return 1;
@@ -141,8 +140,7 @@ static int run_verify(const char **positional, size_t count) {
 /* ---- backup and restore ---- */
 
 static struct result verify_file(const char *file) {
-    struct batch_commits commits = {0};
-    const struct place place = {.file = file, .schema = &wallet_schema, .commits = &commits, .keeps_state = true};
+    const struct place place = {.file = file, .schema = &wallet_schema, .keeps_state = true};
     struct batch *batch = NULL;
     TRY(batch_open(&place, BATCH_READ, &batch));
     struct result proven = prove(batch);
