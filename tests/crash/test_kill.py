@@ -10,6 +10,7 @@ from crash import crowds
 from harness.services import CREDIT, DEADLINE_S
 
 KILLS = 10
+CROWDS = 5  # at most, until three kills have fallen among claims
 SPREAD_S = 5 if not crowds.SANITIZER else 20  # of the redemptions, so that most kills fall among them
 USERS, PLACES, CONNECTIONS = crowds.scaled(3000, 60), crowds.scaled(1000, 20), crowds.scaled(512, 16)
 
@@ -52,12 +53,9 @@ VICTIMS = {
 }
 
 
-@pytest.mark.parametrize("victims", VICTIMS)
-def test_a_crowd_among_kills_ends_right(make_pair, seeded, victims):
-    pair = make_pair().start()
-    operator = crowds.operator_of(pair)
-    campaign = operator.campaign(places=PLACES)
-    killer = Killer(pair, seeded)
+def crowd_among_kills(pair, killer, victims):
+    """How many of the kills fell while places were being claimed or credited; all must be right in the end."""
+    campaign = crowds.operator_of(pair).campaign(places=PLACES)
     crowd = pair.crowd(campaign["code"], users=USERS, connections=CONNECTIONS, places=PLACES, rate=max(10, USERS // SPREAD_S), **{"give-up-after": 240})
     try:
         with crowds.Sampler(pair, campaign, may_break=True) as sampler:
@@ -73,12 +71,24 @@ def test_a_crowd_among_kills_ends_right(make_pair, seeded, victims):
     finally:
         if crowd.poll() is None:
             crowd.kill()
-    assert struck_among_claims >= 3, "the kills came too late to prove anything"
     counted = crowds.answers(output)
     assert sum(counted.get(status, 0) for status in (200, 201, 202)) >= PLACES, counted
     crowds.operator_of(pair).wait_settled(campaign["id"])
     crowds.assert_books(pair, campaign["id"], PLACES, PLACES)
     crowds.assert_clean(pair)
+    return struck_among_claims
+
+
+@pytest.mark.parametrize("victims", VICTIMS)
+def test_a_crowd_among_kills_ends_right(make_pair, seeded, victims):
+    struck_among_claims = 0
+    for _ in range(CROWDS):  # where a start takes long, a crowd can be over before enough of the kills have come
+        pair = make_pair().start()
+        struck_among_claims += crowd_among_kills(pair, Killer(pair, seeded), victims)
+        pair.end()
+        if struck_among_claims >= 3:
+            return
+    pytest.fail(f"{struck_among_claims} kills among claims prove nothing")
 
 
 def create_until_done(pair, body, key, token):

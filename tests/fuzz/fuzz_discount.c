@@ -83,6 +83,7 @@ static void close_service(void) {
     readers_free(discount.service.readers);
     batch_close(reader);
     settler_free(discount.settler);
+    events_free(discount.events);
     limiter_free(discount.limiter);
     store_free(discount.service.store);
     CHECK(result_is_ok(working_set_flush(engine, the_now_us)));
