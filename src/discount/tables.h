@@ -68,6 +68,24 @@ void ask_count_of_phone(struct batch *batch, uint32_t campaign_number, const str
 void ask_redemptions_of_user(struct batch *batch, struct id user_id, struct id before, int64_t limit, row_visitor *visit, void *context);
 /* By key, those above `after` and below `before`: the winners of a campaign in their order, or everything. */
 void ask_redemptions(struct batch *batch, int64_t after, int64_t before, int64_t limit, row_visitor *visit, void *context);
+/* The same of one campaign, as of the filter. */
+struct redemption_filter {
+    int64_t status;         /* of enum redemption_status; -1: any */
+    int64_t from_us, to_us; /* claimed at the first or after it, and before the second */
+    struct id user_id;      /* zero: any */
+    struct phone phone;     /* size 0: any */
+    int64_t code_batch;     /* 0: by the campaign's own code; -1: by any */
+    int64_t code_index;     /* in the batch */
+};
+void ask_redemptions_like(struct batch *batch, const struct redemption_filter *filter, int64_t after, int64_t before, int64_t limit,
+                          row_visitor *visit, void *context);
+/* Column: the key of the one behind the first `count` of them. No row: there is none. */
+void ask_redemption_behind(struct batch *batch, const struct redemption_filter *filter, int64_t after, int64_t before, int64_t count,
+                           row_visitor *visit, void *context);
+/* A user, a phone and a unique code have few redemptions, which an index finds; what else is asked for is found by looking at each. */
+static inline bool redemption_filter_looks_at_each(const struct redemption_filter *filter) {
+    return id_is_zero(filter->user_id) && filter->phone.size == 0 && filter->code_batch <= 0;
+}
 /* What the settler owes out of funds that are open, by key, those above `after`. */
 void ask_unsettled(struct batch *batch, int64_t after, int64_t limit, row_visitor *visit, void *context);
 /* The first of those above `after` up to `last` that is not settled. */

@@ -13,6 +13,15 @@ const char *redemption_status_name(enum redemption_status status) {
     return "unknown";
 }
 
+struct result redemption_status_named(struct text name, enum redemption_status *ret_status) {
+    for (enum redemption_status status = REDEMPTION_CLAIMED; status <= REDEMPTION_APPLIED; status++) {
+        if (!text_equal(text_of(redemption_status_name(status)), name)) continue;
+        *ret_status = status;
+        return result_ok();
+    }
+    return result_error(RESULT_NOT_FOUND);
+}
+
 static const char *order_fault(const struct redemption *redemption) {
     const struct order *order = &redemption->order;
     bool has_order = order->reference_size != 0;

@@ -50,5 +50,7 @@ struct redemption {
 static inline int64_t redemption_key(uint32_t campaign_number, int64_t position) { return (int64_t)campaign_number << 32 | position; }
 
 const char *redemption_status_name(enum redemption_status status);
+/* RESULT_NOT_FOUND: nothing is called so. */
+struct result redemption_status_named(struct text name, enum redemption_status *ret_status) MUST_CHECK;
 /* The first rule that it breaks by itself, as a constant phrase; NULL: none. Asked when it is loaded, when it is saved, and by each decision. */
 const char *redemption_fault(const struct redemption *redemption);
