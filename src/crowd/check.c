@@ -5,16 +5,12 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/crypto.h"
 #include "base/map.h"
 #include "crowd/crowd.h"
 
-#define ADMIN_ARENA_BYTES  (4u * 1024 * 1024)
-#define ADMIN_TRIES        20
-#define PASSWORD_BYTES_MAX 512
-#define FAULTS_PRINTED     20u
-#define STATUS_SOLD_OUT    410 /* the one good reason to send a user of this crowd away */
-#define PAUSE_US           INT64_C(250000)
+#define ADMIN_ARENA_BYTES (4u * 1024 * 1024)
+#define FAULTS_PRINTED    20u
+#define STATUS_SOLD_OUT   410 /* the one good reason to send a user of this crowd away */
 
 /* The list of winners as it is read, page by page. */
 struct winners {
@@ -24,125 +20,10 @@ struct winners {
     int64_t next_position; /* must come next */
     int64_t ours;          /* winners out of this crowd */
     int64_t credited;
+    int64_t ordered, discounted; /* Σ of the orders, and of what was taken off them */
     size_t faults;
     FILE *out;
 };
-
-static struct result pause_a_little(void) {
-    struct waker pause;
-    TRY(waker_init(&pause));
-    waker_wait(&pause, PAUSE_US);
-    waker_close(&pause);
-    return result_ok();
-}
-
-/* An admin's GET or POST, patient with a service that is just starting again. The answer is the call's. */
-static struct result call_admin(struct crowd *crowd, const char *method, const char *url, struct text body, struct http_call *ret_call) {
-    for (int attempt = 0;; attempt++) {
-        *ret_call = (struct http_call){.method = method, .url = url, .body = body, .bearer = crowd->admin_token, .timeout_ms = 10000};
-        struct result waited = http_call_wait(ret_call);
-        bool is_answer = result_is_ok(waited) && result_is_ok(ret_call->outcome) && ret_call->status < 500 && ret_call->status != 429;
-        if (is_answer) return result_ok();
-        http_call_clear(ret_call);
-        if (attempt == ADMIN_TRIES) return result_error(RESULT_UNAVAILABLE);
-        TRY(pause_a_little());
-    }
-}
-
-static struct result read_password(const char *path, char *password, size_t capacity) {
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        fprintf(stderr, "crowd: --admin-password-file: %s cannot be read\n", path);
-        return result_error(RESULT_IO);
-    }
-    size_t size = fread(password, 1, capacity - 1, file);
-    fclose(file);
-    while (size > 0 && (password[size - 1] == '\n' || password[size - 1] == '\r')) size--;
-    password[size] = '\0';
-    return size > 0 ? result_ok() : result_error(RESULT_INVALID);
-}
-
-struct result crowd_login_admin(struct crowd *crowd) {
-    char password[PASSWORD_BYTES_MAX], url[CROWD_URL_BYTES];
-    TRY(read_password(crowd->options->admin_password_file, password, sizeof(password)));
-    snprintf(url, sizeof(url), "%s/v1/sessions", crowd->options->wallet_url);
-    struct arena arena;
-    arena_init(&arena, ADMIN_ARENA_BYTES);
-    struct buffer body;
-    buffer_init(&body, &arena, 1024);
-    struct json_writer writer = {.buffer = &body};
-    json_begin_object(&writer);
-    json_text_member(&writer, "username", text_of(crowd->options->admin_name));
-    json_text_member(&writer, "password", text_of(password));
-    json_end_object(&writer);
-    struct http_call call;
-    struct result result = call_admin(crowd, "POST", url, buffer_text(&body), &call);
-    crypto_wipe(password, sizeof(password));
-    if (result_is_ok(result)) {
-        struct json_document *document;
-        const struct json_value *root = answer_open(&arena, &call, &document);
-        struct text token = root == NULL ? (struct text){0} : json_get_text(root, "access_token");
-        if (token.size > 0) crowd->admin_token = keep_token(token);
-        json_close(document);
-        http_call_clear(&call);
-        if (crowd->admin_token == NULL) result = result_error(RESULT_DENIED);
-    }
-    arena_release(&arena);
-    return result;
-}
-
-struct result crowd_create_campaign(struct crowd *crowd) {
-    const struct crowd_options *options = crowd->options;
-    char url[CROWD_URL_BYTES], body[2 * CROWD_BODY_BYTES];
-    snprintf(url, sizeof(url), "%s/v1/campaigns", options->discount_url);
-    int size = snprintf(body, sizeof(body),
-                        "{\"name\":\"A crowd of %" PRId64 "\",\"kind\":\"wallet_credit\",\"code\":\"%s\",\"credit\":{\"amount\":%" PRId64
-                        ",\"currency\":\"IRT\"},\"max_redemptions\":%" PRId64 "}",
-                        options->users, options->code, options->credit, options->places);
-    CHECK(size > 0 && (size_t)size < sizeof(body));
-    struct http_call call;
-    TRY(call_admin(crowd, "POST", url, (struct text){body, (size_t)size}, &call));
-    bool is_made = call.status == 201;
-    if (!is_made) fprintf(stderr, "crowd: POST %s: %d %.*s\n", url, call.status, (int)call.reply.size, call.reply.data);
-    http_call_clear(&call);
-    return is_made ? result_ok() : result_error(RESULT_DENIED);
-}
-
-/* One page of campaigns; RESULT_NOT_FOUND when the code is not on it and `cursor` is set to where to go on (empty: nowhere). */
-static struct result search_page(struct crowd *crowd, const char *url, char *cursor, size_t capacity) {
-    struct http_call call;
-    TRY(call_admin(crowd, "GET", url, (struct text){0}, &call));
-    struct arena arena;
-    arena_init(&arena, ADMIN_ARENA_BYTES);
-    struct json_document *document;
-    const struct json_value *root = answer_open(&arena, &call, &document);
-    const struct json_value *data = root == NULL || call.status != 200 ? NULL : json_get(root, "data");
-    struct result result = result_error(data == NULL ? RESULT_DENIED : RESULT_NOT_FOUND);
-    for (size_t i = 0; data != NULL && i < json_array_count(data); i++) {
-        const struct json_value *campaign = json_array_item(data, i);
-        if (!text_equal_ignoring_case(json_get_text(campaign, "code"), text_of(crowd->options->code))) continue;
-        struct text id = json_get_text(campaign, "id");
-        if (id.size != ID_TEXT_BYTES) continue;
-        memcpy(crowd->campaign_id, id.data, ID_TEXT_BYTES);
-        crowd->redeemed_before = json_get_integer(campaign, "redeemed", 0);
-        result = result_ok();
-    }
-    snprintf(cursor, capacity, "%.*s", (int)json_get_text(root, "next_cursor").size, json_get_text(root, "next_cursor").data);
-    json_close(document);
-    arena_release(&arena);
-    http_call_clear(&call);
-    return result;
-}
-
-struct result crowd_find_campaign(struct crowd *crowd) {
-    char cursor[160] = "", url[CROWD_URL_BYTES + 256];
-    do {
-        snprintf(url, sizeof(url), "%s/v1/campaigns?limit=200%s%s", crowd->options->discount_url, cursor[0] ? "&cursor=" : "", cursor);
-        struct result found = search_page(crowd, url, cursor, sizeof(cursor));
-        if (found.code != RESULT_NOT_FOUND) return found;
-    } while (cursor[0] != '\0');
-    return result_error(RESULT_NOT_FOUND);
-}
 
 static void __attribute__((format(printf, 2, 3))) fault(struct winners *winners, const char *format, ...) {
     winners->faults++;
@@ -155,20 +36,46 @@ static void __attribute__((format(printf, 2, 3))) fault(struct winners *winners,
     va_end(arguments);
 }
 
+/* What every winner must have come to; what is told of an order adds up to the report's. */
+static void check_outcome(struct winners *winners, const struct json_value *winner, int64_t position) {
+    bool is_off_order = winners->crowd->terms.is_off_order;
+    struct text status = json_get_text(winner, "status");
+    winners->credited += text_equal(status, TEXT("credited"));
+    if (!text_equal(status, is_off_order ? TEXT("applied") : TEXT("credited"))) {
+        fault(winners, "position %" PRId64 " is %.*s", position, (int)status.size, status.data);
+    }
+    if (!is_off_order) return;
+    const struct json_value *order = json_get(winner, "order"), *discount = json_get(winner, "discount");
+    int64_t amount = order == NULL ? -1 : json_get_integer(order, "amount", -1);
+    int64_t off = discount == NULL ? -1 : json_get_integer(discount, "amount", -1);
+    if (amount < 0 || off != terms_discount(&winners->crowd->terms, amount)) {
+        fault(winners, "position %" PRId64 " is listed with %" PRId64 " off an order of %" PRId64, position, off, amount);
+    }
+    winners->ordered += amount;
+    winners->discounted += off;
+}
+
+/* The list's order is the user's own. */
+static void check_order(struct winners *winners, const struct user *user, const struct json_value *winner) {
+    const struct json_value *order = json_get(winner, "order");
+    struct text reference = order == NULL ? (struct text){0} : json_get_text(order, "reference");
+    if (order == NULL || !text_equal(reference, text_of(user->username)) ||
+        json_get_integer(order, "amount", -1) != user_order_amount(user)) {
+        fault(winners, "user %s is listed with another order: %.*s", user->username, (int)reference.size, reference.data);
+    }
+}
+
 static void check_winner(struct winners *winners, const struct json_value *winner, struct arena *kept) {
     int64_t position = json_get_integer(winner, "position", 0);
     struct text phone = arena_copy(kept, json_get_text(winner, "phone"));
-    struct text status = json_get_text(winner, "status"), id = json_get_text(winner, "id");
+    struct text id = json_get_text(winner, "id");
     if (position != winners->next_position) {
         fault(winners, "position %" PRId64 " stands where %" PRId64 " is due", position, winners->next_position);
     }
     winners->next_position = position + 1;
     if (map_get(&winners->phones, phone) != NULL) fault(winners, "the phone of position %" PRId64 " has won twice", position);
     if (!result_is_ok(map_put(&winners->phones, phone, (void *)(uintptr_t)phone.data))) fault(winners, "too many winners to check");
-    if (text_equal(status, TEXT("credited")))
-        winners->credited++;
-    else
-        fault(winners, "position %" PRId64 " is %.*s", position, (int)status.size, status.data);
+    check_outcome(winners, winner, position);
     struct id user_id;
     if (!result_is_ok(id_parse(json_get_text(winner, "user_id"), &user_id))) {
         fault(winners, "position %" PRId64 " has no user", position);
@@ -184,6 +91,7 @@ static void check_winner(struct winners *winners, const struct json_value *winne
     } else if (!text_equal(id, text_of(user->redemption_id)) || position != user->position) {
         fault(winners, "user %s was told place %" PRId64 " and has %" PRId64, user->username, user->position, position);
     }
+    if (winners->crowd->options->has_orders) check_order(winners, user, winner);
 }
 
 static struct result read_winners(struct winners *winners, struct arena *kept) {
@@ -194,7 +102,7 @@ static struct result read_winners(struct winners *winners, struct arena *kept) {
         snprintf(url, sizeof(url), "%s/v1/campaigns/%s/redemptions?limit=200%s%s", crowd->options->discount_url, crowd->campaign_id,
                  cursor[0] ? "&cursor=" : "", cursor);
         struct http_call call;
-        TRY(call_admin(crowd, "GET", url, (struct text){0}, &call));
+        TRY(crowd_call_operator(crowd, "GET", url, (struct text){0}, &call));
         struct arena arena;
         arena_init(&arena, ADMIN_ARENA_BYTES);
         struct json_document *document;
@@ -211,6 +119,24 @@ static struct result read_winners(struct winners *winners, struct arena *kept) {
     return result_ok();
 }
 
+/* What the user was told of the order and of the code, against the terms and what the service knows. */
+static void check_told(struct winners *winners, const struct user *user) {
+    const struct crowd *crowd = winners->crowd;
+    int64_t amount = user_order_amount(user), off = terms_discount(&crowd->terms, amount);
+    bool has_place = user->redemption_id[0] != '\0';
+    if (has_place && crowd->terms.is_off_order && (user->discount != off || user->final_amount != amount - off)) {
+        fault(winners, "user %s was told %" PRId64 " off, to pay %" PRId64 ", and is due %" PRId64 " off an order of %" PRId64,
+              user->username, user->discount, user->final_amount, off, amount);
+    }
+    if (has_place && (user->state == USER_APPLIED) != crowd->terms.is_off_order && user->state != USER_CLAIMED) {
+        fault(winners, "user %s was told of another kind of gift", user->username);
+    }
+    if (crowd->batch_id[0] != '\0' && !user->is_code_right) {
+        fault(winners, "user %s %s, and the code %s is known otherwise", user->username, has_place ? "has a place" : "has none",
+              user->code);
+    }
+}
+
 /* Each user's wallet against what the user was told. Returns Σ balances. */
 static int64_t check_users(struct winners *winners) {
     struct crowd *crowd = winners->crowd;
@@ -218,7 +144,8 @@ static int64_t check_users(struct winners *winners) {
     for (size_t i = 0; i < (size_t)crowd->options->users; i++) {
         const struct user *user = &crowd->users[i];
         bool has_place = user->redemption_id[0] != '\0';
-        int64_t due = has_place ? crowd->options->credit : 0;
+        bool has_credit = has_place && !crowd->terms.is_off_order;
+        int64_t due = has_credit ? crowd->options->credit : 0;
         sum += user->balance;
         if (user->state == USER_STRANDED || user->state == USER_WAITING) fault(winners, "user %s has no good answer", user->username);
         if (user->state == USER_REFUSED && user->refused_status != STATUS_SOLD_OUT) {
@@ -228,22 +155,45 @@ static int64_t check_users(struct winners *winners) {
         if (user->balance != due) fault(winners, "user %s holds %" PRId64 " and is due %" PRId64, user->username, user->balance, due);
         if (has_place && !user->is_listed)
             fault(winners, "user %s was told place %" PRId64 " and is not listed", user->username, user->position);
-        if (has_place && user->credit_count != 1) {
+        if (has_place && user->credit_count != has_credit) {
             fault(winners, "user %s has %" PRId64 " credits for one place", user->username, user->credit_count);
         }
+        check_told(winners, user);
     }
     return sum;
 }
 
 struct report {
     int64_t redeemed, remaining, credited, pending, failed;
+    int64_t orders, ordered, discounted;       /* -1: nothing is said of orders */
+    int64_t batch_count, code_used, code_uses; /* of our batch; -1: nothing is said of it */
 };
+
+static void read_orders(const struct json_value *root, struct report *report) {
+    const struct json_value *orders = json_get(root, "orders");
+    bool is_there = orders != NULL && json_is_object(orders);
+    report->orders = is_there ? json_get_integer(orders, "count", -1) : -1;
+    report->ordered = is_there ? json_get_integer(orders, "amount", -1) : -1;
+    report->discounted = is_there ? json_get_integer(orders, "discount", -1) : -1;
+}
+
+static void read_batch(const struct json_value *root, struct text batch_id, struct report *report) {
+    const struct json_value *batches = json_get(root, "by_batch");
+    report->batch_count = report->code_used = report->code_uses = -1;
+    for (size_t i = 0; batches != NULL && i < json_array_count(batches); i++) {
+        const struct json_value *batch = json_array_item(batches, i);
+        if (!text_equal(json_get_text(batch, "batch"), batch_id)) continue;
+        report->batch_count = json_get_integer(batch, "count", -1);
+        report->code_used = json_get_integer(batch, "used", -1);
+        report->code_uses = json_get_integer(batch, "uses", -1);
+    }
+}
 
 static struct result read_report(struct crowd *crowd, struct report *ret_report) {
     char url[CROWD_URL_BYTES + 64];
     snprintf(url, sizeof(url), "%s/v1/campaigns/%s/report", crowd->options->discount_url, crowd->campaign_id);
     struct http_call call;
-    TRY(call_admin(crowd, "GET", url, (struct text){0}, &call));
+    TRY(crowd_call_operator(crowd, "GET", url, (struct text){0}, &call));
     struct arena arena;
     arena_init(&arena, ADMIN_ARENA_BYTES);
     struct json_document *document;
@@ -257,6 +207,8 @@ static struct result read_report(struct crowd *crowd, struct report *ret_report)
             .pending = json_get_integer(root, "pending", -1),
             .failed = json_get_integer(root, "failed", -1),
         };
+        read_orders(root, ret_report);
+        read_batch(root, text_of(crowd->batch_id), ret_report);
     }
     json_close(document);
     arena_release(&arena);
@@ -271,9 +223,25 @@ static struct result wait_settled(struct crowd *crowd) {
     do {
         TRY(read_report(crowd, &report));
         if (report.pending == 0) return result_ok();
-        TRY(pause_a_little());
+        TRY(crowd_pause());
     } while (clock_monotonic_us(crowd->clock) < deadline_us);
     return result_error(RESULT_TIMEOUT);
+}
+
+static void check_orders_and_codes(struct winners *winners, const struct report *report) {
+    const struct crowd *crowd = winners->crowd;
+    int64_t listed = winners->next_position - 1;
+    if (crowd->terms.is_off_order &&
+        (report->orders != listed || report->ordered != winners->ordered || report->discounted != winners->discounted)) {
+        fault(winners,
+              "the report says %" PRId64 " orders over %" PRId64 " and %" PRId64 " off, the list %" PRId64 " over %" PRId64 " and %" PRId64,
+              report->orders, report->ordered, report->discounted, listed, winners->ordered, winners->discounted);
+    }
+    if (crowd->batch_id[0] == '\0') return;
+    if (report->batch_count != crowd->options->users || report->code_used != winners->ours || report->code_uses != winners->ours) {
+        fault(winners, "the report says %" PRId64 " codes of the batch of %" PRId64 " are used %" PRId64 " times, by %" PRId64 " winners",
+              report->code_used, report->batch_count, report->code_uses, winners->ours);
+    }
 }
 
 static void check_report(struct winners *winners) {
@@ -293,13 +261,22 @@ static void check_report(struct winners *winners) {
     }
     if (report.pending != 0) fault(winners, "%" PRId64 " credits are still pending", report.pending);
     if (report.failed != 0) fault(winners, "%" PRId64 " credits have failed", report.failed);
+    check_orders_and_codes(winners, &report);
 }
 
 static void print_verdict(const struct winners *winners, int64_t expected, int64_t sum) {
     const struct crowd *crowd = winners->crowd;
     fprintf(winners->out, "check\n");
     fprintf(winners->out, "  winners   %8" PRId64 " of %" PRId64 " expected\n", winners->ours, expected);
-    fprintf(winners->out, "  credited  %8" PRId64 " of %" PRId64 " places\n", winners->credited, crowd->options->places);
+    if (crowd->batch_id[0] != '\0') {
+        fprintf(winners->out, "  codes     %8" PRId64 " used of %" PRId64 ", each by its own user\n", winners->ours, crowd->options->users);
+    }
+    if (crowd->terms.is_off_order) {
+        fprintf(winners->out, "  orders    %8" PRId64 " over %" PRId64 ", %" PRId64 " taken off\n", winners->next_position - 1,
+                winners->ordered, winners->discounted);
+    } else {
+        fprintf(winners->out, "  credited  %8" PRId64 " of %" PRId64 " places\n", winners->credited, crowd->options->places);
+    }
     fprintf(winners->out, "  positions 1..%" PRId64 "\n", winners->next_position - 1);
     fprintf(winners->out, "  balances  %" PRId64 " in the wallets of %" PRId64 " users\n", sum, crowd->options->users);
     fprintf(winners->out, "  %s\n", winners->faults == 0 ? "exactly right" : "NOT RIGHT");
@@ -324,7 +301,8 @@ size_t crowd_check(struct crowd *crowd, FILE *out) {
     int64_t places_left = crowd->options->places - crowd->redeemed_before;
     int64_t expected = crowd->options->users < places_left ? crowd->options->users : places_left;
     if (winners.ours != expected) fault(&winners, "%" PRId64 " winners where %" PRId64 " are due", winners.ours, expected);
-    if (sum != expected * crowd->options->credit) fault(&winners, "the wallets hold %" PRId64 " in all", sum);
+    int64_t credit = crowd->terms.is_off_order ? 0 : crowd->options->credit;
+    if (sum != expected * credit) fault(&winners, "the wallets hold %" PRId64 " in all", sum);
     if (winners.faults > FAULTS_PRINTED) fprintf(out, "  and %zu more faults\n", winners.faults - FAULTS_PRINTED);
     print_verdict(&winners, expected, sum);
     map_free(&winners.users);

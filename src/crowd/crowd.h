@@ -19,13 +19,16 @@
 
 #define CROWD_URL_BYTES  256 /* of a base URL and a path together */
 #define CROWD_BASE_BYTES 128 /* of a base URL, at most */
-#define CROWD_BODY_BYTES 256
+#define CROWD_BODY_BYTES 384
+#define CROWD_CODE_BYTES 32 /* of a unique code, with its end */
 
 struct crowd_options {
     const char *wallet_url, *discount_url;
     const char *code;
-    bool is_creating; /* a campaign of its own */
-    bool is_watching; /* draws the campaign while they redeem */
+    const char *codes; /* shared | unique */
+    bool has_orders;   /* each redemption names an order */
+    bool is_creating;  /* a campaign of its own */
+    bool is_watching;  /* draws the campaign while they redeem */
     const char *admin_name, *admin_password_file;
     const char *ca;                              /* a path; NULL: the system's authorities */
     int64_t users, connections, rate_per_second; /* rate 0: all at one instant */
@@ -37,6 +40,7 @@ enum user_state {
     USER_WAITING,  /* has not redeemed yet */
     USER_CLAIMED,  /* has a place, the credit follows */
     USER_CREDITED, /* has a place and was told that the money is there */
+    USER_APPLIED,  /* has a place, and what was taken off the order */
     USER_REFUSED,  /* has a definite no */
     USER_STRANDED, /* no answer that could be understood, or none in time */
 };
@@ -50,10 +54,13 @@ struct user {
     char *token;                           /* malloc, terminated; NULL before the login */
     char redemption_id[ID_TEXT_BYTES + 1]; /* empty before a place is taken */
     int64_t position;
-    int64_t balance;      /* -1: not read */
-    int64_t credit_count; /* wallet transactions that name the redemption */
-    int refused_status;   /* of the definite no */
-    bool is_listed;       /* met in the list of winners */
+    int64_t balance;                /* -1: not read */
+    int64_t credit_count;           /* wallet transactions that name the redemption */
+    int64_t discount, final_amount; /* of the order, as told with the place; -1: nothing was told */
+    char code[CROWD_CODE_BYTES];    /* its own, terminated; empty: all share one */
+    bool is_code_right;             /* the service knows of it what it must */
+    int refused_status;             /* of the definite no */
+    bool is_listed;                 /* met in the list of winners */
 
     /* the request under way */
     struct http_call call;
@@ -75,6 +82,14 @@ struct phase {
     bool watched; /* by --watch */
 };
 
+/* What a place is worth, as the campaign says. */
+struct terms {
+    bool is_off_order;                    /* else a credit */
+    int64_t amount_off;                   /* 0: a share */
+    int64_t percent_hundredths, most_off; /* most 0: without bound */
+    char currency[8];                     /* terminated */
+};
+
 struct crowd {
     const struct crowd_options *options;
     const struct clock *clock;
@@ -84,6 +99,8 @@ struct crowd {
     char password[33]; /* of all users of this run; random */
     char *admin_token;
     char campaign_id[ID_TEXT_BYTES + 1];
+    char batch_id[ID_TEXT_BYTES + 1]; /* of unique codes; empty: all share one */
+    struct terms terms;
     int64_t redeemed_before; /* places that were gone before this crowd came */
     struct tally tally;
     int64_t fired_us, finished_us; /* of the redemptions */
@@ -111,12 +128,36 @@ void user_type_phone(const struct user *user, char typed[TYPED_PHONE_BYTES]);
  * failed, or says something else than the answer before: then the user is as it was. */
 enum step user_take_redemption(struct user *user);
 
-/* check.c */
+/* Whether a good client comes back with the same request: the service said "not now", or failed. */
+bool is_passing(int status);
+
+/* operator.c */
 struct result crowd_login_admin(struct crowd *crowd) MUST_CHECK;
-/* Makes a campaign of the code, with as many places as the options say. */
+/* Makes a campaign of the code, with as many places as the options say: of a credit, or with orders of a share of each, --credit at most. */
 struct result crowd_create_campaign(struct crowd *crowd) MUST_CHECK;
-/* Finds the campaign of the code and how many places are gone. */
+/* Finds the campaign of the code, its terms, and how many places are gone. RESULT_INVALID: its terms can't be read. */
 struct result crowd_find_campaign(struct crowd *crowd) MUST_CHECK;
+/* The operator's GET or POST, patient with a service that is just starting again. The answer is the call's, to be cleared. RESULT_UNAVAILABLE. */
+struct result crowd_call_operator(struct crowd *crowd, const char *method, const char *url, struct text body,
+                                  struct http_call *ret_call) MUST_CHECK;
+struct result crowd_pause(void) MUST_CHECK;
+
+/* codes.c */
+/* Makes a batch with a code for each user, and gives each its own. RESULT_INVALID: the list held too few, or others than were asked for. */
+struct result crowd_make_codes(struct crowd *crowd) MUST_CHECK;
+/* `known` is an answer of POST /v1/codes/lookup about the user's code. */
+bool code_is_as_told(const struct user *user, const struct json_value *known);
+extern const struct phase phase_look_up; /* the last: it compares with the place that the user was told */
+
+/* orders.c */
+bool terms_read(const struct json_value *campaign, struct terms *ret_terms); /* false: they are none */
+int64_t terms_discount(const struct terms *terms, int64_t amount);           /* what is taken off an order of so much */
+int64_t user_order_amount(const struct user *user);                          /* the same each time for one user */
+/* As a further member of a body, terminated; empty without --orders. */
+#define ORDER_BYTES 160
+void user_write_order(const struct user *user, char order[ORDER_BYTES]);
+
+/* check.c */
 /* Waits until nothing is pending, then compares all. Prints the first faults, each on a line; returns how many there are. */
 size_t crowd_check(struct crowd *crowd, FILE *out);
 

@@ -29,7 +29,20 @@ static const struct param params[] = {
      .kind = PARAM_TEXT,
      .target = &options.code,
      .default_text = "NOWRUZ1404",
-     .sentence = "The gift code that all of them know."},
+     .sentence = "The gift code that all of them know; with --codes unique, of the campaign that theirs are of."},
+    {.name = "codes",
+     .kind = PARAM_CHOICE,
+     .target = &options.codes,
+     .choices = "shared|unique",
+     .default_text = "shared",
+     .sentence = "Whether all type the shared code, or each one its own, out of a batch that is made and exported first."},
+    {.name = "orders",
+     .kind = PARAM_FLAG,
+     .target = &options.has_orders,
+     .default_text = "no",
+     .sentence =
+         "Each redemption names an order of its own, of 1 to 16 times --credit; with --create the campaign takes 12.5 % off, --credit "
+         "at most."},
     {.name = "create",
      .kind = PARAM_FLAG,
      .target = &options.is_creating,
@@ -124,7 +137,7 @@ static struct result make_users(struct crowd *crowd) {
     for (size_t i = 0; i < count; i++) {
         struct user *user = &crowd->users[i];
         char phone[PHONE_BYTES_MAX + 1];
-        *user = (struct user){.index = i, .crowd = crowd, .balance = -1};
+        *user = (struct user){.index = i, .crowd = crowd, .balance = -1, .discount = -1, .final_amount = -1};
         snprintf(user->username, sizeof(user->username), "crowd-%s-%u", crowd->run, (unsigned)i);
         int size = snprintf(phone, sizeof(phone), "+989%09llu", (unsigned long long)((first_phone + i) % 1000000000u));
         CHECK(size > 0 && size <= PHONE_BYTES_MAX);
@@ -144,6 +157,8 @@ static bool run_phase(struct crowd *crowd, const struct phase *phase) {
     return false;
 }
 
+static bool has_unique_codes(void) { return strcmp(options.codes, "unique") == 0; }
+
 /* What goes wrong from the first redemption on does not end the run: the check is then wanted most. */
 static int come_and_redeem(struct crowd *crowd) {
     const struct phase *before[] = {&phase_register, &phase_login, &phase_connect};
@@ -157,6 +172,7 @@ static int come_and_redeem(struct crowd *crowd) {
     for (size_t i = 0; i < ARRAY_COUNT(after); i++) {
         if (!run_phase(crowd, after[i])) is_right = false;
     }
+    if (has_unique_codes() && !run_phase(crowd, &phase_look_up)) is_right = false;
     crowd_print_answers(crowd, stdout);
     if (crowd_check(crowd, stdout) > 0) is_right = false;
     return is_right ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -182,6 +198,17 @@ static int run(struct crowd *crowd) {
     if (!result_is_ok(found)) {
         fprintf(stderr, "crowd: the campaign of code %s cannot be found: %s\n", options.code, result_name(found));
         return EXIT_FAILURE;
+    }
+    if (crowd->terms.is_off_order && !options.has_orders) {
+        fprintf(stderr, "crowd: the campaign of code %s is of discounts on orders: it needs --orders\n", options.code);
+        return EXIT_FAILURE;
+    }
+    if (has_unique_codes()) {
+        found = crowd_make_codes(crowd);
+        if (!result_is_ok(found)) {
+            fprintf(stderr, "crowd: the batch of codes could not be made and taken away: %s\n", result_name(found));
+            return EXIT_FAILURE;
+        }
     }
     return come_and_redeem(crowd);
 }

@@ -25,8 +25,7 @@ char *keep_token(struct text token) {
     return kept;
 }
 
-/* Whether a good client comes back with the same request: the service said "not now", or failed. */
-static bool is_passing(int status) { return status == 429 || status >= 500; }
+bool is_passing(int status) { return status == 429 || status >= 500; }
 
 static void set_request(struct user *user, const char *method, const char *base, const char *path) {
     snprintf(user->url, sizeof(user->url), "%s%s", base, path);
@@ -114,10 +113,13 @@ void user_type_phone(const struct user *user, char typed[TYPED_PHONE_BYTES]) {
 }
 
 static bool prepare_redeem(struct crowd *crowd, struct user *user) {
-    char typed[TYPED_PHONE_BYTES];
+    char typed[TYPED_PHONE_BYTES], order[ORDER_BYTES];
     user_type_phone(user, typed);
+    user_write_order(user, order);
     set_request(user, "POST", crowd->options->discount_url, "/v1/redemptions");
-    snprintf(user->body, sizeof(user->body), "{\"code\":\"%s\",\"phone\":\"%s\"}", crowd->options->code, typed);
+    const char *code = user->code[0] != '\0' ? user->code : crowd->options->code;
+    int size = snprintf(user->body, sizeof(user->body), "{\"code\":\"%s\",\"phone\":\"%s\"%s}", code, typed, order);
+    CHECK(size > 0 && (size_t)size < sizeof(user->body));
     set_body(user);
     return true;
 }
@@ -133,12 +135,15 @@ enum step user_take_redemption(struct user *user) {
         int64_t position = json_get_integer(root, "position", 0);
         bool is_new = user->redemption_id[0] == '\0';
         bool is_same = text_equal(id, text_of(user->redemption_id)) && position == user->position;
-        bool is_credited = text_equal(status, TEXT("credited"));
-        bool has_place = is_credited || text_equal(status, TEXT("claimed"));
+        const struct json_value *discount = json_get(root, "discount");
+        bool is_credited = text_equal(status, TEXT("credited")), is_applied = text_equal(status, TEXT("applied"));
+        bool has_place = is_credited || is_applied || text_equal(status, TEXT("claimed"));
         if (id.size == ID_TEXT_BYTES && position > 0 && has_place && (is_new || is_same)) {
             memcpy(user->redemption_id, id.data, ID_TEXT_BYTES);
             user->position = position;
-            user->state = is_credited ? USER_CREDITED : USER_CLAIMED;
+            user->state = is_applied ? USER_APPLIED : is_credited ? USER_CREDITED : USER_CLAIMED;
+            user->discount = discount == NULL ? -1 : json_get_integer(discount, "amount", -1);
+            user->final_amount = discount == NULL ? -1 : json_get_integer(discount, "final_amount", -1);
             step = STEP_DONE;
         }
     }
@@ -153,7 +158,7 @@ static enum step conclude_redeem(struct crowd *crowd, struct user *user) {
     enum step step = STEP_FAILED;
     if (is_passing(status)) return STEP_AGAIN;
     if (status == 200 || status == 201 || status == 202) step = user_take_redemption(user);
-    if (status == 201 && user->state != USER_CREDITED) step = STEP_FAILED;
+    if (status == 201 && user->state != USER_CREDITED && user->state != USER_APPLIED) step = STEP_FAILED;
     if (status >= 400 && user->redemption_id[0] == '\0') {
         user->state = USER_REFUSED;
         user->refused_status = status;

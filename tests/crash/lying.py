@@ -1,18 +1,26 @@
 """Wallet and Discount in one small program that tells the truth, or one chosen lie: what `crowd` is tested against."""
+import copy
 import http.server
 import json
 import threading
+import urllib.parse
 import uuid
 
 CODE = "NOWRUZ1404"
 CREDIT = 1_000_000
 
 
+PERCENT_OFF = 10
+
+
 class Fake:
     """Keeps the books right; `lie` names a method of Lies that bends one answer."""
 
-    def __init__(self, places, lie=None):
+    def __init__(self, places, lie=None, has_orders=False):
         self.places = places
+        self.has_orders = has_orders
+        self.batch = None  # {code: the redemption that used it, or None}
+        self.batch_id = str(uuid.uuid4())
         self.lock = threading.Lock()
         self.users = {}  # username -> id
         self.redemptions = {}  # user id -> redemption, in the order of positions
@@ -32,36 +40,68 @@ class Fake:
         user = "admin" if body["username"] == "admin" else self.users[body["username"]]
         return "log_in", user, 201, {"access_token": user, "token_type": "Bearer"}
 
-    def redeem(self, user):
+    def redeem(self, user, body):
         self.asked[user] = self.asked.get(user, 0) + 1
         if user in self.redemptions:
-            return "redeem", user, 200, dict(self.redemptions[user])
+            return "redeem", user, 200, copy.deepcopy(self.redemptions[user])
         if len(self.redemptions) == self.places:
             return "redeem", user, 410, {"code": "sold_out"}
+        if body["code"] not in (self.batch or {CODE: None}):
+            return "redeem", user, 404, {"code": "code_not_found"}
         redemption = {"id": str(uuid.uuid4()), "campaign_id": self.campaign_id, "user_id": user, "phone": self.phones[user],
                       "position": len(self.redemptions) + 1, "status": "credited", "transaction_id": str(uuid.uuid4())}
+        if self.has_orders:
+            amount = body["order"]["amount"]
+            off = amount * PERCENT_OFF // 100
+            redemption |= {"status": "applied", "order": body["order"], "discount": {"amount": off, "final_amount": amount - off, "currency": "IRT"}}
+        if self.batch is not None:
+            self.batch[body["code"]] = redemption
         self.redemptions[user] = redemption
-        return "redeem", user, 201, dict(redemption)
+        return "redeem", user, 201, copy.deepcopy(redemption)
+
+    def make_batch(self, body):
+        self.batch = {f"CROWD-{index:04d}-AAAA-BBBB-CCCC": None for index in range(body["count"])}
+        return "batch", "admin", 201, {"id": self.batch_id, "count": body["count"]}
+
+    def export(self, query):
+        after, limit = int(query["after"]), int(query["limit"])
+        return "export", "admin", 200, {"data": [{"index": index, "code": code, "state": "active"} for index, code in enumerate(self.batch, 1)][after:after + limit]}
+
+    def look_up(self, body):
+        redemption = self.batch[body["code"]]
+        used = [{"id": redemption["id"], "user_id": redemption["user_id"]}] if redemption else []
+        return "look_up", "admin", 200, {"batch": self.batch_id, "state": "used" if used else "active", "uses": len(used), "redemptions": used}
 
     def balance(self, user):
-        return "balance", user, 200, {"balance": CREDIT if user in self.redemptions else 0}
+        return "balance", user, 200, {"balance": CREDIT if user in self.redemptions and not self.has_orders else 0}
 
     def history(self, user):
-        data = [{"reference": self.redemptions[user]["id"], "amount": CREDIT}] if user in self.redemptions else []
+        data = [{"reference": self.redemptions[user]["id"], "amount": CREDIT}] if user in self.redemptions and not self.has_orders else []
         return "history", user, 200, {"data": data, "next_cursor": None}
 
     def campaigns(self):
-        return "campaigns", "admin", 200, {"data": [{"id": self.campaign_id, "code": CODE, "redeemed": len(self.redemptions)}], "next_cursor": None}
+        gift = {"kind": "wallet_credit", "credit": {"amount": CREDIT, "currency": "IRT"}}
+        if self.has_orders:
+            gift = {"kind": "percent_off", "discount": {"percent": str(PERCENT_OFF)}}
+        campaign = {"id": self.campaign_id, "code": CODE, "redeemed": len(self.redemptions), **gift}
+        return "campaigns", "admin", 200, {"data": [campaign], "next_cursor": None}
 
     def winners(self):
-        return "winners", "admin", 200, {"data": [dict(redemption) for redemption in self.redemptions.values()], "next_cursor": None}
+        return "winners", "admin", 200, {"data": [copy.deepcopy(redemption) for redemption in self.redemptions.values()], "next_cursor": None}
 
     def report(self):
         count = len(self.redemptions)
-        return "report", "admin", 200, {"redeemed": count, "remaining": self.places - count, "credited": count, "pending": 0, "failed": 0}
+        told = {"redeemed": count, "remaining": self.places - count, "credited": 0 if self.has_orders else count, "pending": 0, "failed": 0, "orders": None,
+                "by_batch": []}
+        if self.has_orders:
+            orders, discounts = [[row[name]["amount"] for row in self.redemptions.values()] for name in ("order", "discount")]
+            told["orders"] = {"count": count, "amount": sum(orders), "discount": sum(discounts), "currency": "IRT"}
+        if self.batch is not None:
+            told["by_batch"] = [{"batch": self.batch_id, "count": len(self.batch), "used": count, "uses": count, "revoked": 0}]
+        return "report", "admin", 200, told
 
     def answer(self, method, path, user, body):
-        path = path.split("?")[0]
+        path, _, query = path.partition("?")
         with self.lock:
             if path == "/healthz":
                 return 200, {}
@@ -70,13 +110,19 @@ class Fake:
             elif path == "/v1/sessions":
                 told = self.log_in(body)
             elif path == "/v1/redemptions" and method == "POST":
-                told = self.redeem(user)
+                told = self.redeem(user, body)
             elif path == "/v1/wallet":
                 told = self.balance(user)
             elif path == "/v1/wallet/transactions":
                 told = self.history(user)
             elif path == "/v1/campaigns":
                 told = self.campaigns()
+            elif path.endswith("/code-batches"):
+                told = self.make_batch(body)
+            elif path.endswith("/codes"):
+                told = self.export(dict(urllib.parse.parse_qsl(query)))
+            elif path == "/v1/codes/lookup":
+                told = self.look_up(body)
             elif path.endswith("/redemptions"):
                 told = self.winners()
             elif path.endswith("/report"):
@@ -235,6 +281,106 @@ class Lies:
         if name == "winners":
             body["data"][2]["status"] = "failed"
         return status, body
+
+    # of orders
+
+    def told_less_off(self, name, user, status, body):
+        if name == "redeem" and user == self.winner():
+            body["discount"]["amount"] -= 1
+            body["discount"]["final_amount"] += 1
+        return status, body
+
+    def told_to_pay_more(self, name, user, status, body):
+        if name == "redeem" and user == self.winner():
+            body["discount"]["final_amount"] += 1
+        return status, body
+
+    def listed_with_less_off(self, name, user, status, body):
+        if name == "winners":
+            body["data"][2]["discount"]["amount"] -= 1
+        return status, body
+
+    def listed_with_anothers_order(self, name, user, status, body):
+        if name == "winners":
+            body["data"][2]["order"] = body["data"][3]["order"]
+            body["data"][2]["discount"] = body["data"][3]["discount"]
+        return status, body
+
+    def an_order_of_another_amount(self, name, user, status, body):
+        if name == "winners":
+            body["data"][2]["order"]["amount"] += 100 // PERCENT_OFF
+            body["data"][2]["discount"]["amount"] += 1
+        return status, body
+
+    def credited_for_an_order(self, name, user, status, body):
+        if name == "winners":
+            body["data"][2]["status"] = "credited"
+        return status, body
+
+    def told_credited_for_an_order(self, name, user, status, body):
+        if name == "redeem" and user == self.winner():
+            body["status"] = "credited"
+        return status, body
+
+    def paid_for_an_order(self, name, user, status, body):
+        if name == "history" and user == self.winner():
+            body["data"] = [{"reference": self.fake.redemptions[user]["id"], "amount": CREDIT}]
+        return status, body
+
+    def the_report_forgets_an_order(self, name, user, status, body):
+        if name == "report":
+            body["orders"]["count"] -= 1
+        return status, body
+
+    def the_report_adds_orders_wrong(self, name, user, status, body):
+        if name == "report":
+            body["orders"]["amount"] += 1
+        return status, body
+
+    def the_report_adds_discounts_wrong(self, name, user, status, body):
+        if name == "report":
+            body["orders"]["discount"] -= 1
+        return status, body
+
+    # of unique codes
+
+    def a_code_of_nobody(self, name, user, status, body):
+        """A winner's code stays unused."""
+        if name == "look_up" and status == 200 and body["redemptions"] and body["redemptions"][0]["user_id"] == self.winner():
+            return status, {**body, "state": "active", "uses": 0, "redemptions": []}
+        return status, body
+
+    def a_code_of_two(self, name, user, status, body):
+        if name == "look_up" and body["redemptions"] and body["redemptions"][0]["user_id"] == self.winner():
+            body["uses"] = 2
+            body["redemptions"] *= 2
+        return status, body
+
+    def anothers_code(self, name, user, status, body):
+        if name == "look_up" and body["redemptions"] and body["redemptions"][0]["user_id"] == self.winner():
+            body["redemptions"][0]["user_id"] = self.winner(4)
+        return status, body
+
+    def a_losers_code_is_gone(self, name, user, status, body):
+        return (status, {**body, "state": "used"}) if name == "look_up" else (status, body)
+
+    def the_report_counts_codes_wrong(self, name, user, status, body):
+        if name == "report":
+            body["by_batch"][0]["used"] -= 1
+        return status, body
+
+    def the_report_counts_uses_wrong(self, name, user, status, body):
+        if name == "report":
+            body["by_batch"][0]["uses"] += 1
+        return status, body
+
+    def the_report_knows_no_batch(self, name, user, status, body):
+        if name == "report":
+            body["by_batch"] = []
+        return status, body
+
+    def a_right_code_is_refused(self, name, user, status, body):
+        return (404, {"code": "code_not_found"}) if name == "redeem" and status == 410 else (status, body)
 
     # and what is no lie
 

@@ -40,23 +40,64 @@ LIES = {
     "a_winner_without_a_user": ["position 3 has no user"],
 }
 
+LIES_OF_ORDERS = {
+    "told_less_off": ["off an order of", "and is due"],
+    "told_to_pay_more": ["off an order of", "and is due"],
+    "listed_with_less_off": ["position 3 is listed with", "off, the list 10"],
+    "listed_with_anothers_order": ["is listed with another order"],
+    "an_order_of_another_amount": ["is listed with another order"],
+    "credited_for_an_order": ["position 3 is credited", "the report says 0 credited, the list 1"],
+    "told_credited_for_an_order": ["was told of another kind of gift"],
+    "paid_for_an_order": ["has 1 credits for one place"],
+    "the_report_forgets_an_order": ["the report says 9 orders"],
+    "the_report_adds_orders_wrong": ["the report says 10 orders"],
+    "the_report_adds_discounts_wrong": ["the report says 10 orders"],
+    "a_no_for_the_wrong_reason": ["was refused with 409"],
+    "a_loser_holds_money": ["holds 1000000 and is due 0"],
+}
+LIES_OF_CODES = {
+    "a_code_of_nobody": ["has a place, and the code CROWD-"],
+    "a_code_of_two": ["has a place, and the code CROWD-"],
+    "anothers_code": ["has a place, and the code CROWD-"],
+    "a_losers_code_is_gone": ["has none, and the code CROWD-"],
+    "the_report_counts_codes_wrong": ["the report says 9 codes of the batch of 24 are used 10 times, by 10 winners"],
+    "the_report_counts_uses_wrong": ["the report says 10 codes of the batch of 24 are used 11 times, by 10 winners"],
+    "the_report_knows_no_batch": ["the report says -1 codes"],
+    "a_right_code_is_refused": ["was refused with 404"],
+    "one_winner_too_few": ["9 winners where 10 are due"],
+}
 
-def run_crowd(folder, lie, users=24, places=10, **options):
+
+def run_crowd(folder, lie, users=24, places=10, flags=(), **options):
     password_file = folder / "password"
     password_file.write_text("secret\n")
-    with lying.Server(lying.Fake(places, lie)) as server:
-        flags = {"wallet": server.url, "discount": server.url, "code": lying.CODE, "users": users, "connections": 6, "places": places,
+    with lying.Server(lying.Fake(places, lie, has_orders="--orders" in flags)) as server:
+        named = {"wallet": server.url, "discount": server.url, "code": lying.CODE, "users": users, "connections": 6, "places": places,
                  "credit": lying.CREDIT, "admin-password-file": password_file, "give-up-after": 20, **options}
-        words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
+        words = [word for name, value in named.items() for word in (f"--{name}", str(value))] + list(flags)
         return subprocess.run([services.BUILD / "crowd", *words], capture_output=True, text=True, timeout=services.DEADLINE_S, check=False)
 
 
-@pytest.mark.parametrize("truth", [None, *TRUTHS])
-def test_the_truth_passes(tmp_path, truth):
-    done = run_crowd(tmp_path, truth)
+ORDERS, CODES = ("--orders",), ("--codes", "unique")
+
+
+@pytest.mark.parametrize("truth, flags", [*((truth, ()) for truth in (None, *TRUTHS)), (None, ORDERS), ("busy_at_first", ORDERS), (None, CODES),
+                                          ("a_claim_that_is_paid_later", CODES), ("busy_at_first", (*CODES, *ORDERS))])
+def test_the_truth_passes(tmp_path, truth, flags):
+    done = run_crowd(tmp_path, truth, flags=flags)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "exactly right" in done.stdout
     assert "FAULT" not in done.stdout
+    assert ("taken off" in done.stdout) == ("--orders" in flags) and ("each by its own user" in done.stdout) == ("unique" in flags)
+
+
+def test_a_campaign_of_orders_needs_the_flag(tmp_path):
+    password_file = tmp_path / "password"
+    password_file.write_text("secret\n")
+    with lying.Server(lying.Fake(10, has_orders=True)) as server:
+        done = subprocess.run([services.BUILD / "crowd", "--wallet", server.url, "--discount", server.url, "--code", lying.CODE, "--admin-password-file", password_file],
+                              capture_output=True, text=True, timeout=services.DEADLINE_S, check=False)
+    assert done.returncode == 1 and "needs --orders" in done.stderr
 
 
 def test_fewer_users_than_places_is_fine(tmp_path):
@@ -64,15 +105,16 @@ def test_fewer_users_than_places_is_fine(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("lie", LIES)
-def test_each_lie_is_seen(tmp_path, lie):
+@pytest.mark.parametrize("lie, words, flags", [(lie, words, flags) for lies, flags in ((LIES, ()), (LIES_OF_ORDERS, ORDERS), (LIES_OF_CODES, CODES))
+                                               for lie, words in lies.items()])
+def test_each_lie_is_seen(tmp_path, lie, words, flags):
     patience = {"give-up-after": 1} if lie in ("credits_stay_pending", "a_claim_that_is_never_paid") else {}
-    done = run_crowd(tmp_path, lie, **patience)
+    done = run_crowd(tmp_path, lie, flags=flags, **patience)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "NOT RIGHT" in done.stdout, done.stdout + done.stderr
     faults = [line for line in done.stdout.splitlines() if line.startswith("  FAULT: ")]
-    for words in LIES[lie]:
-        assert any(words in fault for fault in faults), faults
+    for expected in words:
+        assert any(expected in fault for fault in faults), faults
 
 
 def test_many_faults_are_told_in_few_lines(tmp_path):
@@ -96,7 +138,7 @@ def test_nobody_there_ends_in_time_with_a_word(tmp_path):
     assert "cannot log in" in done.stderr
 
 
-@pytest.mark.parametrize("flags", [["--users", "0"], ["--connections", "none"], ["--code", 'x"y'], ["--wallet", "http://" + "w" * 200], ["--speed", "9"]])
+@pytest.mark.parametrize("flags", [["--users", "0"], ["--connections", "none"], ["--code", 'x"y'], ["--wallet", "http://" + "w" * 200], ["--speed", "9"], ["--codes", "own"]])
 def test_a_bad_flag_is_refused(tmp_path, flags):
     (tmp_path / "password").write_text("secret\n")
     done = subprocess.run([services.BUILD / "crowd", "--admin-password-file", tmp_path / "password", *flags], capture_output=True, text=True,

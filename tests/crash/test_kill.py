@@ -53,10 +53,11 @@ VICTIMS = {
 }
 
 
-def crowd_among_kills(pair, killer, victims):
+def crowd_among_kills(pair, killer, victims, codes):
     """How many of the kills fell while places were being claimed or credited; all must be right in the end."""
     campaign = crowds.operator_of(pair).campaign(places=PLACES)
-    crowd = pair.crowd(campaign["code"], users=USERS, connections=CONNECTIONS, places=PLACES, rate=max(10, USERS // SPREAD_S), **{"give-up-after": 240})
+    crowd = pair.crowd(campaign["code"], users=USERS, connections=CONNECTIONS, places=PLACES, rate=max(10, USERS // SPREAD_S), codes=codes,
+                       **{"give-up-after": 240})
     try:
         with crowds.Sampler(pair, campaign, may_break=True) as sampler:
             killer.pause(0.5)
@@ -79,12 +80,12 @@ def crowd_among_kills(pair, killer, victims):
     return struck_among_claims
 
 
-@pytest.mark.parametrize("victims", VICTIMS)
-def test_a_crowd_among_kills_ends_right(make_pair, seeded, victims):
+@pytest.mark.parametrize("victims, codes", [*((victims, "shared") for victims in VICTIMS), ("either or both", "unique")])
+def test_a_crowd_among_kills_ends_right(make_pair, seeded, victims, codes):
     struck_among_claims = 0
     for _ in range(CROWDS):  # where a start takes long, a crowd can be over before enough of the kills have come
         pair = make_pair().start()
-        struck_among_claims += crowd_among_kills(pair, Killer(pair, seeded), victims)
+        struck_among_claims += crowd_among_kills(pair, Killer(pair, seeded), victims, codes)
         pair.end()
         if struck_among_claims >= 3:
             return

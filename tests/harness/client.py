@@ -25,7 +25,7 @@ def new_username():
 def wait_funded(client, campaign, deadline_s=60, **options):
     """Until places can be given: a slow machine may open the fund after the creation was answered. Returns the campaign as it is then."""
     end = time.monotonic() + deadline_s
-    while campaign["fund"] is not None and campaign["fund"]["state"] == "pending":
+    while campaign.get("fund") is not None and campaign["fund"]["state"] == "pending":
         assert time.monotonic() < end, f"no fund within {deadline_s} s"
         campaign = client.get(f"/v1/campaigns/{campaign['id']}", **options).json()
     return campaign
@@ -121,8 +121,9 @@ class Operator:
         self.discount = discount.with_token(self.token)
 
     def campaign(self, places=10, credit=1_000_000, is_funded=True, **changes):
-        body = {"name": "Nowruz", "kind": "wallet_credit", "code": f"T{secrets.token_hex(5).upper()}", "credit": {"amount": credit, "currency": "IRT"},
-                "max_redemptions": places, **changes}
+        """Of a credit to each, unless the kind is another one: then `credit` is None."""
+        body = {"name": "Nowruz", "kind": "wallet_credit", "code": f"T{secrets.token_hex(5).upper()}",
+                "credit": credit and {"amount": credit, "currency": "IRT"}, "max_redemptions": places, **changes}
         answer = self.discount.post("/v1/campaigns", {name: value for name, value in body.items() if value is not None}, key=str(uuid.uuid4()))
         assert answer.status_code == 201, answer.text
         return wait_funded(self.discount, answer.json()) if is_funded else answer.json()

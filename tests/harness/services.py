@@ -274,8 +274,8 @@ class Pair:
             self.wallet.end()
 
     def crowd(self, code, users=3000, connections=512, places=1000, **options):
-        """The crowd as a process of its own."""
+        """The crowd as a process of its own; an option of True is a flag without a value."""
         flags = {"wallet": self.wallet.url, "discount": self.discount.url, "code": code, "users": users, "connections": connections, "places": places,
                  "credit": CREDIT, "admin-name": self.admin_name, "admin-password-file": self.password_file, **options}
-        words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
+        words = [word for name, value in flags.items() for word in ([f"--{name}"] if value is True else [f"--{name}", str(value)])]
         return subprocess.Popen([BUILD / "crowd", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

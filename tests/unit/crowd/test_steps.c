@@ -47,6 +47,21 @@ static void test_a_redemption_is_taken(void **state) {
     assert_int_equal(user.state, USER_CREDITED);
 }
 
+static void test_what_is_taken_off_an_order_is_told_with_the_place(void **state) {
+    (void)state;
+    struct user user = user_with_phone(0);
+    assert_int_equal(answer(&user, "{\"id\":\"" FIRST_ID
+                                   "\",\"position\":7,\"status\":\"applied\",\"discount\":{\"amount\":12,\"final_amount\":88}}"),
+                     STEP_DONE);
+    assert_int_equal(user.state, USER_APPLIED);
+    assert_int_equal(user.discount, 12);
+    assert_int_equal(user.final_amount, 88);
+    user = user_with_phone(0);
+    assert_int_equal(answer(&user, "{\"id\":\"" FIRST_ID "\",\"position\":7,\"status\":\"applied\"}"), STEP_DONE);
+    assert_int_equal(user.discount, -1);
+    assert_int_equal(user.final_amount, -1);
+}
+
 static void test_what_is_no_redemption_is_not_taken(void **state) {
     (void)state;
     static const char *const replies[] = {
@@ -83,6 +98,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_way_of_typing_is_the_same_phone),
         cmocka_unit_test(test_a_redemption_is_taken),
+        cmocka_unit_test(test_what_is_taken_off_an_order_is_told_with_the_place),
         cmocka_unit_test(test_what_is_no_redemption_is_not_taken),
         cmocka_unit_test(test_an_answer_that_says_something_else_than_before_is_not_taken),
     };
