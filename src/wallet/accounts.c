@@ -3,8 +3,10 @@
 
 #include "base/check.h"
 #include "http/query.h"
+#include "service/audit.h"
 #include "service/reading.h"
 #include "service/request.h"
+#include "wallet/books.h"
 #include "wallet/problems.h"
 #include "wallet/tables.h"
 #include "wallet/users.h"
@@ -25,12 +27,13 @@ struct account_row {
 /* ---- the document ---- */
 
 static enum account_state state_of(const struct account_row *row) {
+    if (row->account.is_closed) return ACCOUNT_CLOSED;
     if (row->account.is_frozen) return ACCOUNT_FROZEN;
     return row->is_released ? ACCOUNT_RELEASED : ACCOUNT_OPEN;
 }
 
 static const char *const state_names[] = {
-    [ACCOUNT_ANY] = "", [ACCOUNT_OPEN] = "open", [ACCOUNT_FROZEN] = "frozen", [ACCOUNT_RELEASED] = "released"};
+    [ACCOUNT_ANY] = "", [ACCOUNT_OPEN] = "open", [ACCOUNT_FROZEN] = "frozen", [ACCOUNT_RELEASED] = "released", [ACCOUNT_CLOSED] = "closed"};
 static const char *state_name(const struct account_row *row) { return state_names[state_of(row)]; }
 
 static void write_account(struct json_writer *writer, const struct account_row *row) {
@@ -172,7 +175,7 @@ static bool read_filter(struct exchange *exchange, struct accounts_reading *read
         {.name = "username", .kind = QUERY_TEXT, .target = &username, .min = 1, .max = LIMIT_URI_BYTES},
         {.name = "phone", .kind = QUERY_TEXT, .target = &phone, .min = 1, .max = PHONE_TYPED_MAX},
         {.name = "kind", .kind = QUERY_CHOICE, .target = &kind, .choices = "wallet|fund|issuance|merchant"},
-        {.name = "state", .kind = QUERY_CHOICE, .target = &state, .choices = "open|frozen|released"},
+        {.name = "state", .kind = QUERY_CHOICE, .target = &state, .choices = "open|frozen|released|closed"},
     };
     query_read(exchange, members, ARRAY_COUNT(members), &faults);
     page_finish(&query, &faults);
@@ -246,3 +249,98 @@ void accounts_get(struct exchange *exchange) {
     if (!result_is_ok(id_parse(exchange->parameters[0], &read->id))) read->id = (struct id){{0}};
     reading_start(&read->reading);
 }
+
+/* ---- what is done to one ---- */
+
+enum treatment_kind { ACCOUNT_FREEZE, ACCOUNT_UNFREEZE, ACCOUNT_CLOSE };
+static const char *const treatment_acts[] = {
+    [ACCOUNT_FREEZE] = "account.freeze", [ACCOUNT_UNFREEZE] = "account.unfreeze", [ACCOUNT_CLOSE] = "account.close"};
+
+struct treatment {
+    struct operation operation; /* first */
+    enum treatment_kind kind;
+    struct id id;
+    struct account_row row; /* when there is one: as it is then */
+    enum ledger_outcome outcome;
+};
+
+/* The account for the ledger, and whose it is for the answer. */
+static struct result treated_found(void *context, const struct row *row) {
+    struct treatment *treatment = context;
+    return read_row(treatment->operation.arena, row, &treatment->row);
+}
+
+static void treatment_load(struct engine *engine, struct operation *operation) {
+    struct treatment *treatment = (struct treatment *)operation;
+    ask_account(engine_batch(engine), treatment->id, treated_found, treatment);
+    books_load_account(engine, treatment->id);
+}
+
+/* {"state":"frozen"}: `walletd verify` holds the newest such word against the account. */
+static struct text state_document(struct operation *operation, const struct account_row *row) {
+    return arena_print(operation->arena, "{\"state\":\"%s\"}",
+                       row->account.is_closed ? "closed" : (row->account.is_frozen ? "frozen" : "open"));
+}
+
+static void treatment_decide(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct treatment *treatment = (struct treatment *)operation;
+    struct account *account = ledger_find_account(books_ledger(engine), treatment->id);
+    treatment->outcome = LEDGER_ACCOUNT_NOT_FOUND;
+    if (account == NULL) return;
+    bool is_changed = false;
+    treatment->row.account = *account;
+    struct text before = state_document(operation, &treatment->row);
+    treatment->outcome = treatment->kind == ACCOUNT_CLOSE
+                             ? account_close(account, now_us, &is_changed)
+                             : account_set_frozen(account, treatment->kind == ACCOUNT_FREEZE, now_us, &is_changed);
+    treatment->row.account = *account;
+    if (is_changed)
+        audit_note(engine, operation, treatment_acts[treatment->kind], account->id, before, state_document(operation, &treatment->row),
+                   now_us);
+}
+
+static void treatment_render(struct operation *operation) {
+    const struct treatment *treatment = (const struct treatment *)operation;
+    if (outcome_is_refusal(treatment->outcome)) {
+        outcome_render(operation, treatment->outcome);
+        return;
+    }
+    struct buffer buffer;
+    buffer_init(&buffer, operation->arena, ACCOUNT_BYTES);
+    struct json_writer writer = {.buffer = &buffer};
+    write_account(&writer, &treatment->row);
+    operation_answer(operation, 200, "application/json", &buffer);
+}
+
+static const struct action treatment_action = {.name = "account act",
+                                               .weight = 1,
+                                               .answer_bytes = 2 * ACCOUNT_BYTES,
+                                               .load = treatment_load,
+                                               .decide = treatment_decide,
+                                               .render = treatment_render};
+
+static struct treatment *begin_treatment(struct exchange *exchange, enum treatment_kind kind) {
+    struct id id;
+    if (!request_has_no_query(exchange)) return NULL;
+    if (!result_is_ok(id_parse(exchange->parameters[0], &id))) {
+        problem_reply(exchange, &problem_account_not_found, "There is no such account.");
+        return NULL;
+    }
+    struct treatment *treatment = operation_begin(exchange, &treatment_action, sizeof *treatment);
+    if (treatment == NULL) return NULL;
+    treatment->kind = kind;
+    treatment->id = id;
+    return treatment;
+}
+
+static void treat(struct exchange *exchange, enum treatment_kind kind) {
+    struct treatment *treatment = begin_treatment(exchange, kind);
+    if (treatment == NULL)
+        exchange_finish(exchange);
+    else
+        operation_submit(&treatment->operation);
+}
+
+void accounts_freeze(struct exchange *exchange) { treat(exchange, ACCOUNT_FREEZE); }
+void accounts_unfreeze(struct exchange *exchange) { treat(exchange, ACCOUNT_UNFREEZE); }
+void accounts_close(struct exchange *exchange) { treat(exchange, ACCOUNT_CLOSE); }

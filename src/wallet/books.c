@@ -128,6 +128,8 @@ static struct result named_loaded(struct ledger *ledger, const struct row *row, 
 static struct result payment_loaded(void *ledger, const struct row *row) { return named_loaded(ledger, row, TRANSFER_PAYMENT); }
 static struct result reversal_loaded(void *ledger, const struct row *row) { return named_loaded(ledger, row, TRANSFER_REVERSAL); }
 
+static struct result adjustment_loaded(void *ledger, const struct row *row) { return named_loaded(ledger, row, TRANSFER_ADJUSTMENT); }
+
 static struct result hold_loaded(void *context, const struct row *row) {
     struct ledger *ledger = context;
     struct account account, *in_ledger = NULL;
@@ -235,6 +237,11 @@ void books_load_original(struct engine *engine, struct id transaction_id) {
 
 void books_load_reversal(struct engine *engine, struct text caller, struct text reference) {
     if (reference.size > 0) ask_named(engine_batch(engine), TRANSFER_REVERSAL, caller, reference, reversal_loaded, books_ledger(engine));
+}
+
+void books_load_adjustment(struct engine *engine, struct text caller, struct text reference) {
+    if (reference.size > 0)
+        ask_named(engine_batch(engine), TRANSFER_ADJUSTMENT, caller, reference, adjustment_loaded, books_ledger(engine));
 }
 
 void books_load_topup(struct engine *engine, struct text caller, struct text fund_reference, struct text reference) {

@@ -46,8 +46,9 @@ void books_load_merchant_by_name(struct engine *engine, struct text name);
 void books_load_payment(struct engine *engine, struct text caller, struct text reference);
 void books_load_hold(struct engine *engine, struct id id); /* and its merchant, if it has one */
 void books_load_hold_by_reference(struct engine *engine, struct text caller, struct text reference);
-void books_load_original(struct engine *engine, struct id transaction_id);                  /* the same, by its id */
-void books_load_reversal(struct engine *engine, struct text caller, struct text reference); /* nothing for an empty reference */
+void books_load_original(struct engine *engine, struct id transaction_id);                    /* the same, by its id */
+void books_load_reversal(struct engine *engine, struct text caller, struct text reference);   /* nothing for an empty reference */
+void books_load_adjustment(struct engine *engine, struct text caller, struct text reference); /* the same */
 void books_load_topup(struct engine *engine, struct text caller, struct text fund_reference, struct text reference);
 
 struct ledger *books_ledger(struct engine *engine);

@@ -26,6 +26,9 @@ const struct problem problem_username_taken = {409, "username_taken", "Username 
 const struct problem problem_phone_taken = {409, "phone_taken", "Phone taken"};
 const struct problem problem_insufficient_funds = {409, "insufficient_funds", "Insufficient funds"};
 const struct problem problem_account_frozen = {409, "account_frozen", "Account frozen"};
+const struct problem problem_account_closed = {409, "account_closed", "Account closed"};
+const struct problem problem_account_not_empty = {409, "account_not_empty", "Account not empty"};
+const struct problem problem_account_of_books = {409, "account_of_books", "Account of the books"};
 const struct problem problem_balance_too_large = {409, "balance_too_large", "Balance too large"};
 const struct problem problem_fund_reference_conflict = {409, "fund_reference_conflict", "Fund reference conflict"};
 const struct problem problem_fund_released = {409, "fund_released", "Fund released"};
@@ -71,6 +74,11 @@ static const struct problem_page wallet_pages[] = {
     {&problem_insufficient_funds, "The account or the fund holds less than the amount. No money moved.",
      "Lower the amount, or bring the money first."},
     {&problem_account_frozen, "An account of this transfer is frozen. No money moved.", "Ask the operator why."},
+    {&problem_account_closed, "An account of this transfer was closed, which is for good. No money moved.", "Use another account."},
+    {&problem_account_not_empty, "Only an account that has nothing, and of which nothing is held, is closed.",
+     "Bring its balance to zero and end its holds first."},
+    {&problem_account_of_books, "This account is a fund's, or issuance: no administrator moves its money or closes it.",
+     "Move the money of a fund by its own routes."},
     {&problem_balance_too_large, "The balance would become more than 9007199254740991, which is as much as one may hold. No money moved.",
      "Lower the amount."},
     {&problem_fund_reference_conflict, "You have a fund with this reference and another amount or currency.",
@@ -115,6 +123,11 @@ static struct refusal refusal_of(enum ledger_outcome outcome) {
         return (struct refusal){&problem_password_change_required,
                                 "This password is temporary: send it again, with another one as new_password."};
     case LEDGER_ACCOUNT_FROZEN: return (struct refusal){&problem_account_frozen, "An account of this transfer is frozen."};
+    case LEDGER_ACCOUNT_NOT_FOUND: return (struct refusal){&problem_account_not_found, "There is no such account."};
+    case LEDGER_ACCOUNT_CLOSED: return (struct refusal){&problem_account_closed, "An account of this transfer is closed."};
+    case LEDGER_ACCOUNT_NOT_EMPTY:
+        return (struct refusal){&problem_account_not_empty, "The account has money, or some of it is held: only an empty one is closed."};
+    case LEDGER_ACCOUNT_OF_BOOKS: return (struct refusal){&problem_account_of_books, "This is the account of a fund, or issuance."};
     case LEDGER_CURRENCY_MISMATCH:
         return (struct refusal){&problem_currency_mismatch, "The amount is in another currency than the account."};
     case LEDGER_BALANCE_TOO_LARGE: return (struct refusal){&problem_balance_too_large, "A balance can not be more than 9007199254740991."};

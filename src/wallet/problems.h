@@ -24,6 +24,9 @@ extern const struct problem problem_username_taken;            /* 409 */
 extern const struct problem problem_phone_taken;               /* 409 */
 extern const struct problem problem_insufficient_funds;        /* 409 */
 extern const struct problem problem_account_frozen;            /* 409 */
+extern const struct problem problem_account_closed;            /* 409 */
+extern const struct problem problem_account_not_empty;         /* 409 */
+extern const struct problem problem_account_of_books;          /* 409 */
 extern const struct problem problem_balance_too_large;         /* 409 */
 extern const struct problem problem_fund_reference_conflict;   /* 409 */
 extern const struct problem problem_fund_released;             /* 409 */

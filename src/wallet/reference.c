@@ -2,7 +2,8 @@
 
 #include <stdio.h>
 
-#define FIELD_BYTES 64
+#define FIELD_BYTES  64
+#define ADMIN_PREFIX "admin:" /* no service has a colon in its name */
 
 static bool is_fund_byte(char byte) {
     return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '.' || byte == '_' ||
@@ -32,4 +33,11 @@ void reference_check(struct text reference, enum reference_kind kind, const char
         const char *rule = kind == REFERENCE_FUND ? "must be of the characters A-Z a-z 0-9 . _ : -" : "must be printable ASCII";
         faults_add(faults, field, "invalid_format", "%s", rule);
     }
+}
+
+struct text reference_caller(struct exchange *exchange) {
+    char id[ID_TEXT_BYTES];
+    if (exchange->caller.kind == IDENTITY_SERVICE) return (struct text){exchange->caller.name, exchange->caller.name_size};
+    id_format(exchange->caller.user_id, id);
+    return arena_print(&exchange->arena, ADMIN_PREFIX "%.*s", (int)sizeof id, id);
 }

@@ -1,7 +1,8 @@
-/* References: a calling service's own names for credits and funds. */
+/* References: a caller's own names for what it asks. */
 #pragma once
 
 #include "base/fault.h"
+#include "http/exchange.h"
 
 enum reference_kind {
     REFERENCE_ANY,  /* 1 to 128 printable ASCII characters */
@@ -10,3 +11,5 @@ enum reference_kind {
 bool reference_is_valid(struct text reference, enum reference_kind kind);
 /* A fault for the member `name` behind `prefix` when it is not valid. */
 void reference_check(struct text reference, enum reference_kind kind, const char *prefix, const char *name, struct faults *faults);
+/* Whose references these are: a service's, or an administrator's, who is called `admin:` and his id. In the exchange's arena; no data: no memory. */
+struct text reference_caller(struct exchange *exchange);

@@ -11,7 +11,6 @@
 #include "wallet/wallet.h"
 
 #define REVERSAL_BYTES (1024u + 6u * LIMIT_DESCRIPTION_CHARACTERS) /* the longest reason as JSON may escape it */
-#define ADMIN_PREFIX   "admin:"                                    /* no service has a colon in its name */
 
 struct reversal {
     struct operation operation; /* first */
@@ -76,13 +75,6 @@ static const struct action reversal_action = {
 
 /* ---- the request ---- */
 
-static struct text caller_of(struct exchange *exchange) {
-    char id[ID_TEXT_BYTES];
-    if (exchange->caller.kind == IDENTITY_SERVICE) return (struct text){exchange->caller.name, exchange->caller.name_size};
-    id_format(exchange->caller.user_id, id);
-    return arena_print(&exchange->arena, ADMIN_PREFIX "%.*s", (int)sizeof id, id);
-}
-
 /* True: an answer is set. */
 static bool refuse(struct exchange *exchange, const struct reversal_command *command, struct id *ret_id) {
     if (command->may_overdraw && !command->is_admin) {
@@ -112,7 +104,7 @@ static struct reversal *read_reversal(struct exchange *exchange) {
     if (request_refuse_faults(exchange, &faults) || refuse(exchange, &command, &command.transaction_id)) return NULL;
     if (reference.data != NULL) command.reference = arena_copy(&exchange->arena, reference);
     command.reason = arena_copy(&exchange->arena, command.reason);
-    command.caller = caller_of(exchange);
+    command.caller = reference_caller(exchange);
     if (command.reference.data == NULL || command.reason.data == NULL || command.caller.data == NULL) {
         request_refuse_memory(exchange);
         return NULL;

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "service/inquiry.h"
 #include "wallet/accounts.h"
+#include "wallet/adjustments.h"
 #include "wallet/credit_reversals.h"
 #include "wallet/credits.h"
 #include "wallet/funds.h"
@@ -161,5 +162,14 @@ const struct route wallet_routes[] = {
      .scope = SCOPE_ADMIN,
      .arena_limit_bytes = LIST_ARENA_BYTES,
      .handle = transactions_list_of_account},
+    {.method = "POST",
+     .path = "/v1/accounts/{id}/adjustments",
+     .scope = SCOPE_ADMIN,
+     .act = "account.adjust",
+     .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT | ROUTE_DRY_RUN,
+     .handle = adjustments_create},
+    {.method = "POST", .path = "/v1/accounts/{id}/freeze", .scope = SCOPE_ADMIN, .act = "account.freeze", .handle = accounts_freeze},
+    {.method = "POST", .path = "/v1/accounts/{id}/unfreeze", .scope = SCOPE_ADMIN, .act = "account.unfreeze", .handle = accounts_unfreeze},
+    {.method = "POST", .path = "/v1/accounts/{id}/close", .scope = SCOPE_ADMIN, .act = "account.close", .handle = accounts_close},
 };
 const size_t wallet_route_count = ARRAY_COUNT(wallet_routes);

@@ -10,7 +10,7 @@ enum currency row_currency(const struct row *row, int column) {
 }
 
 enum transfer_kind row_transfer_kind(const struct row *row, int column) {
-    return (enum transfer_kind)row_integer_between(row, column, TRANSFER_CREDIT, TRANSFER_CREDIT_REVERSAL);
+    return (enum transfer_kind)row_integer_between(row, column, TRANSFER_CREDIT, TRANSFER_KIND_LAST);
 }
 
 struct result row_account(const struct row *row, int first, struct account *ret_account) {
@@ -30,6 +30,7 @@ struct result row_account(const struct row *row, int first, struct account *ret_
         .created_at_us = row_time(row, first + 12),
         .updated_at_us = row_time(row, first + 13),
         .is_overdrawn = row_boolean(row, first + 14),
+        .is_closed = row_boolean(row, first + 15),
     };
     const char *fault = account_fault(ret_account);
     if (fault != NULL) row_refuse(row, first, fault);
@@ -150,9 +151,9 @@ static const struct question insert_account = {
 static const struct question post_to_account = {
     .name = "what was posted to an account",
     .sql = "UPDATE accounts SET debits_posted = debits_posted + $2, credits_posted = credits_posted + $3, sequence = sequence + $4, "
-           "updated_at = $5, debits_pending = debits_pending + $6, is_overdrawn = $7, is_frozen = $8 WHERE number = $1",
+           "updated_at = $5, debits_pending = debits_pending + $6, is_overdrawn = $7, is_frozen = $8, is_closed = $9 WHERE number = $1",
     .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER}};
+                   COLUMN_INTEGER, COLUMN_INTEGER}};
 void save_account(struct batch *batch, const struct account *account) {
     CHECK(account_fault(account) == NULL);
     if (account->state == ROW_NEW) {
@@ -166,7 +167,7 @@ void save_account(struct batch *batch, const struct account *account) {
         DO(post_to_account, 1, value_integer(account->number), value_integer(account->debits_posted - loaded->debits_posted),
            value_integer(account->credits_posted - loaded->credits_posted), value_integer(account->sequence - loaded->sequence),
            value_integer(account->updated_at_us), value_integer(account->debits_pending - loaded->debits_pending),
-           value_integer(account->is_overdrawn), value_integer(account->is_frozen));
+           value_integer(account->is_overdrawn), value_integer(account->is_frozen), value_integer(account->is_closed));
     }
 }
 

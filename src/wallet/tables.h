@@ -19,7 +19,7 @@
 /* ---- rows: in each, `first` is the column that it begins with; texts are good until the visitor returns. RESULT_CORRUPT: it was refused,
  * and what was made of it must not be used ---- */
 
-#define ACCOUNT_COLUMN_COUNT 15
+#define ACCOUNT_COLUMN_COUNT 16
 #define USER_COLUMN_COUNT    12
 #define SESSION_COLUMN_COUNT 6
 #define FUND_COLUMN_COUNT    11
@@ -165,7 +165,7 @@ void ask_credits_of_fund(struct batch *batch, struct text caller, struct text re
                          row_visitor *visit, void *context);
 /* Accounts as an admin sees them: account, user's name, phone, fund's reference, is_released. In the order of their numbers, after_number < number <=
  * last_number; `kind` 0: any; `state` as in account_state. */
-enum account_state { ACCOUNT_ANY = 0, ACCOUNT_OPEN, ACCOUNT_FROZEN, ACCOUNT_RELEASED };
+enum account_state { ACCOUNT_ANY = 0, ACCOUNT_OPEN, ACCOUNT_FROZEN, ACCOUNT_RELEASED, ACCOUNT_CLOSED };
 void ask_accounts(struct batch *batch, int64_t after_number, int64_t last_number, enum account_kind kind, enum account_state state,
                   int64_t limit, row_visitor *visit, void *context);
 void ask_account(struct batch *batch, struct id id, row_visitor *visit, void *context);
@@ -195,6 +195,7 @@ void ask_all_entries(struct batch *batch, row_visitor *visit, void *context);
 void ask_all_funds(struct batch *batch, row_visitor *visit, void *context);
 void ask_all_holds(struct batch *batch, row_visitor *visit, void *context);
 void ask_other_pending(struct batch *batch, row_visitor *visit, void *context);
+void ask_other_states(struct batch *batch, row_visitor *visit, void *context);
 void ask_wrong_origins(struct batch *batch, row_visitor *visit, void *context);
 void ask_totals(struct batch *batch, row_visitor *visit, void *context);
 void ask_other_currency(struct batch *batch, row_visitor *visit, void *context);

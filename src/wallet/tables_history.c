@@ -66,11 +66,13 @@ void ask_credits_of_fund(struct batch *batch, struct text caller, struct text re
 
 #define SEEN_COLUMNS ACCOUNT_COLUMNS ", u.name, u.phone, f.reference, f.is_released"
 #define SEEN_TABLES  "accounts a LEFT JOIN users u ON u.id = a.user_id LEFT JOIN funds f ON f.account = a.number"
-static const struct question accounts_in_order = {
-    .name = "accounts",
-    .sql = "SELECT " SEEN_COLUMNS " FROM " SEEN_TABLES " WHERE a.number > $1 AND a.number <= $2 AND ($3 = 0 OR a.kind = $3) "
-           "AND ($4 = 0 OR $4 = CASE WHEN a.is_frozen = 1 THEN 2 WHEN f.is_released = 1 THEN 3 ELSE 1 END) ORDER BY a.number LIMIT $5",
-    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+static const struct question accounts_in_order = {.name = "accounts",
+                                                  .sql = "SELECT " SEEN_COLUMNS " FROM " SEEN_TABLES
+                                                         " WHERE a.number > $1 AND a.number <= $2 AND ($3 = 0 OR a.kind = $3) "
+                                                         "AND ($4 = 0 OR $4 = CASE WHEN a.is_closed = 1 THEN 4 WHEN a.is_frozen = 1 THEN 2 "
+                                                         "WHEN f.is_released = 1 THEN 3 ELSE 1 END) ORDER BY a.number LIMIT $5",
+                                                  .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                                                                 COLUMN_INTEGER}};
 void ask_accounts(struct batch *batch, int64_t after_number, int64_t last_number, enum account_kind kind, enum account_state state,
                   int64_t limit, row_visitor *visit, void *context) {
     ASK(accounts_in_order, value_integer(after_number), value_integer(last_number), value_integer(kind), value_integer(state),
@@ -132,6 +134,22 @@ static const struct question all_entries = {
            "e.sequence, e.amount, e.balance_after, a.is_overdrawn FROM accounts a LEFT JOIN entries e ON e.account = a.number ORDER BY "
            "a.number, e.sequence"};
 void ask_all_entries(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_entries, NULL, visit, context); }
+
+/* An account that is not what was last done to it, by the audit log: its number, and what that was. */
+#define ACTS                                                                                                                             \
+    "SELECT subject, max(sequence) AS newest FROM audit WHERE outcome = 'done' AND (act = 'account.freeze' OR act = 'account.unfreeze' " \
+    "OR act = 'account.close') GROUP BY subject"
+#define OTHER_STATES(id)                                                                                                \
+    "SELECT a.number, t.state_after FROM accounts a LEFT JOIN (" ACTS ") n ON n.subject = " id                          \
+    " LEFT JOIN audit t ON t.sequence = n.newest "                                                                      \
+    "WHERE coalesce(t.state_after, '{\"state\":\"open\"}') <> CASE WHEN a.is_closed = 1 THEN '{\"state\":\"closed\"}' " \
+    "WHEN a.is_frozen = 1 THEN '{\"state\":\"frozen\"}' ELSE '{\"state\":\"open\"}' END ORDER BY a.number LIMIT 1"
+#define HEX_ID(from, count) "lower(substr(hex(a.id), " from ", " count "))"
+static const struct question other_states = {.name = "accounts in another state",
+                                             .sql = OTHER_STATES(HEX_ID("1", "8") " || '-' || " HEX_ID("9", "4") " || '-' || " HEX_ID(
+                                                 "13", "4") " || '-' || " HEX_ID("17", "4") " || '-' || " HEX_ID("21", "12")),
+                                             .postgres = OTHER_STATES("CAST(a.id AS text)")};
+void ask_other_states(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &other_states, NULL, visit, context); }
 
 /* account, funded, credited, released, is_released, balance; funded, credited and released by its transfers; opened; the first amount by its transfers;
  * reversed, and by its transfers */

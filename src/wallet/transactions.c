@@ -52,6 +52,7 @@ static const struct words words_of_kinds[] = {
     [TRANSFER_HOLD_EXPIRY] = {"Hold expired", "Hold expired", false},
     [TRANSFER_REVERSAL] = {"Money back", "Taken back", false},
     [TRANSFER_CREDIT_REVERSAL] = {"Credit taken back by", "Credit taken back by", true},
+    [TRANSFER_ADJUSTMENT] = {"Adjustment", "Adjustment", false},
 };
 
 static struct text name_in_words(const struct transaction_view *view) {
@@ -231,10 +232,10 @@ static void list_answer(struct reading *reading) {
 }
 
 /* Of what moved. */
-#define KINDS "credit|transfer|fund_open|fund_topup|fund_release|payment|capture|reversal|credit_reversal"
+#define KINDS "credit|transfer|fund_open|fund_topup|fund_release|payment|capture|reversal|credit_reversal|adjustment"
 
 static enum transfer_kind kind_of(struct text name) {
-    for (int kind = TRANSFER_CREDIT; kind <= TRANSFER_CREDIT_REVERSAL; kind++) {
+    for (int kind = TRANSFER_CREDIT; kind <= TRANSFER_KIND_LAST; kind++) {
         if (text_equal(name, text_of(transfer_kind_name((enum transfer_kind)kind)))) return (enum transfer_kind)kind;
     }
     return (enum transfer_kind)0;

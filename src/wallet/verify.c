@@ -378,6 +378,13 @@ static struct result other_pending_seen(void *context, const struct row *row) {
     return result_ok();
 }
 
+static struct result other_state_seen(void *context, const struct row *row) {
+    struct text noted = row_text_or_empty(row, 1);
+    find(context, STAGE_ACCOUNTS, "account %" PRId64 ": it is in another state than the audit log says%s%.*s", row_integer(row, 0),
+         noted.size > 0 ? ": " : "", (int)noted.size, noted.data);
+    return result_ok();
+}
+
 static struct result wrong_origin_seen(void *context, const struct row *row) {
     find(context, STAGE_HOLDS, "transfer %" PRId64 ": it can't be about the transfer that it names, or is more than that one",
          row_integer(row, 0));
@@ -400,6 +407,7 @@ static struct result see_everything(struct batch *batch, struct verification *ve
     ask_all_funds(batch, fund_seen, verification);
     ask_all_holds(batch, hold_seen, verification);
     ask_other_pending(batch, other_pending_seen, verification);
+    ask_other_states(batch, other_state_seen, verification);
     ask_wrong_origins(batch, wrong_origin_seen, verification);
     ask_credited_twice(batch, credited_twice_seen, verification);
     return batch_run(batch);

@@ -11,7 +11,7 @@ import requests
 from harness.services import wait_until
 from harness.world import assert_problem
 
-KINDS = ["credit", "transfer", "fund_open", "fund_topup", "fund_release", "payment", "hold", "capture", "hold_release", "hold_expiry", "reversal", "credit_reversal"]
+KINDS = ["credit", "transfer", "fund_open", "fund_topup", "fund_release", "payment", "hold", "capture", "hold_release", "hold_expiry", "reversal", "credit_reversal", "adjustment"]
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 

@@ -9,13 +9,6 @@ from harness.world import assert_problem
 SOME_ID = "019aab20-4c00-7a31-9f00-5b1e2c3d4e01"
 
 
-def set_frozen(world, user, is_frozen):
-    wallet = world.pair.wallet
-    assert wallet.stop() == 0
-    wallet.write_sql(f"UPDATE accounts SET is_frozen = {int(is_frozen)} WHERE user_id = (SELECT id FROM users WHERE name = '{user.username}')")
-    wallet.start()
-
-
 def retry(world, redemption_id, **options):
     return world.operator.discount.post(f"/v1/redemptions/{redemption_id}/retry", **options)
 
@@ -30,13 +23,13 @@ def frozen(make_world):
     """(world, user, campaign, the id of a redemption that has failed because its user's account was frozen)"""
     world = make_world()
     user, campaign = world.user(), world.operator.campaign(places=3)
-    set_frozen(world, user, True)
+    world.freeze(user)
     return world, user, campaign, failed_redemption(world, user, campaign)
 
 
 def test_a_failed_credit_is_sent_again_and_paid_once(frozen):
     world, user, campaign, failed = frozen
-    set_frozen(world, user, False)
+    world.freeze(user, False)
     tried = world.operator.discount.post(f"/v1/redemptions/{failed}/retry?dry_run=true")
     assert tried.status_code == 200 and (tried.json()["dry_run"], tried.json()["status"]) == (True, "claimed")
     assert (world.operator.report(campaign["id"])["failed"], user.balance()) == (1, 0)
@@ -68,7 +61,7 @@ def test_what_is_refused_again_has_failed_again(frozen):
 
 def test_what_cant_be_sent_now_follows_by_itself(frozen):
     world, user, campaign, failed = frozen
-    set_frozen(world, user, False)
+    world.freeze(user, False)
     world.pair.wallet.kill()
     answer = retry(world, failed)
     assert answer.status_code == 202 and answer.json()["status"] == "claimed"

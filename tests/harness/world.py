@@ -86,8 +86,12 @@ class World:
         return outcome
 
     def freeze(self, user, is_frozen=True):
-        """The account of a user, past the service: it looks at it with each movement."""
-        self.pair.wallet.write_sql(f"UPDATE accounts SET is_frozen = {int(is_frozen)} WHERE user_id = (SELECT id FROM users WHERE name = '{user.username}')")
+        """The account of a user, as an administrator does it."""
+        answer = self.operator.wallet.post(f"/v1/accounts/{self.account(user)}/{'freeze' if is_frozen else 'unfreeze'}")
+        assert answer.status_code == 200, answer.text
+
+    def account(self, user):
+        return user.wallet.get("/v1/wallet").json()["account_id"]
 
     def fund(self, amount=1_000_000, reference=None):
         answer = self.shop.post("/v1/funds", {"reference": reference or f"fund-{uuid.uuid4()}", "amount": amount, "currency": "IRT"})

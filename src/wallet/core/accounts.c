@@ -49,10 +49,36 @@ const char *account_fault(const struct account *account) {
     struct money available, expected, balance = account_balance(account);
     if (balance.amount_minor < -MONEY_AMOUNT_MAX || balance.amount_minor > MONEY_AMOUNT_MAX) return "its balance is out of range";
     if (!result_is_ok(money_subtract(balance, pending, &available))) return "what may be taken of it is out of range";
+    if (account->is_closed && (balance.amount_minor != 0 || pending.amount_minor != 0)) return "it is closed, and not empty";
     if (available.amount_minor < account->floor_minor && !account->is_overdrawn) return "it is below its floor";
     if (available.amount_minor >= account->floor_minor && account->is_overdrawn) return "it is said to be overdrawn, and is not";
     if (!result_is_ok(money_add(balance, coming, &expected))) return "its balance with what is to come is out of range";
     return NULL;
+}
+
+enum ledger_outcome account_set_frozen(struct account *account, bool is_frozen, int64_t now_us, bool *ret_is_changed) {
+    *ret_is_changed = false;
+    if (account->is_closed) return LEDGER_ACCOUNT_CLOSED;
+    if (account->is_frozen == is_frozen) return LEDGER_APPLIED;
+    *ret_is_changed = true;
+    account->is_frozen = is_frozen;
+    account->updated_at_us = now_us;
+    row_change(&account->state);
+    return LEDGER_APPLIED;
+}
+
+enum ledger_outcome account_close(struct account *account, int64_t now_us, bool *ret_is_changed) {
+    *ret_is_changed = false;
+    if (account->is_closed) return LEDGER_APPLIED;
+    if (account->kind != ACCOUNT_USER && account->kind != ACCOUNT_MERCHANT) return LEDGER_ACCOUNT_OF_BOOKS;
+    bool is_empty = account_balance(account).amount_minor == 0 && account->debits_pending == 0 && account->credits_pending == 0;
+    if (!is_empty) return LEDGER_ACCOUNT_NOT_EMPTY;
+    *ret_is_changed = true;
+    account->is_closed = true;
+    account->updated_at_us = now_us;
+    row_change(&account->state);
+    CHECK(account_fault(account) == NULL);
+    return LEDGER_APPLIED;
 }
 
 const char *account_kind_name(enum account_kind kind) {

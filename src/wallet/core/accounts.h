@@ -5,6 +5,7 @@
 #pragma once
 
 #include "wallet/core/ledger.h"
+#include "wallet/core/outcome.h"
 
 enum account_kind { ACCOUNT_USER = 1, ACCOUNT_FUND = 2, ACCOUNT_ISSUANCE = 3, ACCOUNT_MERCHANT = 4 };
 
@@ -23,7 +24,7 @@ struct account {
     int64_t debits_posted, credits_posted, debits_pending, credits_pending;
     int64_t sequence; /* of its newest entry; 0: none */
     int64_t floor_minor;
-    bool is_frozen;
+    bool is_frozen, is_closed;
     bool is_overdrawn; /* an administrator took more back than there was: it is below its floor until enough has come */
     int64_t created_at_us, updated_at_us;
 };
@@ -37,4 +38,9 @@ struct money account_balance(const struct account *account);
 struct money account_available(const struct account *account);
 /* NULL: all that must be true of an account at any moment is; else the rule that it breaks, as a constant phrase. */
 const char *account_fault(const struct account *account);
+
+/* What an administrator does to an account as a whole; *ret_is_changed: it was not so before. Freezing stops what moves, but nothing that is held ends by it.
+ * Only a wallet or a merchant's account is closed, one that has nothing and of which nothing is held, and it is never opened again. */
+enum ledger_outcome account_set_frozen(struct account *account, bool is_frozen, int64_t now_us, bool *ret_is_changed);
+enum ledger_outcome account_close(struct account *account, int64_t now_us, bool *ret_is_changed);
 const char *account_kind_name(enum account_kind kind);

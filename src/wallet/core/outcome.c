@@ -13,7 +13,11 @@ const char *ledger_outcome_code(enum ledger_outcome outcome) {
     case LEDGER_USER_NOT_FOUND: return "user_not_found";
     case LEDGER_USER_DISABLED: return "user_disabled";
     case LEDGER_PASSWORD_TEMPORARY: return "password_change_required";
+    case LEDGER_ACCOUNT_NOT_FOUND: return "account_not_found";
     case LEDGER_ACCOUNT_FROZEN: return "account_frozen";
+    case LEDGER_ACCOUNT_CLOSED: return "account_closed";
+    case LEDGER_ACCOUNT_NOT_EMPTY: return "account_not_empty";
+    case LEDGER_ACCOUNT_OF_BOOKS: return "account_of_books";
     case LEDGER_CURRENCY_MISMATCH: return "currency_mismatch";
     case LEDGER_BALANCE_TOO_LARGE: return "balance_too_large";
     case LEDGER_INSUFFICIENT_FUNDS: return "insufficient_funds";

@@ -13,7 +13,11 @@ enum ledger_outcome {
     LEDGER_USER_NOT_FOUND,
     LEDGER_USER_DISABLED,
     LEDGER_PASSWORD_TEMPORARY, /* it must be changed first */
+    LEDGER_ACCOUNT_NOT_FOUND,
     LEDGER_ACCOUNT_FROZEN,
+    LEDGER_ACCOUNT_CLOSED,
+    LEDGER_ACCOUNT_NOT_EMPTY, /* it can't be closed */
+    LEDGER_ACCOUNT_OF_BOOKS,  /* of a fund or issuance: what moves there belongs to funds and credits */
     LEDGER_CURRENCY_MISMATCH,
     LEDGER_BALANCE_TOO_LARGE, /* a sum would leave the range of money */
     LEDGER_INSUFFICIENT_FUNDS,

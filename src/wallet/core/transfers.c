@@ -54,6 +54,7 @@ enum ledger_outcome posting_outcome(const struct posting *posting) {
     if (frees(posting->kind)) return LEDGER_APPLIED;
     if (debit->currency != amount.currency || (credit != NULL && credit->currency != amount.currency)) return LEDGER_CURRENCY_MISMATCH;
     if (debit->is_frozen || (credit != NULL && credit->is_frozen)) return LEDGER_ACCOUNT_FROZEN;
+    if (debit->is_closed || (credit != NULL && credit->is_closed)) return LEDGER_ACCOUNT_CLOSED;
     if (!posting->is_reserved && !has_room_to_give(posting)) return refusal_below_floor(debit);
     return transfer_kind_moves(posting->kind) ? moving_outcome(posting) : LEDGER_APPLIED;
 }
@@ -192,6 +193,7 @@ const char *transfer_kind_name(enum transfer_kind kind) {
     case TRANSFER_HOLD_EXPIRY: return "hold_expiry";
     case TRANSFER_REVERSAL: return "reversal";
     case TRANSFER_CREDIT_REVERSAL: return "credit_reversal";
+    case TRANSFER_ADJUSTMENT: return "adjustment";
     }
     return "unknown";
 }

@@ -5,19 +5,22 @@
 #include "wallet/core/outcome.h"
 
 enum transfer_kind {
-    TRANSFER_CREDIT = 1,          /* issuance or fund → user, by a service */
-    TRANSFER_USER = 2,            /* user → user */
-    TRANSFER_OPEN = 3,            /* issuance → fund */
-    TRANSFER_TOPUP = 4,           /* issuance → fund */
-    TRANSFER_RELEASE = 5,         /* fund → issuance */
-    TRANSFER_PAYMENT = 6,         /* user → merchant, by a service */
-    TRANSFER_HOLD = 7,            /* of a user's, for a merchant or nobody yet: nothing moves */
-    TRANSFER_CAPTURE = 8,         /* user → merchant, out of a hold */
-    TRANSFER_HOLD_RELEASE = 9,    /* what is left of a hold is free again; nothing moves, as with the next */
-    TRANSFER_HOLD_EXPIRY = 10,    /* the same, because its time has come */
-    TRANSFER_REVERSAL = 11,       /* back to where the money came from, in whole or in part */
-    TRANSFER_CREDIT_REVERSAL = 12 /* the same, of a credit by the service that gave it */
+    TRANSFER_CREDIT = 1,           /* issuance or fund → user, by a service */
+    TRANSFER_USER = 2,             /* user → user */
+    TRANSFER_OPEN = 3,             /* issuance → fund */
+    TRANSFER_TOPUP = 4,            /* issuance → fund */
+    TRANSFER_RELEASE = 5,          /* fund → issuance */
+    TRANSFER_PAYMENT = 6,          /* user → merchant, by a service */
+    TRANSFER_HOLD = 7,             /* of a user's, for a merchant or nobody yet: nothing moves */
+    TRANSFER_CAPTURE = 8,          /* user → merchant, out of a hold */
+    TRANSFER_HOLD_RELEASE = 9,     /* what is left of a hold is free again; nothing moves, as with the next */
+    TRANSFER_HOLD_EXPIRY = 10,     /* the same, because its time has come */
+    TRANSFER_REVERSAL = 11,        /* back to where the money came from, in whole or in part */
+    TRANSFER_CREDIT_REVERSAL = 12, /* the same, of a credit by the service that gave it */
+    TRANSFER_ADJUSTMENT = 13       /* issuance → user or merchant, or back, by an administrator who says why */
 };
+
+#define TRANSFER_KIND_LAST TRANSFER_ADJUSTMENT
 
 struct transfer {
     int64_t sequence;

@@ -344,10 +344,10 @@ static void a_row_that_breaks_a_rule_refuses_those_who_need_it(void **state) {
         assert_int_equal(try_transfer(desk, ali, "reza"), RESULT_OK);
         raw = open_raw(desk);
         take_guards_away(raw);
-        run_sql(
-            raw,
-            "INSERT OR REPLACE INTO accounts SELECT 2, id, 1, (SELECT u.id FROM users u WHERE NOT EXISTS (SELECT 1 FROM accounts b WHERE "
-            "b.number <> 2 AND b.user_id = u.id)), 'IRT', 0, 1000, 0, 0, 1, 0, 0, 1, 1, 0 FROM (SELECT randomblob(16) AS id)");
+        run_sql(raw, "INSERT OR REPLACE INTO accounts (number, id, kind, user_id, currency, debits_posted, credits_posted, debits_pending, "
+                     "credits_pending, sequence, floor, is_frozen, created_at, updated_at, is_overdrawn) SELECT 2, id, 1, (SELECT u.id "
+                     "FROM users u WHERE NOT EXISTS (SELECT 1 FROM accounts b WHERE "
+                     "b.number <> 2 AND b.user_id = u.id)), 'IRT', 0, 1000, 0, 0, 1, 0, 0, 1, 1, 0 FROM (SELECT randomblob(16) AS id)");
         run_sql(raw, "UPDATE users SET name = 'sara' WHERE length(name) > 32");
         close_raw(desk, raw);
     }

@@ -57,11 +57,75 @@ static void accounts_are_numbered_one_after_the_other(void **state) {
     }
 }
 
+static void what_was_so_before_is_no_change(void **state) {
+    (void)state;
+    struct account account = sample();
+    account.state = ROW_KEPT;
+    bool is_changed = true;
+    assert_int_equal(account_set_frozen(&account, false, 7, &is_changed), LEDGER_APPLIED);
+    assert_false(is_changed);
+    assert_int_equal(account.state, ROW_KEPT);
+    assert_int_equal(account_set_frozen(&account, true, 7, &is_changed), LEDGER_APPLIED);
+    assert_true(is_changed && account.is_frozen);
+    assert_int_equal(account.state, ROW_CHANGED);
+    assert_int_equal(account.updated_at_us, 7);
+    assert_int_equal(account_set_frozen(&account, true, 8, &is_changed), LEDGER_APPLIED);
+    assert_false(is_changed);
+    assert_int_equal(account.updated_at_us, 7);
+    assert_int_equal(account_set_frozen(&account, false, 9, &is_changed), LEDGER_APPLIED);
+    assert_true(is_changed && !account.is_frozen);
+}
+
+static void only_what_is_empty_is_closed_and_it_stays_so(void **state) {
+    (void)state;
+    struct account account = sample();
+    bool is_changed = true;
+    account.state = ROW_KEPT;
+    assert_int_equal(account_close(&account, 7, &is_changed), LEDGER_ACCOUNT_NOT_EMPTY);
+    account.debits_posted = 10; /* its balance is zero now, and 6 are still held: such an account has gone below its floor */
+    account.is_overdrawn = true;
+    assert_int_equal(account_close(&account, 7, &is_changed), LEDGER_ACCOUNT_NOT_EMPTY);
+    account.debits_pending = 0;
+    account.is_overdrawn = false;
+    account.credits_pending = 1;
+    assert_int_equal(account_close(&account, 7, &is_changed), LEDGER_ACCOUNT_NOT_EMPTY);
+    account.credits_pending = 0;
+    assert_false(is_changed || account.is_closed);
+    assert_int_equal(account_close(&account, 7, &is_changed), LEDGER_APPLIED);
+    assert_true(is_changed && account.is_closed);
+    assert_int_equal(account.state, ROW_CHANGED);
+    assert_int_equal(account.updated_at_us, 7);
+    assert_int_equal(account_close(&account, 8, &is_changed), LEDGER_APPLIED);
+    assert_false(is_changed);
+    assert_int_equal(account.updated_at_us, 7);
+    assert_int_equal(account_set_frozen(&account, true, 9, &is_changed), LEDGER_ACCOUNT_CLOSED);
+    assert_false(is_changed || account.is_frozen);
+    account.credits_posted = 11;
+    assert_string_equal(account_fault(&account), "it is closed, and not empty");
+}
+
+static void accounts_of_the_books_are_not_closed(void **state) {
+    (void)state;
+    static const struct {
+        enum account_kind kind;
+        enum ledger_outcome outcome;
+    } kinds[] = {{ACCOUNT_FUND, LEDGER_ACCOUNT_OF_BOOKS}, {ACCOUNT_ISSUANCE, LEDGER_ACCOUNT_OF_BOOKS}, {ACCOUNT_MERCHANT, LEDGER_APPLIED}};
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        struct account account = account_new(2, (struct id){{2}}, kinds[i].kind, (struct id){{0}}, CURRENCY_IRT, 1);
+        bool is_changed = true;
+        assert_int_equal(account_close(&account, 7, &is_changed), kinds[i].outcome);
+        assert_int_equal(is_changed, kinds[i].outcome == LEDGER_APPLIED);
+    }
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_fault_is_told),
         cmocka_unit_test(only_issuance_goes_below_zero),
+        cmocka_unit_test(what_was_so_before_is_no_change),
+        cmocka_unit_test(only_what_is_empty_is_closed_and_it_stays_so),
+        cmocka_unit_test(accounts_of_the_books_are_not_closed),
         CORE_TEST(accounts_are_numbered_one_after_the_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

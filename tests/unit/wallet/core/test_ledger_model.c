@@ -1,5 +1,7 @@
 /* Random commands through the pure ledger, and a naive model beside it, written from the invariants: each answer and each balance must be the same. The
  * short form asks 10,000 commands, HAMYAN_LONG=1 asks 1,000,000; a failure names its world, and HAMYAN_SEED asks that one alone. */
+#include "wallet/core/adjustments.h"
+
 #include "core.h"
 
 #define USERS    3
@@ -25,7 +27,7 @@ struct model_hold {
 };
 struct model {
     int64_t balance[SIDES], held[SIDES];
-    bool is_released;
+    bool is_released, is_frozen[SIDES];
     struct model_move moves[2 * COMMANDS];
     struct model_hold holds[COMMANDS];
     int move_count, hold_count;
@@ -43,6 +45,8 @@ static bool model_can_give(const struct model *model, int from, int64_t amount) 
     return from == ISSUANCE || model->balance[from] - model->held[from] >= amount;
 }
 
+static bool model_is_frozen(const struct model *model, int from, int to) { return model->is_frozen[from] || model->is_frozen[to]; }
+
 static void model_expire(struct model *model, int64_t now_us) {
     for (int i = 0; i < model->hold_count; i++) {
         struct model_hold *hold = &model->holds[i];
@@ -53,9 +57,16 @@ static void model_expire(struct model *model, int64_t now_us) {
     }
 }
 
+/* Whether `from` may let it go. */
+static enum ledger_outcome model_spend(const struct model *model, int from, int to, int64_t amount) {
+    if (model_is_frozen(model, from, to)) return LEDGER_ACCOUNT_FROZEN;
+    return model_can_give(model, from, amount) ? LEDGER_APPLIED : LEDGER_INSUFFICIENT_FUNDS;
+}
+
 static enum ledger_outcome model_capture(struct model *model, struct model_hold *hold, int64_t amount, bool is_final) {
     if (hold->state != HOLD_HELD) return LEDGER_HOLD_CLOSED;
     if (amount > hold->left) return LEDGER_HOLD_EXCEEDED;
+    if (model_is_frozen(model, hold->user, MERCHANT)) return LEDGER_ACCOUNT_FROZEN;
     model->held[hold->user] -= amount;
     hold->left -= amount;
     hold->captured += amount;
@@ -69,6 +80,7 @@ static enum ledger_outcome model_capture(struct model *model, struct model_hold 
 static enum ledger_outcome model_reverse(struct model *model, struct model_move *move, int64_t amount, bool may_overdraw) {
     if (move->reversed == move->amount || amount > move->amount - move->reversed) return LEDGER_REVERSAL_EXCEEDS_ORIGINAL;
     if (amount == 0) amount = move->amount - move->reversed;
+    if (model_is_frozen(model, move->from, move->to)) return LEDGER_ACCOUNT_FROZEN;
     if (!may_overdraw && !model_can_give(model, move->to, amount)) return LEDGER_INSUFFICIENT_FUNDS;
     move->reversed += amount;
     model->balance[move->to] -= amount;
@@ -99,6 +111,7 @@ static void credit(struct pair *pair) {
     int user = (int)pick(pair, USERS), from = pick(pair, 2) == 0 ? FUND : ISSUANCE;
     int64_t amount = 1 + pick(pair, 60);
     enum ledger_outcome expected = from == FUND && pair->model.is_released       ? LEDGER_FUND_RELEASED
+                                   : model_is_frozen(&pair->model, from, user)   ? LEDGER_ACCOUNT_FROZEN
                                    : !model_can_give(&pair->model, from, amount) ? LEDGER_FUND_EXHAUSTED
                                                                                  : LEDGER_APPLIED;
     assert_int_equal(core_credit(pair->core, pair->references[pair->command], pair->accounts[user], amount, from == FUND ? "f" : ""),
@@ -123,7 +136,7 @@ static void pay(struct pair *pair) {
                                             .merchant = {.id = pair->accounts[MERCHANT]->id},
                                             .amount = {1 + pick(pair, 60), CURRENCY_IRT}};
     int64_t amount = command.amount.amount_minor;
-    enum ledger_outcome expected = model_can_give(&pair->model, user, amount) ? LEDGER_APPLIED : LEDGER_INSUFFICIENT_FUNDS;
+    enum ledger_outcome expected = model_spend(&pair->model, user, MERCHANT, amount);
     assert_int_equal(ledger_pay(&pair->core->ledger, &command, pair->core->now_us).outcome, expected);
     if (expected == LEDGER_APPLIED) remember_move(pair, model_move(&pair->model, user, MERCHANT, amount), core_newest(pair->core));
     enum ledger_outcome again = ledger_pay(&pair->core->ledger, &command, pair->core->now_us).outcome;
@@ -140,7 +153,7 @@ static void hold(struct pair *pair) {
                                          .expires_in_us = 1 + pick(pair, 20)};
     int64_t amount = command.amount.amount_minor;
     struct hold *held = NULL;
-    enum ledger_outcome expected = model_can_give(&pair->model, user, amount) ? LEDGER_APPLIED : LEDGER_INSUFFICIENT_FUNDS;
+    enum ledger_outcome expected = model_spend(&pair->model, user, user, amount);
     assert_int_equal(ledger_hold(&pair->core->ledger, &command, pair->core->now_us, &held), expected);
     if (expected != LEDGER_APPLIED) return;
     pair->model.held[user] += amount;
@@ -186,6 +199,32 @@ static void reverse(struct pair *pair) {
     assert_int_equal(ledger_reverse(&pair->core->ledger, &command, pair->core->now_us).outcome, expected);
 }
 
+static void adjust(struct pair *pair) {
+    int user = (int)pick(pair, USERS + 1);
+    bool is_credit = pick(pair, 2) == 0;
+    const struct adjustment_command command = {.caller = TEXT("admin:1"),
+                                               .reference = reference_of(pair),
+                                               .account_id = pair->accounts[user]->id,
+                                               .is_credit = is_credit,
+                                               .amount = {1 + pick(pair, 60), CURRENCY_IRT},
+                                               .reason = TEXT("why")};
+    int from = is_credit ? ISSUANCE : user, to = is_credit ? user : ISSUANCE;
+    enum ledger_outcome expected = model_spend(&pair->model, from, to, command.amount.amount_minor);
+    assert_int_equal(ledger_adjust(&pair->core->ledger, &command, pair->core->now_us).outcome, expected);
+    if (expected != LEDGER_APPLIED) return;
+    model_move(&pair->model, from, to, command.amount.amount_minor);
+    pair->model.move_count--; /* it is not reversed */
+    assert_int_equal(ledger_adjust(&pair->core->ledger, &command, pair->core->now_us).outcome, LEDGER_REPLAYED);
+}
+
+static void freeze(struct pair *pair) {
+    int user = (int)pick(pair, USERS + 1);
+    bool is_frozen = pick(pair, 4) == 0, is_changed = false;
+    assert_int_equal(account_set_frozen(pair->accounts[user], is_frozen, pair->core->now_us, &is_changed), LEDGER_APPLIED);
+    assert_int_equal(is_changed, pair->model.is_frozen[user] != is_frozen);
+    pair->model.is_frozen[user] = is_frozen;
+}
+
 static void release_fund(struct pair *pair) {
     struct fund_command command = core_fund_command("f", 1);
     if (pick(pair, 100) != 0) return;
@@ -218,7 +257,7 @@ static void run_world(uint64_t seed) {
     void *state = NULL;
     struct merchant *merchant = NULL;
     static const char *const names[USERS] = {"sara", "reza", "mina"};
-    static void (*const commands[])(struct pair *) = {credit, pay, hold, end_hold, end_hold, reverse, release_fund};
+    static void (*const commands[])(struct pair *) = {credit, pay, hold, end_hold, end_hold, reverse, adjust, freeze, release_fund};
     core_make(&state);
     pair = (struct pair){.core = state, .seed = seed};
     for (int i = 0; i < USERS; i++) pair.accounts[i] = core_open_wallet(pair.core, names[i]);
