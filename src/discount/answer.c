@@ -217,11 +217,12 @@ void answer_write_rules(struct json_writer *writer, const struct campaign *campa
     write_schedule(writer, campaign);
     json_text_member(writer, "phone", text_of(phone_rule_name(campaign->phone_rule)));
     json_key(writer, "eligibility");
-    if (rules->account_age_min_s == 0) {
+    if (rules->account_age_min_s == 0 && rules->has_list == 0) {
         json_put_null(writer);
     } else {
         json_begin_object(writer);
-        json_integer_member(writer, "account_age_min_s", rules->account_age_min_s);
+        if (rules->has_list != 0) json_boolean_member(writer, "list", true);
+        if (rules->account_age_min_s != 0) json_integer_member(writer, "account_age_min_s", rules->account_age_min_s);
         json_end_object(writer);
     }
     json_boolean_member(writer, "public", rules->is_public != 0);

@@ -241,10 +241,13 @@ static void read_schedule(struct body *body, struct faults *faults) {
 }
 
 static void read_eligibility(struct body *body, struct faults *faults) {
+    bool has_list = false;
     const struct json_member members[] = {
+        {.name = "list", .kind = JSON_BOOLEAN, .target = &has_list},
         {.name = "account_age_min_s", .kind = JSON_INTEGER, .target = &body->rules.account_age_min_s, .min = 0, .max = AGE_MAX_S},
     };
     if (body->eligibility != NULL) json_read(body->eligibility, "eligibility.", members, ARRAY_COUNT(members), faults);
+    body->rules.has_list = has_list;
 }
 
 static void read_metadata(struct arena *arena, struct body *body, struct faults *faults) {

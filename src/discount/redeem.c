@@ -10,7 +10,7 @@
 #include "discount/discount.h"
 #include "discount/opening.h"
 #include "discount/requests.h"
-#include "discount/tables.h"
+#include "discount/tables_eligible.h"
 #include "discount/working_codes.h"
 #include "service/reading.h"
 #include "service/request.h"
@@ -44,7 +44,9 @@ static void load(struct engine *engine, struct operation *operation) {
     const struct campaign *campaign = redeem_campaign(&set->campaigns, redeem);
     redeem->is_recovering = campaign != NULL && books_are_recovering(board_books(board_slot(set->board, campaign->number - 1)));
     if (redeem->found.batch != 0) CHECK(working_codes_ask(engine, redeem->found.batch, redeem->found.index)); /* by its weight */
-    if (campaign != NULL) working_set_ask_rivals(engine, campaign, redeem);
+    if (campaign == NULL) return;
+    working_set_ask_rivals(engine, campaign, redeem);
+    working_set_ask_listed(engine, campaign, redeem);
 }
 
 /* When what is refused so may be tried again, for its Retry-After. */
@@ -374,6 +376,7 @@ struct redeem_reading {
     struct outlook outlook;
     struct found_redemption own, of_phone;
     int64_t count;
+    bool is_listed;
 };
 
 static enum knowledge known(const struct found_redemption *found) { return found->is_found ? IS_SO : IS_NOT; }
@@ -395,11 +398,24 @@ static void take_answers(struct redeem_reading *self) {
         return;
     case REDEEM_ASK_USER: facts->limits.of_user = self->count; return;
     case REDEEM_ASK_PHONE: facts->limits.of_phone = rules->max_per_phone == 1 ? self->of_phone.is_found : self->count; return;
-    case REDEEM_ASK_LISTED:
+    case REDEEM_ASK_LISTED: facts->is_listed = self->is_listed ? IS_SO : IS_NOT; return;
     case REDEEM_CLAIM:
     case REDEEM_REPEAT:
     case REDEEM_REFUSE: return;
     }
+}
+
+static struct result visit_listed(void *context, const struct row *row) {
+    (void)row;
+    *(bool *)context = true;
+    return result_ok();
+}
+
+static void ask_listed(struct redeem_reading *self, struct batch *batch) {
+    const struct redeem_request *request = self->outlook.request;
+    uint32_t number = self->outlook.slot->number;
+    ask_eligible_user(batch, number, request->user_id, visit_listed, &self->is_listed);
+    if (request->phone.size > 0) ask_eligible_phone(batch, number, &request->phone, visit_listed, &self->is_listed);
 }
 
 static void ask_own(struct redeem_reading *self, struct batch *batch) {
@@ -429,12 +445,13 @@ static bool ask_what_is_needed(struct reading *reading, struct batch *batch, uin
         take_answers(self);
     }
     self->count = 0;
+    self->is_listed = false;
     if (!needs_row(outlook, reading->exchange->arrived_us)) return false;
     switch (outlook->verdict.step) {
     case REDEEM_ASK_OWN: ask_own(self, batch); break;
     case REDEEM_ASK_USER: ask_count_of_user(batch, outlook->slot->number, outlook->request->user_id, visit_count, &self->count); break;
     case REDEEM_ASK_PHONE: ask_phone(self, batch); break;
-    case REDEEM_ASK_LISTED:
+    case REDEEM_ASK_LISTED: ask_listed(self, batch); break;
     case REDEEM_CLAIM:
     case REDEEM_REPEAT:
     case REDEEM_REFUSE: break;

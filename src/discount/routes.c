@@ -4,6 +4,7 @@
 #include "discount/code_lookup.h"
 #include "discount/code_revocations.h"
 #include "discount/discount.h"
+#include "discount/eligible.h"
 #include "discount/events.h"
 #include "discount/promotions.h"
 #include "discount/redeem.h"
@@ -74,6 +75,15 @@ const struct route discount_routes[] = {
      .arena_limit_bytes = LIST_ARENA_BYTES,
      .flags = ROUTE_CSV,
      .handle = winners_list},
+    {.method = "POST",
+     .path = "/v1/campaigns/{id}/eligible",
+     .act = "eligible.add",
+     .scope = SCOPE_ADMIN,
+     .body_limit_bytes = LIMIT_BATCH_BODY_BYTES,
+     .arena_limit_bytes = LIMIT_BATCH_ARENA_BYTES,
+     .flags = ROUTE_BODY_JSON | ROUTE_BODY_CSV | ROUTE_IDEMPOTENT,
+     .handle = eligible_add},
+    {.method = "GET", .path = "/v1/campaigns/{id}/eligible", .scope = SCOPE_ADMIN, .handle = eligible_count},
     {.method = "POST",
      .path = "/v1/campaigns/{id}/code-batches",
      .act = "code_batch.create",

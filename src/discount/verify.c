@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "discount/tables_codes.h"
+#include "discount/tables_eligible.h"
 #include "service/audit.h"
 #include "store/open.h"
 
@@ -251,6 +252,59 @@ static struct result check_codes(struct verification *verification) {
     return check_rules_of(verification, table_used_code_rules, table_used_code_rule_count, "redemption");
 }
 
+/* ---- lists ---- */
+
+struct list_walk {
+    struct verification *verification;
+    struct result (*read)(const struct row *row, struct eligible_row *ret_row);
+    struct eligible_row last;
+    size_t count;
+};
+
+static struct result visit_listed(void *context, const struct row *row) {
+    struct list_walk *walk = context;
+    struct verification *verification = walk->verification;
+    struct eligible_row listed;
+    bool is_read = result_is_ok(walk->read(row, &listed));
+    const char *fault = !is_read                                                                   ? "it can't be read"
+                        : listed.campaign_number > verification->campaign_total                    ? "its campaign is not there"
+                        : eligible_check(listed.campaign_number, &listed.eligible) != listed.check ? "it is not what was written down"
+                                                                                                   : NULL;
+    walk->count++;
+    if (fault == NULL) {
+        walk->last = listed;
+        return result_ok();
+    }
+    char user[ID_TEXT_BYTES];
+    struct text name = phone_text(&listed.eligible.phone);
+    id_format(listed.eligible.user_id, user);
+    if (name.size == 0) name = (struct text){user, sizeof user};
+    verification->has_told = true;
+    fprintf(verification->out, "BROKEN: list of campaign number %" PRIu32 ", entry %.*s: %s\n", listed.campaign_number, (int)name.size,
+            name.data, fault);
+    return result_error(RESULT_CORRUPT);
+}
+
+static struct result walk_list(struct verification *verification, bool is_of_phones) {
+    struct list_walk walk = {.verification = verification, .read = is_of_phones ? eligible_phone_of_row : eligible_user_of_row};
+    do {
+        walk.count = 0;
+        const struct eligible_row *last = &walk.last;
+        if (is_of_phones)
+            ask_eligible_phones(verification->batch, last->campaign_number, &last->eligible.phone, ROWS_AT_ONCE, visit_listed, &walk);
+        else
+            ask_eligible_users(verification->batch, last->campaign_number, last->eligible.user_id, ROWS_AT_ONCE, visit_listed, &walk);
+        TRY(batch_run(verification->batch));
+    } while (walk.count == ROWS_AT_ONCE);
+    return result_ok();
+}
+
+static struct result check_lists(struct verification *verification) {
+    TRY(walk_list(verification, false));
+    TRY(walk_list(verification, true));
+    return check_rules_of(verification, table_eligible_rules, table_eligible_rule_count, "campaign");
+}
+
 struct result verify_database(const struct place *place, FILE *out) {
     /* Nobody counts there: the reader's state stays that of its first question until the end. */
     struct place one_state = *place;
@@ -265,6 +319,7 @@ struct result verify_database(const struct place *place, FILE *out) {
     if (result_is_ok(outcome)) outcome = walk_campaigns(&verification);
     if (result_is_ok(outcome)) outcome = check_rules_of(&verification, table_rules, table_rule_count, "redemption");
     if (result_is_ok(outcome)) outcome = check_codes(&verification);
+    if (result_is_ok(outcome)) outcome = check_lists(&verification);
     struct audit_report audit = {0};
     if (result_is_ok(outcome)) outcome = audit_verify(verification.batch, &table_audit, &audit);
     batch_end_round(verification.batch);

@@ -258,9 +258,23 @@ void working_set_ask_rivals(struct engine *engine, const struct campaign *campai
         ask_count_of_phone(batch, campaign->number, &request->phone, visit_phone_tally, set);
 }
 
+static struct result visit_listed(void *context, const struct row *row) {
+    (void)row;
+    ((struct redeem_request *)context)->is_listed = IS_SO;
+    return result_ok();
+}
+
+void working_set_ask_listed(struct engine *engine, const struct campaign *campaign, struct redeem_request *request) {
+    request->is_listed = IS_NOT;
+    if (campaign->rules.has_list == 0) return;
+    ask_eligible_user(engine_batch(engine), campaign->number, request->user_id, visit_listed, request);
+    if (request->phone.size > 0) ask_eligible_phone(engine_batch(engine), campaign->number, &request->phone, visit_listed, request);
+}
+
 static void forget(void *self) {
     struct working_set *set = self;
     set->wallet_instance = (struct id){{0}};
+    set->eligible = NULL;
     campaign_set_begin(&set->campaigns);
     code_set_begin(&set->codes);
 }
@@ -385,6 +399,7 @@ static struct result save(void *self, struct batch *batch, int64_t now_us) {
         if (campaigns->redemptions[i].is_changed) save_redemption(batch, &campaigns->redemptions[i]);
     }
     TRY(working_codes_save(set, batch, now_us));
+    if (set->eligible != NULL) save_eligible(batch, set->eligible);
     if (!id_is_zero(set->wallet_instance))
         save_setting(batch, SETTING_WALLET_INSTANCE, set->wallet_instance.bytes, sizeof set->wallet_instance.bytes);
     /* What no operation asks for rides on a batch under a constant load, once a second. */

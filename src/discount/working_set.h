@@ -5,7 +5,7 @@
 #include "discount/board.h"
 #include "discount/code_board.h"
 #include "discount/core/redeem.h"
-#include "discount/tables.h"
+#include "discount/tables_eligible.h"
 #include "service/engine.h"
 
 /* What is on disk of a campaign's counters. */
@@ -26,11 +26,12 @@ struct working_set {
     struct campaign_set campaigns;
     struct batch *batch;
     struct board *board;
-    struct code_set codes;            /* unique codes, and */
-    struct code_board *code_board;    /* what the loops know of them; NULL: there are none (working_codes.h) */
-    struct recent_claim *recents;     /* [LIMIT_SETTLE_CLAIMS] */
-    struct recent_claim *free_recent; /* given back */
-    size_t recent_count;              /* ever taken: what comes behind them is memory that nobody has touched */
+    struct code_set codes;                    /* unique codes, and */
+    struct code_board *code_board;            /* what the loops know of them; NULL: there are none (working_codes.h) */
+    const struct eligible_addition *eligible; /* what this batch adds to a list; NULL: nothing */
+    struct recent_claim *recents;             /* [LIMIT_SETTLE_CLAIMS] */
+    struct recent_claim *free_recent;         /* given back */
+    size_t recent_count;                      /* ever taken: what comes behind them is memory that nobody has touched */
     struct map recents_by_id;
     struct saved_counts *saved; /* [LIMIT_CAMPAIGNS] */
     struct id wallet_instance;  /* to be kept by this batch; zero: nothing */
@@ -54,5 +55,7 @@ struct result working_set_flush(struct engine *engine, int64_t now_us) MUST_CHEC
 void working_set_ask(struct engine *engine, struct id id);
 /* Of what the user, or the phone, has in the campaign. */
 void working_set_ask_rivals(struct engine *engine, const struct campaign *campaign, const struct redeem_request *request);
+/* Of whether the user or the phone is on the campaign's list, where it has one: .is_listed is set when decide begins. */
+void working_set_ask_listed(struct engine *engine, const struct campaign *campaign, struct redeem_request *request);
 /* Visitor: the row's redemption belongs to the set (the context). */
 struct result working_set_redemption(void *set, const struct row *row);

@@ -79,10 +79,10 @@ int media_quality(struct text accept, struct text type) {
     return best_quality;
 }
 
-bool media_is_json(struct text content_type) {
+/* The type itself, and no charset but utf-8. */
+static bool is_type(struct text content_type, struct text type) {
     struct text part;
-    if (text_equal(content_type, TEXT("application/json"))) return true; /* as nearly everybody writes it */
-    if (!next_part(&content_type, ';', &part) || !text_equal_ignoring_case(part, TEXT("application/json"))) return false;
+    if (!next_part(&content_type, ';', &part) || !text_equal_ignoring_case(part, type)) return false;
     while (next_part(&content_type, ';', &part)) {
         struct text name;
         struct text value;
@@ -91,3 +91,10 @@ bool media_is_json(struct text content_type) {
     }
     return true;
 }
+
+bool media_is_json(struct text content_type) {
+    if (text_equal(content_type, TEXT("application/json"))) return true; /* as nearly everybody writes it */
+    return is_type(content_type, TEXT("application/json"));
+}
+
+bool media_is_csv(struct text content_type) { return is_type(content_type, TEXT("text/csv")); }

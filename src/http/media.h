@@ -10,3 +10,5 @@
 int media_quality(struct text accept, struct text type);
 /* application/json, in any case, with no charset but utf-8 (RFC 8259, section 11: the type has no parameters; others are ignored). */
 bool media_is_json(struct text content_type);
+/* text/csv in UTF-8 (RFC 4180, section 3; what other parameters say, like `header`, is seen in the text itself). */
+bool media_is_csv(struct text content_type);

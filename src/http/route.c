@@ -322,8 +322,10 @@ static bool refuse_route(struct exchange *exchange) {
 }
 
 static bool refuse_media_type(struct exchange *exchange) {
-    if (media_is_json(exchange->content_type)) return false;
-    problem_reply(exchange, &problem_unsupported_media_type, "the body must be application/json in UTF-8");
+    bool takes_csv = (exchange->route->flags & ROUTE_BODY_CSV) != 0;
+    if (media_is_json(exchange->content_type) || (takes_csv && media_is_csv(exchange->content_type))) return false;
+    problem_reply(exchange, &problem_unsupported_media_type, "the body must be application/json%s in UTF-8",
+                  takes_csv ? " or text/csv" : "");
     return true;
 }
 

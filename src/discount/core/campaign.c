@@ -366,6 +366,12 @@ enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us) {
     return CAMPAIGN_DONE;
 }
 
+void campaign_note_act(struct campaign *campaign) {
+    campaign->is_changed = true;
+    campaign->sequence++;
+    CHECK(campaign_fault(campaign) == NULL);
+}
+
 /* The newest redemption's day has ended. One that nobody knows is over at once. */
 static void begin_day(struct campaign *campaign, struct day_window day, int64_t now_us) {
     bool is_known = day.starts_at_us <= now_us && now_us < day.ends_at_us;

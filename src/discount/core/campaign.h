@@ -154,6 +154,9 @@ enum campaign_verdict campaign_pause(struct campaign *campaign, int64_t now_us);
 enum campaign_verdict campaign_resume(struct campaign *campaign, int64_t now_us);
 enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us);
 
+/* Something beside it was changed by an admin, like its list: its sequence says when. */
+void campaign_note_act(struct campaign *campaign);
+
 /* ---- decisions of time and of Wallet ---- */
 
 /* A day as the campaign's time zone has it: from starts_at_us on, before ends_at_us. */

@@ -99,7 +99,7 @@ class Contract:
             return None, None
         return path, self.document["paths"][path].get("get" if method == "HEAD" else method.lower())
 
-    def check(self, method, target, status, headers, body, request_body=None):
+    def check(self, method, target, status, headers, body, request_body=None, request_type="application/json"):
         """Raises ContractViolation unless the document allows this answer. `headers` is a mapping or a list of pairs, `body` is bytes,
         `request_body` is the bytes that were sent, or None."""
         method = method.upper()
@@ -110,13 +110,14 @@ class Contract:
         self._check_headers(where, response.get("headers", {}), headers)
         self._check_body(where, method, response, status, headers, body)
         if operation is not None and 200 <= status < 300:
-            self._check_request(where, operation, target, request_body)
+            self._check_request(where, operation, target, request_body, request_type)
 
     def check_response(self, answer):
         """The same for an answer of the `requests` library (not for streamed ones)."""
         sent = answer.request.body
         self.check(answer.request.method, answer.request.path_url, answer.status_code, answer.headers, answer.content,
-                   request_body=sent.encode() if isinstance(sent, str) else sent if isinstance(sent, bytes) else None)
+                   request_body=sent.encode() if isinstance(sent, str) else sent if isinstance(sent, bytes) else None,
+                   request_type=answer.request.headers.get("Content-Type") or "application/json")
 
     def check_schema(self, name, instance):
         """Raises ContractViolation unless `instance` fits the component schema."""
@@ -184,13 +185,18 @@ class Contract:
             if name.lower() not in headers:
                 raise ContractViolation(f"{where}: the header {name} is missing, which is due with {code}")
 
-    def _check_request(self, where, operation, target, request_body):
+    def _check_request(self, where, operation, target, request_body, request_type):
         if "422" in operation["responses"] and "requestBody" not in operation:
             known = {parameter["name"] for parameter in map(self.resolve, operation.get("parameters", [])) if parameter["in"] == "query"}
             for name, _ in parse_qsl(urlsplit(target).query, keep_blank_values=True):
                 if name not in known:
                     raise ContractViolation(f"{where}: the query parameter {name} was accepted, but is not documented")
         if request_body is not None and "requestBody" in operation:
+            media_type = request_type.split(";")[0].strip().lower()
+            if media_type != "application/json":
+                if media_type not in operation["requestBody"]["content"]:
+                    raise ContractViolation(f"{where}: a body of {media_type} was accepted, which is not documented")
+                return
             schema = operation["requestBody"]["content"]["application/json"]["schema"]
             try:
                 value = strict_json(request_body)

@@ -233,9 +233,18 @@ def test_an_accepted_request_must_be_documented(wallet):
     refused(wallet, *answer, request_body=b'{"username": "sara", "password": "p", "password": "p"}', match="accepted")
 
 
+def test_a_body_of_another_type_must_be_documented():
+    discount = Contract.load("api/discount.yaml")
+    sent = ("POST", f"/v1/campaigns/{REQUEST_ID}/eligible", 200, JSON, b'{"added": 1, "already_listed": 0, "users": 0, "phones": 1, "skipped": 0, "errors": []}')
+    discount.check(*sent, request_body=b"phone\r\n", request_type="text/csv; header=present")
+    for body, media_type in ((b"phone\r\n", "application/json"), (b"phone\r\n", "text/plain")):
+        with pytest.raises(ContractViolation):
+            discount.check(*sent, request_body=body, request_type=media_type)
+
+
 def test_an_answer_of_requests_is_taken_apart(wallet):
     def answer(status, body):
-        request = SimpleNamespace(method="POST", path_url="/v1/sessions", body=body)
+        request = SimpleNamespace(method="POST", path_url="/v1/sessions", body=body, headers={})
         session = b'{"access_token": "a.b.c", "token_type": "Bearer", "expires_in": 1, "refresh_token": "r", "refresh_expires_in": 1}'
         return SimpleNamespace(request=request, status_code=status, headers=JSON, content=session)
 

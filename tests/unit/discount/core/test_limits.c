@@ -26,7 +26,8 @@ struct naive {
 };
 static struct naive list[512];
 static size_t count;
-static bool is_paused;
+static bool is_paused, has_list;
+static bool listed_users[12], listed_phones[12];
 
 static int64_t day_of(int64_t now_us) { return (now_us - OFFSET_US) / DAY_US; }
 
@@ -48,6 +49,8 @@ static struct redeem_verdict expect(const struct campaign *campaign, const struc
         refusal = REFUSED_USER_LIMIT;
     else if (is_paused)
         refusal = REFUSED_PAUSED;
+    else if (has_list && !listed_users[asked->user] && !listed_phones[asked->phone])
+        refusal = REFUSED_NOT_ELIGIBLE;
     else if (of_user >= rules->max_per_user)
         refusal = REFUSED_USER_LIMIT;
     else if (of_phone >= rules->max_per_phone)
@@ -66,12 +69,16 @@ static struct redeem_verdict expect(const struct campaign *campaign, const struc
 static void change(struct campaign_set *set, struct campaign *campaign, int64_t now_us) {
     struct campaign_patch patch = {.has_max_redemptions = next_random(2) != 0,
                                    .max_redemptions = (int64_t)next_random(60) + 1,
-                                   .rules_given = GIVEN_BUDGET | GIVEN_PER_DAY | GIVEN_MIN_ORDER,
+                                   .rules_given = GIVEN_BUDGET | GIVEN_PER_DAY | GIVEN_MIN_ORDER | GIVEN_ELIGIBILITY,
                                    .rules = {.budget_minor = (int64_t)next_random(3000),
                                              .max_per_day = (int64_t)next_random(6),
+                                             .has_list = next_random(2) != 0,
                                              .min_order_minor = (int64_t)next_random(100)}};
     enum campaign_verdict verdict = campaign_patch(set, campaign, &patch, now_us);
     assert_true(verdict == CAMPAIGN_DONE || verdict == CAMPAIGN_UNCHANGED);
+    has_list = patch.rules.has_list != 0;
+    listed_users[next_random(12)] = true; /* a list only grows */
+    listed_phones[next_random(12)] = true;
     if (next_random(3) != 0) return;
     is_paused = !is_paused;
     assert_int_equal(is_paused ? campaign_pause(campaign, now_us) : campaign_resume(campaign, now_us), CAMPAIGN_DONE);
@@ -80,7 +87,9 @@ static void change(struct campaign_set *set, struct campaign *campaign, int64_t 
 static struct campaign *begin(struct campaign_set *set) {
     campaign_set_clear(set);
     count = 0;
-    is_paused = false;
+    is_paused = has_list = false;
+    memset(listed_users, 0, sizeof listed_users);
+    memset(listed_phones, 0, sizeof listed_phones);
     struct campaign_create create = {.id = make_id(1, 1),
                                      .code = make_code("GIFT"),
                                      .credit = {0, CURRENCY_IRT},
@@ -108,6 +117,7 @@ static void ask(struct campaign_set *set, const struct campaign *campaign, int64
                                      .redemption_id = make_id(3, ++serial),
                                      .order = {.amount_minor = asked.amount},
                                      .order_currency = CURRENCY_IRT,
+                                     .is_listed = listed_users[asked.user] || listed_phones[asked.phone] ? IS_SO : IS_NOT,
                                      .day = {starts_at_us, starts_at_us + DAY_US}};
     request.order.reference_size = (uint8_t)snprintf(request.order.reference, sizeof request.order.reference, "%u", (unsigned)asked.order);
     struct redeem_verdict due = expect(campaign, &asked);
