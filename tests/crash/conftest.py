@@ -11,7 +11,7 @@ from harness.services import Pair
 
 # Under a sanitizer each path through the services once: what is left out differs from the rest only in the crowd's own findings, in who dies,
 # or in the error that the disk gives. The crash points go the way of test_kill.py some hundred times.
-ONLY_WITHOUT_SANITIZER = ("test_each_lie_is_seen", "test_a_bad_flag_is_refused", "among_kills_ends_right[walletd", "among_kills_ends_right[discountd",
+ONLY_WITHOUT_SANITIZER = ("test_each_lie_is_seen", "test_a_bad_flag_is_refused", "among_kills_ends_right[walletd", "among_kills_ends_right[discountd", "both-unique]",
                           "paid[4000]", "disk_of_walletd[quota]", "disk_of_walletd[write]", "disk_of_discountd[quota]", "disk_of_discountd[write]",
                           "comes_and_goes[quota", "comes_and_goes[write", "test_a_crash_at_each_call")
 
