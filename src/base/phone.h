@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #define PHONE_BYTES_MAX 16 /* '+' and 15 digits */
+#define PHONE_FAULT     "must be a phone number, like 09121234567 or +989121234567; of Iran a mobile one"
 
 struct phone {
     uint8_t size; /* 0 is no phone */

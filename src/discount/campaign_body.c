@@ -255,9 +255,9 @@ static void read_metadata(struct arena *arena, struct body *body, struct faults 
     if (body->metadata == NULL) return;
     if (count > METADATA_STRINGS) faults_add(faults, "metadata", "too_long", "must have at most %u members", METADATA_STRINGS);
     for (size_t i = 0; i < count; i++) {
-        struct text value = json_text(json_object_value(body->metadata, i));
-        if (value.data == NULL || value.size > METADATA_STRING_MAX || json_object_name(body->metadata, i).size > METADATA_NAME_MAX) {
-            faults_add(faults, "metadata", "invalid_value", "must hold texts of at most %u bytes under names of at most %u",
+        struct text value = json_text(json_object_value(body->metadata, i)), name = json_object_name(body->metadata, i);
+        if (value.data == NULL || value.size > METADATA_STRING_MAX || name.size == 0 || name.size > METADATA_NAME_MAX) {
+            faults_add(faults, "metadata", "invalid_value", "must hold texts of at most %u bytes under names of 1 to %u",
                        METADATA_STRING_MAX, METADATA_NAME_MAX);
             return;
         }
@@ -376,12 +376,9 @@ static void finish_patch(struct exchange *exchange, const struct json_value *roo
     patch->words = body->words;
 }
 
-bool campaign_body_read_patch(struct exchange *exchange, const struct board_slot *slot, struct campaign_patch *patch) {
-    struct faults faults;
-    struct json_document *document CLOSE_BODY_AT_END = NULL;
-    const struct json_value *root = request_open_body(exchange, &faults, &document);
+bool campaign_body_read_patch(struct exchange *exchange, const struct json_value *root, struct faults *faults,
+                              const struct board_slot *slot, struct campaign_patch *patch) {
     struct body *body = ARENA_NEW(&exchange->arena, struct body);
-    if (root == NULL) return false;
     if (body == NULL) {
         request_refuse_memory(exchange);
         return false;
@@ -400,16 +397,16 @@ bool campaign_body_read_patch(struct exchange *exchange, const struct board_slot
          .present = &patch->has_max_redemptions},
         BODY_MEMBERS(body, patch),
     };
-    json_read(root, "", members, ARRAY_COUNT(members), &faults);
-    campaign_body_read_name(&exchange->arena, &body->name, &faults);
-    read_rules(exchange, body, true, &faults);
-    check_code(body->code, &patch->code, &faults);
-    check_phone_rule(body->phone, &patch->phone_rule, &faults);
+    json_read(root, "", members, ARRAY_COUNT(members), faults);
+    campaign_body_read_name(&exchange->arena, &body->name, faults);
+    read_rules(exchange, body, true, faults);
+    check_code(body->code, &patch->code, faults);
+    check_phone_rule(body->phone, &patch->phone_rule, faults);
     int64_t places = patch->has_max_redemptions ? body->max_redemptions : view.max_redemptions;
     if (view.rules.kind == GIFT_CREDIT)
-        check_worth(body->amount.currency != CURRENCY_NONE ? body->amount : board_credit(slot), places, &faults);
-    check_dates(discount_of(exchange), &patch->starts_at_us, &patch->ends_at_us, &faults);
-    if (request_refuse_faults(exchange, &faults)) return false;
+        check_worth(body->amount.currency != CURRENCY_NONE ? body->amount : board_credit(slot), places, faults);
+    check_dates(discount_of(exchange), &patch->starts_at_us, &patch->ends_at_us, faults);
+    if (request_refuse_faults(exchange, faults)) return false;
     finish_patch(exchange, root, body, patch);
     return true;
 }

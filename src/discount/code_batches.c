@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/unicode.h"
 #include "discount/answer.h"
 #include "discount/discount.h"
 #include "discount/requests.h"
@@ -185,6 +186,22 @@ static void read_note(struct exchange *exchange, struct text *note) {
     if (note->size > 0) *note = arena_copy(&exchange->arena, *note); /* the document is closed before the store reads it */
 }
 
+/* Without what can't be seen: it would be in each code that is exported. */
+static void read_pattern(struct text typed, struct code_pattern *ret_pattern, struct faults *faults) {
+    char seen[PATTERN_BYTES * 4];
+    size_t size = 0;
+    if (typed.size == 0 || typed.size > sizeof seen) return; /* which is a fault that was told */
+    for (size_t offset = 0, from = 0; offset < typed.size; from = offset) {
+        uint32_t character;
+        if (!result_is_ok(text_next_character(typed, &offset, &character))) break; /* never: JSON is UTF-8 */
+        if (unicode_is_ignorable(character)) continue;
+        memcpy(seen + size, typed.data + from, offset - from);
+        size += offset - from;
+    }
+    const char *fault = pattern_parse((struct text){seen, size}, ret_pattern);
+    if (fault != NULL) faults_add(faults, "pattern", "invalid_format", "%s", fault);
+}
+
 static bool read_create(struct exchange *exchange, struct batch_making *making) {
     struct code_batch_create *create = &making->create;
     struct faults faults;
@@ -202,8 +219,7 @@ static bool read_create(struct exchange *exchange, struct batch_making *making) 
         {.name = "note", .kind = JSON_TEXT, .target = &create->note, .nullable = true, .min = 1, .max = CODE_NOTE_CHARACTERS},
     };
     json_read(root, "", members, ARRAY_COUNT(members), &faults);
-    const char *fault = pattern.size == 0 ? NULL : pattern_parse(pattern, &create->pattern);
-    if (fault != NULL) faults_add(&faults, "pattern", "invalid_format", "%s", fault);
+    read_pattern(pattern, &create->pattern, &faults);
     if (create->expires_at_us == EXPIRY_UNREAD)
         create->expires_at_us = 0;
     else if (create->expires_at_us <= 0)
@@ -233,10 +249,9 @@ static bool give_key(struct exchange *exchange, struct code_batch_create *create
 }
 
 void code_batches_create(struct exchange *exchange) {
-    struct batch_making *making = NULL;
-    const struct board_slot *slot = request_campaign(exchange);
-    if (slot != NULL) making = discount_begin(exchange, &make_action, sizeof *making);
-    if (making == NULL || !read_create(exchange, making) || !give_key(exchange, &making->create)) {
+    struct batch_making *making = discount_begin(exchange, &make_action, sizeof *making);
+    const struct board_slot *slot = making == NULL || !read_create(exchange, making) ? NULL : request_campaign(exchange);
+    if (slot == NULL || !give_key(exchange, &making->create)) {
         exchange_finish(exchange);
         return;
     }

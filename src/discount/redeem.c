@@ -522,7 +522,7 @@ static bool read_redeem(struct exchange *exchange, struct redemption_request *re
     struct redeem_request *redeem = &request->redeem;
     read_order(order, redeem, &faults);
     if (phone.size > 0 && !result_is_ok(phone_parse(phone, request->base.discount->region, &redeem->phone))) {
-        faults_add(&faults, "phone", "invalid_format", "must be a phone number");
+        faults_add(&faults, "phone", "invalid_format", PHONE_FAULT);
     }
     if (request_refuse_faults(exchange, &faults)) return false;
     if (!result_is_ok(code_parse(code, &redeem->code))) redeem->code.size = 0; /* no code looks like this: unknown */

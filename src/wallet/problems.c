@@ -135,7 +135,7 @@ static struct refusal refusal_of(enum ledger_outcome outcome) {
     case LEDGER_RECIPIENT_NOT_FOUND: return (struct refusal){&problem_recipient_not_found, "There is no such recipient."};
     case LEDGER_SAME_ACCOUNT: return (struct refusal){&problem_same_account, "Sender and recipient are the same account."};
     case LEDGER_REFERENCE_CONFLICT:
-        return (struct refusal){&problem_reference_conflict, "This reference was used with another amount or currency."};
+        return (struct refusal){&problem_reference_conflict, "This reference was used before, for what differs from this request."};
     case LEDGER_FUND_NOT_FOUND: return (struct refusal){&problem_fund_not_found, "You have no fund with this reference."};
     case LEDGER_FUND_EXHAUSTED: return (struct refusal){&problem_insufficient_funds, "The fund holds less than the amount."};
     case LEDGER_FUND_RELEASED: return (struct refusal){&problem_fund_released, "The fund has been released."};

@@ -189,7 +189,7 @@ struct result user_command_run(const struct user_command *command, enum user_act
     TRY(service_check_folder(command->data, service_errors()));
     TRY(user_command_read_name(command->name, name, &row.name));
     if (command->phone != NULL && !result_is_ok(phone_parse(text_of(command->phone), command->region, &row.phone))) {
-        return say("--phone must be a phone number, like 09121234567 or +989121234567", RESULT_INVALID);
+        return say("--phone " PHONE_FAULT, RESULT_INVALID);
     }
     if (password_file != NULL) {
         TRY(hash_password(password_file, hash));

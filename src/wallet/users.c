@@ -73,7 +73,7 @@ struct text username_read(struct arena *arena, struct text typed, const char *fi
 
 void phone_read(struct text typed, const char *region, struct phone *ret_phone, const char *field, struct faults *faults) {
     if (result_is_ok(phone_parse(typed, region, ret_phone))) return;
-    faults_add(faults, field, "invalid_format", "must be a phone number, like 09121234567 or +989121234567");
+    faults_add(faults, field, "invalid_format", PHONE_FAULT);
 }
 
 void write_text_or_null(struct json_writer *writer, const char *name, struct text value) {

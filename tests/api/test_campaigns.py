@@ -98,7 +98,7 @@ def test_creating_one_opens_its_fund(world):
     ({"name": "", "ends_at": "2020-01-01T00:00:00Z"}, ["ends_at", "name"]),
     ({"name": "", "starts_at": "2050-01-02T00:00:00Z", "ends_at": "2050-01-01T00:00:00Z"}, ["ends_at", "name"]),
     ({"credit": {"amount": BIG, "currency": "IRT"}, "max_redemptions": 2, "ends_at": "2020-01-01T00:00:00Z", "kind": "x"}, ["ends_at", "kind", "max_redemptions"]),
-    ({"starts_at": "soon", "ends_at": "later"}, ["ends_at", "starts_at"]),
+    ({"starts_at": "soon", "ends_at": "later"}, ["ends_at", "starts_at"]), ({"metadata": {"": "x"}}, ["metadata"]), ({"metadata": {"x" * 41: "x"}}, ["metadata"]),
 ])
 def test_wrong_campaigns(world, change, fields):
     assert_problem(create(world, **change), 422, "validation_failed", fields)
@@ -140,6 +140,21 @@ def test_unknown_campaigns(world):
         for answer in (client.get(path), client.get(f"{path}/report"), client.get(f"{path}/redemptions"), client.post(f"{path}/pause"), client.post(f"{path}/resume"),
                        client.post(f"{path}/end"), client.request("PATCH", path, json={"name": "A"}, headers={"If-Match": '"1"'})):
             assert_problem(answer, 404, "campaign_not_found")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_body_is_read_before_its_campaign_is_looked_for(world, known):
+    path = f"/v1/campaigns/{world.operator.campaign()['id'] if known else SOME_ID}"
+    for method, tail in (("PATCH", ""), ("POST", "/pause"), ("POST", "/code-batches")):
+        for data, status, code in (("{", 400, "malformed_json"), ("[]", 422, "validation_failed")):
+            answer = world.operator.discount.request(method, path + tail, data=data, headers={"Content-Type": "application/json", "If-Match": "*"})
+            assert_problem(answer, status, code)
+
+
+def test_a_percentage_without_an_upper_bound_may_say_so(world):
+    discount = {"percent": "12.5", "max": None}
+    answer = create(world, kind="percent_off", credit="absent", discount=discount)
+    assert answer.status_code == 201 and answer.json()["discount"] == {"percent": "12.5"}, answer.text
 
 
 # ---- states ----

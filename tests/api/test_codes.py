@@ -112,6 +112,13 @@ def test_faults_of_a_batch(world, campaign, fault, members):
     assert_problem(answer, 422, "validation_failed", [fault])
 
 
+def test_a_pattern_holds_nothing_that_can_not_be_seen(world, campaign):
+    batch = make_batch(world.operator, campaign, 2, "\u200bGIFT-##\u2060##-####-####-##\ufe0f")
+    assert batch["pattern"] == "GIFT-####-####-####-##"
+    (code, _) = [row["code"] for row in world.operator.discount.get(f"{path_of(batch)}/codes").json()["data"]]
+    assert len(code) == len(batch["pattern"]) and code.isascii()
+
+
 def test_what_is_not_there(world, campaign):
     admin, batch = world.operator.discount, make_batch(world.operator, campaign)
     other = world.operator.campaign(places=1, phone="any")

@@ -90,6 +90,7 @@ def test_a_release(world):
     answer = release(world, made)
     assert answer.status_code == 200 and state(answer.json()) == ("released", 10, 0) and purse(user) == (90, 0, 90) and get(world, made) == answer.json()
     assert_problem(release(world, made), 409, "hold_closed")
+    assert_problem(world.till.request("POST", f"/v1/holds/{made['id']}/release", data="{", headers={"Content-Type": "application/json"}), 400, "malformed_json")
     assert_problem(capture(world, made, merchant=merchant["id"]), 409, "hold_closed")
     world.assert_clean()
 
@@ -130,7 +131,7 @@ def test_the_reference_is_known_for_ever(world):
         again = world.till.post("/v1/holds", {**body, **change})
         assert again.status_code == 200 and again.json() == made and again.headers["Location"].endswith(f"/v1/holds/{made['id']}")
     for change in ({"amount": 61}, {"expires_in": 3601}, {"merchant": world.merchant()["id"]}, {"merchant": SOME_ID}, {"user_id": world.user().id}, {"currency": "IRR"}):
-        assert_problem(world.till.post("/v1/holds", {**body, **change}), 409, "reference_conflict")
+        assert "differs from this request" in assert_problem(world.till.post("/v1/holds", {**body, **change}), 409, "reference_conflict")["detail"]
     del body["merchant"]
     assert_problem(world.till.post("/v1/holds", body), 409, "reference_conflict")
     assert release(world, made).status_code == 200

@@ -37,6 +37,13 @@ NO_PHONES = ["", " ", "12345", "0912", "+", "+98", "+98912", "091212345678", "09
              "0" * 5000]
 
 
+def test_a_number_on_a_wire_is_told_what_is_missing(world):
+    campaign, user = world.operator.campaign(places=1), world.user()
+    for answer in (register(world, phone="+98 21 8888 8888"), user.redeem(campaign["code"], "+98 21 8888 8888")):
+        (fault,) = assert_problem(answer, 422, "validation_failed", ["phone"])["errors"]
+        assert "of Iran a mobile one" in fault["detail"]
+
+
 def register(world, **body):
     return world.wallet.post("/v1/users", {"username": new_username(), "password": PASSWORD, **body})
 
