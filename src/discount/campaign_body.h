@@ -9,5 +9,5 @@ void campaign_body_read_name(struct arena *arena, struct text *name, struct faul
 /* False: the answer is set. */
 bool campaign_body_read_create(struct exchange *exchange, struct campaign_making *making);
 /* `root` is the body, and `faults` were begun with it: it is read before the campaign is looked for, as everywhere. */
-bool campaign_body_read_patch(struct exchange *exchange, const struct json_value *root, struct faults *faults, const struct board_slot *slot,
-                              struct campaign_patch *patch);
+bool campaign_body_read_patch(struct exchange *exchange, const struct json_value *root, struct faults *faults,
+                              const struct board_slot *slot, struct campaign_patch *patch);
