@@ -186,6 +186,36 @@ class Crowd:
         return self.told
 
 
+def make_batch(world, campaign):
+    """(its path, its codes)"""
+    admin, path = world.operator.discount, f"/v1/campaigns/{campaign['id']}/code-batches"
+    answer = admin.post(path, {"count": 100, "pattern": "GIFT-####-####-####-##"})
+    assert answer.status_code == 201, answer.text
+    path = f"{path}/{answer.json()['id']}"
+    return path, [row["code"] for row in admin.get(f"{path}/codes?limit=200").json()["data"]]
+
+
+def test_codes_of_a_batch_that_the_copy_does_not_know_are_never_made_again(make_world):
+    world = make_world()
+    campaign = world.operator.campaign(places=5, phone="any")
+    _, kept = make_batch(world, campaign)
+    copy = copy_of(world.pair.discount)
+    _, lost = make_batch(world, campaign)
+    winner = world.user()
+    assert winner.redeem(lost[0]).status_code == 201
+    put_back(copy)
+    wait_until_agreed(world)
+    assert_problem(world.user().redeem(lost[0]), 404, "code_not_found")
+    path, made = make_batch(world, campaign)
+    assert not set(made) & set(lost) and not set(made) & set(kept)
+    assert_problem(world.user().redeem(lost[0]), 404, "code_not_found")  # it has had its winner
+    assert_problem(world.user().redeem(lost[1]), 404, "code_not_found")
+    assert world.user().redeem(made[0]).status_code == 201 and world.user().redeem(kept[0]).status_code == 201
+    assert world.operator.discount.get(path).json()["used"] == 1
+    assert [place["position"] for place in world.operator.winners(campaign["id"])] == [1, 2, 3]
+    world.assert_clean()
+
+
 @pytest.mark.parametrize("begin,end", [(0, 10), (10, 40), (35, 55)], ids=["at the beginning", "in the middle", "near the end"])
 def test_while_a_crowd_runs(make_world, begin, end):
     """A copy is made while some have won; it is put back, at once, when more have."""

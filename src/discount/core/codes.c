@@ -5,6 +5,8 @@
 
 #include "base/check.h"
 
+#define NUMBERS_MAX (UINT64_C(1) << 61) /* so many numbers of a pattern are given out at most: the id's random bits, and what a row takes */
+
 /* ---- the set ---- */
 
 struct result code_set_init(struct code_set *set, size_t batch_capacity, size_t entry_capacity) {
@@ -119,16 +121,35 @@ static void mark_changed(struct code_batch *batch) {
 
 /* ---- decisions ---- */
 
-/* Behind all that were ever given out of this shape by this key, whatever has become of them. */
-static int64_t next_number(const struct code_set *set, const struct code_batch_create *create) {
-    int64_t next = 0;
+/* One of this shape and key that has one of the numbers from `first` on; NULL: they are free. */
+static const struct code_batch *find_in_the_way(const struct code_set *set, const struct code_batch_create *create, int64_t first) {
     for (size_t i = 0; i < set->batch_count; i++) {
         const struct code_batch *batch = &set->batches[i];
         bool is_alike = code_equal(&batch->pattern.shape, &create->pattern.shape) &&
                         memcmp(batch->key_check, create->key_check, sizeof batch->key_check) == 0;
-        if (is_alike && batch->first + batch->count > next) next = batch->first + batch->count;
+        if (is_alike && batch->first < first + create->count && first < batch->first + batch->count) return batch;
     }
-    return next;
+    return NULL;
+}
+
+/* Where nobody could have known, by the random bits of its id, or behind whom it would meet there. Not behind the newest of its shape: a database that is
+ * replaced by an older copy has lost the batches of since, but people have their codes, and the next batch would make the same again, unused. Of a pattern that is
+ * not weak, two batches meet by chance once in 10^11. -1: there is no room. */
+static int64_t find_first(const struct code_set *set, const struct code_batch_create *create) {
+    unsigned __int128 numbers = pattern_numbers(&create->pattern);
+    uint64_t last = (numbers < NUMBERS_MAX ? (uint64_t)numbers : NUMBERS_MAX) - (uint64_t)create->count, random = 0;
+    bool has_turned = false;
+    for (size_t i = 8; i < sizeof create->id.bytes; i++) random = random << 8 | create->id.bytes[i];
+    int64_t first = (int64_t)(random % NUMBERS_MAX % (last + 1));
+    for (;;) {
+        const struct code_batch *other = find_in_the_way(set, create, first);
+        if (other == NULL) return first;
+        first = other->first + other->count;
+        if ((uint64_t)first <= last) continue;
+        if (has_turned) return -1;
+        has_turned = true;
+        first = 0;
+    }
 }
 
 enum code_verdict code_batch_create(struct code_set *set, const struct code_batch_create *create, int64_t now_us,
@@ -136,9 +157,8 @@ enum code_verdict code_batch_create(struct code_set *set, const struct code_batc
     CHECK(!pattern_strength(create->pattern.symbol_count, create->count).is_weak && create->note.size <= CODE_NOTE_BYTES);
     *ret_batch = NULL;
     if (create->expires_at_us != 0 && create->expires_at_us <= now_us) return CODE_EXPIRY_NOT_FUTURE;
-    int64_t first = next_number(set, create);
-    bool has_numbers = (unsigned __int128)(first + create->count) <= pattern_numbers(&create->pattern);
-    if (set->batch_count == set->batch_capacity || !has_numbers) return CODE_TOO_MANY_BATCHES;
+    int64_t first = set->batch_count < set->batch_capacity ? find_first(set, create) : -1;
+    if (first < 0) return CODE_TOO_MANY_BATCHES;
     struct code_batch *batch = &set->batches[set->batch_count];
     *batch = (struct code_batch){.number = (uint32_t)set->batch_count + 1,
                                  .id = create->id,

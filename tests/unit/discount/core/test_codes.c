@@ -9,6 +9,13 @@ static struct code_batch_create some(int64_t count) {
     return create;
 }
 
+/* Its id's random bits say where its numbers begin. */
+static struct code_batch_create some_at(int64_t count, uint64_t random) {
+    struct code_batch_create create = some(count);
+    for (size_t i = sizeof create.id.bytes; i-- > 8; random >>= 8) create.id.bytes[i] = (uint8_t)random;
+    return create;
+}
+
 static struct code_set *make_set(void) {
     static struct code_set set;
     assert_true(result_is_ok(code_set_init(&set, 3, 4)));
@@ -22,22 +29,53 @@ static struct code_batch *make(struct code_set *set, int64_t count) {
     return batch;
 }
 
+static struct code_batch *make_at(struct code_set *set, int64_t count, uint64_t random) {
+    struct code_batch *batch;
+    struct code_batch_create create = some_at(count, random);
+    assert_int_equal(code_batch_create(set, &create, NOW, &batch), CODE_DONE);
+    return batch;
+}
+
 static void test_batches_of_one_shape_share_no_number(void **state) {
     (void)state;
     struct code_set *set = make_set();
-    struct code_batch *first = make(set, 10), *second = make(set, 5), *other;
-    assert_int_equal(first->first, 0);
-    assert_int_equal(second->first, 10);
-    struct code_batch_create create = some(7);
+    struct code_batch_create create = some_at(7, 100);
+    struct code_batch *first = make_at(set, 10, 100), *second = make_at(set, 5, 109), *other;
+    assert_int_equal(first->first, 100);
+    assert_int_equal(second->first, 110); /* behind whom it would have met */
+    create.id.bytes[0] = 6;
     create.key_check[0] = 1; /* another key: numbers of its own */
     assert_int_equal(code_batch_create(set, &create, NOW, &other), CODE_DONE);
-    assert_int_equal(other->first, 0);
+    assert_int_equal(other->first, 100);
     create.id = make_id(9, 9);
     assert_int_equal(code_batch_create(set, &create, NOW, &other), CODE_TOO_MANY_BATCHES);
     assert_null(other);
     assert_int_equal(set->batch_count, 3);
     assert_ptr_equal(code_batch_by_id(set, second->id), second);
     assert_null(code_batch_by_number(set, 4));
+    code_set_free(set);
+}
+
+/* The numbers of a pattern of 12 symbols are 2^50; nothing is put at its end that does not fit there. */
+static void test_the_numbers_of_a_pattern_are_a_ring(void **state) {
+    (void)state;
+    struct code_set *set = make_set();
+    const int64_t numbers = INT64_C(1) << 50;
+    assert_int_equal(make_at(set, 10, (uint64_t)numbers - 10)->first, numbers - 10);
+    assert_int_equal(make_at(set, 10, (uint64_t)numbers - 19)->first, 0);
+    assert_int_equal(make_at(set, 5, (uint64_t)numbers - 15)->first, numbers - 15);
+    code_set_free(set);
+}
+
+static void test_what_a_lost_batch_gave_out_is_not_made_again(void **state) {
+    (void)state;
+    struct code_set *set = make_set();
+    struct code_batch *batch = make(set, 3);
+    const struct code_batch kept = *batch, lost = *make_at(set, 1000, UINT64_C(0xb3c1a7d259e80f46));
+    code_set_clear(set); /* an older copy of the database, without it */
+    assert_true(result_is_ok(code_set_load(set, &kept)));
+    batch = make_at(set, 1000, UINT64_C(0x9f02d4c6718b3ae5));
+    assert_true(batch->first >= lost.first + lost.count || lost.first >= batch->first + batch->count);
     code_set_free(set);
 }
 
@@ -136,9 +174,14 @@ static void test_faults_of_a_batch(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_batches_of_one_shape_share_no_number), cmocka_unit_test(test_an_expiry_must_come),
-        cmocka_unit_test(test_a_code_is_used_as_often_as_it_may_be), cmocka_unit_test(test_what_is_revoked_is_dead),
-        cmocka_unit_test(test_a_set_has_its_bounds_and_forgets),     cmocka_unit_test(test_faults_of_a_batch),
+        cmocka_unit_test(test_batches_of_one_shape_share_no_number),
+        cmocka_unit_test(test_the_numbers_of_a_pattern_are_a_ring),
+        cmocka_unit_test(test_what_a_lost_batch_gave_out_is_not_made_again),
+        cmocka_unit_test(test_an_expiry_must_come),
+        cmocka_unit_test(test_a_code_is_used_as_often_as_it_may_be),
+        cmocka_unit_test(test_what_is_revoked_is_dead),
+        cmocka_unit_test(test_a_set_has_its_bounds_and_forgets),
+        cmocka_unit_test(test_faults_of_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
