@@ -133,8 +133,9 @@ void batch_end_round(struct batch *batch);
 #define ROWS_ANY INT64_C(-1)
 
 struct result batch_begin(struct batch *batch) MUST_CHECK;
-/* INSERT, UPDATE or DELETE that must touch `rows_due` rows, or ROWS_ANY; another number ends the commit with RESULT_CORRUPT. Writes of different questions
- * may be done in another order than they were asked, those of one question at once: none depends on another, none names the same row twice. */
+/* INSERT, UPDATE or DELETE that must touch `rows_due` rows, or ROWS_ANY; another number ends the commit with RESULT_CORRUPT. Writes of one question may be
+ * done at once, those of different questions in the order in which each was asked first: none depends on one of its own or of a later question, none names
+ * the same row twice. */
 void batch_do(struct batch *batch, const struct question *question, const struct value *values, int64_t rows_due);
 
 enum commit_end { COMMITTED, NOT_COMMITTED, COMMIT_FENCED, COMMIT_DOUBTFUL };

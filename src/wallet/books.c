@@ -272,8 +272,8 @@ static struct result save(void *set, struct batch *batch, int64_t now_us) {
     for (size_t i = 0; i < ledger->users.count; i++) save_left_phone(batch, ledger->users.rows[i]);
     for (size_t i = 0; i < ledger->users.count; i++) save_user(batch, ledger->users.rows[i]);
     for (size_t i = 0; i < ledger->accounts.count; i++) save_account(batch, ledger->accounts.rows[i]);
-    for (size_t i = 0; i < ledger->transfers.count; i++) save_transfer(batch, ledger->transfers.rows[i]);
     for (size_t i = 0; i < ledger->merchants.count; i++) save_merchant(batch, ledger->merchants.rows[i]);
+    for (size_t i = 0; i < ledger->transfers.count; i++) save_transfer(batch, ledger->transfers.rows[i]); /* behind whom they name */
     for (size_t i = 0; i < ledger->holds.count; i++) save_hold(batch, ledger->holds.rows[i]);
     for (size_t i = 0; i < ledger->funds.count; i++) save_fund(batch, ledger->funds.rows[i]);
     for (size_t i = 0; i < ledger->tokens.count; i++) save_token(batch, ledger->tokens.rows[i]);

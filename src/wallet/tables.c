@@ -210,8 +210,46 @@ static const struct question insert_transfer = {
                    COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question insert_entry = {
     .name = "a new entry",
-    .sql = "INSERT INTO entries (account, sequence, transfer, amount, balance_after) VALUES ($1, $2, $3, $4, $5)",
-    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+    .sql = "INSERT INTO entries (account, sequence, transfer, amount, balance_after, kind, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+static const struct question insert_shown_entry = {.name = "a new entry with its line",
+                                                   .sql = "INSERT INTO entries (account, sequence, transfer, amount, balance_after, kind, "
+                                                          "created_at, id, reference, description, caller, typed) "
+                                                          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '')",
+                                                   .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                                                                  COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT,
+                                                                  COLUMN_TEXT, COLUMN_TEXT}};
+/* The other side's account was written before: it may be as new as this. */
+static const struct question insert_named_entry = {
+    .name = "a new entry that names the other side",
+    .sql = "INSERT INTO entries (account, sequence, transfer, amount, balance_after, kind, created_at, id, reference, description, caller, "
+           "typed, "
+           "other, other_name) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, (SELECT id FROM accounts WHERE number = $13), "
+           "(SELECT coalesce(u.name, m.name) FROM accounts o LEFT JOIN users u ON u.id = o.user_id LEFT JOIN merchants m ON m.account = "
+           "o.number "
+           "WHERE o.number = $13))",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_ID, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER}};
+static void save_entry(struct batch *batch, const struct transfer *transfer, bool is_credit) {
+    int64_t amount = transfer->amount.amount_minor;
+#define ENTRY_VALUES                                                                                                              \
+    value_integer(is_credit ? transfer->credit_account : transfer->debit_account),                                                \
+        value_integer(is_credit ? transfer->credit_sequence : transfer->debit_sequence), value_integer(transfer->sequence),       \
+        value_integer(is_credit ? amount : -amount),                                                                              \
+        value_integer(is_credit ? transfer->credit_balance_after : transfer->debit_balance_after), value_integer(transfer->kind), \
+        value_integer(transfer->created_at_us)
+#define SHOWN_VALUES                                                                                                          \
+    value_id(transfer->id), value_text(text_or_empty(transfer->reference)), value_text(text_or_empty(transfer->description)), \
+        value_text(text_or_empty(transfer->caller))
+    if (!transfer_kind_is_shown(transfer->kind, is_credit))
+        DO(insert_entry, 1, ENTRY_VALUES);
+    else if (!transfer_kind_names_other(transfer->kind))
+        DO(insert_shown_entry, 1, ENTRY_VALUES, SHOWN_VALUES);
+    else
+        DO(insert_named_entry, 1, ENTRY_VALUES, SHOWN_VALUES,
+           value_text(transfer->kind == TRANSFER_USER && !is_credit ? text_or_empty(transfer->metadata) : TEXT("")),
+           value_integer(is_credit ? transfer->debit_account : transfer->credit_account));
+}
 void save_transfer(struct batch *batch, const struct transfer *transfer) {
     int64_t amount = transfer->amount.amount_minor;
     DO(insert_transfer, 1, value_integer(transfer->sequence), value_id(transfer->id), value_integer(transfer->kind),
@@ -222,10 +260,8 @@ void save_transfer(struct batch *batch, const struct transfer *transfer) {
        value_integer(transfer->created_at_us), value_bytes(transfer->hash.bytes, sizeof transfer->hash.bytes),
        value_integer(transfer->origin), value_integer(transfer->expires_at_us));
     if (!transfer_kind_moves(transfer->kind)) return;
-    DO(insert_entry, 1, value_integer(transfer->debit_account), value_integer(transfer->debit_sequence), value_integer(transfer->sequence),
-       value_integer(-amount), value_integer(transfer->debit_balance_after));
-    DO(insert_entry, 1, value_integer(transfer->credit_account), value_integer(transfer->credit_sequence),
-       value_integer(transfer->sequence), value_integer(amount), value_integer(transfer->credit_balance_after));
+    save_entry(batch, transfer, false);
+    save_entry(batch, transfer, true);
 }
 
 /* ---- kept answers, and what init made ---- */

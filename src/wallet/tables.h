@@ -153,7 +153,7 @@ struct entry_filter {
     struct text reference;   /* empty: any */
 };
 /* Newest first. Columns: sequence, amount, balance_after; id, kind, currency, reference, description, created_at; the other user's account and name, or NULL;
- * metadata, caller, the paid merchant's name or NULL. */
+ * what its sender typed, caller, the paid merchant's name or NULL. */
 void ask_entries(struct batch *batch, int64_t account, const struct entry_filter *filter, int64_t limit, row_visitor *visit, void *context);
 /* The same columns, oldest first. */
 void ask_statement(struct batch *batch, int64_t account, int64_t before, int64_t after, int64_t limit, row_visitor *visit, void *context);
@@ -189,7 +189,7 @@ void ask_entry_sums(struct batch *batch, int64_t account, int64_t after, int64_t
 
 /* All of them in the order of their numbers; what a row holds stands beside each question in tables_history.c. */
 void ask_all_transfers(struct batch *batch, row_visitor *visit, void *context);
-/* The same columns: after < sequence <= last. */
+/* The same columns but for the lines: after < sequence <= last. */
 void ask_journal(struct batch *batch, int64_t after, int64_t last, int64_t limit, row_visitor *visit, void *context);
 void ask_all_entries(struct batch *batch, row_visitor *visit, void *context);
 void ask_all_funds(struct batch *batch, row_visitor *visit, void *context);

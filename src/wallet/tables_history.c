@@ -3,28 +3,25 @@
 
 /* ---- for answers ---- */
 
-static const struct question entry_by_sequence = {
-    .name = "an entry",
-    .sql = "SELECT e.balance_after, t.created_at FROM entries e JOIN transfers t ON t.sequence = "
-           "e.transfer WHERE e.account = $1 AND e.sequence = $2 LIMIT 1",
-    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
+QUESTION(entry_by_sequence, "an entry", "SELECT balance_after, created_at FROM entries WHERE account = $1 AND sequence = $2 LIMIT 1",
+         COLUMN_INTEGER, COLUMN_INTEGER);
 void ask_entry(struct batch *batch, int64_t account, int64_t sequence, row_visitor *visit, void *context) {
     ASK(entry_by_sequence, value_integer(account), value_integer(sequence));
 }
 
-/* Of some kinds alone somebody is shown on the other side: a user (2), or a merchant and its payer (6, 8). For the rest there is nothing to look up. */
-#define ENTRY_QUESTION                                                                                                                 \
-    "SELECT e.sequence, e.amount, e.balance_after, t.id, t.kind, t.currency, t.reference, t.description, t.created_at, o.id, u.name, " \
-    "t.metadata, t.caller, m.name FROM entries e JOIN transfers t ON t.sequence = e.transfer "                                         \
-    "LEFT JOIN accounts o ON o.number = CASE WHEN t.kind NOT IN (2, 6, 8) THEN NULL WHEN e.amount < 0 THEN t.credit_account ELSE "     \
-    "t.debit_account END LEFT JOIN users u ON u.id = o.user_id "                                                                       \
-    "LEFT JOIN merchants m ON m.account = CASE WHEN t.kind IN (6, 8) AND e.amount < 0 THEN t.credit_account ELSE NULL END "            \
+/* All of a line stands in its entry, so that a page is read out of one or two places of the table; only those that keep none are looked up in the journal. */
+#define ENTRY_QUESTION                                                                                                                \
+    "SELECT e.sequence, e.amount, e.balance_after, coalesce(e.id, t.id), e.kind, (SELECT currency FROM accounts WHERE number = $1), " \
+    "coalesce(e.reference, t.reference), coalesce(e.description, t.description), e.created_at, e.other, "                             \
+    "CASE WHEN (e.kind = 6 OR e.kind = 8) AND e.amount < 0 THEN NULL ELSE e.other_name END, coalesce(e.typed, ''), "                  \
+    "coalesce(e.caller, t.caller), CASE WHEN (e.kind = 6 OR e.kind = 8) AND e.amount < 0 THEN e.other_name ELSE NULL END "            \
+    "FROM entries e LEFT JOIN transfers t ON t.sequence = CASE WHEN e.id IS NULL THEN e.transfer ELSE NULL END "                      \
     "WHERE e.account = $1 AND e.sequence < $2 AND e.sequence > $3 "
 
 static const struct question entries_of_account = {
     .name = "the entries of an account",
-    .sql = ENTRY_QUESTION "AND ($4 = 0 OR t.kind = $4) AND ($5 = 0 OR ($5 > 0 AND e.amount > 0) OR ($5 < 0 AND e.amount < 0)) "
-                          "AND ($6 = '' OR t.reference = $6) ORDER BY e.sequence DESC LIMIT $7",
+    .sql = ENTRY_QUESTION "AND ($4 = 0 OR e.kind = $4) AND ($5 = 0 OR ($5 > 0 AND e.amount > 0) OR ($5 < 0 AND e.amount < 0)) "
+                          "AND ($6 = '' OR coalesce(e.reference, t.reference) = $6) ORDER BY e.sequence DESC LIMIT $7",
     .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER}};
 void ask_entries(struct batch *batch, int64_t account, const struct entry_filter *filter, int64_t limit, row_visitor *visit,
                  void *context) {
@@ -112,16 +109,38 @@ void ask_entry_sums(struct batch *batch, int64_t account, int64_t after, int64_t
 
 /* sequence, id, kind, debit account and sequence, credit account and sequence, amount, currency, caller, reference, description, metadata, created_at,
  * hash; of the debit's entry and of the credit's: amount, balance_after, transfer, or NULL; origin, expires_at. */
-#define JOURNAL_QUESTION                                                                                                              \
+#define JOURNAL_COLUMNS                                                                                                               \
     "SELECT t.sequence, t.id, t.kind, t.debit_account, t.debit_sequence, t.credit_account, t.credit_sequence, t.amount, t.currency, " \
     "t.caller, t.reference, t.description, t.metadata, t.created_at, t.hash, "                                                        \
-    "d.amount, d.balance_after, d.transfer, c.amount, c.balance_after, c.transfer, t.origin, t.expires_at FROM transfers t "          \
-    "LEFT JOIN entries d ON d.account = t.debit_account AND d.sequence = t.debit_sequence "                                           \
-    "LEFT JOIN entries c ON c.account = t.credit_account AND c.sequence = t.credit_sequence"
-static const struct question all_transfers = {.name = "all transfers", .sql = JOURNAL_QUESTION " ORDER BY t.sequence"};
+    "d.amount, d.balance_after, d.transfer, c.amount, c.balance_after, c.transfer, t.origin, t.expires_at"
+#define JOURNAL_TABLES                                                                                        \
+    " FROM transfers t LEFT JOIN entries d ON d.account = t.debit_account AND d.sequence = t.debit_sequence " \
+    "LEFT JOIN entries c ON c.account = t.credit_account AND c.sequence = t.credit_sequence "
+
+/* What an entry keeps of its line: 1 all, as the journal has it, 2 kind and time only, 0 something else. Whose name is not to be had is another finding. */
+#define NAMES_OTHER "(t.kind = 2 OR t.kind = 6 OR t.kind = 8)"
+#define NAME(other) "coalesce(" other "u.name, " other "m.name)"
+#define LINE(e, typed, other)                                                                                                            \
+    ", CASE WHEN " e ".kind <> t.kind OR " e ".created_at <> t.created_at THEN 0 "                                                       \
+    "WHEN coalesce(" e ".reference, " e ".description, " e ".caller, " e ".typed, " e ".other_name) IS NULL AND " e ".id IS NULL AND " e \
+    ".other IS NULL THEN 2 "                                                                                                             \
+    "WHEN " e ".id = t.id AND " e ".reference = t.reference AND " e ".description = t.description AND " e ".caller = t.caller AND " e    \
+    ".typed = " typed " AND ((" e ".other IS NOT DISTINCT FROM " other ".id AND " e                                                      \
+    ".other_name IS NOT DISTINCT FROM " NAME(other) ") OR (" NAME(other) " IS NULL AND " e ".other IS NOT NULL AND " NAMES_OTHER         \
+                                                                         ")) THEN 1 ELSE 0 END"
+#define OTHER(other, side)                                                                                                            \
+    "LEFT JOIN accounts " other " ON " other ".number = CASE WHEN " NAMES_OTHER " THEN t." side                                       \
+    "_account ELSE NULL END LEFT JOIN users " other "u ON " other "u.id = " other ".user_id LEFT JOIN merchants " other "m ON " other \
+    "m.account = " other ".number "
+/* Behind these columns: the lines of the debit's entry and of the credit's. */
+static const struct question all_transfers = {.name = "all transfers",
+                                              .sql = JOURNAL_COLUMNS LINE("d", "CASE WHEN t.kind = 2 THEN t.metadata ELSE '' END", "co")
+                                                  LINE("c", "''", "dt") JOURNAL_TABLES OTHER("dt", "debit")
+                                                      OTHER("co", "credit") "ORDER BY t.sequence"};
 void ask_all_transfers(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_transfers, NULL, visit, context); }
 static const struct question journal = {.name = "transfers of the journal",
-                                        .sql = JOURNAL_QUESTION " WHERE t.sequence > $1 AND t.sequence <= $2 ORDER BY t.sequence LIMIT $3",
+                                        .sql = JOURNAL_COLUMNS JOURNAL_TABLES
+                                        "WHERE t.sequence > $1 AND t.sequence <= $2 ORDER BY t.sequence LIMIT $3",
                                         .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 void ask_journal(struct batch *batch, int64_t after, int64_t last, int64_t limit, row_visitor *visit, void *context) {
     ASK(journal, value_integer(after), value_integer(last), value_integer(limit));

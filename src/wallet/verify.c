@@ -135,6 +135,16 @@ static void check_debit(struct verification *verification, const struct transfer
     }
 }
 
+/* What the entries keep of their lines is what the journal has; that they are missing was found before. */
+static void check_lines(struct verification *verification, const struct row *row, const struct transfer *transfer) {
+    for (int is_credit = 0; is_credit <= 1 && transfer_kind_moves(transfer->kind); is_credit++) {
+        int64_t due = transfer_kind_is_shown(transfer->kind, is_credit) ? 1 : 2;
+        if (row_is_null(row, is_credit ? 18 : 15) || row_integer(row, is_credit ? 24 : 23) == due) continue;
+        find(verification, STAGE_TRANSFERS, "transfer %" PRId64 ": the line that its %s entry keeps is another's", transfer->sequence,
+             is_credit ? "credit" : "debit");
+    }
+}
+
 /* What moves has two entries; what does not has none. */
 static void check_entries(struct verification *verification, const struct row *row, const struct transfer *transfer) {
     int64_t sequence = transfer->sequence, amount = transfer->amount.amount_minor;
@@ -177,6 +187,7 @@ static struct result transfer_seen(void *context, const struct row *row) {
         find(verification, STAGE_TRANSFERS, "transfer %" PRId64 ": its hash does not fit", sequence);
     if (transfer.created_at_us < chain->created_at_us)
         find(verification, STAGE_TRANSFERS, "transfer %" PRId64 ": it is older than the one before it", sequence);
+    check_lines(verification, row, &transfer);
     *chain = (struct chain){sequence, transfer.created_at_us, stored};
     report->transfers++;
     report->credits += transfer.kind == TRANSFER_CREDIT;

@@ -198,6 +198,16 @@ const char *transfer_kind_name(enum transfer_kind kind) {
     return "unknown";
 }
 
+bool transfer_kind_is_shown(enum transfer_kind kind, bool is_credit) {
+    if (kind == TRANSFER_CREDIT) return is_credit;
+    if (kind == TRANSFER_CREDIT_REVERSAL) return !is_credit;
+    return kind != TRANSFER_OPEN && kind != TRANSFER_TOPUP && kind != TRANSFER_RELEASE;
+}
+
+bool transfer_kind_names_other(enum transfer_kind kind) {
+    return kind == TRANSFER_USER || kind == TRANSFER_PAYMENT || kind == TRANSFER_CAPTURE;
+}
+
 bool transfer_kind_moves(enum transfer_kind kind) {
     return kind != TRANSFER_HOLD && kind != TRANSFER_HOLD_RELEASE && kind != TRANSFER_HOLD_EXPIRY;
 }

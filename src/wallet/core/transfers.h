@@ -70,3 +70,7 @@ enum ledger_outcome ledger_transfer(struct ledger *ledger, const struct transfer
 const char *transfer_kind_name(enum transfer_kind kind);
 /* Whether it has entries: the others change what is pending. */
 bool transfer_kind_moves(enum transfer_kind kind);
+/* Whether the entry on that side keeps what its line in a history shows: those of funds and of issuance don't. */
+bool transfer_kind_is_shown(enum transfer_kind kind, bool is_credit);
+/* Whether its line names who is on the other side: a user, or a merchant. */
+bool transfer_kind_names_other(enum transfer_kind kind);

@@ -126,11 +126,23 @@ static void totals_do_not_overflow(void **state) {
     assert_int_equal(posting_outcome(&posting), LEDGER_BALANCE_TOO_LARGE);
 }
 
+/* Nobody pages through issuance and funds: their side of what they pay, or get back, keeps no line. */
+static void entries_of_funds_keep_no_line(void **state) {
+    (void)state;
+    for (int kind = TRANSFER_CREDIT; kind <= TRANSFER_KIND_LAST; kind++) {
+        bool is_between_funds = kind == TRANSFER_OPEN || kind == TRANSFER_TOPUP || kind == TRANSFER_RELEASE;
+        assert_int_equal(transfer_kind_is_shown(kind, false), !is_between_funds && kind != TRANSFER_CREDIT);
+        assert_int_equal(transfer_kind_is_shown(kind, true), !is_between_funds && kind != TRANSFER_CREDIT_REVERSAL);
+        assert_int_equal(transfer_kind_names_other(kind), kind == TRANSFER_USER || kind == TRANSFER_PAYMENT || kind == TRANSFER_CAPTURE);
+    }
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
         CORE_TEST(both_sides_have_the_currency_of_the_amount),
         CORE_TEST(totals_do_not_overflow),
+        CORE_TEST(entries_of_funds_keep_no_line),
         CORE_TEST(the_largest_balance_is_reached_and_not_passed),
         CORE_TEST(a_refused_transfer_changes_nothing),
         CORE_TEST(a_recipient_is_named_in_three_ways),
