@@ -3,14 +3,12 @@
 Each sends a request again, the same to the byte, until there is an answer that is none of the passing ones: so all that has happened is known from
 the answers alone, but for the holds that nobody has ended, which expire."""
 import collections
-import http.client
-import json
 import threading
 import time
 import uuid
 
 from crash import people
-from harness.services import DEADLINE_S
+from crash.patient import Patient
 from harness.tokens import Issuer
 
 SPENDING = "payments:write holds:write reversals:write"
@@ -20,7 +18,6 @@ RICH = 1000  # what a wallet begins with; what is moved at once is up to MOST
 MOST = 400
 HOLDS_KEPT = 400  # that clients still try to end
 NEWEST = 200  # of the transfers that they take back
-PAUSE_S = 0.01
 
 
 class Hold:
@@ -109,7 +106,7 @@ class Party:
 class Client:
     def __init__(self, party, chance):
         self.party, self.chance = party, chance
-        self.connection = None
+        self.patient = Patient(party.pair.wallet)
         self.tokens = {}
 
     def admin(self):
@@ -123,30 +120,9 @@ class Client:
             self.tokens[scope] = time.monotonic(), self.party.token(scope)
         return self.tokens[scope][1]
 
-    def ask(self, method, path, body, token, key):
-        if self.connection is None:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.party.pair.wallet.port, timeout=30)
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        headers |= {"Authorization": f"Bearer {token}"} if token else {}
-        headers |= {"Idempotency-Key": key} if key else {}
-        self.connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        answer = self.connection.getresponse()
-        content = answer.read()
-        return answer.status, json.loads(content)
-
     def call(self, method, path, body, token, key=None):
         """The answer's body, or None for a definite refusal, which is counted."""
-        end = time.monotonic() + 2 * DEADLINE_S
-        while True:
-            try:
-                status, told = self.ask(method, path, body, token, key)
-            except (OSError, http.client.HTTPException, json.JSONDecodeError):
-                self.connection = None
-                status = 503
-            if status < 500 and status != 429:
-                break
-            assert time.monotonic() < end, f"{method} {path} has no answer"
-            time.sleep(PAUSE_S)
+        status, told = self.patient.ask(method, path, body, token, key)
         if status < 300:
             return told
         assert status == 409, f"{method} {path} {body}: {status} {told}"

@@ -1,0 +1,178 @@
+"""Users come while an administrator lowers, raises, pauses and resumes their campaign at random and each service is killed: no place is given while it is paused,
+nor beyond the limit of that moment, and what each user was told last is what the report and Wallet say."""
+import datetime
+import os
+import queue
+import random
+import threading
+import time
+import uuid
+
+from crash import crowds, people
+from crash.patient import Patient
+from crash.test_kill import Killer
+from harness.services import CREDIT, DEADLINE_S
+
+IS_LONG = os.environ.get("HAMYAN_LONG") == "1"
+USERS, PLACES = (4000, 1000) if IS_LONG else (crowds.scaled(600, 80), crowds.scaled(200, 30))
+CLIENTS = 64 if not crowds.SANITIZER else 16
+SPREAD_S = 20 if IS_LONG else 4  # of all users
+KILLS, ACTS = (20, 60) if IS_LONG else (5, 15)  # at least
+ONCE_MORE = 0.5  # of those who were told that all is gone
+PASSING = {"campaign_paused", "campaign_not_funded"}  # they may change
+
+
+class Comer:
+    """One user, and what it was told last."""
+
+    def __init__(self, person, chance):
+        self.person, self.chance = person, chance
+        self.place = None
+        self.refused = None
+
+    def come(self, patient, campaign):
+        body = {"code": campaign["code"], "phone": self.person.phone}
+        end = time.monotonic() + 3 * DEADLINE_S
+        while True:
+            status, told = patient.ask("POST", "/v1/redemptions", body, self.person.token)
+            if status < 300:
+                assert self.place is None or (told["id"], told["position"]) == self.place, f"{told} after {self.place}"
+                self.place = told["id"], told["position"]
+                if told["status"] == "credited":
+                    return
+            elif told["code"] == "sold_out":
+                assert self.place is None, "a place was given and is gone"
+                self.refused = told["code"]
+                if self.chance.random() > ONCE_MORE:
+                    return
+            else:
+                assert status == 409 and told["code"] in PASSING and self.place is None, told
+            assert time.monotonic() < end, f"no last answer: {told}"
+            time.sleep(self.chance.uniform(0, 0.1))
+
+
+class Crowd:
+    """All users, a thread for each of the clients."""
+
+    def __init__(self, pair, campaign, seeded):
+        self.pair, self.campaign = pair, campaign
+        self.comers = [Comer(person, random.Random(seeded.random())) for person in people.gather(pair, USERS)]
+        self.waiting = queue.SimpleQueue()
+        for comer in self.comers:
+            self.waiting.put(comer)
+        self.failures = []
+        self.threads = [threading.Thread(target=self._run) for _ in range(CLIENTS)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self):
+        patient = Patient(self.pair.discount)
+        try:
+            while True:
+                comer = self.waiting.get_nowait()
+                time.sleep(comer.chance.uniform(0, 2 * SPREAD_S * CLIENTS / USERS))
+                comer.come(patient, self.campaign)
+        except queue.Empty:
+            return
+        except BaseException as failure:
+            self.failures.append(failure)
+
+    def join(self):
+        for thread in self.threads:
+            thread.join()
+        assert not self.failures, self.failures[0]
+
+
+class Admin:
+    def __init__(self, pair, campaign, chance):
+        self.patient, self.chance = Patient(pair.discount), chance
+        self.path = f"/v1/campaigns/{campaign['id']}"
+        self.token = crowds.operator_of(pair).token
+        self.acts = 0
+
+    def set_places(self, places):
+        status, told = self.patient.ask("PATCH", self.path, {"max_redemptions": places}, self.token, **{"If-Match": "*"})
+        assert status in (200, 202), told
+
+    def act(self):
+        """Whatever comes to mind; a repeat of what was lost with its answer changes nothing."""
+        act = self.chance.choice(["lower", "raise", "pause", "resume", "resume"])
+        if act in ("lower", "raise"):
+            self.set_places(self.chance.randint(1, PLACES // 2) if act == "lower" else self.chance.randint(PLACES // 2, PLACES))
+        else:
+            status, told = self.patient.ask("POST", f"{self.path}/{act}", None, self.token)
+            assert status == 200, told
+        self.acts += 1
+
+    def settle_at(self, places):
+        status, told = self.patient.ask("POST", f"{self.path}/resume", None, self.token)
+        assert status == 200, told
+        self.set_places(places)
+
+
+def time_of(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def assert_each_moment(operator, campaign, winners):
+    """Between two acts, by the audit log: no place while it was paused, and none beyond the limit. What fell into the moment of an act may belong to either side."""
+    entries, cursor = [], ""
+    while cursor is not None:
+        page = operator.discount.get(f"/v1/audit-log?subject={campaign['id']}&limit=200{cursor and '&cursor=' + cursor}").json()
+        entries += [entry for entry in page["data"] if entry["outcome"] == "done" and entry["after"] and "max_redemptions" in entry["after"]]
+        cursor = page["next_cursor"]
+    entries.sort(key=lambda entry: entry["after"]["sequence"])
+    for before, after in zip(entries, entries[1:]):
+        assert {name: before["after"][name] for name in ("max_redemptions", "paused")} == {name: after["before"][name] for name in ("max_redemptions", "paused")}
+    moments = [(time_of(entry["created_at"]), entry["after"]["max_redemptions"], entry["after"]["paused"]) for entry in entries]
+    for winner in winners:
+        claimed = time_of(winner["claimed_at"])
+        at = [index for index, moment in enumerate(moments) if moment[0] <= claimed]
+        if moments[at[-1]][0] == claimed:
+            continue
+        _, limit, is_paused = moments[at[-1]]
+        assert not is_paused, f"position {winner['position']} was given at {claimed}, while it was paused"
+        assert winner["position"] <= limit, f"position {winner['position']} was given at {claimed}, when the limit was {limit}"
+    return len(entries)
+
+
+def assert_last_answers(pair, crowd, winners, balances):
+    """What each user was told is listed and paid, and nothing else is."""
+    assert [winner["position"] for winner in winners] == list(range(1, len(winners) + 1))
+    listed = {winner["user_id"]: winner for winner in winners}
+    assert len(listed) == len(winners) == len({winner["phone"] for winner in winners})
+    for comer in crowd.comers:
+        winner = listed.pop(comer.person.id, None)
+        assert (winner and (winner["id"], winner["position"])) == comer.place, f"{comer.place} was told, {winner} is listed"
+        assert comer.place is not None or comer.refused is not None
+        assert balances.get(comer.person.id, 0) == (CREDIT if comer.place else 0)
+    assert not listed, "places of nobody"
+
+
+def test_live_control_among_kills(make_pair, seeded):
+    pair = make_pair().start()
+    campaign = crowds.operator_of(pair).campaign(places=PLACES // 2)
+    admin, killer, crowd = Admin(pair, campaign, random.Random(seeded.random())), Killer(pair, seeded), Crowd(pair, campaign, seeded)
+    kills, end = 0, time.monotonic() + 3 * DEADLINE_S
+    try:
+        while (kills < KILLS or admin.acts < ACTS or not crowd.waiting.empty()) and not crowd.failures:
+            assert time.monotonic() < end, f"{kills} kills, {admin.acts} acts"
+            for _ in range(4):
+                admin.act()
+                killer.pause(0.15)
+            killer.strike(killer.any_of_them())
+            kills += 1
+    finally:
+        admin.settle_at(PLACES)
+        crowd.join()
+    operator = crowds.operator_of(pair)
+    report = operator.wait_settled(campaign["id"])
+    winners = operator.winners(campaign["id"])
+    acts = assert_each_moment(operator, campaign, winners)
+    print(f"{kills} kills, {acts} acts, {len(winners)} of {USERS} users have a place")
+    assert acts >= ACTS // 2, "most acts changed nothing"
+    assert (report["redeemed"], report["credited"], report["failed"]) == (len(winners), len(winners), 0) and report["redeemed"] + report["remaining"] == PLACES
+    paid = {str(uuid.UUID(bytes=user_id)): amount for user_id, _, amount in crowds.credits(pair).values()}
+    assert len(paid) == len(winners)
+    assert_last_answers(pair, crowd, winners, paid)
+    crowds.assert_clean(pair)
