@@ -23,6 +23,7 @@ def read_arguments():
     parser.add_argument("--smoke", action="store_true", help="only whether every case runs: small numbers that say nothing about speed")
     parser.add_argument("--rounds", type=int, default=3, help="how often each contestant is measured; default: 3")
     parser.add_argument("--transfers", type=int, default=10_000_000, help="size of the big database; default: 10000000")
+    parser.add_argument("--before", type=pathlib.Path, help="build folder of an earlier version, made as this one's is: the case `before` lets both take turns")
     parser.add_argument("--publish", action="store_true", help="also writes docs/bench.md, docs/bench.svg and the table in README.md")
     parser.add_argument("--profile", action="store_true", help="no table: where the time of one CASE goes, function by function")
     arguments = parser.parse_args()
@@ -48,7 +49,7 @@ def measure(bench, name, rounds):
 
 
 def prove(bench):
-    for name in ("main", "small", "on-postgres"):
+    for name in ("main", "small", "codes", "before", "on-postgres"):
         if name in bench.servers:
             bench.servers[name].prove()
     print("the books of what was measured: clean", flush=True)
@@ -109,7 +110,7 @@ def main():
     cache.mkdir(exist_ok=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-work.", dir=BUILD))  # on the disk that is measured
     os.chmod(folder, 0o755)  # PostgreSQL, as another user, must get to its own folder in it
-    bench = Bench(folder, cache, arguments.smoke, arguments.transfers)
+    bench = Bench(folder, cache, arguments.smoke, arguments.transfers, arguments.before and arguments.before.resolve())
     try:
         if arguments.profile:
             profile(bench, arguments.cases[0])

@@ -23,7 +23,8 @@ IDLE_S = 0.2  # after a load, until the services have nothing left to settle
 class Bench:
     """What the cases share. Servers are started when a case first wants them, and stopped together."""
 
-    def __init__(self, folder, cache, smoke, transfers):
+    def __init__(self, folder, cache, smoke, transfers, before=None):
+        self.before = before  # the build folder of an earlier version
         self.folder = folder
         self.cache = cache
         self.smoke = smoke
@@ -61,6 +62,12 @@ class Bench:
     def pair(self, name="main"):
         transfers = {"big": self.big_transfers, "small": self.small_transfers}.get(name, 0)
         return self.get(name, lambda folder: Pair(folder, prepare(self.cache, self.user_count, transfers)))
+
+    def pair_before(self):
+        """The same of the version before, its folder written by its own code."""
+        cache = self.before / "bench-data"
+        cache.mkdir(exist_ok=True)
+        return self.get("before", lambda folder: Pair(folder, prepare(cache, self.user_count, 0, build=self.before), build=self.before))
 
     def postgres_pair(self):
         return self.get("on-postgres", lambda folder: PostgresPair(folder, self.postgres(), 100 if self.smoke else 6000))
@@ -155,14 +162,15 @@ def balance(bench):
 
 # ---- (d) winning ----
 
-def win(bench, connections, name="main", seconds=None, listeners=0):
+def win(bench, connections, name="main", seconds=None, listeners=0, has_codes=False):
     """Distinct users, each with a token that is new to discountd, in a campaign of ten million places; all credited in the end."""
-    pair = bench.postgres_pair() if name == "postgres" else bench.pair(name)
+    pair = bench.postgres_pair() if name == "postgres" else bench.pair_before() if name == "before" else bench.pair(name)
     count = min(bench.count(16000, 200), len(pair.people.ids))
     if connections == 1:
         count = min(count, bench.count(4000, 50))
     campaign, code = pair.campaign()
-    path = fire.write_requests(bench.folder / "win.requests", [redemption(pair, index, code) for index in pair.people.fresh(count)])
+    codes = pair.batch(campaign, count)[1] if has_codes else [code] * count
+    path = fire.write_requests(bench.folder / "win.requests", [redemption(pair, index, one) for index, one in zip(pair.people.fresh(count), codes)])
     watched = Listeners(pair.discount.port, f"/v1/campaigns/{campaign}/events", pair.admin, listeners) if listeners > 0 else contextlib.nullcontext()
     with watched:
         report = fire.fire(pair.servers, pair.discount.port, path, connections, count, seconds or 2 * bench.seconds)
@@ -239,9 +247,9 @@ def credit_requests(pair, size, count):
 
 
 def credit(bench, size, connections, count, name="main"):
-    pair = bench.postgres_pair() if name == "postgres" else bench.pair()
+    pair = bench.postgres_pair() if name == "postgres" else bench.pair_before() if name == "before" else bench.pair()
     path = fire.write_requests(bench.folder / "credits.requests", credit_requests(pair, size, count))
-    servers = [pair.wallet] if name == "main" else [pair.wallet, pair.postgres]
+    servers = [pair.wallet] if name != "postgres" else [pair.wallet, pair.postgres]
     report = fire.expect(fire.fire(servers, pair.wallet.port, path, connections, count, 2 * bench.seconds), 200)
     report["rate"] *= size
     report["cpu_us"] /= size
@@ -501,6 +509,69 @@ def statements(bench):
     return {"entries of a statement, JSON": lambda: statement(bench, "application/json"), "entries of a statement, CSV": lambda: statement(bench, "text/csv")}
 
 
+# ---- (p) unique codes, and codes that are none ----
+
+GUESSES = 9  # of one user: the tenth uses up the budget (docs/budgets.md)
+
+
+def code_pair(bench):
+    """One of its own, behind a proxy that names each user's address: a thousand guessers at one address would be stopped together."""
+    return bench.get("codes", lambda folder: Pair(folder, prepare(bench.cache, bench.user_count, 0), discount_flags=("--trusted-proxies", "127.0.0.0/8")))
+
+
+def typed_code(pair, index, code):
+    body = {"code": code, "phone": pair.people.phones[index]}
+    return fire.request("POST", "/v1/redemptions", pair.people.tokens[index], body, forwarded=f"10.{index >> 8}.{index & 255}.1")
+
+
+def mistype(code):
+    """One symbol more than it was."""
+    symbols = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    return code[:-1] + symbols[(symbols.index(code[-1]) + 1) % len(symbols)]
+
+
+def codes_that_are_none(bench, count):
+    """{kind: codes}: of a campaign of its own, made once."""
+    if "codes" not in bench.files:
+        pair = code_pair(bench)
+        campaign, sold_out = pair.campaign(places=1)
+        last = len(pair.people.ids) - 1
+        pair.ask(pair.discount, "POST", "/v1/redemptions", {"code": sold_out, "phone": pair.people.phones[last]}, pair.people.tokens[last])
+        path, codes = pair.batch(campaign, count)
+        pair.ask(pair.discount, "POST", f"{path}/revoke", token=pair.admin)
+        bench.files["codes"] = {"sold out": [sold_out] * count, "mistyped": [mistype(code) for code in codes], "revoked": codes, "unknown": ["NOSUCHCODE"] * count}
+    return bench.files["codes"]
+
+
+def refused_codes(bench, kind):
+    """Of users whose tokens are known, none of whom has guessed before: the service is new in each round."""
+    pair = code_pair(bench)
+    users = bench.count(4000, 50)
+    codes = codes_that_are_none(bench, GUESSES * users)
+    pair.discount.stop()
+    pair.discount.start()
+    known = [typed_code(pair, index, codes["sold out"][0]) for index in range(users)]
+    fire.expect(fire.fire([pair.discount], pair.discount.port, fire.write_requests(bench.folder / "known.requests", known), 64, users, 60), 410)
+    requests = [typed_code(pair, index % users, code) for index, code in enumerate(codes[kind])]
+    report = fire.fire([pair.discount], pair.discount.port, fire.write_requests(bench.folder / "codes.requests", requests), 64, len(requests), 60)
+    return fire.expect(report, 410 if kind == "sold out" else 404)
+
+
+def codes(bench):
+    return {"sold out, beside codes": lambda: refused_codes(bench, "sold out"),
+            **{f"a code that is {kind}": lambda kind=kind: refused_codes(bench, kind) for kind in ("mistyped", "revoked", "unknown")},
+            "redemption, the shared code": lambda: win(bench, 512), "redemption, a code of one's own": lambda: win(bench, 512, has_codes=True)}
+
+
+# ---- (q) the version before ----
+
+def version_before(bench):
+    """Of another build (--before), in turns with this one."""
+    count = bench.count(16000)
+    return {"credits one by one": lambda: credit(bench, 1, 64, count), "credits one by one, before": lambda: credit(bench, 1, 64, count, "before"),
+            "redemption": lambda: win(bench, 512), "redemption, before": lambda: win(bench, 512, "before")} if bench.before else {}
+
+
 CASES = {
     "floor": floor,
     "sold-out": sold_out,
@@ -517,5 +588,7 @@ CASES = {
     "listeners": listeners,
     "growth": growth,
     "statement": statements,
+    "codes": codes,
+    "before": version_before,
     "start": start,
 }

@@ -7,12 +7,14 @@ from .servers import BUILD
 SLACK_S = 60
 
 
-def request(method, path, token=None, body=None, key=None):
+def request(method, path, token=None, body=None, key=None, forwarded=None):
     head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     if token:
         head += f"Authorization: Bearer {token}\r\n"
     if key:
         head += f"Idempotency-Key: {key}\r\n"
+    if forwarded:
+        head += f"X-Forwarded-For: {forwarded}\r\n"
     if body is None:
         return (head + "\r\n").encode()
     data = body if isinstance(body, bytes) else json.dumps(body, separators=(",", ":")).encode()

@@ -106,13 +106,13 @@ class People:
         return [(first + index) % len(self.ids) for index in range(count)]
 
 
-def load_users(data, users_file, count):
+def load_users(data, users_file, count, build=BUILD):
     with open(users_file, "w", encoding="ascii") as file:
-        subprocess.run([BUILD / "bench" / "load", "users", data, str(count)], stdout=file, check=True)
+        subprocess.run([build / "bench" / "load", "users", data, str(count)], stdout=file, check=True)
 
 
-def load_transfers(data, users_file, count, payees):
+def load_transfers(data, users_file, count, payees, build=BUILD):
     """Credits to the first so many users; how many there are in the end: on a slow machine fewer than wanted."""
     users = "".join(users_file.read_text().splitlines(keepends=True)[:payees])
-    done = subprocess.run([BUILD / "bench" / "load", "transfers", data, str(count)], input=users, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run([build / "bench" / "load", "transfers", data, str(count)], input=users, stdout=subprocess.PIPE, text=True, check=True)
     return int(done.stdout)

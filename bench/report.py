@@ -74,6 +74,12 @@ def judge(results):
     for form in ("JSON", "CSV"):
         add(f"entries of a statement a second, {form}", value("statement", f"entries of a statement, {form}", "rate"), 200_000, False, "")
         add(f"walletd behind a statement, {form}", value("statement", f"entries of a statement, {form}", "walletd_mib"), 64, True, " MiB")
+    for kind in ("mistyped", "revoked", "unknown"):
+        add(f"a code that is {kind}: CPU against a sold-out answer", ratio(value("codes", f"a code that is {kind}", "cpu_us"), value("codes", "sold out, beside codes", "cpu_us")), 1.1, True, " ×")
+    add("a redemption with a code of one's own: CPU against the shared one",
+        ratio(value("codes", "redemption, a code of one's own", "cpu_us"), value("codes", "redemption, the shared code", "cpu_us")), 1.25, True, " ×")
+    for what, name in (("a credit", "credits one by one"), ("a redemption", "redemption")):
+        add(f"{what}: CPU against the version before", ratio(value("before", name, "cpu_us"), value("before", f"{name}, before", "cpu_us")), 1.05, True, " ×")
     add("start with the big database", value("start", "walletd start, big database", "start_ms"), 1000, True, " ms")
     for service in ("walletd", "discountd"):
         for state in ("idle", "busy"):

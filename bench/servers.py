@@ -81,16 +81,17 @@ class Server:
 
 
 class OurService(Server):
-    """walletd or discountd on a data folder that exists."""
+    """walletd or discountd on a data folder that exists, of our own build unless another one is said."""
 
-    def __init__(self, folder, data, *flags):
+    def __init__(self, folder, data, *flags, build=BUILD):
         super().__init__(folder)
+        self.build = build
         self.data = data
         self.flags = flags
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self):
-        return self.launch([BUILD / self.name, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--log-level", "warn", *self.flags])
+        return self.launch([self.build / self.name, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--log-level", "warn", *self.flags])
 
     def is_ready(self):
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:
@@ -98,7 +99,7 @@ class OurService(Server):
         return False
 
     def command(self, *words, **options):
-        return subprocess.run([BUILD / self.name, *map(str, words)], capture_output=True, text=True, check=False, **options)
+        return subprocess.run([self.build / self.name, *map(str, words)], capture_output=True, text=True, check=False, **options)
 
 
 class Walletd(OurService):

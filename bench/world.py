@@ -7,13 +7,14 @@ import urllib.request
 import uuid
 
 from .people import PASSWORD, People, Signer, load_transfers, load_users, service_token
-from .servers import Discountd, Walletd
+from .servers import BUILD, Discountd, Walletd
 
 ADMIN = "operator"
 ADMIN_PASSWORD = "an operator of benchmarks"
 CREDIT = 1000
 PLACES = 10_000_000
 PAGE = 20
+PATTERN = "BENCH-####-####-####-####"
 
 
 def payees(user_count, transfer_count):
@@ -21,19 +22,19 @@ def payees(user_count, transfer_count):
     return min(user_count, max(1, transfer_count // (2 * PAGE)))
 
 
-def prepare(cache, user_count, transfer_count, payee_count=None):
+def prepare(cache, user_count, transfer_count, payee_count=None, build=BUILD):
     """A wallet's folder with so many users and transfers; made once and kept, because ten million transfers take minutes."""
     folder = cache / (f"{user_count}-{transfer_count}" + (f"-{payee_count}" if payee_count else ""))
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        scratch = Walletd(folder / "log", folder / "wallet")
+        scratch = Walletd(folder / "log", folder / "wallet", build=build)
         done = scratch.command("init", "--data", folder / "wallet")
         assert done.returncode == 0, done.stderr
         done = scratch.command("user", "add", ADMIN, "--admin", "--data", folder / "wallet", input=ADMIN_PASSWORD + "\n")
         assert done.returncode == 0, done.stderr
-        load_users(folder / "wallet", folder / "users", user_count)
-        loaded = load_transfers(folder / "wallet", folder / "users", transfer_count, payee_count or payees(user_count, transfer_count)) if transfer_count > 0 else 0
+        load_users(folder / "wallet", folder / "users", user_count, build)
+        loaded = load_transfers(folder / "wallet", folder / "users", transfer_count, payee_count or payees(user_count, transfer_count), build) if transfer_count > 0 else 0
         People(folder / "wallet", folder / "users", folder / "tokens")
         (folder / "complete").write_text(str(loaded))
     return folder
@@ -46,7 +47,7 @@ def transfers_in(folder):
 class Pair:
     """walletd and discountd, wired to each other, with an operator and a service that may give credits."""
 
-    def __init__(self, folder, prepared):
+    def __init__(self, folder, prepared, discount_flags=(), build=BUILD):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data = self.folder / "wallet-data"
@@ -55,8 +56,8 @@ class Pair:
         self.shop = Signer.new("shop-key")
         (self.folder / "shop.json").write_text(json.dumps(self.shop.jwks()))
         discount_data = self.folder / "discount-data"
-        self.wallet = Walletd(self.folder / "walletd", self.data)
-        self.discount = Discountd(self.folder / "discountd", discount_data, "--wallet", self.wallet.url)
+        self.wallet = Walletd(self.folder / "walletd", self.data, build=build)
+        self.discount = Discountd(self.folder / "discountd", discount_data, "--wallet", self.wallet.url, *discount_flags, build=build)
         self.wallet.flags = ["--trust-service", f"discount={self.discount.url}/.well-known/jwks.json", "--trust-service", f"shop={self.folder / 'shop.json'},credits:write,credits:issue,funds:write"]
         done = self.discount.command("init", "--data", discount_data)
         assert done.returncode == 0, done.stderr
@@ -77,14 +78,14 @@ class Pair:
     def servers(self):
         return [self.wallet, self.discount]
 
-    def ask(self, service, method, path, body=None, token=None):
+    def ask(self, service, method, path, body=None, token=None, accept="application/json"):
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"} if data else {}
+        headers = {"Accept": accept, **({"Content-Type": "application/json"} if data else {})}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         try:
             with urllib.request.urlopen(urllib.request.Request(service.url + path, data, headers, method=method), timeout=60) as answer:
-                return json.load(answer)
+                return json.load(answer) if accept == "application/json" else answer.read().decode()
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from error
 
@@ -95,6 +96,14 @@ class Pair:
         self.admin = session["access_token"]
         body = {"name": "Bench", "kind": "wallet_credit", "code": code, "credit": {"amount": CREDIT, "currency": "IRT"}, "max_redemptions": places}
         return self.ask(self.discount, "POST", "/v1/campaigns", body, self.admin)["id"], code
+
+    def batch(self, campaign_id, count):
+        """(path, codes) of a new one."""
+        path = f"/v1/campaigns/{campaign_id}/code-batches"
+        batch = self.ask(self.discount, "POST", path, {"count": count, "pattern": PATTERN}, self.admin)
+        path += f"/{batch['id']}"
+        rows = self.ask(self.discount, "GET", f"{path}/codes", token=self.admin, accept="text/csv").splitlines()[1:]
+        return path, [row.split(",")[1] for row in rows]
 
     def report(self, campaign_id):
         return self.ask(self.discount, "GET", f"/v1/campaigns/{campaign_id}/report", token=self.admin)
