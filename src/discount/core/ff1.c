@@ -7,9 +7,8 @@
 #define ROUNDS       10u
 #define TEXTS_MIN    1000000u
 #define VALUES_MAX   (UINT64_C(1) << 63)
-#define RADIX_MAX    256u
-#define LENGTH_MIN   2u
-#define HEAD_VERSION 1u /* the first octets of P: version, method, addition */
+#define RADIX_MAX    256u /* so that one symbol alone is too few texts, as with a radix below 2 */
+#define HEAD_VERSION 1u   /* the first octets of P: version, method, addition */
 #define HEAD_METHOD  2u
 
 static bool power(uint32_t radix, uint32_t exponent, uint64_t *ret_value) {
@@ -37,8 +36,7 @@ static void make_head(struct ff1 *ff1, size_t tweak_bytes) {
 }
 
 struct result ff1_init(struct ff1 *ff1, ff1_block *encrypt_block, void *cipher, uint32_t radix, size_t length, struct text tweak) {
-    if (radix < 2 || radix > RADIX_MAX || length < LENGTH_MIN || length > FF1_LENGTH_MAX || tweak.size > FF1_TWEAK_BYTES)
-        return result_error(RESULT_INVALID);
+    if (radix > RADIX_MAX || length > FF1_LENGTH_MAX || tweak.size > FF1_TWEAK_BYTES) return result_error(RESULT_INVALID);
     *ff1 = (struct ff1){.encrypt_block = encrypt_block, .cipher = cipher, .radix = radix};
     ff1->left = (uint32_t)length / 2;
     ff1->right = (uint32_t)length - ff1->left;

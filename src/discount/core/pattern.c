@@ -14,32 +14,38 @@
 
 /* ---- parsing ---- */
 
-static void fill_in(const struct code_pattern *pattern, uint8_t symbol, char into[PATTERN_BYTES]) {
-    for (size_t i = 0; i < pattern->typed_size; i++) into[i] = pattern->typed[i] == '#' ? symbol_character(symbol) : pattern->typed[i];
+/* The code with this symbol at each #. */
+static struct result read_with(const struct code_pattern *pattern, uint8_t symbol, struct code *ret_code) {
+    char written[PATTERN_BYTES];
+    for (size_t i = 0; i < pattern->typed_size; i++) written[i] = pattern->typed[i] == '#' ? symbol_character(symbol) : pattern->typed[i];
+    return code_parse((struct text){written, pattern->typed_size}, ret_code);
 }
 
-/* A mark behind a # would be one with some symbols: whatever stands there must read back as it was written. Finds where the symbols are, by two codes that
- * differ in nothing else. */
-static bool find_shape(struct code_pattern *pattern) {
-    struct code first = {0}, other;
-    char written[PATTERN_BYTES];
-    for (uint8_t symbol = 0; symbol < 32; symbol++) {
-        fill_in(pattern, symbol, written);
-        if (!result_is_ok(code_parse((struct text){written, pattern->typed_size}, &other))) return false;
-        if (symbol == 0) first = pattern->shape = other;
-        if (other.size != first.size) return false;
-        uint32_t differing = 0;
-        for (size_t i = 0; i < other.size; i++) {
-            bool is_symbol = symbol == 0 ? false : other.canonical[i] != first.canonical[i];
-            if (is_symbol && other.canonical[i] != symbol_character(symbol)) return false;
-            if (is_symbol) pattern->shape.canonical[i] = '#';
-            differing += is_symbol;
-        }
-        if (symbol > 0 && differing != pattern->symbol_count) return false;
+/* Where two codes that differ in their symbols alone have them. */
+static void mark_symbols(struct code *shape, const struct code *other) {
+    for (size_t i = 0; i < shape->size; i++) {
+        if (shape->canonical[i] != other->canonical[i]) shape->canonical[i] = '#';
     }
-    uint32_t found = 0;
-    for (size_t i = 0; i < pattern->shape.size; i++) found += pattern->shape.canonical[i] == '#';
-    return found == pattern->symbol_count;
+}
+
+static bool is_written(const struct code *shape, uint8_t symbol, const struct code *code) {
+    struct code written = *shape;
+    for (size_t i = 0; i < written.size; i++) {
+        if (written.canonical[i] == '#') written.canonical[i] = symbol_character(symbol);
+    }
+    return code_equal(&written, code);
+}
+
+/* A mark behind a # would be one with some symbols: whatever stands there must read back as it was written. */
+static bool find_shape(struct code_pattern *pattern) {
+    for (uint8_t symbol = 0; symbol < 32; symbol++) {
+        struct code code = {0};
+        if (!result_is_ok(read_with(pattern, symbol, &code))) return false;
+        if (symbol == 0) pattern->shape = code;
+        if (symbol == 1) mark_symbols(&pattern->shape, &code);
+        if (!is_written(&pattern->shape, symbol, &code)) return false;
+    }
+    return true;
 }
 
 const char *pattern_parse(struct text typed, struct code_pattern *ret_pattern) {
@@ -88,7 +94,7 @@ struct pattern_strength pattern_strength(uint32_t symbol_count, int64_t count) {
 
 uint32_t pattern_symbols_needed(int64_t count) {
     uint32_t symbols = PATTERN_SYMBOLS_MIN;
-    while (symbols < PATTERN_SYMBOLS_MAX && pattern_strength(symbols, count).is_weak) symbols++;
+    while (pattern_strength(symbols, count).is_weak) symbols++; /* with PATTERN_SYMBOLS_MAX none is that can be counted */
     return symbols;
 }
 

@@ -1,4 +1,5 @@
-/* FF1 against the nine samples that NIST publishes with SP 800-38G (csrc.nist.gov, "FF1samples"), and that it is a permutation. */
+/* FF1 against the nine samples that NIST publishes with SP 800-38G (csrc.nist.gov, "FF1samples"), and against what another implementation of the same
+ * section (in Python, with OpenSSL's AES) says where those leave something unasked; and that it is a permutation. */
 #include "discount/core/ff1.h"
 
 #include <setjmp.h>
@@ -41,7 +42,7 @@ static void symbols_of(const char *text, uint8_t *symbols) {
     for (size_t i = 0; text[i] != '\0'; i++) symbols[i] = (uint8_t)(text[i] <= '9' ? text[i] - '0' : text[i] - 'a' + 10);
 }
 
-static void test_the_published_samples(void **state) {
+static void test_the_published_samples_and_others(void **state) {
     (void)state;
     static const struct {
         const char *key, *tweak, *plain, *cipher;
@@ -56,6 +57,12 @@ static void test_the_published_samples(void **state) {
         {KEY_256, "", DIGITS, "6657667009", 10},
         {KEY_256, TWEAK_10, DIGITS, "1001623463", 10},
         {KEY_256, TWEAK_36, LETTERS, "xs8a0azh2avyalyzuwd", 36},
+        /* Not published: halves of 4, 5 and 8 whole bytes; a tweak that fills the block to its last byte, and one of a byte. */
+        {KEY_128, "", "0123456789ab", "8ctamuj488i5", 32},
+        {KEY_128, "", "0123456789abcdef", "jumrt5uoi75vej29", 32},
+        {KEY_128, "", "0123456789abcdefghijklmn", "q2nm52ngvl8issecedt0s5mr", 32},
+        {KEY_128, "393837363534333231303938", DIGITS, "8636869789", 10},
+        {KEY_128, "39", DIGITS, "2336181119", 10},
     };
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
         uint8_t symbols[FF1_LENGTH_MAX], plain[FF1_LENGTH_MAX], cipher[FF1_LENGTH_MAX], tweak[BYTES_MAX];
@@ -121,18 +128,22 @@ static void test_what_the_standard_does_not_allow_is_refused(void **state) {
     static const struct {
         uint32_t radix;
         size_t length;
-    } wrong[] = {{1, 30}, {257, 10}, {10, 5}, {32, 3}, {10, 1}, {32, FF1_LENGTH_MAX + 1}, {32, 26}, {256, 16}, {2, 19}};
+    } wrong[] = {{1, 30},  {257, 10}, {10, 5}, {32, 3},  {10, 1}, {32, FF1_LENGTH_MAX + 1},
+                 {32, 26}, {256, 16}, {2, 19}, {10, 38}, {0, 10}, {2, FF1_LENGTH_MAX + 1}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_int_equal(ff1_init(&ff1, aes_encrypt_block, aes, wrong[i].radix, wrong[i].length, TEXT("")).code, RESULT_INVALID);
     assert_int_equal(ff1_init(&ff1, aes_encrypt_block, aes, 10, 10, (struct text){long_tweak, sizeof long_tweak}).code, RESULT_INVALID);
     assert_true(result_is_ok(ff1_init(&ff1, aes_encrypt_block, aes, 10, 6, TEXT(""))));
     assert_true(result_is_ok(ff1_init(&ff1, aes_encrypt_block, aes, 2, 20, TEXT(""))));
+    assert_true(result_is_ok(ff1_init(&ff1, aes_encrypt_block, aes, 2, FF1_LENGTH_MAX, TEXT(""))));
+    assert_true(result_is_ok(ff1_init(&ff1, aes_encrypt_block, aes, 8, 42, TEXT("")))); /* halves of 2^63 values */
+    assert_true(result_is_ok(ff1_init(&ff1, aes_encrypt_block, aes, 256, 4, TEXT(""))));
     aes_free(aes);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_published_samples),
+        cmocka_unit_test(test_the_published_samples_and_others),
         cmocka_unit_test(test_what_is_encrypted_comes_back_at_every_length),
         cmocka_unit_test(test_it_is_a_permutation),
         cmocka_unit_test(test_what_the_standard_does_not_allow_is_refused),
