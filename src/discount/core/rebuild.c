@@ -101,8 +101,7 @@ static int64_t claimed_at(const struct paid_place *place, int64_t now_us) {
 
 /* Its code is used up by it, if the batch was there already when our copy was made, and nobody has used the code since. */
 static void use_code(struct campaign_set *set, struct redemption *redemption, const struct paid_place *place) {
-    struct code_entry *entry =
-        place->code_batch == 0 || set->codes == NULL ? NULL : code_entry_of(set->codes, place->code_batch, place->code_index);
+    struct code_entry *entry = set->codes == NULL ? NULL : code_entry_of(set->codes, place->code_batch, place->code_index);
     if (entry == NULL || entry->is_revoked || entry->uses >= code_batch_by_number(set->codes, entry->batch)->max_uses) return;
     redemption->code_batch = entry->batch;
     redemption->code_index = entry->index;

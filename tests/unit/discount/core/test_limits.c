@@ -152,7 +152,79 @@ static void test_the_vector_is_what_a_naive_model_says(void **state) {
     }
 }
 
+/* One more fits each limit exactly; whatever there is one more of, or one less room for, is what refuses it. */
+static void test_each_limit_lets_the_last_one_through(void **state) {
+    (void)state;
+    static const struct limits last = {.max_per_user = 2,
+                                       .of_user = 1,
+                                       .max_per_phone = 2,
+                                       .of_phone = 1,
+                                       .min_order_minor = 10,
+                                       .order_minor = 10,
+                                       .places = 5,
+                                       .taken = 4,
+                                       .budget_minor = 100,
+                                       .spent_minor = 93,
+                                       .gift_minor = 7,
+                                       .ordered_minor = MONEY_AMOUNT_MAX - 10,
+                                       .max_per_day = 3,
+                                       .of_day = 2,
+                                       .funded = 5};
+    static const struct {
+        size_t at;
+        int64_t more;
+        enum refusal refusal;
+    } steps[] = {{offsetof(struct limits, of_user), 1, REFUSED_USER_LIMIT},
+                 {offsetof(struct limits, of_phone), 1, REFUSED_PHONE_LIMIT},
+                 {offsetof(struct limits, order_minor), -1, REFUSED_ORDER_TOO_SMALL},
+                 {offsetof(struct limits, taken), 1, REFUSED_SOLD_OUT},
+                 {offsetof(struct limits, spent_minor), 1, REFUSED_BUDGET_EXHAUSTED},
+                 {offsetof(struct limits, ordered_minor), 1, REFUSED_BUDGET_EXHAUSTED}, /* of money itself */
+                 {offsetof(struct limits, of_day), 1, REFUSED_DAILY_LIMIT},
+                 {offsetof(struct limits, funded), -1, REFUSED_NOT_FUNDED}};
+    enum refusal refusal;
+    assert_int_equal(limits_decide(&last, &refusal), LIMITS_KNOWN);
+    assert_int_equal(refusal, NOT_REFUSED);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        struct limits limits = last;
+        *(int64_t *)(void *)((char *)&limits + steps[i].at) += steps[i].more;
+        assert_int_equal(limits_decide(&limits, &refusal), LIMITS_KNOWN);
+        if (refusal != steps[i].refusal) fail_msg("step %zu: %d", i, (int)refusal);
+    }
+}
+
+/* It says what it does not know, one after the other, and no refusal with it. */
+static void test_what_is_not_known_is_asked_for_before_it_is_needed(void **state) {
+    (void)state;
+    struct limits limits = {.max_per_user = 1, .max_per_phone = 1, .places = 2, .funded = 2, .of_user = -1, .of_phone = -1};
+    enum refusal refusal = REFUSED_ENDED;
+    assert_int_equal(limits_decide(&limits, &refusal), LIMITS_ASK_USER);
+    assert_int_equal(refusal, NOT_REFUSED);
+    limits.of_user = 0;
+    refusal = REFUSED_ENDED;
+    assert_int_equal(limits_decide(&limits, &refusal), LIMITS_ASK_PHONE);
+    assert_int_equal(refusal, NOT_REFUSED);
+}
+
+/* What is not set bounds nothing but what money can be. */
+static void test_no_limit_is_no_limit(void **state) {
+    (void)state;
+    struct limits limits = {.max_per_user = 1, .max_per_phone = 1, .places = 2, .taken = 1, .funded = 2, .of_day = 1, .spent_minor = 1};
+    enum refusal refusal;
+    limits.gift_minor = MONEY_AMOUNT_MAX - 1;
+    assert_int_equal(limits_decide(&limits, &refusal), LIMITS_KNOWN);
+    assert_int_equal(refusal, NOT_REFUSED);
+    limits.gift_minor++;
+    assert_int_equal(limits_decide(&limits, &refusal), LIMITS_KNOWN);
+    assert_int_equal(refusal, REFUSED_BUDGET_EXHAUSTED);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_the_vector_is_what_a_naive_model_says, set_up, tear_down)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_the_vector_is_what_a_naive_model_says, set_up, tear_down),
+        cmocka_unit_test(test_each_limit_lets_the_last_one_through),
+        cmocka_unit_test(test_what_is_not_known_is_asked_for_before_it_is_needed),
+        cmocka_unit_test(test_no_limit_is_no_limit),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

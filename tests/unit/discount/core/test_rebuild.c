@@ -300,6 +300,111 @@ static void test_phones(void **state) {
     expect(set, &paid, REBUILD_NO_PHONE);
 }
 
+/* Who may win several times: each credit that is not known is one more, up to what there may be of the user and of the phone. */
+static void test_one_more_of_several(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_open(set, 9);
+    campaign->rules.max_per_user = 2;
+    campaign->rules.max_per_phone = 3;
+    for (uint64_t n = 1; n <= 4;
+         n++) { /* users 1, 1, 2 with one phone; the third of the first is one too many, and so is the fourth of the phone */
+        struct paid_place paid = make_paid(n);
+        paid.user_id = make_id(2, n < 3 ? 1 : n);
+        paid.phone = make_phone(1);
+        struct paid_place third = paid;
+        third.user_id = make_id(2, 1);
+        if (n == 3) expect(set, &third, REBUILD_USER_TAKEN);
+        expect(set, &paid, n < 4 ? REBUILD_MADE : REBUILD_PHONE_TAKEN);
+    }
+    assert_int_equal(campaign_set_tally_of_user(set, 1, make_id(2, 1)), 2);
+    assert_int_equal(campaign->redeemed, 3);
+}
+
+static void test_one_more_of_several_with_a_phone_of_its_own(void **state) {
+    struct campaign_set *set = *state;
+    make_open(set, 9)->rules.max_per_user = 2;
+    struct paid_place paid = make_paid(1), again = make_paid(2);
+    expect(set, &paid, REBUILD_MADE);
+    again.user_id = paid.user_id;
+    again.phone = paid.phone;
+    expect(set, &again, REBUILD_PHONE_TAKEN);
+    again.phone = make_phone(2);
+    expect(set, &again, REBUILD_MADE);
+}
+
+static void test_one_each_with_a_phone_of_several(void **state) {
+    struct campaign_set *set = *state;
+    make_open(set, 9)->rules.max_per_phone = 2;
+    for (uint64_t n = 1; n <= 3; n++) {
+        struct paid_place paid = make_paid(n);
+        paid.phone = make_phone(1);
+        expect(set, &paid, n < 3 ? REBUILD_MADE : REBUILD_PHONE_TAKEN);
+    }
+}
+
+static struct code_set *make_codes(void) {
+    static struct code_set codes;
+    struct code_batch *batch;
+    struct code_batch_create create = {.id = make_id(5, 5), .campaign_number = 1, .count = 3, .max_uses = 2};
+    assert_null(pattern_parse(TEXT("GIFT-####-####-####"), &create.pattern));
+    assert_true(result_is_ok(code_set_init(&codes, 1, 4)));
+    assert_int_equal(code_batch_create(&codes, &create, NOW, &batch), CODE_DONE);
+    return &codes;
+}
+
+static const struct redemption *make_with_code(struct campaign_set *set, uint64_t n, int64_t index) {
+    struct paid_place paid = make_paid(n);
+    paid.code_batch = 1;
+    paid.code_index = index;
+    expect(set, &paid, REBUILD_MADE);
+    return redemption_by_id(set, paid.id);
+}
+
+static void test_its_code_is_used_up_by_it(void **state) {
+    struct campaign_set *set = *state;
+    make_open(set, 9);
+    assert_int_equal(make_with_code(set, 1, 1)->code_batch, 0); /* nothing is known of codes */
+    set->codes = make_codes();
+    struct code_entry *entry = code_set_name(set->codes, 1, 1), *revoked = code_set_name(set->codes, 1, 2);
+    assert_int_equal(code_revoke(set->codes, revoked), CODE_DONE);
+    for (uint64_t n = 2; n <= 3; n++) {
+        const struct redemption *redemption = make_with_code(set, n, 1);
+        assert_true(redemption->code_batch == 1 && redemption->code_index == 1);
+        assert_int_equal(entry->uses, n - 1);
+    }
+    assert_int_equal(make_with_code(set, 4, 1)->code_batch, 0); /* others have used it since */
+    assert_int_equal(make_with_code(set, 5, 2)->code_batch, 0); /* it was revoked */
+    assert_int_equal(make_with_code(set, 6, 3)->code_batch, 0); /* it is not there */
+    assert_int_equal(entry->uses, 2);
+    assert_int_equal(revoked->uses, 0);
+    code_set_free(set->codes);
+    set->codes = NULL;
+}
+
+static void test_what_is_credited_is_saved(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_open(set, 3);
+    struct redemption *claimed = claim(set, 1, 1, NOW);
+    campaign->is_changed = claimed->is_changed = false;
+    struct paid_place paid = make_paid(1);
+    paid.id = claimed->id;
+    expect(set, &paid, REBUILD_SETTLED);
+    assert_true(campaign->is_changed && claimed->is_changed);
+}
+
+static void test_a_limit_that_was_lowered_is_raised_by_what_was_paid(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_open(set, 3);
+    (void)claim(set, 1, 1, NOW);
+    (void)claim(set, 2, 2, NOW);
+    struct campaign_patch patch = {.has_max_redemptions = true, .max_redemptions = 1};
+    assert_int_equal(campaign_patch(set, campaign, &patch, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign->over_at, 2);
+    struct paid_place paid = make_paid(3);
+    expect(set, &paid, REBUILD_MADE);
+    assert_true(campaign->over_at == 0 && campaign->max_redemptions == 3);
+}
+
 static void test_there_are_no_more_places_than_there_can_be(void **state) {
     struct campaign_set *set = *state;
     struct campaign *campaign = make_open(set, 1);
@@ -381,6 +486,12 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_money_is_asked_of_what_is_here_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_whose_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_phones, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_more_of_several, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_more_of_several_with_a_phone_of_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_each_with_a_phone_of_several, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_its_code_is_used_up_by_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_credited_is_saved, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_limit_that_was_lowered_is_raised_by_what_was_paid, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_there_are_no_more_places_than_there_can_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_each_change_is_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_last_place_that_money_can_count, set_up, tear_down),

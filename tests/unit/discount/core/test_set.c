@@ -84,6 +84,106 @@ static void test_a_set_has_its_bounds(void **state) {
     campaign_set_free(&small);
 }
 
+static void test_the_next_batch_begins_without_marks(void **state) {
+    struct campaign_set *set = *state;
+    for (size_t i = 0; i < set->campaign_capacity; i++) {
+        const char code[] = {(char)('A' + i), '\0'};
+        make_campaign(set, code, 3)->has_new_rules = true;
+    }
+    campaign_set_begin(set);
+    assert_int_equal(set->campaign_count, set->campaign_capacity);
+    for (size_t i = 0; i < set->campaign_count; i++) {
+        const struct campaign *campaign = &set->campaigns[i];
+        assert_false(campaign->is_new || campaign->is_changed || campaign->has_new_rules);
+    }
+}
+
+static struct result load_tallies(struct campaign_set *set, unsigned number, int64_t count) {
+    const struct phone phone = make_phone(number);
+    TRY(campaign_set_load_tally_of_user(set, 1, make_id(2, number), count));
+    return campaign_set_load_tally_of_phone(set, 1, &phone, count);
+}
+
+static void expect_tallies(const struct campaign_set *set, unsigned number, int64_t count) {
+    const struct phone phone = make_phone(number);
+    assert_int_equal(campaign_set_tally_of_user(set, 1, make_id(2, number)), count);
+    assert_int_equal(campaign_set_tally_of_phone(set, 1, &phone), count);
+    assert_int_equal(campaign_set_tally_of_user(set, 2, make_id(2, number)), 0);
+    assert_int_equal(campaign_set_tally_of_phone(set, 2, &phone), 0);
+}
+
+/* What is on disk, said first, and what was added since; until the next batch begins. */
+static void test_tallies_count_what_was_there_and_what_comes(void **state) {
+    (void)state;
+    struct campaign_set small;
+    assert_true(result_is_ok(campaign_set_init(&small, 1, 1)));
+    for (unsigned turn = 0; turn < 2; turn++) {
+        expect_tallies(&small, 1, 0);
+        assert_int_equal(load_tallies(&small, 1, 5).code, RESULT_OK);
+        assert_int_equal(load_tallies(&small, 1, 9).code, RESULT_OK); /* it is there */
+        expect_tallies(&small, 1, 5);
+        const struct redemption redemption = {.campaign_number = 1, .user_id = make_id(2, 1), .phone = make_phone(1)};
+        campaign_set_count(&small, &redemption);
+        expect_tallies(&small, 1, 6);
+        assert_int_equal(load_tallies(&small, 2, 5).code, RESULT_FULL); /* two for each redemption that there is room for */
+        campaign_set_begin(&small);
+    }
+    assert_int_equal(campaign_set_load_tally_of_user(&small, 1, make_id(2, 1), 5).code, RESULT_OK);
+    campaign_set_begin(&small);
+    expect_tallies(&small, 1, 0); /* also one alone */
+    campaign_set_free(&small);
+}
+
+/* Campaigns as they come from the disk, one after the other, all of one code: who is found by it. */
+static void expect_holder(struct campaign_set *set, const struct gate_times *times, size_t count, uint32_t holder) {
+    campaign_set_clear(set);
+    struct campaign campaign = stored_campaign(set, "GIFT");
+    for (uint32_t number = 1; number <= count; number++) {
+        campaign.number = number;
+        campaign.id = make_id(1, number);
+        campaign.ends_at_us = times[number - 1].ends_at_us;
+        campaign.ended_at_us = times[number - 1].ended_at_us;
+        assert_int_equal(campaign_set_load(set, &campaign).code, RESULT_OK);
+    }
+    assert_int_equal(campaign_by_code(set, &campaign.code)->number, holder);
+}
+
+static void test_a_code_is_of_who_has_not_ended_or_ends_last_or_came_last(void **state) {
+    static const struct {
+        struct gate_times times[2];
+        uint32_t holder;
+    } cases[] = {{{{.ended_at_us = NOW}, {0}}, 2},
+                 {{{0}, {.ended_at_us = NOW}}, 1},
+                 {{{.ended_at_us = NOW + 2}, {.ended_at_us = NOW + 1}}, 2},
+                 {{{.ends_at_us = NOW + 5, .ended_at_us = NOW + 2}, {.ends_at_us = NOW + 4, .ended_at_us = NOW + 1}}, 2},
+                 {{{.ends_at_us = NOW + 1}, {.ends_at_us = NOW + 2}}, 2},
+                 {{{.ends_at_us = NOW + 2}, {.ends_at_us = NOW + 1}}, 1},
+                 {{{.ends_at_us = NOW + 1}, {.ends_at_us = NOW + 1}}, 2},
+                 {{{.ends_at_us = NOW + 1}, {0}}, 2},
+                 {{{0}, {.ends_at_us = NOW + 1}}, 1},
+                 {{{0}, {0}}, 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) expect_holder(*state, cases[i].times, 2, cases[i].holder);
+}
+
+static void test_a_campaign_is_found_by_its_new_code_alone(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *first = make_campaign(set, "ONE", 3);
+    const struct code one = make_code("ONE"), two = make_code("TWO"), three = make_code("THREE");
+    campaign_set_recode(set, first, &two);
+    assert_true(code_equal(&first->code, &two));
+    assert_ptr_equal(campaign_by_code(set, &two), first);
+    assert_null(campaign_by_code(set, &one));
+    assert_int_equal(campaign_end(first, NOW), CAMPAIGN_DONE);
+    struct campaign *second = make_campaign(set, "TWO", 3); /* of one that has ended */
+    campaign_set_recode(set, first, &three);
+    assert_ptr_equal(campaign_by_code(set, &two), second);
+    assert_ptr_equal(campaign_by_code(set, &three), first);
+    for (unsigned i = 0; i < 100; i++) campaign_set_recode(set, second, i % 2 == 0 ? &one : &two); /* however often */
+    campaign_set_recode(set, second, &three);
+    assert_ptr_equal(campaign_by_code(set, &three), second);
+    assert_null(campaign_by_code(set, &two));
+}
+
 static void test_without_memory_there_is_no_set(void **state) {
     (void)state;
     struct campaign_set none;
@@ -106,6 +206,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_campaign_comes_in_by_its_number_and_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_code_of_one_letter_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_set_has_its_bounds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_next_batch_begins_without_marks, set_up, tear_down),
+        cmocka_unit_test(test_tallies_count_what_was_there_and_what_comes),
+        cmocka_unit_test_setup_teardown(test_a_code_is_of_who_has_not_ended_or_ends_last_or_came_last, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_campaign_is_found_by_its_new_code_alone, set_up, tear_down),
         cmocka_unit_test(test_without_memory_there_is_no_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,7 @@ static void test_a_failure_keeps_its_place(void **state) {
     struct settlement failed = {.redemption_id = redemption->id, .failure = TEXT("user_not_found")};
     assert_true(result_is_ok(campaign_settle(set, &failed, NOW)));
     assert_int_equal(campaign->failed, 1);
+    assert_true(text_equal((struct text){redemption->failure, redemption->failure_size}, TEXT("user_not_found")));
     be_refused(set, 2, 2, NOW, REFUSED_SOLD_OUT);
     be_refused(set, 1, 1, NOW, REFUSED_ALREADY_REDEEMED);
     const struct settlement credited = {.redemption_id = redemption->id, .is_credited = true};
