@@ -233,11 +233,13 @@ static inline int tear_down(void **state) {
     return 0;
 }
 
-static inline void submit(void) {
-    request.exchange.state = EXCHANGE_TAKEN;
-    exchange_give(&request.exchange, EXCHANGE_OF_SETTLER);
-    settler_submit(settler, &request.operation);
+static inline void submit_this(struct test_request *made) {
+    made->exchange.state = EXCHANGE_TAKEN;
+    exchange_give(&made->exchange, EXCHANGE_OF_SETTLER);
+    settler_submit(settler, &made->operation);
 }
+
+static inline void submit(void) { submit_this(&request); }
 
 static inline void want_fund(size_t index) {
     campaigns[index].fund_confirmed_minor = 0;

@@ -89,12 +89,6 @@ static void test_it_looks_at_funds_when_it_is_poked(void **state) {
     end();
 }
 
-/* What was claimed before we started, or is claimed since: nothing of it is sent before the books were compared. */
-
-/* A claim may turn out to be another one: nobody waits for it, and it is not taken up when the books agree, but read from the database. */
-
-/* What only asks is not waited for. */
-
 static void test_a_stop_waits_for_nothing_that_moves_no_money(void **state) {
     (void)state;
     options.readiness = &fake_readiness;
@@ -173,6 +167,38 @@ static void test_a_stop_waits_asleep_for_what_is_in_the_store(void **state) {
     expect_stopped();
 }
 
+#define FOR_NOW(id)  "{\"reference\":\"" id "\",\"status\":\"rejected\",\"code\":\"fund_exhausted\"}"
+#define BOTH_FOR_NOW "{\"items\":[" FOR_NOW("01010000-0000-0000-0000-000000000001") "," FOR_NOW("01020000-0000-0000-0000-000000000001") "]}"
+
+/* A campaign whose fund has no more keeps those of the others out of memory for some seconds, and no longer. */
+static void test_what_is_refused_for_long_makes_room_for_what_waits_in_the_database(void **state) {
+    (void)state;
+    static struct test_request second, late;
+    request_init(&second, 1, 2, NULL);
+    request_init(&late, 2, 1, NULL);
+    options.claims_max = 2;
+    begin();
+    go_after(SECOND_US / 4); /* the greeting is on its way, and stays there */
+    submit();
+    submit_this(&second);
+    go();
+    submit_this(&late);
+    go();
+    assert_true(is_returned(&late)); /* there is no room */
+    for (unsigned refusals = 1; refusals <= 6; refusals++) {
+        assert_int_equal(calls_to(CREDITS), 1);
+        assert_int_equal(reads, 1); /* at the start */
+        answer(CREDITS, OURS, 200, BOTH_FOR_NOW);
+        go();
+        go_after(BACKOFF_MOST_US);
+    }
+    assert_true(reads > 1);
+    answer(CREDITS, OURS, 500, ""); /* half of the room is enough: the other one is sent again */
+    end();
+    request_clear(&second);
+    request_clear(&late);
+}
+
 static void test_without_a_token_wallet_is_not_called(void **state) {
     (void)state;
     has_token = false;
@@ -201,10 +227,6 @@ static void test_without_memory_there_is_no_settler(void **state) {
     wait_for(&waits);
     end();
 }
-
-/* One credit is here that is not there: it is looked for, and meanwhile nothing is sent. */
-
-/* One credit is there that is not here: it is handed to the store, and again when that fails. */
 
 static void test_its_metrics(void **state) {
     (void)state;
@@ -238,6 +260,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_credits_and_then_gives_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_a_fund_and_then_gives_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_asleep_for_what_is_in_the_store, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_refused_for_long_makes_room_for_what_waits_in_the_database, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_a_token_wallet_is_not_called, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_memory_there_is_no_settler, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_its_metrics, set_up, tear_down),
