@@ -52,6 +52,6 @@ struct credit_outcome ledger_credit(struct ledger *ledger, struct text caller, c
     if (outcome == LEDGER_APPLIED) outcome = ledger_post(ledger, &posting, now_us, &transfer);
     if (outcome != LEDGER_APPLIED) return (struct credit_outcome){.outcome = outcome};
     if (fund != NULL) fund_count_credit(fund, transfer);
-    if (known == NULL) ledger_remember(ledger, &key, transfer);
+    ledger_remember(ledger, &key, transfer);
     return (struct credit_outcome){LEDGER_APPLIED, transfer->id, transfer->credit_balance_after, transfer->created_at_us};
 }

@@ -76,6 +76,20 @@ static void the_second_encoding_is_stable(void **state) {
     assert_string_equal(hex, "90a420328d9786759e4b50c83c4b9cd51fe46417b7a616f21bcc5b12f6e4ae9f");
 }
 
+/* What had no other transfer to be about when its encoding was settled has none in it. */
+static void the_second_encoding_begins_with_payments(void **state) {
+    (void)state;
+    struct transfer plain[2] = {sample(), sample()}, about[2];
+    plain[0].kind = TRANSFER_RELEASE;
+    plain[1].kind = TRANSFER_PAYMENT;
+    for (size_t i = 0; i < 2; i++) {
+        about[i] = plain[i];
+        about[i].origin++;
+        struct hash x = transfer_hash(&plain[i]), y = transfer_hash(&about[i]);
+        assert_int_equal(memcmp(&x, &y, sizeof x) == 0, i == 0);
+    }
+}
+
 static void each_transfer_holds_on_to_the_one_before(void **state) {
     struct core *core = *state;
     const struct account *sara = core_open_wallet(core, "sara");
@@ -113,8 +127,8 @@ int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_changed_field_changes_the_hash), cmocka_unit_test(the_encoding_is_stable),
-        cmocka_unit_test(the_second_encoding_is_stable),      CORE_TEST(each_transfer_holds_on_to_the_one_before),
-        CORE_TEST(the_head_moves_with_each_transfer),
+        cmocka_unit_test(the_second_encoding_is_stable),      cmocka_unit_test(the_second_encoding_begins_with_payments),
+        CORE_TEST(each_transfer_holds_on_to_the_one_before),  CORE_TEST(the_head_moves_with_each_transfer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

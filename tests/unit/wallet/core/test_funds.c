@@ -113,13 +113,29 @@ static void what_is_left_goes_back_once(void **state) {
     assert_int_equal(core->ledger.transfers.count, transfers);
 }
 
+/* And so it is saved, with its time; also when nothing is released any more. */
+static void what_comes_back_marks_the_fund(void **state) {
+    struct core *core = *state;
+    const struct account *sara = core_open_wallet(core, "sara");
+    struct fund *fund = NULL;
+    assert_int_equal(core_open_fund(core, "f", 100, &fund), LEDGER_APPLIED);
+    assert_int_equal(core_credit(core, "r1", sara, 60, "f"), LEDGER_APPLIED);
+    core_load_original(core, core_newest(core), "f");
+    fund->state = ROW_KEPT;
+    core->now_us += 7;
+    const struct credit_reversal_item item = {.reference = TEXT("r1"), .reason = TEXT("why")};
+    assert_int_equal(ledger_reverse_credit(&core->ledger, TEXT("discount"), &item, core->now_us).outcome, LEDGER_APPLIED);
+    assert_int_equal(fund->state, ROW_CHANGED);
+    assert_int_equal(fund->updated_at_us, core->now_us);
+}
+
 static void each_fault_is_told(void **state) {
     struct core *core = *state;
     struct fund *sound = NULL;
     assert_int_equal(core_open_fund(core, "f", 100, &sound), LEDGER_APPLIED);
     assert_null(fund_fault(sound));
     struct account account = *sound->account;
-    struct fund broken[7];
+    struct fund broken[8];
     for (size_t i = 0; i < ARRAY_COUNT(broken); i++) broken[i] = *sound;
     broken[0].funded_minor = 101;
     broken[1].credited_minor = 1;
@@ -129,6 +145,7 @@ static void each_fault_is_told(void **state) {
     account.kind = ACCOUNT_ISSUANCE;
     broken[5].account = &account;
     broken[6].opened_minor = 101; /* more than was ever put in */
+    broken[7].reversed_minor = -1;
     for (size_t i = 0; i < ARRAY_COUNT(broken); i++) assert_non_null(fund_fault(&broken[i]));
     struct fund negative = *sound;
     negative.credited_minor = -1;
@@ -148,6 +165,7 @@ int main(void) {
         CORE_TEST(a_topup_is_as_good_as_its_posting),
         CORE_TEST(the_last_unit_goes_back_too),
         CORE_TEST(what_is_left_goes_back_once),
+        CORE_TEST(what_comes_back_marks_the_fund),
         CORE_TEST(each_fault_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

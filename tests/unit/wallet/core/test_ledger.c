@@ -105,6 +105,115 @@ static void texts_of_a_row_are_copied(void **state) {
     assert_ptr_equal(ledger_find_fund(&core->ledger, TEXT("discount"), TEXT("summer")), fund);
 }
 
+static const char *const rows_texts = "till|order 7|a|m|Corner shop";
+
+/* One row of each table whose rows have texts, which point into `texts`. */
+struct rows {
+    struct known_reference reference;
+    struct original original;
+    struct merchant merchant;
+    struct hold hold;
+};
+static struct rows make_rows(struct core *core, const char *texts) {
+    struct account *shop = ledger_open_account(&core->ledger, ACCOUNT_MERCHANT, (struct id){{0}}, core->now_us);
+    struct account *sara = core_open_wallet(core, "sara");
+    const struct text caller = {texts, 4}, reference = {texts + 5, 7}, letter = {texts + 13, 1}, other = {texts + 15, 1};
+    return (struct rows){.reference = {.key = reference, .debit_account = 1, .description = letter, .metadata = other},
+                         .original = {.sequence = 1,
+                                      .id = {{1}},
+                                      .kind = TRANSFER_CREDIT,
+                                      .amount = {5, CURRENCY_IRT},
+                                      .caller = caller,
+                                      .reference = reference,
+                                      .fund_reference = letter},
+                         .merchant = {.name = {texts + 17, 11}, .account = shop},
+                         .hold = {.number = 1,
+                                  .id = {{2}},
+                                  .account = sara,
+                                  .amount = {5, CURRENCY_IRT},
+                                  .state = HOLD_RELEASED,
+                                  .caller = caller,
+                                  .reference = reference}};
+}
+
+static void texts_of_every_row_are_copied(void **state) {
+    struct core *core = *state;
+    struct ledger *ledger = &core->ledger;
+    char texts[32];
+    snprintf(texts, sizeof texts, "%s", rows_texts);
+    const struct rows rows = make_rows(core, texts);
+    assert_int_equal(ledger_add_reference(ledger, &rows.reference).code, RESULT_OK);
+    assert_int_equal(ledger_add_original(ledger, &rows.original).code, RESULT_OK);
+    assert_int_equal(ledger_add_merchant(ledger, &rows.merchant).code, RESULT_OK);
+    assert_int_equal(ledger_add_hold(ledger, &rows.hold).code, RESULT_OK);
+    memset(texts, '-', sizeof texts - 1);
+    const struct known_reference *reference = ledger_find_reference(ledger, TEXT("order 7"));
+    assert_non_null(reference);
+    assert_true(text_equal(reference->description, TEXT("a")) && text_equal(reference->metadata, TEXT("m")));
+    const struct original *original = ledger_find_credit(ledger, TEXT("till"), TEXT("order 7"));
+    assert_non_null(original);
+    assert_ptr_equal(ledger_find_original(ledger, rows.original.id), original);
+    assert_true(text_equal(original->caller, TEXT("till")) && text_equal(original->reference, TEXT("order 7")));
+    assert_true(text_equal(original->fund_reference, TEXT("a")));
+    const struct merchant *merchant = ledger_find_merchant_by_name(ledger, TEXT("Corner shop"));
+    assert_non_null(merchant);
+    assert_true(text_equal(merchant->name, TEXT("Corner shop")));
+    const struct hold *hold = ledger_find_hold_by_reference(ledger, TEXT("till"), TEXT("order 7"));
+    assert_non_null(hold);
+    assert_ptr_equal(ledger_find_hold(ledger, rows.hold.id), hold);
+    assert_true(text_equal(hold->caller, TEXT("till")) && text_equal(hold->reference, TEXT("order 7")));
+}
+
+static struct result add_all(struct ledger *ledger, const struct rows *rows) {
+    TRY(ledger_add_original(ledger, &rows->original));
+    TRY(ledger_add_merchant(ledger, &rows->merchant));
+    return ledger_add_hold(ledger, &rows->hold);
+}
+
+static void no_original_merchant_or_hold_comes_in_twice(void **state) {
+    struct core *core = *state;
+    struct ledger *ledger = &core->ledger;
+    struct rows rows = make_rows(core, rows_texts);
+    assert_true(result_is_ok(add_all(ledger, &rows)));
+    rows.original.amount.amount_minor = rows.hold.amount.amount_minor = 6; /* it may have been decided about since */
+    rows.merchant.name = TEXT("Other");
+    assert_true(result_is_ok(add_all(ledger, &rows)));
+    assert_true(ledger->originals.count == 1 && ledger->merchants.count == 1 && ledger->holds.count == 1);
+    assert_int_equal(ledger_find_original(ledger, rows.original.id)->amount.amount_minor, 5);
+    assert_int_equal(ledger_find_hold(ledger, rows.hold.id)->amount.amount_minor, 5);
+    assert_null(ledger_find_merchant_by_name(ledger, TEXT("Other")));
+    rows.merchant.account = core->ledger.issuance;
+    assert_int_equal(ledger_add_merchant(ledger, &rows.merchant).code, RESULT_CORRUPT);
+}
+
+/* With more and more room: a row is in whole, and found by all that it is found by, or there is none. */
+static void a_row_comes_in_whole_or_not_at_all(void **state) {
+    struct core *core = *state;
+    struct ledger *ledger = &core->ledger;
+    const struct rows rows = make_rows(core, rows_texts);
+    const size_t limit = ledger->arena.limit_bytes;
+    for (unsigned which = 0; which < 4; which++) {
+        struct result outcome = result_error(RESULT_FULL);
+        for (size_t room = 0; !result_is_ok(outcome); room += 8) {
+            assert_int_equal(outcome.code, RESULT_FULL);
+            ledger->arena.limit_bytes = ledger->arena.used_bytes + room;
+            outcome = which == 0   ? ledger_add_reference(ledger, &rows.reference)
+                      : which == 1 ? ledger_add_original(ledger, &rows.original)
+                      : which == 2 ? ledger_add_merchant(ledger, &rows.merchant)
+                                   : ledger_add_hold(ledger, &rows.hold);
+            bool is_there = which == 0   ? ledger_find_reference(ledger, rows.reference.key) != NULL
+                            : which == 1 ? ledger_find_credit(ledger, rows.original.caller, rows.original.reference) != NULL
+                            : which == 2 ? ledger_find_merchant_by_name(ledger, rows.merchant.name) != NULL
+                                         : ledger_find_hold_by_reference(ledger, rows.hold.caller, rows.hold.reference) != NULL;
+            assert_int_equal(is_there, result_is_ok(outcome));
+        }
+    }
+    ledger->arena.limit_bytes = limit;
+    assert_true(text_equal(ledger_find_original(ledger, rows.original.id)->fund_reference, TEXT("a")));
+    assert_true(text_equal(ledger_find_reference(ledger, rows.reference.key)->metadata, TEXT("m")));
+    assert_true(text_equal(ledger_find_merchant(ledger, rows.merchant.account->id)->name, TEXT("Corner shop")));
+}
+
 static void a_key_is_both_texts_with_a_zero_between(void **state) {
     (void)state;
     char buffer[8];
@@ -183,6 +292,9 @@ int main(void) {
         CORE_TEST(a_row_comes_in_once),
         CORE_TEST(no_row_comes_in_twice),
         CORE_TEST(texts_of_a_row_are_copied),
+        CORE_TEST(texts_of_every_row_are_copied),
+        CORE_TEST(no_original_merchant_or_hold_comes_in_twice),
+        CORE_TEST(a_row_comes_in_whole_or_not_at_all),
         CORE_TEST(a_key_is_both_texts_with_a_zero_between),
         CORE_TEST(issuance_is_the_one_of_its_currency),
         CORE_TEST(without_memory_there_is_no_ledger),

@@ -89,6 +89,25 @@ static void what_the_operator_does_ends_sessions(void **state) {
     assert_false(session_is_cut_off(started->id, sara->sessions_cutoff, sara->kept_session));
 }
 
+static void what_the_operator_does_is_saved(void **state) {
+    struct core *core = *state;
+    struct user *sara = core_register(core, "sara");
+    sara->is_disabled = true;
+    sara->state = ROW_KEPT;
+    assert_true(ledger_set_disabled(&core->ledger, sara, false, core->now_us));
+    assert_int_equal(sara->state, ROW_CHANGED);
+}
+
+static void a_password_of_ones_own_is_not_temporary(void **state) {
+    struct core *core = *state;
+    struct user *sara = core_register(core, "sara");
+    ledger_set_password(&core->ledger, sara, CORE_PASSWORD, true, core->now_us);
+    assert_true(sara->is_password_temporary);
+    const struct password_command command = {.user_id = sara->id, .password_hash = CORE_PASSWORD, .next_password_hash = "$argon2id$next"};
+    assert_int_equal(ledger_change_password(&core->ledger, &command, core->now_us), LEDGER_APPLIED);
+    assert_false(sara->is_password_temporary);
+}
+
 static void nobody_has_no_password(void **state) {
     (void)state;
     struct user user = {.name_size = 1};
@@ -99,9 +118,13 @@ static void nobody_has_no_password(void **state) {
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nobody_has_no_password),        CORE_TEST(a_name_and_a_phone_number_are_taken_once),
-        CORE_TEST(each_user_has_an_empty_wallet),        CORE_TEST(a_new_password_cuts_older_sessions_off),
+        CORE_TEST(a_name_and_a_phone_number_are_taken_once),
+        CORE_TEST(each_user_has_an_empty_wallet),
+        CORE_TEST(a_new_password_cuts_older_sessions_off),
         CORE_TEST(what_the_operator_does_ends_sessions),
+        CORE_TEST(what_the_operator_does_is_saved),
+        CORE_TEST(a_password_of_ones_own_is_not_temporary),
+        cmocka_unit_test(nobody_has_no_password),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
