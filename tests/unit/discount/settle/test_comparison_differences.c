@@ -537,6 +537,29 @@ static void test_the_smallest_difference_is_said(void **state) {
     assert_int_equal(metric(&comparison_metric_unknown), 1);
 }
 
+/* What is taken off an order is paid by nobody, and may be nothing at all: there is no credit to count. */
+static void test_a_campaign_of_orders_has_no_fund_to_compare(void **state) {
+    (void)state;
+    campaigns[2] = (struct campaign){.number = 3,
+                                     .credit = {0, CURRENCY_IRT},
+                                     .rules = {.kind = GIFT_PERCENT_OFF, .percent = 1},
+                                     .max_redemptions = 100,
+                                     .redeemed = 2,
+                                     .first_redeemed_at_us = fake_now_us,
+                                     .last_redeemed_at_us = fake_now_us,
+                                     .version = 1,
+                                     .sequence = 1};
+    campaigns[2].id.bytes[0] = 3;
+    assert_true(result_is_ok(code_parse(TEXT("THIRD"), &campaigns[2].code)));
+    board_reserve(board, &campaigns[2]);
+    show(2);
+    set_books(2, BOOKS_AGREE);
+    answer(200, BOTH);
+    expect_nothing_logged();
+    assert_int_equal(books(2), BOOKS_AGREE);
+    assert_int_equal(told.walks + told.adopts, 0);
+}
+
 static void test_one_walk_at_a_time(void **state) {
     (void)state;
     credit_here(1);
@@ -586,6 +609,7 @@ int main(void) {
         TEST(test_without_memory_there_is_none),
         TEST(test_the_smallest_difference_is_said),
         TEST(test_one_walk_at_a_time),
+        TEST(test_a_campaign_of_orders_has_no_fund_to_compare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
