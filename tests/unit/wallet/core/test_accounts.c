@@ -38,6 +38,18 @@ static void each_fault_is_told(void **state) {
     assert_null(account_fault(&sound));
 }
 
+/* Overdrawn is who has less than the floor, by one already, and nobody else. */
+static void who_is_said_to_be_overdrawn_is_so(void **state) {
+    (void)state;
+    struct account account = sample(); /* at its floor */
+    account.is_overdrawn = true;
+    assert_non_null(account_fault(&account));
+    account.debits_pending++;
+    assert_null(account_fault(&account));
+    account.is_overdrawn = false;
+    assert_non_null(account_fault(&account));
+}
+
 static void only_issuance_goes_below_zero(void **state) {
     (void)state;
     struct account issuance = account_new(1, (struct id){{1}}, ACCOUNT_ISSUANCE, (struct id){{0}}, CURRENCY_IRT, 1);
@@ -122,6 +134,7 @@ int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_fault_is_told),
+        cmocka_unit_test(who_is_said_to_be_overdrawn_is_so),
         cmocka_unit_test(only_issuance_goes_below_zero),
         cmocka_unit_test(what_was_so_before_is_no_change),
         cmocka_unit_test(only_what_is_empty_is_closed_and_it_stays_so),
