@@ -238,13 +238,20 @@ static void judge_look(struct fund_job *job) {
         start_step(job, FUND_STEP_TOP_UP);
 }
 
+/* Of our redemptions, without what was paid to nobody of ours. -1: Wallet says less than that, or nothing. */
+static int64_t count_ours(struct fund_job *job) {
+    const struct fund *fund = fund_of(job->funds, job->campaign_number);
+    const struct money conflict = {fund->conflict_minor, slot_of(job)->currency};
+    int64_t credited_minor = read_credited(job), others_minor;
+    CHECK(result_is_ok(money_add_to_total(fund->foreign_minor, conflict, &others_minor))); /* both are sums of money */
+    if (credited_minor < others_minor) return -1;
+    return money_count_in_total(money_between_totals(credited_minor, others_minor, conflict.currency).amount_minor,
+                                board_credit(slot_of(job)));
+}
+
 /* Wallet has fewer credits than we: it is an older copy, and what it lacks must be paid first. */
 static void judge_count(struct fund_job *job) {
-    const struct fund *fund = fund_of(job->funds, job->campaign_number);
-    enum currency currency = slot_of(job)->currency;
-    int64_t known_minor = money_between_totals(read_credited(job), fund->foreign_minor, currency).amount_minor;
-    int64_t ours_minor = money_between_totals(known_minor, fund->conflict_minor, currency).amount_minor;
-    if (ours_minor >= 0 && money_count_in_total(ours_minor, board_credit(slot_of(job))) >= job->credited_count) {
+    if (count_ours(job) >= job->credited_count) {
         start_step(job, FUND_STEP_RELEASE);
         return;
     }

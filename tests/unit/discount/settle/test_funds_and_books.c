@@ -102,6 +102,28 @@ static void test_what_is_in_conflict_is_not_counted_before_the_release_either(vo
     expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/release", "");
 }
 
+/* An older copy of Wallet may lack even what it had paid to nobody of ours, and an answer may say nothing at all. */
+static void test_no_release_while_wallet_says_less_than_what_nobody_got(void **state) {
+    (void)state;
+    static const char *const answers[] = {"{\"funded\":100000,\"credited\":999}", "{\"funded\":100000,\"credited\":0}",
+                                          "{\"funded\":100000}", "?"};
+    end_campaign(1);
+    board_set_books(board_slot(board, 0), BOOKS_CONFLICTED);
+    funds_note_conflicts(&funds, 1, 500);
+    funds_note_foreign(&funds, 1, 500);
+    funds_look(&funds);
+    for (size_t i = 0; i < ARRAY_COUNT(answers); i++) {
+        calls.must_compare = false;
+        while (fake_client.count == 0) {
+            fake_now_us = funds_next_us(&funds) > fake_now_us ? funds_next_us(&funds) : fake_now_us;
+            run();
+        }
+        fake_answer(0, 200, answers[i]);
+        assert_int_equal(fake_client.count, 0);
+        assert_true(calls.must_compare);
+    }
+}
+
 static void test_what_wallet_says_is_adopted_before_any_other_step(void **state) {
     (void)state;
     assert_false(funds_is_behind(&funds, 1));
@@ -171,6 +193,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_no_release_before_the_books_agree, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_nobody_got_is_not_counted_before_the_release, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_in_conflict_is_not_counted_before_the_release_either, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_release_while_wallet_says_less_than_what_nobody_got, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_wallet_says_is_adopted_before_any_other_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_to_be_adopted_stays_so_until_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_step_that_is_refused_holds_up_nothing, set_up, tear_down),
