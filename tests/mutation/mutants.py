@@ -19,12 +19,12 @@ FUNCTION = re.compile(r"^[A-Za-z_][^;{}=]*?\b(\w+)\([^;{}]*\)[^;{}]*\{", re.MULT
 DECLARATION = re.compile(
     r"(?:AT_END\(\w+\) |CLOSED_AT_END )?(?:static |const |volatile |_Thread_local )*"
     r"(?:(?:struct|enum|union) \w+|unsigned|signed|bool|char|int|long|void|double|\w+_t|FILE|DIR)\b(?: const)?(?: char| int| long)*[ *]+(?:const )?\(?\*?\w+")
-NOT_DROPPED = re.compile(r"(?:return|break|continue|goto|CHECK|PANIC|_Static_assert|while|\(void\)|LOG)\b|\(void\)|$")
+NOT_DROPPED = re.compile(r"(?:return|break|continue|goto|CHECK|PANIC|_Static_assert|while|\(void\)|LOG(?:_BURST)?)\b|\(void\)|$")
 CONTROL = re.compile(r"(if|while|for|switch)\b\s*\(")
 NUMBER = re.compile(r"(?<![\w.])(?:U?INT(?:64|32)_C\(\d+\)|\d+[uUlL]*)(?![\w.])")
 RELATION = re.compile(r" (<=|>=|<|>) ")
-LEFT_OUT = re.compile(r"CHECK|_Static_assert|LOG\b|DLOG|(?:map_|arena_)?(?:free|release)\(|\w+_free\(|json_close\(")
-LOG_LINE = re.compile(r"\s*LOG\(")
+LEFT_OUT = re.compile(r"CHECK|_Static_assert|LOG(?:_BURST)?\b|DLOG|(?:map_|arena_)?(?:free|release)\(|\w+_free\(|json_close\(")
+LOG_LINE = re.compile(r"\s*LOG(?:_BURST)?\(")
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
