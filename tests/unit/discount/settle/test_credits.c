@@ -132,6 +132,23 @@ static void test_what_is_sent(void **state) {
         "000000000000\",\"amount\":1000,\"currency\":\"IRT\",\"fund\":\"01000000-0000-0000-0000-000000000000\","
         "\"metadata\":{\"campaign\":\"01000000-0000-0000-0000-000000000000\",\"position\":1,\"phone\":\"\",\"code\":\"FIRST\"}},";
     if (!text_starts_with(call->body, TEXT(expected))) fail_msg("sent %.*s", (int)call->body.size, call->body.data);
+    assert_memory_equal(call->body.data + call->body.size - 5, "\"}}]}", 5); /* and is whole */
+    fake_answer(0, 500, "");
+}
+
+/* What makes it anew says which code it was, if it was one of a batch's. */
+static void test_a_credit_says_which_code_of_a_batch_it_was_for(void **state) {
+    (void)state;
+    requests[0].operation.redemption.code_batch = 7;
+    requests[0].operation.redemption.code_index = 9;
+    claim(0);
+    claim(1);
+    send();
+    const struct text body = fake_client.calls[0]->body;
+    static const char words[] = ",\"code_batch\":7,\"code_index\":9}}";
+    const char *first = memmem(body.data, body.size, words, strlen(words));
+    assert_non_null(first);
+    assert_null(memmem(first + strlen(words), body.size - (size_t)(first + strlen(words) - body.data), "code_", strlen("code_")));
     fake_answer(0, 500, "");
 }
 
@@ -409,6 +426,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_claims_that_are_refused_again_and_again_make_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_sent_again_makes_no_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_sent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_credit_says_which_code_of_a_batch_it_was_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_credit_is_described_by_its_campaigns_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_trace_is_of_the_oldest_who_waits_if_it_has_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_marked, set_up, tear_down),

@@ -280,6 +280,49 @@ static void test_what_its_description_says(void **state) {
     }
 }
 
+/* A code of a batch is both its batch and its index, each as there can be one; else it is none, and the credit is described all the same. */
+static void test_which_code_of_a_batch_it_was_for(void **state) {
+    (void)state;
+    static const struct {
+        const char *phone;
+        int64_t batch, index;
+        bool is_one;
+    } cases[] = {{"+989120000001", 1, 1, true},
+                 {"+989120000001", LIMIT_CODE_BATCHES, 2, true},
+                 {"+989120000001", LIMIT_CODE_BATCHES + 1, 1, false},
+                 {"+989120000001", 0, 1, false},
+                 {"+989120000001", -1, 1, false},
+                 {"+989120000001", 1, 0, false},
+                 {"+989120000001", 1, -1, false},
+                 {"x", 1, 1, false}};
+    char text[1024];
+    walk.taker = &taker;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        snprintf(text, sizeof text,
+                 UNKNOWN_WITH(",\"metadata\":{" CAMPAIGN
+                              ",\"position\":1,\"phone\":\"%s\",\"code\":\"\",\"code_batch\":%lld,\"code_index\":%lld}"),
+                 cases[i].phone, (long long)cases[i].batch, (long long)cases[i].index);
+        taken.count = taken.ends = 0;
+        begin();
+        answer(200, text);
+        assert_int_equal(taken.credits[0].code_batch, cases[i].is_one ? cases[i].batch : 0);
+        assert_int_equal(taken.credits[0].code_index, cases[i].is_one ? cases[i].index : 0);
+        assert_int_equal(taken.credits[0].is_described, cases[i].phone[0] == '+');
+        run();
+        expect_end(true);
+    }
+    static const char *const halves[] = {UNKNOWN_WITH(",\"metadata\":{" CAMPAIGN ",\"position\":1," PHONE ",\"code_batch\":1}"),
+                                         UNKNOWN_WITH(",\"metadata\":{" CAMPAIGN ",\"position\":1," PHONE ",\"code_index\":1}")};
+    for (size_t i = 0; i < ARRAY_COUNT(halves); i++) {
+        taken.count = taken.ends = 0;
+        begin();
+        answer(200, halves[i]);
+        assert_true(taken.credits[0].code_batch == 0 && taken.credits[0].code_index == 0);
+        run();
+        expect_end(true);
+    }
+}
+
 static void test_the_last_place_may_be_described(void **state) {
     (void)state;
     char text[1024];
@@ -394,6 +437,7 @@ int main(void) {
         TEST(test_what_nobody_got_is_no_more_than_a_fund_can_hold),
         TEST(test_a_credit_that_is_not_here_is_handed_over),
         TEST(test_what_its_description_says),
+        TEST(test_which_code_of_a_batch_it_was_for),
         TEST(test_the_last_place_may_be_described),
         TEST(test_nobody_takes_what_is_not_here),
         TEST(test_who_has_no_room_ends_the_walk),
