@@ -161,6 +161,27 @@ static void test_those_refused_for_now_come_again_by_themselves(void **state) {
     assert_int_equal(keeping_count, 1); /* nothing of it was settled: nothing to keep */
 }
 
+/* What its owner takes back is on none of the lists any more. */
+static void test_a_delayed_one_can_be_taken_back(void **state) {
+    (void)state;
+    add(0, 3);
+    send();
+    fake_answer(0, 200, "lll");
+    delivery_take_back(&delivery, &parcels[1].item);
+    assert_int_equal(parcels[1].item.state, DELIVERY_IDLE);
+    assert_ptr_equal(TAILQ_FIRST(&delivery.delayed), &parcels[0].item);
+    assert_ptr_equal(TAILQ_NEXT(&parcels[0].item, link), &parcels[2].item);
+    fake_now_us += BACKOFF_FIRST_US;
+    send();
+    assert_int_equal(size_of_call(0), 2);
+}
+
+/* By it the kind finds what it keeps beside it. */
+static void test_each_batch_has_an_index_of_its_own(void **state) {
+    (void)state;
+    for (size_t i = 0; i < DELIVERY_CALLS; i++) assert_int_equal(delivery.batches[i].index, i);
+}
+
 static void test_without_an_answer_all_of_it_goes_again(void **state) {
     (void)state;
     static const struct {
@@ -459,6 +480,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_nothing_to_wake_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_call_is_as_small_as_any_in_it_wants, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_call_is_larger_than_it_may_be, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_delayed_one_can_be_taken_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_each_batch_has_an_index_of_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_halving, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_half_stays_a_half, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_half_joins_no_larger_call, set_up, tear_down),

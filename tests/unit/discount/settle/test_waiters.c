@@ -139,6 +139,7 @@ static void test_a_record_that_could_not_be_written_is_no_nothing_was_done(void 
 static void test_a_campaign_is_told_as_it_stands(void **state) {
     (void)state;
     for (size_t i = 0; i < 3; i++) requests[i].operation.operation.subject = campaigns[0].id;
+    requests[0].operation.verdict = CAMPAIGN_UNCHANGED; /* and its fund was waited for */
     waiters_answer_now(&waiters, &requests[0].operation);
     assert_true(is_returned(&requests[0]));
     assert_int_equal(requests[0].operation.verdict, CAMPAIGN_DONE);
