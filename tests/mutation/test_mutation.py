@@ -13,6 +13,7 @@ IS_LONG = os.environ.get("HAMYAN_LONG", "0") == "1"
 
 SOURCE = """#include <stdbool.h>
 #define LOG(...)
+#define LOG_BURST(...)
 
 /* if (a comment) is none; */
 static const int table[] = {1, 2};
@@ -36,6 +37,7 @@ int grade(int a, int b,
     default: break;
     }
     if (a < 5) LOG(LOG_WARN, "told");
+    LOG_BURST(&grades, LOG_WARN, "told", a + 1);
     return grades[0] * 3 + grades[1];
 }
 """
