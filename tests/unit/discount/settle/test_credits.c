@@ -95,7 +95,7 @@ static void end_in_store(struct result outcome) {
     messages_take(&messages, nobody, NULL);
 }
 
-/* Wallet's answer: one letter for each claim, d(one), r(efused for good), l(ater) or o(ver: its fund has gone back). */
+/* Wallet's answer: one letter for each claim, d(one), D(one, with a word of what was before), r(efused for good), l(ater) or o(ver: its fund has gone back). */
 static void answer(const char *verdicts) {
     char body[2048];
     size_t size = (size_t)snprintf(body, sizeof body, "{\"items\":[");
@@ -104,6 +104,8 @@ static void answer(const char *verdicts) {
         id_format(requests[i].operation.redemption.id, id);
         const char *rest = verdicts[i] == 'd'   ? "\"status\":\"applied\",\"transaction_id\":\"0190f5fe-7c00-7a00-8000-0000000000aa\","
                                                   "\"created_at\":\"2026-01-02T03:04:05.000000Z\""
+                           : verdicts[i] == 'D' ? "\"status\":\"replayed\",\"transaction_id\":\"0190f5fe-7c00-7a00-8000-0000000000aa\","
+                                                  "\"code\":\"fund_released\""
                            : verdicts[i] == 'l' ? "\"status\":\"rejected\",\"code\":\"fund_exhausted\""
                            : verdicts[i] == 'o' ? "\"status\":\"rejected\",\"code\":\"fund_released\""
                                                 : "\"status\":\"rejected\",\"code\":\"account_frozen\"";
@@ -299,6 +301,18 @@ static void test_without_its_mark_a_claim_is_not_forgotten(void **state) {
     assert_int_equal(claims_count(&claims), 0);
 }
 
+/* What is done is done, whatever has become of the fund since. */
+static void test_who_is_paid_is_not_told_otherwise(void **state) {
+    (void)state;
+    claim(0);
+    campaigns[0].ended_at_us = fake_now_us;
+    show(0);
+    send();
+    answer("D");
+    assert_true(fake_store_request(0)->mark.items[0].is_credited);
+    end_in_store(result_ok());
+}
+
 static void test_a_claim_whose_fund_is_lost_goes_back_to_the_database(void **state) {
     (void)state;
     claim(0);
@@ -434,6 +448,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_who_comes_while_it_is_marked_hears_it_after, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_late_one_of_a_credited_claim, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_its_mark_a_claim_is_not_forgotten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_is_paid_is_not_told_otherwise, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_claim_whose_fund_is_lost_goes_back_to_the_database, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_claim_that_is_old_is_read_anew, set_up, tear_down),
     };
