@@ -202,6 +202,8 @@ static bool set_options(struct flight *flight) {
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_reply) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, flight) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_PRIVATE, flight) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           /* Who gives up a call does not wait for the thread that looks for its name: without an answer the system goes on asking for half a minute. */
+           curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK && curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK &&

@@ -1,8 +1,61 @@
 #include "http/client.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
+
 #include "toy.h"
 
+#define SLOW_NAME "slow.invalid"
+#define SLOW_S    20 /* so long at most, whatever the test does */
+
 static int done_count;
+
+/* ---- names: the resolver of the system, which a name of ours keeps waiting ---- */
+
+static pthread_mutex_t resolver_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t resolver_changed = PTHREAD_COND_INITIALIZER;
+static int resolver_begun, resolver_ended;
+static bool resolver_may_end;
+
+static int resolve_slowly(void) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += SLOW_S;
+    pthread_mutex_lock(&resolver_mutex);
+    resolver_begun++;
+    pthread_cond_broadcast(&resolver_changed);
+    for (int error = 0; !resolver_may_end && error == 0;)
+        error = pthread_cond_clockwait(&resolver_changed, &resolver_mutex, CLOCK_MONOTONIC, &until);
+    resolver_ended++;
+    pthread_cond_broadcast(&resolver_changed);
+    pthread_mutex_unlock(&resolver_mutex);
+    return EAI_AGAIN;
+}
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **ret_addresses) {
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    if (name != NULL && strcmp(name, SLOW_NAME) == 0) return resolve_slowly();
+    void *found = dlsym(RTLD_NEXT, "getaddrinfo");
+    memcpy(&real, &found, sizeof real);
+    return real(name, service, hints, ret_addresses);
+}
+
+static int resolver_count(const int *counter) {
+    pthread_mutex_lock(&resolver_mutex);
+    int count = *counter;
+    pthread_mutex_unlock(&resolver_mutex);
+    return count;
+}
+
+static void let_resolvers_end(void) {
+    pthread_mutex_lock(&resolver_mutex);
+    resolver_may_end = true;
+    pthread_cond_broadcast(&resolver_changed);
+    while (resolver_ended < resolver_begun) pthread_cond_wait(&resolver_changed, &resolver_mutex);
+    pthread_mutex_unlock(&resolver_mutex);
+}
+
+/* ---- calls ---- */
 
 static void note_done(struct http_call *call) {
     (void)call;
@@ -201,6 +254,26 @@ static void test_a_waker_ends_the_wait(void **state) {
     waker_close(&waker);
 }
 
+/* A name server that does not answer is asked by the system for half a minute. Neither the call's time nor the client's end is put off by that. */
+static void test_a_name_that_is_not_found_holds_nobody_up(void **state) {
+    (void)state;
+    struct http_client *client = NULL;
+    assert_int_equal(http_client_create(2, &client).code, RESULT_OK);
+    done_count = 0;
+    struct http_call late = {.method = "GET", .url = "http://" SLOW_NAME "/", .timeout_ms = 100, .done = note_done};
+    assert_int_equal(http_client_start(client, &late).code, RESULT_OK);
+    run_until(client, 1);
+    assert_int_equal(late.outcome.code, RESULT_TIMEOUT);
+    assert_int_equal(resolver_count(&resolver_ended), 0);
+    struct http_call given_up = {.method = "GET", .url = "http://" SLOW_NAME "/", .timeout_ms = 60000, .done = note_done};
+    assert_int_equal(http_client_start(client, &given_up).code, RESULT_OK);
+    while (resolver_count(&resolver_begun) < 2) assert_int_equal(http_client_run(client, NULL, 10).code, RESULT_OK);
+    http_client_free(client);
+    assert_int_equal(done_count, 2);
+    assert_int_equal(resolver_count(&resolver_ended), 0);
+    let_resolvers_end();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls_are_answered),
@@ -209,6 +282,7 @@ int main(void) {
         cmocka_unit_test(test_failures_are_told_apart),
         cmocka_unit_test(test_answers_are_bounded_and_not_followed),
         cmocka_unit_test(test_a_waker_ends_the_wait),
+        cmocka_unit_test(test_a_name_that_is_not_found_holds_nobody_up),
     };
     log_init("toy", LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
