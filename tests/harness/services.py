@@ -133,7 +133,22 @@ class Service:
     def stop(self):
         """SIGTERM; the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(DEADLINE_S)
+        try:
+            return self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            said = f"{self.program} did not end within {DEADLINE_S} s of SIGTERM. Its threads: {self.threads()}. Its log:\n{self.tail()}"
+            self.kill()
+            raise AssertionError(said) from None
+
+    def threads(self):
+        """What each is called, and in which system call it waits (proc(5): R runs, S sleeps, D waits for the disk)."""
+        found = []
+        for task in sorted(pathlib.Path(f"/proc/{self.process.pid}/task").glob("*")):
+            with contextlib.suppress(OSError):  # it has just ended
+                state = (task / "stat").read_text().rpartition(")")[2].split()[0]
+                call = (task / "syscall").read_text().split()[0] if os.access(task / "syscall", os.R_OK) else "?"
+                found.append(f"{(task / 'comm').read_text().strip()} {state} in {(task / 'wchan').read_text() or '?'} ({call})")
+        return ", ".join(found)
 
     def end(self):
         """At the end of a test: whatever state it is in."""
