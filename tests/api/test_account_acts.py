@@ -58,6 +58,23 @@ def test_nothing_moves_while_an_account_is_frozen(world):
     world.assert_clean()
 
 
+def test_a_frozen_fund_gets_nothing_and_gives_nothing_back(world):
+    fund = world.fund(100)
+    path = f"/v1/funds/{fund['reference']}"
+    account = world.shop.get(path).json()["account_id"]
+    act(world, account, "freeze")
+    for tail, body in (("topup", {"amount": 1, "currency": "IRT"}), ("release", None)):
+        assert_problem(world.shop.post(f"{path}/{tail}", body), 409, "account_frozen")
+    act(world, account, "unfreeze")
+    assert world.shop.post(f"{path}/release").json()["state"] == "released"
+    (issuance,) = world.operator.wallet.get("/v1/accounts?kind=issuance").json()["data"]
+    act(world, issuance["id"], "freeze")
+    try:
+        assert_problem(world.shop.post("/v1/funds", {"reference": f"fund-{uuid.uuid4()}", "amount": 1, "currency": "IRT"}), 409, "account_frozen")
+    finally:
+        assert act(world, issuance["id"], "unfreeze").json()["state"] == "open"
+
+
 def test_an_empty_account_is_closed_for_good(world):
     user, other, merchant = world.rich_user(30), world.rich_user(10), world.merchant()
     account = world.account(user)
