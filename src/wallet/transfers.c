@@ -9,6 +9,7 @@
 #include "wallet/books.h"
 #include "wallet/notices.h"
 #include "wallet/problems.h"
+#include "wallet/reference.h"
 #include "wallet/transactions.h"
 #include "wallet/users.h"
 #include "wallet/wallet.h"
@@ -154,11 +155,14 @@ static struct user_transfer *read_transfer(struct exchange *exchange) {
     const struct json_member members[] = {
         {.name = "to", .kind = JSON_OBJECT, .target = &to, .required = true},
         JSON_MONEY_MEMBERS(&command.amount),
+        {.name = "reference", .kind = JSON_TEXT, .target = &command.reference},
         {.name = "description", .kind = JSON_TEXT, .target = &command.description, .max = LIMIT_DESCRIPTION_CHARACTERS},
     };
     json_read(body, "", members, ARRAY_COUNT(members), &faults);
     if (to != NULL) read_recipient(exchange, to, &command, &faults);
+    if (command.reference.data != NULL) reference_check(command.reference, REFERENCE_ANY, "", "reference", &faults);
     if (request_refuse_faults(exchange, &faults)) return NULL;
+    command.reference = arena_copy(&exchange->arena, command.reference);
     command.description = arena_copy(&exchange->arena, command.description);
     command.metadata = write_recipient(&exchange->arena, &command);
     if (command.metadata.data == NULL) {

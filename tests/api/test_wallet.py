@@ -138,6 +138,23 @@ def test_descriptions(world):
     assert send(sender, receiver, 1, description=odd).json()["description"] == odd
 
 
+def test_a_reference_of_the_sender(world):
+    sender, recipient = world.rich_user(100), world.user()
+    sent = send(sender, recipient, 10, reference="invoice 1404-17")
+    assert sent.status_code == 201 and sent.json()["reference"] == "invoice 1404-17", sent.text
+    assert send(sender, recipient, 20, reference="invoice 1404-17").status_code == 201  # a word of his, that is compared with nothing
+    assert send(sender, recipient, 30).json()["reference"] is None
+    for user, direction in ((sender, "debit"), (recipient, "credit")):
+        found = user.wallet.get("/v1/wallet/transactions?reference=invoice%201404-17").json()["data"]
+        assert [(line["reference"], line["amount"], line["direction"]) for line in found] == [("invoice 1404-17", amount, direction) for amount in (20, 10)]
+    rehearsed = sender.wallet.post("/v1/wallet/transfers?dry_run=true", {"to": {"username": recipient.username}, "amount": 1, "currency": "IRT", "reference": "r"})
+    assert rehearsed.status_code == 200 and rehearsed.json()["reference"] == "r"
+    for wrong in ("", "x" * 129, "فاکتور", "a\nb", 5, None):
+        assert_problem(send(sender, recipient, 1, reference=wrong), 422, "validation_failed", ["reference"])
+    assert sender.balance() == 40
+    world.assert_clean()
+
+
 def test_one_balance_spent_by_many_requests_at_once(world):
     sender, receiver = world.rich_user(1000), world.user()
     body = json.dumps({"to": {"username": receiver.username}, "amount": 100, "currency": "IRT"}).encode()

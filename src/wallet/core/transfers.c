@@ -174,6 +174,7 @@ enum ledger_outcome ledger_transfer(struct ledger *ledger, const struct transfer
                               .debit = sender,
                               .credit = recipient,
                               .amount = command->amount,
+                              .reference = command->reference,
                               .description = command->description,
                               .metadata = command->metadata};
     return ledger_post(ledger, &posting, now_us, ret_transfer);

@@ -62,6 +62,7 @@ struct transfer_command {
     struct phone recipient_phone;
     struct id recipient_account;
     struct money amount;
+    struct text reference; /* the sender's own word for it, which nobody compares; empty: none */
     struct text description, metadata;
 };
 enum ledger_outcome ledger_transfer(struct ledger *ledger, const struct transfer_command *command, int64_t now_us,

@@ -59,9 +59,11 @@ static void a_recipient_is_named_in_three_ways(void **state) {
         const struct transfer *transfer = NULL;
         ways[i].user_id = sara->user_id;
         ways[i].amount = (struct money){10, CURRENCY_IRT};
+        ways[i].reference = TEXT("invoice");
         enum ledger_outcome outcome = ledger_transfer(&core->ledger, &ways[i], core->now_us, &transfer);
         assert_int_equal(outcome, i < 3 ? LEDGER_APPLIED : LEDGER_RECIPIENT_NOT_FOUND);
         if (i < 3) assert_int_equal(transfer->credit_account, account->number);
+        if (i < 3) assert_true(text_equal(transfer->reference, TEXT("invoice")));
     }
     assert_int_equal(account_balance(account).amount_minor, 30);
 }
