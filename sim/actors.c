@@ -8,6 +8,7 @@
 #include "sim/boot.h"
 #include "sim/judge.h"
 #include "sim/oracle.h"
+#include "sim/shop.h"
 #include "sim/world.h"
 
 #define THINK_MOST_US     600000
@@ -19,6 +20,7 @@
 #define PROMPT_US         300000 /* with two services at rest and nothing that fails */
 #define TOKEN_OLD_US      600000000
 #define LATECOMERS        8
+#define SHOP_ACTIONS      2 /* for each of a user */
 #define JUST_NOW          5 /* of them */
 #define JUST_NOW_US       600
 #define AT_ONCE_US        2000000
@@ -51,7 +53,12 @@ const char *intent_kind_name(enum intent_kind kind) {
                                                          [INTENT_RESUME] = "resume",
                                                          [INTENT_END] = "end",
                                                          [INTENT_REPORT] = "report",
-                                                         [INTENT_WINNERS] = "winners"};
+                                                         [INTENT_WINNERS] = "winners",
+                                                         [INTENT_MERCHANT] = "make a merchant",
+                                                         [INTENT_HOLD] = "hold",
+                                                         [INTENT_CAPTURE] = "capture",
+                                                         [INTENT_RELEASE] = "release",
+                                                         [INTENT_REVERSE] = "reverse"};
     return names[kind];
 }
 
@@ -61,11 +68,15 @@ static bool chance(uint32_t percent) { return random_below(&world.random, 100) <
 
 /* ---- what they want ---- */
 
+static bool is_of_wallet(enum intent_kind kind) {
+    return kind <= INTENT_LOGOUT || kind == INTENT_TRANSFER || kind == INTENT_WALLET || kind >= INTENT_MERCHANT;
+}
+
 static struct intent *new_intent(struct actor *actor, enum intent_kind kind) {
     CHECK(people.intent_count < INTENTS_MAX);
     struct intent *intent = link_take(sizeof *intent);
     *intent = (struct intent){.kind = kind, .actor = actor, .number = people.intent_count};
-    intent->to = &processes[kind <= INTENT_LOGOUT || kind == INTENT_TRANSFER || kind == INTENT_WALLET ? PROCESS_WALLET : PROCESS_DISCOUNT];
+    intent->to = &processes[is_of_wallet(kind) ? PROCESS_WALLET : PROCESS_DISCOUNT];
     people.intents[people.intent_count++] = intent;
     return intent;
 }
@@ -288,7 +299,21 @@ static struct intent *want_change(struct actor *actor, struct campaign_plan *cam
     return intent;
 }
 
+static struct intent *want_merchant(struct actor *actor) {
+    struct intent *intent = new_intent(actor, INTENT_MERCHANT);
+    REQUEST(intent, "POST", "/v1/merchants");
+    BODY(intent, "{\"name\":\"" SHOP_NAME "\"}");
+    return intent;
+}
+
+static struct intent *want_as_shop(struct actor *actor) {
+    struct intent *intent = new_intent(actor, INTENT_HOLD);
+    shop_want(intent);
+    return intent;
+}
+
 static struct intent *want_as_operator(struct actor *actor) {
+    if (shop_is_in_world() && !people.has_merchant) return want_merchant(actor);
     struct campaign_plan *campaign = some_campaign();
     struct campaign_plan *first = &people.campaigns[0];
     if (leans_to(LEANS_TO_CAMPAIGNS) && first->number != 0 && !first->was_paused) {
@@ -453,12 +478,13 @@ static void begin_next(void *context) {
     struct actor *actor = context;
     if (actor->intent != NULL) return;
     if (people.is_over || actor->actions_left == 0) return;
+    if (actor->is_shop) shop_take_token(actor);
     bool is_old = actor->token_size > 0 && world.now_us - actor->token_at_us > TOKEN_OLD_US;
     if (!actor->is_registered || actor->token_size == 0 || is_old) {
         actor->intent = want_session(actor);
     } else {
         actor->actions_left--;
-        actor->intent = actor->is_operator ? want_as_operator(actor) : want_as_user(actor);
+        actor->intent = actor->is_operator ? want_as_operator(actor) : actor->is_shop ? want_as_shop(actor) : want_as_user(actor);
     }
     send_round(actor->intent);
 }
@@ -488,15 +514,17 @@ void actors_begin_world(void) {
         if (leans_to(LEANS_TO_TIMES) || leans_to(LEANS_TO_DISKS)) campaign->places = people.user_count;
         if (has_plenty) campaign->places = 2 * people.user_count;
     }
-    for (uint32_t i = 0; i <= people.user_count; i++) {
+    people.actor_count = people.user_count + 1 + (shop_is_in_world() ? 1 : 0);
+    for (uint32_t i = 0; i < people.actor_count; i++) {
         struct actor *actor = &people.actors[i];
         actor->index = i;
         actor->is_operator = i == people.user_count;
-        actor->is_registered = actor->is_operator;
-        actor->actions_left = actor->is_operator ? actions + people.campaign_count : actions;
+        actor->is_shop = i > people.user_count;
+        actor->is_registered = actor->is_operator || actor->is_shop;
+        actor->actions_left = actor->is_operator ? actions + people.campaign_count : actor->is_shop ? SHOP_ACTIONS * actions : actions;
         snprintf(actor->name, sizeof actor->name, actor->is_operator ? BOOT_ADMIN_NAME : "user%u", i);
         snprintf(actor->own_phone, sizeof actor->own_phone, "0912000%04u", i);
-        if (!actor->is_operator && chance(leans_to(LEANS_TO_CAMPAIGNS) ? 20 : 50))
+        if (!actor->is_operator && !actor->is_shop && chance(leans_to(LEANS_TO_CAMPAIGNS) ? 20 : 50))
             memcpy(actor->phone, actor->own_phone, sizeof actor->phone);
         think(actor);
     }
@@ -513,7 +541,7 @@ void actors_come_again(void) {
 
 bool actors_are_quiet(void) {
     if (people.latecomers > 0 && !people.is_over) return false;
-    for (uint32_t i = 0; i <= people.user_count; i++) {
+    for (uint32_t i = 0; i < people.actor_count; i++) {
         const struct actor *actor = &people.actors[i];
         if (actor->intent != NULL || actor->actions_left > 0) return false;
     }

@@ -10,10 +10,11 @@
 #include "sim/link.h"
 
 #define USERS_MAX     24u
-#define ACTORS_MAX    (USERS_MAX + 1) /* the operator is the last */
+#define ACTORS_MAX    (USERS_MAX + 2) /* behind the users the operator, and then the shop, if there is one */
 #define CAMPAIGNS_MAX 4u
 #define INTENTS_MAX   4096u
 #define TOKEN_BYTES   1024u
+#define SHOP_NAME     "The shop"
 
 enum intent_kind {
     INTENT_REGISTER,
@@ -32,12 +33,17 @@ enum intent_kind {
     INTENT_END,
     INTENT_REPORT,
     INTENT_WINNERS,
+    INTENT_MERCHANT,
+    INTENT_HOLD,
+    INTENT_CAPTURE,
+    INTENT_RELEASE,
+    INTENT_REVERSE,
     INTENT_KIND_COUNT
 };
 
 struct actor {
     uint32_t index;
-    bool is_operator;
+    bool is_operator, is_shop;
     char name[24];
     char phone[20]; /* as it is typed; empty: the account has none */
     char own_phone[20];
@@ -96,11 +102,12 @@ struct intent {
     struct text reply;        /* its body */
     struct id made;           /* what the answer says was made: redemption, transaction, user, campaign */
     int64_t rows_before;      /* redemptions of the user, or of the campaign, when it was sent */
-    struct intent *other;     /* the one with another body under the same key */
+    struct intent *other; /* the one with another body under the same key; of a capture or a release its hold, of a reversal its capture */
 };
 
 struct people {
-    uint32_t user_count, campaign_count;
+    uint32_t user_count, actor_count, campaign_count;
+    bool has_merchant; /* the shop can be paid */
     struct actor actors[ACTORS_MAX];
     struct campaign_plan campaigns[CAMPAIGNS_MAX];
     struct intent *intents[INTENTS_MAX];

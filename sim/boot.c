@@ -12,6 +12,7 @@
 #include "sim/disk_vfs.h"
 #include "sim/process.h"
 #include "sim/seams.h"
+#include "sim/shop.h"
 #include "sim/world.h"
 
 static char folder[64];
@@ -59,6 +60,7 @@ void boot_prepare(void) {
     give_password();
     run(&processes[PROCESS_WALLET], user_add);
     run(&processes[PROCESS_WALLET], other_init);
+    shop_prepare();
     process_read_first_disks();
     disk_vfs_register();
 }

@@ -7,6 +7,7 @@
 #include "base/json/json.h"
 #include "sim/moments.h"
 #include "sim/oracle.h"
+#include "sim/shop.h"
 #include "sim/world.h"
 
 /* An answer, taken apart. */
@@ -231,29 +232,34 @@ static void judge_transfer(struct intent *intent, const struct json_value *root)
     if (is_known && amount != intent->amount) wrong(intent, "5 what a 2xx said is on disk", "the transfer is not there, or not so");
 }
 
-/* What the sender may have sent besides, seen by nobody but inside of a batch. */
-static int64_t other_transfers(const struct intent *intent) {
+/* What may have been asked for of this user's money besides, seen by nobody but inside of a batch. */
+static int64_t other_spending(const struct actor *user) {
     int64_t sum = 0;
     for (uint32_t i = 0; i < people.intent_count; i++) {
         const struct intent *other = people.intents[i];
-        if (other->kind == INTENT_TRANSFER && other->actor == intent->actor) sum += other->amount * other->sends;
+        bool is_spent =
+            (other->kind == INTENT_TRANSFER && other->actor == user) || (other->kind == INTENT_HOLD && other->recipient == user);
+        if (is_spent) sum += other->amount * other->sends;
     }
     return sum;
+}
+
+static void judge_insufficient(const struct intent *intent, const struct actor *user) {
+    int64_t account = account_of(user), least = INT64_MAX;
+    struct balance_history history = oracle_balance_history(account);
+    for (size_t i = history.count; i-- > 0;) {
+        if (history.moments[i].available < least) least = history.moments[i].available;
+        if (history.moments[i].at_us <= intent->first_sent_us) break;
+    }
+    if (account > 0 && least - other_spending(user) + intent->amount >= intent->amount) {
+        wrong(intent, "every refusal was right", "insufficient_funds");
+    }
 }
 
 static void judge_transfer_refusal(struct intent *intent, const struct link_answer *answer, const struct parsed *parsed) {
     if (answer->is_replayed) return;
     if (is_code(parsed, "insufficient_funds")) {
-        int64_t account = account_of(intent->actor);
-        struct balance_history history = oracle_balance_history(account);
-        int64_t least = INT64_MAX;
-        for (size_t i = history.count; i-- > 0;) {
-            if (history.moments[i].balance < least) least = history.moments[i].balance;
-            if (history.moments[i].at_us <= intent->first_sent_us) break;
-        }
-        if (account > 0 && least - other_transfers(intent) + intent->amount >= intent->amount) {
-            wrong(intent, "every refusal was right", "insufficient_funds");
-        }
+        judge_insufficient(intent, intent->actor);
     } else if (is_code(parsed, "recipient_not_found")) {
         if (intent->recipient->is_registered && intent->rows_before > 0) wrong(intent, "every refusal was right", "recipient_not_found");
     } else if (!is_code(parsed, "idempotency_key_reused") || !intent->is_spoiled) {
@@ -370,6 +376,11 @@ static void judge_success(struct intent *intent, const struct link_answer *answe
     case INTENT_REPORT: judge_report(intent, root); return;
     case INTENT_WINNERS: judge_winners(intent, root); return;
     case INTENT_WRONG_CODE: wrong(intent, "an unknown code wins nothing", "2xx"); return;
+    case INTENT_MERCHANT: people.has_merchant = true; return;
+    case INTENT_HOLD:
+    case INTENT_CAPTURE:
+    case INTENT_RELEASE:
+    case INTENT_REVERSE: shop_judge_success(intent, root); return;
     case INTENT_KIND_COUNT: return;
     }
 }
@@ -406,6 +417,15 @@ static void judge_refusal(struct intent *intent, const struct link_answer *answe
     case INTENT_WRONG_CODE:
         if (is_code(parsed, "code_not_found")) return;
         break;
+    case INTENT_HOLD:
+        if (is_code(parsed, "insufficient_funds") && !answer->is_replayed) judge_insufficient(intent, intent->recipient);
+        shop_judge_refusal(intent, parsed->code);
+        return;
+    case INTENT_CAPTURE:
+    case INTENT_RELEASE:
+    case INTENT_REVERSE:
+        if (!answer->is_replayed) shop_judge_refusal(intent, parsed->code);
+        return;
     case INTENT_REFRESH:
     case INTENT_LOGIN:
     case INTENT_LOGOUT:
@@ -413,6 +433,7 @@ static void judge_refusal(struct intent *intent, const struct link_answer *answe
     case INTENT_MY_REDEMPTIONS:
     case INTENT_REPORT:
     case INTENT_WINNERS:
+    case INTENT_MERCHANT:
     case INTENT_KIND_COUNT: break;
     }
     if (!is_code(parsed, "campaign_not_found") || !went_with_a_restore(intent))
@@ -613,13 +634,15 @@ void judge_end(void) {
         PROCESS_WALLET, "nobody is paid for nothing",
         "SELECT 'transfer ' || sequence || ' ' || description FROM transfers WHERE kind = 2 AND description NOT LIKE 'intent %' LIMIT 1");
     end_funds();
+    shop_judge_end();
     for (uint32_t i = 0; i < people.intent_count && !world.has_failed; i++) {
         const struct intent *intent = people.intents[i];
         if (intent->kind == INTENT_TRANSFER) end_transfer(intent);
         if (intent->kind == INTENT_REDEEM) end_redemption(intent);
     }
     int64_t credited = oracle_integer(PROCESS_WALLET, "SELECT ifnull(sum(amount), 0) FROM transfers WHERE kind = 1", 0);
-    int64_t held = oracle_integer(PROCESS_WALLET, "SELECT ifnull(sum(credits_posted - debits_posted), 0) FROM accounts WHERE kind = 1", 0);
+    int64_t held =
+        oracle_integer(PROCESS_WALLET, "SELECT ifnull(sum(credits_posted - debits_posted), 0) FROM accounts WHERE kind IN (1, 4)", 0);
     if (credited != held)
         world_fail("4 what was credited is what users have", "%lld credited, %lld held", (long long)credited, (long long)held);
 }

@@ -175,7 +175,18 @@ static const struct invariant invariants[] = {
     {"4 a floor is never crossed", PROCESS_WALLET,
      "SELECT 'account ' || number FROM accounts WHERE kind <> 3 AND credits_posted - debits_posted - debits_pending < floor LIMIT 1"},
     {"4 each transfer has two entries", PROCESS_WALLET,
-     "SELECT 'transfers and entries' WHERE (SELECT count(*) FROM entries) <> 2 * (SELECT count(*) FROM transfers)"},
+     "SELECT 'transfers and entries' WHERE (SELECT count(*) FROM entries) <> 2 * (SELECT count(*) FROM transfers WHERE debit_sequence <> "
+     "0)"},
+    {"4 what is pending is what holds have left", PROCESS_WALLET,
+     "SELECT 'account ' || number FROM accounts WHERE debits_pending <> ifnull((SELECT sum(remaining) FROM holds WHERE account = number), "
+     "0) LIMIT 1"},
+    {"no more is taken back than was moved", PROCESS_WALLET,
+     "SELECT 'transfer ' || o.sequence FROM transfers r JOIN transfers o ON o.sequence = r.origin WHERE r.kind IN (11, 12)"
+     " GROUP BY o.sequence HAVING sum(r.amount) > o.amount LIMIT 1"},
+    {"a hold ends in exactly one way", PROCESS_WALLET,
+     "SELECT 'hold ' || h.transfer FROM holds h JOIN transfers t ON t.sequence = h.transfer LEFT JOIN transfers e ON e.origin = h.transfer"
+     " GROUP BY h.transfer HAVING ifnull(sum(e.kind IN (9, 10)), 0) > 1 OR h.captured <> ifnull(sum((e.kind = 8) * e.amount), 0)"
+     " OR ifnull(sum(e.kind = 10), 0) <> (h.state = 4) OR ifnull(sum(e.amount), 0) + h.remaining <> t.amount LIMIT 1"},
     {"6 funded is credited, remaining and released", PROCESS_WALLET,
      "SELECT 'fund ' || f.reference || ': ' || f.funded || ' = ' || f.credited || ' + ' || f.released || ' + ' || (a.credits_posted - "
      "a.debits_posted) FROM funds f JOIN accounts a ON a.number = f.account WHERE f.funded <> f.credited + f.released + a.credits_posted - "
@@ -329,20 +340,23 @@ static bool keep_campaigns(void) {
 }
 
 static bool keep_balances(void) {
-    struct statement *statement = oracle_query(PROCESS_WALLET, "SELECT number, credits_posted - debits_posted FROM accounts");
+    struct statement *statement =
+        oracle_query(PROCESS_WALLET, "SELECT number, credits_posted - debits_posted, debits_pending FROM accounts");
     if (statement == NULL) return true;
     bool has_changed = false;
     while (step(PROCESS_WALLET, statement)) {
         int64_t number = statement_integer(statement, 0), balance = statement_integer(statement, 1);
+        int64_t available = balance - statement_integer(statement, 2);
         CHECK(number >= 1 && number <= (int64_t)ACCOUNTS_MAX);
         struct balance_track *track = &balances[number - 1];
-        if (track->count > 0 && track->moments[track->count - 1].balance == balance) continue;
+        const struct balance_moment *last = track->count > 0 ? &track->moments[track->count - 1] : NULL;
+        if (last != NULL && last->balance == balance && last->available == available) continue;
         if (track->count == track->capacity) {
             track->capacity = track->capacity * 2 + 16;
             track->moments = realloc(track->moments, track->capacity * sizeof *track->moments);
             CHECK(track->moments != NULL);
         }
-        track->moments[track->count++] = (struct balance_moment){world.now_us, balance};
+        track->moments[track->count++] = (struct balance_moment){world.now_us, balance, available};
         has_changed = true;
     }
     statement_reset(statement);

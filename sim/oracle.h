@@ -45,7 +45,7 @@ bool oracle_find_campaign(struct text code, int64_t *ret_number, struct id *ret_
 size_t history_first(struct history history, int64_t from_us);
 
 struct balance_moment {
-    int64_t at_us, balance;
+    int64_t at_us, balance, available; /* less what is held */
 };
 struct balance_history {
     const struct balance_moment *moments;

@@ -36,8 +36,9 @@ static void make_backup(void *context) {
 
 struct restore_transfers restore_transfers(void) {
     return (struct restore_transfers){
-        .count = oracle_integer(PROCESS_WALLET, "SELECT count(*) FROM transfers WHERE caller = 'discount'", -1),
-        .times = oracle_integer(PROCESS_WALLET, "SELECT coalesce(sum(created_at), 0) FROM transfers WHERE caller = 'discount'", -1)};
+        .count = oracle_integer(PROCESS_WALLET, "SELECT count(*) FROM transfers WHERE caller = 'discount' AND kind <= 5", -1),
+        .times = oracle_integer(PROCESS_WALLET,
+                                "SELECT coalesce(sum(created_at), 0) FROM transfers WHERE caller = 'discount' AND kind <= 5", -1)};
 }
 
 /* Others than there were, but no fewer, may pay for the same: then reconcile may say what it finds. */

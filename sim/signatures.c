@@ -142,6 +142,27 @@ static void sign(const struct point *point, struct text message, struct point *r
     }
 }
 
+void signatures_sign_as(enum process_index index, struct text message, uint8_t ret_signature[SIGNATURES_BYTES]) {
+    struct arena arena;
+    struct faults faults;
+    struct json_document *document = NULL;
+    struct point point, signature;
+    arena_init(&arena, (size_t)64 * 1024);
+    faults_init(&faults, &arena);
+    CHECK(result_is_ok(json_open(&arena, text_of(jwks[index]), &faults, &document)));
+    static const char *const members[] = {"x", "y"};
+    for (size_t i = 0; i < 2; i++) {
+        size_t size = 0;
+        struct result decoded = crypto_base64url_decode(json_get_text(json_root(document), members[i]), point.bytes + i * COORDINATE_BYTES,
+                                                        COORDINATE_BYTES, &size);
+        CHECK(result_is_ok(decoded) && size == COORDINATE_BYTES);
+    }
+    json_close(document);
+    arena_release(&arena);
+    sign(&point, message, &signature);
+    memcpy(ret_signature, &signature, sizeof signature);
+}
+
 struct result __wrap_private_key_sign(const struct private_key *key, struct text message,
                                       uint8_t ret_signature[PRIVATE_KEY_SIGNATURE_BYTES_MAX], size_t *ret_size);
 struct result __wrap_private_key_sign(const struct private_key *key, struct text message,
