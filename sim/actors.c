@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "sim/batches.h"
 #include "sim/boot.h"
 #include "sim/judge.h"
 #include "sim/oracle.h"
@@ -54,6 +55,8 @@ const char *intent_kind_name(enum intent_kind kind) {
                                                          [INTENT_END] = "end",
                                                          [INTENT_REPORT] = "report",
                                                          [INTENT_WINNERS] = "winners",
+                                                         [INTENT_BATCH] = "make a batch",
+                                                         [INTENT_CODES] = "take its codes",
                                                          [INTENT_MERCHANT] = "make a merchant",
                                                          [INTENT_HOLD] = "hold",
                                                          [INTENT_CAPTURE] = "capture",
@@ -151,7 +154,11 @@ static struct intent *want_redemption(struct actor *actor, struct campaign_plan 
     const struct actor *owner =
         chance(is_shared ? 40 : 80) ? actor : &people.actors[is_shared ? 0 : random_below(&world.random, people.user_count)];
     memcpy(intent->phone, owner->own_phone, sizeof intent->phone);
-    type_code(campaign->code, intent->code, sizeof intent->code);
+    const char *code = batches_some_code(campaign, &intent->has_unique_code);
+    if (intent->has_unique_code)
+        snprintf(intent->code, sizeof intent->code, "%s", code);
+    else
+        type_code(code, intent->code, sizeof intent->code);
     REQUEST(intent, "POST", "/v1/redemptions");
     BODY(intent, "{\"code\":\"%s\",\"phone\":\"%s\"}", intent->code, intent->phone);
     give_key(intent, 50);
@@ -299,6 +306,13 @@ static struct intent *want_change(struct actor *actor, struct campaign_plan *cam
     return intent;
 }
 
+static struct intent *want_batch(struct actor *actor, struct campaign_plan *campaign) {
+    struct intent *intent = new_intent(actor, batches_due(campaign));
+    intent->campaign = campaign;
+    batches_want(intent);
+    return intent;
+}
+
 static struct intent *want_merchant(struct actor *actor) {
     struct intent *intent = new_intent(actor, INTENT_MERCHANT);
     REQUEST(intent, "POST", "/v1/merchants");
@@ -323,6 +337,7 @@ static struct intent *want_as_operator(struct actor *actor) {
     for (size_t i = 0; i < people.campaign_count; i++) {
         if (!people.campaigns[i].is_wanted) return want_campaign(actor, &people.campaigns[i]);
     }
+    if (batches_due(campaign) != INTENT_KIND_COUNT) return want_batch(actor, campaign);
     return campaign->number == 0 ? want_campaign(actor, campaign) : want_change(actor, campaign, some_change());
 }
 

@@ -13,6 +13,7 @@
 #define ACTORS_MAX    (USERS_MAX + 2) /* behind the users the operator, and then the shop, if there is one */
 #define CAMPAIGNS_MAX 4u
 #define INTENTS_MAX   4096u
+#define CODES_MAX     3u /* of a batch */
 #define TOKEN_BYTES   1024u
 #define SHOP_NAME     "The shop"
 
@@ -33,6 +34,8 @@ enum intent_kind {
     INTENT_END,
     INTENT_REPORT,
     INTENT_WINNERS,
+    INTENT_BATCH,
+    INTENT_CODES,
     INTENT_MERCHANT,
     INTENT_HOLD,
     INTENT_CAPTURE,
@@ -64,6 +67,9 @@ struct campaign_plan {
     int64_t number; /* in the database; 0 until it is known */
     struct id id;
     int64_t amount, places;
+    struct id batch_id; /* of its unique codes; zero: none is known */
+    char codes[CODES_MAX][24];
+    uint32_t code_count;
     bool takes_any_phone;
     bool is_wanted;  /* somebody has sent its creation */
     bool was_paused; /* while it was new */
@@ -83,16 +89,17 @@ struct intent {
     char code[40]; /* as it is typed */
     char key[40];  /* Idempotency-Key; empty: none */
     char if_match[24];
-    char method[8], target[96], body[320];
+    char method[8], target[128], body[320];
     struct process *to;
     uint32_t sends, refusals; /* copies sent; definite refusals that came back */
     uint32_t rounds;          /* of sending again */
     bool is_retry_due;        /* one is enough, however many copies ask for it */
     int64_t first_sent_us;
-    int64_t done_us;     /* when its actor turned to something else; 0: not yet */
-    int64_t prompt_us;   /* at the end: it must be answered within so long; 0: whenever */
-    bool is_spoiled;     /* another body went out under its key */
-    bool has_other_body; /* it is that other body */
+    int64_t done_us;      /* when its actor turned to something else; 0: not yet */
+    int64_t prompt_us;    /* at the end: it must be answered within so long; 0: whenever */
+    bool has_unique_code; /* `code` is one of a batch */
+    bool is_spoiled;      /* another body went out under its key */
+    bool has_other_body;  /* it is that other body */
     bool
         is_of_namesake; /* two campaigns had its code when it was answered: which of them it was may be lost with a copy that knows the other */
     bool is_of_lost_campaign; /* that went with what a restored Discount has lost */

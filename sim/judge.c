@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/json/json.h"
+#include "sim/batches.h"
 #include "sim/moments.h"
 #include "sim/oracle.h"
 #include "sim/shop.h"
@@ -144,6 +145,7 @@ static void judge_redeemed(struct intent *intent, int status, const struct json_
     struct statement *row = oracle_query(PROCESS_DISCOUNT, redemption_sql);
     if (intent->made.bytes[0] != 0 && !id_equal(intent->made, id)) wrong(intent, "2 one redemption", "another redemption than before");
     intent->made = id;
+    if (intent->has_unique_code) world_reach("a unique code wins");
     if (row == NULL) return; /* it crashed after the answer: judge_end looks again */
     bool is_there = false;
     statement_bind_id(row, 1, id);
@@ -193,7 +195,9 @@ static void judge_redeem_refusal(struct intent *intent, const struct link_answer
         if (!was_so(intent, is_early)) wrong(intent, "every refusal was right", "campaign_not_started");
     } else if (is_code(parsed, "code_not_found")) {
         struct history history = oracle_campaign_history(intent->campaign->number);
-        if (history.count > 0 && history.moments[0].at_us < intent->first_sent_us) {
+        bool is_anothers = intent->has_unique_code && batches_is_taken(intent);
+        if (is_anothers) world_reach("a unique code is another's");
+        if (!is_anothers && history.count > 0 && history.moments[0].at_us < intent->first_sent_us) {
             wrong(intent, "every refusal was right", "code_not_found");
         }
     } else if (is_code(parsed, "phone_mismatch")) {
@@ -230,18 +234,6 @@ static void judge_transfer(struct intent *intent, const struct json_value *root)
     bool is_known;
     int64_t amount = look_up(PROCESS_WALLET, "SELECT amount FROM transfers WHERE id = ?1 AND kind = 2", id, no_text, &is_known);
     if (is_known && amount != intent->amount) wrong(intent, "5 what a 2xx said is on disk", "the transfer is not there, or not so");
-}
-
-/* What may have been asked for of this user's money besides, seen by nobody but inside of a batch. */
-static int64_t other_spending(const struct actor *user) {
-    int64_t sum = 0;
-    for (uint32_t i = 0; i < people.intent_count; i++) {
-        const struct intent *other = people.intents[i];
-        bool is_spent =
-            (other->kind == INTENT_TRANSFER && other->actor == user) || (other->kind == INTENT_HOLD && other->recipient == user);
-        if (is_spent) sum += other->amount * other->sends;
-    }
-    return sum;
 }
 
 static void judge_insufficient(const struct intent *intent, const struct actor *user) {
@@ -376,6 +368,8 @@ static void judge_success(struct intent *intent, const struct link_answer *answe
     case INTENT_REPORT: judge_report(intent, root); return;
     case INTENT_WINNERS: judge_winners(intent, root); return;
     case INTENT_WRONG_CODE: wrong(intent, "an unknown code wins nothing", "2xx"); return;
+    case INTENT_BATCH:
+    case INTENT_CODES: batches_judge_success(intent, root); return;
     case INTENT_MERCHANT: people.has_merchant = true; return;
     case INTENT_HOLD:
     case INTENT_CAPTURE:
@@ -412,6 +406,7 @@ static void judge_refusal(struct intent *intent, const struct link_answer *answe
     case INTENT_PAUSE:
     case INTENT_RESUME:
     case INTENT_END:
+    case INTENT_BATCH:
         if (is_code(parsed, "campaign_state_conflict") && (was_so(intent, is_ended) || is_under_way(intent, INTENT_END))) return;
         break;
     case INTENT_WRONG_CODE:
@@ -433,6 +428,7 @@ static void judge_refusal(struct intent *intent, const struct link_answer *answe
     case INTENT_MY_REDEMPTIONS:
     case INTENT_REPORT:
     case INTENT_WINNERS:
+    case INTENT_CODES:
     case INTENT_MERCHANT:
     case INTENT_KIND_COUNT: break;
     }

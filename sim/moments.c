@@ -79,3 +79,14 @@ bool has_patch_moment(const struct intent *intent, int64_t max_redemptions, int6
     if (!was_said && !is_limit_asked_for(intent, max_redemptions)) return false;
     return max_redemptions == intent->amount || was_own || unseen > 0 || !was_said;
 }
+
+int64_t other_spending(const struct actor *user) {
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < people.intent_count; i++) {
+        const struct intent *other = people.intents[i];
+        bool is_spent =
+            (other->kind == INTENT_TRANSFER && other->actor == user) || (other->kind == INTENT_HOLD && other->recipient == user);
+        if (is_spent) sum += other->amount * other->sends;
+    }
+    return sum;
+}

@@ -23,3 +23,6 @@ bool has_report_moment(const struct intent *intent, int64_t redeemed, int64_t ma
 /* Whether a limit was once the asked one, and the campaign then, or later, had this limit in this version, which is on disk. A change that waits for
  * its fund is answered with the campaign as it is then, which another change may have made anew. Each version has one limit. */
 bool has_patch_moment(const struct intent *intent, int64_t max_redemptions, int64_t version);
+
+/* What may have been asked for of this user's money, held or sent, and was seen by nobody but inside of a batch. */
+int64_t other_spending(const struct actor *user);

@@ -155,6 +155,9 @@ static const struct invariant invariants[] = {
      "SELECT 'user ' || hex(user_id) FROM redemptions GROUP BY campaign_number, user_id HAVING count(*) > 1 LIMIT 1"},
     {"2 one living redemption per phone", PROCESS_DISCOUNT,
      "SELECT 'phone ' || phone FROM redemptions GROUP BY campaign_number, phone HAVING count(*) > 1 LIMIT 1"},
+    {"a unique code is used once", PROCESS_DISCOUNT,
+     "SELECT 'code ' || code_index FROM redemptions WHERE code_batch IS NOT NULL GROUP BY code_batch, code_index HAVING count(*) > 1 LIMIT "
+     "1"},
     {"3 a claim is never given up", PROCESS_DISCOUNT, given_up},
     {"2 nobody is paid twice by one campaign", PROCESS_WALLET,
      "SELECT 'account ' || credit_account FROM transfers WHERE kind = 1 GROUP BY debit_account, credit_account HAVING count(*) > 1 LIMIT "
