@@ -8,6 +8,9 @@
 
 const struct problem problem_redemption_not_found = {404, "redemption_not_found", "Redemption not found"};
 const struct problem problem_redemption_not_failed = {409, "redemption_not_failed", "Redemption not failed"};
+const struct problem problem_redemption_not_credited = {409, "redemption_not_credited", "Redemption not credited"};
+const struct problem problem_reversed_otherwise = {409, "reversed_otherwise", "Reversed otherwise"};
+const struct problem problem_reversal_refused = {409, "reversal_refused", "Reversal refused"};
 const struct problem problem_campaign_not_found = {404, "campaign_not_found", "Campaign not found"};
 const struct problem problem_credit_failed = {409, "credit_failed", "Credit failed"};
 const struct problem problem_fund_refused = {409, "fund_refused", "Fund refused"};
@@ -27,6 +30,14 @@ static const struct problem_page discount_pages[] = {
     {&problem_redemption_not_failed,
      "Only a credit that Wallet has refused for good can be sent again: this one is paid, or still on its way.",
      "Read the redemption: its status says which."},
+    {&problem_redemption_not_credited,
+     "Only what was credited, or applied to an order, can be taken back: this one is still on its way, or has failed.",
+     "Read the redemption: its status says which. Try again once it is credited."},
+    {&problem_reversed_otherwise,
+     "This redemption is being taken back already, or was, with another slot or another reason. Nothing was changed.",
+     "Read the redemption: its reversal says how."},
+    {&problem_reversal_refused, "Wallet does not give the credit back, so that the redemption stays credited: wallet_code says why.",
+     "Repair at Wallet what it was refused for, or leave it credited. Then ask again."},
     {&problem_campaign_not_found, "There is no such campaign.", "Take the id out of the list of campaigns."},
     {&problem_credit_failed, "The place was taken, and Wallet refused the credit for good: wallet_code says why.",
      "Tell the operator the redemption_id. The place stays yours."},
@@ -117,7 +128,21 @@ static void write_order(struct json_writer *writer, const struct order *order, e
     json_end_object(writer);
 }
 
+static void write_reversal(struct json_writer *writer, const struct reversal_words *reversal) {
+    json_key(writer, "reversal");
+    json_begin_object(writer);
+    json_text_member(writer, "slot", text_of(reversal_slot_name(reversal->slot)));
+    json_text_member(writer, "reason", reversal->reason);
+    json_end_object(writer);
+}
+
 void answer_write_redemption(struct json_writer *writer, const struct redemption *redemption, struct id campaign_id, struct money credit) {
+    answer_write_redemption_with(writer, redemption, campaign_id, credit, &(struct reversal_words){0});
+}
+
+void answer_write_redemption_with(struct json_writer *writer, const struct redemption *redemption, struct id campaign_id,
+                                  struct money credit, const struct reversal_words *reversal) {
+    bool has_transaction = !id_is_zero(redemption->transaction_id);
     json_begin_object(writer);
     json_id_member(writer, "id", redemption->id);
     json_id_member(writer, "campaign_id", campaign_id);
@@ -125,16 +150,19 @@ void answer_write_redemption(struct json_writer *writer, const struct redemption
     json_text_member(writer, "phone", phone_text(&redemption->phone));
     json_integer_member(writer, "position", redemption->position);
     json_text_member(writer, "status", text_of(redemption_status_name(redemption->status)));
-    if (redemption->status == REDEMPTION_APPLIED) {
+    if (redemption_was_applied(redemption)) {
         answer_write_discount(writer, redemption->discount_minor, redemption->order.amount_minor, credit.currency);
     } else {
         json_key(writer, "credit");
         json_put_money(writer, credit);
     }
     if (redemption->order.reference_size != 0) write_order(writer, &redemption->order, credit.currency);
-    if (redemption->status == REDEMPTION_CREDITED) json_id_member(writer, "transaction_id", redemption->transaction_id);
+    if (has_transaction) json_id_member(writer, "transaction_id", redemption->transaction_id);
     json_time_member(writer, "claimed_at", redemption->claimed_at_us);
-    if (redemption->status == REDEMPTION_CREDITED) json_time_member(writer, "credited_at", redemption->settled_at_us);
+    if (has_transaction) json_time_member(writer, "credited_at", redemption->settled_at_us);
+    if (redemption->status == REDEMPTION_CREDITED && redemption->failure_size != 0)
+        json_text_member(writer, "reversal_refused", (struct text){redemption->failure, redemption->failure_size});
+    if (reversal->slot != 0) write_reversal(writer, reversal);
     json_end_object(writer);
 }
 
@@ -257,8 +285,8 @@ void answer_write_campaign(struct json_writer *writer, const struct campaign *ca
         json_text_member(writer, "code", code_text(&campaign->code));
     answer_write_rules(writer, campaign);
     json_text_member(writer, "state", text_of(campaign_state_name(campaign_state(campaign, now_us))));
-    json_integer_member(writer, "redeemed", campaign->redeemed);
-    json_integer_member(writer, "remaining", campaign_places_left(campaign->max_redemptions, campaign->redeemed));
+    json_integer_member(writer, "redeemed", campaign_taken(campaign));
+    json_integer_member(writer, "remaining", campaign_places_left(campaign->max_redemptions, campaign_taken(campaign)));
     json_integer_member(writer, "version", campaign->version);
     if (!gift_is_of_order(campaign->rules.kind)) write_fund(writer, campaign);
     json_time_member(writer, "created_at", campaign->created_at_us);
@@ -373,6 +401,31 @@ void answer_retried(struct operation *operation) {
         answer_failed_redemption(self);
     else
         answer_redemption(self, self->redemption.status == REDEMPTION_CLAIMED ? 202 : 200);
+}
+
+static void answer_reversal_refused(struct discount_operation *self) {
+    struct operation *operation = &self->operation;
+    char id[ID_TEXT_BYTES];
+    id_format(self->redemption.id, id);
+    struct text members = arena_print(operation->arena, "\"redemption_id\":\"%.*s\",\"wallet_code\":\"%.*s\"", (int)sizeof id, id,
+                                      (int)self->redemption.failure_size, self->redemption.failure);
+    operation_answer_problem(operation, &problem_reversal_refused, members, NULL,
+                             "Wallet does not give the credit back: it stays credited.");
+}
+
+void answer_reversed(struct operation *operation, const struct reversal_words *reversal) {
+    struct discount_operation *self = discount_operation_of(operation);
+    const struct redemption *redemption = &self->redemption;
+    bool is_reversing = redemption->status == REDEMPTION_REVERSING;
+    if (!is_reversing && redemption->status != REDEMPTION_REVERSED) {
+        answer_reversal_refused(self);
+        return;
+    }
+    struct buffer buffer;
+    buffer_init(&buffer, operation->arena, ANSWER_BYTES + reversal->reason.size);
+    struct json_writer writer = {.buffer = &buffer};
+    answer_write_redemption_with(&writer, redemption, self->campaign_id, self->credit, reversal);
+    operation_answer(operation, is_reversing && !operation->is_dry_run ? 202 : 200, json_type, &buffer);
 }
 
 static void answer_campaign(struct discount_operation *self, int status) {

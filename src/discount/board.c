@@ -261,13 +261,18 @@ static struct board_second *find_second(const struct board_slot *slot, int64_t n
     return NULL;
 }
 
+static int64_t ever_credited(const struct campaign_view *view) {
+    return view->credited + (gift_is_of_order(view->rules.kind) ? 0 : view->reversed);
+}
+
 /* What this second will hold once `campaign` is shown with it. */
 static struct second_counts second_after(const struct board_slot *slot, const struct campaign *campaign, int64_t second) {
     struct campaign_view view = board_view(slot);
     const struct board_second *now = find_second(slot, second);
+    int64_t credited = campaign_ever_credited(campaign) - ever_credited(&view);
     CHECK(campaign->redeemed >= view.redeemed);
     struct second_counts counts = {.second = second, .claimed = (uint32_t)(campaign->redeemed - view.redeemed)};
-    if (campaign->credited > view.credited) counts.credited = (uint32_t)(campaign->credited - view.credited);
+    if (credited > 0) counts.credited = (uint32_t)credited;
     if (now == NULL) return counts;
     counts.claimed += atomic_load_explicit(&now->claimed, memory_order_relaxed);
     counts.credited += atomic_load_explicit(&now->credited, memory_order_relaxed);
@@ -339,6 +344,11 @@ static void write_view(struct board_slot *slot, const struct campaign *campaign)
         .redeemed = campaign->redeemed,
         .credited = campaign->credited,
         .failed = campaign->failed,
+        .reversing = campaign->reversing,
+        .reversed = campaign->reversed,
+        .returned = campaign->returned,
+        .day_returned = campaign->day_returned,
+        .taken = campaign_taken(campaign),
         .starts_at_us = campaign->starts_at_us,
         .ends_at_us = campaign->ends_at_us,
         .ended_at_us = campaign->ended_at_us,
@@ -422,7 +432,8 @@ void board_publish(struct board *board, const struct campaign *campaign, int64_t
     CHECK(id_equal(slot->id, campaign->id));
     struct second_counts counts = second_after(slot, campaign, second);
     if (campaign->number > count || campaign->has_new_rules) atomic_store(&slot->zone, campaign_zone(campaign));
-    int64_t taken_back = board_view(slot).credited - campaign->credited;
+    struct campaign_view before = board_view(slot);
+    int64_t taken_back = ever_credited(&before) - campaign_ever_credited(campaign);
     begin_turn(slot);
     write_view(slot, campaign);
     write_name(slot, campaign);

@@ -49,6 +49,8 @@ static inline bool books_are_recovering(enum books books) { return books == BOOK
 /* A moment of a campaign; copied out as a whole. */
 struct campaign_view {
     int64_t max_redemptions, redeemed, credited, failed;
+    int64_t reversing, reversed, returned, day_returned;
+    int64_t taken; /* as campaign_taken */
     int64_t starts_at_us, ends_at_us, ended_at_us;
     int64_t is_paused;
     int64_t version, sequence;
@@ -64,6 +66,8 @@ struct campaign_view {
 static inline struct gate_times view_times(const struct campaign_view *view) {
     return (struct gate_times){view->starts_at_us, view->ends_at_us, view->ended_at_us, view->is_paused != 0};
 }
+static inline int64_t view_taken(const struct campaign_view *view) { return view->taken; }
+static inline int64_t view_living(const struct campaign_view *view) { return view->redeemed - view->reversed; }
 static inline enum campaign_state view_state(const struct campaign_view *view, int64_t now_us) {
     switch (campaign_gate(view_times(view), now_us)) {
     case GATE_ENDED: return CAMPAIGN_ENDED;
@@ -71,11 +75,11 @@ static inline enum campaign_state view_state(const struct campaign_view *view, i
     case GATE_PAUSED: return CAMPAIGN_PAUSED;
     case GATE_OPEN: break;
     }
-    return view->redeemed >= view->max_redemptions ? CAMPAIGN_EXHAUSTED : CAMPAIGN_ACTIVE;
+    return view_taken(view) >= view->max_redemptions ? CAMPAIGN_EXHAUSTED : CAMPAIGN_ACTIVE;
 }
 /* Claims that Wallet owes yet. */
 static inline int64_t view_unsettled(const struct campaign_view *view) {
-    return gift_is_of_order(view->rules.kind) ? 0 : view->redeemed - view->credited - view->failed;
+    return gift_is_of_order(view->rules.kind) ? 0 : view_living(view) - view->credited - view->failed;
 }
 #define VIEW_WORDS (sizeof(struct campaign_view) / sizeof(uint64_t))
 
@@ -95,7 +99,7 @@ struct minute_counts {
 };
 
 /* A moment of a campaign with its counters. The sums of `seconds` are redeemed, credited and all of `rejected`, until there have been more than
- * BOARD_SECONDS of them. */
+ * BOARD_SECONDS of them; what was taken back stays in the second in which it was credited. */
 struct board_snapshot {
     struct campaign_view view;
     struct refusal_counts rejected;

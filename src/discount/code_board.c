@@ -187,6 +187,10 @@ static const struct code_slot *slot_of(const struct code_board *board, uint32_t 
 void code_board_revoke(struct code_board *board, uint32_t batch, int64_t index) { set_bit(slot_of(board, batch, index)->revoked, index); }
 void code_board_use_up(struct code_board *board, uint32_t batch, int64_t index) { set_bit(slot_of(board, batch, index)->used_up, index); }
 
+void code_board_give_back(struct code_board *board, uint32_t batch, int64_t index) {
+    atomic_fetch_and_explicit(&slot_of(board, batch, index)->used_up[index / 64], ~(UINT64_C(1) << index % 64), memory_order_release);
+}
+
 /* ---- reading ---- */
 
 const struct code_key *code_board_key(const struct code_board *board) { return code_key_newest(board->keys); }

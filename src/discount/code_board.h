@@ -46,6 +46,7 @@ void code_board_publish(struct code_board *board, const struct code_batch *batch
 /* Each batch was published. */
 void code_board_revoke(struct code_board *board, uint32_t batch, int64_t index);
 void code_board_use_up(struct code_board *board, uint32_t batch, int64_t index);
+void code_board_give_back(struct code_board *board, uint32_t batch, int64_t index); /* it may be used again */
 
 /* ---- any thread ---- */
 

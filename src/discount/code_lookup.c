@@ -70,12 +70,12 @@ static enum refusal refusal_of(const struct lookup *self, int64_t now_us) {
         .limits = {.max_per_user = 1,
                    .max_per_phone = 1,
                    .places = view.max_redemptions,
-                   .taken = view.redeemed,
+                   .taken = campaign_counted_places(view.max_redemptions, view.redeemed, view.returned),
                    .budget_minor = view.rules.budget_minor,
                    .spent_minor = view.spent_minor,
                    .gift_minor = view.rules.budget_minor == 0 ? 0 : 1,
                    .max_per_day = view.rules.max_per_day,
-                   .of_day = campaign_taken_today(view.redeemed, view.day_before, view.day_ends_at_us, now_us),
+                   .of_day = campaign_taken_today(view.redeemed - view.day_returned, view.day_before, view.day_ends_at_us, now_us),
                    .funded = view.funded_places},
     };
     struct redeem_verdict verdict = redeem_decide(&facts, now_us);
@@ -126,13 +126,13 @@ static void write_batch_code(struct json_writer *writer, const struct lookup *se
 
 static void write_shared_code(struct json_writer *writer, const struct lookup *self, int64_t now_us) {
     struct campaign_view view = board_view(self->campaign);
-    bool is_used_up = view.redeemed >= view.max_redemptions, has_expired = campaign_gate(view_times(&view), now_us) == GATE_ENDED;
+    bool is_used_up = view_taken(&view) >= view.max_redemptions, has_expired = campaign_gate(view_times(&view), now_us) == GATE_ENDED;
     json_text_member(writer, "kind", TEXT("shared"));
     json_text_member(writer, "code", code_text(&self->code));
     json_null_member(writer, "batch");
     json_null_member(writer, "index");
     json_text_member(writer, "state", text_of(code_state_name(has_expired ? CODE_EXPIRED : is_used_up ? CODE_USED : CODE_ACTIVE)));
-    json_integer_member(writer, "uses", view.redeemed);
+    json_integer_member(writer, "uses", view_living(&view));
     json_integer_member(writer, "max_uses", view.max_redemptions);
     if (view.ends_at_us == 0)
         json_null_member(writer, "expires_at");

@@ -10,7 +10,7 @@ static const struct kind {
     size_t offset; /* in the view */
 } kinds[] = {
     {"discountd_campaign_places", "Places of a campaign that has not ended.", offsetof(struct campaign_view, max_redemptions)},
-    {"discountd_campaign_redeemed", "Places that are taken of it.", offsetof(struct campaign_view, redeemed)},
+    {"discountd_campaign_redeemed", "Places that are taken of it.", offsetof(struct campaign_view, taken)},
     {"discountd_campaign_credited", "Places that are paid of it.", offsetof(struct campaign_view, credited)},
 };
 

@@ -44,6 +44,7 @@ struct discount_operation {
     /* of a campaign */
     enum campaign_verdict verdict;
     struct campaign *campaign; /* in the request's own memory: as it was made or met */
+    bool is_reversal;          /* it wants a redemption taken back */
 
     /* the settler's, while it waits there */
     TAILQ_ENTRY(discount_operation) link; /* among those who wait for the same */

@@ -43,6 +43,28 @@ static void decide_mark(struct engine *engine, struct operation *operation, int6
     decide_waiters(engine, operation, now_us);
 }
 
+/* ---- what Wallet said about reversals ---- */
+
+static void load_taken_back(struct engine *engine, struct operation *operation) {
+    const struct own_request *self = own(operation);
+    for (size_t i = 0; i < self->taken_back.count; i++) working_set_ask_to_reverse(engine, &self->taken_back.subjects[i]);
+    load_waiters(engine, operation);
+}
+
+static void decide_taken_back(struct engine *engine, struct operation *operation, int64_t now_us) {
+    const struct own_request *self = own(operation);
+    struct working_set *set = engine_set(engine);
+    discount_forget_outcome(discount_operation_of(operation), now_us);
+    for (size_t i = 0; i < self->taken_back.count; i++) {
+        const struct taken_back *item = &self->taken_back.items[i];
+        struct result taken = campaign_take_back(&set->campaigns, item, now_us);
+        if (result_is_ok(taken)) continue;
+        LOG(LOG_ERROR, "reversal_contradicts", LOG_ID("redemption_id", item->redemption_id), LOG_ID("transaction_id", item->transaction_id),
+            LOG_STRING("reason", result_name(taken)));
+    }
+    decide_waiters(engine, operation, now_us);
+}
+
 /* ---- what Wallet has paid, and we do not know ---- */
 
 static void load_rebuild(struct engine *engine, struct operation *operation) {
@@ -137,6 +159,7 @@ static void decide_note(struct engine *engine, struct operation *operation, int6
 }
 
 const struct action mark_action = {.name = "mark", .load = load_mark, .decide = decide_mark};
+const struct action taken_back_action = {.name = "taken back", .load = load_taken_back, .decide = decide_taken_back};
 const struct action rebuild_action = {.name = "rebuild", .load = load_rebuild, .decide = decide_rebuild};
 const struct action expire_action = {.name = "expire", .load = load_waiters, .decide = decide_expire};
 const struct action fund_confirmed_action = {.name = "fund confirmed", .load = load_waiters, .decide = decide_fund_confirmed};

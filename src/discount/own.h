@@ -3,6 +3,7 @@
 #pragma once
 
 #include "discount/core/rebuild.h"
+#include "discount/core/reversal.h"
 #include "discount/operation.h"
 
 struct own_request {
@@ -18,6 +19,11 @@ struct own_request {
         const struct settlement *items;            /* [count] */
         size_t count;
     } mark;
+    struct {                                     /* taken back */
+        const struct taken_back *items;          /* [count] */
+        const struct reversal_subject *subjects; /* [count], of the items */
+        size_t count;
+    } taken_back;
     struct {                            /* rebuild; of campaigns that are there */
         const struct paid_place *items; /* [count] */
         enum rebuild_verdict *verdicts; /* [count], what became of each */
@@ -31,6 +37,7 @@ struct own_request {
 #define MARK_WAITERS_MAX    2000u /* whose kept answers one mark makes final; the others follow one by one */
 
 extern const struct action mark_action;           /* what Wallet said about a batch */
+extern const struct action taken_back_action;     /* what Wallet said about reversals */
 extern const struct action rebuild_action;        /* what Wallet has paid, and we do not know */
 extern const struct action expire_action;         /* the campaign's end has passed */
 extern const struct action fund_confirmed_action; /* the step is on disk in Wallet */

@@ -149,7 +149,7 @@ static void fill_buckets(struct plot *plot, const struct board_snapshot *snapsho
         bucket->rejected += plot->unit_s == 1 ? second->rejected : minute->rejected;
     }
     /* At the end of each bucket, of the places that there are now. */
-    int64_t left = snapshot->view.max_redemptions - snapshot->view.redeemed;
+    int64_t left = snapshot->view.max_redemptions - view_taken(&snapshot->view);
     for (size_t i = plot->count; i > 0; i--) {
         plot->buckets[i - 1].left = left > 0 ? left : 0;
         left += plot->buckets[i - 1].claimed;
@@ -325,7 +325,7 @@ static void put_facts(struct buffer *buffer, const struct board_snapshot *snapsh
     const struct campaign_view *view = &snapshot->view;
     int64_t rejected = 0;
     for (size_t i = 0; i < REFUSAL_COUNT; i++) rejected += snapshot->rejected.counts[i];
-    put_fact(buffer, "", view->redeemed, " of ");
+    put_fact(buffer, "", view_taken(view), " of ");
     put_fact(buffer, "", view->max_redemptions, is_narrow ? " taken" : " places taken");
     if (!is_narrow || view->max_redemptions < 100000) put_fact(buffer, " \xc2\xb7 ", view->credited, " credited");
     if (view->failed > 0) put_fact(buffer, " \xc2\xb7 ", view->failed, " failed");

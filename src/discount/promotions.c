@@ -37,7 +37,7 @@ static void write_promotion(struct json_writer *writer, struct board_slot *slot,
     json_text_member(writer, "state", text_of(campaign_state_name(view_state(view, now_us))));
     write_time(writer, "starts_at", view->starts_at_us);
     write_time(writer, "ends_at", view->ends_at_us);
-    json_integer_member(writer, "remaining", campaign_places_left(view->max_redemptions, view->redeemed));
+    json_integer_member(writer, "remaining", campaign_places_left(view->max_redemptions, view_taken(view)));
     json_end_object(writer);
 }
 

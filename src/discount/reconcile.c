@@ -166,7 +166,8 @@ static void sum_differs(struct reconciliation *reconciliation, const char *what,
 
 struct fund_there {
     int64_t funded, credited, remaining, released;
-    int64_t given; /* credited, with what was taken back since */
+    int64_t given;    /* credited, with what was taken back since */
+    int64_t reversed; /* that */
     bool is_released;
 };
 
@@ -176,6 +177,7 @@ static struct fund_there read_fund(const struct json_value *fund) {
                                .remaining = json_get_integer(fund, "remaining", -1),
                                .released = json_get_integer(fund, "released", 0),
                                .given = verdict_count_credited(fund),
+                               .reversed = json_get_integer(fund, "reversed", 0),
                                .is_released = text_equal(json_get_text(fund, "state"), TEXT("released"))};
 }
 
@@ -183,13 +185,21 @@ static struct fund_there read_fund(const struct json_value *fund) {
 static void compare_fund(struct reconciliation *reconciliation, const struct fund_there *there, const struct campaign *before,
                          const struct campaign *after) {
     int64_t amount = after->credit.amount_minor, sum = there->credited + there->remaining + there->released;
-    int64_t least = before->credited * amount, most = (after->redeemed - after->failed) * amount;
+    const struct campaign_view was = {.credited = before->credited, .reversed = before->reversed};
+    const struct campaign_view is = {.redeemed = after->redeemed,
+                                     .failed = after->failed,
+                                     .reversed = after->reversed,
+                                     .reversing = after->reversing};
+    const struct credits_due due = credits_due(&was, &is, there->reversed / amount);
+    int64_t odd = reversed_odd_minor(&due, there->reversed, after->credit),
+            given = there->given < 0 ? -1 : there->credited + (odd > 0 ? odd : 0);
+    int64_t least = due.least * amount, most = due.most * amount;
     if (there->funded != sum)
         sum_differs(reconciliation, "funded = credited + remaining + released does not hold there", there->funded, sum);
     if (there->funded < before->fund_confirmed_minor || there->funded > after->fund_confirmed_minor + after->fund_step_minor)
         sum_differs(reconciliation, "funded", after->fund_confirmed_minor, there->funded);
-    if (there->given < least) sum_differs(reconciliation, "credited", least, there->given);
-    if (there->given > most) sum_differs(reconciliation, "credited", most, there->given);
+    if (given < least) sum_differs(reconciliation, "credited", least, given);
+    if (given > most) sum_differs(reconciliation, "credited", most, given);
     if (after->fund_is_released && there->remaining != 0) sum_differs(reconciliation, "remaining after its release", 0, there->remaining);
     if (there->is_released && after->ended_at_us == 0) sum_differs(reconciliation, "released, though it has not ended", 0, there->released);
 }
@@ -208,12 +218,14 @@ static struct result check_fund(struct reconciliation *reconciliation) {
 
 struct listed_credit {
     struct id reference, user_id, transaction_id;
-    int64_t amount;
+    int64_t amount, reversed;
     struct text currency;
 };
 
 static bool read_listed(const struct json_value *item, struct listed_credit *ret_credit) {
-    *ret_credit = (struct listed_credit){.amount = json_get_integer(item, "amount", -1), .currency = json_get_text(item, "currency")};
+    *ret_credit = (struct listed_credit){.amount = json_get_integer(item, "amount", -1),
+                                         .reversed = json_get_integer(item, "reversed", 0),
+                                         .currency = json_get_text(item, "currency")};
     return json_is_object(item) && result_is_ok(id_parse(json_get_text(item, "reference"), &ret_credit->reference)) &&
            result_is_ok(id_parse(json_get_text(item, "user_id"), &ret_credit->user_id)) &&
            result_is_ok(id_parse(json_get_text(item, "transaction_id"), &ret_credit->transaction_id));
@@ -232,7 +244,10 @@ static const char *find_difference(const struct campaign *campaign, const struct
     if (!id_equal(redemption->user_id, listed->user_id)) return "Wallet has paid another user";
     if (!is_amount(campaign, listed)) return "Wallet has paid another amount";
     if (redemption->status == REDEMPTION_FAILED) return "Wallet has paid it, Discount says it failed";
-    bool is_other = redemption->status == REDEMPTION_CREDITED && !id_equal(redemption->transaction_id, listed->transaction_id);
+    if (redemption->status == REDEMPTION_REVERSED && listed->reversed != listed->amount)
+        return "Discount says it is reversed, Wallet has not taken it back";
+    bool is_credited = redemption->status == REDEMPTION_CREDITED || redemption->status == REDEMPTION_REVERSING;
+    bool is_other = is_credited && !id_equal(redemption->transaction_id, listed->transaction_id);
     return is_other ? "the transaction is another one" : NULL;
 }
 
@@ -274,7 +289,8 @@ static struct result note_credited(void *context, const struct row *row) {
     struct redemption redemption;
     TRY(redemption_of_row(row, 0, &redemption));
     if (redemption.position > reconciliation->place_count) return result_ok();
-    if (redemption.status == REDEMPTION_CREDITED) reconciliation->marks[redemption.position] |= MARK_CREDITED;
+    bool is_credited = redemption.status == REDEMPTION_CREDITED || redemption.status == REDEMPTION_REVERSING;
+    if (is_credited) reconciliation->marks[redemption.position] |= MARK_CREDITED;
     return result_ok();
 }
 
@@ -327,7 +343,7 @@ static struct result check_campaign(struct reconciliation *reconciliation) {
     reconciliation->campaigns++;
     int64_t transactions = reconciliation->transactions, differences = reconciliation->differences;
     const struct campaign *campaign = &reconciliation->campaign;
-    bool is_over = campaign->redeemed > campaign->max_redemptions; /* its limit was lowered */
+    bool is_over = campaign->redeemed > campaign->max_redemptions; /* its limit was lowered, or places were returned */
     reconciliation->place_count = is_over ? campaign->redeemed : campaign->max_redemptions;
     reconciliation->marks = calloc((size_t)reconciliation->place_count + 1, 1);
     if (reconciliation->marks == NULL) return result_error(RESULT_FULL);

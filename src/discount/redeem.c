@@ -216,13 +216,14 @@ static struct limits limits_of(const struct campaign_view *view, const struct re
                            .min_order_minor = rules->min_order_minor,
                            .order_minor = redeem->order.amount_minor,
                            .places = view->max_redemptions,
-                           .taken = view->redeemed,
+                           .taken = campaign_counted_places(view->max_redemptions, view->redeemed, view->returned),
                            .budget_minor = rules->budget_minor,
                            .spent_minor = view->spent_minor,
                            .gift_minor = gift_minor,
                            .ordered_minor = view->ordered_minor,
                            .max_per_day = rules->max_per_day,
-                           .of_day = campaign_taken_today(view->redeemed, view->day_before, view->day_ends_at_us, now_us),
+                           .of_day =
+                               campaign_taken_today(view->redeemed - view->day_returned, view->day_before, view->day_ends_at_us, now_us),
                            .funded = view->funded_places};
 }
 

@@ -20,13 +20,24 @@ struct one_reading {
     struct reading reading;
     struct id id;
     struct found_redemption found;
+    struct reversal_words reversal; /* in the arena */
 };
+
+static struct result visit_reversal(void *context, const struct row *row) {
+    struct one_reading *self = context;
+    struct reversal reversal;
+    TRY(reversal_of_row(row, 0, &reversal));
+    self->reversal = (struct reversal_words){reversal.slot, arena_copy(&self->reading.exchange->arena, reversal_reason(&reversal))};
+    return self->reversal.reason.data == NULL ? result_error(RESULT_FULL) : result_ok();
+}
 
 static bool ask_one(struct reading *reading, struct batch *batch, uint32_t round) {
     struct one_reading *self = (struct one_reading *)reading;
     (void)round;
     self->found.is_found = false;
+    self->reversal.slot = 0;
     ask_redemption(batch, self->id, redemption_found, &self->found);
+    ask_reversal(batch, self->id, visit_reversal, self);
     return false;
 }
 
@@ -46,9 +57,9 @@ static void answer_one(struct reading *reading) {
     }
     const struct board_slot *slot = board_slot(discount_of(exchange)->board, redemption->campaign_number - 1);
     struct buffer buffer;
-    buffer_init(&buffer, &exchange->arena, ITEM_BYTES);
+    buffer_init(&buffer, &exchange->arena, ITEM_BYTES + self->reversal.reason.size);
     struct json_writer writer = {.buffer = &buffer};
-    answer_write_redemption(&writer, redemption, slot->id, board_credit(slot));
+    answer_write_redemption_with(&writer, redemption, slot->id, board_credit(slot), &self->reversal);
     reply_buffer(exchange, 200, "application/json", &buffer);
     exchange_finish(exchange);
 }
@@ -150,7 +161,8 @@ bool redemptions_inquire(struct exchange *exchange, const struct row *row, struc
     struct redemption redemption;
     if (!result_is_ok(sound_redemption_of_row(row, KEPT_COLUMNS, &redemption))) return false; /* the run tells it */
     const struct board *board = discount_of(exchange)->board;
-    if (redemption.status == REDEMPTION_CLAIMED || redemption.campaign_number > board_count(board)) return false;
+    bool is_open = redemption.status == REDEMPTION_CLAIMED || redemption.status == REDEMPTION_REVERSING;
+    if (is_open || redemption.campaign_number > board_count(board)) return false;
     const struct board_slot *slot = board_slot(board, redemption.campaign_number - 1);
     ret_final->body = (struct text){NULL, 0};
     struct discount_operation *operation = ARENA_NEW(&exchange->arena, struct discount_operation);

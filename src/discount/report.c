@@ -90,7 +90,7 @@ static void write_orders(struct json_writer *writer, const struct campaign_view 
         return;
     }
     json_begin_object(writer);
-    json_integer_member(writer, "count", view->redeemed);
+    json_integer_member(writer, "count", view_living(view));
     json_integer_member(writer, "amount", view->ordered_minor);
     json_integer_member(writer, "discount", view->spent_minor);
     json_text_member(writer, "currency", text_of(currency_code(currency)));
@@ -142,11 +142,13 @@ struct campaign_view report_write(struct json_writer *writer, const struct board
     json_time_member(writer, "as_of", now_us);
     json_integer_member(writer, "sequence", view.sequence);
     json_integer_member(writer, "max_redemptions", view.max_redemptions);
-    json_integer_member(writer, "redeemed", view.redeemed);
-    json_integer_member(writer, "remaining", campaign_places_left(view.max_redemptions, view.redeemed));
+    json_integer_member(writer, "redeemed", view_taken(&view));
+    json_integer_member(writer, "remaining", campaign_places_left(view.max_redemptions, view_taken(&view)));
     json_integer_member(writer, "credited", view.credited);
     json_integer_member(writer, "pending", view_unsettled(&view));
     json_integer_member(writer, "failed", view.failed);
+    json_integer_member(writer, "reversing", view.reversing);
+    json_integer_member(writer, "reversed", view.reversed);
     int64_t rejected = write_rejected(writer, &snapshot.rejected);
     json_integer_member(writer, "attempts", view.redeemed + rejected);
     write_orders(writer, &view, slot->currency);

@@ -11,6 +11,7 @@
 #include "discount/redemptions.h"
 #include "discount/report.h"
 #include "discount/retry.h"
+#include "discount/reversal.h"
 #include "discount/winners.h"
 #include "service/inquiry.h"
 
@@ -35,6 +36,12 @@ const struct route discount_routes[] = {
      .scope = SCOPE_ADMIN,
      .flags = ROUTE_DRY_RUN,
      .handle = redemptions_retry},
+    {.method = "POST",
+     .path = "/v1/redemptions/{id}/reversal",
+     .act = "redemption.reverse",
+     .scope = SCOPE_ADMIN,
+     .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT | ROUTE_DRY_RUN,
+     .handle = redemptions_reverse},
     {.method = "POST",
      .path = "/v1/campaigns",
      .act = "campaign.create",

@@ -18,7 +18,7 @@ struct result redemption_of_row(const struct row *row, int first_column, struct 
         .position = key & INT64_C(0xFFFFFFFF),
         .id = row_id(row, first_column + 1),
         .user_id = row_id(row, first_column + 2),
-        .status = (enum redemption_status)row_integer_between(row, first_column + 4, REDEMPTION_CLAIMED, REDEMPTION_APPLIED),
+        .status = (enum redemption_status)row_integer_between(row, first_column + 4, REDEMPTION_CLAIMED, REDEMPTION_REVERSED),
         .claimed_at_us = row_time(row, first_column + 5),
         .settled_at_us = row_integer(row, first_column + 6),
         .transaction_id = row_id_or_zero(row, first_column + 7),
@@ -65,27 +65,28 @@ static const struct question redemption_by_its_id = {
     .sql = "SELECT " REDEMPTION_COLUMNS
            " FROM redemptions WHERE id = coalesce((SELECT id FROM redemptions WHERE claimed_as = $1), $1) LIMIT 1",
     .parameters = {COLUMN_ID}};
-static const struct question redemption_of_user = {.name = "a user's redemption in a campaign",
-                                                   .sql = "SELECT " REDEMPTION_COLUMNS
-                                                          " FROM redemptions WHERE user_id = $1 AND campaign_number = $2 LIMIT 1",
-                                                   .parameters = {COLUMN_ID, COLUMN_INTEGER}};
-static const struct question redemption_of_phone = {.name = "a phone's redemption in a campaign",
-                                                    .sql = "SELECT " REDEMPTION_COLUMNS
-                                                           " FROM redemptions WHERE campaign_number = $1 AND phone = $2 LIMIT 1",
-                                                    .parameters = {COLUMN_INTEGER, COLUMN_TEXT}};
+/* What was taken back (status 5) stands in nobody's way. */
+static const struct question redemption_of_user = {
+    .name = "a user's redemption in a campaign",
+    .sql = "SELECT " REDEMPTION_COLUMNS " FROM redemptions WHERE user_id = $1 AND campaign_number = $2 AND status <> 5 LIMIT 1",
+    .parameters = {COLUMN_ID, COLUMN_INTEGER}};
+static const struct question redemption_of_phone = {
+    .name = "a phone's redemption in a campaign",
+    .sql = "SELECT " REDEMPTION_COLUMNS " FROM redemptions WHERE campaign_number = $1 AND phone = $2 AND status <> 5 LIMIT 1",
+    .parameters = {COLUMN_INTEGER, COLUMN_TEXT}};
 static const struct question redemption_of_order = {
     .name = "a user's redemption for an order",
     .sql = "SELECT " REDEMPTION_COLUMNS
-           " FROM redemptions WHERE user_id = $1 AND campaign_number = $2 AND order_reference = $3 ORDER BY key LIMIT 1",
+           " FROM redemptions WHERE user_id = $1 AND campaign_number = $2 AND order_reference = $3 AND status <> 5 ORDER BY key LIMIT 1",
     .parameters = {COLUMN_ID, COLUMN_INTEGER, COLUMN_TEXT}};
-static const struct question count_of_user = {
-    .name = "how many redemptions a user has in a campaign",
-    .sql = "SELECT user_id, campaign_number, count(*) FROM redemptions WHERE user_id = $1 AND campaign_number = $2 GROUP BY 1, 2 LIMIT 1",
-    .parameters = {COLUMN_ID, COLUMN_INTEGER}};
-static const struct question count_of_phone = {
-    .name = "how many redemptions a phone has in a campaign",
-    .sql = "SELECT phone, campaign_number, count(*) FROM redemptions WHERE campaign_number = $1 AND phone = $2 GROUP BY 1, 2 LIMIT 1",
-    .parameters = {COLUMN_INTEGER, COLUMN_TEXT}};
+static const struct question count_of_user = {.name = "how many redemptions a user has in a campaign",
+                                              .sql = "SELECT user_id, campaign_number, count(*) FROM redemptions WHERE user_id = $1 AND "
+                                                     "campaign_number = $2 AND status <> 5 GROUP BY 1, 2 LIMIT 1",
+                                              .parameters = {COLUMN_ID, COLUMN_INTEGER}};
+static const struct question count_of_phone = {.name = "how many redemptions a phone has in a campaign",
+                                               .sql = "SELECT phone, campaign_number, count(*) FROM redemptions WHERE campaign_number = $1 "
+                                                      "AND phone = $2 AND status <> 5 GROUP BY 1, 2 LIMIT 1",
+                                               .parameters = {COLUMN_INTEGER, COLUMN_TEXT}};
 /* The plus keeps SQLite from walking all ids: a user has few redemptions, and they are sorted. */
 static const struct question redemptions_of_user = {
     .name = "a user's redemptions",
@@ -182,7 +183,7 @@ void save_redemption(struct batch *batch, const struct redemption *redemption) {
     struct value status = value_integer(redemption->status), settled_at = value_integer(redemption->settled_at_us);
     struct value transaction = value_id_or_null(redemption->transaction_id), failure = value_null(COLUMN_TEXT);
     struct value claimed_as = value_id_or_null(redemption->claimed_as);
-    if (redemption->status == REDEMPTION_FAILED) failure = value_text((struct text){redemption->failure, redemption->failure_size});
+    if (redemption->failure_size != 0) failure = value_text((struct text){redemption->failure, redemption->failure_size});
     if (redemption->is_new) {
         struct value user = value_id(redemption->user_id), claimed_at = value_integer(redemption->claimed_at_us);
         struct value number = value_integer(redemption->campaign_number);
@@ -387,29 +388,31 @@ void save_setting(struct batch *batch, struct text name, const void *data, size_
         .postgres = "SELECT (array_agg(id))[1] FROM redemptions GROUP BY " columns " HAVING count(*) > 1 LIMIT 1" \
     }
 
-#define MORE_THAN(column, limit)                                                                                                         \
-    {                                                                                                                                    \
-        .name = "redemptions beyond " limit,                                                                                             \
-        .sql = "SELECT r.id FROM redemptions AS r NOT INDEXED JOIN campaigns AS c ON c.number = r.key >> 32 GROUP BY r." column          \
-               ", r.key >> 32 HAVING count(*) > max(c." limit ") LIMIT 1",                                                               \
-        .postgres = "SELECT (array_agg(r.id))[1] FROM redemptions AS r JOIN campaigns AS c ON c.number = r.key >> 32 GROUP BY r." column \
-                    ", r.key >> 32 HAVING count(*) > max(c." limit ") LIMIT 1"                                                           \
+#define MORE_THAN(column, limit)                                                                                                           \
+    {                                                                                                                                      \
+        .name = "redemptions beyond " limit,                                                                                               \
+        .sql = "SELECT r.id FROM redemptions AS r NOT INDEXED JOIN campaigns AS c ON c.number = r.key >> 32 WHERE r.status <> 5 GROUP BY " \
+               "r." column ", r.key >> 32 HAVING count(*) > max(c." limit ") LIMIT 1",                                                     \
+        .postgres = "SELECT (array_agg(r.id))[1] FROM redemptions AS r JOIN campaigns AS c ON c.number = r.key >> 32 WHERE r.status <> 5 " \
+                    "GROUP BY r." column ", r.key >> 32 HAVING count(*) > max(c." limit ") LIMIT 1"                                        \
     }
 
 const struct rule table_rules[] = {
     {MORE_THAN("user_id", "max_per_user"), "a user has more redemptions in one campaign than it gives to each"},
     {MORE_THAN("phone", "max_per_phone"), "a phone has more redemptions in one campaign than it gives to each"},
     {{.name = "orders that are there twice",
-      .sql = "SELECT id FROM redemptions NOT INDEXED WHERE order_reference IS NOT NULL GROUP BY user_id, key >> 32, order_reference HAVING "
+      .sql = "SELECT id FROM redemptions NOT INDEXED WHERE order_reference IS NOT NULL AND status <> 5 GROUP BY user_id, key >> 32, "
+             "order_reference HAVING "
              "count(*) > 1 LIMIT 1",
-      .postgres =
-          "SELECT (array_agg(id))[1] FROM redemptions WHERE order_reference IS NOT NULL GROUP BY user_id, key >> 32, order_reference "
-          "HAVING count(*) > 1 LIMIT 1"},
+      .postgres = "SELECT (array_agg(id))[1] FROM redemptions WHERE order_reference IS NOT NULL AND status <> 5 GROUP BY user_id, key >> "
+                  "32, order_reference "
+                  "HAVING count(*) > 1 LIMIT 1"},
      "an order was redeemed twice"},
     {TWICE("id"), "an id stands there twice"},
     {{.name = "transactions that are there twice",
-      .sql = "SELECT id FROM redemptions NOT INDEXED WHERE status = 1 GROUP BY transaction_id HAVING count(*) > 1 LIMIT 1",
-      .postgres = "SELECT (array_agg(id))[1] FROM redemptions WHERE status = 1 GROUP BY transaction_id HAVING count(*) > 1 LIMIT 1"},
+      .sql = "SELECT id FROM redemptions NOT INDEXED WHERE transaction_id IS NOT NULL GROUP BY transaction_id HAVING count(*) > 1 LIMIT 1",
+      .postgres = "SELECT (array_agg(id))[1] FROM redemptions WHERE transaction_id IS NOT NULL GROUP BY transaction_id HAVING count(*) > 1 "
+                  "LIMIT 1"},
      "two redemptions have one transaction"},
     {{.name = "redemptions without a campaign",
       .sql = "SELECT r.id FROM redemptions AS r LEFT JOIN campaigns AS c ON c.number = r.key >> 32 WHERE c.number IS NULL LIMIT 1"},

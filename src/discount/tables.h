@@ -47,7 +47,8 @@ void ask_campaigns_before(struct batch *batch, int64_t before, int64_t limit, co
 
 /* What a transaction adds to is written as a difference. */
 struct campaign_counts {
-    int64_t sequence, redeemed, credited, failed, spent_minor, ordered_minor;
+    int64_t sequence, redeemed, credited, failed, spent_minor, ordered_minor, reversed, returned;
+    int64_t ever_credited; /* in none of its columns */
 };
 struct campaign_counts campaign_counts(const struct campaign *campaign);
 /* `committed`: what stands in its row before. */
@@ -92,6 +93,20 @@ void ask_unsettled(struct batch *batch, int64_t after, int64_t limit, row_visito
 void ask_first_unsettled(struct batch *batch, int64_t after, int64_t last, row_visitor *visit, void *context);
 
 void save_redemption(struct batch *batch, const struct redemption *redemption);
+
+/* ---- reversals (tables_reversals.c): reversal_of_row, from column 0 ---- */
+
+#define REVERSAL_COLUMNS_COUNT 7
+struct result reversal_of_row(const struct row *row, int first_column, struct reversal *ret_reversal) MUST_CHECK; /* a sound one */
+void ask_reversal(struct batch *batch, struct id redemption_id, row_visitor *visit, void *context);
+/* By key, those above `after`: what the settler owes; behind the reversal the redemption. */
+void ask_owed_reversals(struct batch *batch, int64_t after, int64_t limit, row_visitor *visit, void *context);
+/* The same of one redemption. No row: nothing is owed. */
+void ask_owed_reversal(struct batch *batch, struct id redemption_id, row_visitor *visit, void *context);
+void save_reversal(struct batch *batch, const struct reversal *reversal);
+/* Columns: the places that were returned by key, above `after` and below `before`; those of them above `behind`. */
+void ask_returned(struct batch *batch, int64_t after, int64_t before, int64_t behind, row_visitor *visit, void *context);
+void drop_reversal(struct batch *batch, const struct redemption *redemption); /* there may be none */
 
 /* ---- counters ---- */
 
@@ -144,6 +159,8 @@ struct rule {
 };
 extern const struct rule table_rules[];
 extern const size_t table_rule_count;
+extern const struct rule table_reversal_rules[];
+extern const size_t table_reversal_rule_count;
 
 /* ---- phones of before (service/phones.h) ---- */
 

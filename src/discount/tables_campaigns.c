@@ -9,12 +9,14 @@
 #define RULES_COLUMNS                                                                                                                     \
     "kind, percent, discount_max, min_order, max_per_user, max_per_phone, max_per_day, budget, time_zone, schedule_days, schedule_from, " \
     "schedule_to, is_public, has_list, account_age_min, metadata"
-#define RULES_COLUMN 35 /* the first of them among a campaign's */
+#define REVERSAL_COLUMNS ", reversing, reversed, returned, day_returned" /* behind the rules */
+#define REVERSAL_COLUMN  51
+#define RULES_COLUMN     35 /* the first of them among a campaign's */
 #define CAMPAIGN_COLUMNS                                                                                                                \
     "number, id, code, name, amount, currency, max_redemptions, starts_at, ends_at, ended_at, is_paused, version, sequence, redeemed, " \
     "credited, failed, first_redeemed_at, last_redeemed_at, exhausted_at, created_at, updated_at, fund_confirmed, fund_step, "          \
     "fund_step_version, fund_is_released, settled_position, phone_rule, fund_refusal, fund_refusal_detail, over_at, spent, ordered, "   \
-    "day_starts_at, day_ends_at, day_before, " RULES_COLUMNS
+    "day_starts_at, day_ends_at, day_before, " RULES_COLUMNS REVERSAL_COLUMNS
 
 static void read_code(const struct row *row, int column, struct code *ret_code) {
     struct text text = row_text(row, column);
@@ -103,6 +105,10 @@ struct result campaign_of_row(const struct row *row, struct campaign *ret_campai
     ret_campaign->fund_refusal_detail_size =
         (uint16_t)read_short(row, 28, ret_campaign->fund_refusal_detail, sizeof ret_campaign->fund_refusal_detail);
     read_rules(row, &ret_campaign->rules, &ret_campaign->words);
+    ret_campaign->reversing = row_integer(row, REVERSAL_COLUMN);
+    ret_campaign->reversed = row_integer(row, REVERSAL_COLUMN + 1);
+    ret_campaign->returned = row_integer(row, REVERSAL_COLUMN + 2);
+    ret_campaign->day_returned = row_integer(row, REVERSAL_COLUMN + 3);
     read_code(row, 2, &ret_campaign->code);
     read_name(row, 3, ret_campaign);
     if (!result_is_ok(currency_parse(row_text(row, 5), &ret_campaign->credit.currency))) row_refuse(row, 5, "not a currency");
@@ -131,7 +137,7 @@ static const struct question campaign_by_its_id = {.name = "a campaign",
 /* The state as campaign_state has it. */
 #define CAMPAIGN_STATE                                                                                                               \
     "CASE WHEN ended_at <> 0 OR (ends_at <> 0 AND ends_at <= $7) THEN 'ended' WHEN is_paused = 1 THEN 'paused' WHEN starts_at > $7 " \
-    "THEN 'scheduled' WHEN redeemed >= max_redemptions THEN 'exhausted' ELSE 'active' END"
+    "THEN 'scheduled' WHEN redeemed - returned >= max_redemptions THEN 'exhausted' ELSE 'active' END"
 static const struct question campaigns_before = {
     .name = "campaigns before one",
     .sql =
@@ -146,13 +152,13 @@ static const struct question insert_campaign = {
     .sql = "INSERT INTO campaigns (" CAMPAIGN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
            "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, "
            "$42, $43, "
-           "$44, $45, $46, $47, $48, $49, $50, $51)",
-    .parameters = {COLUMN_INTEGER, COLUMN_ID,      COLUMN_TEXT,    COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_TEXT,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT,    COLUMN_TEXT,    COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, RULES_PARAMETERS}};
+           "$44, $45, $46, $47, $48, $49, $50, $51, $52, $53, $54, $55)",
+    .parameters = {COLUMN_INTEGER,   COLUMN_ID,      COLUMN_TEXT,    COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_TEXT,    COLUMN_INTEGER,
+                   COLUMN_INTEGER,   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER,   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER,   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT,
+                   COLUMN_TEXT,      COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   RULES_PARAMETERS, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question update_campaign = {
     .name = "a campaign as it is now",
     .sql =
@@ -161,12 +167,13 @@ static const struct question update_campaign = {
         "last_redeemed_at = $15, exhausted_at = $16, updated_at = $17, fund_confirmed = $18, fund_step = $19, fund_step_version = $20, "
         "fund_is_released = $21, settled_position = $22, amount = $23, fund_refusal = $24, fund_refusal_detail = $25, over_at = $26, spent "
         "= spent + $27, "
-        "ordered = ordered + $28, day_starts_at = $29, day_ends_at = $30, day_before = $31 WHERE number = $1 AND id = $2",
+        "ordered = ordered + $28, day_starts_at = $29, day_ends_at = $30, day_before = $31, reversing = $32, reversed = reversed + $33, "
+        "returned = returned + $34, day_returned = $35 WHERE number = $1 AND id = $2",
     .parameters = {COLUMN_INTEGER, COLUMN_ID,      COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
                    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
                    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
                    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT,    COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 /* What only an administrator changes is left alone by every claim. */
 static const struct question update_rules = {
     .name = "a campaign's rules as they are now",
@@ -193,7 +200,8 @@ void ask_campaigns_before(struct batch *batch, int64_t before, int64_t limit, co
 
 struct campaign_counts campaign_counts(const struct campaign *campaign) {
     return (struct campaign_counts){campaign->sequence, campaign->redeemed,    campaign->credited,
-                                    campaign->failed,   campaign->spent_minor, campaign->ordered_minor};
+                                    campaign->failed,   campaign->spent_minor, campaign->ordered_minor,
+                                    campaign->reversed, campaign->returned,    campaign_ever_credited(campaign)};
 }
 
 /* Constants of the rules' columns, in their order. */
@@ -243,6 +251,10 @@ static void insert_as_it_is(struct batch *batch, const struct campaign *campaign
         value_integer(campaign->day_ends_at_us),
         value_integer(campaign->day_before),
         RULES_VALUES(&campaign->rules, &campaign->words),
+        value_integer(campaign->reversing),
+        value_integer(campaign->reversed),
+        value_integer(campaign->returned),
+        value_integer(campaign->day_returned),
     };
     batch_do(batch, &insert_campaign, values, 1);
 }
@@ -292,6 +304,10 @@ void save_campaign(struct batch *batch, const struct campaign *campaign, const s
         value_integer(campaign->day_starts_at_us),
         value_integer(campaign->day_ends_at_us),
         value_integer(campaign->day_before),
+        value_integer(campaign->reversing),
+        value_integer(campaign->reversed - committed->reversed),
+        value_integer(campaign->returned - committed->returned),
+        value_integer(campaign->day_returned),
     };
     batch_do(batch, &update_campaign, values, 1);
     if (campaign->has_new_rules) update_rules_of(batch, campaign);

@@ -125,12 +125,13 @@ static const struct question used_up_after = {
     .name = "used up codes behind one",
     .sql =
         "SELECT r.code_batch, r.code_index FROM redemptions AS r JOIN code_batches AS b ON b.number = r.code_batch WHERE r.code_batch IS "
-        "NOT NULL AND (r.code_batch, r.code_index) > ($1, $2) GROUP BY r.code_batch, r.code_index, b.max_uses HAVING count(*) >= "
+        "NOT NULL AND r.status <> 5 AND (r.code_batch, r.code_index) > ($1, $2) GROUP BY r.code_batch, r.code_index, b.max_uses HAVING "
+        "count(*) >= "
         "b.max_uses ORDER BY r.code_batch, r.code_index LIMIT $3",
     .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question uses_of_code = {
     .name = "uses of a code",
-    .sql = "SELECT count(*) FROM redemptions WHERE code_batch IS NOT NULL AND code_batch = $1 AND code_index = $2",
+    .sql = "SELECT count(*) FROM redemptions WHERE code_batch IS NOT NULL AND code_batch = $1 AND code_index = $2 AND status <> 5",
     .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question redemptions_by_code = {
     .name = "redemptions by a code",
@@ -181,14 +182,16 @@ const struct rule table_code_rules[] = {
       .sql = BATCHES "JOIN code_revocations AS r ON r.batch_number = b.number WHERE r.code_index > b.count LIMIT 1"},
      "a code is revoked that it does not have"},
     {{.name = "batches with other uses than they count",
-      .sql =
-          BATCHES "WHERE b.uses <> (SELECT count(*) FROM redemptions AS r WHERE r.code_batch IS NOT NULL AND r.code_batch = b.number) OR "
-                  "b.used <> (SELECT count(DISTINCT r.code_index) FROM redemptions AS r WHERE r.code_batch IS NOT NULL AND r.code_batch = "
-                  "b.number) LIMIT 1"},
+      .sql = BATCHES "WHERE b.uses <> (SELECT count(*) FROM redemptions AS r WHERE r.code_batch IS NOT NULL AND r.status <> 5 AND "
+                     "r.code_batch = b.number) OR "
+                     "b.used <> (SELECT count(DISTINCT r.code_index) FROM redemptions AS r WHERE r.code_batch IS NOT NULL AND r.status <> "
+                     "5 AND r.code_batch = "
+                     "b.number) LIMIT 1"},
      "its counts of used codes are not those of its redemptions"},
     {{.name = "batches with a code that was used too often",
-      .sql = BATCHES "JOIN redemptions AS r ON r.code_batch = b.number WHERE r.code_batch IS NOT NULL GROUP BY b.id, b.max_uses, "
-                     "r.code_index HAVING count(*) > b.max_uses LIMIT 1"},
+      .sql = BATCHES
+      "JOIN redemptions AS r ON r.code_batch = b.number WHERE r.code_batch IS NOT NULL AND r.status <> 5 GROUP BY b.id, b.max_uses, "
+      "r.code_index HAVING count(*) > b.max_uses LIMIT 1"},
      "one of its codes was used more often than it may be"},
 };
 const size_t table_code_rule_count = ARRAY_COUNT(table_code_rules);

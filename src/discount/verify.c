@@ -22,6 +22,7 @@ struct verification {
     struct campaign campaign; /* the one that is looked at */
     int64_t position;         /* of the last row */
     int64_t credited, failed, applied;
+    int64_t reversing, reversed;
     int64_t ordered_minor, discount_minor; /* sums */
     int64_t first_claimed_at_us, last_claimed_at_us;
     int64_t campaign_count, redemption_count;
@@ -46,7 +47,7 @@ static struct result broken(struct verification *verification, const struct rede
 /* What it took off its order, and the day in which it is counted. */
 static struct result check_gift(struct verification *verification, const struct redemption *redemption) {
     const struct campaign *campaign = &verification->campaign;
-    bool is_applied = redemption->status == REDEMPTION_APPLIED, is_of_order = gift_is_of_order(campaign->rules.kind);
+    bool is_applied = redemption_was_applied(redemption), is_of_order = gift_is_of_order(campaign->rules.kind);
     if (is_applied != is_of_order) return broken(verification, redemption, "it is settled in a way that its campaign does not know");
     int64_t order_minor = redemption->order.amount_minor;
     if (is_applied && redemption->discount_minor != rules_gift_minor(&campaign->rules, campaign->credit, order_minor))
@@ -57,6 +58,7 @@ static struct result check_gift(struct verification *verification, const struct 
     if (campaign->day_ends_at_us != 0 && (is_of_day ? is_earlier || redemption->claimed_at_us >= campaign->day_ends_at_us : is_later))
         return broken(verification, redemption, "it is counted in another day than it was claimed in");
     verification->applied += is_applied;
+    if (!redemption_is_living(redemption)) return result_ok(); /* it has given back what it took */
     if (__builtin_add_overflow(verification->ordered_minor, order_minor, &verification->ordered_minor) ||
         __builtin_add_overflow(verification->discount_minor, redemption->discount_minor, &verification->discount_minor))
         return broken(verification, redemption, "the orders up to it are worth more than money can be");
@@ -80,7 +82,8 @@ static struct result check_redemption(struct verification *verification, const s
     if (redemption->claimed_at_us < verification->last_claimed_at_us)
         return broken(verification, redemption, "it was claimed before the position ahead of it");
     if (redemption->phone.size == 0 || id_is_zero(redemption->user_id)) return broken(verification, redemption, "it has no user or phone");
-    bool is_credited = redemption->status == REDEMPTION_CREDITED, is_failed = redemption->status == REDEMPTION_FAILED;
+    bool is_reversing = redemption->status == REDEMPTION_REVERSING;
+    bool is_credited = redemption->status == REDEMPTION_CREDITED || is_reversing, is_failed = redemption->status == REDEMPTION_FAILED;
     if (is_credited && id_is_zero(redemption->transaction_id))
         return broken(verification, redemption, "it is credited without a transaction");
     if (is_failed && redemption->failure_size == 0) return broken(verification, redemption, "it has failed without a reason");
@@ -94,6 +97,8 @@ static struct result check_redemption(struct verification *verification, const s
     if (verification->position == 1) verification->first_claimed_at_us = redemption->claimed_at_us;
     verification->credited += is_credited;
     verification->failed += is_failed;
+    verification->reversing += is_reversing;
+    verification->reversed += !redemption_is_living(redemption);
     return result_ok();
 }
 
@@ -108,6 +113,7 @@ static struct result visit_redemption(void *context, const struct row *row) {
 static struct result walk_redemptions(struct verification *verification) {
     uint32_t number = verification->campaign.number;
     verification->position = verification->credited = verification->failed = verification->applied = 0;
+    verification->reversing = verification->reversed = 0;
     verification->ordered_minor = verification->discount_minor = 0;
     verification->first_claimed_at_us = verification->last_claimed_at_us = 0;
     do {
@@ -127,7 +133,7 @@ static struct result visit_sums(void *context, const struct row *row) {
     struct verification *verification = context;
     const struct campaign *campaign = &verification->campaign;
     if (row_integer(row, 0) >= BOARD_MINUTES) return result_ok();
-    if (row_integer(row, 1) == campaign->redeemed && row_integer(row, 2) == campaign->credited) return result_ok();
+    if (row_integer(row, 1) == campaign->redeemed && row_integer(row, 2) == campaign_ever_credited(campaign)) return result_ok();
     return broken(verification, NULL, "its minutes do not add up to its redemptions and credits");
 }
 
@@ -143,20 +149,41 @@ static struct result check_times(struct verification *verification) {
     return batch_run(verification->batch);
 }
 
+/* Columns: how many were returned, and how many of them behind the position with which its day begins. */
+static struct result visit_returned(void *context, const struct row *row) {
+    struct verification *verification = context;
+    const struct campaign *campaign = &verification->campaign;
+    if (row_integer(row, 0) != campaign->returned)
+        return broken(verification, NULL, "its count of returned places is not that of its rows");
+    if (row_integer(row, 1) != campaign->day_returned)
+        return broken(verification, NULL, "its count of places returned of its day is not that of its rows");
+    return result_ok();
+}
+
+static struct result check_returned(struct verification *verification) {
+    const struct campaign *campaign = &verification->campaign;
+    ask_returned(verification->batch, redemption_key(campaign->number, 0), redemption_key(campaign->number + 1, 0),
+                 redemption_key(campaign->number, campaign->day_before), visit_returned, verification);
+    return batch_run(verification->batch);
+}
+
 static struct result check_campaign(struct verification *verification) {
     const struct campaign *campaign = &verification->campaign;
     TRY(walk_redemptions(verification));
-    bool was_lowered = campaign->over_at != 0 && verification->position == campaign->over_at;
-    if (verification->position > campaign->max_redemptions && !was_lowered)
-        return broken(verification, NULL, "it has more redemptions than places");
+    int64_t taken = verification->position - campaign->returned;
+    bool was_lowered = campaign->over_at != 0 && taken == campaign->over_at;
+    if (taken > campaign->max_redemptions && !was_lowered) return broken(verification, NULL, "it has more redemptions than places");
     if (verification->position != campaign->redeemed) return broken(verification, NULL, "its count of redemptions is not that of its rows");
     if (verification->credited != campaign->credited) return broken(verification, NULL, "its count of credits is not that of its rows");
+    if (verification->reversing != campaign->reversing || verification->reversed != campaign->reversed)
+        return broken(verification, NULL, "its count of reversals is not that of its rows");
     if (verification->failed != campaign->failed) return broken(verification, NULL, "its count of failures is not that of its rows");
     if (verification->first_claimed_at_us != campaign->first_redeemed_at_us ||
         verification->last_claimed_at_us != campaign->last_redeemed_at_us) {
         return broken(verification, NULL, "its first or last redemption has another time than its rows");
     }
-    bool is_full = campaign->redeemed >= campaign->max_redemptions;
+    TRY(check_returned(verification));
+    bool is_full = taken >= campaign->max_redemptions;
     if (is_full != (campaign->exhausted_at_us != 0))
         return broken(verification, NULL, "it says it is exhausted and is not, or the other way round");
     if (campaign->exhausted_at_us != 0 && campaign->exhausted_at_us < campaign->last_redeemed_at_us)
@@ -172,8 +199,10 @@ static struct result check_campaign(struct verification *verification) {
     TRY(check_sums(verification));
     char id[ID_TEXT_BYTES];
     id_format(campaign->id, id);
-    fprintf(verification->out, "campaign %.*s: %" PRId64 " of %" PRId64 " places taken, %" PRId64 " credited, %" PRId64 " failed\n",
-            (int)sizeof id, id, campaign->redeemed, campaign->max_redemptions, campaign->credited, campaign->failed);
+    fprintf(verification->out, "campaign %.*s: %" PRId64 " of %" PRId64 " places taken, %" PRId64 " credited, %" PRId64 " failed%s",
+            (int)sizeof id, id, campaign_taken(campaign), campaign->max_redemptions, campaign->credited, campaign->failed,
+            campaign->reversed == 0 ? "\n" : "");
+    if (campaign->reversed != 0) fprintf(verification->out, ", %" PRId64 " reversed\n", campaign->reversed);
     verification->campaign_count++;
     verification->redemption_count += campaign->redeemed;
     return result_ok();
@@ -318,6 +347,7 @@ struct result verify_database(const struct place *place, FILE *out) {
     if (!result_is_ok(outcome) && finding[0] != '\0') fprintf(out, "BROKEN: the database itself: %s\n", finding);
     if (result_is_ok(outcome)) outcome = walk_campaigns(&verification);
     if (result_is_ok(outcome)) outcome = check_rules_of(&verification, table_rules, table_rule_count, "redemption");
+    if (result_is_ok(outcome)) outcome = check_rules_of(&verification, table_reversal_rules, table_reversal_rule_count, "redemption");
     if (result_is_ok(outcome)) outcome = check_codes(&verification);
     if (result_is_ok(outcome)) outcome = check_lists(&verification);
     struct audit_report audit = {0};

@@ -125,7 +125,7 @@ struct winners_file {
 };
 
 static void write_line(struct csv_writer *writer, const struct redemption *redemption, struct money credit) {
-    bool is_credited = redemption->status == REDEMPTION_CREDITED;
+    bool was_credited = !id_is_zero(redemption->transaction_id);
     csv_put_integer(writer, redemption->position);
     csv_put_id(writer, redemption->id);
     csv_put_id(writer, redemption->user_id);
@@ -133,12 +133,12 @@ static void write_line(struct csv_writer *writer, const struct redemption *redem
     csv_put_text(writer, text_of(redemption_status_name(redemption->status)));
     csv_put_integer(writer, credit.amount_minor);
     csv_put_text(writer, text_of(currency_code(credit.currency)));
-    if (is_credited)
+    if (was_credited)
         csv_put_id(writer, redemption->transaction_id);
     else
         csv_put_nothing(writer);
     csv_put_time(writer, redemption->claimed_at_us);
-    if (is_credited)
+    if (was_credited)
         csv_put_time(writer, redemption->settled_at_us);
     else
         csv_put_nothing(writer);
@@ -303,7 +303,7 @@ static bool read_query(struct exchange *exchange, struct winners_query *query) {
         {.name = "limit", .kind = QUERY_INTEGER, .target = &query->page.page.limit, .min = 1, .max = CSV_LIMIT_MAX},
         {.name = "cursor", .kind = QUERY_TEXT, .target = &query->page.cursor_text, .min = 1, .max = 128},
         {.name = "for", .kind = QUERY_CHOICE, .target = &query->audience, .choices = "spreadsheet"},
-        {.name = "status", .kind = QUERY_CHOICE, .target = &query->status, .choices = "claimed|credited|failed|applied"},
+        {.name = "status", .kind = QUERY_CHOICE, .target = &query->status, .choices = "claimed|credited|failed|applied|reversing|reversed"},
         {.name = "user_id", .kind = QUERY_ID, .target = &query->user_id, .present = &has_user},
         {.name = "phone", .kind = QUERY_TEXT, .target = &query->phone, .min = 1, .max = TYPED_BYTES_MAX},
         {.name = "code", .kind = QUERY_TEXT, .target = &query->code, .min = 1, .max = TYPED_BYTES_MAX},

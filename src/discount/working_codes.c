@@ -128,5 +128,7 @@ void working_codes_publish(struct working_set *set) {
         if (entry->is_newly_revoked) code_board_revoke(set->code_board, entry->batch, entry->index);
         if (entry->is_newly_used && entry->uses >= code_batch_by_number(&set->codes, entry->batch)->max_uses)
             code_board_use_up(set->code_board, entry->batch, entry->index);
+        if (entry->is_given_back && entry->uses < code_batch_by_number(&set->codes, entry->batch)->max_uses)
+            code_board_give_back(set->code_board, entry->batch, entry->index);
     }
 }

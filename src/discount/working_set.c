@@ -220,6 +220,20 @@ void working_set_ask(struct engine *engine, struct id id) {
         ask_redemption(engine_batch(engine), id, working_set_redemption, set);
 }
 
+static struct result visit_reversal(void *context, const struct row *row) {
+    struct working_set *set = context;
+    struct reversal reversal;
+    TRY(reversal_of_row(row, 0, &reversal));
+    return campaign_set_load_reversal(&set->campaigns, &reversal);
+}
+
+void working_set_ask_to_reverse(struct engine *engine, const struct reversal_subject *subject) {
+    struct working_set *set = engine_set(engine);
+    working_set_ask(engine, subject->redemption_id);
+    ask_reversal(engine_batch(engine), subject->redemption_id, visit_reversal, set);
+    if (subject->code_batch != 0) CHECK(working_codes_ask(engine, subject->code_batch, subject->code_index)); /* by its weight */
+}
+
 /* Columns: the user, or the phone; the campaign's number; how many. */
 static struct result visit_user_tally(void *context, const struct row *row) {
     struct working_set *set = context;
@@ -340,7 +354,7 @@ static void save_taken_back(struct working_set *set, const struct campaign *camp
 static void save_settled(struct working_set *set, const struct campaign *campaign) {
     size_t index = campaign->number - 1;
     struct saved_counts *saved = &set->saved[index];
-    int64_t credited = campaign->credited - saved->committed.credited;
+    int64_t credited = campaign_ever_credited(campaign) - saved->committed.ever_credited;
     struct second_counts more = {.claimed = (uint32_t)(campaign->redeemed - saved->committed.redeemed),
                                  .credited = credited > 0 ? (uint32_t)credited : 0};
     saved->batch_second = 0;
@@ -396,7 +410,12 @@ static struct result save(void *self, struct batch *batch, int64_t now_us) {
         save_settled(set, campaign);
     }
     for (size_t i = 0; i < campaigns->redemption_count; i++) {
-        if (campaigns->redemptions[i].is_changed) save_redemption(batch, &campaigns->redemptions[i]);
+        const struct redemption *redemption = &campaigns->redemptions[i];
+        if (redemption->is_changed) save_redemption(batch, redemption);
+        if (redemption->is_changed && redemption->drops_reversal) drop_reversal(batch, redemption);
+    }
+    for (size_t i = 0; i < campaigns->reversal_count; i++) {
+        if (campaigns->reversals[i].is_changed) save_reversal(batch, &campaigns->reversals[i]);
     }
     TRY(working_codes_save(set, batch, now_us));
     if (set->eligible != NULL) save_eligible(batch, set->eligible);

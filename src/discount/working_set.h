@@ -5,6 +5,7 @@
 #include "discount/board.h"
 #include "discount/code_board.h"
 #include "discount/core/redeem.h"
+#include "discount/core/reversal.h"
 #include "discount/tables_eligible.h"
 #include "service/engine.h"
 
@@ -53,6 +54,8 @@ struct result working_set_flush(struct engine *engine, int64_t now_us) MUST_CHEC
 
 /* Of a redemption that an operation names by its id; a campaign's id asks for nothing. */
 void working_set_ask(struct engine *engine, struct id id);
+/* Of one that is to be reversed, with what there is of a reversal and its code. */
+void working_set_ask_to_reverse(struct engine *engine, const struct reversal_subject *subject);
 /* Of what the user, or the phone, has in the campaign. */
 void working_set_ask_rivals(struct engine *engine, const struct campaign *campaign, const struct redeem_request *request);
 /* Of whether the user or the phone is on the campaign's list, where it has one: .is_listed is set when decide begins. */

@@ -196,7 +196,7 @@ struct fund_reading {
         struct text reference, description, metadata;
         struct id user_id, transaction_id;
         struct money amount;
-        int64_t created_at_us;
+        int64_t created_at_us, reversed_minor;
     } * credits; /* room for one more than the limit */
 };
 
@@ -344,7 +344,8 @@ static struct result credit_found(void *context, const struct row *row) {
                                    .amount = {row_integer(row, 4), row_currency(row, 5)},
                                    .created_at_us = row_time(row, 6),
                                    .description = row_text(row, 7),
-                                   .metadata = row_text(row, 8)};
+                                   .metadata = row_text(row, 8),
+                                   .reversed_minor = row_integer_between(row, 9, 0, row_integer(row, 4))};
     struct arena *arena = &read->reading.exchange->arena;
     TRY(copy(arena, &credit->reference));
     TRY(copy(arena, &credit->description));
@@ -366,6 +367,7 @@ static void write_credit(struct json_writer *writer, const struct fund_credit *c
     json_id_member(writer, "transaction_id", credit->transaction_id);
     json_integer_member(writer, "amount", credit->amount.amount_minor);
     json_text_member(writer, "currency", text_of(currency_code(credit->amount.currency)));
+    json_integer_member(writer, "reversed", credit->reversed_minor);
     json_time_member(writer, "created_at", credit->created_at_us);
     write_text_or_null(writer, "description", credit->description);
     json_key(writer, "metadata");

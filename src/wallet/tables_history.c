@@ -51,10 +51,12 @@ void ask_transfer(struct batch *batch, struct id id, row_visitor *visit, void *c
 
 static const struct question credits_of_fund = {
     .name = "the credits of a fund",
-    .sql = "SELECT e.sequence, t.reference, c.user_id, t.id, t.amount, t.currency, t.created_at, t.description, t.metadata FROM funds f "
-           "JOIN entries e ON e.account = f.account JOIN transfers t ON t.sequence = e.transfer JOIN accounts c ON c.number = "
-           "t.credit_account "
-           "WHERE f.caller = $1 AND f.reference = $2 AND e.sequence > $3 AND t.kind = 1 ORDER BY e.sequence LIMIT $4",
+    .sql =
+        "SELECT e.sequence, t.reference, c.user_id, t.id, t.amount, t.currency, t.created_at, t.description, t.metadata, "
+        "CAST(coalesce((SELECT sum(r.amount) FROM transfers r WHERE r.origin = t.sequence AND r.origin <> 0), 0) AS bigint) FROM funds f "
+        "JOIN entries e ON e.account = f.account JOIN transfers t ON t.sequence = e.transfer JOIN accounts c ON c.number = "
+        "t.credit_account "
+        "WHERE f.caller = $1 AND f.reference = $2 AND e.sequence > $3 AND t.kind = 1 ORDER BY e.sequence LIMIT $4",
     .parameters = {COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER}};
 void ask_credits_of_fund(struct batch *batch, struct text caller, struct text reference, int64_t after_sequence, int64_t limit,
                          row_visitor *visit, void *context) {

@@ -29,7 +29,7 @@ enum campaign_state campaign_state(const struct campaign *campaign, int64_t now_
     case GATE_PAUSED: return CAMPAIGN_PAUSED;
     case GATE_OPEN: break;
     }
-    return campaign->redeemed >= campaign->max_redemptions ? CAMPAIGN_EXHAUSTED : CAMPAIGN_ACTIVE;
+    return campaign_taken(campaign) >= campaign->max_redemptions ? CAMPAIGN_EXHAUSTED : CAMPAIGN_ACTIVE;
 }
 
 const char *campaign_state_name(enum campaign_state state) {
@@ -73,11 +73,14 @@ struct result phone_rule_named(struct text name, enum phone_rule *ret_rule) {
 }
 
 bool campaign_is_settled(const struct campaign *campaign) {
-    return gift_is_of_order(campaign->rules.kind) || campaign->credited + campaign->failed == campaign->redeemed;
+    return gift_is_of_order(campaign->rules.kind) || campaign->credited + campaign->failed == campaign_living(campaign);
 }
 
-int64_t campaign_places_left(int64_t max_redemptions, int64_t redeemed) {
-    return max_redemptions > redeemed ? max_redemptions - redeemed : 0;
+int64_t campaign_places_left(int64_t max_redemptions, int64_t taken) { return max_redemptions > taken ? max_redemptions - taken : 0; }
+
+int64_t campaign_counted_places(int64_t max_redemptions, int64_t redeemed, int64_t returned) {
+    int64_t taken = redeemed - returned;
+    return redeemed < LIMIT_CAMPAIGN_PLACES || taken > max_redemptions ? taken : max_redemptions;
 }
 
 int64_t campaign_taken_today(int64_t redeemed, int64_t day_before, int64_t day_ends_at_us, int64_t now_us) {
@@ -116,36 +119,50 @@ static const char *sums_fault(const struct campaign *campaign) {
         return "its gifts or orders are worth more than money can be";
     struct money credits;
     bool is_credit = campaign->rules.kind == GIFT_CREDIT;
-    if (is_credit && (!result_is_ok(money_multiply(campaign->credit, campaign->redeemed, &credits)) || credits.amount_minor != spent))
+    if (is_credit &&
+        (!result_is_ok(money_multiply(campaign->credit, campaign_living(campaign), &credits)) || credits.amount_minor != spent))
         return "what it has spent is not the worth of its places";
     if (!is_credit && (spent > ordered || campaign->credited != 0 || campaign->failed != 0))
         return "it has taken more off orders than they were worth";
     if (campaign->day_before < 0 || campaign->day_before > campaign->redeemed || campaign->day_starts_at_us > campaign->day_ends_at_us)
         return "its day is none";
+    if (campaign->day_returned < 0 || campaign->day_returned > campaign->returned ||
+        campaign->day_returned > campaign->redeemed - campaign->day_before)
+        return "more places were returned of its day than were given out in it";
     return NULL;
 }
 
+static const char *reversals_fault(const struct campaign *campaign) {
+    bool is_in_range = campaign->reversed >= 0 && campaign->reversed <= campaign->redeemed && campaign->returned >= 0;
+    if (!is_in_range || campaign->returned > campaign->reversed) return "it has taken back more than it has given out";
+    return campaign->reversing < 0 || campaign->reversing > campaign->credited ? "it takes back more than it has credited" : NULL;
+}
+
 const char *campaign_fault(const struct campaign *campaign) {
-    bool is_full = campaign->redeemed >= campaign->max_redemptions, is_empty = campaign->redeemed == 0;
+    int64_t taken = campaign_taken(campaign);
+    bool is_full = taken >= campaign->max_redemptions, is_empty = campaign->redeemed == 0;
     if (campaign->number == 0 || id_is_zero(campaign->id)) return "it has no number or id";
     bool is_share = campaign->rules.kind == GIFT_PERCENT_OFF;
     if (is_share != (campaign->credit.amount_minor == 0) || campaign->credit.amount_minor < 0 || campaign->credit.currency == CURRENCY_NONE)
         return "it gives no credit";
     if (campaign->max_redemptions < 1 || campaign->max_redemptions > LIMIT_CAMPAIGN_PLACES) return "its places are out of range";
     if (campaign->version < 1 || campaign->sequence < campaign->version) return "its version or its sequence is out of range";
-    bool is_over = campaign->redeemed > campaign->max_redemptions;
-    if (campaign->redeemed < 0 || (is_over && campaign->over_at != campaign->redeemed)) return "it has more redemptions than places";
+    const char *fault = reversals_fault(campaign);
+    if (fault != NULL) return fault;
+    bool is_over = taken > campaign->max_redemptions;
+    if (campaign->redeemed < 0 || (is_over && campaign->over_at != taken)) return "it has more redemptions than places";
     if (!is_over && campaign->over_at != 0) return "its limit was lowered below what is taken, and was not";
-    if (campaign->credited < 0 || campaign->failed < 0 || campaign->credited > campaign->redeemed - campaign->failed)
+    if (campaign->credited < 0 || campaign->failed < 0 || campaign->credited > campaign_living(campaign) - campaign->failed)
         return "it has settled more than it has given out";
-    int64_t settled = gift_is_of_order(campaign->rules.kind) ? campaign->redeemed : campaign->credited + campaign->failed;
+    int64_t settled =
+        gift_is_of_order(campaign->rules.kind) ? campaign->redeemed : campaign->credited + campaign->failed + campaign->reversed;
     if (campaign->settled_position < 0 || campaign->settled_position > settled) return "it says that more positions are settled than are";
     if (is_empty != (campaign->first_redeemed_at_us == 0) || is_empty != (campaign->last_redeemed_at_us == 0))
         return "its first or last redemption has no time";
     if (campaign->first_redeemed_at_us > campaign->last_redeemed_at_us) return "its last redemption was before its first";
     if (is_full != (campaign->exhausted_at_us != 0)) return "it says it is exhausted and is not, or the other way round";
     if (is_full && campaign->exhausted_at_us < campaign->last_redeemed_at_us) return "it was exhausted before its last redemption";
-    const char *fault = rules_fault(&campaign->rules);
+    fault = rules_fault(&campaign->rules);
     if (fault == NULL) fault = sums_fault(campaign);
     return fault != NULL ? fault : fund_fault(campaign);
 }
@@ -162,8 +179,8 @@ static bool fund_required(struct money credit, int64_t max_redemptions, int64_t 
 static void plan_fund_step(struct campaign *campaign) {
     int64_t required;
     if (gift_is_of_order(campaign->rules.kind)) return; /* the shop pays */
-    bool is_over = campaign->ended_at_us != 0 || campaign->redeemed > campaign->max_redemptions;
-    int64_t places = is_over ? campaign->redeemed : campaign->max_redemptions; /* none comes after the end */
+    bool is_over = campaign->ended_at_us != 0 || campaign_taken(campaign) > campaign->max_redemptions;
+    int64_t places = is_over ? campaign_living(campaign) : campaign->max_redemptions; /* none comes after the end */
     CHECK(fund_required(campaign->credit, places, &required));
     if (campaign->fund_step_minor != 0 || campaign->fund_is_released || required <= campaign->fund_confirmed_minor) return;
     campaign->fund_step_minor = money_between_totals(required, campaign->fund_confirmed_minor, campaign->credit.currency).amount_minor;
@@ -300,13 +317,12 @@ static enum campaign_verdict check_patch(const struct campaign_set *set, const s
 }
 
 /* Below what is taken it means over now. */
-static void set_limit(struct campaign *campaign, int64_t max_redemptions, int64_t now_us) {
-    campaign->max_redemptions = max_redemptions;
-    bool is_exhausted = campaign->redeemed >= max_redemptions;
+static void note_limit(struct campaign *campaign, int64_t now_us) {
+    bool is_exhausted = campaign_taken(campaign) >= campaign->max_redemptions;
     /* Not before its last redemption, even when the clock was set back in between. */
     int64_t exhausted_at_us = now_us > campaign->last_redeemed_at_us ? now_us : campaign->last_redeemed_at_us;
     campaign->exhausted_at_us = !is_exhausted ? 0 : campaign->exhausted_at_us != 0 ? campaign->exhausted_at_us : exhausted_at_us;
-    campaign->over_at = campaign->redeemed > max_redemptions ? campaign->redeemed : 0;
+    campaign->over_at = campaign_taken(campaign) > campaign->max_redemptions ? campaign_taken(campaign) : 0;
 }
 
 enum campaign_verdict campaign_patch(struct campaign_set *set, struct campaign *campaign, const struct campaign_patch *patch,
@@ -338,7 +354,10 @@ enum campaign_verdict campaign_patch(struct campaign_set *set, struct campaign *
     if (new_phone_rule) campaign->phone_rule = patch->phone_rule;
     if (new_code) campaign_set_recode(set, campaign, &patch->code);
     if (asks_again) drop_refused_step(campaign);
-    if (new_limit) set_limit(campaign, patch->max_redemptions, now_us);
+    if (new_limit) {
+        campaign->max_redemptions = patch->max_redemptions;
+        note_limit(campaign, now_us);
+    }
     mark_changed(campaign, now_us, true);
     return CAMPAIGN_DONE;
 }
@@ -380,25 +399,57 @@ static void begin_day(struct campaign *campaign, struct day_window day, int64_t 
         campaign->day_starts_at_us = day.starts_at_us > campaign->last_redeemed_at_us ? day.starts_at_us : campaign->last_redeemed_at_us;
     campaign->day_ends_at_us = is_known ? day.ends_at_us : now_us + 1;
     campaign->day_before = campaign->redeemed;
+    campaign->day_returned = 0;
 }
 
 static void add(int64_t *total_minor, int64_t minor, enum currency currency) {
     CHECK(result_is_ok(money_add_to_total(*total_minor, (struct money){minor, currency}, total_minor)) && *total_minor <= MONEY_AMOUNT_MAX);
 }
 
-int64_t campaign_give_place(struct campaign *campaign, const struct given *given, int64_t now_us) {
-    CHECK(campaign->redeemed < campaign->max_redemptions);
+static int64_t next_position(struct campaign *campaign, struct day_window day, int64_t now_us) {
+    CHECK(campaign->redeemed < LIMIT_CAMPAIGN_PLACES);
     if (now_us < campaign->last_redeemed_at_us) now_us = campaign->last_redeemed_at_us;
-    if (now_us >= campaign->day_ends_at_us) begin_day(campaign, given->day, now_us);
-    add(&campaign->spent_minor, given->gift_minor, campaign->credit.currency);
-    add(&campaign->ordered_minor, given->order_minor, campaign->credit.currency);
+    if (now_us >= campaign->day_ends_at_us) begin_day(campaign, day, now_us);
     campaign->redeemed++;
     campaign->sequence++;
     campaign->is_changed = true;
     if (campaign->first_redeemed_at_us == 0) campaign->first_redeemed_at_us = now_us;
     campaign->last_redeemed_at_us = now_us;
-    if (campaign->redeemed == campaign->max_redemptions) campaign->exhausted_at_us = now_us;
     return now_us;
+}
+
+int64_t campaign_give_place(struct campaign *campaign, const struct given *given, int64_t now_us) {
+    CHECK(campaign_taken(campaign) < campaign->max_redemptions);
+    now_us = next_position(campaign, given->day, now_us);
+    add(&campaign->spent_minor, given->gift_minor, campaign->credit.currency);
+    add(&campaign->ordered_minor, given->order_minor, campaign->credit.currency);
+    if (campaign_taken(campaign) == campaign->max_redemptions) campaign->exhausted_at_us = now_us;
+    return now_us;
+}
+
+int64_t campaign_pass_place(struct campaign *campaign, int64_t now_us) {
+    now_us = next_position(campaign, (struct day_window){0}, now_us);
+    campaign->reversed++;
+    campaign->returned++;
+    campaign->day_returned++;
+    if (campaign->exhausted_at_us != 0 && campaign->exhausted_at_us < now_us) campaign->exhausted_at_us = now_us;
+    return now_us;
+}
+
+static void subtract(int64_t *total_minor, int64_t minor, enum currency currency) {
+    CHECK(minor >= 0 && minor <= *total_minor);
+    *total_minor = money_between_totals(*total_minor, minor, currency).amount_minor;
+}
+
+void campaign_give_back(struct campaign *campaign, const struct given_back *back) {
+    CHECK(back->position >= 1 && back->position <= campaign->redeemed && campaign->reversed < campaign->redeemed);
+    subtract(&campaign->spent_minor, back->gift_minor, campaign->credit.currency);
+    subtract(&campaign->ordered_minor, back->order_minor, campaign->credit.currency);
+    campaign->reversed++;
+    if (!back->is_open) return;
+    campaign->returned++;
+    campaign->day_returned += back->position > campaign->day_before;
+    note_limit(campaign, campaign->last_redeemed_at_us);
 }
 
 void campaign_note_settled(struct campaign *campaign, int64_t position) {

@@ -2,8 +2,9 @@
  * ids are handed in, so that every store and the simulator decide alike. It includes base/ and itself. Each function checks everything first and then
  * applies everything: a refusal changes nothing. Its own state is asserted before and after.
  *
- * Invariants, of each campaign: no place is given out beyond max_redemptions, and redeemed is above it only when it was lowered (over_at); positions are
- * 1..redeemed; credited + failed <= redeemed; at most so many redemptions per user and per phone as its rules say; spent_minor is the sum of its gifts.
+ * Invariants, of each campaign: no place is given out beyond max_redemptions, and what is taken is above it only when it was lowered (over_at); positions are
+ * 1..redeemed; credited + failed + reversed <= redeemed; at most so many living redemptions per user and per phone as its rules say; spent_minor is the sum of
+ * the gifts of the living ones. What was reversed is not living; its place is taken, unless it was returned.
  * The fund: no place is given out that it can not pay for, so that fund_confirmed_minor is at least redeemed × credit, but for
  * places from before this was so. */
 #pragma once
@@ -41,16 +42,21 @@ struct campaign {
     int64_t starts_at_us, ends_at_us; /* 0: none */
     int64_t ended_at_us;              /* 0: not ended; final once set */
     bool is_paused;
-    int64_t version;  /* grows with each change by an admin */
-    int64_t sequence; /* grows with everything that is written */
-    int64_t redeemed, credited, failed;
+    int64_t version;          /* grows with each change by an admin */
+    int64_t sequence;         /* grows with everything that is written */
+    int64_t redeemed;         /* given out, ever */
+    int64_t credited, failed; /* of them, now */
+    int64_t reversing;        /* of the credited */
+    int64_t reversed;         /* of those given out: no more credited or applied */
+    int64_t returned;         /* of the reversed: their places are open again */
     int64_t settled_position; /* all up to it are settled; what the settler owes is looked for behind it */
     int64_t first_redeemed_at_us, last_redeemed_at_us, exhausted_at_us; /* 0: not yet */
     int64_t created_at_us, updated_at_us;
-    int64_t over_at;                    /* redeemed when max_redemptions was lowered below it; 0: it was not, or was raised again */
+    int64_t over_at;                    /* taken when max_redemptions was lowered below it; 0: it was not, or was raised again */
     int64_t spent_minor, ordered_minor; /* the sums of all gifts, and of all orders */
     /* The day of the newest redemption, as its time zone has it, and how many there were before it. */
     int64_t day_starts_at_us, day_ends_at_us, day_before;
+    int64_t day_returned; /* of those returned: given out in that day */
     struct campaign_rules rules;
     struct rule_words words;
     /* The fund in Wallet: what it confirmed, and the one step (opening it, or a top-up) that waits for confirmation. */
@@ -84,11 +90,20 @@ static inline struct text campaign_fund_refusal_detail(const struct campaign *ca
 /* So many places its fund can pay for, as far as Wallet has confirmed. */
 int64_t campaign_funded_places(const struct campaign *campaign);
 
+/* Places that somebody has, or had and were burned. */
+static inline int64_t campaign_taken(const struct campaign *campaign) { return campaign->redeemed - campaign->returned; }
+static inline int64_t campaign_living(const struct campaign *campaign) { return campaign->redeemed - campaign->reversed; }
+/* That were ever credited. */
+static inline int64_t campaign_ever_credited(const struct campaign *campaign) {
+    return campaign->credited + (gift_is_of_order(campaign->rules.kind) ? 0 : campaign->reversed);
+}
 /* Whether all that was given out is settled: an order's discount is, at once. */
 bool campaign_is_settled(const struct campaign *campaign);
 /* Places that are left: 0 when the limit was lowered below what is taken. */
-int64_t campaign_places_left(int64_t max_redemptions, int64_t redeemed);
-/* Given out in the day that it is. */
+int64_t campaign_places_left(int64_t max_redemptions, int64_t taken);
+/* What counts in the limits; all places, when there are no more positions to give out. */
+int64_t campaign_counted_places(int64_t max_redemptions, int64_t redeemed, int64_t returned);
+/* Given out in the day that it is, and not returned. */
 int64_t campaign_taken_today(int64_t redeemed, int64_t day_before, int64_t day_ends_at_us, int64_t now_us);
 /* Whether the campaign's times and switches let anybody in; shared with the loops, which ask the published snapshot. */
 enum gate { GATE_OPEN, GATE_NOT_STARTED, GATE_PAUSED, GATE_ENDED };
@@ -169,6 +184,14 @@ struct given {
 };
 /* The next position, which is .redeemed then; there is one. When it is taken: not before the one ahead of it, also when the clock was set back. */
 int64_t campaign_give_place(struct campaign *campaign, const struct given *given, int64_t now_us);
+/* The next position, of a redemption that is known to have been reversed: its place is open again. */
+int64_t campaign_pass_place(struct campaign *campaign, int64_t now_us);
+/* What a redemption took of the limits, once it is reversed; it is neither credited nor applied any more. */
+struct given_back {
+    int64_t position, gift_minor, order_minor;
+    bool is_open; /* its place: else it stays taken by nobody */
+};
+void campaign_give_back(struct campaign *campaign, const struct given_back *back);
 /* Everything up to this position is settled: found out by whoever has looked. */
 void campaign_note_settled(struct campaign *campaign, int64_t position);
 

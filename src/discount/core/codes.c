@@ -213,3 +213,14 @@ void code_use(struct code_set *set, struct code_entry *entry) {
     entry->is_newly_used = true;
     mark_changed(batch);
 }
+
+void code_give_back(struct code_set *set, struct code_entry *entry) {
+    CHECK(set != NULL && entry != NULL && entry->uses > 0); /* it was loaded */
+    struct code_batch *batch = code_batch_by_number(set, entry->batch);
+    CHECK(batch != NULL && batch->uses > 0 && batch->used > 0);
+    entry->uses--;
+    batch->uses--;
+    batch->used -= entry->uses == 0;
+    entry->is_given_back = true;
+    mark_changed(batch);
+}

@@ -50,7 +50,7 @@ struct code_entry {
     int64_t index;
     int64_t uses;
     bool is_revoked;
-    bool is_newly_revoked, is_newly_used; /* in this batch */
+    bool is_newly_revoked, is_newly_used, is_given_back; /* in this batch */
 };
 
 struct code_set {
@@ -102,3 +102,5 @@ enum code_verdict code_revoke(struct code_set *set, struct code_entry *entry);
 bool code_is_dead(const struct code_set *set, const struct code_entry *entry, int64_t now_us);
 /* Somebody redeems with it, in the decision that gives the place; it is not dead. */
 void code_use(struct code_set *set, struct code_entry *entry);
+/* A redemption with it was taken back: once more may be redeemed with it. */
+void code_give_back(struct code_set *set, struct code_entry *entry);

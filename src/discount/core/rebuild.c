@@ -1,13 +1,17 @@
 #include "discount/core/rebuild.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "base/limits.h"
+#include "discount/core/reversal.h"
 
 static const char *const names[REBUILD_VERDICT_COUNT] = {
     [REBUILD_KNOWN] = "known",
     [REBUILD_SETTLED] = "settled",
     [REBUILD_RENAMED] = "renamed",
     [REBUILD_MADE] = "made",
+    [REBUILD_REVERSED] = "reversed",
     [REBUILD_USER_TAKEN] = "the user has another redemption there",
     [REBUILD_PHONE_TAKEN] = "another user has won with this phone",
     [REBUILD_NO_PHONE] = "Wallet does not say with which phone it was claimed",
@@ -59,16 +63,22 @@ static void credit(struct campaign *campaign, struct redemption *redemption, con
     redemption->transaction_id = place->transaction_id;
     redemption->settled_at_us = place->paid_at_us != 0 ? place->paid_at_us : now_us;
     redemption->is_changed = true;
-    if (campaign->credited + campaign->failed == campaign->redeemed) campaign->settled_position = campaign->redeemed;
+    if (campaign_is_settled(campaign)) campaign->settled_position = campaign->redeemed;
 }
 
-static enum rebuild_verdict settle(struct campaign *campaign, struct redemption *known, const struct paid_place *place, int64_t now_us) {
+static enum rebuild_verdict settle(struct campaign_set *set, struct campaign *campaign, struct redemption *known,
+                                   const struct paid_place *place, int64_t now_us) {
     bool is_it = id_equal(known->id, place->id) && id_equal(known->user_id, place->user_id) && known->campaign_number == campaign->number;
     if (!is_it) return REBUILD_USER_TAKEN;
-    if (known->status == REDEMPTION_CREDITED) return REBUILD_KNOWN;
-    enum rebuild_verdict verdict = check_money(campaign, place);
-    if (verdict == REBUILD_SETTLED) credit(campaign, known, place, now_us);
-    return verdict;
+    if (known->status == REDEMPTION_REVERSING || known->status == REDEMPTION_REVERSED) return REBUILD_KNOWN; /* that goes its way */
+    if (known->status == REDEMPTION_CREDITED && !place->is_reversed) return REBUILD_KNOWN;
+    if (known->status != REDEMPTION_CREDITED) {
+        enum rebuild_verdict verdict = check_money(campaign, place);
+        if (verdict != REBUILD_SETTLED) return verdict;
+        credit(campaign, known, place, now_us);
+    }
+    if (place->is_reversed) campaign_adopt_reversal(set, known, now_us);
+    return place->is_reversed ? REBUILD_REVERSED : REBUILD_SETTLED;
 }
 
 static enum rebuild_verdict rename_claim(struct campaign_set *set, struct campaign *campaign, struct redemption *own,
@@ -88,7 +98,7 @@ static void change(struct campaign *campaign, int64_t now_us) {
 
 /* One place more than it has. */
 static void widen(struct campaign *campaign, int64_t now_us) {
-    campaign->max_redemptions = campaign->redeemed + 1; /* given out at once: it stays exhausted */
+    campaign->max_redemptions = campaign_taken(campaign) + 1; /* given out at once: it stays exhausted */
     campaign->over_at = 0;
     change(campaign, now_us);
 }
@@ -113,8 +123,8 @@ static enum rebuild_verdict make(struct campaign_set *set, struct campaign *camp
     enum rebuild_verdict verdict = check_money(campaign, place);
     if (verdict != REBUILD_SETTLED) return verdict;
     const struct money amount = {place->amount_minor, campaign->credit.currency};
-    bool is_full = campaign->redeemed >= campaign->max_redemptions;
-    bool has_room = campaign->redeemed < LIMIT_CAMPAIGN_PLACES && is_affordable(amount, campaign->redeemed + 1);
+    bool is_full = campaign_taken(campaign) >= campaign->max_redemptions;
+    bool has_room = campaign->redeemed < LIMIT_CAMPAIGN_PLACES && is_affordable(amount, campaign_taken(campaign) + 1);
     if (!has_room) return REBUILD_NO_PLACE;
     if (!money_equal(amount, campaign->credit)) change(campaign, now_us);
     campaign->credit = amount;
@@ -133,6 +143,39 @@ static enum rebuild_verdict make(struct campaign_set *set, struct campaign *camp
     CHECK(redemption_fault(&redemption) == NULL && result_is_ok(campaign_set_load_redemption(set, &redemption)));
     if (campaign->rules.max_per_user > 1 || campaign->rules.max_per_phone > 1) campaign_set_count(set, &redemption);
     return REBUILD_MADE;
+}
+
+/* Nobody has it any more: it stands in nobody's way, and its place is open, or another's by now. */
+static enum rebuild_verdict make_reversed(struct campaign_set *set, struct campaign *campaign, const struct paid_place *place,
+                                          int64_t now_us) {
+    if (place->phone.size == 0) return REBUILD_NO_PHONE;
+    if (campaign->redeemed >= LIMIT_CAMPAIGN_PLACES) return REBUILD_NO_PLACE;
+    int64_t claimed_at_us = campaign_pass_place(campaign, claimed_at(place, now_us));
+    struct redemption redemption = {.id = place->id,
+                                    .campaign_number = campaign->number,
+                                    .user_id = place->user_id,
+                                    .phone = place->phone,
+                                    .status = REDEMPTION_REVERSED,
+                                    .claimed_at_us = claimed_at_us,
+                                    .position = campaign->redeemed,
+                                    .settled_at_us = place->paid_at_us != 0 ? place->paid_at_us : now_us,
+                                    .transaction_id = place->transaction_id,
+                                    .is_new = true,
+                                    .is_changed = true};
+    struct reversal reversal = {.redemption_id = place->id,
+                                .campaign_number = campaign->number,
+                                .position = campaign->redeemed,
+                                .slot = SLOT_RETURN,
+                                .asked_at_us = now_us,
+                                .reversed_at_us = now_us,
+                                .is_changed = true};
+    static const char reason[] = "It was taken back in Wallet.";
+    memcpy(reversal.reason, reason, sizeof reason - 1);
+    reversal.reason_size = sizeof reason - 1;
+    if (campaign_is_settled(campaign)) campaign->settled_position = campaign->redeemed;
+    CHECK(redemption_fault(&redemption) == NULL && result_is_ok(campaign_set_load_redemption(set, &redemption)));
+    (void)campaign_set_put_reversal(set, &reversal);
+    return REBUILD_REVERSED;
 }
 
 /* Who may have several of them can't be asked which one a credit was for: it is one more, as long as there may be. */
@@ -164,7 +207,9 @@ enum rebuild_verdict campaign_rebuild(struct campaign_set *set, const struct pai
     struct redemption *known = redemption_by_id(set, place->id);
     enum rebuild_verdict verdict;
     if (known != NULL)
-        verdict = settle(campaign, known, place, now_us);
+        verdict = settle(set, campaign, known, place, now_us);
+    else if (place->is_reversed)
+        verdict = make_reversed(set, campaign, place, now_us);
     else if (campaign->rules.max_per_user > 1)
         verdict = rebuild_one_of_several(set, campaign, place, now_us);
     else

@@ -14,13 +14,15 @@ struct paid_place {
     struct id transaction_id;
     int64_t amount_minor;
     int64_t paid_at_us; /* 0: it is not known */
+    bool is_reversed;   /* and has been taken back */
 };
 
 enum rebuild_verdict {
-    REBUILD_KNOWN,   /* it is here, credited */
-    REBUILD_SETTLED, /* it is here, and was claimed or failed: it is credited now */
-    REBUILD_RENAMED, /* its user had claimed anew: that claim is it now */
-    REBUILD_MADE,    /* a place of its own, the next one */
+    REBUILD_KNOWN,    /* it is here, credited */
+    REBUILD_SETTLED,  /* it is here, and was claimed or failed: it is credited now */
+    REBUILD_RENAMED,  /* its user had claimed anew: that claim is it now */
+    REBUILD_MADE,     /* a place of its own, the next one */
+    REBUILD_REVERSED, /* as one that was taken back: nobody has it */
     /* conflicts: nothing was done */
     REBUILD_USER_TAKEN,   /* the user has another one there, which is settled; or it is another user's here */
     REBUILD_PHONE_TAKEN,  /* another user has won with its phone */
@@ -29,7 +31,7 @@ enum rebuild_verdict {
     REBUILD_NOT_FUNDED,   /* its fund was never given so much, as far as is known here */
     REBUILD_NO_PLACE,     /* there are no more places that a campaign may have */
 };
-#define REBUILD_VERDICT_COUNT 10u
+#define REBUILD_VERDICT_COUNT 11u
 
 const char *rebuild_verdict_name(enum rebuild_verdict verdict);
 static inline bool rebuild_is_conflict(enum rebuild_verdict verdict) { return verdict >= REBUILD_USER_TAKEN; }

@@ -83,7 +83,7 @@ static struct redemption *claim(struct campaign_set *set, struct campaign *campa
         .code_index = request->found.index,
     };
     if (request->found.batch != 0) code_use(set->codes, code_entry_of(set->codes, request->found.batch, request->found.index));
-    if (is_of_order) campaign->settled_position = campaign->redeemed;
+    if (is_of_order) campaign->settled_position = campaign->redeemed; /* what is reversed is settled, too */
     CHECK(redemption_fault(&redemption) == NULL);
     /* There is room: a batch is bounded by its weight, and a request weighs more than it can add. */
     CHECK(result_is_ok(campaign_set_load_redemption(set, &redemption)));
@@ -159,13 +159,14 @@ static struct redeem_facts facts_of(const struct campaign_set *set, const struct
                    .min_order_minor = rules->min_order_minor,
                    .order_minor = request->order.amount_minor,
                    .places = campaign->max_redemptions,
-                   .taken = campaign->redeemed,
+                   .taken = campaign_counted_places(campaign->max_redemptions, campaign->redeemed, campaign->returned),
                    .budget_minor = rules->budget_minor,
                    .spent_minor = campaign->spent_minor,
                    .gift_minor = gift_of(campaign, request, order_refusal),
                    .ordered_minor = campaign->ordered_minor,
                    .max_per_day = rules->max_per_day,
-                   .of_day = campaign_taken_today(campaign->redeemed, campaign->day_before, campaign->day_ends_at_us, now_us),
+                   .of_day = campaign_taken_today(campaign->redeemed - campaign->day_returned, campaign->day_before,
+                                                  campaign->day_ends_at_us, now_us),
                    .funded = campaign_funded_places(campaign)},
     };
 }
@@ -174,6 +175,7 @@ struct redeem_verdict campaign_redeem(struct campaign_set *set, const struct red
                                       struct campaign **ret_campaign, struct redemption **ret_redemption) {
     struct campaign *campaign = redeem_campaign(set, request);
     struct redemption *redemption = NULL;
+    int64_t redeemed = campaign == NULL ? 0 : campaign->redeemed;
     struct redeem_facts facts = {.has_campaign = false};
     if (campaign != NULL) {
         CHECK(campaign_fault(campaign) == NULL);
@@ -185,12 +187,11 @@ struct redeem_verdict campaign_redeem(struct campaign_set *set, const struct red
     case REDEEM_CLAIM:
         CHECK(redemption == NULL);
         redemption = claim(set, campaign, request, facts.limits.gift_minor, now_us);
-        CHECK(campaign_fault(campaign) == NULL && campaign->redeemed == facts.limits.taken + 1 &&
-              redemption->position == campaign->redeemed);
+        CHECK(campaign_fault(campaign) == NULL && campaign->redeemed == redeemed + 1 && redemption->position == campaign->redeemed);
         break;
     case REDEEM_REPEAT: CHECK(redemption != NULL && id_equal(redemption->user_id, request->user_id)); break;
     case REDEEM_REFUSE:
-        CHECK(campaign == NULL || campaign->redeemed == facts.limits.taken);
+        CHECK(campaign == NULL || campaign->redeemed == redeemed);
         redemption = NULL;
         break;
     case REDEEM_ASK_OWN:

@@ -10,7 +10,9 @@ struct result campaign_set_init(struct campaign_set *set, size_t campaign_capaci
     set->campaigns = calloc(campaign_capacity, sizeof *set->campaigns);
     set->redemptions = calloc(redemption_capacity, sizeof *set->redemptions);
     set->tallies = calloc(2 * redemption_capacity, sizeof *set->tallies);
-    if (set->campaigns == NULL || set->redemptions == NULL || set->tallies == NULL ||
+    set->reversals = calloc(redemption_capacity, sizeof *set->reversals);
+    if (set->campaigns == NULL || set->redemptions == NULL || set->tallies == NULL || set->reversals == NULL ||
+        !result_is_ok(map_init(&set->by_reversal, redemption_capacity)) ||
         !result_is_ok(map_init(&set->by_tally, 2 * redemption_capacity)) || !result_is_ok(map_init(&set->by_code, campaign_capacity)) ||
         !result_is_ok(map_init(&set->by_campaign_id, campaign_capacity)) || !result_is_ok(map_init(&set->by_id, 2 * redemption_capacity)) ||
         !result_is_ok(map_init(&set->by_user, redemption_capacity)) || !result_is_ok(map_init(&set->by_phone, redemption_capacity))) {
@@ -24,6 +26,8 @@ void campaign_set_free(struct campaign_set *set) {
     free(set->campaigns);
     free(set->redemptions);
     free(set->tallies);
+    free(set->reversals);
+    map_free(&set->by_reversal);
     map_free(&set->by_tally);
     map_free(&set->by_code);
     map_free(&set->by_campaign_id);
@@ -38,6 +42,8 @@ void campaign_set_begin(struct campaign_set *set) {
         set->campaigns[i].is_new = set->campaigns[i].is_changed = set->campaigns[i].has_new_rules = false;
     if (set->tally_count > 0) map_clear(&set->by_tally);
     set->tally_count = 0;
+    if (set->reversal_count > 0) map_clear(&set->by_reversal);
+    set->reversal_count = 0;
     if (set->redemption_count == 0) return;
     set->redemption_count = 0;
     map_clear(&set->by_id);
@@ -97,7 +103,15 @@ static struct result index_ids(struct campaign_set *set, struct redemption *kept
 
 static struct result index_phone(struct campaign_set *set, struct redemption *kept) {
     kept->phone_key_size = (uint8_t)phone_key(kept->campaign_number, &kept->phone, kept->phone_key);
+    if (!redemption_is_living(kept) && redemption_by_phone(set, kept->campaign_number, &kept->phone) != NULL) return result_ok();
     return map_put(&set->by_phone, (struct text){(const char *)kept->phone_key, kept->phone_key_size}, kept);
+}
+
+/* Of those that were loaded, also what was reversed. */
+static struct redemption *newest_of_user(const struct campaign_set *set, uint32_t campaign_number, struct id user_id) {
+    uint8_t key[20];
+    user_key(campaign_number, user_id, key);
+    return map_get(&set->by_user, (struct text){(const char *)key, sizeof key});
 }
 
 struct result campaign_set_load_redemption(struct campaign_set *set, const struct redemption *redemption) {
@@ -109,7 +123,7 @@ struct result campaign_set_load_redemption(struct campaign_set *set, const struc
     struct redemption *kept = &set->redemptions[set->redemption_count];
     *kept = *redemption;
     user_key(kept->campaign_number, kept->user_id, kept->user_key);
-    kept->next_of_user = redemption_by_user(set, kept->campaign_number, kept->user_id);
+    kept->next_of_user = newest_of_user(set, kept->campaign_number, kept->user_id);
     TRY(map_put(&set->by_user, (struct text){(const char *)kept->user_key, sizeof kept->user_key}, kept));
     TRY(index_ids(set, kept));
     TRY(index_phone(set, kept));
@@ -188,6 +202,50 @@ void campaign_set_count(struct campaign_set *set, const struct redemption *redem
     count_one(set, tally_of_phone(redemption->campaign_number, &redemption->phone));
 }
 
+static void uncount_one(struct campaign_set *set, struct tally key) {
+    struct tally *tally = find_tally(set, &key);
+    if (tally == NULL) return; /* nobody has asked */
+    CHECK(tally->count > 0);
+    tally->count--;
+}
+
+void campaign_set_uncount(struct campaign_set *set, const struct redemption *redemption) {
+    uncount_one(set, tally_of_user(redemption->campaign_number, redemption->user_id));
+    uncount_one(set, tally_of_phone(redemption->campaign_number, &redemption->phone));
+}
+
+/* ---- reversals ---- */
+
+struct reversal *reversal_of(const struct campaign_set *set, struct id redemption_id) {
+    return map_get(&set->by_reversal, id_key(&redemption_id));
+}
+
+struct result campaign_set_load_reversal(struct campaign_set *set, const struct reversal *reversal) {
+    if (reversal_fault(reversal) != NULL) return result_error(RESULT_CORRUPT);
+    if (reversal_of(set, reversal->redemption_id) != NULL) return result_ok();
+    if (set->reversal_count == set->redemption_capacity) return result_error(RESULT_FULL);
+    struct reversal *kept = &set->reversals[set->reversal_count++];
+    *kept = *reversal;
+    return map_put(&set->by_reversal, id_key(&kept->redemption_id), kept);
+}
+
+struct reversal *campaign_set_put_reversal(struct campaign_set *set, const struct reversal *reversal) {
+    struct reversal *kept = reversal_of(set, reversal->redemption_id);
+    if (kept == NULL) {
+        /* There is room: each belongs to a redemption that the batch has named, but for those that were dropped in it. */
+        CHECK(result_is_ok(campaign_set_load_reversal(set, reversal)));
+        return reversal_of(set, reversal->redemption_id);
+    }
+    *kept = *reversal;
+    return kept;
+}
+
+void campaign_set_drop_reversal(struct campaign_set *set, const struct reversal *reversal) {
+    struct reversal *dropped = map_remove(&set->by_reversal, id_key(&reversal->redemption_id));
+    CHECK(dropped == reversal);
+    dropped->is_changed = false;
+}
+
 void campaign_set_recode(struct campaign_set *set, struct campaign *campaign, const struct code *code) {
     if (campaign_by_code(set, &campaign->code) == campaign) (void)map_remove(&set->by_code, code_text(&campaign->code));
     (void)map_remove(&set->by_code, code_text(code)); /* of one that has ended, whose own key it is */
@@ -213,20 +271,25 @@ struct redemption *redemption_by_id(const struct campaign_set *set, struct id id
     return map_get(&set->by_id, id_key(&id));
 }
 
+static struct redemption *first_living(struct redemption *redemption) {
+    while (redemption != NULL && !redemption_is_living(redemption)) redemption = redemption->next_of_user;
+    return redemption;
+}
+
 struct redemption *redemption_by_user(const struct campaign_set *set, uint32_t campaign_number, struct id user_id) {
-    uint8_t key[20];
-    user_key(campaign_number, user_id, key);
-    return map_get(&set->by_user, (struct text){(const char *)key, sizeof key});
+    return first_living(newest_of_user(set, campaign_number, user_id));
 }
 
 struct redemption *redemption_by_order(const struct campaign_set *set, uint32_t campaign_number, struct id user_id, struct text reference) {
     struct redemption *redemption = redemption_by_user(set, campaign_number, user_id);
-    while (redemption != NULL && !text_equal(order_reference(&redemption->order), reference)) redemption = redemption->next_of_user;
+    while (redemption != NULL && !text_equal(order_reference(&redemption->order), reference))
+        redemption = first_living(redemption->next_of_user);
     return redemption;
 }
 
 struct redemption *redemption_by_phone(const struct campaign_set *set, uint32_t campaign_number, const struct phone *phone) {
     uint8_t key[20];
     size_t size = phone_key(campaign_number, phone, key);
-    return map_get(&set->by_phone, (struct text){(const char *)key, size});
+    struct redemption *redemption = map_get(&set->by_phone, (struct text){(const char *)key, size});
+    return redemption != NULL && redemption_is_living(redemption) ? redemption : NULL;
 }

@@ -25,7 +25,9 @@ struct campaign_set {
     size_t redemption_count, redemption_capacity;
     struct tally *tallies; /* [2 * redemption_capacity] */
     size_t tally_count;
-    struct map by_code, by_campaign_id, by_id, by_user, by_phone, by_tally;
+    struct reversal *reversals; /* [redemption_capacity] */
+    size_t reversal_count;
+    struct map by_code, by_campaign_id, by_id, by_user, by_phone, by_tally, by_reversal;
     struct code_set *codes; /* the caller's; NULL: there are no unique codes */
 };
 
@@ -53,6 +55,18 @@ int64_t campaign_set_tally_of_user(const struct campaign_set *set, uint32_t camp
 int64_t campaign_set_tally_of_phone(const struct campaign_set *set, uint32_t campaign_number, const struct phone *phone);
 /* One more of each. */
 void campaign_set_count(struct campaign_set *set, const struct redemption *redemption);
+/* One less of each that is known: it was taken back. */
+void campaign_set_uncount(struct campaign_set *set, const struct redemption *redemption);
+
+/* ---- reversals: whoever names a redemption in order to reverse it, or because it was, brings what there is ---- */
+
+/* RESULT_FULL; RESULT_CORRUPT: it breaks a rule of its own. Naming it twice is fine. */
+struct result campaign_set_load_reversal(struct campaign_set *set, const struct reversal *reversal) MUST_CHECK;
+/* In place of what there was. */
+struct reversal *campaign_set_put_reversal(struct campaign_set *set, const struct reversal *reversal);
+void campaign_set_drop_reversal(struct campaign_set *set, const struct reversal *reversal);
+struct reversal *reversal_of(const struct campaign_set *set, struct id redemption_id); /* NULL: there is none, or it was not loaded */
+
 /* The campaign's code becomes this one, which no campaign has that has not ended. */
 void campaign_set_recode(struct campaign_set *set, struct campaign *campaign, const struct code *code);
 /* The redemption's own id and phone become these; it is found by the id that it had as well. */
@@ -63,6 +77,7 @@ struct campaign *campaign_by_code(const struct campaign_set *set, const struct c
 struct campaign *campaign_by_id(const struct campaign_set *set, struct id id);
 struct campaign *campaign_by_number(const struct campaign_set *set, uint32_t number);
 struct redemption *redemption_by_id(const struct campaign_set *set, struct id id); /* also of one that was claimed as it */
+/* Living ones; so are the next two. */
 struct redemption *redemption_by_user(const struct campaign_set *set, uint32_t campaign_number, struct id user_id);
 /* The one with this order, of those that were loaded. */
 struct redemption *redemption_by_order(const struct campaign_set *set, uint32_t campaign_number, struct id user_id, struct text reference);

@@ -4,19 +4,24 @@
 
 #include "base/check.h"
 
+/* What was taken back since was credited all the same, and nothing credits it again. */
 static bool is_same_outcome(const struct redemption *redemption, const struct settlement *settlement) {
+    if (redemption->status == REDEMPTION_REVERSED) return true;
     if (settlement->is_credited) {
-        return redemption->status == REDEMPTION_CREDITED && id_equal(redemption->transaction_id, settlement->transaction_id);
+        bool is_credited = redemption->status == REDEMPTION_CREDITED || redemption->status == REDEMPTION_REVERSING;
+        return is_credited && id_equal(redemption->transaction_id, settlement->transaction_id);
     }
     return redemption->status == REDEMPTION_FAILED;
 }
 
 static int64_t *count_of(struct campaign *campaign, enum redemption_status status) {
     switch (status) {
-    case REDEMPTION_CREDITED: return &campaign->credited;
+    case REDEMPTION_CREDITED:
+    case REDEMPTION_REVERSING: return &campaign->credited;
     case REDEMPTION_FAILED: return &campaign->failed;
     case REDEMPTION_CLAIMED:
-    case REDEMPTION_APPLIED: break;
+    case REDEMPTION_APPLIED:
+    case REDEMPTION_REVERSED: break;
     }
     return NULL;
 }
@@ -50,9 +55,14 @@ struct result campaign_settle(struct campaign_set *set, const struct settlement 
         if (!settlement->is_again) return result_error(RESULT_CONFLICT);
     }
     struct campaign *campaign = owner_of(set, redemption);
-    CHECK(redemption->status != REDEMPTION_CLAIMED || campaign->credited + campaign->failed < campaign->redeemed);
+    CHECK(redemption->status != REDEMPTION_CLAIMED || campaign->credited + campaign->failed < campaign_living(campaign));
 
-    change_status(campaign, redemption, settlement->is_credited ? REDEMPTION_CREDITED : REDEMPTION_FAILED);
+    bool is_reversing = redemption->status == REDEMPTION_REVERSING, goes_on = is_reversing && settlement->is_credited;
+    change_status(campaign, redemption, goes_on ? REDEMPTION_REVERSING : settlement->is_credited ? REDEMPTION_CREDITED : REDEMPTION_FAILED);
+    if (is_reversing && !goes_on) { /* Wallet has lost its credit, and gives it no more: there is nothing to take back */
+        campaign->reversing--;
+        redemption->drops_reversal = true;
+    }
     redemption->settled_at_us = settlement->settled_at_us != 0 ? settlement->settled_at_us : now_us;
     if (settlement->is_credited) {
         redemption->transaction_id = settlement->transaction_id;
@@ -61,7 +71,7 @@ struct result campaign_settle(struct campaign_set *set, const struct settlement 
         memcpy(redemption->failure, failure.data, failure.size);
         redemption->failure_size = (uint8_t)failure.size;
     }
-    if (campaign->credited + campaign->failed == campaign->redeemed) campaign->settled_position = campaign->redeemed;
+    if (campaign_is_settled(campaign)) campaign->settled_position = campaign->redeemed;
     CHECK(redemption_fault(redemption) == NULL && campaign_fault(campaign) == NULL);
     return result_ok();
 }

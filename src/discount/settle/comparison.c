@@ -23,6 +23,7 @@ struct metric comparison_metric_unknown = DIFFERENCES("unknown_credits");
 struct metric comparison_metric_sums = DIFFERENCES("fund_sums");
 struct metric comparison_metric_strangers = DIFFERENCES("unknown_funds");
 struct metric comparison_metric_foreign = DIFFERENCES("foreign_credits");
+struct metric comparison_metric_reversals = DIFFERENCES("reversals");
 
 static struct board_slot *slot_of(const struct comparison *comparison, uint32_t number) {
     return board_slot(comparison->board, number - 1);
@@ -90,11 +91,12 @@ static void agree(struct comparison *comparison, struct board_slot *slot) { open
 
 static void tell_difference(struct compared *compared, const struct board_slot *slot, const struct books_seen *seen,
                             const struct books_verdict *verdict) {
-    bool differs = verdict->missing > 0 || verdict->unknown > 0 || verdict->must_adopt;
+    bool differs = verdict->missing > 0 || verdict->unknown > 0 || verdict->must_adopt || verdict->odd_minor != 0;
     if (differs && !compared->is_told) {
         LOG(LOG_WARN, "books_differ", LOG_ID("campaign_id", slot->id), LOG_INTEGER("missing_credits", verdict->missing),
             LOG_INTEGER("unknown_credits", verdict->unknown), LOG_INTEGER("credited_there", seen->there.credited_minor),
-            LOG_INTEGER("funded", seen->after.fund_confirmed_minor), LOG_INTEGER("funded_there", seen->there.funded_minor));
+            LOG_INTEGER("reversed_odd", verdict->odd_minor), LOG_INTEGER("funded", seen->after.fund_confirmed_minor),
+            LOG_INTEGER("funded_there", seen->there.funded_minor));
     }
     compared->is_told = differs;
 }
@@ -122,7 +124,7 @@ static bool is_being_walked(const struct comparison *comparison, uint32_t number
 
 /* What a look has found, of all campaigns. */
 struct findings {
-    int64_t missing, unknown, sums, foreign;
+    int64_t missing, unknown, sums, foreign, reversals;
 };
 
 /* Those that were on their way when Wallet was asked may be there by now, and others on their way since. */
@@ -149,6 +151,7 @@ static void judge(struct comparison *comparison, uint32_t number, struct finding
                                     .there = without_foreign(&compared->there, funds_foreign(comparison->funds, number), slot->currency),
                                     .credit = board_credit(slot),
                                     .again = most_again(comparison, number),
+                                    .explained_minor = compared->explained_minor,
                                     .is_first = is_first,
                                     .is_suspect = is_first && comparison->is_suspect};
     const struct books_verdict verdict = books_judge(&seen);
@@ -156,6 +159,8 @@ static void judge(struct comparison *comparison, uint32_t number, struct finding
     findings->unknown += verdict.unknown;
     findings->sums += verdict.must_adopt;
     findings->foreign += (int64_t)compared->foreign_count;
+    if (verdict.odd_minor != 0) findings->reversals++;
+    compared->odd_minor = verdict.odd_minor;
     tell_difference(compared, slot, &seen, &verdict);
     if (!is_being_walked(comparison, number)) follow(comparison, number, &seen, &verdict);
 }
@@ -167,6 +172,7 @@ static void end_look(struct comparison *comparison) {
     metric_set(&comparison_metric_unknown, findings.unknown);
     metric_set(&comparison_metric_sums, findings.sums);
     metric_set(&comparison_metric_foreign, findings.foreign);
+    metric_set(&comparison_metric_reversals, findings.reversals);
     metric_set(&comparison_metric_strangers, (int64_t)comparison->stranger_count);
     comparison->stranger_told = comparison->stranger_count;
     backoff_clear(&comparison->backoff);
@@ -178,12 +184,13 @@ static void end_look(struct comparison *comparison) {
 
 static bool read_fund(const struct json_value *item, struct fund_document *ret_fund) {
     *ret_fund = (struct fund_document){.funded_minor = json_get_integer(item, "funded", -1),
-                                       .credited_minor = verdict_count_credited(item),
+                                       .credited_minor = json_get_integer(item, "credited", -1),
+                                       .reversed_minor = json_get_integer(item, "reversed", 0),
                                        .released_minor = json_get_integer(item, "released", -1),
                                        .is_released = text_equal(json_get_text(item, "state"), TEXT("released"))};
     int64_t funded_minor = ret_fund->funded_minor;
-    return funded_minor <= MONEY_AMOUNT_MAX && ret_fund->credited_minor >= 0 && json_get_integer(item, "credited", -1) <= funded_minor &&
-           ret_fund->released_minor >= 0;
+    return funded_minor <= MONEY_AMOUNT_MAX && ret_fund->credited_minor >= 0 && ret_fund->credited_minor <= funded_minor &&
+           ret_fund->released_minor >= 0 && verdict_count_credited(item) >= 0;
 }
 
 static void note_stranger(struct comparison *comparison, struct text reference, const struct fund_document *fund) {
@@ -375,6 +382,10 @@ static void walk_ended(void *context, uint32_t number, bool is_done) {
     funds_hold(comparison->funds, number, false);
     if (comparison->walk.counts.again > 0)
         LOG(LOG_WARN, "credits_sent_again", LOG_ID("campaign_id", slot->id), LOG_INTEGER("credits", comparison->walk.counts.again));
+    if (is_done) comparison->memory[number - 1].explained_minor = comparison->walk_odd_minor;
+    if (comparison->walk.counts.reversals_again > 0)
+        LOG(LOG_WARN, "reversals_sent_again", LOG_ID("campaign_id", slot->id),
+            LOG_INTEGER("reversals", comparison->walk.counts.reversals_again));
     if (!is_done) {
         if (board_books(slot) == BOOKS_WALKING) board_set_books(slot, BOOKS_NOT_COMPARED);
         backoff_fail(&comparison->backoff, now_us, 0);
@@ -396,6 +407,7 @@ static void walk_next(struct comparison *comparison) {
     uint32_t number = next_to_walk(comparison);
     if (number == 0) return;
     comparison->walk.foreign_told = comparison->memory[number - 1].foreign_count;
+    comparison->walk_odd_minor = comparison->memory[number - 1].odd_minor;
     comparison->memory[number - 1].must_walk = !walk_begin(&comparison->walk, number);
 }
 

@@ -35,9 +35,10 @@ struct compared {
     struct campaign_view before;
     uint32_t again_before; /* on their way to Wallet once more */
     struct fund_document there;
-    bool must_walk, is_told; /* walked next; its difference is in the log already */
-    bool is_blocked;         /* so much of what Wallet knows can't become redemptions that nobody of it is paid */
-    size_t foreign_count;    /* credits there that belong to no redemption, when they were last looked at */
+    bool must_walk, is_told;            /* walked next; its difference is in the log already */
+    bool is_blocked;                    /* so much of what Wallet knows can't become redemptions that nobody of it is paid */
+    int64_t odd_minor, explained_minor; /* of reversals (verdict.h): when it was judged last, and what the last walk has found */
+    size_t foreign_count;               /* credits there that belong to no redemption, when they were last looked at */
 };
 
 struct comparison {
@@ -47,6 +48,7 @@ struct comparison {
     struct claims *claims;
     struct rebuild *rebuild; /* tells the comparison how it ended */
     struct walk walk;
+    int64_t walk_odd_minor; /* of the campaign that is walked, when it began */
     /* Once, when nothing is left to be compared for the first time; NULL: nobody waits for it. */
     void (*is_compared)(void *context);
     void *context;
@@ -76,4 +78,4 @@ void comparison_run(struct comparison *comparison, int64_t now_us);             
 int64_t comparison_next_us(const struct comparison *comparison, int64_t now_us); /* INT64_MAX: nothing before something comes back */
 
 extern struct metric comparison_metric_missing, comparison_metric_unknown, comparison_metric_sums, comparison_metric_strangers,
-    comparison_metric_foreign;
+    comparison_metric_foreign, comparison_metric_reversals;

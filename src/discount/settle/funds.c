@@ -201,9 +201,17 @@ static int64_t read_sum(struct fund_job *job, const char *name) {
     return document == NULL ? -1 : json_get_integer(json_root(document), name, -1);
 }
 
+/* Of what it has credited: all that is not taken back, or all but what we have taken back ourselves. A reversal may be lost there together with its credit, and
+ * somebody may have made another one there: neither is owed to anybody. */
 static int64_t read_credited(struct fund_job *job) {
     struct json_document *document __attribute__((cleanup(close_document))) = open_answer(job);
-    return document == NULL ? -1 : verdict_count_credited(json_root(document));
+    if (document == NULL) return -1;
+    const struct board_slot *slot = slot_of(job);
+    int64_t given_minor = verdict_count_credited(json_root(document)), kept_minor = json_get_integer(json_root(document), "credited", -1);
+    struct money reversed;
+    if (given_minor < 0 || !result_is_ok(money_multiply(board_credit(slot), job->reversed_count, &reversed))) return given_minor;
+    int64_t ours_minor = money_between_totals(given_minor, reversed.amount_minor, slot->currency).amount_minor;
+    return ours_minor > kept_minor ? ours_minor : kept_minor;
 }
 
 /* Whether it is Wallet's definite word about the step: nothing of it was done, and the same again will be refused again. */
@@ -337,6 +345,7 @@ static void start_job(struct funds *funds, uint32_t number, const struct campaig
     job->confirmed_minor = view->fund_confirmed_minor;
     job->step_version = view->fund_step_version;
     job->credited_count = view->credited;
+    job->reversed_count = view->reversed;
     job->refusal = job->refusal_detail = (struct text){0};
     arena_init(&job->arena, LIMIT_ARENA_BYTES);
     if (step == FUND_STEP_EXPIRE)

@@ -37,7 +37,8 @@ struct fund_job {
     enum fund_step step;
     uint32_t campaign_number;
     int64_t amount_minor, confirmed_minor, step_version;
-    int64_t credited_count;              /* here */
+    int64_t credited_count; /* here */
+    int64_t reversed_count;
     struct text refusal, refusal_detail; /* Wallet's, in the arena */
     struct arena arena;
     struct http_call call;

@@ -15,6 +15,7 @@
 struct metric rebuild_metric_made = REBUILT("made");
 struct metric rebuild_metric_settled = REBUILT("settled");
 struct metric rebuild_metric_renamed = REBUILT("renamed");
+struct metric rebuild_metric_reversed = REBUILT("reversed");
 struct metric rebuild_metric_conflicts = {.name = "discountd_rebuild_conflicts",
                                           .help = "Credits of the last rebuilt campaign that can't become redemptions.",
                                           .labels = "",
@@ -81,7 +82,8 @@ static bool take_credit(void *context, const struct unknown_credit *credit) {
                                                .code_index = credit->code_index,
                                                .transaction_id = credit->transaction_id,
                                                .amount_minor = credit->amount_minor,
-                                               .paid_at_us = credit->created_at_us}};
+                                               .paid_at_us = credit->created_at_us,
+                                               .is_reversed = credit->is_reversed}};
     CHECK(rebuild->state == REBUILD_COLLECTING);
     if (rebuild->is_cut && held.position >= rebuild->last_position) return true;
     if (rebuild->count == rebuild->held_max) cut(rebuild);
@@ -143,6 +145,7 @@ static void note_verdicts(struct rebuild *rebuild) {
         metric_add(&rebuild_metric_made, verdict == REBUILD_MADE);
         metric_add(&rebuild_metric_settled, verdict == REBUILD_SETTLED);
         metric_add(&rebuild_metric_renamed, verdict == REBUILD_RENAMED);
+        metric_add(&rebuild_metric_reversed, verdict == REBUILD_REVERSED);
     }
 }
 
@@ -161,7 +164,7 @@ static void finish(struct rebuild *rebuild) {
     if (is_new)
         LOG(LOG_WARN, "redemptions_rebuilt", LOG_ID("campaign_id", slot->id), LOG_INTEGER("made", rebuild->counts[REBUILD_MADE]),
             LOG_INTEGER("settled", rebuild->counts[REBUILD_SETTLED]), LOG_INTEGER("renamed", rebuild->counts[REBUILD_RENAMED]),
-            LOG_INTEGER("conflicts", conflicts));
+            LOG_INTEGER("reversed", rebuild->counts[REBUILD_REVERSED]), LOG_INTEGER("conflicts", conflicts));
     rebuild->told[number - 1] = (uint32_t)conflicts;
     metric_set(&rebuild_metric_conflicts, conflicts);
     reset(rebuild);

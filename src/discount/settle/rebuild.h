@@ -69,4 +69,4 @@ void rebuild_run(struct rebuild *rebuild, int64_t now_us); /* hands over what is
 int64_t rebuild_next_us(const struct rebuild *rebuild);    /* INT64_MAX: nothing before something comes back */
 static inline bool rebuild_is_busy(const struct rebuild *rebuild) { return rebuild->state != REBUILD_IDLE; }
 
-extern struct metric rebuild_metric_made, rebuild_metric_settled, rebuild_metric_renamed, rebuild_metric_conflicts;
+extern struct metric rebuild_metric_made, rebuild_metric_settled, rebuild_metric_renamed, rebuild_metric_reversed, rebuild_metric_conflicts;

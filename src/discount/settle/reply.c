@@ -12,7 +12,7 @@ static bool is_final(struct text code) {
     return false;
 }
 
-static struct result read_item(const struct json_value *item, struct delivery_outcome *ret_outcome) {
+static struct result read_item(const struct json_value *item, bool (*ends)(struct text code), struct delivery_outcome *ret_outcome) {
     struct text status = json_get_text(item, "status");
     struct delivery_outcome outcome = {.code = json_get_text(item, "code")};
     if (text_equal(status, TEXT("applied")) || text_equal(status, TEXT("replayed"))) {
@@ -21,7 +21,7 @@ static struct result read_item(const struct json_value *item, struct delivery_ou
         if (id_is_zero(outcome.transaction_id)) return result_error(RESULT_INVALID);
         if (!result_is_ok(clock_parse(json_get_text(item, "created_at"), &outcome.created_at_us))) outcome.created_at_us = 0;
     } else if (text_equal(status, TEXT("rejected")) && outcome.code.size > 0) {
-        outcome.verdict = is_final(outcome.code) ? DELIVERY_REFUSED : DELIVERY_LATER;
+        outcome.verdict = ends(outcome.code) ? DELIVERY_REFUSED : DELIVERY_LATER;
     } else {
         return result_error(RESULT_INVALID);
     }
@@ -37,14 +37,15 @@ static size_t find_place(const struct delivery_batch *batch, struct id id, size_
     return place;
 }
 
-static struct result read_into_place(struct delivery_batch *batch, const struct json_value *item, size_t index) {
+static struct result read_into_place(struct delivery_batch *batch, const struct json_value *item, bool (*ends)(struct text code),
+                                     size_t index) {
     struct id reference;
     TRY(id_parse(json_get_text(item, "reference"), &reference));
     size_t place = find_place(batch, reference, index);
     if (place == batch->item_count) return result_error(RESULT_INVALID);
     struct delivery_outcome *outcome = &batch->outcomes[place];
     if (outcome->verdict != DELIVERY_MISSING) return result_error(RESULT_INVALID);
-    TRY(read_item(item, outcome));
+    TRY(read_item(item, ends, outcome));
     if (outcome->code.size == 0) return result_ok();
     outcome->code = arena_copy(&batch->arena, outcome->code);
     return outcome->code.data == NULL ? result_error(RESULT_FULL) : result_ok();
@@ -52,7 +53,7 @@ static struct result read_into_place(struct delivery_batch *batch, const struct 
 
 static void close_document(struct json_document **document) { json_close(*document); }
 
-struct result reply_read(struct delivery_batch *batch, struct text reply) {
+struct result reply_read_by(struct delivery_batch *batch, struct text reply, bool (*ends)(struct text code)) {
     struct faults *faults = ARENA_NEW(&batch->arena, struct faults);
     if (faults == NULL) return result_error(RESULT_FULL);
     faults_init(faults, &batch->arena);
@@ -61,6 +62,10 @@ struct result reply_read(struct delivery_batch *batch, struct text reply) {
     const struct json_value *items = json_get(json_root(document), "items");
     if (json_array_count(items) != batch->item_count) return result_error(RESULT_INVALID);
     for (size_t i = 0; i < batch->item_count; i++) batch->outcomes[i] = (struct delivery_outcome){.verdict = DELIVERY_MISSING};
-    for (size_t i = 0; i < batch->item_count; i++) TRY(read_into_place(batch, json_array_item(items, i), i));
+    for (size_t i = 0; i < batch->item_count; i++) TRY(read_into_place(batch, json_array_item(items, i), ends, i));
     return result_ok();
+}
+
+struct result reply_read(struct delivery_batch *batch, struct text reply) {
+    return reply_read_by(batch, reply, is_final);
 }

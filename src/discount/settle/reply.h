@@ -6,4 +6,6 @@
 #include "discount/settle/delivery.h"
 
 /* Fills batch->outcomes[item_count], with texts in its arena. RESULT_INVALID: it is no answer to this batch; RESULT_FULL: there is no room. */
+/* The same, with who says which refusals end it. */
+struct result reply_read_by(struct delivery_batch *batch, struct text reply, bool (*ends)(struct text code)) MUST_CHECK;
 struct result reply_read(struct delivery_batch *batch, struct text reply) MUST_CHECK;

@@ -9,12 +9,13 @@
 #include "discount/settle/ended.h"
 #include "discount/settle/funds.h"
 #include "discount/settle/greeting.h"
+#include "discount/settle/reversals.h"
 #include "store/open.h"
 
 #define STOP_US      (3 * CLOCK_SECOND_US) /* for calls that are under way when we stop */
 #define WAIT_MOST_US (60 * CLOCK_SECOND_US)
 #define COUNT_US     CLOCK_SECOND_US /* so late a new claim is counted among the unsettled ones, also while none is settled */
-#define CONNECTIONS  (DELIVERY_CALLS + FUND_JOBS + 4) /* and those that ask which Wallet is there, what has ended, and for its books */
+#define CONNECTIONS  (2 * DELIVERY_CALLS + FUND_JOBS + 4) /* and those that ask which Wallet is there, what has ended, and for its books */
 
 /* All of it belongs to the thread, but for the messages and the flag. */
 struct settler {
@@ -28,6 +29,7 @@ struct settler {
     struct claims claims;
     struct funds funds;
     struct credits credits;
+    struct reversals reversals;
     struct rebuild rebuild;
     struct comparison comparison;
     struct waker compared; /* woken once: the books of all campaigns were compared */
@@ -46,13 +48,33 @@ static struct metric metric_in_memory = {.name = "discountd_settle_claims_in_mem
                                          .kind = METRIC_GAUGE};
 
 void settler_register_metrics(void) {
-    struct metric *metrics[] = {&credits_metric_credited,     &credits_metric_failed,         &calls_metric_retries,
-                                &calls_metric_errors,         &credits_metric_refused,        &credits_metric_batch_size,
-                                &credits_metric_lag,          &funds_metric_unsettled,        &metric_in_memory,
-                                &instance_metric_another,     &credits_metric_credited_again, &credits_metric_failed_again,
-                                &comparison_metric_missing,   &comparison_metric_unknown,     &comparison_metric_sums,
-                                &comparison_metric_strangers, &rebuild_metric_made,           &rebuild_metric_settled,
-                                &rebuild_metric_renamed,      &rebuild_metric_conflicts,      &comparison_metric_foreign};
+    struct metric *metrics[] = {&credits_metric_credited,
+                                &credits_metric_failed,
+                                &calls_metric_retries,
+                                &reversals_metric_reversed,
+                                &reversals_metric_kept,
+                                &reversals_metric_refused,
+                                &reversals_metric_batch_size,
+                                &calls_metric_errors,
+                                &credits_metric_refused,
+                                &credits_metric_batch_size,
+                                &credits_metric_lag,
+                                &funds_metric_unsettled,
+                                &metric_in_memory,
+                                &instance_metric_another,
+                                &credits_metric_credited_again,
+                                &credits_metric_failed_again,
+                                &comparison_metric_missing,
+                                &comparison_metric_unknown,
+                                &comparison_metric_sums,
+                                &comparison_metric_strangers,
+                                &rebuild_metric_made,
+                                &rebuild_metric_settled,
+                                &rebuild_metric_renamed,
+                                &rebuild_metric_conflicts,
+                                &comparison_metric_foreign,
+                                &comparison_metric_reversals,
+                                &rebuild_metric_reversed};
     for (size_t i = 0; i < ARRAY_COUNT(metrics); i++) metrics_register(metrics[i]);
 }
 
@@ -73,6 +95,10 @@ static void take_request(void *context, struct discount_operation *operation) {
     const struct board_slot *slot = board_find_id(settler->options.board, operation->operation.subject);
     if (slot != NULL) {
         funds_wait(&settler->funds, slot, operation);
+        return;
+    }
+    if (operation->is_reversal) {
+        reversals_wait(&settler->reversals, operation);
         return;
     }
     funds_look_by(&settler->funds, clock_monotonic_us(settler->options.clock) + COUNT_US);
@@ -122,10 +148,12 @@ static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
     sooner(&at_us, comparison_next_us(&settler->comparison, now_us));
     sooner(&at_us, ended_next_us(&settler->ended));
     sooner(&at_us, delivery_next_us(&settler->credits.delivery, now_us));
+    sooner(&at_us, reversals_next_us(&settler->reversals, now_us));
     return at_us;
 }
 
 static void work(struct settler *settler, int64_t now_us) {
+    reversals_look(&settler->reversals, now_us);
     credits_make_room(&settler->credits);
     claims_refill(&settler->claims, now_us);
     greeting_run(&settler->greeting, now_us);
@@ -137,10 +165,12 @@ static void work(struct settler *settler, int64_t now_us) {
     ended_ask(&settler->ended, now_us);
     delivery_wake_delayed(&settler->credits.delivery, now_us);
     delivery_send(&settler->credits.delivery, now_us);
+    reversals_send(&settler->reversals, now_us);
 }
 
 static bool is_busy(const struct settler *settler) {
-    return delivery_is_busy(&settler->credits.delivery) || funds_are_busy(&settler->funds) || settler->messages.in_store > 0;
+    return delivery_is_busy(&settler->credits.delivery) || delivery_is_busy(&settler->reversals.delivery) ||
+           funds_are_busy(&settler->funds) || settler->messages.in_store > 0;
 }
 
 /* Stopping: true when nothing of ours is on its way any more. After the deadline calls are given up; what is in the store comes back. */
@@ -192,6 +222,8 @@ static struct result prepare_comparison(struct settler *settler) {
     settler->comparison.walk.batch = settler->batch;
     settler->comparison.walk.calls = &settler->calls;
     settler->comparison.walk.claims = &settler->claims;
+    settler->comparison.walk.reverse_again = reversals_take_again;
+    settler->comparison.walk.reversals = &settler->reversals;
     TRY(waker_init(&settler->compared));
     settler->has_compared = true;
     return comparison_init(&settler->comparison);
@@ -226,6 +258,11 @@ static struct result prepare(struct settler *settler) {
     settler->credits.funds = &settler->funds;
     settler->credits.messages = &settler->messages;
     credits_init(&settler->credits, &settler->calls);
+    settler->reversals.clock = options->clock;
+    settler->reversals.batch = settler->batch;
+    settler->reversals.waiters = &settler->waiters;
+    settler->reversals.messages = &settler->messages;
+    TRY(reversals_init(&settler->reversals, &settler->calls));
     TRY(funds_init(&settler->funds));
     TRY(prepare_comparison(settler));
     settler->claims.conflicts = &settler->rebuild.conflicts;
@@ -276,6 +313,7 @@ void settler_free(struct settler *settler) {
     if (settler->has_compared) waker_close(&settler->compared);
     messages_free(&settler->messages);
     credits_free(&settler->credits);
+    reversals_free(&settler->reversals);
     claims_free(&settler->claims);
     funds_free(&settler->funds);
     free(settler);

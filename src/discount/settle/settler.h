@@ -5,6 +5,7 @@
  *
  *   settler    the thread: what it does in a round, how it stops
  *   credits    claims as POST /v1/credits, their marks        funds      opened, topped up, released
+ *   reversals  what is owed as POST /v1/credits/reversals, their marks
  *   claims     the pool, and what is only in the database     reply      Wallet's answer to a batch
  *   delivery   batches, back-off, an outcome for each item, halving
  *   greeting   who answers at the address                     ended      sessions that ended before their tokens

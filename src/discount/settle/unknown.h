@@ -11,6 +11,7 @@ struct unknown_credit {
     struct id user_id, transaction_id;
     int64_t amount_minor;
     int64_t created_at_us; /* of the transaction */
+    bool is_reversed;      /* all of it was taken back */
     bool is_described;     /* its metadata says what follows, of this campaign; else the rest is zero */
     int64_t position;      /* at least 1 */
     struct phone phone;

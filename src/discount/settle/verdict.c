@@ -31,14 +31,39 @@ static bool states_differ(const struct books_seen *seen) {
     return seen->before.fund_is_released != 0 && seen->before.fund_confirmed_minor != 0;
 }
 
+struct credits_due credits_due(const struct campaign_view *before, const struct campaign_view *after, int64_t reversed_there) {
+    int64_t under_way = after->reversed - before->reversed + after->reversing, seen = reversed_there - before->reversed;
+    if (seen > under_way) seen = under_way;
+    if (seen < 0) seen = 0;
+    return (struct credits_due){.least = before->credited - seen,
+                                .most = after->redeemed - after->failed - before->reversed,
+                                .reversed_least = before->reversed,
+                                .reversed_most = after->reversed + after->reversing};
+}
+
+static int64_t worth(int64_t count, struct money credit) {
+    struct money worth;
+    return result_is_ok(money_multiply(credit, count, &worth)) ? worth.amount_minor : MONEY_AMOUNT_MAX;
+}
+
+int64_t reversed_odd_minor(const struct credits_due *due, int64_t reversed_minor, struct money credit) {
+    int64_t most = worth(due->reversed_most, credit), least = worth(due->reversed_least, credit);
+    if (reversed_minor > most) return money_between_totals(reversed_minor, most, credit.currency).amount_minor;
+    return reversed_minor < least ? money_between_totals(reversed_minor, least, credit.currency).amount_minor : 0;
+}
+
 struct books_verdict books_judge(const struct books_seen *seen) {
-    int64_t there_least = money_count_in_total(seen->there.credited_minor, seen->credit);
-    int64_t there_most = count_of(seen->there.credited_minor, seen->credit);
-    int64_t least = seen->before.credited - seen->again, most = seen->after.redeemed - seen->after.failed;
+    const struct credits_due due = credits_due(&seen->before, &seen->after, money_count_in_total(seen->there.reversed_minor, seen->credit));
     struct books_verdict verdict = {.must_adopt = sums_differ(seen) || states_differ(seen)};
+    verdict.odd_minor = reversed_odd_minor(&due, seen->there.reversed_minor, seen->credit);
+    int64_t given_minor = seen->there.credited_minor;
+    const struct money odd = {verdict.odd_minor > 0 ? verdict.odd_minor : 0, seen->credit.currency};
+    if (!result_is_ok(money_add_to_total(given_minor, odd, &given_minor))) given_minor = seen->there.credited_minor;
+    int64_t there_least = money_count_in_total(given_minor, seen->credit), there_most = count_of(given_minor, seen->credit);
+    int64_t least = due.least - seen->again, most = due.most;
     if (there_least < least) verdict.missing = least - there_least;
     if (there_most > most) verdict.unknown = there_most - most;
     bool may_hide = (seen->is_first && there_most > seen->before.credited) || (seen->is_suspect && there_most > 0);
-    verdict.must_walk = verdict.missing > 0 || verdict.unknown > 0 || may_hide;
+    verdict.must_walk = verdict.missing > 0 || verdict.unknown > 0 || may_hide || verdict.odd_minor != seen->explained_minor;
     return verdict;
 }

@@ -123,10 +123,15 @@ size_t waiters_freeze(struct waiters *waiters, struct operation_list *from, stru
     return count;
 }
 
-/* What an own operation that was not committed has made of it is not so: it is a claim as before. (A campaign is read anew.) */
+/* What an own operation that was not committed has made of it is not so: it is a claim as before, or on its way back. (A campaign is read anew.) */
 static void undo(struct waiters *waiters, struct discount_operation *waiter) {
     if (board_find_id(waiters->board, waiter->operation.subject) != NULL) return;
     struct redemption *redemption = &waiter->redemption;
+    if (waiter->is_reversal) {
+        redemption->status = REDEMPTION_REVERSING;
+        redemption->failure_size = 0;
+        return;
+    }
     redemption->status = REDEMPTION_CLAIMED;
     redemption->settled_at_us = 0;
     redemption->transaction_id = (struct id){{0}};

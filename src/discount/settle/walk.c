@@ -71,6 +71,7 @@ void walk_free(struct walk *walk) {
 static bool read_credit(const struct json_value *item, struct unknown_credit *ret_credit) {
     struct text reference = json_get_text(item, "reference");
     *ret_credit = (struct unknown_credit){.amount_minor = json_get_integer(item, "amount", -1)};
+    ret_credit->is_reversed = json_get_integer(item, "reversed", 0) == ret_credit->amount_minor;
     if (!result_is_ok(id_parse(reference, &ret_credit->reference))) ret_credit->reference = (struct id){{0}};
     return reference.size > 0 && result_is_ok(id_parse(json_get_text(item, "user_id"), &ret_credit->user_id)) &&
            result_is_ok(id_parse(json_get_text(item, "transaction_id"), &ret_credit->transaction_id)) &&
@@ -135,10 +136,21 @@ static bool is_of_another(struct walk *walk, const struct redemption *redemption
 static bool is_settled_by_it(const struct walk *walk, const struct redemption *redemption, const struct unknown_credit *credit,
                              bool is_of_another) {
     if (is_of_another) return redemption->campaign_number == walk->campaign_number && redemption->status == REDEMPTION_CREDITED;
-    return redemption->status == REDEMPTION_CREDITED && id_equal(redemption->transaction_id, credit->transaction_id);
+    bool is_credited = redemption->status == REDEMPTION_CREDITED || redemption->status == REDEMPTION_REVERSING;
+    return is_credited && id_equal(redemption->transaction_id, credit->transaction_id);
+}
+
+/* Wallet has lost the reversal. Without room for it the next look finds it again. */
+static void compare_reversed(struct walk *walk, const struct redemption *redemption, const struct unknown_credit *credit) {
+    if (walk->reverse_again == NULL || credit->is_reversed || is_of_another(walk, redemption, credit)) return;
+    walk->counts.reversals_again += walk->reverse_again(walk->reversals, redemption);
 }
 
 static void compare(struct walk *walk, const struct redemption *redemption, const struct unknown_credit *credit) {
+    if (redemption->status == REDEMPTION_REVERSED) {
+        compare_reversed(walk, redemption, credit);
+        return;
+    }
     bool is_anothers = is_of_another(walk, redemption, credit), is_paid = is_settled_by_it(walk, redemption, credit, is_anothers);
     if (redemption->status == REDEMPTION_CLAIMED || redemption->position > walk->place_count || (is_anothers && !is_paid)) return;
     set_bit(is_paid ? walk->paid : walk->other, redemption->position);
@@ -169,6 +181,13 @@ static bool find_redemptions(struct walk *walk, struct page_item *items, size_t 
     return result_is_ok(batch_run(walk->batch));
 }
 
+/* We have lost its reversal, or it was made at Wallet. */
+static bool is_reversed_there_alone(const struct walk *walk, const struct redemption *redemption, const struct unknown_credit *credit) {
+    bool is_it = redemption->campaign_number == walk->campaign_number && id_equal(redemption->id, credit->reference) &&
+                 id_equal(redemption->user_id, credit->user_id);
+    return is_it && credit->is_reversed && redemption->status == REDEMPTION_CREDITED;
+}
+
 /* False: the page is of no use, or there is no room for what was found. */
 static bool take_items(struct walk *walk, const struct json_value *data) {
     size_t count = json_array_count(data);
@@ -178,7 +197,7 @@ static bool take_items(struct walk *walk, const struct json_value *data) {
         walk->counts.seen++;
         if (id_is_zero(items[i].credit.reference))
             note_foreign(walk, items[i].item, &items[i].credit);
-        else if (items[i].found.is_found)
+        else if (items[i].found.is_found && !is_reversed_there_alone(walk, &items[i].found.redemption, &items[i].credit))
             compare(walk, &items[i].found.redemption, &items[i].credit);
         else if (!take_unknown(walk, items[i].item, &items[i].credit))
             return false;
@@ -253,9 +272,9 @@ static void ask(struct walk *walk) {
 static bool is_lost(const struct walk *walk, const struct redemption *redemption) {
     int64_t position = redemption->position;
     CHECK(position <= walk->place_count); /* no more were asked for */
-    if (redemption->status == REDEMPTION_CLAIMED) return false;
+    if (redemption->status == REDEMPTION_CLAIMED || redemption->status == REDEMPTION_REVERSED) return false;
     if (has_bit(walk->other, position)) return true;
-    return redemption->status == REDEMPTION_CREDITED && !has_bit(walk->paid, position);
+    return redemption->status != REDEMPTION_FAILED && !has_bit(walk->paid, position);
 }
 
 static struct result visit_row(void *context, const struct row *row) {

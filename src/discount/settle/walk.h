@@ -9,6 +9,9 @@
  * | a credit            | claimed                  | nothing: it is sent as ever, Wallet says `replayed`                           |
  * | a credit            | credited with another, or failed | sent again: what Wallet answers is written down                       |
  * | a credit            | unknown                  | handed to whoever makes redemptions anew (unknown.h); the campaign is RECOVERING |
+ * | a credit, taken back | credited                | handed over as unknown: it becomes reversed here, its place burned            |
+ * | a credit            | reversed                 | its reversal is sent again; what Wallet answers changes nothing here           |
+ * | none, or taken back | reversed                 | nothing: it is never credited again                                           |
  * | a credit            | another user's           | said in the log: sending can't put it right                                    |
  * | a credit            | (its reference is no id) | said in the log, and counted: nobody of ours is owed for it                    |
  * | none                | credited                 | sent again                                                                    |
@@ -29,10 +32,11 @@
 enum walk_state { WALK_IDLE, WALK_READING, WALK_SENDING };
 
 struct walk_counts {
-    size_t seen;    /* credits there */
-    size_t unknown; /* of them, here */
-    size_t again;   /* rows that are sent again */
-    size_t foreign; /* credits there whose reference is no redemption's id */
+    size_t seen;            /* credits there */
+    size_t unknown;         /* of them, here */
+    size_t again;           /* rows that are sent again */
+    size_t reversals_again; /* reversals that are */
+    size_t foreign;         /* credits there whose reference is no redemption's id */
     int64_t foreign_minor;
     size_t of_another; /* credits there whose redemption here is another user's, or of another campaign */
 };
@@ -42,6 +46,9 @@ struct walk {
     struct batch *batch; /* read-only */
     struct calls *calls;
     struct claims *claims;
+    /* Sends the reversal of one that is reversed here once more; false: no room. NULL: nobody does. */
+    bool (*reverse_again)(void *reversals, const struct redemption *redemption);
+    void *reversals;
     const struct unknown_taker *taker; /* NULL: nobody takes them, they are only counted */
     /* It is over: is_done, or it was given up. */
     void (*ended)(void *context, uint32_t campaign_number, bool is_done);

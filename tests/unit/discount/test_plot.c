@@ -38,6 +38,7 @@ static int end(void **state) {
 static void add_second(int64_t second, uint32_t claimed, uint32_t rejected) {
     snapshot.seconds[snapshot.second_count++] = (struct second_counts){second, claimed, claimed, rejected};
     snapshot.view.redeemed += claimed;
+    snapshot.view.taken += claimed;
     snapshot.view.credited += claimed;
     if (minutes.count == 0 || minutes.minutes[minutes.count - 1].minute < second / 60)
         minutes.minutes[minutes.count++].minute = second / 60;

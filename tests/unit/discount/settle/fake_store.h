@@ -55,8 +55,9 @@ static struct {
 
 const struct action fund_refused_action = {.name = "refused"}, fund_adopted_action = {.name = "adopted"};
 const struct action rebuild_action = {.name = "rebuild"};
-const struct action mark_action = {.name = "mark"}, expire_action = {.name = "expire"}, fund_confirmed_action = {.name = "confirmed"},
-                    fund_released_action = {.name = "released"}, note_action = {.name = "note"}, instance_action = {.name = "instance"};
+const struct action mark_action = {.name = "mark"}, taken_back_action = {.name = "taken back"}, expire_action = {.name = "expire"},
+                    fund_confirmed_action = {.name = "confirmed"}, fund_released_action = {.name = "released"},
+                    note_action = {.name = "note"}, instance_action = {.name = "instance"};
 
 struct result store_submit_internal(struct store *store, struct store_operation *operation) {
     (void)store;

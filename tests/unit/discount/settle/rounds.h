@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fake_store.h"
+#include "no_reversals.h"
 
 #include <fcntl.h>
 #include <poll.h>

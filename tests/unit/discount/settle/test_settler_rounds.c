@@ -59,7 +59,8 @@ static void test_it_wakes_to_read_what_it_could_not_read(void **state) {
     expect_logged(LOG_ERROR, "refill_failed");
     assert_in_range(fake_client.waited_ms, 1, BACKOFF_FIRST_US / 1000);
     read_outcome = result_ok();
-    go_after(fake_client.waited_ms * 1000);
+    for (int i = 0; i < 2 && reads < 2; i++)
+        go_after(fake_client.waited_ms * 1000); /* reversals that are owed have a back-off of their own */
     assert_int_equal(reads, 2);
     end();
 }

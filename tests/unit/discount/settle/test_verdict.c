@@ -171,6 +171,49 @@ static void test_what_was_taken_back_was_credited_all_the_same(void **state) {
     assert_int_equal(count_in("{\"credited\":1,\"reversed\":9007199254740992}"), -1);
 }
 
+/* Of ten credits here two are reversed; Wallet has what it must, or has lost one of the two kinds, or both, or was asked by somebody else. */
+static void test_what_was_taken_back(void **state) {
+    (void)state;
+    struct books_seen seen = seen_with(10, 8, 0, 8);
+    seen.before.reversed = seen.after.reversed = 2;
+    seen.there.reversed_minor = 2 * CREDIT;
+    expect_agreement(&seen);
+    seen.there = (struct fund_document){.funded_minor = 100 * CREDIT, .credited_minor = 9 * CREDIT, .reversed_minor = CREDIT};
+    expect(&seen, 0, 1, true, false); /* it has lost a reversal: somebody has the money */
+    assert_int_equal(books_judge(&seen).odd_minor, -CREDIT);
+    seen.there.credited_minor = 8 * CREDIT;
+    expect(&seen, 0, 0, true, false); /* with its credit: nobody is owed for it */
+    seen.explained_minor = -CREDIT;
+    expect_agreement(&seen); /* known by now */
+    seen.explained_minor = 0;
+    seen.there = (struct fund_document){.funded_minor = 100 * CREDIT, .credited_minor = 7 * CREDIT, .reversed_minor = 3 * CREDIT};
+    expect(&seen, 0, 0, true, false); /* ours is lost, or it was done there: given it was */
+    assert_int_equal(books_judge(&seen).odd_minor, CREDIT);
+    seen.explained_minor = CREDIT;
+    expect_agreement(&seen);
+    seen.explained_minor = 0;
+    seen.after.reversing = 1; /* it was ours, and is on its way */
+    expect_agreement(&seen);
+    seen.there = (struct fund_document){.funded_minor = 100 * CREDIT, .credited_minor = 7 * CREDIT, .reversed_minor = 2 * CREDIT};
+    expect(&seen, 1, 0, true, false); /* a credit is lost, whatever is on its way */
+}
+
+/* Those that were taken back between the two looks were credited at the first, and are not there at the second. */
+static void test_what_was_taken_back_meanwhile(void **state) {
+    (void)state;
+    struct books_seen seen = seen_with(10, 10, 0, 8);
+    seen.after.credited = 9;
+    seen.after.reversed = 1;
+    seen.after.reversing = 1;
+    for (int64_t back = 0; back <= 2; back++) {
+        seen.there.credited_minor = (10 - back) * CREDIT;
+        seen.there.reversed_minor = back * CREDIT;
+        expect_agreement(&seen);
+    }
+    seen.there.credited_minor = 7 * CREDIT;
+    expect(&seen, 1, 0, true, false);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_between_the_two_looks_agrees),
@@ -182,6 +225,8 @@ int main(void) {
         cmocka_unit_test(test_only_what_has_ended_here_is_released_there),
         cmocka_unit_test(test_what_was_released_here_is_released_there),
         cmocka_unit_test(test_what_was_taken_back_was_credited_all_the_same),
+        cmocka_unit_test(test_what_was_taken_back),
+        cmocka_unit_test(test_what_was_taken_back_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
