@@ -57,11 +57,12 @@ static void test_the_published_samples_and_others(void **state) {
         {KEY_256, "", DIGITS, "6657667009", 10},
         {KEY_256, TWEAK_10, DIGITS, "1001623463", 10},
         {KEY_256, TWEAK_36, LETTERS, "xs8a0azh2avyalyzuwd", 36},
-        /* Not published: halves of 4, 5 and 8 whole bytes; a tweak that fills the block to its last byte, and one of a byte. */
+        /* Not published: halves of 4, 5 and 8 whole bytes; tweaks that fill the block to its last byte, of a byte more, and of one byte. */
         {KEY_128, "", "0123456789ab", "8ctamuj488i5", 32},
         {KEY_128, "", "0123456789abcdef", "jumrt5uoi75vej29", 32},
         {KEY_128, "", "0123456789abcdefghijklmn", "q2nm52ngvl8issecedt0s5mr", 32},
         {KEY_128, "393837363534333231303938", DIGITS, "8636869789", 10},
+        {KEY_128, "39383736353433323130393837", DIGITS, "0487865442", 10},
         {KEY_128, "39", DIGITS, "2336181119", 10},
     };
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {

@@ -330,6 +330,20 @@ static void test_one_more_of_several_with_a_phone_of_its_own(void **state) {
     expect(set, &again, REBUILD_PHONE_TAKEN);
     again.phone = make_phone(2);
     expect(set, &again, REBUILD_MADE);
+    again = make_paid(3);
+    again.user_id = paid.user_id;
+    expect(set, &again, REBUILD_USER_TAKEN);
+}
+
+/* Of one phone each, who has won with it is found among the redemptions: only where there may be several they are counted. */
+static void test_a_phone_of_one_is_found_without_being_counted(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_open(set, 9);
+    (void)claim(set, 1, 1, NOW);
+    campaign->rules.max_per_user = 2;
+    struct paid_place paid = make_paid(2);
+    paid.phone = make_phone(1);
+    expect(set, &paid, REBUILD_PHONE_TAKEN);
 }
 
 static void test_one_each_with_a_phone_of_several(void **state) {
@@ -488,6 +502,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_phones, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_more_of_several, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_more_of_several_with_a_phone_of_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_phone_of_one_is_found_without_being_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_each_with_a_phone_of_several, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_its_code_is_used_up_by_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_credited_is_saved, set_up, tear_down),

@@ -1,6 +1,8 @@
 /* The working set: what comes into it, and what is found there. */
 #include "discount/core/set.h"
 
+#include <stdio.h>
+
 #include "../../base/memory_ends.h"
 #include "set.h"
 
@@ -178,7 +180,12 @@ static void test_a_campaign_is_found_by_its_new_code_alone(void **state) {
     campaign_set_recode(set, first, &three);
     assert_ptr_equal(campaign_by_code(set, &two), second);
     assert_ptr_equal(campaign_by_code(set, &three), first);
-    for (unsigned i = 0; i < 100; i++) campaign_set_recode(set, second, i % 2 == 0 ? &one : &two); /* however often */
+    for (unsigned i = 0; i < 100; i++) { /* however often */
+        char text[8];
+        snprintf(text, sizeof text, "A%u", i);
+        const struct code code = make_code(text);
+        campaign_set_recode(set, second, &code);
+    }
     campaign_set_recode(set, second, &three);
     assert_ptr_equal(campaign_by_code(set, &three), second);
     assert_null(campaign_by_code(set, &two));
