@@ -196,6 +196,25 @@ static void test_who_would_meet_another_comes_behind_it(void **state) {
     code_set_free(set);
 }
 
+static int64_t first_of_two(int64_t taken, int64_t taken_count, uint64_t random) {
+    struct code_set *set = make_set();
+    load(set, 1, taken, taken_count);
+    int64_t first = make_at(set, 2, random)->first;
+    code_set_free(set);
+    return first;
+}
+
+/* By all of the id's random bits, to the last place where it fits, and from there to the first. */
+static void test_where_the_numbers_of_two_begin(void **state) {
+    (void)state;
+    const int64_t numbers = INT64_C(1) << 50;
+    assert_int_equal(first_of_two(100, 10, (UINT64_C(1) << 56) + 5), 69); /* 2^56 is 64 more than a multiple of 2^50 - 1 */
+    assert_int_equal(first_of_two(100, 10, (uint64_t)numbers - 2), numbers - 2);
+    assert_int_equal(first_of_two(100, 10, (uint64_t)numbers - 1), 0);
+    assert_int_equal(first_of_two(numbers - 12, 10, (uint64_t)numbers - 12), numbers - 2);
+    assert_int_equal(first_of_two(numbers - 11, 10, (uint64_t)numbers - 11), 0);
+}
+
 static void test_a_batch_is_kept_as_it_was_asked_for(void **state) {
     (void)state;
     struct code_set *set = make_set();
@@ -349,6 +368,7 @@ int main(void) {
         cmocka_unit_test(test_what_is_revoked_is_dead),
         cmocka_unit_test(test_a_set_has_its_bounds_and_forgets),
         cmocka_unit_test(test_who_would_meet_another_comes_behind_it),
+        cmocka_unit_test(test_where_the_numbers_of_two_begin),
         cmocka_unit_test(test_a_batch_is_kept_as_it_was_asked_for),
         cmocka_unit_test(test_whatever_changes_a_batch_marks_it),
         cmocka_unit_test(test_codes_are_forgotten_with_the_batch_of_the_store),
