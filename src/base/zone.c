@@ -8,6 +8,7 @@
 
 #define ZONES_MAX 512u
 #define DAY_S     (24 * 60 * 60)
+#define DAY_1970  719163 /* as GLib counts days: the first of January of the year 1 is 1 */
 
 struct zone {
     char name[ZONE_NAME_BYTES + 1];
@@ -86,3 +87,17 @@ void zone_day(const struct zone *zone, int64_t now_us, int64_t *ret_start_us, in
     *ret_start_us = zone_moment(zone, day, 0);
     *ret_end_us = zone_moment(zone, day + 1, 0);
 }
+
+void zone_month(const struct zone *zone, int64_t now_us, int64_t *ret_start_us, int64_t *ret_end_us) {
+    int64_t day, minute;
+    zone_local(zone, now_us, &day, &minute);
+    GDate date;
+    g_date_clear(&date, 1);
+    g_date_set_julian(&date, (guint32)(day + DAY_1970));
+    g_date_set_day(&date, 1);
+    *ret_start_us = zone_moment(zone, (int64_t)g_date_get_julian(&date) - DAY_1970, 0);
+    g_date_add_months(&date, 1);
+    *ret_end_us = zone_moment(zone, (int64_t)g_date_get_julian(&date) - DAY_1970, 0);
+}
+
+const char *zone_name(const struct zone *zone) { return zone->name; }

@@ -14,6 +14,9 @@ struct result zone_find(struct text name, const struct zone **ret_zone) MUST_CHE
 
 /* The day that it is there: from *ret_start_us on, before *ret_end_us. A day may have 23 or 25 hours. */
 void zone_day(const struct zone *zone, int64_t now_us, int64_t *ret_start_us, int64_t *ret_end_us);
+/* The same of its month, as the Gregorian calendar has them. */
+void zone_month(const struct zone *zone, int64_t now_us, int64_t *ret_start_us, int64_t *ret_end_us);
+const char *zone_name(const struct zone *zone);
 /* Days since 1970-01-01, and the minute of the day, as clocks show them there. */
 void zone_local(const struct zone *zone, int64_t now_us, int64_t *ret_day, int64_t *ret_minute);
 /* When clocks there show this minute of this day; 0..1440. One that is left out is the first moment behind it, of one that comes twice it is the first. */

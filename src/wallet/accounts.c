@@ -6,13 +6,14 @@
 #include "service/audit.h"
 #include "service/reading.h"
 #include "service/request.h"
+#include "wallet/account_limits.h"
 #include "wallet/books.h"
 #include "wallet/problems.h"
 #include "wallet/tables.h"
 #include "wallet/users.h"
 #include "wallet/wallet.h"
 
-#define ACCOUNT_BYTES   768u
+#define ACCOUNT_BYTES   1024u
 #define PHONE_TYPED_MAX 64
 /* Accounts that one page may look at: a filter that matches little ends its page early and gives a cursor to go on. */
 #define SCAN_MAX INT64_C(2000)
@@ -55,6 +56,10 @@ static void write_account(struct json_writer *writer, const struct account_row *
     write_text_or_null(writer, "username", row->username);
     write_text_or_null(writer, "phone", phone_text(&row->phone));
     write_text_or_null(writer, "reference", row->fund_reference);
+    json_key(writer, "limits");
+    json_begin_object(writer);
+    account_limits_write(writer, account);
+    json_end_object(writer);
     json_time_member(writer, "created_at", account->created_at_us);
     json_time_member(writer, "updated_at", account->updated_at_us);
     json_end_object(writer);

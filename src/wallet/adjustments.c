@@ -17,6 +17,7 @@ struct adjustment {
     struct operation operation; /* first */
     struct adjustment_command command;
     struct adjustment_outcome outcome;
+    struct limit_reached reached; /* of a refusal by a limit */
 };
 
 /* ---- the action ---- */
@@ -61,6 +62,7 @@ static void decide(struct engine *engine, struct operation *operation, int64_t n
     const struct account *account = ledger_find_account(books_ledger(engine), adjustment->command.account_id);
     struct text before = account == NULL ? (struct text){0} : balance_of(operation, account);
     adjustment->outcome = ledger_adjust(books_ledger(engine), &adjustment->command, now_us);
+    adjustment->reached = books_ledger(engine)->reached;
     if (adjustment->outcome.outcome != LEDGER_APPLIED) return;
     struct buffer document = document_of(operation);
     audit_note(engine, operation, "account.adjust", adjustment->command.account_id, before, buffer_text(&document), now_us);
@@ -69,7 +71,7 @@ static void decide(struct engine *engine, struct operation *operation, int64_t n
 static void render(struct operation *operation) {
     const struct adjustment *adjustment = (const struct adjustment *)operation;
     if (outcome_is_refusal(adjustment->outcome.outcome)) {
-        outcome_render(operation, adjustment->outcome.outcome);
+        outcome_render_limit(operation, adjustment->outcome.outcome, &adjustment->reached);
         return;
     }
     char id[ID_TEXT_BYTES];

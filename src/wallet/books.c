@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "wallet/calendar.h"
 #include "wallet/tables.h"
 
 /* So long an expired session is still known, so that its refresh token is answered as expired and not as unknown. */
@@ -12,6 +13,7 @@
 struct books {
     struct ledger ledger;
     struct books_options options;
+    const struct clock *clock;
     struct engine *engine;
     int64_t next_expiry_us; /* of the holds; 0: not known; INT64_MAX: none is open */
 };
@@ -19,6 +21,8 @@ struct books {
 struct ledger *books_ledger(struct engine *engine) {
     return &((struct books *)engine_set(engine))->ledger;
 }
+
+int64_t books_now_us(struct engine *engine) { return clock_now_us(((const struct books *)engine_set(engine))->clock); }
 
 /* ---- rows that come: the context of each visitor is the ledger ---- */
 
@@ -387,9 +391,13 @@ struct result books_create(const struct books_options *options, struct batch *ba
     struct books *books = calloc(1, sizeof *books);
     if (books == NULL) return result_error(RESULT_FULL);
     books->options = *options;
+    books->clock = clock;
+    const struct zone *zone = options->zone;
     struct engine_options engine_options = {
         .set = books, .hooks = &hooks, .kept = &table_kept, .audit = &table_audit, .clock = clock, .batch = batch};
-    struct result made = ledger_init(&books->ledger, options->currency, options->ids);
+    struct result made = zone == NULL ? zone_find(TEXT("UTC"), &zone) : result_ok();
+    if (result_is_ok(made)) made = ledger_init(&books->ledger, options->currency, options->ids);
+    if (result_is_ok(made)) books->ledger.calendar = calendar_of(zone);
     if (result_is_ok(made)) made = engine_create(&engine_options, &books->engine);
     if (!result_is_ok(made)) {
         books_free(books);

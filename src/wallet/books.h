@@ -3,6 +3,7 @@
  * Nothing is kept between batches: the ledger is made anew for each, so that a rollback has nothing to take back. */
 #pragma once
 
+#include "base/zone.h"
 #include "service/engine.h"
 #include "wallet/core/credits.h"
 #include "wallet/core/funds.h"
@@ -14,7 +15,8 @@
 
 struct books_options {
     enum currency currency;
-    struct id_source *ids; /* used on the store's thread only */
+    struct id_source *ids;   /* used on the store's thread only */
+    const struct zone *zone; /* in which days and months are counted; NULL: UTC */
     /* After each commit, before anybody is answered: sessions that ended in it. May be NULL. */
     void (*session_ended)(void *context, const struct session *session);
     void (*user_sessions_ended)(void *context, const struct user *user);
@@ -51,4 +53,5 @@ void books_load_reversal(struct engine *engine, struct text caller, struct text 
 void books_load_adjustment(struct engine *engine, struct text caller, struct text reference); /* the same */
 void books_load_topup(struct engine *engine, struct text caller, struct text fund_reference, struct text reference);
 
+int64_t books_now_us(struct engine *engine);
 struct ledger *books_ledger(struct engine *engine);

@@ -260,6 +260,7 @@ static const struct param serve_params[] = {
      .unit = "FILE",
      .sentence = "The first line is the administrator's password; without it --init makes none"},
     BOOKS_PARAMS(serve_settings.first),
+    TIME_ZONE_PARAM(&serve_settings.time_zone),
     {.name = "password-cost",
      .kind = PARAM_CHOICE,
      .target = &serve_settings.password_cost,

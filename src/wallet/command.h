@@ -14,6 +14,7 @@ struct serve_settings {
     struct first_start first;           /* of --init; data, store_url and region are those above */
     struct param_list trusted_services; /* NAME=FILE_OR_URL */
     const char *trust_ca;               /* a path; NULL: the system's authorities */
+    const char *time_zone;
     const char *password_cost;
     int64_t password_thread_count;
     int64_t access_lifetime_s, refresh_lifetime_s, reuse_interval_s;

@@ -26,6 +26,7 @@ static void write_item(struct json_writer *writer, const struct credit_item *ite
     json_text_member(writer, "status", text_of(status_of(outcome->outcome)));
     if (id_is_zero(outcome->transaction_id)) {
         json_text_member(writer, "code", text_of(ledger_outcome_code(outcome->outcome)));
+        if (outcome_is_limit(outcome->outcome)) outcome_write_limit(writer, &outcome->reached);
     } else {
         json_id_member(writer, "transaction_id", outcome->transaction_id);
         json_integer_member(writer, "balance_after", outcome->balance_after);

@@ -112,6 +112,9 @@ static struct result meta_found(void *context, const struct row *row) {
     found->meta->currency = row_currency(row, 1);
     row_bytes_into(row, 2, found->meta->idempotency_secret, sizeof found->meta->idempotency_secret);
     found->meta->created_at_us = row_time(row, 3);
+    struct text zone = row_text(row, 4);
+    if (zone.size > ZONE_NAME_BYTES) row_refuse(row, 4, "no time zone");
+    snprintf(found->meta->time_zone, sizeof found->meta->time_zone, "%.*s", (int)zone.size, zone.data);
     return result_ok();
 }
 

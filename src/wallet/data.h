@@ -5,6 +5,7 @@
 #include "base/crypto.h"
 #include "base/id.h"
 #include "base/money.h"
+#include "base/zone.h"
 #include "store/batch.h"
 
 /* Where a wallet's rows and keys are. Not moved while a connection is open: the place points into it. */
@@ -21,6 +22,7 @@ struct data_meta {
     enum currency currency;
     uint8_t idempotency_secret[CRYPTO_HASH_BYTES];
     int64_t created_at_us;
+    char time_zone[ZONE_NAME_BYTES + 1]; /* in which what was spent is counted */
 };
 
 /* Makes the folder, a signing key, the database, its meta row and the issuance account. Says on standard error why not. */

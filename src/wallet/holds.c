@@ -51,7 +51,8 @@ struct hold_change {
     struct hold_command hold;
     struct capture_command capture; /* and of a release caller and hold_id alone */
     enum ledger_outcome outcome;
-    struct hold seen; /* as the answer shows it */
+    struct limit_reached reached; /* of a refusal by a limit */
+    struct hold seen;             /* as the answer shows it */
     struct account account;
     struct id transaction_id;
 };
@@ -83,6 +84,7 @@ static void hold_decide(struct engine *engine, struct operation *operation, int6
     struct hold_change *change = (struct hold_change *)operation;
     struct hold *hold = NULL;
     change->outcome = ledger_hold(books_ledger(engine), &change->hold, now_us, &hold);
+    change->reached = books_ledger(engine)->reached;
     take(change, hold);
 }
 
@@ -91,6 +93,7 @@ static void capture_decide(struct engine *engine, struct operation *operation, i
     struct hold *hold = NULL;
     const struct transfer *transfer = NULL;
     change->outcome = ledger_capture(books_ledger(engine), &change->capture, now_us, &hold, &transfer);
+    change->reached = books_ledger(engine)->reached;
     change->transaction_id = transfer == NULL ? (struct id){{0}} : transfer->id;
     take(change, hold);
 }
@@ -105,7 +108,7 @@ static void release_decide(struct engine *engine, struct operation *operation, i
 static void render(struct operation *operation) {
     const struct hold_change *change = (const struct hold_change *)operation;
     if (outcome_is_refusal(change->outcome)) {
-        outcome_render(operation, change->outcome);
+        outcome_render_limit(operation, change->outcome, &change->reached);
         return;
     }
     struct buffer buffer;

@@ -18,6 +18,7 @@ struct payment {
     struct operation operation; /* first */
     struct payment_command command;
     struct payment_outcome outcome;
+    struct limit_reached reached; /* of a refusal by a limit */
 };
 
 /* ---- the action ---- */
@@ -32,6 +33,7 @@ static void load(struct engine *engine, struct operation *operation) {
 static void decide(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct payment *payment = (struct payment *)operation;
     payment->outcome = ledger_pay(books_ledger(engine), &payment->command, now_us);
+    payment->reached = books_ledger(engine)->reached;
 }
 
 static void write_payment(struct json_writer *writer, const struct payment_command *command, const struct payment_outcome *outcome) {
@@ -57,7 +59,7 @@ static void render(struct operation *operation) {
     const struct payment *payment = (const struct payment *)operation;
     const struct payment_outcome *outcome = &payment->outcome;
     if (outcome_is_refusal(outcome->outcome)) {
-        outcome_render(operation, outcome->outcome);
+        outcome_render_limit(operation, outcome->outcome, &payment->reached);
         return;
     }
     char id[ID_TEXT_BYTES];

@@ -3,6 +3,9 @@
 #include <stddef.h>
 
 #include "base/check.h"
+#include "base/json/json.h"
+
+#define LIMIT_MEMBERS_BYTES 160u
 
 const struct problem problem_invalid_credentials = {401, "invalid_credentials", "Invalid credentials"};
 const struct problem problem_user_disabled = {403, "user_disabled", "User disabled"};
@@ -29,6 +32,11 @@ const struct problem problem_account_frozen = {409, "account_frozen", "Account f
 const struct problem problem_account_closed = {409, "account_closed", "Account closed"};
 const struct problem problem_account_not_empty = {409, "account_not_empty", "Account not empty"};
 const struct problem problem_account_of_books = {409, "account_of_books", "Account of the books"};
+const struct problem problem_floor_reached = {409, "floor_reached", "Floor reached"};
+const struct problem problem_ceiling_reached = {409, "ceiling_reached", "Ceiling reached"};
+const struct problem problem_limit_per_transaction = {409, "limit_per_transaction", "Limit per transaction"};
+const struct problem problem_limit_daily = {409, "limit_daily", "Daily limit"};
+const struct problem problem_limit_monthly = {409, "limit_monthly", "Monthly limit"};
 const struct problem problem_balance_too_large = {409, "balance_too_large", "Balance too large"};
 const struct problem problem_fund_reference_conflict = {409, "fund_reference_conflict", "Fund reference conflict"};
 const struct problem problem_fund_released = {409, "fund_released", "Fund released"};
@@ -79,6 +87,16 @@ static const struct problem_page wallet_pages[] = {
      "Bring its balance to zero and end its holds first."},
     {&problem_account_of_books, "This account is a fund's, or issuance: no administrator moves its money or closes it.",
      "Move the money of a fund by its own routes."},
+    {&problem_floor_reached, "The account must keep more than this would leave, or has gone below its floor already. No money moved.",
+     "Lower the amount: `remaining` says how much may go."},
+    {&problem_ceiling_reached, "The account would hold more than it is allowed to; what is held of it counts. No money moved.",
+     "Lower the amount: `remaining` says how much may come, to whoever may know it."},
+    {&problem_limit_per_transaction, "The amount is more than the account may let go of at once. No money moved.",
+     "Lower the amount to `limit` at most."},
+    {&problem_limit_daily, "The account has spent, with what is held, nearly as much as it may in a day. No money moved.",
+     "Lower the amount to `remaining`, or wait until `resets_at`."},
+    {&problem_limit_monthly, "The account has spent, with what is held, nearly as much as it may in a month. No money moved.",
+     "Lower the amount to `remaining`, or wait until `resets_at`."},
     {&problem_balance_too_large, "The balance would become more than 9007199254740991, which is as much as one may hold. No money moved.",
      "Lower the amount."},
     {&problem_fund_reference_conflict, "You have a fund with this reference and another amount or currency.",
@@ -125,6 +143,13 @@ static struct refusal refusal_of(enum ledger_outcome outcome) {
     case LEDGER_ACCOUNT_FROZEN: return (struct refusal){&problem_account_frozen, "An account of this transfer is frozen."};
     case LEDGER_ACCOUNT_NOT_FOUND: return (struct refusal){&problem_account_not_found, "There is no such account."};
     case LEDGER_ACCOUNT_CLOSED: return (struct refusal){&problem_account_closed, "An account of this transfer is closed."};
+    case LEDGER_FLOOR_REACHED:
+        return (struct refusal){&problem_floor_reached, "The account must keep so much that less than the amount may go."};
+    case LEDGER_CEILING_REACHED: return (struct refusal){&problem_ceiling_reached, "The account may not hold so much."};
+    case LEDGER_LIMIT_PER_TRANSACTION:
+        return (struct refusal){&problem_limit_per_transaction, "The amount is more than the account may let go of at once."};
+    case LEDGER_LIMIT_DAILY: return (struct refusal){&problem_limit_daily, "The account may not spend so much more today."};
+    case LEDGER_LIMIT_MONTHLY: return (struct refusal){&problem_limit_monthly, "The account may not spend so much more this month."};
     case LEDGER_ACCOUNT_NOT_EMPTY:
         return (struct refusal){&problem_account_not_empty, "The account has money, or some of it is held: only an empty one is closed."};
     case LEDGER_ACCOUNT_OF_BOOKS: return (struct refusal){&problem_account_of_books, "This is the account of a fund, or issuance."};
@@ -170,6 +195,32 @@ const char *problem_detail_of_outcome(enum ledger_outcome outcome) { return refu
 
 void outcome_render(struct operation *operation, enum ledger_outcome outcome) {
     operation_answer_problem(operation, problem_of_outcome(outcome), (struct text){0}, NULL, problem_detail_of_outcome(outcome));
+}
+
+void outcome_write_limit(struct json_writer *writer, const struct limit_reached *reached) {
+    json_integer_member(writer, "limit", reached->limit_minor);
+    json_integer_member(writer, "remaining", reached->left_minor);
+    if (reached->until_us != 0) json_time_member(writer, "resets_at", reached->until_us);
+}
+
+void outcome_render_limit(struct operation *operation, enum ledger_outcome outcome, const struct limit_reached *reached) {
+    if (!outcome_is_limit(outcome)) {
+        outcome_render(operation, outcome);
+        return;
+    }
+    struct buffer buffer;
+    buffer_init(&buffer, operation->arena, LIMIT_MEMBERS_BYTES);
+    struct json_writer writer = {.buffer = &buffer};
+    json_begin_object(&writer);
+    outcome_write_limit(&writer, reached);
+    json_end_object(&writer);
+    struct text object = buffer_text(&buffer);
+    if (object.size <= 2) {
+        operation_overflow(operation);
+        return;
+    }
+    const struct text members = {object.data + 1, object.size - 2}; /* a problem has them among its own */
+    operation_answer_problem(operation, problem_of_outcome(outcome), members, NULL, problem_detail_of_outcome(outcome));
 }
 
 void outcome_send(struct operation *operation, enum ledger_outcome outcome) {

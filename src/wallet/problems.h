@@ -1,7 +1,9 @@
 /* The wallet's own problems: one constant for each code (http/problem.h). */
 #pragma once
 
+#include "base/json/json.h"
 #include "service/operation.h"
+#include "wallet/core/ledger.h"
 #include "wallet/core/outcome.h"
 
 extern const struct problem problem_invalid_credentials; /* 401 */
@@ -27,6 +29,11 @@ extern const struct problem problem_account_frozen;            /* 409 */
 extern const struct problem problem_account_closed;            /* 409 */
 extern const struct problem problem_account_not_empty;         /* 409 */
 extern const struct problem problem_account_of_books;          /* 409 */
+extern const struct problem problem_floor_reached;             /* 409 */
+extern const struct problem problem_ceiling_reached;           /* 409 */
+extern const struct problem problem_limit_per_transaction;     /* 409 */
+extern const struct problem problem_limit_daily;               /* 409 */
+extern const struct problem problem_limit_monthly;             /* 409 */
 extern const struct problem problem_balance_too_large;         /* 409 */
 extern const struct problem problem_fund_reference_conflict;   /* 409 */
 extern const struct problem problem_fund_released;             /* 409 */
@@ -44,5 +51,8 @@ bool wallet_find_page(struct text code, struct problem *ret_room, struct problem
 
 /* For an action: renders the problem of a refusal; and, on the loop, sends one whose answer may be 401, which carries its challenge. */
 void outcome_render(struct operation *operation, enum ledger_outcome outcome);
+/* The same of a movement: of a limit it says how much that is, what is left of it, and when it begins anew, as "limit", "remaining" and "resets_at". */
+void outcome_render_limit(struct operation *operation, enum ledger_outcome outcome, const struct limit_reached *reached);
+void outcome_write_limit(struct json_writer *writer, const struct limit_reached *reached);
 void outcome_send(struct operation *operation, enum ledger_outcome outcome);
 static inline bool outcome_is_refusal(enum ledger_outcome outcome) { return outcome != LEDGER_APPLIED && outcome != LEDGER_REPLAYED; }

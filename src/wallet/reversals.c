@@ -16,6 +16,7 @@ struct reversal {
     struct operation operation; /* first */
     struct reversal_command command;
     struct reversal_outcome outcome;
+    struct limit_reached reached; /* of a refusal by a limit */
 };
 
 /* ---- the action ---- */
@@ -51,6 +52,7 @@ static struct buffer document_of(struct operation *operation) {
 static void decide(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct reversal *reversal = (struct reversal *)operation;
     reversal->outcome = ledger_reverse(books_ledger(engine), &reversal->command, now_us);
+    reversal->reached = books_ledger(engine)->reached;
     if (reversal->outcome.outcome != LEDGER_APPLIED || !reversal->command.is_admin) return;
     struct buffer document = document_of(operation);
     audit_note(engine, operation, "transaction.reverse", reversal->command.transaction_id, (struct text){0}, buffer_text(&document),
@@ -60,7 +62,7 @@ static void decide(struct engine *engine, struct operation *operation, int64_t n
 static void render(struct operation *operation) {
     const struct reversal *reversal = (const struct reversal *)operation;
     if (outcome_is_refusal(reversal->outcome.outcome)) {
-        outcome_render(operation, reversal->outcome.outcome);
+        outcome_render_limit(operation, reversal->outcome.outcome, &reversal->reached);
         return;
     }
     char id[ID_TEXT_BYTES];

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "service/inquiry.h"
+#include "wallet/account_limits.h"
 #include "wallet/accounts.h"
 #include "wallet/adjustments.h"
 #include "wallet/credit_reversals.h"
@@ -168,6 +169,12 @@ const struct route wallet_routes[] = {
      .act = "account.adjust",
      .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT | ROUTE_DRY_RUN,
      .handle = adjustments_create},
+    {.method = "PUT",
+     .path = "/v1/accounts/{id}/limits",
+     .scope = SCOPE_ADMIN,
+     .act = "account.limit",
+     .flags = ROUTE_BODY_JSON,
+     .handle = account_limits_set},
     {.method = "POST", .path = "/v1/accounts/{id}/freeze", .scope = SCOPE_ADMIN, .act = "account.freeze", .handle = accounts_freeze},
     {.method = "POST", .path = "/v1/accounts/{id}/unfreeze", .scope = SCOPE_ADMIN, .act = "account.unfreeze", .handle = accounts_unfreeze},
     {.method = "POST", .path = "/v1/accounts/{id}/close", .scope = SCOPE_ADMIN, .act = "account.close", .handle = accounts_close},

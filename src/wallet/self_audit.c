@@ -72,9 +72,8 @@ static void load_account(struct engine *engine, struct operation *operation) {
 
 static void freeze(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct account *account = ledger_find_account(books_ledger(engine), ((const struct freeze *)operation)->account_id);
-    if (account == NULL || account->is_frozen) return;
-    account->is_frozen = true;
-    row_change(&account->state);
+    bool is_changed = false;
+    if (account == NULL || account_set_frozen(account, true, now_us, &is_changed) != LEDGER_APPLIED || !is_changed) return;
     audit_note(engine, operation, "account.freeze", account->id, TEXT("{\"state\":\"open\"}"), TEXT("{\"state\":\"frozen\"}"), now_us);
 }
 

@@ -12,6 +12,7 @@
 #include "service/listeners.h"
 #include "service/reading.h"
 #include "wallet/books.h"
+#include "wallet/calendar.h"
 #include "wallet/command.h"
 #include "wallet/data.h"
 #include "wallet/notices.h"
@@ -216,6 +217,7 @@ static struct result make_store(struct serving *serving) {
     id_source_init_system(&serving->ids);
     struct books_options options = {.currency = wallet->currency,
                                     .ids = &serving->ids,
+                                    .zone = wallet->zone,
                                     .session_ended = session_ended,
                                     .user_sessions_ended = user_sessions_ended,
                                     .transferred = transferred,
@@ -226,6 +228,15 @@ static struct result make_store(struct serving *serving) {
     TRY(store_create(&engine, &store_options, &wallet->service.store));
     TRY(audit_begin(&wallet->service, serving->batch));
     return readers_create(&serving->data.place, wallet->service.clock, &wallet->service.readers);
+}
+
+static struct result find_zone(struct serving *serving, const struct data_meta *meta) {
+    struct wallet *wallet = serving->wallet;
+    if (!result_is_ok(zone_find(text_of(serving->settings->time_zone), &wallet->zone))) {
+        fprintf(service_errors(), "walletd: --time-zone %s: the system knows no such time zone\n", serving->settings->time_zone);
+        return result_error(RESULT_INVALID);
+    }
+    return calendar_review(serving->batch, text_of(meta->time_zone), wallet->zone, now_us_of(wallet));
 }
 
 static struct result make_wallet(struct serving *serving) {
@@ -246,6 +257,7 @@ static struct result make_wallet(struct serving *serving) {
     wallet->created_at_us = meta.created_at_us;
     id_format(meta.instance_id, serving->instance);
     wallet->region = settings->common.region;
+    TRY(find_zone(serving, &meta));
     wallet->access_lifetime_us = settings->access_lifetime_s * CLOCK_SECOND_US;
     wallet->refresh_lifetime_us = settings->refresh_lifetime_s * CLOCK_SECOND_US;
     wallet->transfer_told_minor = settings->transfer_told_minor;

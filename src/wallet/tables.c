@@ -1,4 +1,5 @@
 #include "base/check.h"
+#include "wallet/core/limits.h"
 #include "wallet/tables_words.h"
 
 /* ---- rows ---- */
@@ -11,6 +12,22 @@ enum currency row_currency(const struct row *row, int column) {
 
 enum transfer_kind row_transfer_kind(const struct row *row, int column) {
     return (enum transfer_kind)row_integer_between(row, column, TRANSFER_CREDIT, TRANSFER_KIND_LAST);
+}
+
+static int64_t row_limit(const struct row *row, int column) {
+    return row_is_null(row, column) ? LIMIT_NONE : row_integer_between(row, column, 0, MONEY_AMOUNT_MAX);
+}
+
+/* Nearly no account has any: then nothing more is read of them. */
+static void read_limits(const struct row *row, int first, struct account *account) {
+    account->limits =
+        (struct limits){row_limit(row, first), row_limit(row, first + 1), row_limit(row, first + 2), row_limit(row, first + 3)};
+    account->is_limited = limits_any(&account->limits);
+    if (!account->is_limited) return;
+    account->spent = (struct spent){.day_from_us = row_integer(row, first + 4),
+                                    .day_minor = row_integer(row, first + 5),
+                                    .month_from_us = row_integer(row, first + 6),
+                                    .month_minor = row_integer(row, first + 7)};
 }
 
 struct result row_account(const struct row *row, int first, struct account *ret_account) {
@@ -32,6 +49,7 @@ struct result row_account(const struct row *row, int first, struct account *ret_
         .is_overdrawn = row_boolean(row, first + 14),
         .is_closed = row_boolean(row, first + 15),
     };
+    read_limits(row, first + 16, ret_account);
     const char *fault = account_fault(ret_account);
     if (fault != NULL) row_refuse(row, first, fault);
     return row_verdict(row);
@@ -148,12 +166,39 @@ static const struct question insert_account = {
     .parameters = {COLUMN_INTEGER, COLUMN_ID, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
                    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 /* What was posted is written as a difference: several writers may do it. */
-static const struct question post_to_account = {
-    .name = "what was posted to an account",
-    .sql = "UPDATE accounts SET debits_posted = debits_posted + $2, credits_posted = credits_posted + $3, sequence = sequence + $4, "
-           "updated_at = $5, debits_pending = debits_pending + $6, is_overdrawn = $7, is_frozen = $8, is_closed = $9 WHERE number = $1",
-    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER}};
+#define POSTED                                                                                                                 \
+    "UPDATE accounts SET debits_posted = debits_posted + $2, credits_posted = credits_posted + $3, sequence = sequence + $4, " \
+    "updated_at = $5, debits_pending = debits_pending + $6, is_overdrawn = $7"
+QUESTION(post_to_account, "what was posted to an account", POSTED " WHERE number = $1", COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+         COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER);
+QUESTION(change_account, "what has become of an account",
+         POSTED ", is_frozen = $8, is_closed = $9, floor = $10, ceiling = $11, per_transaction = $12, daily = $13, monthly = $14, "
+                "day_from = $15, day_spent = $16, month_from = $17, month_spent = $18 WHERE number = $1",
+         COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+         COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+         COLUMN_INTEGER, COLUMN_INTEGER);
+
+static struct value limit_value(int64_t minor) { return minor == LIMIT_NONE ? value_null(COLUMN_INTEGER) : value_integer(minor); }
+
+#define POSTED_VALUES(account)                                                                                    \
+    value_integer((account)->number), value_integer((account)->debits_posted - (account)->loaded.debits_posted),  \
+        value_integer((account)->credits_posted - (account)->loaded.credits_posted),                              \
+        value_integer((account)->sequence - (account)->loaded.sequence), value_integer((account)->updated_at_us), \
+        value_integer((account)->debits_pending - (account)->loaded.debits_pending), value_integer((account)->is_overdrawn)
+/* Only what was done to the account itself, or what has limits, pays for writing them. */
+static void save_change(struct batch *batch, const struct account *account) {
+    const struct limits *limits = &account->limits;
+    const struct spent *spent = &account->spent;
+    if (!account->terms_changed) {
+        DO(post_to_account, 1, POSTED_VALUES(account));
+        return;
+    }
+    DO(change_account, 1, POSTED_VALUES(account), value_integer(account->is_frozen), value_integer(account->is_closed),
+       value_integer(account->floor_minor), limit_value(limits->ceiling_minor), limit_value(limits->per_transaction_minor),
+       limit_value(limits->daily_minor), limit_value(limits->monthly_minor), value_integer(spent->day_from_us),
+       value_integer(spent->day_minor), value_integer(spent->month_from_us), value_integer(spent->month_minor));
+}
+
 void save_account(struct batch *batch, const struct account *account) {
     CHECK(account_fault(account) == NULL);
     if (account->state == ROW_NEW) {
@@ -163,11 +208,7 @@ void save_account(struct batch *batch, const struct account *account) {
            value_integer(account->sequence), value_integer(account->floor_minor), value_integer(account->is_frozen),
            value_integer(account->created_at_us), value_integer(account->updated_at_us), value_integer(account->is_overdrawn));
     } else if (account->state == ROW_CHANGED) {
-        const struct account_sums *loaded = &account->loaded;
-        DO(post_to_account, 1, value_integer(account->number), value_integer(account->debits_posted - loaded->debits_posted),
-           value_integer(account->credits_posted - loaded->credits_posted), value_integer(account->sequence - loaded->sequence),
-           value_integer(account->updated_at_us), value_integer(account->debits_pending - loaded->debits_pending),
-           value_integer(account->is_overdrawn), value_integer(account->is_frozen), value_integer(account->is_closed));
+        save_change(batch, account);
     }
 }
 
@@ -287,7 +328,7 @@ static const struct question delete_kept = {
 const struct kept_questions table_kept = {&find_kept, &put_kept, &expired_kept, &delete_kept};
 
 static const struct question meta = {.name = "what init made",
-                                     .sql = "SELECT instance_id, currency, idempotency_secret, created_at FROM meta LIMIT 1"};
+                                     .sql = "SELECT instance_id, currency, idempotency_secret, created_at, time_zone FROM meta LIMIT 1"};
 void ask_meta(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &meta, NULL, visit, context); }
 
 static const struct question insert_meta = {

@@ -19,7 +19,7 @@
 /* ---- rows: in each, `first` is the column that it begins with; texts are good until the visitor returns. RESULT_CORRUPT: it was refused,
  * and what was made of it must not be used ---- */
 
-#define ACCOUNT_COLUMN_COUNT 16
+#define ACCOUNT_COLUMN_COUNT 24
 #define USER_COLUMN_COUNT    12
 #define SESSION_COLUMN_COUNT 6
 #define FUND_COLUMN_COUNT    11
@@ -137,6 +137,11 @@ void ask_taker(struct batch *batch, struct id id, row_visitor *visit, void *cont
 void ask_fund_of_transfer(struct batch *batch, struct id id, row_visitor *visit, void *context);
 struct result row_original(const struct row *row, struct original *ret_original) MUST_CHECK; /* its key is left alone */
 
+/* Of an account by its id: what it has spent since the first of these times, and since the second, by the journal. */
+void ask_spent(struct batch *batch, struct id id, int64_t day_from_us, int64_t month_from_us, row_visitor *visit, void *context);
+/* Of every account that counts what it spends, and in which time zone that is. */
+void save_spent_anew(struct batch *batch, int64_t day_from_us, int64_t month_from_us);
+void save_time_zone(struct batch *batch, struct text name);
 void save_account(struct batch *batch, const struct account *account);
 void save_fund(struct batch *batch, const struct fund *fund);
 void save_transfer(struct batch *batch, const struct transfer *transfer); /* and its two entries, if it has any */
@@ -175,7 +180,8 @@ void ask_account_by_phone(struct batch *batch, const struct phone *phone, row_vi
 /* ---- kept answers, and what init made ---- */
 
 extern const struct kept_questions table_kept;
-void ask_meta(struct batch *batch, row_visitor *visit, void *context); /* instance_id, currency, idempotency_secret, created_at */
+void ask_meta(struct batch *batch, row_visitor *visit,
+              void *context); /* instance_id, currency, idempotency_secret, created_at, time_zone */
 void save_meta(struct batch *batch, struct id instance_id, enum currency currency, struct text secret, int64_t now_us);
 
 /* ---- for the self-audit ---- */
@@ -195,6 +201,8 @@ void ask_all_entries(struct batch *batch, row_visitor *visit, void *context);
 void ask_all_funds(struct batch *batch, row_visitor *visit, void *context);
 void ask_all_holds(struct batch *batch, row_visitor *visit, void *context);
 void ask_other_pending(struct batch *batch, row_visitor *visit, void *context);
+void ask_other_limits(struct batch *batch, row_visitor *visit, void *context);
+void ask_all_spent(struct batch *batch, row_visitor *visit, void *context);
 void ask_other_states(struct batch *batch, row_visitor *visit, void *context);
 void ask_wrong_origins(struct batch *batch, row_visitor *visit, void *context);
 void ask_totals(struct batch *batch, row_visitor *visit, void *context);

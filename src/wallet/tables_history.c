@@ -156,22 +156,6 @@ static const struct question all_entries = {
            "a.number, e.sequence"};
 void ask_all_entries(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_entries, NULL, visit, context); }
 
-/* An account that is not what was last done to it, by the audit log: its number, and what that was. */
-#define ACTS                                                                                                                             \
-    "SELECT subject, max(sequence) AS newest FROM audit WHERE outcome = 'done' AND (act = 'account.freeze' OR act = 'account.unfreeze' " \
-    "OR act = 'account.close') GROUP BY subject"
-#define OTHER_STATES(id)                                                                                                \
-    "SELECT a.number, t.state_after FROM accounts a LEFT JOIN (" ACTS ") n ON n.subject = " id                          \
-    " LEFT JOIN audit t ON t.sequence = n.newest "                                                                      \
-    "WHERE coalesce(t.state_after, '{\"state\":\"open\"}') <> CASE WHEN a.is_closed = 1 THEN '{\"state\":\"closed\"}' " \
-    "WHEN a.is_frozen = 1 THEN '{\"state\":\"frozen\"}' ELSE '{\"state\":\"open\"}' END ORDER BY a.number LIMIT 1"
-#define HEX_ID(from, count) "lower(substr(hex(a.id), " from ", " count "))"
-static const struct question other_states = {.name = "accounts in another state",
-                                             .sql = OTHER_STATES(HEX_ID("1", "8") " || '-' || " HEX_ID("9", "4") " || '-' || " HEX_ID(
-                                                 "13", "4") " || '-' || " HEX_ID("17", "4") " || '-' || " HEX_ID("21", "12")),
-                                             .postgres = OTHER_STATES("CAST(a.id AS text)")};
-void ask_other_states(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &other_states, NULL, visit, context); }
-
 /* account, funded, credited, released, is_released, balance; funded, credited and released by its transfers; opened; the first amount by its transfers;
  * reversed, and by its transfers */
 static const struct question all_funds = {

@@ -116,11 +116,12 @@ void save_hold(struct batch *batch, const struct hold *hold) {
 #define ORIGINAL_COLUMNS                                                                                                   \
     "t.sequence, t.id, t.kind, t.caller, t.reference, t.amount, t.currency, d.id, c.id, f.reference, "                     \
     "CAST(coalesce((SELECT sum(r.amount) FROM transfers r WHERE r.origin = t.sequence AND r.origin <> 0), 0) AS bigint), " \
-    "n.id, e.balance_after, n.created_at"
+    "n.id, e.balance_after, n.created_at, CASE WHEN t.kind = 8 THEN h.created_at ELSE t.created_at END"
 #define ORIGINAL_TABLES                                                                                                              \
     "JOIN accounts d ON d.number = t.debit_account JOIN accounts c ON c.number = t.credit_account "                                  \
     "LEFT JOIN funds f ON f.account = t.debit_account AND t.kind = 1 "                                                               \
     "LEFT JOIN transfers n ON n.sequence = (SELECT max(r.sequence) FROM transfers r WHERE r.origin = t.sequence AND r.origin <> 0) " \
+    "LEFT JOIN transfers h ON h.sequence = t.origin AND t.kind = 8 "                                                                 \
     "LEFT JOIN entries e ON e.account = n.debit_account AND e.sequence = n.debit_sequence "
 struct result row_original(const struct row *row, struct original *ret_original) {
     *ret_original = (struct original){.sequence = row_integer(row, 0),
@@ -135,7 +136,8 @@ struct result row_original(const struct row *row, struct original *ret_original)
                                       .reversed_minor = row_integer(row, 10),
                                       .reversal_id = row_id_or_zero(row, 11),
                                       .reversal_balance_after = row_integer_or_zero(row, 12),
-                                      .reversal_created_at_us = row_integer_or_zero(row, 13)};
+                                      .reversal_created_at_us = row_integer_or_zero(row, 13),
+                                      .spent_at_us = row_integer_or_zero(row, 14)};
     const char *fault = original_fault(ret_original);
     if (fault != NULL) row_refuse(row, 0, fault);
     if (ret_original->caller.size > LIMIT_REFERENCE_BYTES || ret_original->reference.size > LIMIT_REFERENCE_BYTES)

@@ -5,7 +5,8 @@
 
 #define ACCOUNT_COLUMNS                                                                                                                   \
     "a.number, a.id, a.kind, a.user_id, a.currency, a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending, a.sequence, " \
-    "a.floor, a.is_frozen, a.created_at, a.updated_at, a.is_overdrawn, a.is_closed"
+    "a.floor, a.is_frozen, a.created_at, a.updated_at, a.is_overdrawn, a.is_closed, "                                                     \
+    "a.ceiling, a.per_transaction, a.daily, a.monthly, a.day_from, a.day_spent, a.month_from, a.month_spent"
 #define USER_COLUMNS                                                                                                             \
     "u.id, u.name, u.phone, u.password_hash, u.is_admin, u.created_at, u.sessions_cutoff, u.kept_session, u.sessions_ended_at, " \
     "u.is_phone_verified, u.is_disabled, u.is_password_temporary"

@@ -52,6 +52,7 @@ static void decide(struct engine *engine, struct operation *operation, int64_t n
     own->outcome = LEDGER_RECIPIENT_NOT_FOUND;
     if (own->wait_us > 0) return;
     own->outcome = ledger_transfer(books_ledger(engine), &own->command, now_us, &transfer);
+    own->reached = books_ledger(engine)->reached;
     if (own->outcome == LEDGER_RECIPIENT_NOT_FOUND) count_guess(operation->exchange);
     if (transfer != NULL) own->transfer = *transfer;
 }
@@ -69,7 +70,10 @@ static void render(struct operation *operation) {
         return;
     }
     if (outcome_is_refusal(own->outcome)) {
-        outcome_render(operation, own->outcome);
+        if (own->outcome == LEDGER_CEILING_REACHED) /* the recipient's: what he has, and may have, is nobody else's business */
+            outcome_render(operation, own->outcome);
+        else
+            outcome_render_limit(operation, own->outcome, &own->reached);
         return;
     }
     struct transaction_view view = {.id = transfer->id,

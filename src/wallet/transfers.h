@@ -9,8 +9,9 @@ struct user_transfer {
     struct operation operation; /* first */
     struct transfer_command command;
     enum ledger_outcome outcome;
-    int64_t wait_us;          /* not 0: refused for too many guesses, and nothing was looked at */
-    struct transfer transfer; /* applied; its texts are those of the command */
+    struct limit_reached reached; /* of a refusal by a limit */
+    int64_t wait_us;              /* not 0: refused for too many guesses, and nothing was looked at */
+    struct transfer transfer;     /* applied; its texts are those of the command */
 };
 extern const struct action transfer_action;
 

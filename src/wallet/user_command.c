@@ -91,8 +91,10 @@ static struct result run_operation(struct batch *batch, struct operation *operat
     struct store_engine engine;
     struct id_source ids;
     id_source_init_system(&ids);
+    const struct zone *zone = NULL;
     TRY(data_read_meta(batch, &meta));
-    struct books_options options = {.currency = meta.currency, .ids = &ids};
+    TRY(zone_find(text_of(meta.time_zone), &zone));
+    struct books_options options = {.currency = meta.currency, .ids = &ids, .zone = zone};
     struct store_options store_options = {.name = "walletd", .clock = &clock_system};
     struct result outcome = books_create(&options, batch, &clock_system, &books);
     if (result_is_ok(outcome)) {

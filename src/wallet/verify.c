@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/zone.h"
 #include "wallet/core/chain.h"
 #include "wallet/core/holds.h"
 #include "wallet/tables.h"
@@ -41,7 +42,8 @@ struct totals {
 
 struct verification {
     struct verify_report *report;
-    enum stage found_at; /* of what the report names */
+    const struct zone *zone; /* of days and months */
+    enum stage found_at;     /* of what the report names */
     struct chain chain;
     int64_t moving; /* transfers with entries */
     struct running running;
@@ -389,6 +391,44 @@ static struct result other_pending_seen(void *context, const struct row *row) {
     return result_ok();
 }
 
+static struct result other_limits_seen(void *context, const struct row *row) {
+    struct text noted = row_text_or_empty(row, 1);
+    find(context, STAGE_ACCOUNTS, "account %" PRId64 ": its limits are others than the audit log says%s%.*s", row_integer(row, 0),
+         noted.size > 0 ? ": " : "", (int)noted.size, noted.data);
+    return result_ok();
+}
+
+/* Days and months begin where they do in the time zone that they were counted in, and the day is one of the month. */
+static bool are_periods(const struct verification *verification, int64_t day_from_us, int64_t month_from_us) {
+    int64_t day_us, month_us, until_us;
+    if (verification->zone == NULL) return false;
+    zone_day(verification->zone, day_from_us, &day_us, &until_us);
+    zone_month(verification->zone, day_from_us, &month_us, &until_us);
+    return day_us == day_from_us && month_us == month_from_us;
+}
+
+static struct result spent_seen(void *context, const struct row *row) {
+    struct verification *verification = context;
+    int64_t number = row_integer(row, 0), day_from = row_integer(row, 2), month_from = row_integer(row, 4);
+    if (row_integer(row, 1) == 0)
+        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": it counts what it spends, and has no limit of a day or a month", number);
+    else if (!are_periods(verification, day_from, month_from))
+        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": its day or its month begins when none does", number);
+    else if (row_integer(row, 3) != row_integer(row, 6))
+        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": what was spent in the day is another by the journal", number);
+    else if (row_integer(row, 5) != row_integer(row, 7))
+        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": what was spent in the month is another by the journal", number);
+    return result_ok();
+}
+
+static struct result zone_seen(void *context, const struct row *row) {
+    struct verification *verification = context;
+    struct text name = row_text(row, 4);
+    if (!result_is_ok(zone_find(name, &verification->zone)))
+        find(verification, STAGE_ACCOUNTS, "meta: the system knows no time zone %.*s", (int)name.size, name.data);
+    return result_ok();
+}
+
 static struct result other_state_seen(void *context, const struct row *row) {
     struct text noted = row_text_or_empty(row, 1);
     find(context, STAGE_ACCOUNTS, "account %" PRId64 ": it is in another state than the audit log says%s%.*s", row_integer(row, 0),
@@ -419,6 +459,8 @@ static struct result see_everything(struct batch *batch, struct verification *ve
     ask_all_holds(batch, hold_seen, verification);
     ask_other_pending(batch, other_pending_seen, verification);
     ask_other_states(batch, other_state_seen, verification);
+    ask_other_limits(batch, other_limits_seen, verification);
+    ask_all_spent(batch, spent_seen, verification);
     ask_wrong_origins(batch, wrong_origin_seen, verification);
     ask_credited_twice(batch, credited_twice_seen, verification);
     return batch_run(batch);
@@ -428,6 +470,8 @@ struct result verify_books(struct batch *batch, const struct verify_progress *pr
     *ret_report = (struct verify_report){.is_sound = true};
     struct verification verification = {.report = ret_report, .found_at = STAGE_NONE, .progress = progress};
     struct result outcome = begin_progress(batch, &verification);
+    if (result_is_ok(outcome)) ask_meta(batch, zone_seen, &verification);
+    if (result_is_ok(outcome)) outcome = batch_run(batch);
     if (result_is_ok(outcome)) outcome = see_everything(batch, &verification);
     char integrity[256];
     struct result intact = result_is_ok(outcome) ? batch_verify(batch, integrity, sizeof integrity) : outcome;

@@ -5,6 +5,7 @@
 #include "auth/password.h"
 #include "base/metrics.h"
 #include "base/money.h"
+#include "base/zone.h"
 #include "service/revocations.h"
 #include "service/service.h"
 #include "wallet/attempts.h"
@@ -25,7 +26,8 @@ struct wallet {
     struct id instance_id;  /* made by init: another database is another wallet */
     int64_t created_at_us;
     enum currency currency;
-    const char *region; /* ISO 3166 alpha-2: of phone numbers without a country */
+    const struct zone *zone; /* of its days and months */
+    const char *region;      /* ISO 3166 alpha-2: of phone numbers without a country */
     int64_t access_lifetime_us, refresh_lifetime_us, reuse_interval_us;
     int64_t transfer_told_minor; /* what moves at least so much is a line of the log */
     struct password_pool *passwords;

@@ -102,7 +102,7 @@ def test_an_administrator_sees_the_list_of_any_account(world, life):
     assert rows[0]["summary"] == f"Transfer to {life.friend.username}" and own[0]["counterparty"] == {"phone": life.friend.phone}
     assert [row["id"] for row in pages(admin, path, limit=1, direction="debit", to=life.middle)] == [own[3]["id"]]
     issuance = next(row for row in pages(admin, "/v1/accounts", kind="issuance"))
-    assert all(row["kind"] in ("credit", "fund_open", "fund_topup", "fund_release") for row in admin.get(f"/v1/accounts/{issuance['id']}/transactions").json()["data"])
+    assert all(row["kind"] in ("credit", "fund_open", "fund_topup", "fund_release", "credit_reversal", "reversal", "adjustment") for row in admin.get(f"/v1/accounts/{issuance['id']}/transactions").json()["data"])
     for nobody in (uuid.uuid4(), "none"):
         assert_problem(admin.get(f"/v1/accounts/{nobody}/transactions"), 404, "account_not_found")
     assert_problem(admin.get(path, params={"cursor": life.user.wallet.get(LIST, params={"limit": 1}).json()["next_cursor"]}), 422, "validation_failed", ["cursor"])

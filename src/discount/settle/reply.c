@@ -4,8 +4,8 @@
 
 /* Refusals that will never turn into a credit (api/wallet.yaml). Everything else is tried again. */
 static bool is_final(struct text code) {
-    static const char *const codes[] = {"account_frozen", "account_closed",    "user_not_found",    "currency_mismatch",
-                                        "balance_limit",  "balance_too_large", "reference_conflict"};
+    static const char *const codes[] = {"account_frozen",    "account_closed", "ceiling_reached",   "user_not_found",
+                                        "currency_mismatch", "balance_limit",  "balance_too_large", "reference_conflict"};
     for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
         if (text_equal(code, text_of(codes[i]))) return true;
     }

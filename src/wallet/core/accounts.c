@@ -15,6 +15,7 @@ struct account account_new(int64_t number, struct id id, enum account_kind kind,
                             .user_id = user_id,
                             .currency = currency,
                             .floor_minor = kind == ACCOUNT_ISSUANCE ? FLOOR_NONE : 0,
+                            .limits = LIMITS_NONE,
                             .created_at_us = now_us,
                             .updated_at_us = now_us};
 }
@@ -39,6 +40,18 @@ struct money account_available(const struct account *account) {
     return available;
 }
 
+static bool is_limit(int64_t minor) { return minor >= LIMIT_NONE && minor <= MONEY_AMOUNT_MAX; }
+
+static const char *limits_fault(const struct account *account) {
+    const struct limits *limits = &account->limits;
+    const struct spent *spent = &account->spent;
+    if (!is_limit(limits->ceiling_minor) || !is_limit(limits->per_transaction_minor) || !is_limit(limits->daily_minor) ||
+        !is_limit(limits->monthly_minor))
+        return "a limit is out of range";
+    if (spent->day_minor < 0 || spent->month_minor < 0) return "what was spent is below zero";
+    return NULL;
+}
+
 const char *account_fault(const struct account *account) {
     bool counts_up = account->debits_posted >= 0 && account->credits_posted >= 0 && account->debits_pending >= 0 &&
                      account->credits_pending >= 0 && account->sequence >= 0;
@@ -53,7 +66,7 @@ const char *account_fault(const struct account *account) {
     if (available.amount_minor < account->floor_minor && !account->is_overdrawn) return "it is below its floor";
     if (available.amount_minor >= account->floor_minor && account->is_overdrawn) return "it is said to be overdrawn, and is not";
     if (!result_is_ok(money_add(balance, coming, &expected))) return "its balance with what is to come is out of range";
-    return NULL;
+    return account->is_limited ? limits_fault(account) : NULL;
 }
 
 enum ledger_outcome account_set_frozen(struct account *account, bool is_frozen, int64_t now_us, bool *ret_is_changed) {
@@ -62,6 +75,7 @@ enum ledger_outcome account_set_frozen(struct account *account, bool is_frozen, 
     if (account->is_frozen == is_frozen) return LEDGER_APPLIED;
     *ret_is_changed = true;
     account->is_frozen = is_frozen;
+    account->terms_changed = true;
     account->updated_at_us = now_us;
     row_change(&account->state);
     return LEDGER_APPLIED;
@@ -75,6 +89,7 @@ enum ledger_outcome account_close(struct account *account, int64_t now_us, bool 
     if (!is_empty) return LEDGER_ACCOUNT_NOT_EMPTY;
     *ret_is_changed = true;
     account->is_closed = true;
+    account->terms_changed = true;
     account->updated_at_us = now_us;
     row_change(&account->state);
     CHECK(account_fault(account) == NULL);

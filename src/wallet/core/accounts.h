@@ -13,6 +13,17 @@ struct account_sums {
     int64_t debits_posted, credits_posted, debits_pending, sequence;
 };
 
+/* Beside the floor; what each is on, and who obeys it: core/limits.h. */
+#define LIMIT_NONE (-1)
+struct limits {
+    int64_t ceiling_minor, per_transaction_minor, daily_minor, monthly_minor; /* LIMIT_NONE, or 0 to MONEY_AMOUNT_MAX */
+};
+#define LIMITS_NONE ((struct limits){LIMIT_NONE, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE})
+/* Counted only where there is a daily or a monthly limit; else zero. */
+struct spent {
+    int64_t day_from_us, day_minor, month_from_us, month_minor; /* of that day, and of that month */
+};
+
 struct account {
     enum row_state state;
     struct account_sums loaded; /* as they stood when it came in: save writes the difference */
@@ -25,7 +36,11 @@ struct account {
     int64_t sequence; /* of its newest entry; 0: none */
     int64_t floor_minor;
     bool is_frozen, is_closed;
-    bool is_overdrawn; /* an administrator took more back than there was: it is below its floor until enough has come */
+    bool is_overdrawn;  /* an administrator took more back than there was: it is below its floor until enough has come */
+    bool is_limited;    /* it has limits; `limits` counts for nothing else */
+    bool terms_changed; /* more than what was posted: its state, its floor, its limits or what was spent */
+    struct limits limits;
+    struct spent spent;
     int64_t created_at_us, updated_at_us;
 };
 

@@ -16,7 +16,10 @@ static bool is_same_credit(const struct ledger *ledger, const struct known_refer
 }
 
 static struct credit_outcome outcome_of(enum ledger_outcome outcome, const struct known_reference *known) {
-    return (struct credit_outcome){outcome, known->transaction_id, known->balance_after, known->created_at_us};
+    return (struct credit_outcome){.outcome = outcome,
+                                   .transaction_id = known->transaction_id,
+                                   .balance_after = known->balance_after,
+                                   .created_at_us = known->created_at_us};
 }
 
 /* Where the money comes from and goes to; `ret_fund` NULL: out of issuance. */
@@ -50,8 +53,12 @@ struct credit_outcome ledger_credit(struct ledger *ledger, struct text caller, c
     const struct transfer *transfer = NULL;
     enum ledger_outcome outcome = find_sides(ledger, caller, item, &fund, &posting);
     if (outcome == LEDGER_APPLIED) outcome = ledger_post(ledger, &posting, now_us, &transfer);
+    if (outcome == LEDGER_CEILING_REACHED) return (struct credit_outcome){.outcome = outcome, .reached = ledger->reached};
     if (outcome != LEDGER_APPLIED) return (struct credit_outcome){.outcome = outcome};
     if (fund != NULL) fund_count_credit(fund, transfer);
     ledger_remember(ledger, &key, transfer);
-    return (struct credit_outcome){LEDGER_APPLIED, transfer->id, transfer->credit_balance_after, transfer->created_at_us};
+    return (struct credit_outcome){.outcome = LEDGER_APPLIED,
+                                   .transaction_id = transfer->id,
+                                   .balance_after = transfer->credit_balance_after,
+                                   .created_at_us = transfer->created_at_us};
 }

@@ -15,5 +15,6 @@ struct credit_outcome {
     struct id transaction_id; /* applied and replayed */
     int64_t balance_after;
     int64_t created_at_us;
+    struct limit_reached reached; /* LEDGER_CEILING_REACHED */
 };
 struct credit_outcome ledger_credit(struct ledger *ledger, struct text caller, const struct credit_item *item, int64_t now_us);

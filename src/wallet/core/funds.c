@@ -89,12 +89,12 @@ static struct fund *add_fund(struct ledger *ledger, const struct fund_command *c
 }
 
 /* Asked of an account that is not in the working set, because a refused command opens none. */
-static enum ledger_outcome opening_outcome(const struct ledger *ledger, const struct fund_command *command) {
+static enum ledger_outcome opening_outcome(struct ledger *ledger, const struct fund_command *command, int64_t now_us) {
     if (command->amount.currency != ledger->currency) return LEDGER_CURRENCY_MISMATCH;
     struct account account =
         account_new(ledger->last_account_number + 1, (struct id){{0}}, ACCOUNT_FUND, (struct id){{0}}, ledger->currency, 0);
     struct posting posting = {.debit = ledger->issuance, .credit = &account, .amount = command->amount};
-    return posting_outcome(&posting);
+    return posting_outcome(ledger, &posting, now_us);
 }
 
 enum ledger_outcome ledger_open_fund(struct ledger *ledger, const struct fund_command *command, int64_t now_us, struct fund **ret_fund) {
@@ -105,7 +105,7 @@ enum ledger_outcome ledger_open_fund(struct ledger *ledger, const struct fund_co
         *ret_fund = fund;
         return LEDGER_REPLAYED;
     }
-    enum ledger_outcome outcome = opening_outcome(ledger, command);
+    enum ledger_outcome outcome = opening_outcome(ledger, command, now_us);
     if (outcome != LEDGER_APPLIED) return outcome;
 
     struct account *account = ledger_open_account(ledger, ACCOUNT_FUND, (struct id){{0}}, now_us);

@@ -49,6 +49,7 @@ static void set_free(struct ledger *ledger, struct hold *hold, enum transfer_kin
                                     .debit = hold->account,
                                     .amount = money_of(hold, hold->remaining_minor),
                                     .origin = hold->number,
+                                    .spent_at_us = hold->created_at_us,
                                     .is_reserved = true,
                                     .caller = hold->caller,
                                     .metadata = metadata};

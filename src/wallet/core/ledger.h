@@ -54,10 +54,28 @@ struct ledger_table {
     size_t count;
 };
 
+struct period {
+    int64_t from_us, until_us;
+};
+/* In which day and in which month a moment lies, as the service's time zone counts them. */
+struct calendar {
+    void (*find)(const void *zone, int64_t moment_us, struct period *ret_day, struct period *ret_month);
+    const void *zone;
+};
+
+/* Which limit a refused movement has come up against. */
+struct limit_reached {
+    int64_t limit_minor, left_minor;
+    int64_t until_us; /* of a daily or a monthly one: when it begins anew; else 0 */
+};
+
 struct ledger {
     struct arena arena; /* of the batch: every row lives in it */
     enum currency currency;
     struct id_source *ids;
+    struct calendar calendar;     /* whoever has accounts with a daily or a monthly limit says it before the first command */
+    struct period day, month;     /* of the newest moment that it was asked for */
+    struct limit_reached reached; /* of the newest refusal that outcome_is_limit */
     struct ledger_head head;
     int64_t last_account_number;
     struct account *issuance; /* NULL when not loaded */

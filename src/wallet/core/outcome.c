@@ -16,6 +16,11 @@ const char *ledger_outcome_code(enum ledger_outcome outcome) {
     case LEDGER_ACCOUNT_NOT_FOUND: return "account_not_found";
     case LEDGER_ACCOUNT_FROZEN: return "account_frozen";
     case LEDGER_ACCOUNT_CLOSED: return "account_closed";
+    case LEDGER_FLOOR_REACHED: return "floor_reached";
+    case LEDGER_CEILING_REACHED: return "ceiling_reached";
+    case LEDGER_LIMIT_PER_TRANSACTION: return "limit_per_transaction";
+    case LEDGER_LIMIT_DAILY: return "limit_daily";
+    case LEDGER_LIMIT_MONTHLY: return "limit_monthly";
     case LEDGER_ACCOUNT_NOT_EMPTY: return "account_not_empty";
     case LEDGER_ACCOUNT_OF_BOOKS: return "account_of_books";
     case LEDGER_CURRENCY_MISMATCH: return "currency_mismatch";

@@ -1,6 +1,8 @@
 /* What a command came to. Everything but APPLIED and REPLAYED is a refusal, and a refused command has changed nothing. */
 #pragma once
 
+#include <stdbool.h>
+
 enum ledger_outcome {
     LEDGER_APPLIED = 0,
     LEDGER_REPLAYED, /* done before: the first answer again */
@@ -16,6 +18,11 @@ enum ledger_outcome {
     LEDGER_ACCOUNT_NOT_FOUND,
     LEDGER_ACCOUNT_FROZEN,
     LEDGER_ACCOUNT_CLOSED,
+    LEDGER_FLOOR_REACHED, /* this and the next four: struct limit_reached says more */
+    LEDGER_CEILING_REACHED,
+    LEDGER_LIMIT_PER_TRANSACTION,
+    LEDGER_LIMIT_DAILY,
+    LEDGER_LIMIT_MONTHLY,
     LEDGER_ACCOUNT_NOT_EMPTY, /* it can't be closed */
     LEDGER_ACCOUNT_OF_BOOKS,  /* of a fund or issuance: what moves there belongs to funds and credits */
     LEDGER_CURRENCY_MISMATCH,
@@ -40,4 +47,7 @@ enum ledger_outcome {
     LEDGER_REVERSAL_EXCEEDS_ORIGINAL, /* less is left of it */
     LEDGER_CREDIT_NOT_FOUND,          /* the caller gave none by this reference */
 };
+static inline bool outcome_is_limit(enum ledger_outcome outcome) {
+    return outcome >= LEDGER_FLOOR_REACHED && outcome <= LEDGER_LIMIT_MONTHLY;
+}
 const char *ledger_outcome_code(enum ledger_outcome outcome); /* "insufficient_funds"; the problem code and the credit item's code */

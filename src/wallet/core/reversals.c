@@ -37,7 +37,10 @@ static enum ledger_outcome take_back(struct ledger *ledger, struct original *ori
     posting->debit = ledger_find_account(ledger, original->credit_id);
     posting->credit = fund != NULL ? fund->account : ledger_find_account(ledger, original->debit_id);
     posting->origin = original->sequence;
+    posting->spent_at_us = original->spent_at_us;
     CHECK(posting->debit != NULL && posting->credit != NULL);
+    /* What goes on from there must have where to go. */
+    if (fund != NULL && fund->is_released && ledger->issuance->is_frozen) return LEDGER_ACCOUNT_FROZEN;
     enum ledger_outcome outcome = ledger_post(ledger, posting, now_us, ret_transfer);
     if (outcome != LEDGER_APPLIED) return outcome;
     const struct transfer *transfer = *ret_transfer;

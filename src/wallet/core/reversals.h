@@ -14,6 +14,7 @@ struct original {
     struct money amount;
     struct id debit_id, credit_id; /* accounts */
     struct text fund_reference;    /* of the fund that paid; empty: none did */
+    int64_t spent_at_us;           /* when it was, or when what it captured was held */
     int64_t reversed_minor;
     struct id reversal_id; /* the newest; zero: none yet */
     int64_t reversal_balance_after, reversal_created_at_us;

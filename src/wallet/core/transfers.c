@@ -4,14 +4,21 @@
 
 #include "base/check.h"
 #include "wallet/core/chain.h"
+#include "wallet/core/limits.h"
 #include "wallet/core/users.h"
 
 /* ---- may it be? ---- */
 
-static enum ledger_outcome refusal_below_floor(const struct account *account) {
+/* A credit is taken back by its service while the money is there to be taken: that there is a floor is none of its business. */
+static enum ledger_outcome refusal_below_floor(struct ledger *ledger, const struct posting *posting) {
+    const struct account *account = posting->debit;
+    bool is_there = account_available(account).amount_minor >= posting->amount.amount_minor;
     switch (account->kind) {
     case ACCOUNT_USER:
-    case ACCOUNT_MERCHANT: return LEDGER_INSUFFICIENT_FUNDS;
+    case ACCOUNT_MERCHANT:
+        if (!is_there || posting->kind == TRANSFER_CREDIT_REVERSAL) return LEDGER_INSUFFICIENT_FUNDS;
+        limits_reach_floor(ledger, account);
+        return LEDGER_FLOOR_REACHED;
     case ACCOUNT_FUND: return LEDGER_FUND_EXHAUSTED;
     case ACCOUNT_ISSUANCE: return LEDGER_BALANCE_TOO_LARGE;
     }
@@ -44,7 +51,7 @@ static enum ledger_outcome moving_outcome(const struct posting *posting) {
 /* Freeing what is held takes nothing from anybody: a frozen account is no reason against it. */
 static bool frees(enum transfer_kind kind) { return kind == TRANSFER_HOLD_RELEASE || kind == TRANSFER_HOLD_EXPIRY; }
 
-enum ledger_outcome posting_outcome(const struct posting *posting) {
+enum ledger_outcome posting_outcome(struct ledger *ledger, const struct posting *posting, int64_t now_us) {
     const struct account *debit = posting->debit, *credit = posting->credit;
     struct money amount = posting->amount;
     CHECK(amount.amount_minor >= 1 && amount.amount_minor <= MONEY_AMOUNT_MAX && debit != credit);
@@ -55,7 +62,11 @@ enum ledger_outcome posting_outcome(const struct posting *posting) {
     if (debit->currency != amount.currency || (credit != NULL && credit->currency != amount.currency)) return LEDGER_CURRENCY_MISMATCH;
     if (debit->is_frozen || (credit != NULL && credit->is_frozen)) return LEDGER_ACCOUNT_FROZEN;
     if (debit->is_closed || (credit != NULL && credit->is_closed)) return LEDGER_ACCOUNT_CLOSED;
-    if (!posting->is_reserved && !has_room_to_give(posting)) return refusal_below_floor(debit);
+    if (!posting->is_reserved && !has_room_to_give(posting)) return refusal_below_floor(ledger, posting);
+    if (debit->is_limited || (credit != NULL && credit->is_limited)) {
+        enum ledger_outcome outcome = limits_outcome(ledger, posting, now_us);
+        if (outcome != LEDGER_APPLIED) return outcome;
+    }
     return transfer_kind_moves(posting->kind) ? moving_outcome(posting) : LEDGER_APPLIED;
 }
 
@@ -112,17 +123,18 @@ static void reserve(const struct posting *posting, int64_t now_us) {
 
 enum ledger_outcome ledger_post(struct ledger *ledger, const struct posting *posting, int64_t now_us,
                                 const struct transfer **ret_transfer) {
-    enum ledger_outcome outcome = posting_outcome(posting);
+    /* Time never goes back along the chain, not even when the clock did between two starts. */
+    if (now_us < ledger->head.created_at_us) now_us = ledger->head.created_at_us;
+    enum ledger_outcome outcome = posting_outcome(ledger, posting, now_us);
     if (outcome != LEDGER_APPLIED) return outcome;
 
     const struct account *debit = posting->debit, *credit = posting->credit;
     bool moves = transfer_kind_moves(posting->kind);
-    /* Time never goes back along the chain, not even when the clock did between two starts. */
-    if (now_us < ledger->head.created_at_us) now_us = ledger->head.created_at_us;
     if (moves)
         move(posting, now_us);
     else
         reserve(posting, now_us);
+    if (debit->is_limited || (credit != NULL && credit->is_limited)) limits_count(ledger, posting, now_us);
 
     struct transfer *transfer = ledger_add_transfer(ledger);
     *transfer = (struct transfer){

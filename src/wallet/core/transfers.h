@@ -44,6 +44,7 @@ struct posting {
     struct money amount;            /* 1 to MONEY_AMOUNT_MAX */
     int64_t origin;
     int64_t expires_in_us; /* TRANSFER_HOLD */
+    int64_t spent_at_us;   /* of what is given back: when it was spent; else 0 */
     bool is_reserved;      /* the amount is among what is pending: a capture, and what frees a hold */
     bool may_overdraw;     /* the debit may go below its floor */
     struct text caller, reference, description, metadata;
@@ -51,8 +52,8 @@ struct posting {
 /* Moves the money, or, for the kinds of which nothing moves, only what is pending; or says why not and changes nothing. The transfer's texts are the
  * posting's. */
 enum ledger_outcome ledger_post(struct ledger *ledger, const struct posting *posting, int64_t now_us, const struct transfer **ret_transfer);
-/* What ledger_post would say. */
-enum ledger_outcome posting_outcome(const struct posting *posting);
+/* What ledger_post would say. A limit that is reached stands in ledger->reached. */
+enum ledger_outcome posting_outcome(struct ledger *ledger, const struct posting *posting, int64_t now_us);
 
 enum recipient_kind { RECIPIENT_USERNAME, RECIPIENT_PHONE, RECIPIENT_ACCOUNT };
 struct transfer_command {

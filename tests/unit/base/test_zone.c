@@ -44,6 +44,24 @@ static void test_days(void **state) {
     check_day("Europe/Berlin", "2026-10-25T12:00:00Z", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z");
 }
 
+static void check_month(const char *zone, const char *moment, const char *from, const char *until) {
+    int64_t start_us, end_us;
+    zone_month(zone_of(zone), at(moment), &start_us, &end_us);
+    assert_int_equal(start_us, at(from));
+    assert_int_equal(end_us, at(until));
+}
+
+static void test_months(void **state) {
+    (void)state;
+    check_month("UTC", "2026-02-28T23:59:59Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z");
+    check_month("UTC", "2024-02-29T00:00:00Z", "2024-02-01T00:00:00Z", "2024-03-01T00:00:00Z");
+    check_month("UTC", "2026-12-31T12:00:00Z", "2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z");
+    check_month("Asia/Tehran", "2026-12-31T20:29:59Z", "2026-11-30T20:30:00Z", "2026-12-31T20:30:00Z");
+    check_month("Asia/Tehran", "2026-12-31T20:30:00Z", "2026-12-31T20:30:00Z", "2027-01-31T20:30:00Z");
+    check_month("Europe/Berlin", "2026-03-15T00:00:00Z", "2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z"); /* summer time begins */
+    assert_string_equal(zone_name(zone_of("Asia/Tehran")), "Asia/Tehran");
+}
+
 static void test_clocks_on_the_wall(void **state) {
     (void)state;
     int64_t day, minute;
@@ -72,7 +90,7 @@ static void test_names(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_days), cmocka_unit_test(test_clocks_on_the_wall),
-                                       cmocka_unit_test(test_names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_days), cmocka_unit_test(test_months),
+                                       cmocka_unit_test(test_clocks_on_the_wall), cmocka_unit_test(test_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

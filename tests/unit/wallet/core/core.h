@@ -108,6 +108,7 @@ static inline struct original *core_load_original(struct core *core, const struc
                            .caller = transfer->caller,
                            .reference = transfer->reference,
                            .amount = transfer->amount,
+                           .spent_at_us = transfer->created_at_us,
                            .fund_reference = text_of(fund)};
     for (size_t i = 0; i < core->ledger.accounts.count; i++) {
         const struct account *account = core->ledger.accounts.rows[i];

@@ -1,6 +1,7 @@
 /* Random commands through the pure ledger, and a naive model beside it, written from the invariants: each answer and each balance must be the same. The
  * short form asks 10,000 commands, HAMYAN_LONG=1 asks 1,000,000; a failure names its world, and HAMYAN_SEED asks that one alone. */
 #include "wallet/core/adjustments.h"
+#include "wallet/core/limits.h"
 
 #include "core.h"
 
@@ -13,25 +14,54 @@
 
 /* ---- the model: plain integers, no rule twice ---- */
 
+struct model_spend {
+    int user;
+    int64_t left, at_us; /* what was not given back */
+};
 struct model_move {
     int from, to;
     int64_t amount, reversed;
     bool is_credit;
+    struct model_spend *spend; /* NULL: it is not spent */
     struct id id;
 };
 struct model_hold {
     int user;
     int64_t left, captured, expires_us;
     enum hold_state state;
+    struct model_spend *spend;
     struct id id;
 };
 struct model {
-    int64_t balance[SIDES], held[SIDES];
+    int64_t now_us;
+    int64_t balance[SIDES], held[SIDES], floor[SIDES];
+    struct limits limits[SIDES];
     bool is_released, is_frozen[SIDES];
     struct model_move moves[2 * COMMANDS];
     struct model_hold holds[COMMANDS];
-    int move_count, hold_count;
+    struct model_spend spends[2 * COMMANDS];
+    int move_count, hold_count, spend_count;
 };
+
+/* A world's days are short, and three of them are a month. */
+#define DAY   40
+#define MONTH (3 * DAY)
+static int64_t begin_of(int64_t now_us, int64_t length) { return now_us - now_us % length; }
+
+static int64_t model_spent(const struct model *model, int user, int64_t length) {
+    int64_t sum = 0;
+    for (int i = 0; i < model->spend_count; i++) {
+        const struct model_spend *spend = &model->spends[i];
+        if (spend->user == user && spend->at_us >= begin_of(model->now_us, length)) sum += spend->left;
+    }
+    return sum;
+}
+
+static struct model_spend *model_note_spend(struct model *model, int user, int64_t amount) {
+    struct model_spend *spend = &model->spends[model->spend_count++];
+    *spend = (struct model_spend){user, amount, model->now_us};
+    return spend;
+}
 
 static struct model_move *model_move(struct model *model, int from, int to, int64_t amount) {
     struct model_move *move = &model->moves[model->move_count++];
@@ -41,48 +71,65 @@ static struct model_move *model_move(struct model *model, int from, int to, int6
     return move;
 }
 
-static bool model_can_give(const struct model *model, int from, int64_t amount) {
-    return from == ISSUANCE || model->balance[from] - model->held[from] >= amount;
+static bool is_over(int64_t limit, int64_t sum) { return limit != LIMIT_NONE && sum > limit; }
+
+/* May it leave `from`, and come to `to`? What is only held comes nowhere; what is taken back is not spent. */
+static enum ledger_outcome model_may(const struct model *model, int from, int to, int64_t amount, bool comes, bool is_spent) {
+    const struct limits *limits = &model->limits[from];
+    int64_t available = model->balance[from] - model->held[from];
+    if (model->is_frozen[from] || model->is_frozen[to]) return LEDGER_ACCOUNT_FROZEN;
+    if (from == FUND && amount > available) return LEDGER_FUND_EXHAUSTED;
+    if (from != ISSUANCE && amount > available) return LEDGER_INSUFFICIENT_FUNDS;
+    if (from != ISSUANCE && available - amount < model->floor[from]) return LEDGER_FLOOR_REACHED;
+    if (comes && is_over(model->limits[to].ceiling_minor, model->balance[to] + amount)) return LEDGER_CEILING_REACHED;
+    if (!is_spent) return LEDGER_APPLIED;
+    if (is_over(limits->per_transaction_minor, amount)) return LEDGER_LIMIT_PER_TRANSACTION;
+    if (is_over(limits->daily_minor, model_spent(model, from, DAY) + amount)) return LEDGER_LIMIT_DAILY;
+    if (is_over(limits->monthly_minor, model_spent(model, from, MONTH) + amount)) return LEDGER_LIMIT_MONTHLY;
+    return LEDGER_APPLIED;
 }
 
-static bool model_is_frozen(const struct model *model, int from, int to) { return model->is_frozen[from] || model->is_frozen[to]; }
+static void model_free(struct model *model, struct model_hold *hold, int64_t amount) {
+    model->held[hold->user] -= amount;
+    hold->left -= amount;
+    hold->spend->left -= amount;
+}
 
-static void model_expire(struct model *model, int64_t now_us) {
+static void model_expire(struct model *model) {
     for (int i = 0; i < model->hold_count; i++) {
         struct model_hold *hold = &model->holds[i];
-        if (hold->state != HOLD_HELD || now_us < hold->expires_us) continue;
-        model->held[hold->user] -= hold->left;
-        hold->left = 0;
+        if (hold->state != HOLD_HELD || model->now_us < hold->expires_us) continue;
+        model_free(model, hold, hold->left);
         hold->state = HOLD_EXPIRED;
     }
-}
-
-/* Whether `from` may let it go. */
-static enum ledger_outcome model_spend(const struct model *model, int from, int to, int64_t amount) {
-    if (model_is_frozen(model, from, to)) return LEDGER_ACCOUNT_FROZEN;
-    return model_can_give(model, from, amount) ? LEDGER_APPLIED : LEDGER_INSUFFICIENT_FUNDS;
 }
 
 static enum ledger_outcome model_capture(struct model *model, struct model_hold *hold, int64_t amount, bool is_final) {
     if (hold->state != HOLD_HELD) return LEDGER_HOLD_CLOSED;
     if (amount > hold->left) return LEDGER_HOLD_EXCEEDED;
-    if (model_is_frozen(model, hold->user, MERCHANT)) return LEDGER_ACCOUNT_FROZEN;
+    if (model->is_frozen[hold->user] || model->is_frozen[MERCHANT]) return LEDGER_ACCOUNT_FROZEN;
+    if (is_over(model->limits[MERCHANT].ceiling_minor, model->balance[MERCHANT] + amount)) return LEDGER_CEILING_REACHED;
     model->held[hold->user] -= amount;
     hold->left -= amount;
     hold->captured += amount;
-    if (is_final) model->held[hold->user] -= hold->left;
-    if (is_final) hold->left = 0;
+    if (is_final) model_free(model, hold, hold->left);
     if (hold->left == 0) hold->state = HOLD_CAPTURED;
-    model_move(model, hold->user, MERCHANT, amount);
+    model_move(model, hold->user, MERCHANT, amount)->spend = hold->spend;
     return LEDGER_APPLIED;
 }
 
 static enum ledger_outcome model_reverse(struct model *model, struct model_move *move, int64_t amount, bool may_overdraw) {
     if (move->reversed == move->amount || amount > move->amount - move->reversed) return LEDGER_REVERSAL_EXCEEDS_ORIGINAL;
     if (amount == 0) amount = move->amount - move->reversed;
-    if (model_is_frozen(model, move->from, move->to)) return LEDGER_ACCOUNT_FROZEN;
-    if (!may_overdraw && !model_can_give(model, move->to, amount)) return LEDGER_INSUFFICIENT_FUNDS;
+    enum ledger_outcome outcome = model_may(model, move->to, move->from, amount, true, false);
+    bool is_short = outcome == LEDGER_INSUFFICIENT_FUNDS || outcome == LEDGER_FLOOR_REACHED;
+    if (is_short && may_overdraw) {
+        bool is_full = is_over(model->limits[move->from].ceiling_minor, model->balance[move->from] + amount);
+        outcome = is_full ? LEDGER_CEILING_REACHED : LEDGER_APPLIED;
+    }
+    if (outcome != LEDGER_APPLIED) return outcome;
     move->reversed += amount;
+    if (move->spend != NULL) move->spend->left -= amount;
     model->balance[move->to] -= amount;
     model->balance[move->from == FUND && model->is_released ? ISSUANCE : move->from] += amount;
     return LEDGER_APPLIED;
@@ -110,10 +157,8 @@ static struct text reference_of(struct pair *pair) { return text_of(pair->refere
 static void credit(struct pair *pair) {
     int user = (int)pick(pair, USERS), from = pick(pair, 2) == 0 ? FUND : ISSUANCE;
     int64_t amount = 1 + pick(pair, 60);
-    enum ledger_outcome expected = from == FUND && pair->model.is_released       ? LEDGER_FUND_RELEASED
-                                   : model_is_frozen(&pair->model, from, user)   ? LEDGER_ACCOUNT_FROZEN
-                                   : !model_can_give(&pair->model, from, amount) ? LEDGER_FUND_EXHAUSTED
-                                                                                 : LEDGER_APPLIED;
+    enum ledger_outcome expected = model_may(&pair->model, from, user, amount, true, false);
+    if (from == FUND && pair->model.is_released) expected = LEDGER_FUND_RELEASED;
     assert_int_equal(core_credit(pair->core, pair->references[pair->command], pair->accounts[user], amount, from == FUND ? "f" : ""),
                      expected);
     if (expected != LEDGER_APPLIED) return;
@@ -123,9 +168,9 @@ static void credit(struct pair *pair) {
     core_load_original(pair->core, core_newest(pair->core), from == FUND ? "f" : "");
 }
 
-static void remember_move(struct pair *pair, struct model_move *move, const struct transfer *transfer) {
+static void remember_move(struct pair *pair, struct model_move *move, const struct transfer *transfer, int64_t spent_at_us) {
     move->id = transfer->id;
-    core_load_original(pair->core, transfer, "");
+    core_load_original(pair->core, transfer, "")->spent_at_us = spent_at_us;
 }
 
 static void pay(struct pair *pair) {
@@ -136,9 +181,13 @@ static void pay(struct pair *pair) {
                                             .merchant = {.id = pair->accounts[MERCHANT]->id},
                                             .amount = {1 + pick(pair, 60), CURRENCY_IRT}};
     int64_t amount = command.amount.amount_minor;
-    enum ledger_outcome expected = model_spend(&pair->model, user, MERCHANT, amount);
+    enum ledger_outcome expected = model_may(&pair->model, user, MERCHANT, amount, true, true);
     assert_int_equal(ledger_pay(&pair->core->ledger, &command, pair->core->now_us).outcome, expected);
-    if (expected == LEDGER_APPLIED) remember_move(pair, model_move(&pair->model, user, MERCHANT, amount), core_newest(pair->core));
+    if (expected == LEDGER_APPLIED) {
+        struct model_move *move = model_move(&pair->model, user, MERCHANT, amount);
+        move->spend = model_note_spend(&pair->model, user, amount);
+        remember_move(pair, move, core_newest(pair->core), pair->core->now_us);
+    }
     enum ledger_outcome again = ledger_pay(&pair->core->ledger, &command, pair->core->now_us).outcome;
     assert_int_equal(again, expected == LEDGER_APPLIED ? LEDGER_REPLAYED : expected);
 }
@@ -153,12 +202,16 @@ static void hold(struct pair *pair) {
                                          .expires_in_us = 1 + pick(pair, 20)};
     int64_t amount = command.amount.amount_minor;
     struct hold *held = NULL;
-    enum ledger_outcome expected = model_spend(&pair->model, user, user, amount);
+    enum ledger_outcome expected = model_may(&pair->model, user, user, amount, false, true);
     assert_int_equal(ledger_hold(&pair->core->ledger, &command, pair->core->now_us, &held), expected);
     if (expected != LEDGER_APPLIED) return;
     pair->model.held[user] += amount;
-    pair->model.holds[pair->model.hold_count++] = (struct model_hold){
-        .user = user, .left = amount, .expires_us = pair->core->now_us + command.expires_in_us, .state = HOLD_HELD, .id = held->id};
+    pair->model.holds[pair->model.hold_count++] = (struct model_hold){.spend = model_note_spend(&pair->model, user, amount),
+                                                                      .user = user,
+                                                                      .left = amount,
+                                                                      .expires_us = pair->core->now_us + command.expires_in_us,
+                                                                      .state = HOLD_HELD,
+                                                                      .id = held->id};
 }
 
 static void end_hold(struct pair *pair) {
@@ -169,8 +222,7 @@ static void end_hold(struct pair *pair) {
         enum ledger_outcome expected = mine->state == HOLD_HELD ? LEDGER_APPLIED : LEDGER_HOLD_CLOSED;
         assert_int_equal(ledger_release_hold(&pair->core->ledger, TEXT("discount"), mine->id, pair->core->now_us, &held), expected);
         if (expected != LEDGER_APPLIED) return;
-        pair->model.held[mine->user] -= mine->left;
-        mine->left = 0;
+        model_free(&pair->model, mine, mine->left);
         mine->state = HOLD_RELEASED;
         return;
     }
@@ -182,7 +234,7 @@ static void end_hold(struct pair *pair) {
     const struct transfer *transfer = NULL;
     enum ledger_outcome expected = model_capture(&pair->model, mine, command.amount_minor, command.is_final);
     assert_int_equal(ledger_capture(&pair->core->ledger, &command, pair->core->now_us, &held, &transfer), expected);
-    if (expected == LEDGER_APPLIED) remember_move(pair, &pair->model.moves[pair->model.move_count - 1], transfer);
+    if (expected == LEDGER_APPLIED) remember_move(pair, &pair->model.moves[pair->model.move_count - 1], transfer, mine->spend->at_us);
 }
 
 static void reverse(struct pair *pair) {
@@ -209,11 +261,12 @@ static void adjust(struct pair *pair) {
                                                .amount = {1 + pick(pair, 60), CURRENCY_IRT},
                                                .reason = TEXT("why")};
     int from = is_credit ? ISSUANCE : user, to = is_credit ? user : ISSUANCE;
-    enum ledger_outcome expected = model_spend(&pair->model, from, to, command.amount.amount_minor);
+    enum ledger_outcome expected = model_may(&pair->model, from, to, command.amount.amount_minor, true, true);
     assert_int_equal(ledger_adjust(&pair->core->ledger, &command, pair->core->now_us).outcome, expected);
     if (expected != LEDGER_APPLIED) return;
     model_move(&pair->model, from, to, command.amount.amount_minor);
     pair->model.move_count--; /* it is not reversed */
+    model_note_spend(&pair->model, from, command.amount.amount_minor);
     assert_int_equal(ledger_adjust(&pair->core->ledger, &command, pair->core->now_us).outcome, LEDGER_REPLAYED);
 }
 
@@ -223,6 +276,31 @@ static void freeze(struct pair *pair) {
     assert_int_equal(account_set_frozen(pair->accounts[user], is_frozen, pair->core->now_us, &is_changed), LEDGER_APPLIED);
     assert_int_equal(is_changed, pair->model.is_frozen[user] != is_frozen);
     pair->model.is_frozen[user] = is_frozen;
+}
+
+static int64_t pick_limit(struct pair *pair, int64_t below) { return pick(pair, 3) == 0 ? pick(pair, below) : LIMIT_NONE; }
+
+static void set_limits(struct pair *pair) {
+    int user = (int)pick(pair, USERS + 1);
+    const struct limits limits = {pick_limit(pair, 400), pick_limit(pair, 60), pick_limit(pair, 150), pick_limit(pair, 250)};
+    int64_t floor_minor = pick(pair, 3) == 0 ? pick(pair, 40) : 0;
+    const struct spent spent = {begin_of(pair->model.now_us, DAY), model_spent(&pair->model, user, DAY),
+                                begin_of(pair->model.now_us, MONTH), model_spent(&pair->model, user, MONTH)};
+    bool is_changed = false;
+    if (pick(pair, 3) != 0) return;
+    assert_int_equal(account_set_limits(pair->accounts[user], &limits, floor_minor, &spent, pair->core->now_us, &is_changed),
+                     LEDGER_APPLIED);
+    pair->model.limits[user] = limits;
+    pair->model.floor[user] = floor_minor;
+}
+
+/* What was spent, as the account counts it: the same as all that was, from the beginning on. */
+static void compare_spent(const struct pair *pair, int user) {
+    const struct limits *limits = &pair->model.limits[user];
+    if (limits->daily_minor == LIMIT_NONE && limits->monthly_minor == LIMIT_NONE) return;
+    struct spent spent = limits_spent(&pair->core->ledger, pair->accounts[user], pair->core->now_us);
+    assert_int_equal(spent.day_minor, model_spent(&pair->model, user, DAY));
+    assert_int_equal(spent.month_minor, model_spent(&pair->model, user, MONTH));
 }
 
 static void release_fund(struct pair *pair) {
@@ -240,6 +318,8 @@ static void compare(const struct pair *pair) {
         sum += account_balance(pair->accounts[i]).amount_minor;
         assert_int_equal(account_balance(pair->accounts[i]).amount_minor, pair->model.balance[i]);
         assert_int_equal(pair->accounts[i]->debits_pending, pair->model.held[i]);
+        assert_null(account_fault(pair->accounts[i]));
+        compare_spent(pair, i);
     }
     assert_int_equal(sum, 0);
     for (int i = 0; i < pair->model.hold_count; i++) {
@@ -252,13 +332,21 @@ static void compare(const struct pair *pair) {
     assert_null(fund_fault(pair->fund));
 }
 
+static void find_periods(const void *zone, int64_t moment_us, struct period *ret_day, struct period *ret_month) {
+    (void)zone;
+    *ret_day = (struct period){begin_of(moment_us, DAY), begin_of(moment_us, DAY) + DAY};
+    *ret_month = (struct period){begin_of(moment_us, MONTH), begin_of(moment_us, MONTH) + MONTH};
+}
+
 static void run_world(uint64_t seed) {
     static struct pair pair;
     void *state = NULL;
     struct merchant *merchant = NULL;
     static const char *const names[USERS] = {"sara", "reza", "mina"};
-    static void (*const commands[])(struct pair *) = {credit, pay, hold, end_hold, end_hold, reverse, adjust, freeze, release_fund};
+    static void (*const commands[])(struct pair *) = {credit,  pay,    hold,   end_hold,   end_hold,
+                                                      reverse, adjust, freeze, set_limits, release_fund};
     core_make(&state);
+    ((struct core *)state)->ledger.calendar = (struct calendar){.find = find_periods};
     pair = (struct pair){.core = state, .seed = seed};
     for (int i = 0; i < USERS; i++) pair.accounts[i] = core_open_wallet(pair.core, names[i]);
     assert_int_equal(ledger_open_merchant(&pair.core->ledger, TEXT("Shop"), pair.core->now_us, &merchant), LEDGER_APPLIED);
@@ -266,6 +354,8 @@ static void run_world(uint64_t seed) {
     pair.accounts[MERCHANT] = merchant->account;
     pair.accounts[FUND] = pair.fund->account;
     pair.accounts[ISSUANCE] = pair.core->ledger.issuance;
+    for (int i = 0; i < SIDES; i++) pair.model.limits[i] = LIMITS_NONE;
+    pair.model.now_us = pair.core->now_us;
     pair.model.balance[FUND] = 2000;
     pair.model.balance[ISSUANCE] = -2000;
     for (pair.command = 0; pair.command < COMMANDS; pair.command++) {
@@ -273,7 +363,8 @@ static void run_world(uint64_t seed) {
         pair.core->now_us += pick(&pair, 4);
         for (size_t i = 0; i < pair.core->ledger.holds.count; i++)
             ledger_expire_hold(&pair.core->ledger, pair.core->ledger.holds.rows[i], pair.core->now_us);
-        model_expire(&pair.model, pair.core->now_us);
+        pair.model.now_us = pair.core->now_us;
+        model_expire(&pair.model);
         commands[pick(&pair, ARRAY_COUNT(commands))](&pair);
         compare(&pair);
     }

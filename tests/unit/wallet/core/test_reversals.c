@@ -43,6 +43,22 @@ static void out_of_a_released_fund_it_goes_on_to_issuance(void **state) {
     assert_null(fund_fault(fund));
 }
 
+/* It would go on to issuance, where nothing may come. */
+static void nothing_goes_back_through_a_released_fund_to_frozen_issuance(void **state) {
+    struct core *core = *state;
+    struct fund *fund = NULL;
+    struct account *sara = core_open_wallet(core, "sara");
+    struct fund_command command = core_fund_command("f", 100);
+    assert_int_equal(core_open_fund(core, "f", 100, &fund), LEDGER_APPLIED);
+    assert_int_equal(core_credit(core, "r1", sara, 60, "f"), LEDGER_APPLIED);
+    core_load_original(core, core_newest(core), "f");
+    assert_int_equal(ledger_release_fund(&core->ledger, &command, core->now_us, &fund), LEDGER_APPLIED);
+    core->ledger.issuance->is_frozen = true;
+    ASSERT_REFUSED(core, LEDGER_ACCOUNT_FROZEN, take_back(core, "r1"));
+    core->ledger.issuance->is_frozen = false;
+    assert_int_equal(take_back(core, "r1"), LEDGER_APPLIED);
+}
+
 static void a_refused_reversal_changes_nothing(void **state) {
     struct core *core = *state;
     struct account *sara = core_open_wallet(core, "sara");
@@ -236,6 +252,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CORE_TEST(a_credit_goes_back_into_its_fund_once),
         CORE_TEST(out_of_a_released_fund_it_goes_on_to_issuance),
+        CORE_TEST(nothing_goes_back_through_a_released_fund_to_frozen_issuance),
         CORE_TEST(a_refused_reversal_changes_nothing),
         CORE_TEST(parts_add_up_to_the_original_at_most),
         CORE_TEST(who_is_overdrawn_gives_nothing),

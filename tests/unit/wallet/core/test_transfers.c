@@ -33,7 +33,7 @@ static void a_refused_transfer_changes_nothing(void **state) {
     ASSERT_REFUSED(core, LEDGER_BALANCE_TOO_LARGE, core_send(core, sara, "reza", 1));
     reza->credits_pending = 0;
     sara->floor_minor = 50;
-    ASSERT_REFUSED(core, LEDGER_INSUFFICIENT_FUNDS, core_send(core, sara, "reza", 10));
+    ASSERT_REFUSED(core, LEDGER_FLOOR_REACHED, core_send(core, sara, "reza", 10));
     assert_int_equal(core_send(core, sara, "reza", 9), LEDGER_APPLIED);
 }
 
@@ -107,12 +107,12 @@ static void both_sides_have_the_currency_of_the_amount(void **state) {
     assert_int_equal(core_credit(core, "r1", sara, 100, ""), LEDGER_APPLIED);
     struct posting posting = {.kind = TRANSFER_USER, .debit = sara, .credit = reza, .amount = {1, CURRENCY_IRT}};
     sara->currency = CURRENCY_IRR;
-    assert_int_equal(posting_outcome(&posting), LEDGER_CURRENCY_MISMATCH);
+    assert_int_equal(posting_outcome(&core->ledger, &posting, core->now_us), LEDGER_CURRENCY_MISMATCH);
     sara->currency = CURRENCY_IRT;
     reza->currency = CURRENCY_IRR;
-    assert_int_equal(posting_outcome(&posting), LEDGER_CURRENCY_MISMATCH);
+    assert_int_equal(posting_outcome(&core->ledger, &posting, core->now_us), LEDGER_CURRENCY_MISMATCH);
     reza->currency = CURRENCY_IRT;
-    assert_int_equal(posting_outcome(&posting), LEDGER_APPLIED);
+    assert_int_equal(posting_outcome(&core->ledger, &posting, core->now_us), LEDGER_APPLIED);
 }
 
 /* What ever went out, or in, is counted up for ever: the totals must have room as well. */
@@ -121,11 +121,11 @@ static void totals_do_not_overflow(void **state) {
     struct account *sara = core_open_wallet(core, "sara");
     struct posting posting = {.kind = TRANSFER_CREDIT, .debit = core->ledger.issuance, .credit = sara, .amount = {6, CURRENCY_IRT}};
     core->ledger.issuance->debits_posted = core->ledger.issuance->credits_posted = INT64_MAX - 5;
-    assert_int_equal(posting_outcome(&posting), LEDGER_BALANCE_TOO_LARGE);
+    assert_int_equal(posting_outcome(&core->ledger, &posting, core->now_us), LEDGER_BALANCE_TOO_LARGE);
     core->ledger.issuance->debits_posted = core->ledger.issuance->credits_posted = INT64_MAX - 6;
-    assert_int_equal(posting_outcome(&posting), LEDGER_APPLIED);
+    assert_int_equal(posting_outcome(&core->ledger, &posting, core->now_us), LEDGER_APPLIED);
     sara->debits_posted = sara->credits_posted = INT64_MAX - 5;
-    assert_int_equal(posting_outcome(&posting), LEDGER_BALANCE_TOO_LARGE);
+    assert_int_equal(posting_outcome(&core->ledger, &posting, core->now_us), LEDGER_BALANCE_TOO_LARGE);
 }
 
 /* Nobody pages through issuance and funds: their side of what they pay, or get back, keeps no line. */
