@@ -282,7 +282,7 @@ static int64_t pick_limit(struct pair *pair, int64_t below) { return pick(pair, 
 
 static void set_limits(struct pair *pair) {
     int user = (int)pick(pair, USERS + 1);
-    const struct limits limits = {pick_limit(pair, 400), pick_limit(pair, 60), pick_limit(pair, 150), pick_limit(pair, 250)};
+    const struct limits limits = {pick_limit(pair, 120), pick_limit(pair, 60), pick_limit(pair, 150), pick_limit(pair, 250)};
     int64_t floor_minor = pick(pair, 3) == 0 ? pick(pair, 40) : 0;
     const struct spent spent = {begin_of(pair->model.now_us, DAY), model_spent(&pair->model, user, DAY),
                                 begin_of(pair->model.now_us, MONTH), model_spent(&pair->model, user, MONTH)};
