@@ -63,7 +63,13 @@ struct spent limits_spent(struct ledger *ledger, const struct account *account, 
 
 /* ---- may it be? ---- */
 
-static int64_t left_of(int64_t limit_minor, int64_t used_minor) { return used_minor >= limit_minor ? 0 : limit_minor - used_minor; }
+/* Of who is below zero, more is left of a ceiling than it is: up to all that money can be. */
+static int64_t left_of(int64_t limit_minor, int64_t used_minor, enum currency currency) {
+    struct money left;
+    if (used_minor >= limit_minor) return 0;
+    struct result subtracted = money_subtract((struct money){limit_minor, currency}, (struct money){used_minor, currency}, &left);
+    return result_is_ok(subtracted) ? left.amount_minor : MONEY_AMOUNT_MAX;
+}
 
 static enum ledger_outcome reach(struct ledger *ledger, enum ledger_outcome outcome, int64_t limit_minor, int64_t left_minor,
                                  int64_t until_us) {
@@ -73,7 +79,7 @@ static enum ledger_outcome reach(struct ledger *ledger, enum ledger_outcome outc
 
 void limits_reach_floor(struct ledger *ledger, const struct account *account) {
     int64_t available_minor = account_available(account).amount_minor;
-    (void)reach(ledger, LEDGER_FLOOR_REACHED, account->floor_minor, left_of(available_minor, account->floor_minor), 0);
+    (void)reach(ledger, LEDGER_FLOOR_REACHED, account->floor_minor, left_of(available_minor, account->floor_minor, account->currency), 0);
 }
 
 /* What is held stays in the balance until it is captured, and what is to come is as good as there. */
@@ -82,8 +88,7 @@ static enum ledger_outcome taking_outcome(struct ledger *ledger, const struct ac
     struct money expected, coming = {account->credits_pending, account->currency};
     struct result added = money_add(account_balance(account), coming, &expected);
     CHECK(result_is_ok(added)); /* account_fault has looked at it */
-    int64_t left_minor =
-        expected.amount_minor < 0 ? left_of(ceiling_minor, 0) - expected.amount_minor : left_of(ceiling_minor, expected.amount_minor);
+    int64_t left_minor = left_of(ceiling_minor, expected.amount_minor, account->currency);
     if (amount.amount_minor <= left_minor) return LEDGER_APPLIED;
     return reach(ledger, LEDGER_CEILING_REACHED, ceiling_minor, left_minor, 0);
 }
@@ -95,7 +100,8 @@ static enum ledger_outcome spending_outcome(struct ledger *ledger, const struct 
         return reach(ledger, LEDGER_LIMIT_PER_TRANSACTION, limits->per_transaction_minor, limits->per_transaction_minor, 0);
     if (!counts(account)) return LEDGER_APPLIED;
     struct spent spent = limits_spent(ledger, account, now_us);
-    int64_t day_left = left_of(limits->daily_minor, spent.day_minor), month_left = left_of(limits->monthly_minor, spent.month_minor);
+    int64_t day_left = left_of(limits->daily_minor, spent.day_minor, account->currency),
+            month_left = left_of(limits->monthly_minor, spent.month_minor, account->currency);
     if (limits->daily_minor != LIMIT_NONE && minor > day_left)
         return reach(ledger, LEDGER_LIMIT_DAILY, limits->daily_minor, day_left, ledger->day.until_us);
     if (limits->monthly_minor != LIMIT_NONE && minor > month_left)
@@ -119,7 +125,8 @@ enum ledger_outcome limits_outcome(struct ledger *ledger, const struct posting *
 
 /* A sum that is too low is a broken row, which verify names: nobody gains by it more than that. */
 static void give_back(int64_t *sum_minor, struct money amount) {
-    *sum_minor = *sum_minor > amount.amount_minor ? *sum_minor - amount.amount_minor : 0;
+    int64_t rest_minor = money_between_totals(*sum_minor, amount.amount_minor, amount.currency).amount_minor;
+    *sum_minor = rest_minor > 0 ? rest_minor : 0;
 }
 
 static void return_spent(struct ledger *ledger, struct account *account, const struct posting *posting, int64_t now_us) {
