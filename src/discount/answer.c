@@ -11,6 +11,7 @@ const struct problem problem_redemption_not_failed = {409, "redemption_not_faile
 const struct problem problem_redemption_not_credited = {409, "redemption_not_credited", "Redemption not credited"};
 const struct problem problem_reversed_otherwise = {409, "reversed_otherwise", "Reversed otherwise"};
 const struct problem problem_reversal_refused = {409, "reversal_refused", "Reversal refused"};
+const struct problem problem_approval_pending = {409, "approval_pending", "Approval pending"};
 const struct problem problem_campaign_not_found = {404, "campaign_not_found", "Campaign not found"};
 const struct problem problem_credit_failed = {409, "credit_failed", "Credit failed"};
 const struct problem problem_fund_refused = {409, "fund_refused", "Fund refused"};
@@ -38,6 +39,8 @@ static const struct problem_page discount_pages[] = {
      "Read the redemption: its reversal says how."},
     {&problem_reversal_refused, "Wallet does not give the credit back, so that the redemption stays credited: wallet_code says why.",
      "Repair at Wallet what it was refused for, or leave it credited. Then ask again."},
+    {&problem_approval_pending, "What costs money in this campaign waits for a second administrator. Nothing is lost by asking again.",
+     "Try again later. An administrator approves it, or takes it back, by POST /v1/campaigns/{id}/approve or PATCH."},
     {&problem_campaign_not_found, "There is no such campaign.", "Take the id out of the list of campaigns."},
     {&problem_credit_failed, "The place was taken, and Wallet refused the credit for good: wallet_code says why.",
      "Tell the operator the redemption_id. The place stays yours."},
@@ -95,6 +98,9 @@ static const struct refusal_page {
     [REFUSED_DAILY_LIMIT] = {"All places of today are taken.", "Come back tomorrow. Retry-After says in how many seconds."},
     [REFUSED_ORDER_TOO_SMALL] = {"The campaign is for larger orders than this one.", "Put more into the order."},
     [REFUSED_NOT_ELIGIBLE] = {"The campaign is for certain accounts, or for older ones.", "Watch for the next campaign."},
+    [REFUSED_UNAPPROVED] =
+        {"What costs money in this campaign waits for a second administrator. Nothing is lost by asking again.",
+         "Try again later. An administrator approves it, or takes it back, by POST /v1/campaigns/{id}/approve or PATCH."},
     [REFUSED_CODE_NOT_FOUND] = {"There is no campaign with this code.",
                                 "Look at the code again, letter by letter. After too many wrong ones there is a wait."},
 };
@@ -229,6 +235,39 @@ void answer_write_gift(struct json_writer *writer, const struct campaign_rules *
     json_end_object(writer);
 }
 
+/* What would be another value than now. */
+static void write_raise(struct json_writer *writer, const struct campaign *campaign) {
+    const struct campaign_raise *raise = &campaign->approval.raise;
+    const struct campaign_patch patch = approval_patch(campaign);
+    json_key(writer, "changes");
+    json_begin_object(writer);
+    if (patch.has_max_redemptions) json_integer_member(writer, "max_redemptions", raise->max_redemptions);
+    if (patch.has_credit || (patch.rules_given & GIVEN_DISCOUNT) != 0) {
+        struct campaign_rules rules = campaign->rules;
+        rules.percent = raise->percent;
+        rules.discount_max_minor = raise->discount_max_minor;
+        answer_write_gift(writer, &rules, patch.credit);
+    }
+    if ((patch.rules_given & GIVEN_BUDGET) != 0) write_money_or_null(writer, "budget", raise->budget_minor, campaign->credit.currency);
+    if (raise->drops_approval) json_boolean_member(writer, "approval", false);
+    json_end_object(writer);
+}
+
+static void write_approval(struct json_writer *writer, const struct campaign *campaign) {
+    const struct approval *approval = &campaign->approval;
+    json_key(writer, "approval_pending");
+    if (approval->waits == APPROVAL_NONE) {
+        json_put_null(writer);
+        return;
+    }
+    json_begin_object(writer);
+    json_text_member(writer, "of", approval->waits == APPROVAL_OF_CREATION ? TEXT("creation") : TEXT("change"));
+    json_id_member(writer, "requested_by", approval->requested_by);
+    json_time_member(writer, "requested_at", approval->requested_at_us);
+    if (approval->waits == APPROVAL_OF_CHANGE) write_raise(writer, campaign);
+    json_end_object(writer);
+}
+
 void answer_write_rules(struct json_writer *writer, const struct campaign *campaign) {
     const struct campaign_rules *rules = &campaign->rules;
     enum currency currency = campaign->credit.currency;
@@ -254,6 +293,8 @@ void answer_write_rules(struct json_writer *writer, const struct campaign *campa
         json_end_object(writer);
     }
     json_boolean_member(writer, "public", rules->is_public != 0);
+    json_boolean_member(writer, "approval", rules->needs_approval != 0);
+    write_approval(writer, campaign);
     json_key(writer, "metadata");
     json_put_raw(writer, campaign->words.metadata_size > 0 ? words_metadata(&campaign->words) : TEXT("{}"));
     write_time_or_null(writer, "starts_at", campaign->starts_at_us);
@@ -469,6 +510,14 @@ static void answer_verdict(struct discount_operation *self, int status) {
     switch (self->verdict) {
     case CAMPAIGN_DONE:
     case CAMPAIGN_UNCHANGED: answer_campaign(self, status); return;
+    case CAMPAIGN_HELD:
+    case CAMPAIGN_HELD_ALREADY: answer_campaign(self, 202); return;
+    case CAMPAIGN_APPROVAL_PENDING:
+        answer_problem(operation, &problem_approval_pending, "Another change waits for its approval: approve it first, or take it back.");
+        return;
+    case CAMPAIGN_OWN_REQUEST:
+        answer_problem(operation, &problem_forbidden, "You have asked for it yourself: another administrator must approve it.");
+        return;
     case CAMPAIGN_NOT_FOUND: answer_problem(operation, &problem_campaign_not_found, "There is no such campaign."); return;
     case CAMPAIGN_CODE_TAKEN: answer_problem(operation, &problem_code_taken, "Another campaign has this code."); return;
     case CAMPAIGN_TOO_MANY: answer_problem(operation, &problem_too_many_campaigns, "There can be at most 4096 campaigns."); return;

@@ -12,6 +12,7 @@ extern const struct problem problem_redemption_not_failed;   /* 409 */
 extern const struct problem problem_redemption_not_credited; /* 409 */
 extern const struct problem problem_reversed_otherwise;      /* 409 */
 extern const struct problem problem_reversal_refused;        /* 409 */
+extern const struct problem problem_approval_pending;        /* 409 */
 extern const struct problem problem_campaign_not_found;      /* 404 */
 extern const struct problem problem_credit_failed;           /* 409 */
 extern const struct problem problem_fund_refused;            /* 409 */

@@ -371,6 +371,7 @@ static void write_view(struct board_slot *slot, const struct campaign *campaign)
         .day_ends_at_us = campaign->day_ends_at_us,
         .day_before = campaign->day_before,
         .phone_rule = campaign->phone_rule,
+        .is_unapproved = campaign->approval.waits == APPROVAL_OF_CREATION,
         .rules = campaign->rules,
     };
     uint64_t words[VIEW_WORDS];

@@ -61,6 +61,7 @@ struct campaign_view {
     int64_t over_at, spent_minor, ordered_minor;
     int64_t day_ends_at_us, day_before;
     int64_t phone_rule; /* of enum phone_rule */
+    int64_t is_unapproved;
     struct campaign_rules rules;
 };
 static inline struct gate_times view_times(const struct campaign_view *view) {

@@ -82,7 +82,7 @@ struct body {
     int64_t max_redemptions;
     struct campaign_rules rules;
     struct rule_words words;
-    bool is_public;
+    bool is_public, needs_approval;
     struct money amount; /* credit or amount off */
     enum currency currency;
 };
@@ -104,6 +104,7 @@ struct body {
         {.name = "eligibility", .kind = JSON_OBJECT, .target = &(body)->eligibility, .nullable = true},                                   \
         {.name = "metadata", .kind = JSON_OBJECT, .target = &(body)->metadata, .nullable = true},                                         \
         {.name = "public", .kind = JSON_BOOLEAN, .target = &(body)->is_public},                                                           \
+        {.name = "approval", .kind = JSON_BOOLEAN, .target = &(body)->needs_approval},                                                    \
         {.name = "phone", .kind = JSON_TEXT, .target = &(body)->phone, .min = 1, .max = 64},                                              \
         {.name = "starts_at", .kind = JSON_TIME, .target = &(dates)->starts_at_us, .nullable = true}, {                                   \
         .name = "ends_at", .kind = JSON_TIME, .target = &(dates)->ends_at_us, .nullable = true                                            \
@@ -279,6 +280,7 @@ static void read_rules(struct exchange *exchange, struct body *body, bool is_pat
     read_eligibility(body, faults);
     read_metadata(&exchange->arena, body, faults);
     body->rules.is_public = body->is_public;
+    body->rules.needs_approval = body->needs_approval;
 }
 
 /* ---- POST ---- */
@@ -353,7 +355,7 @@ static uint32_t given_rules(const struct json_value *root) {
     } names[] = {{"discount", GIVEN_DISCOUNT},       {"min_order", GIVEN_MIN_ORDER}, {"max_per_user", GIVEN_PER_USER},
                  {"max_per_phone", GIVEN_PER_PHONE}, {"max_per_day", GIVEN_PER_DAY}, {"budget", GIVEN_BUDGET},
                  {"schedule", GIVEN_SCHEDULE},       {"public", GIVEN_PUBLIC},       {"eligibility", GIVEN_ELIGIBILITY},
-                 {"metadata", GIVEN_METADATA}};
+                 {"metadata", GIVEN_METADATA},       {"approval", GIVEN_APPROVAL}};
     uint32_t given = 0;
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         if (json_get(root, names[i].name) != NULL) given |= names[i].given;

@@ -63,8 +63,8 @@ static void decide_create(struct engine *engine, struct operation *operation, in
     discount_note_change(&self->base, campaign, "campaign_created");
     audit_note(engine, operation, "campaign.create", campaign->id, TEXT(""), picture_of(operation, campaign), now_us);
     operation->is_maker = true;
-    if (campaign_fund_state(campaign) != FUND_PENDING) return; /* it needs none */
-    if (operation->is_dry_run) return;                         /* Wallet is not asked */
+    if (!campaign_awaits_fund(campaign)) return; /* it needs none, or no second administrator has agreed to it yet */
+    if (operation->is_dry_run) return;           /* Wallet is not asked */
     operation->fate = FATE_WAITING;
     operation->subject = campaign->id;
 }
@@ -80,7 +80,7 @@ static bool waits_for_fund(struct engine *engine, struct operation *operation) {
     struct campaign_making *self = (struct campaign_making *)operation;
     discount_forget_outcome(&self->base, 0);
     self->base.campaign = &self->campaign;
-    return campaign_fund_state(subject_of(engine, operation)) == FUND_PENDING;
+    return campaign_awaits_fund(subject_of(engine, operation));
 }
 
 static void decide_with_fund(struct engine *engine, struct operation *operation, struct campaign *campaign, int64_t now_us) {
@@ -122,10 +122,17 @@ static void end_change(struct engine *engine, struct operation *operation, enum 
                        const char *event, const char *act) {
     struct discount_operation *self = discount_operation_of(operation);
     note_campaign(self, verdict, campaign);
-    if (verdict != CAMPAIGN_DONE) return;
+    if (verdict != CAMPAIGN_DONE && verdict != CAMPAIGN_HELD) return;
     discount_note_change(self, campaign, event);
     audit_note(engine, operation, act, campaign->id, ((struct campaign_change *)operation)->before, picture_of(operation, campaign),
                self->decided_us);
+}
+
+/* Who is told that there are more places can have them. */
+static void wait_for_fund(struct operation *operation, enum campaign_verdict verdict, const struct campaign *campaign) {
+    if (verdict != CAMPAIGN_DONE || !campaign_awaits_fund(campaign) || operation->is_dry_run) return;
+    operation->fate = FATE_WAITING;
+    operation->subject = campaign->id;
 }
 
 static void decide_patch(struct engine *engine, struct operation *operation, int64_t now_us) {
@@ -134,9 +141,15 @@ static void decide_patch(struct engine *engine, struct operation *operation, int
     const struct campaign_patch *patch = &((struct campaign_change *)operation)->patch;
     enum campaign_verdict verdict = campaign_patch(&set->campaigns, campaign, patch, now_us);
     end_change(engine, operation, verdict, campaign, "campaign_changed", "campaign.change");
-    if (verdict != CAMPAIGN_DONE || campaign_fund_state(campaign) != FUND_PENDING) return;
-    operation->fate = FATE_WAITING; /* for its fund: who is told that there are more places can have them */
-    operation->subject = campaign->id;
+    wait_for_fund(operation, verdict, campaign);
+}
+
+static void decide_approve(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct working_set *set = engine_set(engine);
+    struct campaign *campaign = begin_change(engine, operation, now_us);
+    enum campaign_verdict verdict = campaign_approve(&set->campaigns, campaign, operation->exchange->caller.user_id, now_us);
+    end_change(engine, operation, verdict, campaign, "campaign_approved", "campaign.approve");
+    wait_for_fund(operation, verdict, campaign);
 }
 
 static void decide_pause(struct engine *engine, struct operation *operation, int64_t now_us) {
@@ -167,6 +180,14 @@ const struct action patch_action = {.name = "change campaign",
                                     .render = answer_campaign_changed,
                                     .committed = discount_committed,
                                     .send = discount_send};
+const struct action approve_action = {.name = "approve campaign",
+                                      .weight = 1,
+                                      .answer_bytes = ANSWER_ROOM,
+                                      .decide = decide_approve,
+                                      .decide_again = decide_changed_with_fund,
+                                      .render = answer_campaign_changed,
+                                      .committed = discount_committed,
+                                      .send = discount_send};
 const struct action pause_action = CHANGE("pause campaign", decide_pause);
 const struct action resume_action = CHANGE("resume campaign", decide_resume);
 const struct action end_action = CHANGE("end campaign", decide_end);
@@ -179,6 +200,7 @@ void campaigns_create(struct exchange *exchange) {
         exchange_finish(exchange);
         return;
     }
+    making->create.by = exchange->caller.user_id;
     discount_make_id(&making->base, clock_now_us(making->base.discount->service.clock));
     operation_submit(&making->base.operation);
 }
@@ -236,6 +258,7 @@ void campaigns_patch(struct exchange *exchange) {
         return;
     }
     change->patch.version_expected = version;
+    change->patch.by = exchange->caller.user_id;
     change->id = slot->id;
     operation_submit(&change->base.operation);
 }
@@ -254,6 +277,7 @@ static void submit_switch(struct exchange *exchange, const struct action *action
     operation_submit(&change->base.operation);
 }
 
+void campaigns_approve(struct exchange *exchange) { submit_switch(exchange, &approve_action); }
 void campaigns_pause(struct exchange *exchange) { submit_switch(exchange, &pause_action); }
 void campaigns_resume(struct exchange *exchange) { submit_switch(exchange, &resume_action); }
 void campaigns_end(struct exchange *exchange) { submit_switch(exchange, &end_action); }

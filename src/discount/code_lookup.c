@@ -67,6 +67,7 @@ static enum refusal refusal_of(const struct lookup *self, int64_t now_us) {
         .is_code_dead = self->batch != NULL && code_slot_state(self->batch, self->found.index, now_us) != CODE_ACTIVE,
         .is_recovering = books_are_recovering(board_books(self->campaign)),
         .times = view_times(&view),
+        .is_unapproved = view.is_unapproved != 0,
         .limits = {.max_per_user = 1,
                    .max_per_phone = 1,
                    .places = view.max_redemptions,

@@ -57,7 +57,8 @@ void promotions_list(struct exchange *exchange) {
     for (size_t i = board_count(board); i > 0 && !has_more; i--) {
         struct board_slot *slot = board_slot(board, i - 1);
         struct campaign_view view = board_view(slot);
-        if (slot->number >= before || view.rules.is_public == 0 || view_state(&view, now_us) == CAMPAIGN_ENDED) continue;
+        if (slot->number >= before || view.rules.is_public == 0 || view.is_unapproved != 0 || view_state(&view, now_us) == CAMPAIGN_ENDED)
+            continue;
         has_more = left == 0;
         if (has_more) break;
         write_promotion(&writer, slot, &view, now_us);

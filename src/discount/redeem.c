@@ -264,6 +264,7 @@ static void begin_outlook(struct outlook *outlook, const struct redemption_reque
                                            .is_recovering = books_are_recovering(board_books(slot)),
                                            .phone_refusal = redeem_phone_refusal((enum phone_rule)view->phone_rule, redeem),
                                            .times = view_times(view),
+                                           .is_unapproved = view->is_unapproved != 0,
                                            .opens_at_us = opens_at(request->base.discount, slot, &rules->schedule, now_us),
                                            .order_refusal = order_refusal,
                                            .is_too_young = redeem_is_too_young(rules, redeem->user_id, now_us),

@@ -18,6 +18,15 @@
     "fund_step_version, fund_is_released, settled_position, phone_rule, fund_refusal, fund_refusal_detail, over_at, spent, ordered, "   \
     "day_starts_at, day_ends_at, day_before, " RULES_COLUMNS REVERSAL_COLUMNS
 
+/* What waits for a second administrator has a row of its own, where there ever was something. */
+#define APPROVAL_COLUMNS                                                                                                          \
+    "is_needed, waits, requested_by, requested_at, raise_places, raise_amount, raise_percent, raise_discount_max, raise_budget, " \
+    "raise_end, "                                                                                                                 \
+    "row_check"
+#define APPROVAL_COLUMN (REVERSAL_COLUMN + 4)
+#define SELECT_CAMPAIGNS \
+    "SELECT " CAMPAIGN_COLUMNS ", " APPROVAL_COLUMNS " FROM campaigns LEFT JOIN campaign_approvals ON campaign_number = number "
+
 static void read_code(const struct row *row, int column, struct code *ret_code) {
     struct text text = row_text(row, column);
     *ret_code = (struct code){0};
@@ -68,6 +77,27 @@ static void read_rules(const struct row *row, struct campaign_rules *rules, stru
     words->metadata_size = (uint16_t)read_short(row, column + 15, words->metadata, sizeof words->metadata);
 }
 
+static void read_approval(const struct row *row, struct campaign *campaign) {
+    const int column = APPROVAL_COLUMN;
+    struct approval *approval = &campaign->approval;
+    if (row_is_null(row, column)) return;
+    bool is_needed = row_boolean(row, column);
+    campaign->rules.needs_approval = is_needed;
+    *approval = (struct approval){
+        .waits = (enum approval_of)row_integer_between(row, column + 1, APPROVAL_NONE, APPROVAL_OF_CHANGE),
+        .requested_by = row_id_or_zero(row, column + 2),
+        .requested_at_us = row_integer(row, column + 3),
+        .raise = {.max_redemptions = row_integer(row, column + 4),
+                  .amount_minor = row_integer(row, column + 5),
+                  .percent = row_integer(row, column + 6),
+                  .discount_max_minor = row_integer(row, column + 7),
+                  .budget_minor = row_integer(row, column + 8),
+                  .drops_approval = row_boolean(row, column + 9)},
+    };
+    if (row_integer(row, column + 10) != approval_check(campaign->number, is_needed, approval))
+        row_refuse(row, column, "its approval is not what was written down");
+}
+
 struct result campaign_of_row(const struct row *row, struct campaign *ret_campaign) {
     *ret_campaign = (struct campaign){
         .number = (uint32_t)row_integer_between(row, 0, 1, UINT32_MAX),
@@ -109,6 +139,7 @@ struct result campaign_of_row(const struct row *row, struct campaign *ret_campai
     ret_campaign->reversed = row_integer(row, REVERSAL_COLUMN + 1);
     ret_campaign->returned = row_integer(row, REVERSAL_COLUMN + 2);
     ret_campaign->day_returned = row_integer(row, REVERSAL_COLUMN + 3);
+    read_approval(row, ret_campaign);
     read_code(row, 2, &ret_campaign->code);
     read_name(row, 3, ret_campaign);
     if (!result_is_ok(currency_parse(row_text(row, 5), &ret_campaign->credit.currency))) row_refuse(row, 5, "not a currency");
@@ -130,20 +161,20 @@ struct result campaign_found(void *found, const struct row *row) {
     return result_ok();
 }
 
-static const struct question all_campaigns = {.name = "all campaigns", .sql = "SELECT " CAMPAIGN_COLUMNS " FROM campaigns ORDER BY number"};
+static const struct question all_campaigns = {.name = "all campaigns", .sql = SELECT_CAMPAIGNS "ORDER BY number"};
 static const struct question campaign_by_its_id = {.name = "a campaign",
-                                                   .sql = "SELECT " CAMPAIGN_COLUMNS " FROM campaigns WHERE id = $1 LIMIT 1",
+                                                   .sql = SELECT_CAMPAIGNS "WHERE id = $1 LIMIT 1",
                                                    .parameters = {COLUMN_ID}};
 /* The state as campaign_state has it. */
 #define CAMPAIGN_STATE                                                                                                               \
     "CASE WHEN ended_at <> 0 OR (ends_at <> 0 AND ends_at <= $7) THEN 'ended' WHEN is_paused = 1 THEN 'paused' WHEN starts_at > $7 " \
     "THEN 'scheduled' WHEN redeemed - returned >= max_redemptions THEN 'exhausted' ELSE 'active' END"
-static const struct question campaigns_before = {
-    .name = "campaigns before one",
-    .sql =
-        "SELECT " CAMPAIGN_COLUMNS " FROM campaigns WHERE number < $1 AND ($3 = '' OR code = $3) AND ($4 = '' OR name = $4) AND ($5 = 0 OR "
-        "kind = $5) AND ($6 = '' OR $6 = " CAMPAIGN_STATE ") ORDER BY number DESC LIMIT $2",
-    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER}};
+static const struct question campaigns_before = {.name = "campaigns before one",
+                                                 .sql = SELECT_CAMPAIGNS
+                                                 "WHERE number < $1 AND ($3 = '' OR code = $3) AND ($4 = '' OR name = $4) AND ($5 = 0 OR "
+                                                 "kind = $5) AND ($6 = '' OR $6 = " CAMPAIGN_STATE ") ORDER BY number DESC LIMIT $2",
+                                                 .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER,
+                                                                COLUMN_TEXT, COLUMN_INTEGER}};
 #define RULES_PARAMETERS                                                                                                            \
     COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, \
         COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT
@@ -183,6 +214,17 @@ static const struct question update_rules = {
         "$15, "
         "is_public = $16, has_list = $17, account_age_min = $18, metadata = $19 WHERE number = $1",
     .parameters = {COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER, RULES_PARAMETERS}};
+
+static const struct question put_approval = {
+    .name = "what waits for an approval",
+    .sql = "INSERT INTO campaign_approvals (campaign_number, " APPROVAL_COLUMNS
+           ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (campaign_number) DO UPDATE SET is_needed = "
+           "excluded.is_needed, waits = excluded.waits, requested_by = excluded.requested_by, requested_at = excluded.requested_at, "
+           "raise_places = excluded.raise_places, raise_amount = excluded.raise_amount, raise_percent = excluded.raise_percent, "
+           "raise_discount_max = excluded.raise_discount_max, raise_budget = excluded.raise_budget, raise_end = excluded.raise_end, "
+           "row_check = excluded.row_check",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 
 void ask_all_campaigns(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_campaigns, NULL, visit, context); }
 
@@ -265,10 +307,25 @@ static void update_rules_of(struct batch *batch, const struct campaign *campaign
     batch_do(batch, &update_rules, values, 1);
 }
 
+static void save_approval(struct batch *batch, const struct campaign *campaign) {
+    const struct approval *approval = &campaign->approval;
+    const struct campaign_raise *raise = &approval->raise;
+    bool is_needed = campaign->rules.needs_approval != 0;
+    const struct value values[] = {
+        value_integer(campaign->number),          value_integer(is_needed),
+        value_integer(approval->waits),           value_id_or_null(approval->requested_by),
+        value_integer(approval->requested_at_us), value_integer(raise->max_redemptions),
+        value_integer(raise->amount_minor),       value_integer(raise->percent),
+        value_integer(raise->discount_max_minor), value_integer(raise->budget_minor),
+        value_integer(raise->drops_approval),     value_integer(approval_check(campaign->number, is_needed, approval))};
+    batch_do(batch, &put_approval, values, 1);
+}
+
 void save_campaign(struct batch *batch, const struct campaign *campaign, const struct campaign_counts *committed) {
     CHECK(campaign_fault(campaign) == NULL);
     if (campaign->is_new) {
         insert_as_it_is(batch, campaign);
+        if (campaign->rules.needs_approval != 0) save_approval(batch, campaign);
         return;
     }
     CHECK(campaign->sequence >= committed->sequence && campaign->redeemed >= committed->redeemed);
@@ -310,5 +367,7 @@ void save_campaign(struct batch *batch, const struct campaign *campaign, const s
         value_integer(campaign->day_returned),
     };
     batch_do(batch, &update_campaign, values, 1);
-    if (campaign->has_new_rules) update_rules_of(batch, campaign);
+    if (!campaign->has_new_rules) return;
+    update_rules_of(batch, campaign);
+    save_approval(batch, campaign);
 }

@@ -26,7 +26,7 @@ struct batch {
 
 /* ---- rows: a driver makes the cells, row.c reads them ---- */
 
-#define ROW_COLUMNS_MAX 64
+#define ROW_COLUMNS_MAX 80
 
 struct row {
     const struct question *question;

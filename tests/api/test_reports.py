@@ -12,7 +12,7 @@ from harness.world import assert_problem
 
 CREDIT = 1_000_000
 REASONS = {"sold_out", "already_redeemed", "phone_already_redeemed", "phone_mismatch", "phone_missing", "phone_unverified", "campaign_not_started", "campaign_paused", "campaign_ended", "campaign_recovering",
-           "campaign_not_funded", "user_limit_reached", "phone_limit_reached", "budget_exhausted", "daily_limit_reached", "order_too_small", "not_eligible"}
+           "campaign_not_funded", "user_limit_reached", "phone_limit_reached", "budget_exhausted", "daily_limit_reached", "order_too_small", "not_eligible", "approval_pending"}
 
 
 def check_arithmetic(report):
@@ -72,7 +72,7 @@ def test_each_attempt_is_counted_by_its_outcome(world):
     check_arithmetic(report)
     assert report["rejected"] == {"sold_out": 3, "already_redeemed": 2, "phone_already_redeemed": 0, "phone_mismatch": 1, "phone_missing": 1, "phone_unverified": 0,
                                   "campaign_not_started": 0, "campaign_paused": 1, "campaign_ended": 0, "campaign_recovering": 0, "campaign_not_funded": 0,
-                                  "user_limit_reached": 0, "phone_limit_reached": 0, "budget_exhausted": 0, "daily_limit_reached": 0, "order_too_small": 0, "not_eligible": 0}
+                                  "user_limit_reached": 0, "phone_limit_reached": 0, "budget_exhausted": 0, "daily_limit_reached": 0, "order_too_small": 0, "not_eligible": 0, "approval_pending": 0}
     assert (report["redeemed"], report["credited"], report["pending"], report["failed"], report["attempts"]) == (2, 2, 0, 0, 10)
     assert (report["first_redeemed_at"], report["last_redeemed_at"], report["exhausted_at"]) == (first["claimed_at"], last["claimed_at"], last["claimed_at"])
     assert report["sequence"] > before["sequence"] and report["as_of"] > before["as_of"]

@@ -46,7 +46,12 @@ const char *campaign_state_name(enum campaign_state state) {
 enum fund_state campaign_fund_state(const struct campaign *campaign) {
     if (campaign->fund_is_released) return FUND_RELEASED;
     if (campaign->fund_refusal_size != 0) return FUND_FAILED;
+    if (campaign->approval.waits == APPROVAL_OF_CREATION) return FUND_PENDING;
     return campaign->fund_step_minor != 0 ? FUND_PENDING : FUND_OPEN;
+}
+
+bool campaign_awaits_fund(const struct campaign *campaign) {
+    return campaign_fund_state(campaign) == FUND_PENDING && campaign->fund_step_minor != 0;
 }
 
 const char *fund_state_name(enum fund_state state) {
@@ -164,6 +169,7 @@ const char *campaign_fault(const struct campaign *campaign) {
     if (is_full && campaign->exhausted_at_us < campaign->last_redeemed_at_us) return "it was exhausted before its last redemption";
     fault = rules_fault(&campaign->rules);
     if (fault == NULL) fault = sums_fault(campaign);
+    if (fault == NULL) fault = approval_fault(&campaign->approval);
     return fault != NULL ? fault : fund_fault(campaign);
 }
 
@@ -178,7 +184,8 @@ static bool fund_required(struct money credit, int64_t max_redemptions, int64_t 
 /* The next step of the fund, if it is behind and none waits: its amount must not change before it is confirmed, as it may have been sent. */
 static void plan_fund_step(struct campaign *campaign) {
     int64_t required;
-    if (gift_is_of_order(campaign->rules.kind)) return; /* the shop pays */
+    if (gift_is_of_order(campaign->rules.kind)) return;           /* the shop pays */
+    if (campaign->approval.waits == APPROVAL_OF_CREATION) return; /* nobody else has agreed to it yet */
     bool is_over = campaign->ended_at_us != 0 || campaign_taken(campaign) > campaign->max_redemptions;
     int64_t places = is_over ? campaign_living(campaign) : campaign->max_redemptions; /* none comes after the end */
     CHECK(fund_required(campaign->credit, places, &required));
@@ -190,6 +197,7 @@ static void plan_fund_step(struct campaign *campaign) {
 /* Places were made anew beyond those that were ever paid for (rebuild.h). */
 static bool is_behind(const struct campaign *campaign) {
     int64_t required = 0;
+    if (campaign->approval.waits == APPROVAL_OF_CREATION) return false;
     return !gift_is_of_order(campaign->rules.kind) && campaign->fund_step_minor == 0 &&
            fund_required(campaign->credit, campaign->max_redemptions, &required) && required > campaign->fund_confirmed_minor;
 }
@@ -271,6 +279,8 @@ enum campaign_verdict campaign_create(struct campaign_set *set, const struct cam
     campaign.words = create->words;
     rules_complete(&campaign.rules);
     set_name(&campaign, create->name);
+    if (campaign.rules.needs_approval != 0)
+        campaign.approval = (struct approval){.waits = APPROVAL_OF_CREATION, .requested_by = create->by, .requested_at_us = now_us};
     plan_fund_step(&campaign);
     CHECK(campaign_fault(&campaign) == NULL);
     CHECK(result_is_ok(campaign_set_load(set, &campaign)));
@@ -325,12 +335,9 @@ static void note_limit(struct campaign *campaign, int64_t now_us) {
     campaign->over_at = campaign_taken(campaign) > campaign->max_redemptions ? campaign_taken(campaign) : 0;
 }
 
-enum campaign_verdict campaign_patch(struct campaign_set *set, struct campaign *campaign, const struct campaign_patch *patch,
-                                     int64_t now_us) {
-    if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
-    enum campaign_verdict verdict = check_patch(set, campaign, patch, now_us);
-    if (verdict != CAMPAIGN_DONE) return verdict;
-
+/* Of a patch that was checked. `is_changed`: something beside it is another one already. */
+static enum campaign_verdict apply(struct campaign_set *set, struct campaign *campaign, const struct campaign_patch *patch, bool is_changed,
+                                   int64_t now_us) {
     bool new_name = patch->has_name && !text_equal(patch->name, campaign_name(campaign));
     bool new_limit = patch->has_max_redemptions && patch->max_redemptions != campaign->max_redemptions;
     bool new_start = patch->has_starts_at && patch->starts_at_us != campaign->starts_at_us;
@@ -343,7 +350,8 @@ enum campaign_verdict campaign_patch(struct campaign_set *set, struct campaign *
     /* The same amounts again ask Wallet again: what it refused may have been repaired there. */
     bool is_lacking = campaign->fund_refusal_size != 0 || is_behind(campaign);
     bool asks_again = is_lacking && (patch->has_max_redemptions || patch->has_credit);
-    bool is_new = new_name || new_limit || new_start || new_end || new_credit || new_phone_rule || new_code || new_rules || new_words;
+    bool is_new =
+        new_name || new_limit || new_start || new_end || new_credit || new_phone_rule || new_code || new_rules || new_words || is_changed;
     if (!is_new && !asks_again) return CAMPAIGN_UNCHANGED;
     CHECK(!new_credit || patch->credit.currency == campaign->credit.currency);
 
@@ -360,6 +368,50 @@ enum campaign_verdict campaign_patch(struct campaign_set *set, struct campaign *
     }
     mark_changed(campaign, now_us, true);
     return CAMPAIGN_DONE;
+}
+
+/* What it costs is kept for the one who approves it; the rest of the patch is done at once. */
+static enum campaign_verdict hold(struct campaign_set *set, struct campaign *campaign, const struct campaign_patch *patch, int64_t now_us) {
+    const struct approval asked = {APPROVAL_OF_CHANGE, patch->by, now_us, approval_raise(campaign, patch)};
+    struct campaign_patch rest = *patch;
+    if (campaign->approval.waits == APPROVAL_OF_CHANGE) {
+        bool is_again = id_equal(campaign->approval.requested_by, asked.requested_by);
+        return is_again && raise_equal(&campaign->approval.raise, &asked.raise) ? CAMPAIGN_HELD_ALREADY : CAMPAIGN_APPROVAL_PENDING;
+    }
+    approval_leave_out(&rest);
+    campaign->approval = asked;
+    enum campaign_verdict verdict = apply(set, campaign, &rest, true, now_us);
+    CHECK(verdict == CAMPAIGN_DONE);
+    return CAMPAIGN_HELD;
+}
+
+enum campaign_verdict campaign_patch(struct campaign_set *set, struct campaign *campaign, const struct campaign_patch *patch,
+                                     int64_t now_us) {
+    if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
+    enum campaign_verdict verdict = check_patch(set, campaign, patch, now_us);
+    if (verdict != CAMPAIGN_DONE) return verdict;
+    struct approval *approval = &campaign->approval;
+    bool is_due = approval_is_due(campaign, patch), is_unapproved = approval->waits == APPROVAL_OF_CREATION;
+    if (is_due && !is_unapproved) return hold(set, campaign, patch, now_us);
+    /* Before its creation is approved the whole of it waits, and it is who made it dearer last that has asked for it. */
+    if (is_due) approval->requested_by = patch->by, approval->requested_at_us = now_us;
+    /* Whoever sets what waits to something that costs no more than now has taken it back. */
+    bool withdraws = approval->waits == APPROVAL_OF_CHANGE && approval_is_touched(patch);
+    if (withdraws) *approval = (struct approval){.waits = APPROVAL_NONE};
+    return apply(set, campaign, patch, withdraws, now_us);
+}
+
+enum campaign_verdict campaign_approve(struct campaign_set *set, struct campaign *campaign, struct id by, int64_t now_us) {
+    if (!is_there(campaign)) return CAMPAIGN_NOT_FOUND;
+    if (gate_of(campaign, now_us) == GATE_ENDED) return CAMPAIGN_STATE_CONFLICT;
+    if (campaign->approval.waits == APPROVAL_NONE) return CAMPAIGN_UNCHANGED;
+    if (id_equal(campaign->approval.requested_by, by)) return CAMPAIGN_OWN_REQUEST;
+    struct campaign_patch patch = {.by = by};
+    if (campaign->approval.waits == APPROVAL_OF_CHANGE) patch = approval_patch(campaign);
+    enum campaign_verdict verdict = check_patch(set, campaign, &patch, now_us);
+    if (verdict != CAMPAIGN_DONE) return verdict;
+    campaign->approval = (struct approval){.waits = APPROVAL_NONE};
+    return apply(set, campaign, &patch, true, now_us);
 }
 
 static enum campaign_verdict set_paused(struct campaign *campaign, bool is_paused, int64_t now_us) {
@@ -381,6 +433,7 @@ enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us) {
     /* Never before its last place, not even when the clock was set back between two starts. */
     campaign->ended_at_us = now_us < campaign->last_redeemed_at_us ? campaign->last_redeemed_at_us : now_us;
     drop_refused_step(campaign);
+    campaign->approval = (struct approval){.waits = APPROVAL_NONE};
     mark_changed(campaign, now_us, true);
     return CAMPAIGN_DONE;
 }
@@ -462,6 +515,8 @@ enum campaign_verdict campaign_expire(struct campaign *campaign, int64_t now_us)
     if (campaign->ended_at_us != 0 || campaign->ends_at_us == 0 || now_us < campaign->ends_at_us) return CAMPAIGN_UNCHANGED;
     campaign->ended_at_us = campaign->ends_at_us;
     drop_refused_step(campaign);
+    if (campaign->approval.waits != APPROVAL_NONE) campaign->has_new_rules = true; /* with which it is written */
+    campaign->approval = (struct approval){.waits = APPROVAL_NONE};
     mark_changed(campaign, now_us, false);
     return CAMPAIGN_DONE;
 }

@@ -12,6 +12,7 @@
 #include "base/code.h"
 #include "base/id.h"
 #include "base/money.h"
+#include "discount/core/approval.h"
 #include "discount/core/rules.h"
 
 #define CAMPAIGN_NAME_CHARACTERS 128u
@@ -59,6 +60,7 @@ struct campaign {
     int64_t day_returned; /* of those returned: given out in that day */
     struct campaign_rules rules;
     struct rule_words words;
+    struct approval approval; /* what waits for a second administrator */
     /* The fund in Wallet: what it confirmed, and the one step (opening it, or a top-up) that waits for confirmation. */
     int64_t fund_confirmed_minor;
     int64_t fund_step_minor; /* 0: none waits */
@@ -78,6 +80,8 @@ static inline struct text campaign_name(const struct campaign *campaign) { retur
 enum campaign_state campaign_state(const struct campaign *campaign, int64_t now_us);
 const char *campaign_state_name(enum campaign_state state);
 enum fund_state campaign_fund_state(const struct campaign *campaign);
+/* Whether Wallet is to do something for it: whoever made or changed it is told how that ends. */
+bool campaign_awaits_fund(const struct campaign *campaign);
 const char *fund_state_name(enum fund_state state);
 const char *phone_rule_name(enum phone_rule rule);
 struct result phone_rule_named(struct text name, enum phone_rule *ret_rule) MUST_CHECK; /* RESULT_NOT_FOUND */
@@ -128,11 +132,14 @@ struct campaign_create {
     int64_t starts_at_us, ends_at_us;
     struct campaign_rules rules; /* what is 0 becomes what is usual */
     struct rule_words words;
+    struct id by; /* the administrator */
 };
 
 enum campaign_verdict {
     CAMPAIGN_DONE,
-    CAMPAIGN_UNCHANGED, /* it was so already */
+    CAMPAIGN_HELD,         /* what it costs waits for a second administrator; the rest is done */
+    CAMPAIGN_HELD_ALREADY, /* the same waits since before */
+    CAMPAIGN_UNCHANGED,    /* it was so already */
     CAMPAIGN_NOT_FOUND,
     CAMPAIGN_CODE_TAKEN,
     CAMPAIGN_TOO_MANY,
@@ -144,6 +151,8 @@ enum campaign_verdict {
     CAMPAIGN_LIMIT_TOO_HIGH, /* times the credit it passes MONEY_AMOUNT_MAX */
     CAMPAIGN_END_NOT_FUTURE,
     CAMPAIGN_END_NOT_AFTER_START,
+    CAMPAIGN_APPROVAL_PENDING, /* another change waits already */
+    CAMPAIGN_OWN_REQUEST,      /* nobody approves what he has asked for himself */
 };
 
 struct campaign_set;
@@ -162,9 +171,13 @@ struct campaign_patch {
     uint32_t rules_given; /* of enum rule_given */
     struct campaign_rules rules;
     struct rule_words words;
+    struct id by; /* the administrator */
 };
 enum campaign_verdict campaign_patch(struct campaign_set *set, struct campaign *campaign, const struct campaign_patch *patch,
                                      int64_t now_us);
+/* What waits is done, by another administrator than the one who has asked for it. UNCHANGED: nothing waits; else as campaign_patch refuses it, for the campaign is
+ * another one by now. */
+enum campaign_verdict campaign_approve(struct campaign_set *set, struct campaign *campaign, struct id by, int64_t now_us);
 enum campaign_verdict campaign_pause(struct campaign *campaign, int64_t now_us);
 enum campaign_verdict campaign_resume(struct campaign *campaign, int64_t now_us);
 enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us);

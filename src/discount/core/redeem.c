@@ -30,6 +30,7 @@ struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t no
     case GATE_ENDED: return refuse(REFUSED_ENDED);
     case GATE_OPEN: break;
     }
+    if (facts->is_unapproved) return refuse(REFUSED_UNAPPROVED);
     if (facts->opens_at_us != 0) return refuse(REFUSED_NOT_STARTED);
     if (facts->order_refusal != NOT_REFUSED) return refuse(facts->order_refusal);
     if (facts->is_too_young) return refuse(REFUSED_NOT_ELIGIBLE);
@@ -147,6 +148,7 @@ static struct redeem_facts facts_of(const struct campaign_set *set, const struct
         .is_recovering = request->is_recovering,
         .phone_refusal = redeem_phone_refusal(campaign->phone_rule, request),
         .times = campaign_times(campaign),
+        .is_unapproved = campaign->approval.waits == APPROVAL_OF_CREATION,
         .opens_at_us = request->opens_at_us,
         .order_refusal = order_refusal,
         .is_too_young = redeem_is_too_young(rules, request->user_id, now_us),

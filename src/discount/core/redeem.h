@@ -33,6 +33,7 @@ struct redeem_facts {
     bool is_recovering;         /* Wallet has paid places of the campaign that are not known here: nobody else can be told anything */
     enum refusal phone_refusal; /* of the campaign's rule for phones; NOT_REFUSED: this one may be used */
     struct gate_times times;
+    bool is_unapproved;         /* its creation waits for a second administrator */
     int64_t opens_at_us;        /* by its schedule; 0: it is open now */
     enum refusal order_refusal; /* of what it needs to know of an order */
     bool is_too_young;          /* the account */
@@ -55,7 +56,7 @@ struct redeem_verdict {
     enum refusal refusal; /* what is counted: of REFUSE and REPEAT */
 };
 
-/* In this order: unknown code, the user's own redemption, what is not known, phone of the account, times and switches, schedule, the order, who it is for, limits
+/* In this order: unknown code, the user's own redemption, what is not known, phone of the account, times and switches, approval, schedule, the order, who it is for, limits
  * (limits.h). */
 struct redeem_verdict redeem_decide(const struct redeem_facts *facts, int64_t now_us);
 /* Of the campaign that the code is of; NULL: of none. */

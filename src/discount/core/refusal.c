@@ -36,6 +36,8 @@ static const struct refusal_rule rules[REFUSAL_COUNT] = {
     [REFUSED_NOT_ELIGIBLE] = {"not_eligible", 409, "Not eligible", "The campaign is not for this account.", true, true, true},
     [REFUSED_ORDER_MISSING] = {"order_missing", 422, "Order missing", "The campaign is for orders: say which.", true, false, true},
     [REFUSED_ORDER_CURRENCY] = {"order_currency", 422, "Order currency", "The campaign's orders have another currency.", true, false, true},
+    [REFUSED_UNAPPROVED] = {"approval_pending", 409, "Approval pending", "Its operator has yet to agree to the campaign: try again later.",
+                            false, true, true},
     [REFUSED_CODE_NOT_FOUND] = {"code_not_found", 404, "Code not found", "There is no such code.", false, false, true},
 };
 

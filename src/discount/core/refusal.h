@@ -25,9 +25,10 @@ enum refusal {
     REFUSED_NOT_ELIGIBLE,
     REFUSED_ORDER_MISSING,  /* answered as a fault of the request */
     REFUSED_ORDER_CURRENCY, /* the same */
+    REFUSED_UNAPPROVED,     /* no second administrator has agreed to it yet */
     REFUSED_CODE_NOT_FOUND,
 };
-#define REFUSAL_COUNT 21u /* with NOT_REFUSED */
+#define REFUSAL_COUNT 22u /* with NOT_REFUSED */
 
 struct refusal_rule {
     const char *code; /* of the problem; the report's member; the name under which it is counted on disk */

@@ -28,7 +28,8 @@ static bool are_equal(const struct campaign_rules *a, const struct campaign_rule
            a->max_per_user == b->max_per_user && a->max_per_phone == b->max_per_phone && a->max_per_day == b->max_per_day &&
            a->budget_minor == b->budget_minor && a->schedule.days == b->schedule.days &&
            a->schedule.from_minute == b->schedule.from_minute && a->schedule.to_minute == b->schedule.to_minute &&
-           a->is_public == b->is_public && a->has_list == b->has_list && a->account_age_min_s == b->account_age_min_s;
+           a->is_public == b->is_public && a->has_list == b->has_list && a->needs_approval == b->needs_approval &&
+           a->account_age_min_s == b->account_age_min_s;
 }
 
 bool rules_adopt(struct campaign_rules *rules, const struct campaign_rules *from, uint32_t given) {
@@ -41,6 +42,7 @@ bool rules_adopt(struct campaign_rules *rules, const struct campaign_rules *from
     if (given & GIVEN_BUDGET) rules->budget_minor = from->budget_minor;
     if (given & GIVEN_SCHEDULE) rules->schedule = from->schedule;
     if (given & GIVEN_PUBLIC) rules->is_public = from->is_public;
+    if (given & GIVEN_APPROVAL) rules->needs_approval = from->needs_approval;
     if (given & GIVEN_ELIGIBILITY) rules->has_list = from->has_list, rules->account_age_min_s = from->account_age_min_s;
     return !are_equal(&before, rules);
 }

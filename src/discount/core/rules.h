@@ -26,7 +26,8 @@ struct schedule {
 /* In whole words, and without pointers: the board shows them as they are. */
 struct campaign_rules {
     enum gift_kind kind;
-    uint16_t is_public, has_list;
+    uint8_t is_public, has_list;
+    uint16_t needs_approval;    /* of a second administrator, for what costs money */
     int64_t percent;            /* PERCENT_OFF, in hundredths */
     int64_t discount_max_minor; /* of one order, PERCENT_OFF; 0: none */
     int64_t min_order_minor;    /* 0: none */
@@ -56,6 +57,7 @@ enum rule_given {
     GIVEN_PUBLIC = 1 << 7,
     GIVEN_ELIGIBILITY = 1 << 8,
     GIVEN_METADATA = 1 << 9,
+    GIVEN_APPROVAL = 1 << 10,
 };
 
 const char *gift_kind_name(enum gift_kind kind);
