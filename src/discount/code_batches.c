@@ -44,22 +44,34 @@ static void write_time_or_null(struct json_writer *writer, const char *name, int
         json_time_member(writer, name, time_us);
 }
 
-static void write_batch(struct json_writer *writer, const struct code_batch *batch, struct id campaign_id, int64_t now_us) {
+/* Of foreign codes nobody knows how they were chosen. */
+static void write_strength(struct json_writer *writer, const struct code_batch *batch) {
+    if (code_batch_is_imported(batch)) {
+        json_null_member(writer, "entropy_bits");
+        json_null_member(writer, "years_to_guess");
+        return;
+    }
     struct pattern_strength strength = pattern_strength(batch->pattern.symbol_count, batch->count);
-    json_begin_object(writer);
+    json_key(writer, "entropy_bits");
+    json_put_decimal(writer, strength.entropy_tenths, 10);
+    json_key(writer, "years_to_guess");
+    json_put_decimal(writer, strength.years_tenths, 10);
+}
+
+void code_batch_write(struct json_writer *writer, const struct code_batch *batch, struct id campaign_id, int64_t now_us) {
     json_id_member(writer, "id", batch->id);
     json_id_member(writer, "campaign_id", campaign_id);
-    json_text_member(writer, "pattern", pattern_text(&batch->pattern));
+    if (code_batch_is_imported(batch))
+        json_null_member(writer, "pattern");
+    else
+        json_text_member(writer, "pattern", pattern_text(&batch->pattern));
     json_integer_member(writer, "count", batch->count);
     json_integer_member(writer, "max_uses", batch->max_uses);
     json_text_member(writer, "state", text_of(code_batch_state_name(code_batch_state(batch, now_us))));
     json_integer_member(writer, "used", batch->used);
     json_integer_member(writer, "uses", batch->uses);
     json_integer_member(writer, "revoked", batch->revoked_at_us != 0 ? batch->count : batch->revoked);
-    json_key(writer, "entropy_bits");
-    json_put_decimal(writer, strength.entropy_tenths, 10);
-    json_key(writer, "years_to_guess");
-    json_put_decimal(writer, strength.years_tenths, 10);
+    write_strength(writer, batch);
     if (batch->note_size == 0)
         json_null_member(writer, "note");
     else
@@ -67,6 +79,11 @@ static void write_batch(struct json_writer *writer, const struct code_batch *bat
     write_time_or_null(writer, "expires_at", batch->expires_at_us);
     json_time_member(writer, "created_at", batch->created_at_us);
     write_time_or_null(writer, "revoked_at", batch->revoked_at_us);
+}
+
+static void write_batch(struct json_writer *writer, const struct code_batch *batch, struct id campaign_id, int64_t now_us) {
+    json_begin_object(writer);
+    code_batch_write(writer, batch, campaign_id, now_us);
     json_end_object(writer);
 }
 

@@ -10,3 +10,5 @@ void code_batches_revoke(struct exchange *exchange); /* POST …/{batch}/revoke 
 
 /* The batch in the path, of the campaign in the path; NULL when the 404 is set. */
 const struct code_slot *request_code_batch(struct exchange *exchange);
+/* The members of a batch, inside an object that is open. */
+void code_batch_write(struct json_writer *writer, const struct code_batch *batch, struct id campaign_id, int64_t now_us);

@@ -9,6 +9,7 @@
 #include "auth/aes.h"
 #include "base/check.h"
 #include "base/limits.h"
+#include "discount/foreign_codes.h"
 
 /* All batches of one shape and one key: their numbers are ranges of one permutation, so that no two of them share a code and one look finds any. */
 struct code_series {
@@ -24,6 +25,12 @@ struct code_board {
     const struct code_keys *keys;
     struct code_slot *slots;    /* [LIMIT_CODE_BATCHES] */
     struct code_series *series; /* [CODE_PATTERNS_MAX] */
+    struct foreign_codes foreign;
+    struct foreign_key {
+        uint8_t check[CODE_CHECK_BYTES];
+        struct hash hash;
+    } foreign_keys[CODE_KEYS_MAX]; /* one for each master key, from the start on */
+    atomic_bool has_foreign, lacks_foreign_key;
     atomic_size_t count, series_count;
     size_t reserved_count; /* the publishing thread's own; at least count */
     atomic_size_t unreadable;
@@ -58,6 +65,10 @@ struct result code_board_create(const struct code_keys *keys, struct code_board 
         code_board_free(board);
         return result_error(RESULT_FULL);
     }
+    for (size_t i = 0; i < keys->count; i++) {
+        memcpy(board->foreign_keys[i].check, keys->keys[i].check, CODE_CHECK_BYTES);
+        board->foreign_keys[i].hash = code_key_derive(&keys->keys[i], "foreign codes", TEXT(""));
+    }
     *ret_board = board;
     return result_ok();
 }
@@ -71,7 +82,10 @@ void code_board_free(struct code_board *board) {
     for (size_t i = 0; i < board->reserved_count; i++) {
         unmap_bits(board->slots[i].revoked, board->slots[i].bits_bytes);
         unmap_bits(board->slots[i].used_up, board->slots[i].bits_bytes);
+        free(board->slots[i].tails);
     }
+    foreign_codes_clear(&board->foreign);
+    crypto_wipe(board->foreign_keys, sizeof board->foreign_keys);
     for (size_t i = 0; i < board->series_count; i++) {
         aes_free(board->series[i].aes);
         pthread_mutex_destroy(&board->series[i].lock);
@@ -94,6 +108,7 @@ static struct code_series *find_series(const struct code_board *board, const str
 }
 
 bool code_board_has_room(const struct code_board *board, const struct code_batch *batch) {
+    if (code_batch_is_imported(batch)) return true;
     return find_series(board, batch) != NULL || board->series_count < CODE_PATTERNS_MAX;
 }
 
@@ -130,11 +145,12 @@ static _Atomic uint64_t *map_bits(size_t size_bytes) {
 struct result code_board_reserve(struct code_board *board, const struct code_batch *batch) {
     CHECK(batch->number >= 1 && batch->number <= board->reserved_count + 1 && batch->number <= LIMIT_CODE_BATCHES);
     struct code_slot *slot = &board->slots[batch->number - 1];
-    struct code_series *series = find_series(board, batch);
+    struct code_series *series = code_batch_is_imported(batch) ? NULL : find_series(board, batch);
     /* Reserved for a commit that failed: another batch may have the number now. */
     bool is_shown = batch->number <= atomic_load_explicit(&board->count, memory_order_relaxed);
     if (is_shown) return result_ok();
-    if (series == NULL) TRY(add_series(board, batch, &series));
+    if (series == NULL && !code_batch_is_imported(batch)) TRY(add_series(board, batch, &series));
+    free(slot->tails);
     unmap_bits(slot->revoked, slot->bits_bytes);
     unmap_bits(slot->used_up, slot->bits_bytes);
     if (batch->number > board->reserved_count) board->reserved_count = batch->number;
@@ -146,10 +162,12 @@ struct result code_board_reserve(struct code_board *board, const struct code_bat
                                .count = batch->count,
                                .max_uses = batch->max_uses,
                                .expires_at_us = batch->expires_at_us,
-                               .series = (uint32_t)(series - board->series),
+                               .is_imported = code_batch_is_imported(batch),
+                               .series = series == NULL ? 0 : (uint32_t)(series - board->series),
                                .bits_bytes = (size_t)(batch->count / 64 + 1) * sizeof(uint64_t)};
     slot->revoked = map_bits(slot->bits_bytes);
     slot->used_up = map_bits(slot->bits_bytes);
+    if (slot->is_imported) TRY(code_board_reserve_imported(board, batch));
     return slot->revoked == NULL || slot->used_up == NULL ? result_error(RESULT_FULL) : result_ok();
 }
 
@@ -163,11 +181,34 @@ void code_board_publish(struct code_board *board, const struct code_batch *batch
     atomic_store_explicit(&slot->uses, batch->uses, memory_order_relaxed);
     atomic_store_explicit(&slot->revoked_count, batch->revoked, memory_order_relaxed);
     if (batch->number <= count) return;
+    if (slot->is_imported) {
+        bool has_key = code_key_find(board->keys, batch->key_check) != NULL;
+        if (!has_key) atomic_fetch_add_explicit(&board->unreadable, 1, memory_order_relaxed);
+        if (!has_key) atomic_store_explicit(&board->lacks_foreign_key, true, memory_order_relaxed);
+        atomic_store_explicit(&board->has_foreign, true, memory_order_relaxed);
+        atomic_store_explicit(&board->count, batch->number, memory_order_release);
+        return;
+    }
     struct code_series *series = &board->series[slot->series];
     slot->previous = atomic_load_explicit(&series->last, memory_order_relaxed);
     if (series->aes == NULL) atomic_fetch_add_explicit(&board->unreadable, 1, memory_order_relaxed);
     atomic_store_explicit(&series->last, slot->number, memory_order_release);
     atomic_store_explicit(&board->count, batch->number, memory_order_release);
+}
+
+struct result code_board_reserve_imported(struct code_board *board, const struct code_batch *batch) {
+    struct code_slot *slot = &board->slots[batch->number - 1];
+    slot->tails = calloc((size_t)batch->count, sizeof *slot->tails);
+    return slot->tails == NULL ? result_error(RESULT_FULL) : foreign_codes_reserve(&board->foreign, (size_t)batch->count);
+}
+
+void code_board_add_imported(struct code_board *board, uint32_t batch, int64_t index, const struct imported_code *imported) {
+    const struct code_slot *slot = code_board_slot(board, batch);
+    CHECK(slot != NULL && slot->is_imported && index >= 1 && index <= slot->count);
+    struct code_tail *tail = &slot->tails[index - 1];
+    tail->size = imported->last_size;
+    memcpy(tail->text, imported->last, imported->last_size);
+    foreign_codes_add(&board->foreign, &imported->hash, batch, (uint32_t)index);
 }
 
 static void set_bit(_Atomic uint64_t *bits, int64_t index) {
@@ -210,7 +251,35 @@ const struct code_slot *code_board_find_id(const struct code_board *board, struc
     return NULL;
 }
 
-bool code_slot_is_readable(const struct code_board *board, const struct code_slot *slot) { return board->series[slot->series].aes != NULL; }
+bool code_slot_is_readable(const struct code_board *board, const struct code_slot *slot) {
+    return slot->is_imported || board->series[slot->series].aes != NULL;
+}
+
+bool code_board_hash_imported(const struct code_board *board, const struct code *code, struct hash *ret_hash) {
+    if (board->keys->count == 0) return false;
+    *ret_hash = crypto_hash_keyed(code_text(code), board->foreign_keys[board->keys->count - 1].hash.bytes);
+    return true;
+}
+
+bool code_board_is_imported(const struct code_board *board, const struct hash *hash) {
+    uint32_t batch, index;
+    return foreign_codes_find(&board->foreign, hash, &batch, &index);
+}
+
+/* By each master key that there is: one that was imported before the newest has its hash by another one. */
+static bool find_imported(const struct code_board *board, const struct code *code, struct code_found *ret_found) {
+    uint32_t batch = 0, index = 0;
+    if (!atomic_load_explicit(&board->has_foreign, memory_order_relaxed)) return false;
+    for (size_t i = 0; i < board->keys->count; i++) {
+        struct hash hash = crypto_hash_keyed(code_text(code), board->foreign_keys[i].hash.bytes);
+        if (!foreign_codes_find(&board->foreign, &hash, &batch, &index)) continue;
+        const struct code_slot *slot = code_board_slot(board, batch);
+        if (slot == NULL) return false; /* it is shown in a moment */
+        *ret_found = (struct code_found){batch, slot->campaign_number, index};
+        return true;
+    }
+    return false;
+}
 
 static bool find_number(const struct code_board *board, const struct code_series *series, uint64_t number, struct code_found *ret_found) {
     uint32_t next = atomic_load_explicit(&series->last, memory_order_acquire);
@@ -243,7 +312,8 @@ enum code_finding code_board_find(const struct code_board *board, const struct c
         CHECK(pthread_mutex_unlock(&series->lock) == 0);
         if (find_number(board, series, number, ret_found)) return CODE_FOUND;
     }
-    return finding;
+    if (find_imported(board, code, ret_found)) return CODE_FOUND;
+    return atomic_load_explicit(&board->lacks_foreign_key, memory_order_relaxed) ? CODE_UNREADABLE : finding;
 }
 
 bool code_board_is_mistyped(const struct code_board *board, const struct code *code) {
@@ -292,7 +362,16 @@ int64_t code_slot_next(const struct code_slot *slot, int64_t after, int state, i
     return 0;
 }
 
+static size_t write_tail(const struct code_slot *slot, int64_t index, char into[PATTERN_BYTES]) {
+    static const char ellipsis[] = "\xE2\x80\xA6";
+    const struct code_tail *tail = &slot->tails[index - 1];
+    memcpy(into, ellipsis, sizeof ellipsis - 1);
+    memcpy(into + sizeof ellipsis - 1, tail->text, tail->size);
+    return sizeof ellipsis - 1 + tail->size;
+}
+
 size_t code_slot_write(const struct code_board *board, const struct code_slot *slot, int64_t index, char into[PATTERN_BYTES]) {
+    if (slot->is_imported) return write_tail(slot, index, into);
     struct code_series *series = &board->series[slot->series];
     CHECK(series->aes != NULL && index >= 1 && index <= slot->count);
     CHECK(pthread_mutex_lock(&series->lock) == 0);

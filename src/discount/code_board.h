@@ -25,11 +25,19 @@ struct code_slot {
     struct id id;
     struct code_pattern pattern;
     int64_t first, count, max_uses, expires_at_us;
+    bool is_imported;                                         /* foreign codes: without a pattern and a series */
+    struct code_tail *tails;                                  /* [count], of those */
     uint32_t series;                                          /* index */
     uint32_t previous;                                        /* batch of the same series; 0: none */
     _Atomic int64_t revoked_at_us, used, uses, revoked_count; /* as in its row */
     _Atomic uint64_t *revoked, *used_up; /* a bit for each code, from index 1 on; pages come when they are first touched */
     size_t bits_bytes;                   /* of each */
+};
+
+/* What is known of a foreign code's text. */
+struct code_tail {
+    uint8_t size;
+    char text[CODE_LAST_BYTES];
 };
 
 struct code_board;
@@ -43,6 +51,9 @@ void code_board_free(struct code_board *board);
 struct result code_board_reserve(struct code_board *board, const struct code_batch *batch) MUST_CHECK;
 bool code_board_has_room(const struct code_board *board, const struct code_batch *batch); /* for its pattern */
 void code_board_publish(struct code_board *board, const struct code_batch *batch);
+/* Foreign codes, from index 1 on, in their order: room for as many as their batch has, before the commit that shows them, and then each. RESULT_FULL. */
+struct result code_board_reserve_imported(struct code_board *board, const struct code_batch *batch) MUST_CHECK;
+void code_board_add_imported(struct code_board *board, uint32_t batch, int64_t index, const struct imported_code *imported);
 /* Each batch was published. */
 void code_board_revoke(struct code_board *board, uint32_t batch, int64_t index);
 void code_board_use_up(struct code_board *board, uint32_t batch, int64_t index);
@@ -55,6 +66,9 @@ size_t code_board_unreadable(const struct code_board *board);          /* batche
 size_t code_board_count(const struct code_board *board);
 const struct code_slot *code_board_slot(const struct code_board *board, uint32_t batch); /* NULL: unknown */
 const struct code_slot *code_board_find_id(const struct code_board *board, struct id id);
+/* By the newest key, or false: there is none. */
+bool code_board_hash_imported(const struct code_board *board, const struct code *code, struct hash *ret_hash);
+bool code_board_is_imported(const struct code_board *board, const struct hash *hash); /* a foreign code has this one */
 bool code_slot_is_readable(const struct code_board *board, const struct code_slot *slot);
 bool code_board_is_mistyped(const struct code_board *board,
                             const struct code *code); /* it has a pattern's shape, and other check symbols */
@@ -64,5 +78,5 @@ bool code_slot_is_revoked(const struct code_slot *slot, int64_t index); /* this 
 enum code_state code_slot_state(const struct code_slot *slot, int64_t index, int64_t now_us);
 /* The first index behind `after` with this state (-1: any); 0: there is none. */
 int64_t code_slot_next(const struct code_slot *slot, int64_t after, int state, int64_t now_us);
-/* The code; its batch is readable. */
+/* The code, or of a foreign one its last characters behind an ellipsis; its batch is readable. */
 size_t code_slot_write(const struct code_board *board, const struct code_slot *slot, int64_t index, char into[PATTERN_BYTES]);

@@ -140,10 +140,10 @@ static bool read_body(struct exchange *exchange, struct eligible_import *self) {
 }
 
 void eligible_add(struct exchange *exchange) {
-    struct eligible_import *self = NULL;
-    const struct board_slot *slot = request_campaign(exchange);
-    if (slot != NULL) self = discount_begin(exchange, &add_action, sizeof *self);
-    if (self == NULL || !read_body(exchange, self)) {
+    const struct board_slot *slot = NULL;
+    struct eligible_import *self = discount_begin(exchange, &add_action, sizeof *self);
+    if (self != NULL && read_body(exchange, self)) slot = request_campaign(exchange);
+    if (slot == NULL) {
         exchange_finish(exchange);
         return;
     }

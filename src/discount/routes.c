@@ -1,5 +1,6 @@
 #include "discount/campaigns.h"
 #include "discount/code_batches.h"
+#include "discount/code_imports.h"
 #include "discount/code_list.h"
 #include "discount/code_lookup.h"
 #include "discount/code_revocations.h"
@@ -97,6 +98,14 @@ const struct route discount_routes[] = {
      .flags = ROUTE_BODY_JSON | ROUTE_BODY_CSV | ROUTE_IDEMPOTENT,
      .handle = eligible_add},
     {.method = "GET", .path = "/v1/campaigns/{id}/eligible", .scope = SCOPE_ADMIN, .handle = eligible_count},
+    {.method = "POST",
+     .path = "/v1/campaigns/{id}/code-imports",
+     .act = "code.import",
+     .scope = SCOPE_ADMIN,
+     .body_limit_bytes = LIMIT_BATCH_BODY_BYTES,
+     .arena_limit_bytes = 2 * LIMIT_BATCH_ARENA_BYTES,
+     .flags = ROUTE_BODY_JSON | ROUTE_BODY_CSV | ROUTE_IDEMPOTENT,
+     .handle = code_imports_create},
     {.method = "POST",
      .path = "/v1/campaigns/{id}/code-batches",
      .act = "code_batch.create",

@@ -27,7 +27,8 @@ struct result code_batch_of_row(const struct row *row, struct code_batch *ret_ba
         .revoked = row_integer(row, 13),
     };
     row_bytes_into(row, 4, ret_batch->key_check, sizeof ret_batch->key_check);
-    const char *fault = pattern_parse(row_text(row, 3), &ret_batch->pattern);
+    struct text pattern = row_text(row, 3);
+    const char *fault = pattern.size == 0 ? NULL : pattern_parse(pattern, &ret_batch->pattern);
     if (fault != NULL) row_refuse(row, 3, "not a pattern of codes");
     struct text note = row_text(row, 14);
     if (note.size > sizeof ret_batch->note) row_refuse(row, 14, "a text that is too long");
@@ -164,6 +165,46 @@ void save_code_revocation(struct batch *batch, uint32_t code_batch, int64_t inde
     batch_do(batch, &insert_revocation, (struct value[]){value_integer(code_batch), value_integer(index), value_integer(now_us)}, 1);
 }
 
+/* ---- foreign codes ---- */
+
+static const struct question imported_after = {
+    .name = "foreign codes behind one",
+    .sql =
+        "SELECT batch_number, code_index, hash, last, row_check FROM imported_codes WHERE (batch_number, code_index) > ($1, $2) ORDER BY "
+        "batch_number, code_index LIMIT $3",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+static const struct question insert_imported = {
+    .name = "a foreign code",
+    .sql = "INSERT INTO imported_codes (batch_number, code_index, hash, last, row_check) VALUES ($1, $2, $3, $4, $5)",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_BYTES, COLUMN_TEXT, COLUMN_INTEGER}};
+
+void ask_imported_codes(struct batch *batch, uint32_t after_batch, int64_t after_index, int64_t limit, row_visitor *visit, void *context) {
+    const struct value values[] = {value_integer(after_batch), value_integer(after_index), value_integer(limit)};
+    batch_ask(batch, &imported_after, values, visit, context);
+}
+
+struct result imported_code_of_row(const struct row *row, uint32_t *ret_batch, int64_t *ret_index, struct imported_code *ret_imported) {
+    *ret_imported = (struct imported_code){.last_size = 0};
+    *ret_batch = (uint32_t)row_integer_between(row, 0, 1, UINT32_MAX);
+    *ret_index = row_integer_between(row, 1, 1, CODE_COUNT_MAX);
+    row_bytes_into(row, 2, ret_imported->hash.bytes, sizeof ret_imported->hash.bytes);
+    struct text last = row_text(row, 3);
+    if (last.size > sizeof ret_imported->last) row_refuse(row, 3, "a text that is too long");
+    last = text_cut(last, sizeof ret_imported->last);
+    memcpy(ret_imported->last, last.data, last.size);
+    ret_imported->last_size = (uint8_t)last.size;
+    if (row_integer(row, 4) != imported_code_check(*ret_batch, *ret_index, ret_imported)) row_refuse(row, 4, "not what was written down");
+    return row_verdict(row);
+}
+
+void save_imported_code(struct batch *batch, uint32_t code_batch, int64_t index, const struct imported_code *imported) {
+    const struct value values[] = {value_integer(code_batch), value_integer(index),
+                                   value_bytes(imported->hash.bytes, sizeof imported->hash.bytes),
+                                   value_text((struct text){imported->last, imported->last_size}),
+                                   value_integer(imported_code_check(code_batch, index, imported))};
+    batch_do(batch, &insert_imported, values, 1);
+}
+
 /* ---- rules across rows ---- */
 
 #define BATCHES "SELECT b.id FROM code_batches AS b "
@@ -178,6 +219,10 @@ const struct rule table_code_rules[] = {
     {{.name = "batches with other revocations than they count",
       .sql = BATCHES "WHERE b.revoked <> (SELECT count(*) FROM code_revocations AS r WHERE r.batch_number = b.number) LIMIT 1"},
      "its count of revoked codes is not that of its rows"},
+    {{.name = "batches with other foreign codes than they count",
+      .sql = BATCHES "WHERE (SELECT count(*) FROM imported_codes AS i WHERE i.batch_number = b.number) <> CASE WHEN b.pattern = '' THEN "
+                     "b.count ELSE 0 END LIMIT 1"},
+     "its count of foreign codes is not that of its rows"},
     {{.name = "revoked codes that are none",
       .sql = BATCHES "JOIN code_revocations AS r ON r.batch_number = b.number WHERE r.code_index > b.count LIMIT 1"},
      "a code is revoked that it does not have"},

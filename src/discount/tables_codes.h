@@ -33,6 +33,15 @@ void ask_uses_of_code(struct batch *batch, uint32_t code_batch, int64_t index, r
 void ask_redemptions_by_code(struct batch *batch, uint32_t code_batch, int64_t index, int64_t limit, row_visitor *visit, void *context);
 void save_code_revocation(struct batch *batch, uint32_t code_batch, int64_t index, int64_t now_us);
 
+/* ---- foreign codes ---- */
+
+/* Columns: batch's number, index, hash, last characters, check; in their order, behind those two. */
+void ask_imported_codes(struct batch *batch, uint32_t after_batch, int64_t after_index, int64_t limit, row_visitor *visit, void *context);
+/* RESULT_CORRUPT: the row was refused, or is not what was written down. */
+struct result imported_code_of_row(const struct row *row, uint32_t *ret_batch, int64_t *ret_index,
+                                   struct imported_code *ret_imported) MUST_CHECK;
+void save_imported_code(struct batch *batch, uint32_t code_batch, int64_t index, const struct imported_code *imported);
+
 /* ---- rules across rows, for verify: each gives the number of a batch that breaks it ---- */
 
 extern const struct rule table_code_rules[];

@@ -269,6 +269,34 @@ static struct result visit_code_batch(void *context, const struct row *row) {
     return result_ok();
 }
 
+struct imported_walk {
+    uint32_t batch;
+    int64_t index;
+    size_t count;
+};
+
+static struct result visit_imported(void *context, const struct row *row) {
+    struct imported_walk *walk = context;
+    struct imported_code imported;
+    walk->count++;
+    return imported_code_of_row(row, &walk->batch, &walk->index, &imported);
+}
+
+static struct result walk_imported(struct verification *verification) {
+    struct imported_walk walk = {.count = ROWS_AT_ONCE};
+    while (walk.count == ROWS_AT_ONCE) {
+        walk.count = 0;
+        ask_imported_codes(verification->batch, walk.batch, walk.index, ROWS_AT_ONCE, visit_imported, &walk);
+        struct result outcome = batch_run(verification->batch);
+        if (outcome.code == RESULT_CORRUPT)
+            fprintf(verification->out,
+                    "BROKEN: batch of codes number %" PRIu32 ", foreign code %" PRId64 ": it is not what was written down\n", walk.batch,
+                    walk.index);
+        TRY(outcome);
+    }
+    return result_ok();
+}
+
 static struct result check_codes(struct verification *verification) {
     verification->number_read = 0;
     ask_all_code_batches(verification->batch, visit_code_batch, verification);
@@ -277,6 +305,7 @@ static struct result check_codes(struct verification *verification) {
         fprintf(verification->out, "BROKEN: batch of codes number %" PRId64 " is missing, can't be read, or breaks a rule of its own\n",
                 verification->number_read);
     TRY(outcome);
+    TRY(walk_imported(verification));
     TRY(check_rules_of(verification, table_code_rules, table_code_rule_count, "batch of codes"));
     return check_rules_of(verification, table_used_code_rules, table_used_code_rule_count, "redemption");
 }

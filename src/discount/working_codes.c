@@ -64,6 +64,38 @@ static struct result load_dead(struct working_set *set) {
     return result_ok();
 }
 
+/* Foreign codes, some at a time. */
+struct imported_page {
+    struct working_set *set;
+    uint32_t batch;
+    int64_t index;
+    size_t count;
+};
+
+static struct result visit_imported(void *context, const struct row *row) {
+    struct imported_page *page = context;
+    struct imported_code imported;
+    TRY(imported_code_of_row(row, &page->batch, &page->index, &imported));
+    const struct code_slot *slot = code_board_slot(page->set->code_board, page->batch);
+    if (slot == NULL || !slot->is_imported || page->index > slot->count) {
+        row_refuse(row, 0, "a foreign code that its batch does not have");
+        return row_verdict(row);
+    }
+    page->count++;
+    code_board_add_imported(page->set->code_board, page->batch, page->index, &imported);
+    return result_ok();
+}
+
+static struct result load_imported(struct working_set *set) {
+    struct imported_page page = {.set = set, .count = DEAD_AT_ONCE};
+    while (page.count == DEAD_AT_ONCE) {
+        page.count = 0;
+        ask_imported_codes(set->batch, page.batch, page.index, DEAD_AT_ONCE, visit_imported, &page);
+        TRY(batch_run(set->batch));
+    }
+    return result_ok();
+}
+
 struct result working_codes_begin(struct working_set *set, struct code_board *board) {
     TRY(code_set_init(&set->codes, LIMIT_CODE_BATCHES, CAMPAIGN_SET_REDEMPTIONS));
     set->code_board = board;
@@ -73,6 +105,7 @@ struct result working_codes_begin(struct working_set *set, struct code_board *bo
         TRY(code_board_reserve(board, &set->codes.batches[i]));
         code_board_publish(board, &set->codes.batches[i]);
     }
+    TRY(load_imported(set));
     return load_dead(set);
 }
 
@@ -112,6 +145,9 @@ struct result working_codes_save(struct working_set *set, struct batch *batch, i
         if (code_batch->is_new) TRY(code_board_reserve(set->code_board, code_batch));
         if (code_batch->is_changed) save_code_batch(batch, code_batch);
     }
+    const struct code_addition *imported = set->imported;
+    for (size_t i = 0; imported != NULL && i < imported->count; i++)
+        save_imported_code(batch, imported->batch, (int64_t)i + 1, &imported->codes[i]);
     for (size_t i = 0; i < set->codes.entry_count; i++) {
         const struct code_entry *entry = &set->codes.entries[i];
         if (entry->is_newly_revoked) save_code_revocation(batch, entry->batch, entry->index, now_us);
@@ -123,6 +159,9 @@ void working_codes_publish(struct working_set *set) {
     for (size_t i = 0; i < set->codes.batch_count; i++) {
         if (set->codes.batches[i].is_changed) code_board_publish(set->code_board, &set->codes.batches[i]);
     }
+    const struct code_addition *imported = set->imported;
+    for (size_t i = 0; imported != NULL && i < imported->count; i++)
+        code_board_add_imported(set->code_board, imported->batch, (int64_t)i + 1, &imported->codes[i]);
     for (size_t i = 0; i < set->codes.entry_count; i++) {
         const struct code_entry *entry = &set->codes.entries[i];
         if (entry->is_newly_revoked) code_board_revoke(set->code_board, entry->batch, entry->index);

@@ -9,6 +9,13 @@
  * set that is never told of one has no unique codes. RESULT_CORRUPT, RESULT_IO, RESULT_FULL. */
 struct result working_codes_begin(struct working_set *set, struct code_board *board) MUST_CHECK;
 
+/* Foreign codes that one batch of the store adds: those of a new batch. They live until the store's batch is over. */
+struct code_addition {
+    uint32_t batch;
+    const struct imported_code *codes;
+    size_t count;
+};
+
 /* ---- for the working set ---- */
 
 struct result working_codes_load_batches(struct working_set *set) MUST_CHECK; /* anew, as the campaigns */

@@ -288,6 +288,7 @@ void working_set_ask_listed(struct engine *engine, const struct campaign *campai
 static void forget(void *self) {
     struct working_set *set = self;
     set->wallet_instance = (struct id){{0}};
+    set->imported = NULL;
     set->eligible = NULL;
     campaign_set_begin(&set->campaigns);
     code_set_begin(&set->codes);

@@ -23,12 +23,15 @@ struct recent_claim {
     struct recent_claim *next_free;
 };
 
+struct code_addition; /* working_codes.h */
+
 struct working_set {
     struct campaign_set campaigns;
     struct batch *batch;
     struct board *board;
     struct code_set codes;                    /* unique codes, and */
     struct code_board *code_board;            /* what the loops know of them; NULL: there are none (working_codes.h) */
+    const struct code_addition *imported;     /* foreign codes that this batch adds; NULL: none */
     const struct eligible_addition *eligible; /* what this batch adds to a list; NULL: nothing */
     struct recent_claim *recents;             /* [LIMIT_SETTLE_CLAIMS] */
     struct recent_claim *free_recent;         /* given back */

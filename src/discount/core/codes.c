@@ -84,13 +84,42 @@ struct code_batch *code_batch_by_number(const struct code_set *set, uint32_t num
     return number == 0 || number > set->batch_count ? NULL : &set->batches[number - 1];
 }
 
+/* ---- foreign codes ---- */
+
+void imported_code_set_last(struct imported_code *imported, const struct code *code) {
+    struct text text = code_text(code);
+    size_t starts[LIMIT_CODE_BYTES], count = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        if ((text.data[i] & 0xC0) != 0x80) starts[count++] = i; /* where a character of UTF-8 begins */
+    }
+    size_t start = count > 4 ? starts[count - 4] : 0;
+    imported->last_size = (uint8_t)(text.size - start);
+    memcpy(imported->last, text.data + start, imported->last_size);
+}
+
+int64_t imported_code_check(uint32_t batch, int64_t index, const struct imported_code *imported) {
+    uint8_t bytes[12 + sizeof imported->hash.bytes + CODE_LAST_BYTES];
+    size_t size = 0;
+    for (int shift = 24; shift >= 0; shift -= 8) bytes[size++] = (uint8_t)(batch >> shift);
+    for (int shift = 56; shift >= 0; shift -= 8) bytes[size++] = (uint8_t)((uint64_t)index >> shift);
+    memcpy(bytes + size, imported->hash.bytes, sizeof imported->hash.bytes);
+    size += sizeof imported->hash.bytes;
+    memcpy(bytes + size, imported->last, imported->last_size);
+    size += imported->last_size;
+    struct hash hash = crypto_hash((struct text){(const char *)bytes, size});
+    int64_t check = 1;
+    for (size_t i = 0; i < 7; i++) check = check << 8 | hash.bytes[i];
+    return check;
+}
+
 /* ---- what a batch may be ---- */
 
 const char *code_batch_fault(const struct code_batch *batch) {
     if (batch->number == 0 || id_is_zero(batch->id) || batch->campaign_number == 0) return "it has no number, id or campaign";
-    if (batch->pattern.symbol_count < PATTERN_SYMBOLS_MIN) return "it has no pattern";
+    bool is_imported = code_batch_is_imported(batch);
+    if (is_imported ? batch->pattern.symbol_count != 0 : batch->pattern.symbol_count < PATTERN_SYMBOLS_MIN) return "it has no pattern";
     if (batch->count < 1 || batch->count > CODE_COUNT_MAX) return "its codes are out of range";
-    if (batch->first < 0 || (unsigned __int128)(batch->first + batch->count) > pattern_numbers(&batch->pattern))
+    if (batch->first < 0 || (!is_imported && (unsigned __int128)(batch->first + batch->count) > pattern_numbers(&batch->pattern)))
         return "its numbers are out of range";
     if (batch->max_uses < 1 || batch->max_uses > CODE_USES_MAX) return "the uses of its codes are out of range";
     if (batch->created_at_us <= 0 || batch->expires_at_us < 0 || batch->revoked_at_us < 0) return "one of its times is out of range";
@@ -136,7 +165,7 @@ static const struct code_batch *find_in_the_way(const struct code_set *set, cons
  * replaced by an older copy has lost the batches of since, but people have their codes, and the next batch would make the same again, unused. Of a pattern that is
  * not weak, two batches meet by chance once in 10^11. -1: there is no room. */
 static int64_t find_first(const struct code_set *set, const struct code_batch_create *create) {
-    unsigned __int128 numbers = pattern_numbers(&create->pattern);
+    unsigned __int128 numbers = create->pattern.typed_size == 0 ? NUMBERS_MAX : pattern_numbers(&create->pattern);
     uint64_t last = (numbers < NUMBERS_MAX ? (uint64_t)numbers : NUMBERS_MAX) - (uint64_t)create->count, random = 0;
     bool has_turned = false;
     for (size_t i = 8; i < sizeof create->id.bytes; i++) random = random << 8 | create->id.bytes[i];
@@ -154,7 +183,9 @@ static int64_t find_first(const struct code_set *set, const struct code_batch_cr
 
 enum code_verdict code_batch_create(struct code_set *set, const struct code_batch_create *create, int64_t now_us,
                                     struct code_batch **ret_batch) {
-    CHECK(!pattern_strength(create->pattern.symbol_count, create->count).is_weak && create->note.size <= CODE_NOTE_BYTES);
+    bool is_imported = create->pattern.typed_size == 0;
+    CHECK(is_imported || !pattern_strength(create->pattern.symbol_count, create->count).is_weak);
+    CHECK(create->note.size <= CODE_NOTE_BYTES);
     *ret_batch = NULL;
     if (create->expires_at_us != 0 && create->expires_at_us <= now_us) return CODE_EXPIRY_NOT_FUTURE;
     int64_t first = set->batch_count < set->batch_capacity ? find_first(set, create) : -1;

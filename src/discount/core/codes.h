@@ -2,6 +2,7 @@
  * its batch and its index, 1 to the batch's count; what it looks like is of no concern here (pattern.h). */
 #pragma once
 
+#include "base/crypto.h"
 #include "base/id.h"
 #include "base/map.h"
 #include "discount/core/pattern.h"
@@ -12,11 +13,12 @@
 #define CODE_USES_MAX        1000000  /* of one code */
 #define CODE_CHECK_BYTES     16       /* by which the master key of a batch is known */
 
+/* Derived ones, which a pattern makes out of numbers, or foreign ones, which were imported and of which only a keyed hash is kept. */
 struct code_batch {
     uint32_t number; /* 1..: the order of creation; its place in the set is number - 1 */
     struct id id;
     uint32_t campaign_number;
-    struct code_pattern pattern;
+    struct code_pattern pattern; /* size 0: foreign codes */
     uint8_t key_check[CODE_CHECK_BYTES];
     int64_t first; /* its codes are the numbers first to first + count - 1 of its pattern and key: no two batches share one */
     int64_t count, max_uses;
@@ -28,6 +30,7 @@ struct code_batch {
     bool is_new, is_changed; /* in this batch of the store */
 };
 
+static inline bool code_batch_is_imported(const struct code_batch *batch) { return batch->pattern.typed_size == 0; }
 static inline struct text code_batch_note(const struct code_batch *batch) { return (struct text){batch->note, batch->note_size}; }
 /* The first rule that it breaks by itself, as a constant phrase; NULL: none. */
 const char *code_batch_fault(const struct code_batch *batch);
@@ -42,6 +45,17 @@ struct code_found {
     uint32_t campaign_number;
     int64_t index;
 };
+
+#define CODE_LAST_BYTES 16u /* four characters */
+/* A foreign code: what is kept of it. */
+struct imported_code {
+    struct hash hash; /* of its canonical form, by a key made of the master key */
+    uint8_t last_size;
+    char last[CODE_LAST_BYTES]; /* its last four characters */
+};
+void imported_code_set_last(struct imported_code *imported, const struct code *code);
+/* Over everything that its row says: a changed one is found when it is read. Never 0. */
+int64_t imported_code_check(uint32_t batch, int64_t index, const struct imported_code *imported);
 
 /* A code that operations of this batch name. */
 struct code_entry {
