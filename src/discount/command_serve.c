@@ -209,7 +209,7 @@ static struct result open_store(struct program *program) {
     TRY(read_secret(program));
     TRY(read_wallet_instance(program));
     TRY(phones_review(program->batch, &table_phones));
-    TRY(board_create(LIMIT_CAMPAIGNS, &program->discount.board));
+    TRY(board_create(LIMIT_CAMPAIGNS_KEPT, &program->discount.board));
     TRY(working_set_create(program->batch, program->discount.board, &program->set));
     TRY(open_codes(program));
     const struct engine_options engine_options = {.set = program->set,

@@ -431,14 +431,14 @@ static struct result check_strays(struct reconciliation *reconciliation, int64_t
 }
 
 struct campaign_ids {
-    struct id items[LIMIT_CAMPAIGNS];
+    struct id items[LIMIT_CAMPAIGNS_KEPT];
     size_t count;
 };
 
 static struct result note_campaign(void *context, const struct row *row) {
     struct campaign_ids *ids = context;
     struct campaign campaign;
-    if (ids->count == LIMIT_CAMPAIGNS) return result_error(RESULT_FULL);
+    if (ids->count == LIMIT_CAMPAIGNS_KEPT) return result_error(RESULT_FULL);
     TRY(campaign_of_row(row, &campaign));
     if (!gift_is_of_order(campaign.rules.kind)) ids->items[ids->count++] = campaign.id; /* the others have no money in Wallet */
     return result_ok();

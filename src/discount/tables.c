@@ -41,7 +41,7 @@ struct result redemption_of_row(const struct row *row, int first_column, struct 
     ret_redemption->phone.size = (uint8_t)phone.size;
     memcpy(ret_redemption->failure, failure.data, failure.size);
     ret_redemption->failure_size = (uint8_t)failure.size;
-    if (ret_redemption->campaign_number > LIMIT_CAMPAIGNS) row_refuse(row, first_column, "of no campaign that there can be");
+    if (ret_redemption->campaign_number > LIMIT_CAMPAIGNS_KEPT) row_refuse(row, first_column, "of no campaign that there can be");
     return row_verdict(row);
 }
 

@@ -143,7 +143,7 @@ struct result campaign_of_row(const struct row *row, struct campaign *ret_campai
     read_code(row, 2, &ret_campaign->code);
     read_name(row, 3, ret_campaign);
     if (!result_is_ok(currency_parse(row_text(row, 5), &ret_campaign->credit.currency))) row_refuse(row, 5, "not a currency");
-    if (ret_campaign->number > LIMIT_CAMPAIGNS) row_refuse(row, 0, "more campaigns than there can be");
+    if (ret_campaign->number > LIMIT_CAMPAIGNS_KEPT) row_refuse(row, 0, "more campaigns than there can be");
     return row_verdict(row);
 }
 

@@ -82,7 +82,7 @@ void ask_eligible_phones(struct batch *batch, uint32_t campaign_number, const st
     batch_ask(batch, &phones_after, values, visit, context);
 }
 
-static uint32_t number_of_row(const struct row *row) { return (uint32_t)row_integer_between(row, 0, 1, LIMIT_CAMPAIGNS); }
+static uint32_t number_of_row(const struct row *row) { return (uint32_t)row_integer_between(row, 0, 1, LIMIT_CAMPAIGNS_KEPT); }
 
 struct result eligible_user_of_row(const struct row *row, struct eligible_row *ret_row) {
     *ret_row =

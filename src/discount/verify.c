@@ -211,7 +211,7 @@ static struct result check_campaign(struct verification *verification) {
 static struct result visit_campaign(void *context, const struct row *row) {
     struct verification *verification = context;
     verification->number_read = row_integer(row, 0);
-    if (verification->campaign_total == LIMIT_CAMPAIGNS) return result_error(RESULT_FULL);
+    if (verification->campaign_total == LIMIT_CAMPAIGNS_KEPT) return result_error(RESULT_FULL);
     return campaign_of_row(row, &verification->campaigns[verification->campaign_total++]);
 }
 
@@ -370,7 +370,7 @@ struct result verify_database(const struct place *place, FILE *out) {
     struct verification verification = {.out = out};
     char finding[512] = "";
     TRY(batch_open(&one_state, BATCH_READ, &verification.batch));
-    verification.campaigns = calloc(LIMIT_CAMPAIGNS, sizeof *verification.campaigns);
+    verification.campaigns = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *verification.campaigns);
     struct result outcome = verification.campaigns == NULL ? result_error(RESULT_FULL) : result_ok();
     if (result_is_ok(outcome)) outcome = batch_verify(verification.batch, finding, sizeof finding);
     if (!result_is_ok(outcome) && finding[0] != '\0') fprintf(out, "BROKEN: the database itself: %s\n", finding);

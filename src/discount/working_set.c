@@ -63,8 +63,8 @@ static struct result load_winners(struct working_set *set) {
 
 /* By number: one count of each campaign after the other. */
 static struct result visit_refusals(void *context, const struct row *row) {
-    struct refusal_counts *counts = context; /* [LIMIT_CAMPAIGNS] */
-    int64_t number = row_integer_between(row, 0, 1, LIMIT_CAMPAIGNS);
+    struct refusal_counts *counts = context; /* [LIMIT_CAMPAIGNS_KEPT] */
+    int64_t number = row_integer_between(row, 0, 1, LIMIT_CAMPAIGNS_KEPT);
     enum refusal refusal = refusal_named(row_text(row, 1));
     if (refusal == NOT_REFUSED) row_refuse(row, 1, "no refusal is called so");
     counts[number - 1].counts[refusal] = row_integer_between(row, 2, 0, INT64_MAX);
@@ -72,7 +72,7 @@ static struct result visit_refusals(void *context, const struct row *row) {
 }
 
 static struct result load_refusals(struct working_set *set) {
-    struct refusal_counts *counts = calloc(LIMIT_CAMPAIGNS, sizeof *counts);
+    struct refusal_counts *counts = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *counts);
     if (counts == NULL) return result_error(RESULT_FULL);
     ask_refusals(set->batch, visit_refusals, counts);
     struct result outcome = batch_run(set->batch);
@@ -83,7 +83,7 @@ static struct result load_refusals(struct working_set *set) {
 
 static struct result visit_second(void *context, const struct row *row) {
     struct working_set *set = context;
-    int64_t number = row_integer_between(row, 0, 1, LIMIT_CAMPAIGNS);
+    int64_t number = row_integer_between(row, 0, 1, LIMIT_CAMPAIGNS_KEPT);
     struct second_counts counts = {.second = row_integer(row, 1),
                                    .claimed = (uint32_t)row_integer_between(row, 2, 0, UINT32_MAX),
                                    .credited = (uint32_t)row_integer_between(row, 3, 0, UINT32_MAX),
@@ -97,7 +97,7 @@ static struct result visit_second(void *context, const struct row *row) {
 
 static struct result visit_minute(void *context, const struct row *row) {
     struct working_set *set = context;
-    int64_t number = row_integer_between(row, 0, 1, LIMIT_CAMPAIGNS);
+    int64_t number = row_integer_between(row, 0, 1, LIMIT_CAMPAIGNS_KEPT);
     struct minute_counts counts = {.minute = row_integer(row, 1),
                                    .claimed = (uint32_t)row_integer_between(row, 2, 0, UINT32_MAX),
                                    .credited = (uint32_t)row_integer_between(row, 3, 0, UINT32_MAX),
@@ -154,11 +154,11 @@ static struct result load_board(struct working_set *set) {
 /* ---- life ---- */
 
 static struct result fill(struct working_set *set) {
-    set->saved = calloc(LIMIT_CAMPAIGNS, sizeof *set->saved);
+    set->saved = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *set->saved);
     set->recents = calloc(RECENTS_MAX, sizeof *set->recents);
     if (set->saved == NULL || set->recents == NULL) return result_error(RESULT_FULL);
     TRY(map_init(&set->recents_by_id, RECENTS_MAX));
-    TRY(campaign_set_init(&set->campaigns, LIMIT_CAMPAIGNS, CAMPAIGN_SET_REDEMPTIONS));
+    TRY(campaign_set_init(&set->campaigns, LIMIT_CAMPAIGNS_KEPT, CAMPAIGN_SET_REDEMPTIONS));
     TRY(load_campaigns(set));
     return load_board(set);
 }
@@ -237,7 +237,7 @@ void working_set_ask_to_reverse(struct engine *engine, const struct reversal_sub
 /* Columns: the user, or the phone; the campaign's number; how many. */
 static struct result visit_user_tally(void *context, const struct row *row) {
     struct working_set *set = context;
-    uint32_t number = (uint32_t)row_integer_between(row, 1, 1, LIMIT_CAMPAIGNS);
+    uint32_t number = (uint32_t)row_integer_between(row, 1, 1, LIMIT_CAMPAIGNS_KEPT);
     return campaign_set_load_tally_of_user(&set->campaigns, number, row_id(row, 0), row_integer(row, 2));
 }
 
@@ -249,7 +249,7 @@ static struct result visit_phone_tally(void *context, const struct row *row) {
     text = text_cut(text, sizeof phone.e164);
     memcpy(phone.e164, text.data, text.size);
     phone.size = (uint8_t)text.size;
-    uint32_t number = (uint32_t)row_integer_between(row, 1, 1, LIMIT_CAMPAIGNS);
+    uint32_t number = (uint32_t)row_integer_between(row, 1, 1, LIMIT_CAMPAIGNS_KEPT);
     return campaign_set_load_tally_of_phone(&set->campaigns, number, &phone, row_integer(row, 2));
 }
 

@@ -37,7 +37,7 @@ struct working_set {
     struct recent_claim *free_recent;         /* given back */
     size_t recent_count;                      /* ever taken: what comes behind them is memory that nobody has touched */
     struct map recents_by_id;
-    struct saved_counts *saved; /* [LIMIT_CAMPAIGNS] */
+    struct saved_counts *saved; /* [LIMIT_CAMPAIGNS_KEPT] */
     struct id wallet_instance;  /* to be kept by this batch; zero: nothing */
     size_t looked_at;           /* the campaign whose settled_position was looked after last */
     bool is_stale;              /* after a rollback: memory and disk may differ */

@@ -248,6 +248,15 @@ static enum campaign_verdict check_dates(int64_t starts_at_us, int64_t ends_at_u
     return starts_at_us != 0 && ends_at_us <= starts_at_us ? CAMPAIGN_END_NOT_AFTER_START : CAMPAIGN_DONE;
 }
 
+/* Those that have ended are not counted: nobody is kept from a new one by them. */
+static bool are_too_many(const struct campaign_set *set, int64_t now_us) {
+    size_t living = 0;
+    if (set->campaign_count == set->campaign_capacity) return true;
+    if (set->campaign_count < LIMIT_CAMPAIGNS) return false;
+    for (size_t i = 0; i < set->campaign_count; i++) living += gate_of(&set->campaigns[i], now_us) != GATE_ENDED;
+    return living >= LIMIT_CAMPAIGNS;
+}
+
 enum campaign_verdict campaign_create(struct campaign_set *set, const struct campaign_create *create, int64_t now_us,
                                       struct campaign **ret_campaign) {
     *ret_campaign = NULL;
@@ -257,7 +266,7 @@ enum campaign_verdict campaign_create(struct campaign_set *set, const struct cam
     if (dates != CAMPAIGN_DONE) return dates;
     const struct campaign *holder = campaign_by_code(set, &create->code);
     if (holder != NULL && gate_of(holder, now_us) != GATE_ENDED) return CAMPAIGN_CODE_TAKEN;
-    if (set->campaign_count == set->campaign_capacity) return CAMPAIGN_TOO_MANY;
+    if (are_too_many(set, now_us)) return CAMPAIGN_TOO_MANY;
 
     struct campaign campaign = {
         .number = (uint32_t)(set->campaign_count + 1),

@@ -13,7 +13,7 @@ struct result claims_init(struct claims *claims, size_t count_max, const struct 
     claims->batch = batch;
     claims->delivery = delivery;
     claims->memory = calloc(count_max, sizeof *claims->memory);
-    claims->again = calloc(LIMIT_CAMPAIGNS, sizeof *claims->again);
+    claims->again = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *claims->again);
     if (claims->memory == NULL || claims->again == NULL) return result_error(RESULT_FULL);
     TRY(map_init(&claims->by_id, count_max));
     claims->count_max = claims->free_count = count_max;

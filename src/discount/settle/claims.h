@@ -45,7 +45,7 @@ struct claims {
     size_t count_max, free_count;
     struct claim_list free;
     struct map by_id;
-    uint32_t *again;       /* [LIMIT_CAMPAIGNS] of each campaign, so many are sent again */
+    uint32_t *again;       /* [LIMIT_CAMPAIGNS_KEPT] of each campaign, so many are sent again */
     bool must_refill;      /* there may be claims that are only in the database */
     bool is_refilling;     /* a walk over them is under way */
     int64_t refill_after;  /* key of the last one that it has seen */

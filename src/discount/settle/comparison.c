@@ -466,7 +466,7 @@ struct result comparison_init(struct comparison *comparison) {
     comparison->walk.ended = walk_ended;
     comparison->walk.read = walk_read;
     comparison->walk.context = comparison;
-    comparison->memory = calloc(LIMIT_CAMPAIGNS, sizeof *comparison->memory);
+    comparison->memory = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *comparison->memory);
     return comparison->memory == NULL ? result_error(RESULT_FULL) : result_ok();
 }
 

@@ -53,7 +53,7 @@ struct comparison {
     void (*is_compared)(void *context);
     void *context;
 
-    struct compared *memory; /* [LIMIT_CAMPAIGNS] */
+    struct compared *memory; /* [LIMIT_CAMPAIGNS_KEPT] */
     size_t count;            /* campaigns in this look */
     size_t stranger_count;   /* funds of ours that no campaign has, in this look */
     size_t stranger_told;    /* so many of them were said in the log before */

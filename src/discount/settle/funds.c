@@ -20,7 +20,7 @@ struct result funds_init(struct funds *funds) {
         funds->jobs[i].funds = funds;
         TAILQ_INIT(&funds->jobs[i].own.request.waiters);
     }
-    funds->memory = calloc(LIMIT_CAMPAIGNS, sizeof *funds->memory);
+    funds->memory = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *funds->memory);
     if (funds->memory == NULL) return result_error(RESULT_FULL);
     return result_ok();
 }

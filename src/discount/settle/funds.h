@@ -64,7 +64,7 @@ struct funds {
     struct claims *claims;
     struct waiters *waiters;
     struct messages *messages;
-    struct fund *memory; /* [LIMIT_CAMPAIGNS] */
+    struct fund *memory; /* [LIMIT_CAMPAIGNS_KEPT] */
     struct fund_job jobs[FUND_JOBS];
     bool must_look, was_stopped;
     int64_t look_at_us; /* monotonic */

@@ -214,7 +214,7 @@ void rebuild_run(struct rebuild *rebuild, int64_t now_us) {
 struct result rebuild_init(struct rebuild *rebuild) {
     rebuild->taker = (struct unknown_taker){.context = rebuild, .begin = begin, .credit = take_credit, .end = end, .give_up = give_up};
     if (rebuild->held_max == 0) rebuild->held_max = REBUILD_HELD_MAX;
-    rebuild->told = calloc(LIMIT_CAMPAIGNS, sizeof *rebuild->told);
+    rebuild->told = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *rebuild->told);
     return rebuild->told == NULL ? result_error(RESULT_FULL) : result_ok();
 }
 

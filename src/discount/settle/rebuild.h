@@ -57,7 +57,7 @@ struct rebuild {
     struct conflicts conflicts; /* of all campaigns, as they were last found */
     bool are_too_many;          /* of this one: some found no room there */
     int64_t conflict_minor;     /* of this one, also when it has ended: so much Wallet has paid for them */
-    uint32_t *told;             /* [LIMIT_CAMPAIGNS]: of how many conflicts the log has the reasons */
+    uint32_t *told;             /* [LIMIT_CAMPAIGNS_KEPT]: of how many conflicts the log has the reasons */
     struct backoff backoff;
     struct own_operation own;
 };

@@ -183,8 +183,32 @@ static void test_a_broken_campaign_is_told(void **state) {
 #undef BREAK
 }
 
+/* Whoever ends a campaign may make another one, as long as there is memory for those that have ended. */
+static void test_ended_ones_are_not_counted(void **state) {
+    (void)state;
+    struct campaign_set set;
+    struct campaign *campaign;
+    assert_true(result_is_ok(campaign_set_init(&set, LIMIT_CAMPAIGNS + 2, 4)));
+    struct campaign_create create = {.credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = 1};
+    for (uint64_t i = 1; i <= LIMIT_CAMPAIGNS; i++) {
+        create.id = make_id(1, i);
+        assert_int_equal(campaign_create(&set, &create, NOW, &campaign), CAMPAIGN_DONE);
+    }
+    for (uint64_t i = LIMIT_CAMPAIGNS + 1; i <= LIMIT_CAMPAIGNS + 2; i++) {
+        create.id = make_id(1, i);
+        assert_int_equal(campaign_create(&set, &create, NOW, &campaign), CAMPAIGN_TOO_MANY);
+        assert_int_equal(campaign_end(&set.campaigns[i - LIMIT_CAMPAIGNS], NOW), CAMPAIGN_DONE);
+        assert_int_equal(campaign_create(&set, &create, NOW, &campaign), CAMPAIGN_DONE);
+    }
+    create.id = make_id(1, LIMIT_CAMPAIGNS + 3);
+    assert_int_equal(campaign_end(&set.campaigns[0], NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_create(&set, &create, NOW, &campaign), CAMPAIGN_TOO_MANY); /* there is no memory for more */
+    campaign_set_free(&set);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ended_ones_are_not_counted),
         cmocka_unit_test_setup_teardown(test_times, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_limit_below_what_is_taken_is_over_now, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_patch, set_up, tear_down),

@@ -11,7 +11,7 @@ static struct calls calls;
 static struct messages messages;
 static struct waiters waiters;
 static struct claims lent_claims;
-static uint32_t again[LIMIT_CAMPAIGNS];
+static uint32_t again[LIMIT_CAMPAIGNS_KEPT];
 static struct funds funds;
 static struct test_request requests[2];
 static size_t claims_looks; /* how often claims may have become payable */
