@@ -169,12 +169,11 @@ static const struct invariant invariants[] = {
      " HAVING sum(debits_posted) <> sum(credits_posted) LIMIT 1"},
     {"4 a balance is the sum of its entries", PROCESS_WALLET,
      "SELECT 'account ' || a.number || ': ' || (a.credits_posted - a.debits_posted) || ', entries ' || ifnull(sum(e.amount), 0)"
-     " FROM accounts a LEFT JOIN entries e ON e.account = a.number GROUP BY a.number"
+     " FROM accounts a LEFT JOIN entries e ON e.key > a.number << 32 AND e.key < (a.number + 1) << 32 GROUP BY a.number"
      " HAVING a.credits_posted - a.debits_posted <> ifnull(sum(e.amount), 0) OR a.sequence <> count(e.amount) LIMIT 1"},
     {"4 an entry's balance follows from the one before", PROCESS_WALLET,
-     "SELECT 'account ' || b.account || ' entry ' || b.sequence FROM entries b LEFT JOIN entries a ON a.account = b.account AND a.sequence "
-     "= "
-     "b.sequence - 1 WHERE b.balance_after <> ifnull(a.balance_after, 0) + b.amount LIMIT 1"},
+     "SELECT 'account ' || (b.key >> 32) || ' entry ' || (b.key & 4294967295) FROM entries b LEFT JOIN entries a ON a.key = b.key - 1 "
+     "WHERE b.balance_after <> ifnull(a.balance_after, 0) + b.amount LIMIT 1"},
     {"4 a floor is never crossed", PROCESS_WALLET,
      "SELECT 'account ' || number FROM accounts WHERE kind <> 3 AND credits_posted - debits_posted - debits_pending < floor LIMIT 1"},
     {"4 each transfer has two entries", PROCESS_WALLET,

@@ -32,7 +32,7 @@ static void read_limits(const struct row *row, int first, struct account *accoun
 
 struct result row_account(const struct row *row, int first, struct account *ret_account) {
     *ret_account = (struct account){
-        .number = row_integer(row, first),
+        .number = row_integer_between(row, first, 1, ENTRY_ACCOUNT_MAX),
         .id = row_id(row, first + 1),
         .kind = (enum account_kind)row_integer_between(row, first + 2, ACCOUNT_USER, ACCOUNT_MERCHANT),
         .user_id = row_id_or_zero(row, first + 3),
@@ -41,7 +41,7 @@ struct result row_account(const struct row *row, int first, struct account *ret_
         .credits_posted = row_integer(row, first + 6),
         .debits_pending = row_integer(row, first + 7),
         .credits_pending = row_integer(row, first + 8),
-        .sequence = row_integer(row, first + 9),
+        .sequence = row_integer_between(row, first + 9, 0, ENTRY_SEQUENCE_MAX - 1),
         .floor_minor = row_integer(row, first + 10),
         .is_frozen = row_boolean(row, first + 11),
         .created_at_us = row_time(row, first + 12),
@@ -137,7 +137,7 @@ void ask_funds(struct batch *batch, struct text caller, int64_t after_account, i
 
 #define REFERENCE_COLUMNS \
     "t.debit_account, t.credit_account, t.amount, t.currency, t.id, e.balance_after, t.created_at, t.caller, t.reference"
-#define REFERENCE_ENTRY "JOIN entries e ON e.account = t.credit_account AND e.sequence = t.credit_sequence "
+#define REFERENCE_ENTRY "JOIN entries e ON e.key = (t.credit_account << 32) + t.credit_sequence "
 QUESTION(credit_by_reference, "a credit",
          "SELECT " REFERENCE_COLUMNS " FROM transfers t " REFERENCE_ENTRY "WHERE t.kind = 1 AND t.caller = $1 AND t.reference = $2 LIMIT 1",
          COLUMN_TEXT, COLUMN_TEXT);
@@ -251,32 +251,30 @@ static const struct question insert_transfer = {
                    COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question insert_entry = {
     .name = "a new entry",
-    .sql = "INSERT INTO entries (account, sequence, transfer, amount, balance_after, kind, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
-static const struct question insert_shown_entry = {.name = "a new entry with its line",
-                                                   .sql = "INSERT INTO entries (account, sequence, transfer, amount, balance_after, kind, "
-                                                          "created_at, id, reference, description, caller, typed) "
-                                                          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '')",
-                                                   .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                                                                  COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT,
-                                                                  COLUMN_TEXT, COLUMN_TEXT}};
+    .sql = "INSERT INTO entries (key, transfer, amount, balance_after, kind, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+static const struct question insert_shown_entry = {
+    .name = "a new entry with its line",
+    .sql = "INSERT INTO entries (key, transfer, amount, balance_after, kind, created_at, id, reference, description, caller, typed) "
+           "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '')",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT,
+                   COLUMN_TEXT, COLUMN_TEXT}};
 /* The other side's account was written before: it may be as new as this. */
 static const struct question insert_named_entry = {
     .name = "a new entry that names the other side",
-    .sql = "INSERT INTO entries (account, sequence, transfer, amount, balance_after, kind, created_at, id, reference, description, caller, "
-           "typed, "
-           "other, other_name) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, (SELECT id FROM accounts WHERE number = $13), "
+    .sql = "INSERT INTO entries (key, transfer, amount, balance_after, kind, created_at, id, reference, description, caller, typed, other, "
+           "other_name) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, (SELECT id FROM accounts WHERE number = $12), "
            "(SELECT coalesce(u.name, m.name) FROM accounts o LEFT JOIN users u ON u.id = o.user_id LEFT JOIN merchants m ON m.account = "
            "o.number "
-           "WHERE o.number = $13))",
-    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_ID, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER}};
+           "WHERE o.number = $12))",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT,
+                   COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER}};
 static void save_entry(struct batch *batch, const struct transfer *transfer, bool is_credit) {
     int64_t amount = transfer->amount.amount_minor;
+    int64_t key = is_credit ? entry_key(transfer->credit_account, transfer->credit_sequence)
+                            : entry_key(transfer->debit_account, transfer->debit_sequence);
 #define ENTRY_VALUES                                                                                                              \
-    value_integer(is_credit ? transfer->credit_account : transfer->debit_account),                                                \
-        value_integer(is_credit ? transfer->credit_sequence : transfer->debit_sequence), value_integer(transfer->sequence),       \
-        value_integer(is_credit ? amount : -amount),                                                                              \
+    value_integer(key), value_integer(transfer->sequence), value_integer(is_credit ? amount : -amount),                           \
         value_integer(is_credit ? transfer->credit_balance_after : transfer->debit_balance_after), value_integer(transfer->kind), \
         value_integer(transfer->created_at_us)
 #define SHOWN_VALUES                                                                                                          \

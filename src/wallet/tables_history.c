@@ -3,37 +3,39 @@
 
 /* ---- for answers ---- */
 
-QUESTION(entry_by_sequence, "an entry", "SELECT balance_after, created_at FROM entries WHERE account = $1 AND sequence = $2 LIMIT 1",
-         COLUMN_INTEGER, COLUMN_INTEGER);
+QUESTION(entry_by_sequence, "an entry", "SELECT balance_after, created_at FROM entries WHERE key = $1 LIMIT 1", COLUMN_INTEGER);
 void ask_entry(struct batch *batch, int64_t account, int64_t sequence, row_visitor *visit, void *context) {
-    ASK(entry_by_sequence, value_integer(account), value_integer(sequence));
+    ASK(entry_by_sequence, value_integer(entry_key(account, sequence)));
 }
 
 /* All of a line stands in its entry, so that a page is read out of one or two places of the table; only those that keep none are looked up in the journal. */
-#define ENTRY_QUESTION                                                                                                                \
-    "SELECT e.sequence, e.amount, e.balance_after, coalesce(e.id, t.id), e.kind, (SELECT currency FROM accounts WHERE number = $1), " \
-    "coalesce(e.reference, t.reference), coalesce(e.description, t.description), e.created_at, e.other, "                             \
-    "CASE WHEN (e.kind = 6 OR e.kind = 8) AND e.amount < 0 THEN NULL ELSE e.other_name END, coalesce(e.typed, ''), "                  \
-    "coalesce(e.caller, t.caller), CASE WHEN (e.kind = 6 OR e.kind = 8) AND e.amount < 0 THEN e.other_name ELSE NULL END "            \
-    "FROM entries e LEFT JOIN transfers t ON t.sequence = CASE WHEN e.id IS NULL THEN e.transfer ELSE NULL END "                      \
-    "WHERE e.account = $1 AND e.sequence < $2 AND e.sequence > $3 "
+#define ENTRY_QUESTION                                                                                                                   \
+    "SELECT e.key & 4294967295, e.amount, e.balance_after, coalesce(e.id, t.id), e.kind, (SELECT currency FROM accounts WHERE number = " \
+    "$1), "                                                                                                                              \
+    "coalesce(e.reference, t.reference), coalesce(e.description, t.description), e.created_at, e.other, "                                \
+    "CASE WHEN (e.kind = 6 OR e.kind = 8) AND e.amount < 0 THEN NULL ELSE e.other_name END, coalesce(e.typed, ''), "                     \
+    "coalesce(e.caller, t.caller), CASE WHEN (e.kind = 6 OR e.kind = 8) AND e.amount < 0 THEN e.other_name ELSE NULL END "               \
+    "FROM entries e LEFT JOIN transfers t ON t.sequence = CASE WHEN e.id IS NULL THEN e.transfer ELSE NULL END "                         \
+    "WHERE e.key < $2 AND e.key > $3 "
 
 static const struct question entries_of_account = {
     .name = "the entries of an account",
     .sql = ENTRY_QUESTION "AND ($4 = 0 OR e.kind = $4) AND ($5 = 0 OR ($5 > 0 AND e.amount > 0) OR ($5 < 0 AND e.amount < 0)) "
-                          "AND ($6 = '' OR coalesce(e.reference, t.reference) = $6) ORDER BY e.sequence DESC LIMIT $7",
+                          "AND ($6 = '' OR coalesce(e.reference, t.reference) = $6) ORDER BY e.key DESC LIMIT $7",
     .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER}};
 void ask_entries(struct batch *batch, int64_t account, const struct entry_filter *filter, int64_t limit, row_visitor *visit,
                  void *context) {
-    ASK(entries_of_account, value_integer(account), value_integer(filter->before), value_integer(filter->after),
-        value_integer(filter->kind), value_integer(filter->sign), value_text(filter->reference), value_integer(limit));
+    ASK(entries_of_account, value_integer(account), value_integer(entry_key(account, filter->before)),
+        value_integer(entry_key(account, filter->after)), value_integer(filter->kind), value_integer(filter->sign),
+        value_text(filter->reference), value_integer(limit));
 }
 
 static const struct question statement_of_account = {.name = "the entries of a statement",
-                                                     .sql = ENTRY_QUESTION "ORDER BY e.sequence LIMIT $4",
+                                                     .sql = ENTRY_QUESTION "ORDER BY e.key LIMIT $4",
                                                      .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 void ask_statement(struct batch *batch, int64_t account, int64_t before, int64_t after, int64_t limit, row_visitor *visit, void *context) {
-    ASK(statement_of_account, value_integer(account), value_integer(before), value_integer(after), value_integer(limit));
+    ASK(statement_of_account, value_integer(account), value_integer(entry_key(account, before)), value_integer(entry_key(account, after)),
+        value_integer(limit));
 }
 
 static const struct question transfer_by_id = {
@@ -42,8 +44,8 @@ static const struct question transfer_by_id = {
            "d.id, d.user_id, du.name, de.balance_after, c.id, c.user_id, cu.name, ce.balance_after, t.metadata, t.caller, dm.name, cm.name "
            "FROM transfers t "
            "JOIN accounts d ON d.number = t.debit_account JOIN accounts c ON c.number = t.credit_account "
-           "JOIN entries de ON de.account = t.debit_account AND de.sequence = t.debit_sequence "
-           "JOIN entries ce ON ce.account = t.credit_account AND ce.sequence = t.credit_sequence "
+           "JOIN entries de ON de.key = (t.debit_account << 32) + t.debit_sequence "
+           "JOIN entries ce ON ce.key = (t.credit_account << 32) + t.credit_sequence "
            "LEFT JOIN users du ON du.id = d.user_id LEFT JOIN users cu ON cu.id = c.user_id "
            "LEFT JOIN merchants dm ON dm.account = d.number LEFT JOIN merchants cm ON cm.account = c.number WHERE t.id = $1 LIMIT 1",
     .parameters = {COLUMN_ID}};
@@ -52,11 +54,12 @@ void ask_transfer(struct batch *batch, struct id id, row_visitor *visit, void *c
 static const struct question credits_of_fund = {
     .name = "the credits of a fund",
     .sql =
-        "SELECT e.sequence, t.reference, c.user_id, t.id, t.amount, t.currency, t.created_at, t.description, t.metadata, "
+        "SELECT e.key & 4294967295, t.reference, c.user_id, t.id, t.amount, t.currency, t.created_at, t.description, t.metadata, "
         "CAST(coalesce((SELECT sum(r.amount) FROM transfers r WHERE r.origin = t.sequence AND r.origin <> 0), 0) AS bigint) FROM funds f "
-        "JOIN entries e ON e.account = f.account JOIN transfers t ON t.sequence = e.transfer JOIN accounts c ON c.number = "
+        "JOIN entries e ON e.key > (f.account << 32) + $3 AND e.key < (f.account + 1) << 32 JOIN transfers t ON t.sequence = e.transfer "
+        "JOIN accounts c ON c.number = "
         "t.credit_account "
-        "WHERE f.caller = $1 AND f.reference = $2 AND e.sequence > $3 AND t.kind = 1 ORDER BY e.sequence LIMIT $4",
+        "WHERE f.caller = $1 AND f.reference = $2 AND t.kind = 1 ORDER BY e.key LIMIT $4",
     .parameters = {COLUMN_TEXT, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER}};
 void ask_credits_of_fund(struct batch *batch, struct text caller, struct text reference, int64_t after_sequence, int64_t limit,
                          row_visitor *visit, void *context) {
@@ -101,10 +104,10 @@ QUESTION(account_from, "the next account", "SELECT " ACCOUNT_COLUMNS " FROM acco
 void ask_account_from(struct batch *batch, int64_t number, row_visitor *visit, void *context) { ASK(account_from, value_integer(number)); }
 
 QUESTION(entry_sums, "entries to add up",
-         "SELECT sequence, amount, balance_after FROM entries WHERE account = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
-         COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER);
+         "SELECT key & 4294967295, amount, balance_after FROM entries WHERE key > $1 AND key <= $2 ORDER BY key LIMIT $3", COLUMN_INTEGER,
+         COLUMN_INTEGER, COLUMN_INTEGER);
 void ask_entry_sums(struct batch *batch, int64_t account, int64_t after, int64_t limit, row_visitor *visit, void *context) {
-    ASK(entry_sums, value_integer(account), value_integer(after), value_integer(limit));
+    ASK(entry_sums, value_integer(entry_key(account, after)), value_integer(entry_key(account, ENTRY_SEQUENCE_MAX)), value_integer(limit));
 }
 
 /* ---- for verify ---- */
@@ -115,9 +118,9 @@ void ask_entry_sums(struct batch *batch, int64_t account, int64_t after, int64_t
     "SELECT t.sequence, t.id, t.kind, t.debit_account, t.debit_sequence, t.credit_account, t.credit_sequence, t.amount, t.currency, " \
     "t.caller, t.reference, t.description, t.metadata, t.created_at, t.hash, "                                                        \
     "d.amount, d.balance_after, d.transfer, c.amount, c.balance_after, c.transfer, t.origin, t.expires_at"
-#define JOURNAL_TABLES                                                                                        \
-    " FROM transfers t LEFT JOIN entries d ON d.account = t.debit_account AND d.sequence = t.debit_sequence " \
-    "LEFT JOIN entries c ON c.account = t.credit_account AND c.sequence = t.credit_sequence "
+#define JOURNAL_TABLES                                                                             \
+    " FROM transfers t LEFT JOIN entries d ON d.key = (t.debit_account << 32) + t.debit_sequence " \
+    "LEFT JOIN entries c ON c.key = (t.credit_account << 32) + t.credit_sequence "
 
 /* What an entry keeps of its line: 1 all, as the journal has it, 2 kind and time only, 0 something else. Whose name is not to be had is another finding. */
 #define NAMES_OTHER "(t.kind = 2 OR t.kind = 6 OR t.kind = 8)"
@@ -152,8 +155,9 @@ void ask_journal(struct batch *batch, int64_t after, int64_t last, int64_t limit
 static const struct question all_entries = {
     .name = "all entries",
     .sql = "SELECT a.number, a.kind, a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending, a.sequence, a.floor, "
-           "e.sequence, e.amount, e.balance_after, a.is_overdrawn FROM accounts a LEFT JOIN entries e ON e.account = a.number ORDER BY "
-           "a.number, e.sequence"};
+           "e.key & 4294967295, e.amount, e.balance_after, a.is_overdrawn FROM accounts a LEFT JOIN entries e ON e.key > a.number << 32 "
+           "AND e.key < (a.number + 1) << 32 ORDER BY "
+           "a.number, e.key"};
 void ask_all_entries(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_entries, NULL, visit, context); }
 
 /* account, funded, credited, released, is_released, balance; funded, credited and released by its transfers; opened; the first amount by its transfers;
@@ -167,7 +171,8 @@ static const struct question all_funds = {
            "CAST(coalesce(sum(t.amount) FILTER (WHERE t.kind = 5), 0) AS bigint), f.opened, "
            "CAST(coalesce(sum(t.amount) FILTER (WHERE t.kind = 3), 0) AS bigint), f.reversed, "
            "CAST(coalesce(sum(t.amount) FILTER (WHERE t.kind IN (11, 12)), 0) AS bigint) "
-           "FROM funds f JOIN accounts a ON a.number = f.account LEFT JOIN entries e ON e.account = f.account "
+           "FROM funds f JOIN accounts a ON a.number = f.account LEFT JOIN entries e ON e.key > f.account << 32 AND e.key < (f.account + "
+           "1) << 32 "
            "LEFT JOIN transfers t ON t.sequence = e.transfer GROUP BY f.account, a.number ORDER BY f.account"};
 void ask_all_funds(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_funds, NULL, visit, context); }
 

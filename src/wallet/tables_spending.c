@@ -26,8 +26,7 @@ void save_merchant(struct batch *batch, const struct merchant *merchant) {
 
 QUESTION(transfer_by_reference, "what a caller named",
          "SELECT t.debit_account, t.credit_account, t.amount, t.currency, t.id, e.balance_after, t.created_at, t.caller, t.reference, "
-         "t.description, t.metadata, t.origin FROM transfers t JOIN entries e ON e.account = t.credit_account AND e.sequence = "
-         "t.credit_sequence "
+         "t.description, t.metadata, t.origin FROM transfers t JOIN entries e ON e.key = (t.credit_account << 32) + t.credit_sequence "
          "WHERE (t.kind = 6 OR t.kind = 7 OR t.kind = 11 OR t.kind = 13) AND t.reference <> '' AND t.caller = $1 AND t.kind = $2 AND "
          "t.reference = $3 LIMIT 1",
          COLUMN_TEXT, COLUMN_INTEGER, COLUMN_TEXT);
@@ -122,7 +121,7 @@ void save_hold(struct batch *batch, const struct hold *hold) {
     "LEFT JOIN funds f ON f.account = t.debit_account AND t.kind = 1 "                                                               \
     "LEFT JOIN transfers n ON n.sequence = (SELECT max(r.sequence) FROM transfers r WHERE r.origin = t.sequence AND r.origin <> 0) " \
     "LEFT JOIN transfers h ON h.sequence = t.origin AND t.kind = 8 "                                                                 \
-    "LEFT JOIN entries e ON e.account = n.debit_account AND e.sequence = n.debit_sequence "
+    "LEFT JOIN entries e ON e.key = (n.debit_account << 32) + n.debit_sequence "
 struct result row_original(const struct row *row, struct original *ret_original) {
     *ret_original = (struct original){.sequence = row_integer(row, 0),
                                       .id = row_id(row, 1),

@@ -124,8 +124,8 @@ def test_the_self_audit_goes_through_all_accounts(world, admin):
 
 
 DAMAGE = {
-    "entry": ("the balance behind an entry", "UPDATE entries SET balance_after = balance_after + 1 WHERE account = (SELECT number FROM accounts WHERE id = {id}) AND sequence = 2;"),
-    "missing": ("an entry is missing", "DELETE FROM entries WHERE account = (SELECT number FROM accounts WHERE id = {id}) AND sequence = 1;"),
+    "entry": ("the balance behind an entry", "UPDATE entries SET balance_after = balance_after + 1 WHERE key = (SELECT number << 32 FROM accounts WHERE id = {id}) + 2;"),
+    "missing": ("an entry is missing", "DELETE FROM entries WHERE key = (SELECT number << 32 FROM accounts WHERE id = {id}) + 1;"),
     "sums": ("its sums", "UPDATE accounts SET credits_posted = credits_posted + 1 WHERE id = {id};"),
     "count": ("another number", "UPDATE accounts SET sequence = sequence + 1 WHERE id = {id};"),
 }

@@ -38,8 +38,8 @@ FROM generate_series(1, {last}) i;
 # Wallet's side of it: what the only fund has paid, in one entry, so that its audit of itself finds the sums it expects.
 PAID = """
 UPDATE funds SET credited = {paid};
-INSERT INTO entries (account, sequence, transfer, amount, balance_after, kind, created_at)
-SELECT number, sequence + 1, 1, -{paid}, credits_posted - {paid}, 1, updated_at FROM accounts WHERE number IN (SELECT account FROM funds);
+INSERT INTO entries (key, transfer, amount, balance_after, kind, created_at)
+SELECT (number << 32) + sequence + 1, 1, -{paid}, credits_posted - {paid}, 1, updated_at FROM accounts WHERE number IN (SELECT account FROM funds);
 UPDATE accounts SET debits_posted = {paid}, sequence = sequence + 1 WHERE number IN (SELECT account FROM funds);
 """
 

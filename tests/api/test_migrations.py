@@ -78,7 +78,7 @@ WALLET_TABLES = {
     "refresh_token": ("refresh_tokens", "session_id, hash, generation, expires_at"),
     "account": ("accounts", "number, id, kind, user_id, currency, debits_posted, credits_posted, debits_pending, credits_pending, sequence, floor, is_frozen, created_at, updated_at"),
     "transfer": ("transfers", "sequence, id, kind, debit_account, debit_sequence, credit_account, credit_sequence, amount, currency, caller, reference, description, metadata, created_at, hash"),
-    "entry": ("entries", "account, sequence, transfer, amount, balance_after"),
+    "entry": ("(SELECT key >> 32 AS account, key & 4294967295 AS sequence, transfer, amount, balance_after FROM entries)", "account, sequence, transfer, amount, balance_after"),
     "fund": ("funds", "account, caller, reference, opened, funded, credited, released, is_released, description, created_at, updated_at"),
     "idempotency": ("idempotency", "number, lookup, status, content_type, location, CAST(body AS TEXT), created_at"),
     "meta": ("meta", "instance_id, currency, idempotency_secret, created_at"),

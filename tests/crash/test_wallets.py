@@ -72,7 +72,7 @@ def assert_balances(party):
     assert sum(row[3] for row in rows) == sum(row[0] for row in crowds.rows(party.pair.wallet, "SELECT remaining FROM holds"))
     ((total,),) = crowds.rows(party.pair.wallet, "SELECT sum(credits_posted - debits_posted) AS total FROM accounts")
     assert total == 0, "what is debited is not what is credited"
-    overdrawn = crowds.rows(party.pair.wallet, "SELECT count(*) AS n FROM entries JOIN accounts ON number = account WHERE accounts.kind <> 3 AND balance_after < 0")
+    overdrawn = crowds.rows(party.pair.wallet, "SELECT count(*) AS n FROM entries JOIN accounts ON number = key >> 32 WHERE accounts.kind <> 3 AND balance_after < 0")
     assert overdrawn == [(0,)]
 
 

@@ -1,7 +1,6 @@
 -- As for SQLite.
 CREATE TABLE new_entries (
-  account bigint NOT NULL,
-  sequence bigint NOT NULL CHECK (sequence >= 1),
+  key bigint PRIMARY KEY CHECK (key >> 32 >= 1 AND key & 4294967295 >= 1),
   transfer bigint NOT NULL,
   amount bigint NOT NULL CHECK (amount <> 0),
   balance_after bigint NOT NULL,
@@ -13,11 +12,10 @@ CREATE TABLE new_entries (
   caller text COLLATE "C",
   typed text COLLATE "C",
   other uuid,
-  other_name text COLLATE "C",
-  PRIMARY KEY (account, sequence)
+  other_name text COLLATE "C"
 );
-INSERT INTO new_entries (account, sequence, transfer, amount, balance_after, kind, created_at, id, reference, description, caller, typed, other, other_name)
-  SELECT e.account, e.sequence, e.transfer, e.amount, e.balance_after, t.kind, t.created_at, s.id, s.reference, s.description, s.caller,
+INSERT INTO new_entries (key, transfer, amount, balance_after, kind, created_at, id, reference, description, caller, typed, other, other_name)
+  SELECT (e.account << 32) + e.sequence, e.transfer, e.amount, e.balance_after, t.kind, t.created_at, s.id, s.reference, s.description, s.caller,
          CASE WHEN s.kind = 2 AND e.amount < 0 THEN s.metadata WHEN s.kind > 0 THEN '' END, o.id, coalesce(u.name, m.name)
   FROM entries e
   JOIN transfers t ON t.sequence = e.transfer

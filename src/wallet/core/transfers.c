@@ -211,6 +211,11 @@ const char *transfer_kind_name(enum transfer_kind kind) {
     return "unknown";
 }
 
+int64_t entry_key(int64_t account, int64_t sequence) {
+    CHECK(account >= 1 && account <= ENTRY_ACCOUNT_MAX && sequence >= 0 && sequence <= ENTRY_SEQUENCE_MAX);
+    return account << 32 | sequence;
+}
+
 bool transfer_kind_is_shown(enum transfer_kind kind, bool is_credit) {
     if (kind == TRANSFER_CREDIT) return is_credit;
     if (kind == TRANSFER_CREDIT_REVERSAL) return !is_credit;

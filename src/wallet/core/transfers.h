@@ -38,6 +38,11 @@ struct transfer {
     struct hash previous_hash, hash;
 };
 
+/* Under which an account's entry stands: those of an account are beside each other, the oldest first. */
+#define ENTRY_SEQUENCE_MAX INT64_C(4294967295)
+#define ENTRY_ACCOUNT_MAX  INT64_C(2147483647)
+int64_t entry_key(int64_t account, int64_t sequence); /* 1 to ENTRY_ACCOUNT_MAX, 0 to ENTRY_SEQUENCE_MAX */
+
 struct posting {
     enum transfer_kind kind;
     struct account *debit, *credit; /* two of the working set; `credit` NULL: a hold for nobody yet */

@@ -65,7 +65,7 @@ static void a_missing_entry_is_told(void **state) {
     struct account account = account_now(desk, sara);
     struct database *raw = open_raw(desk);
     take_guards_away(raw);
-    run_sql(raw, "DELETE FROM entries WHERE account = 2 AND sequence = 2");
+    run_sql(raw, "DELETE FROM entries WHERE key = (2 << 32) + 2");
     close_raw(desk, raw);
     int rounds = 0;
     assert_true(search_to_its_end(desk, &account, account.updated_at_us, &rounds).is_broken);
