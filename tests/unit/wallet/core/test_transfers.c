@@ -131,7 +131,8 @@ static void totals_do_not_overflow(void **state) {
 /* Nobody pages through issuance and funds: their side of what they pay, or get back, keeps no line. */
 static void entries_of_funds_keep_no_line(void **state) {
     (void)state;
-    for (int kind = TRANSFER_CREDIT; kind <= TRANSFER_KIND_LAST; kind++) {
+    for (int number = TRANSFER_CREDIT; number <= TRANSFER_KIND_LAST; number++) {
+        enum transfer_kind kind = (enum transfer_kind)number;
         bool is_between_funds = kind == TRANSFER_OPEN || kind == TRANSFER_TOPUP || kind == TRANSFER_RELEASE;
         assert_int_equal(transfer_kind_is_shown(kind, false), !is_between_funds && kind != TRANSFER_CREDIT);
         assert_int_equal(transfer_kind_is_shown(kind, true), !is_between_funds && kind != TRANSFER_CREDIT_REVERSAL);
