@@ -16,7 +16,7 @@ static struct hash hash_of(uint32_t number) { return crypto_hash((struct text){(
 
 static void test_each_is_found_and_nothing_else(void **state) {
     (void)state;
-    struct foreign_codes codes = {0};
+    struct foreign_codes codes = {NULL};
     uint32_t batch, index;
     struct hash hash = hash_of(1);
     assert_false(foreign_codes_find(&codes, &hash, &batch, &index));
@@ -39,7 +39,7 @@ static void test_each_is_found_and_nothing_else(void **state) {
 /* Those whose marks begin alike stand one behind the other; a mark of 0 is not the empty place. */
 static void test_marks_that_meet(void **state) {
     (void)state;
-    struct foreign_codes codes = {0};
+    struct foreign_codes codes = {NULL};
     struct hash alike[4] = {{{0}}, {{64}}, {{0, 0, 0, 0, 0, 0, 0, 1}}, {{128}}};
     uint32_t batch, index;
     assert_true(result_is_ok(foreign_codes_reserve(&codes, 3)));
