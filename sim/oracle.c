@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "discount_schema.h"
 #include "sim/disk_vfs.h"
+#include "sim/shop.h"
 #include "sim/world.h"
 #include "wallet_schema.h"
 
@@ -179,16 +180,6 @@ static const struct invariant invariants[] = {
     {"4 each transfer has two entries", PROCESS_WALLET,
      "SELECT 'transfers and entries' WHERE (SELECT count(*) FROM entries) <> 2 * (SELECT count(*) FROM transfers WHERE debit_sequence <> "
      "0)"},
-    {"4 what is pending is what holds have left", PROCESS_WALLET,
-     "SELECT 'account ' || number FROM accounts WHERE debits_pending <> ifnull((SELECT sum(remaining) FROM holds WHERE account = number), "
-     "0) LIMIT 1"},
-    {"no more is taken back than was moved", PROCESS_WALLET,
-     "SELECT 'transfer ' || o.sequence FROM transfers r JOIN transfers o ON o.sequence = r.origin WHERE r.kind IN (11, 12)"
-     " GROUP BY o.sequence HAVING sum(r.amount) > o.amount LIMIT 1"},
-    {"a hold ends in exactly one way", PROCESS_WALLET,
-     "SELECT 'hold ' || h.transfer FROM holds h JOIN transfers t ON t.sequence = h.transfer LEFT JOIN transfers e ON e.origin = h.transfer"
-     " GROUP BY h.transfer HAVING ifnull(sum(e.kind IN (9, 10)), 0) > 1 OR h.captured <> ifnull(sum((e.kind = 8) * e.amount), 0)"
-     " OR ifnull(sum(e.kind = 10), 0) <> (h.state = 4) OR ifnull(sum(e.amount), 0) + h.remaining <> t.amount LIMIT 1"},
     {"6 funded is credited, remaining and released", PROCESS_WALLET,
      "SELECT 'fund ' || f.reference || ': ' || f.funded || ' = ' || f.credited || ' + ' || f.released || ' + ' || (a.credits_posted - "
      "a.debits_posted) FROM funds f JOIN accounts a ON a.number = f.account WHERE f.funded <> f.credited + f.released + a.credits_posted - "
@@ -200,19 +191,38 @@ static const struct invariant invariants[] = {
      "SELECT 'user ' || name FROM users u WHERE (SELECT count(*) FROM accounts a WHERE a.user_id = u.id) <> 1 LIMIT 1"},
 };
 
-static void check_invariants(enum process_index index) {
-    for (size_t i = 0; i < ARRAY_COUNT(invariants) && !world.has_failed; i++) {
-        if (invariants[i].index != index) continue;
-        if (invariants[i].sql == out_of_time && world.restored_us[PROCESS_DISCOUNT] != 0) continue;
-        if (invariants[i].sql == given_up && world.restored_us[PROCESS_WALLET] != 0) continue;
-        struct statement *statement = oracle_query(index, invariants[i].sql);
+/* Of what only shops do. */
+static const struct invariant shop_invariants[] = {
+    {"4 what is pending is what holds have left", PROCESS_WALLET,
+     "SELECT 'account ' || number FROM accounts WHERE debits_pending <> ifnull((SELECT sum(remaining) FROM holds WHERE account = number), "
+     "0) LIMIT 1"},
+    {"no more is taken back than was moved", PROCESS_WALLET,
+     "SELECT 'transfer ' || o.sequence FROM transfers r JOIN transfers o ON o.sequence = r.origin WHERE r.kind IN (11, 12)"
+     " GROUP BY o.sequence HAVING sum(r.amount) > o.amount LIMIT 1"},
+    {"a hold ends in exactly one way", PROCESS_WALLET,
+     "SELECT 'hold ' || h.transfer FROM holds h JOIN transfers t ON t.sequence = h.transfer LEFT JOIN transfers e ON e.origin = h.transfer"
+     " GROUP BY h.transfer HAVING ifnull(sum(e.kind IN (9, 10)), 0) > 1 OR h.captured <> ifnull(sum((e.kind = 8) * e.amount), 0)"
+     " OR ifnull(sum(e.kind = 10), 0) <> (h.state = 4) OR ifnull(sum(e.amount), 0) + h.remaining <> t.amount LIMIT 1"},
+};
+
+static void check_listed(const struct invariant *list, size_t count, enum process_index index) {
+    for (size_t i = 0; i < count && !world.has_failed; i++) {
+        if (list[i].index != index) continue;
+        if (list[i].sql == out_of_time && world.restored_us[PROCESS_DISCOUNT] != 0) continue;
+        if (list[i].sql == given_up && world.restored_us[PROCESS_WALLET] != 0) continue;
+        struct statement *statement = oracle_query(index, list[i].sql);
         if (statement == NULL) return;
         if (step(index, statement)) {
             struct text row = statement_text(statement, 0);
-            world_fail(invariants[i].name, "%.*s", (int)row.size, row.data);
+            world_fail(list[i].name, "%.*s", (int)row.size, row.data);
         }
         statement_reset(statement);
     }
+}
+
+static void check_invariants(enum process_index index) {
+    check_listed(invariants, ARRAY_COUNT(invariants), index);
+    if (shop_is_in_world()) check_listed(shop_invariants, ARRAY_COUNT(shop_invariants), index);
 }
 
 /* ---- across both ---- */
