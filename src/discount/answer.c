@@ -98,9 +98,6 @@ static const struct refusal_page {
     [REFUSED_DAILY_LIMIT] = {"All places of today are taken.", "Come back tomorrow. Retry-After says in how many seconds."},
     [REFUSED_ORDER_TOO_SMALL] = {"The campaign is for larger orders than this one.", "Put more into the order."},
     [REFUSED_NOT_ELIGIBLE] = {"The campaign is for certain accounts, or for older ones.", "Watch for the next campaign."},
-    [REFUSED_UNAPPROVED] =
-        {"What costs money in this campaign waits for a second administrator. Nothing is lost by asking again.",
-         "Try again later. An administrator approves it, or takes it back, by POST /v1/campaigns/{id}/approve or PATCH."},
     [REFUSED_CODE_NOT_FOUND] = {"There is no campaign with this code.",
                                 "Look at the code again, letter by letter. After too many wrong ones there is a wait."},
 };

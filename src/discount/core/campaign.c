@@ -301,7 +301,6 @@ enum campaign_verdict campaign_create(struct campaign_set *set, const struct cam
 static bool may_change_rules(const struct campaign *campaign, const struct campaign_patch *patch) {
     const struct campaign_rules *now = &campaign->rules, *then = &patch->rules;
     uint32_t given = patch->rules_given;
-    if (campaign->redeemed == 0) return true;
     if ((given & GIVEN_DISCOUNT) != 0 && (now->percent != then->percent || now->discount_max_minor != then->discount_max_minor))
         return false;
     if ((given & GIVEN_PER_USER) != 0 && then->max_per_user < now->max_per_user) return false;
