@@ -40,7 +40,7 @@ def test_claims_are_answered_in_time_and_credited_when_the_wallet_is_back(make_w
     campaign = world.operator.campaign(places=30)
     users = [world.user() for _ in range(25)]
     wallet = world.pair.wallet
-    wallet.kill() if how == "killed" else wallet.process.send_signal(signal.SIGSTOP)
+    wallet.kill() if how == "killed" else wallet.freeze()
     try:
         started = time.monotonic()
         answers = at_once(world.pair.discount.port, [request_of(user, campaign["code"]) for user in users])
@@ -57,7 +57,7 @@ def test_claims_are_answered_in_time_and_credited_when_the_wallet_is_back(make_w
         report = world.operator.report(campaign["id"])
         assert (report["redeemed"], report["credited"], report["pending"], report["remaining"]) == (25, 0, 25, 5)
     finally:
-        wallet.start() if how == "killed" else wallet.process.send_signal(signal.SIGCONT)
+        wallet.start() if how == "killed" else wallet.thaw()
     for user, redemption in zip(users, redemptions):
         credited = wait_status(user, redemption, "credited")
         assert credited == {**redemption, "status": "credited", "transaction_id": credited["transaction_id"], "credited_at": credited["credited_at"]}
@@ -359,7 +359,7 @@ def test_a_stop_answers_all_that_was_accepted(make_world):
     campaign = world.operator.campaign(places=50)
     users = [world.user() for _ in range(20)]
     discount, wallet = world.pair.discount, world.pair.wallet
-    wallet.process.send_signal(signal.SIGSTOP)
+    wallet.freeze()
     answers = []
     try:
         collector = threading.Thread(target=lambda: answers.extend(at_once(discount.port, [request_of(user, campaign["code"]) for user in users])))
@@ -369,7 +369,7 @@ def test_a_stop_answers_all_that_was_accepted(make_world):
         collector.join()
         assert discount.process.wait(30) == 0
     finally:
-        wallet.process.send_signal(signal.SIGCONT)
+        wallet.thaw()
     assert [answer.status for answer in answers] == [202] * 20
     with pytest.raises(OSError):
         RawConnection(discount.port, 2)
@@ -386,7 +386,7 @@ def test_a_stop_refuses_what_comes_later_on_an_open_connection(make_world):
     idle = RawConnection(discount.port)
     idle.send(request_bytes("GET", "/healthz"))
     assert idle.read_answer().status == 200
-    wallet.process.send_signal(signal.SIGSTOP)
+    wallet.freeze()
     try:
         with RawConnection(discount.port) as busy:
             busy.send(request_of(user, campaign["code"]))
@@ -401,7 +401,7 @@ def test_a_stop_refuses_what_comes_later_on_an_open_connection(make_world):
             assert busy.read_answer().status == 202
         assert discount.process.wait(30) == 0
     finally:
-        wallet.process.send_signal(signal.SIGCONT)
+        wallet.thaw()
     discount.start()
     world.operator.wait_settled(campaign["id"])
 

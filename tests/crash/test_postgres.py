@@ -1,7 +1,6 @@
 """PostgreSQL dies, is replaced, or finds itself with two masters: exactly right, nothing that was acknowledged lost, each doubt settled as it was."""
 import contextlib
 import shutil
-import signal
 import subprocess
 
 import pytest
@@ -50,7 +49,7 @@ def make_pair_on(tmp_path):
 
 def end(service):
     if service.process is not None and service.process.poll() is None:
-        service.process.send_signal(signal.SIGCONT)
+        service.thaw()
         try:
             service.stop()
         except subprocess.TimeoutExpired:
@@ -147,7 +146,7 @@ def test_who_was_stopped_and_continued_writes_nothing(make_cluster, make_pair_on
     assert first.redeem(campaign["code"]).status_code == 201
 
     old = pair.discount
-    old.process.send_signal(signal.SIGSTOP)
+    old.freeze()
     base = tmp_path / "second"
     base.mkdir()
     shutil.copytree(old.data, base / "discountd")
@@ -170,7 +169,7 @@ def test_who_was_stopped_and_continued_writes_nothing(make_cluster, make_pair_on
 
         sent = requests.Request("POST", old.url + "/v1/redemptions", json={"code": campaign["code"], "phone": third.phone},
                                 headers={"Authorization": f"Bearer {third.token}"}).prepare()
-        old.process.send_signal(signal.SIGCONT)
+        old.thaw()
         with contextlib.suppress(requests.RequestException):  # it may be gone before it answers
             with requests.Session() as session:
                 answer = session.send(sent, timeout=DEADLINE_S)

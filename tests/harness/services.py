@@ -130,6 +130,20 @@ class Service:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(DEADLINE_S)
 
+    def freeze(self):
+        """SIGSTOP: returns when no thread of it runs any more, a moment after the signal was sent."""
+        self.process.send_signal(signal.SIGSTOP)
+        wait_until(self.stands_still, f"{self.program} stands still")
+
+    def stands_still(self):
+        try:
+            return all(path.read_text().rpartition(") ")[2][0] == "T" for path in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat"))
+        except OSError:  # a thread has just ended
+            return False
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self):
         """SIGTERM; the exit code."""
         self.process.send_signal(signal.SIGTERM)
