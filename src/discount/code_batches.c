@@ -252,8 +252,7 @@ static bool read_create(struct exchange *exchange, struct batch_making *making) 
     return true;
 }
 
-/* New batches take the newest key; without one nothing is made up in its place. */
-static bool give_key(struct exchange *exchange, struct code_batch_create *create) {
+bool code_batch_take_key(struct exchange *exchange, struct code_batch_create *create) {
     const struct code_board *codes = discount_of(exchange)->codes;
     const struct code_key *key = code_board_unreadable(codes) > 0 ? NULL : code_board_key(codes);
     if (key == NULL) {
@@ -268,7 +267,7 @@ static bool give_key(struct exchange *exchange, struct code_batch_create *create
 void code_batches_create(struct exchange *exchange) {
     struct batch_making *making = discount_begin(exchange, &make_action, sizeof *making);
     const struct board_slot *slot = making == NULL || !read_create(exchange, making) ? NULL : request_campaign(exchange);
-    if (slot == NULL || !give_key(exchange, &making->create)) {
+    if (slot == NULL || !code_batch_take_key(exchange, &making->create)) {
         exchange_finish(exchange);
         return;
     }

@@ -3,7 +3,6 @@
 #include "discount/code_imports.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "discount/answer.h"
 #include "discount/code_batches.h"
@@ -164,22 +163,10 @@ static bool read_body(struct exchange *exchange, struct code_import *self) {
     return is_read;
 }
 
-static bool give_key(struct exchange *exchange, struct code_batch_create *create) {
-    const struct code_board *codes = discount_of(exchange)->codes;
-    const struct code_key *key = code_board_unreadable(codes) > 0 ? NULL : code_board_key(codes);
-    if (key == NULL) {
-        problem_reply(exchange, &problem_code_key_missing,
-                      "codes.key is not there, or not the one that this database's codes were made with.");
-        return false;
-    }
-    memcpy(create->key_check, key->check, sizeof create->key_check);
-    return true;
-}
-
 void code_imports_create(struct exchange *exchange) {
     const struct board_slot *slot = NULL;
     struct code_import *self = discount_begin(exchange, &import_action, sizeof *self);
-    if (self != NULL && give_key(exchange, &self->create) && read_body(exchange, self)) slot = request_campaign(exchange);
+    if (self != NULL && code_batch_take_key(exchange, &self->create) && read_body(exchange, self)) slot = request_campaign(exchange);
     if (slot == NULL) {
         exchange_finish(exchange);
         return;
