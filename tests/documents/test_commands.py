@@ -42,7 +42,7 @@ def test_commands_print_what_stands_beside_them(document, places, running):
     folder, said, changes = running
     for line in ("  201      1000", "  410      2000", "  exactly right"):
         assert line in said.splitlines(), said
-    for name in ("build", "node_modules"):
+    for name in ("build", "node_modules", "scripts"):
         (folder / name).symlink_to(ROOT / name)
     shell = Shell(folder, {**changes, **{there: folder / here for there, here in places.items()}})
     try:

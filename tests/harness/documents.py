@@ -1,6 +1,6 @@
 """The commands of a document, pasted as they stand there, answer as it stands there.
 
-Each ```sh block is run, in the document's order, in one shell, and each ```python and ```typescript block as a program; the ```json or ```text block behind
+Each ```sh block is run, in the document's order, in one shell, and each ```python and ```typescript block as a program; the ```json, ```csv or ```text block behind
 it is what comes of it. A comment before a block says otherwise: `<!-- not run: why -->`, or `<!-- runs on -->` of a service in the foreground, which must become
 ready and end well."""
 import json
@@ -12,7 +12,7 @@ import threading
 
 from harness.services import DEADLINE_S, ROOT, free_port, wait_until
 
-BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]*?) -->\n)?```(?P<kind>sh|python|typescript|json|text)\n(?P<text>.*?)```\n", re.DOTALL)
+BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]*?) -->\n)?```(?P<kind>sh|python|typescript|json|csv|text)\n(?P<text>.*?)```\n", re.DOTALL)
 END_OF_BLOCK = "end of the block"
 
 
@@ -27,12 +27,16 @@ def blocks(document):
     """[(mark, kind, text, what it prints or None)], in their order."""
     found = []
     for match in BLOCK.finditer((ROOT / document).read_text()):
-        if match["kind"] == "json" or (match["kind"] == "text" and found and found[-1][1] in PROGRAMS):
+        if match["kind"] in ("json", "csv") or (match["kind"] == "text" and found and found[-1][1] in PROGRAMS):
             assert found and found[-1][3] is None, f"{document}: an answer without commands: {match['text']}"
             found[-1] = (*found[-1][:3], match["text"])
         elif match["kind"] != "text":
             found.append((match["mark"] or "", match["kind"], match["text"], None))
     return found
+
+
+ID_OR_TIME = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z"
+UNIQUE_CODE = r"\b[0-9A-Z]{4}(-[0-9A-Z]{4}){2}\b"
 
 
 def shape(value):
@@ -41,7 +45,7 @@ def shape(value):
         return {name: shape(member) for name, member in value.items()}
     if isinstance(value, list):
         return [shape(member) for member in value]
-    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z", value):
+    if isinstance(value, str) and re.fullmatch(ID_OR_TIME, value):
         return "an id or a time"
     return value
 
@@ -105,10 +109,20 @@ def as_command(shell, kind, text, folder):
 
 
 def is_the_same(printed, answer):
+    """As JSON, of one value or of one a line, else as lines."""
     try:
-        return shape(json.loads(printed)) == shape(json.loads(answer))
+        return [shape(json.loads(one)) for one in values(printed)] == [shape(json.loads(one)) for one in values(answer)]
     except json.JSONDecodeError:
-        return printed.strip() == answer.strip()
+        return masked(printed) == masked(answer)
+
+
+def values(text):
+    lines = text.strip().splitlines()
+    return lines if len(lines) > 1 and all(line[:1] + line[-1:] == "{}" for line in lines) else [text]
+
+
+def masked(text):
+    return re.sub(UNIQUE_CODE, "a code", re.sub(ID_OR_TIME, "an id or a time", text.strip()))
 
 
 def follow(document, shell, folder):
