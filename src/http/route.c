@@ -402,6 +402,18 @@ static bool refuse_without_body(struct exchange *exchange) {
     return true;
 }
 
+/* Which form it should have had is what its type says. */
+static void refuse_empty_body(struct exchange *exchange) {
+    struct faults faults;
+    if (!media_is_csv(exchange->content_type)) {
+        problem_reply_malformed(exchange, 0);
+        return;
+    }
+    faults_init(&faults, &exchange->arena);
+    faults_add(&faults, "", "required", "the body must have at least one line of CSV");
+    problem_reply_faults(exchange, &problem_validation_failed, &faults);
+}
+
 void route_dispatch(struct exchange *exchange) {
     const struct route *route = exchange->route;
     CHECK(exchange->state == EXCHANGE_BODY);
@@ -409,7 +421,7 @@ void route_dispatch(struct exchange *exchange) {
     bool takes_json = (route->flags & ROUTE_BODY_JSON) != 0;
     bool body_is_due = takes_json && (route->flags & ROUTE_BODY_OPTIONAL) == 0;
     if (body_is_due && exchange->body.size == 0) {
-        problem_reply_malformed(exchange, 0);
+        refuse_empty_body(exchange);
         exchange_finish(exchange);
     } else if (!takes_json && refuse_without_body(exchange)) {
         exchange_finish(exchange);

@@ -15,7 +15,7 @@ enum route_flag {
     ROUTE_OPERATORS = 1 << 4,     /* on the operators' listener, and not on the world's, where there are two */
     ROUTE_EVERYWHERE = 1 << 5,    /* on both */
     ROUTE_DRY_RUN = 1 << 6,       /* takes dry_run=true; see operation_begin */
-    ROUTE_BODY_CSV = 1 << 8,      /* with ROUTE_BODY_JSON: or text/csv */
+    ROUTE_BODY_CSV = 1 << 8,      /* with ROUTE_BODY_JSON: or text/csv, which is due as well (422 when empty) */
     ROUTE_WATCHED = 1 << 7,       /* where a crowd comes: its metrics are there from the start, since a rate needs a value before */
 };
 

@@ -69,6 +69,9 @@ def test_bad_lines_are_told_by_number_and_reason(world):
     assert_problem(bring(world, campaign, [codes[0], 7]), 422, "validation_failed", ["codes[0]", "codes[1]"])
     assert_problem(bring(world, campaign, [codes[0]], on_error="skip"), 422, "validation_failed", ["codes"])
     assert_problem(bring(world, campaign, []), 422, "validation_failed", ["codes"])
+    assert_problem(bring(world, campaign, csv=b"code\r\n"), 422, "validation_failed", ["codes"])
+    empty = assert_problem(bring(world, campaign, csv=b""), 422, "validation_failed", [""])
+    assert [fault["detail"] for fault in empty["errors"]] == ["the body must have at least one line of CSV"]
     assert_problem(bring(world, {"id": str(uuid.uuid4())}, some(1)), 404, "campaign_not_found")
     key, more = str(uuid.uuid4()), some(2)
     first = bring(world, campaign, more, key=key)

@@ -57,6 +57,7 @@ def test_lines_of_csv(world):
     campaign, user, phones = listed_campaign(world), world.user(), [new_phone() for _ in range(5)]
     one = add(world, campaign, csv=f"\ufeffphone\r\n{phones[0]}\r\n\"{phones[1]}\"\r\n\r\n".encode())
     assert (one.json()["added"], one.json()["phones"]) == (2, 2)
+    assert_problem(add(world, campaign, csv=b""), 422, "validation_failed", [""])
     both = add(world, campaign, csv=f"user_id,phone\n{user.id},{phones[2]}\n,{phones[0]}\n".encode())
     assert (both.json()["added"], both.json()["already_listed"], both.json()["users"], both.json()["phones"]) == (2, 1, 1, 3)
     bare = add(world, campaign, csv=f"{user.id}\n{phones[3]}\n{phones[3]}".encode())

@@ -11,7 +11,11 @@ static void reply_path(struct exchange *exchange) {
 
 static const struct route table[] = {
     {.method = "GET", .path = "/v1/things", .scope = SCOPE_PUBLIC, .flags = ROUTE_CSV, .handle = reply_path},
-    {.method = "POST", .path = "/v1/things", .scope = SCOPE_USER, .flags = ROUTE_BODY_JSON | ROUTE_IDEMPOTENT, .handle = reply_path},
+    {.method = "POST",
+     .path = "/v1/things",
+     .scope = SCOPE_USER,
+     .flags = ROUTE_BODY_JSON | ROUTE_BODY_CSV | ROUTE_IDEMPOTENT,
+     .handle = reply_path},
     {.method = "GET", .path = "/v1/things/{id}", .scope = SCOPE_USER, .handle = reply_path},
     {.method = "GET", .path = "/v1/things/own", .scope = SCOPE_PUBLIC, .handle = reply_path},
     {.method = "POST", .path = "/v1/things/own", .scope = SCOPE_PUBLIC, .flags = ROUTE_IDEMPOTENT, .handle = reply_path},
@@ -239,6 +243,9 @@ static void test_dispatch_judges_body_and_key(void **state) {
     char long_key[300] = "Idempotency-Key: ";
     dispatched("/v1/things", "", "{}", 200);
     dispatched("/v1/things", "", "", 400);
+    dispatched("/v1/things", "Content-Type: application/json\n", "", 400);
+    dispatched("/v1/things", "Content-Type: text/csv\n", "a", 200);
+    dispatched("/v1/things", "Content-Type: text/csv\n", "", 422);
     dispatched("/v1/things/own", "", "", 200);
     dispatched("/v1/things/own", "Content-Type: application/json\n", "{}", 200);
     dispatched("/v1/things/own", "Content-Type: application/json\n", "{\"a\":1}", 422);
