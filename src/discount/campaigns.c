@@ -249,11 +249,12 @@ void campaigns_patch(struct exchange *exchange) {
     int64_t version;
     struct faults faults;
     struct json_document *document CLOSE_BODY_AT_END = NULL;
-    struct campaign_change *change = NULL;
-    const struct json_value *root = request_open_body(exchange, &faults, &document);
-    struct board_slot *slot = root == NULL ? NULL : request_campaign(exchange);
-    if (slot != NULL && read_if_match(exchange, slot, &version)) change = discount_begin(exchange, &patch_action, sizeof *change);
-    if (change == NULL || !campaign_body_read_patch(exchange, root, &faults, slot, &change->patch)) {
+    struct board_slot *slot = NULL;
+    struct campaign_change *change = discount_begin(exchange, &patch_action, sizeof *change);
+    const struct json_value *root = change == NULL ? NULL : request_open_body(exchange, &faults, &document);
+    if (root != NULL) slot = request_campaign(exchange);
+    if (slot == NULL || !read_if_match(exchange, slot, &version) ||
+        !campaign_body_read_patch(exchange, root, &faults, slot, &change->patch)) {
         exchange_finish(exchange);
         return;
     }

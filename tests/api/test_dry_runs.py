@@ -151,6 +151,35 @@ def test_a_campaign_that_is_made_and_ended(quiet):
     world.assert_clean()
 
 
+def test_a_campaign_that_is_raised(quiet):
+    """What a raise would be: decided as the real one, its fund not asked for, its version and its sequence as before."""
+    world = quiet
+    admin, campaign = world.operator.discount, world.operator.campaign(places=1)
+    path = f"/v1/campaigns/{campaign['id']}"
+
+    def change(query, version='"1"', **members):
+        return admin.request("PATCH", path + query, json=members, headers={"If-Match": version})
+
+    before, report = acts_and_moves(world), report_of(world, campaign)
+    tried = change("?dry_run=true", max_redemptions=3, name="Larger")
+    assert tried.status_code == 200 and "ETag" not in tried.headers
+    told = tried.json()
+    assert (told["dry_run"], told["max_redemptions"], told["remaining"], told["name"], told["version"]) == (True, 3, 3, "Larger", 2)
+    assert told["fund"]["state"] == "pending"
+    assert change("?dry_run=true", max_redemptions=1).json() == {**campaign, "dry_run": True}
+    assert_problem(change("?dry_run=true", '"2"', max_redemptions=3), 412, "version_mismatch")
+    assert_problem(admin.request("PATCH", f"{path}?dry_run=true", json={"max_redemptions": 3}), 428, "precondition_required")
+    assert_problem(change("?dry_run=true", max_redemptions=0), 422, "validation_failed", ["max_redemptions"])
+    assert admin.get(path).json() == campaign and report_of(world, campaign) == report and acts_and_moves(world) == before
+    assert_problem(change("?dry_run=true&more=1", max_redemptions=3), 422, "validation_failed", ["more"])
+    assert [world.user().redeem(campaign["code"]).status_code for _ in range(2)] == [201, 410]
+    done = change("?dry_run=false", max_redemptions=3, name="Larger")
+    assert done.status_code == 200 and done.headers["ETag"] == '"2"' and done.json()["fund"]["state"] == "open"
+    assert {name for name in told if told[name] != done.json().get(name)} == {"dry_run", "redeemed", "remaining", "fund", "updated_at"}
+    assert world.user().redeem(campaign["code"]).status_code == 201
+    world.assert_clean()
+
+
 def test_wrong_codes_count_though(quiet):
     """Else nobody would type one for real."""
     world = quiet
