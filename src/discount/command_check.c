@@ -16,13 +16,18 @@ static struct result data_paths(char database[PATH_BYTES], char keys[PATH_BYTES]
     return program_path(settings.data, "keys", keys);
 }
 
+static struct result prove(const struct place *place) {
+    struct progress progress = {.out = stderr, .clock = &clock_system};
+    return verify_database(place, &progress, stdout);
+}
+
 int command_verify(const char **positional, size_t count) {
     char database[PATH_BYTES], keys[PATH_BYTES];
     (void)positional;
     (void)count;
     if (!result_is_ok(data_paths(database, keys))) return 1;
     const struct place place = program_place(database, NULL);
-    struct result outcome = verify_database(&place, stdout);
+    struct result outcome = prove(&place);
     if (!result_is_ok(outcome) && outcome.code != RESULT_CORRUPT) printf("could not be verified: %s\n", result_name(outcome));
     return result_is_ok(outcome) ? 0 : 1;
 }
@@ -65,7 +70,7 @@ int command_health(const char **positional, size_t count) {
 
 static struct result verify_file(const char *file) {
     const struct place place = {.file = file, .schema = &discount_schema};
-    return verify_database(&place, stdout);
+    return prove(&place);
 }
 
 static const struct backup discount_backup = {.program = "discountd",

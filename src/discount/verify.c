@@ -14,7 +14,9 @@
 struct verification {
     struct batch *batch;
     FILE *out;
-    bool has_told; /* what is broken */
+    struct progress *progress; /* NULL: nobody waits */
+    int64_t seen, due;         /* redemptions of all campaigns */
+    bool has_told;             /* what is broken */
     struct campaign *campaigns;
     size_t campaign_total;
     int64_t number_read;      /* of the last campaign's row */
@@ -107,6 +109,7 @@ static struct result visit_redemption(void *context, const struct row *row) {
     struct redemption redemption;
     TRY(redemption_of_row(row, 0, &redemption));
     verification->row_count++;
+    progress_tell_sometimes(verification->progress, "redemptions", ++verification->seen, verification->due);
     return check_redemption(verification, &redemption);
 }
 
@@ -223,11 +226,14 @@ static struct result walk_campaigns(struct verification *verification) {
         verification->has_told = true;
     }
     TRY(outcome);
+    progress_begin(verification->progress);
+    for (size_t i = 0; i < verification->campaign_total; i++) verification->due += verification->campaigns[i].redeemed;
     for (size_t i = 0; i < verification->campaign_total; i++) {
         verification->campaign = verification->campaigns[i];
         if (verification->campaign.number != i + 1) return broken(verification, NULL, "the campaign created before it is missing");
         TRY(check_campaign(verification));
     }
+    progress_tell(verification->progress, "redemptions", verification->seen, verification->due);
     return result_ok();
 }
 
@@ -363,11 +369,11 @@ static struct result check_lists(struct verification *verification) {
     return check_rules_of(verification, table_eligible_rules, table_eligible_rule_count, "campaign");
 }
 
-struct result verify_database(const struct place *place, FILE *out) {
+struct result verify_database(const struct place *place, struct progress *progress, FILE *out) {
     /* Nobody counts there: the reader's state stays that of its first question until the end. */
     struct place one_state = *place;
     one_state.keeps_state = true;
-    struct verification verification = {.out = out};
+    struct verification verification = {.progress = progress, .out = out};
     char finding[512] = "";
     TRY(batch_open(&one_state, BATCH_READ, &verification.batch));
     verification.campaigns = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *verification.campaigns);

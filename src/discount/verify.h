@@ -4,8 +4,9 @@
 #include <stdio.h>
 
 #include "base/result.h"
+#include "service/progress.h"
 #include "store/batch.h"
 
-/* Writes what it found to `out`: one line for each campaign and a closing one, or the first row that breaks a rule. RESULT_CORRUPT: a rule is
+/* Tells of the redemptions how far it is. Writes what it found to `out`: one line for each campaign and a closing one, or the first row that breaks a rule. RESULT_CORRUPT: a rule is
  * broken; other errors: it could not be read. */
-struct result verify_database(const struct place *place, FILE *out) MUST_CHECK;
+struct result verify_database(const struct place *place, struct progress *progress, FILE *out) MUST_CHECK;

@@ -110,7 +110,7 @@ static const struct param verify_params[] = {DATA_PARAM(&verify_data, DATA_DEFAU
 /* Prints what it found. RESULT_CORRUPT: a rule is broken. */
 static struct result prove(struct batch *batch) {
     struct verify_report report;
-    const struct verify_progress progress = {.out = stderr, .clock = &clock_system};
+    struct progress progress = {.out = stderr, .clock = &clock_system};
     struct audit_report audit;
     struct result verified = verify_books(batch, &progress, &report);
     if (result_is_ok(verified)) verified = audit_verify(batch, &table_audit, &audit);

@@ -48,9 +48,8 @@ struct verification {
     int64_t moving; /* transfers with entries */
     struct running running;
     struct totals totals;
-    const struct verify_progress *progress; /* NULL: nobody waits */
-    int64_t due;                            /* transfers, when it began */
-    int64_t told_us;                        /* when it was last said how far it is */
+    struct progress *progress; /* NULL: nobody waits */
+    int64_t due;               /* transfers, when it began */
 };
 
 /* The first one of the earliest stage is kept. */
@@ -68,20 +67,6 @@ static void find(struct verification *verification, enum stage stage, const char
 
 /* ---- how far it is ---- */
 
-#define LOOK_ROWS 4096 /* between two looks at the clock */
-
-static void tell(struct verification *verification, const char *what, int64_t done, int64_t due) {
-    const struct verify_progress *progress = verification->progress;
-    fprintf(progress->out, "%s: %" PRId64 " of %" PRId64 "\n", what, done, due);
-    fflush(progress->out);
-    verification->told_us = clock_monotonic_us(progress->clock);
-}
-
-static void tell_sometimes(struct verification *verification, const char *what, int64_t done, int64_t due) {
-    if (verification->progress == NULL || done % LOOK_ROWS != 0) return;
-    if (clock_monotonic_us(verification->progress->clock) - verification->told_us >= CLOCK_SECOND_US) tell(verification, what, done, due);
-}
-
 static struct result newest_seen(void *context, const struct row *row) {
     ((struct verification *)context)->due = row_integer(row, 0);
     return result_ok();
@@ -90,7 +75,7 @@ static struct result newest_seen(void *context, const struct row *row) {
 /* Of the same state as all that follows, when the reader keeps one. */
 static struct result begin_progress(struct batch *batch, struct verification *verification) {
     if (verification->progress == NULL) return result_ok();
-    verification->told_us = clock_monotonic_us(verification->progress->clock);
+    progress_begin(verification->progress);
     ask_head(batch, newest_seen, verification);
     return batch_run(batch);
 }
@@ -193,7 +178,7 @@ static struct result transfer_seen(void *context, const struct row *row) {
     *chain = (struct chain){sequence, transfer.created_at_us, stored};
     report->transfers++;
     report->credits += transfer.kind == TRANSFER_CREDIT;
-    tell_sometimes(verification, "transfers", report->transfers, verification->due);
+    progress_tell_sometimes(verification->progress, "transfers", report->transfers, verification->due);
     return result_ok();
 }
 
@@ -203,7 +188,7 @@ static void check_entry(const struct row *row, struct verification *verification
     struct running *running = &verification->running;
     int64_t sequence = row_integer(row, 8), amount = row_integer(row, 9), balance_after = row_integer(row, 10);
     verification->report->entries++;
-    tell_sometimes(verification, "entries", verification->report->entries, 2 * verification->moving);
+    progress_tell_sometimes(verification->progress, "entries", verification->report->entries, 2 * verification->moving);
     if (sequence != running->sequence + 1) {
         find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": entry %" PRId64 " follows entry %" PRId64, running->number, sequence,
              running->sequence);
@@ -466,7 +451,7 @@ static struct result see_everything(struct batch *batch, struct verification *ve
     return batch_run(batch);
 }
 
-struct result verify_books(struct batch *batch, const struct verify_progress *progress, struct verify_report *ret_report) {
+struct result verify_books(struct batch *batch, struct progress *progress, struct verify_report *ret_report) {
     *ret_report = (struct verify_report){.is_sound = true};
     struct verification verification = {.report = ret_report, .found_at = STAGE_NONE, .progress = progress};
     struct result outcome = begin_progress(batch, &verification);
@@ -477,8 +462,8 @@ struct result verify_books(struct batch *batch, const struct verify_progress *pr
     struct result intact = result_is_ok(outcome) ? batch_verify(batch, integrity, sizeof integrity) : outcome;
     batch_end_round(batch);
     TRY(outcome);
-    if (progress != NULL) tell(&verification, "transfers", ret_report->transfers, verification.due);
-    if (progress != NULL) tell(&verification, "entries", ret_report->entries, 2 * verification.moving);
+    progress_tell(progress, "transfers", ret_report->transfers, verification.due);
+    progress_tell(progress, "entries", ret_report->entries, 2 * verification.moving);
     check_account(&verification); /* the last one */
     check_totals(&verification);
     if (intact.code == RESULT_CORRUPT) find(&verification, STAGE_DATABASE, "database: %s", integrity);

@@ -1,9 +1,7 @@
 /* Proves the books: every rule of docs/ledger.md that a reader can check, over one state of the database, without changing it. */
 #pragma once
 
-#include <stdio.h>
-
-#include "base/clock.h"
+#include "service/progress.h"
 #include "store/batch.h"
 
 struct verify_report {
@@ -14,13 +12,6 @@ struct verify_report {
     char finding[512]; /* the first row that breaks a rule */
 };
 
-/* How far it has come, for who waits: transfers first, then entries. */
-struct verify_progress {
-    FILE *out; /* a line a second, and one behind each of the two */
-    const struct clock *clock;
-};
-
 /* Reads one state of a live or a stopped system. RESULT_IO and the like: it could not be read. A broken rule is no error: see is_sound. */
-struct result verify_books(struct batch *batch, const struct verify_progress *progress,
-                           struct verify_report *ret_report) MUST_CHECK; /* progress: or NULL */
+struct result verify_books(struct batch *batch, struct progress *progress, struct verify_report *ret_report) MUST_CHECK;
 void verify_print(const struct verify_report *report, FILE *out);

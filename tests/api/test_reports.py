@@ -81,6 +81,9 @@ def test_each_attempt_is_counted_by_its_outcome(world):
     world.operator.discount.post(f"{path}/end")
     assert_problem(late.redeem(campaign["code"]), 410, "campaign_ended")
     assert world.operator.report(campaign["id"])["rejected"]["campaign_ended"] == 1
+    said = world.pair.discount.verify().stderr.splitlines()[-1]
+    done, of = re.fullmatch(r"redemptions: (\d+) of (\d+)", said).groups()
+    assert int(done) == int(of) >= 2
 
 
 def test_a_phone_that_has_won_is_counted(world):

@@ -50,7 +50,7 @@ static struct result verify_with(const char *fault, char said[2048]) {
     if (fault != NULL) execute(path, fault);
     FILE *out = fmemopen(said, 2048, "w");
     assert_non_null(out);
-    struct result outcome = verify_database(&(struct place){.file = path, .schema = &discount_schema}, out);
+    struct result outcome = verify_database(&(struct place){.file = path, .schema = &discount_schema}, NULL, out);
     fclose(out);
     assert_true(folder_remove(folder));
     return outcome;
@@ -136,7 +136,7 @@ static void test_a_claim_behind_the_settled_position_is_named(void **state) {
     execute_as(&discount_schema, BATCH_CREATE, path, texts, ARRAY_COUNT(texts));
     FILE *out = fmemopen(said, sizeof said, "w");
     assert_non_null(out);
-    assert_int_equal(verify_database(&(struct place){.file = path, .schema = &discount_schema}, out).code, RESULT_CORRUPT);
+    assert_int_equal(verify_database(&(struct place){.file = path, .schema = &discount_schema}, NULL, out).code, RESULT_CORRUPT);
     fclose(out);
     assert_non_null(strstr(said, "position 1: it is not settled, and stands before"));
     assert_true(folder_remove(folder));
@@ -155,7 +155,7 @@ static void test_an_older_database_is_brought_up_to_date(void **state) {
     execute(path, "UPDATE seconds SET rejected = rejected"); /* opens it, and so migrates */
     FILE *out = fmemopen(said, sizeof said, "w");
     assert_non_null(out);
-    assert_true(result_is_ok(verify_database(&(struct place){.file = path, .schema = &discount_schema}, out)));
+    assert_true(result_is_ok(verify_database(&(struct place){.file = path, .schema = &discount_schema}, NULL, out)));
     fclose(out);
     assert_non_null(strstr(said, "verified: 1 campaigns, 2 redemptions"));
     assert_true(folder_remove(folder));

@@ -195,7 +195,7 @@ static void check_files(struct side *side) {
     static char said[4096];
     FILE *out = fmemopen(said, sizeof said, "w");
     assert_non_null(out);
-    struct result outcome = verify_database(&(struct place){.file = side->path, .schema = &discount_schema}, out);
+    struct result outcome = verify_database(&(struct place){.file = side->path, .schema = &discount_schema}, NULL, out);
     fclose(out);
     if (!result_is_ok(outcome)) fail_msg("%s", said);
 }
