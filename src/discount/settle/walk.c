@@ -185,7 +185,9 @@ static bool find_redemptions(struct walk *walk, struct page_item *items, size_t 
 static bool is_reversed_there_alone(const struct walk *walk, const struct redemption *redemption, const struct unknown_credit *credit) {
     bool is_it = redemption->campaign_number == walk->campaign_number && id_equal(redemption->id, credit->reference) &&
                  id_equal(redemption->user_id, credit->user_id);
-    return is_it && credit->is_reversed && redemption->status == REDEMPTION_CREDITED;
+    bool is_open =
+        redemption->status == REDEMPTION_CREDITED || redemption->status == REDEMPTION_CLAIMED; /* and not known to be paid, either */
+    return is_it && credit->is_reversed && is_open;
 }
 
 /* False: the page is of no use, or there is no room for what was found. */

@@ -242,6 +242,35 @@ static void test_a_credit_that_is_not_here_is_handed_over(void **state) {
     assert_int_equal(taken.give_ups, 0);
 }
 
+/* All of them taken back in Wallet. */
+static const char *reversed_page_of(const char *positions) {
+    static const char member[] = "\"reversed\":1000,";
+    char *at = (char *)(uintptr_t)page_of(positions, NULL);
+    while ((at = strstr(at, "\"created_at\"")) != NULL) {
+        memmove(at + sizeof member - 1, at, strlen(at) + 1);
+        memcpy(at, member, sizeof member - 1);
+        at += sizeof member;
+    }
+    return page;
+}
+
+/* Also of one that is not known here to be paid: it is settled by it, and would be credited for nothing else. */
+static void test_what_was_taken_back_there_alone_is_handed_over(void **state) {
+    (void)state;
+    fill(5, 3);
+    rows[1].status = REDEMPTION_REVERSING;
+    rows[2].status = REDEMPTION_REVERSED;
+    rows[4].status = REDEMPTION_FAILED;
+    walk.taker = &taker;
+    begin();
+    answer(200, reversed_page_of("12345"));
+    assert_int_equal(taken.count, 2);
+    assert_true(id_equal(taken.credits[0].reference, rows[0].id) && taken.credits[0].is_reversed);
+    assert_true(id_equal(taken.credits[1].reference, rows[3].id) && taken.credits[1].is_reversed);
+    run();
+    expect_end(true);
+}
+
 static void test_what_its_description_says(void **state) {
     (void)state;
     static const struct {
@@ -436,6 +465,7 @@ int main(void) {
         TEST(test_twenty_credits_of_nobody_are_told),
         TEST(test_what_nobody_got_is_no_more_than_a_fund_can_hold),
         TEST(test_a_credit_that_is_not_here_is_handed_over),
+        TEST(test_what_was_taken_back_there_alone_is_handed_over),
         TEST(test_what_its_description_says),
         TEST(test_which_code_of_a_batch_it_was_for),
         TEST(test_the_last_place_may_be_described),
