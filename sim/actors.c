@@ -9,6 +9,7 @@
 #include "sim/boot.h"
 #include "sim/judge.h"
 #include "sim/oracle.h"
+#include "sim/promotions.h"
 #include "sim/shop.h"
 #include "sim/world.h"
 
@@ -28,6 +29,8 @@
 #define LATE_MOST_US      1500000 /* before or after the end */
 #define LOOKS_PERCENT     40      /* of those whom money has come or gone */
 #define SOON_US           3000000
+#define BACK_PERCENT      50 /* of what an operator does where redemptions are taken back, */
+#define BACK_ACTIONS      2  /* who does so many times as much there */
 
 struct people people;
 
@@ -57,6 +60,7 @@ const char *intent_kind_name(enum intent_kind kind) {
                                                          [INTENT_WINNERS] = "winners",
                                                          [INTENT_BATCH] = "make a batch",
                                                          [INTENT_CODES] = "take its codes",
+                                                         [INTENT_TAKE_BACK] = "take a redemption back",
                                                          [INTENT_MERCHANT] = "make a merchant",
                                                          [INTENT_HOLD] = "hold",
                                                          [INTENT_CAPTURE] = "capture",
@@ -146,6 +150,12 @@ static void type_code(const char *code, char *typed, size_t capacity) {
     typed[size] = '\0';
 }
 
+static void write_redemption(struct intent *intent, const char *phone) {
+    char order[96];
+    promotions_write_order(intent, order, sizeof order);
+    BODY(intent, "{\"code\":\"%s\",\"phone\":\"%s\"%s}", intent->code, phone, order);
+}
+
 static struct intent *want_redemption(struct actor *actor, struct campaign_plan *campaign) {
     struct intent *intent = new_intent(actor, INTENT_REDEEM);
     intent->campaign = campaign;
@@ -160,7 +170,8 @@ static struct intent *want_redemption(struct actor *actor, struct campaign_plan 
     else
         type_code(code, intent->code, sizeof intent->code);
     REQUEST(intent, "POST", "/v1/redemptions");
-    BODY(intent, "{\"code\":\"%s\",\"phone\":\"%s\"}", intent->code, intent->phone);
+    promotions_choose_order(intent);
+    write_redemption(intent, intent->phone);
     give_key(intent, 50);
     return intent;
 }
@@ -258,12 +269,11 @@ static struct intent *want_campaign(struct actor *actor, struct campaign_plan *c
         expect_latecomers(campaign, ends_at_us);
         snprintf(times, sizeof times, ",\"ends_at\":\"%.*s\"", CLOCK_TEXT_BYTES, text);
     }
+    char rules[320];
+    promotions_write_rules(campaign, rules, sizeof rules);
     REQUEST(intent, "POST", "/v1/campaigns");
-    BODY(intent,
-         "{\"name\":\"%s\",\"kind\":\"wallet_credit\",\"code\":\"%s\",\"credit\":{\"amount\":%lld,\"currency\":\"IRT\"},"
-         "\"max_redemptions\":%lld,\"max_per_user\":1%s%s}",
-         campaign->code, campaign->code, (long long)campaign->amount, (long long)campaign->places,
-         campaign->takes_any_phone ? ",\"phone\":\"any\"" : "", times);
+    BODY(intent, "{\"name\":\"%s\",\"code\":\"%s\",\"max_redemptions\":%lld%s%s%s}", campaign->code, campaign->code,
+         (long long)campaign->places, rules, campaign->takes_any_phone ? ",\"phone\":\"any\"" : "", times);
     give_key(intent, 80);
     campaign->is_wanted = true;
     return intent;
@@ -338,6 +348,11 @@ static struct intent *want_as_operator(struct actor *actor) {
         if (!people.campaigns[i].is_wanted) return want_campaign(actor, &people.campaigns[i]);
     }
     if (batches_due(campaign) != INTENT_KIND_COUNT) return want_batch(actor, campaign);
+    if (promotions_are_in_world() && chance(BACK_PERCENT)) {
+        struct intent *back = new_intent(actor, INTENT_TAKE_BACK);
+        if (promotions_want_back(back)) return back;
+        people.intent_count--; /* nobody has won yet */
+    }
     return campaign->number == 0 ? want_campaign(actor, campaign) : want_change(actor, campaign, some_change());
 }
 
@@ -467,7 +482,7 @@ static void send_other_body(struct intent *intent) {
         BODY(other, "{\"to\":{\"username\":\"%s\"},\"amount\":%lld,\"currency\":\"IRT\",\"description\":\"intent %u\"}",
              intent->recipient->name, (long long)other->amount, number);
     } else {
-        BODY(other, "{\"code\":\"%s\",\"phone\":\"09190000000\"}", intent->code);
+        write_redemption(other, "09190000000");
     }
     other->first_sent_us = world.now_us;
     send_copy(other);
@@ -528,6 +543,7 @@ void actors_begin_world(void) {
         campaign->takes_any_phone = campaign->amount != 2000; /* four in five: otherwise no two users meet in one phone */
         if (leans_to(LEANS_TO_TIMES) || leans_to(LEANS_TO_DISKS)) campaign->places = people.user_count;
         if (has_plenty) campaign->places = 2 * people.user_count;
+        promotions_choose(campaign);
     }
     people.actor_count = people.user_count + 1 + (shop_is_in_world() ? 1 : 0);
     for (uint32_t i = 0; i < people.actor_count; i++) {
@@ -536,7 +552,8 @@ void actors_begin_world(void) {
         actor->is_operator = i == people.user_count;
         actor->is_shop = i > people.user_count;
         actor->is_registered = actor->is_operator || actor->is_shop;
-        actor->actions_left = actor->is_operator ? actions + people.campaign_count : actor->is_shop ? SHOP_ACTIONS * actions : actions;
+        uint32_t operator_actions = actions * (promotions_are_in_world() ? BACK_ACTIONS : 1) + people.campaign_count;
+        actor->actions_left = actor->is_operator ? operator_actions : actor->is_shop ? SHOP_ACTIONS * actions : actions;
         snprintf(actor->name, sizeof actor->name, actor->is_operator ? BOOT_ADMIN_NAME : "user%u", i);
         snprintf(actor->own_phone, sizeof actor->own_phone, "0912000%04u", i);
         if (!actor->is_operator && !actor->is_shop && chance(leans_to(LEANS_TO_CAMPAIGNS) ? 20 : 50))
@@ -594,6 +611,8 @@ void actors_end_with_campaign(void) {
     last->amount = 1000;
     last->takes_any_phone = true;
     last->places = (int64_t)people.user_count;
+    last->kind = GIFT_OF_CREDIT;
+    last->max_per_user = last->max_per_phone = 1;
     struct actor *last_operator = &people.actors[people.user_count];
     struct intent *intent = want_campaign(last_operator, last);
     char *times = strstr(intent->body, ",\"starts_at"); /* from now on, without an end */
@@ -608,6 +627,7 @@ void actors_end_with_users(void) {
         if (!actor->is_registered) continue;
         struct intent *intent = want_redemption(actor, &people.campaigns[people.campaign_count - 1]);
         memcpy(intent->phone, actor->own_phone, sizeof intent->phone);
+        intent->order_number = 0;
         BODY(intent, "{\"code\":\"LAST\",\"phone\":\"%s\"}", intent->phone);
         end_later_with(actor, intent);
     }

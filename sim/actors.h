@@ -36,6 +36,7 @@ enum intent_kind {
     INTENT_WINNERS,
     INTENT_BATCH,
     INTENT_CODES,
+    INTENT_TAKE_BACK,
     INTENT_MERCHANT,
     INTENT_HOLD,
     INTENT_CAPTURE,
@@ -62,12 +63,18 @@ struct actor {
     struct intent *intent; /* in progress; NULL while it thinks */
 };
 
+enum gift_kind { GIFT_OF_CREDIT = 1, GIFT_OF_AMOUNT, GIFT_OF_SHARE }; /* as the database numbers them */
+
 struct campaign_plan {
     char code[24];
     int64_t number; /* in the database; 0 until it is known */
     struct id id;
     int64_t amount, places;
-    struct id batch_id; /* of its unique codes; zero: none is known */
+    enum gift_kind kind;
+    int64_t max_per_user, max_per_phone;
+    int64_t percent, discount_max;          /* of an order, in hundredths */
+    int64_t max_per_day, budget, min_order; /* 0: none */
+    struct id batch_id;                     /* of its unique codes; zero: none is known */
     char codes[CODES_MAX][24];
     uint32_t code_count;
     bool takes_any_phone;
@@ -84,12 +91,14 @@ struct intent {
     struct actor *actor;
     struct campaign_plan *campaign;
     struct actor *recipient;
-    int64_t amount; /* of a transfer; a new limit */
+    int64_t amount;        /* of a transfer; a new limit; what is to be taken back */
+    uint32_t order_number; /* 0: no order */
+    int64_t order_amount;
     char phone[20];
-    char code[40]; /* as it is typed */
+    char code[40]; /* as it is typed; what becomes of a place that is taken back */
     char key[40];  /* Idempotency-Key; empty: none */
     char if_match[24];
-    char method[8], target[128], body[320];
+    char method[8], target[128], body[512];
     struct process *to;
     uint32_t sends, refusals; /* copies sent; definite refusals that came back */
     uint32_t rounds;          /* of sending again */
@@ -108,8 +117,10 @@ struct intent {
     bool must_wait;           /* an answer was 429 */
     struct text reply;        /* its body */
     struct id made;           /* what the answer says was made: redemption, transaction, user, campaign */
-    int64_t rows_before;      /* redemptions of the user, or of the campaign, when it was sent */
-    struct intent *other; /* the one with another body under the same key; of a capture or a release its hold, of a reversal its capture */
+    int64_t rows_before;      /* redemptions of the user, or of the campaign, when it was sent; or the status of what is to be taken back */
+    int64_t user_reversed_before, phone_reversed_before; /* the same, of those that were reversed */
+    struct intent *
+        other; /* the one with another body under the same key; of a capture or a release its hold, of a reversal its capture, of what is taken back its redemption */
 };
 
 struct people {

@@ -8,6 +8,7 @@
 #include "sim/batches.h"
 #include "sim/moments.h"
 #include "sim/oracle.h"
+#include "sim/promotions.h"
 #include "sim/shop.h"
 #include "sim/world.h"
 
@@ -50,45 +51,28 @@ static bool is_code(const struct parsed *parsed, const char *code) { return text
 
 /* ---- lookups ---- */
 
-/* The row is reset after the copy. -1 where there is none or the service is down (then *ret_known is false). */
-static int64_t look_up(enum process_index index, const char *sql, struct id id, struct text text, bool *ret_known) {
-    struct statement *statement = oracle_query(index, sql);
-    *ret_known = statement != NULL;
-    if (statement == NULL) return -1;
-    if (text.data != NULL) {
-        statement_bind_text(statement, 1, text);
-    } else {
-        statement_bind_id(statement, 1, id);
-    }
-    bool is_row = false;
-    struct result stepped = statement_step(statement, &is_row);
-    *ret_known = result_is_ok(stepped);
-    int64_t value = result_is_ok(stepped) && is_row ? statement_integer(statement, 0) : -1;
-    statement_reset(statement);
-    return value;
-}
-
 static const struct text no_text = {NULL, 0};
 
 static int64_t user_exists(const struct actor *actor, bool *ret_known) {
-    return look_up(PROCESS_WALLET, "SELECT created_at FROM users WHERE name = ?1", (struct id){{0}}, text_of(actor->name), ret_known);
+    return oracle_look_up(PROCESS_WALLET, "SELECT created_at FROM users WHERE name = ?1", (struct id){{0}}, text_of(actor->name),
+                          ret_known);
 }
 
 static int64_t account_of(const struct actor *actor) {
     bool is_known;
-    return look_up(PROCESS_WALLET, "SELECT a.number FROM accounts a JOIN users u ON u.id = a.user_id WHERE u.name = ?1", (struct id){{0}},
-                   text_of(actor->name), &is_known);
+    return oracle_look_up(PROCESS_WALLET, "SELECT a.number FROM accounts a JOIN users u ON u.id = a.user_id WHERE u.name = ?1",
+                          (struct id){{0}}, text_of(actor->name), &is_known);
 }
 
 static int64_t rows_of_user(const struct actor *actor) {
     bool is_known;
-    return look_up(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE user_id = ?1", actor->user_id, no_text, &is_known);
+    return oracle_look_up(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE user_id = ?1", actor->user_id, no_text, &is_known);
 }
 
 /* In the campaign that the code is of now: one that has ended sets it free, and whoever won there may try again. */
 static int64_t wins_of_user(const struct actor *actor, const struct campaign_plan *campaign) {
     struct statement *statement =
-        oracle_query(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE user_id = ?1 AND campaign_number = "
+        oracle_query(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE user_id = ?1 AND status <> 5 AND campaign_number = "
                                        "(SELECT max(number) FROM campaigns WHERE code = ?2)");
     if (statement == NULL) return -1;
     bool is_row = false;
@@ -110,13 +94,16 @@ static void learn_user(struct actor *actor) {
     statement_reset(statement);
 }
 
-bool judge_has_won(const struct actor *actor, const struct campaign_plan *campaign) { return wins_of_user(actor, campaign) > 0; }
+bool judge_has_won(const struct actor *actor, const struct campaign_plan *campaign) {
+    return wins_of_user(actor, campaign) >= campaign->max_per_user;
+}
 
 void judge_begin(struct intent *intent) {
     bool is_known;
     intent->rows_before = -1;
     if (id_is_zero(intent->actor->user_id)) learn_user(intent->actor);
     if (intent->kind == INTENT_REDEEM) intent->rows_before = wins_of_user(intent->actor, intent->campaign);
+    promotions_begin(intent);
     if (intent->kind == INTENT_MY_REDEMPTIONS) intent->rows_before = rows_of_user(intent->actor);
     if (intent->kind == INTENT_LOGIN) intent->rows_before = user_exists(intent->actor, &is_known) > 0;
     if (intent->kind == INTENT_TRANSFER) intent->rows_before = user_exists(intent->recipient, &is_known) > 0;
@@ -131,19 +118,20 @@ static void learn_campaign(struct campaign_plan *campaign) {
 /* A creation that came late made another campaign with the code, which the end of the first had set free: what is told of that one is its own. */
 static bool has_namesake(const struct campaign_plan *campaign) {
     bool is_known;
-    return look_up(PROCESS_DISCOUNT, "SELECT count(*) FROM campaigns WHERE code = ?1", (struct id){{0}}, text_of(campaign->code),
-                   &is_known) > 1;
+    return oracle_look_up(PROCESS_DISCOUNT, "SELECT count(*) FROM campaigns WHERE code = ?1", (struct id){{0}}, text_of(campaign->code),
+                          &is_known) > 1;
 }
 
-static const char redemption_sql[] =
-    "SELECT r.user_id, r.key & 4294967295, r.status, r.transaction_id, c.number, c.amount, r.phone FROM redemptions r JOIN campaigns c ON "
-    "c.number = r.campaign_number WHERE r.id = ?1 OR r.claimed_as = ?1";
+static const char redemption_sql[] = "SELECT r.user_id, r.key & 4294967295, r.status, r.transaction_id, c.number, c.amount, r.phone, "
+                                     "r.discount FROM redemptions r JOIN campaigns c ON "
+                                     "c.number = r.campaign_number WHERE r.id = ?1 OR r.claimed_as = ?1";
 
 static void judge_redeemed(struct intent *intent, int status, const struct json_value *root) {
     struct id id = get_id(root, "id");
     intent->is_of_namesake = has_namesake(intent->campaign);
     struct statement *row = oracle_query(PROCESS_DISCOUNT, redemption_sql);
-    if (intent->made.bytes[0] != 0 && !id_equal(intent->made, id)) wrong(intent, "2 one redemption", "another redemption than before");
+    bool is_another = intent->made.bytes[0] != 0 && !id_equal(intent->made, id);
+    if (is_another && !promotions_may_be_another(intent)) wrong(intent, "2 one redemption", "another redemption than before");
     intent->made = id;
     if (intent->has_unique_code) world_reach("a unique code wins");
     if (row == NULL) return; /* it crashed after the answer: judge_end looks again */
@@ -157,10 +145,15 @@ static void judge_redeemed(struct intent *intent, int status, const struct json_
         bool is_mine = id_is_zero(intent->actor->user_id) || id_equal(statement_id(row, 0), intent->actor->user_id);
         bool is_at = statement_integer(row, 1) == json_get_integer(root, "position", -1);
         struct text said = json_get_text(root, "status");
-        bool is_credited = statement_integer(row, 2) == 1, says_credited = text_equal(said, TEXT("credited"));
+        int64_t state = statement_integer(row, 2);
+        bool is_credited = state == 1 || state == 4 || state == 5, says_credited = text_equal(said, TEXT("credited"));
+        bool is_of_order = intent->campaign->kind != GIFT_OF_CREDIT;
         intent->is_told_paid = intent->is_told_paid || says_credited;
         if (!is_mine || !is_at) wrong(intent, "5 what a 2xx said is on disk", "the redemption is another one");
-        if (status == 201 && !says_credited) wrong(intent, "201 is credited", "201 without credited");
+        bool says_applied = text_equal(said, TEXT("applied")), was_reversed = state >= 4 && text_starts_with(said, TEXT("revers"));
+        if (says_applied && (!is_of_order || json_get_integer(json_get(root, "discount"), "amount", -1) != statement_integer(row, 7)))
+            wrong(intent, "5 what a 2xx said is on disk", "another discount than on disk");
+        if (status == 201 && !says_credited && !says_applied && !was_reversed) wrong(intent, "201 is credited", "201 without credited");
         if (status == 202 && says_credited) wrong(intent, "202 is claimed", "202 with credited");
         if (says_credited && !is_credited) wrong(intent, "5 what a 2xx said is on disk", "credited, but not so on disk");
         if (says_credited && !id_equal(get_id(root, "transaction_id"), statement_id(row, 3))) {
@@ -172,7 +165,10 @@ static void judge_redeemed(struct intent *intent, int status, const struct json_
 
 /* Committed before this was first sent: then nothing but this redemption may be answered. */
 static bool had_won_before(const struct intent *intent) {
-    return intent->rows_before > 0 && wins_of_user(intent->actor, intent->campaign) > 0;
+    if (intent->rows_before <= 0 || wins_of_user(intent->actor, intent->campaign) <= 0) return false;
+    /* One that was taken back since may have been the one before, and another order asks for another one. */
+    bool has_one = intent->campaign->max_per_user == 1 && intent->order_number == 0;
+    return !promotions_are_in_world() || (has_one && promotions_most_of_user(intent) == 1);
 }
 
 static void judge_redeem_refusal(struct intent *intent, const struct link_answer *answer, const struct parsed *parsed) {
@@ -181,7 +177,7 @@ static void judge_redeem_refusal(struct intent *intent, const struct link_answer
     bool has_won = had_won_before(intent);
     if (is_code(parsed, "sold_out")) {
         if (has_won) wrong(intent, "a winner's repeat gets the redemption", "sold_out");
-        if (!was_so(intent, is_sold_out) && !is_under_way(intent, INTENT_PATCH))
+        if (!was_so(intent, is_sold_out) && !is_under_way(intent, INTENT_PATCH) && !was_sold_out_between(intent))
             wrong(intent, "every refusal was right", "sold_out, but there were places all the time");
     } else if (is_code(parsed, "campaign_ended")) {
         if (has_won) wrong(intent, "a winner's repeat gets the redemption", "campaign_ended");
@@ -207,19 +203,23 @@ static void judge_redeem_refusal(struct intent *intent, const struct link_answer
         }
     } else if (is_code(parsed, "phone_missing")) {
         if (intent->campaign->takes_any_phone || intent->actor->phone[0] != '\0') wrong(intent, "every refusal was right", "phone_missing");
-    } else if (is_code(parsed, "phone_already_redeemed")) {
+    } else if (is_code(parsed, "phone_already_redeemed") && !promotions_are_in_world()) {
         char phone[24];
         snprintf(phone, sizeof phone, "+98%s", intent->has_other_body ? "9190000000" : intent->phone + 1);
         bool is_known;
-        int64_t count =
-            look_up(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE phone = ?1", (struct id){{0}}, text_of(phone), &is_known);
+        int64_t count = oracle_look_up(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE phone = ?1", (struct id){{0}},
+                                       text_of(phone), &is_known);
         if (is_known && count == 0) wrong(intent, "every refusal was right", "phone_already_redeemed");
     } else if (is_code(parsed, "credit_failed")) {
         if (!intent->actor->is_lost) wrong(intent, "3 a claim is never given up", "credit_failed");
     } else if (is_code(parsed, "campaign_recovering")) {
         if (!world.is_apart || world.restored_us[PROCESS_DISCOUNT] == 0) wrong(intent, "every refusal was right", "campaign_recovering");
+    } else if (promotions_are_in_world() && promotions_explain(intent, parsed->code)) {
+        return;
     } else if (!is_code(parsed, "idempotency_key_reused") || !intent->is_spoiled) {
-        wrong(intent, "every refusal was right", "an answer that nothing explains");
+        char text[64];
+        snprintf(text, sizeof text, "nothing explains %.*s", (int)parsed->code.size, parsed->code.data);
+        wrong(intent, "every refusal was right", text);
     }
 }
 
@@ -232,7 +232,7 @@ static void judge_transfer(struct intent *intent, const struct json_value *root)
     }
     intent->made = id;
     bool is_known;
-    int64_t amount = look_up(PROCESS_WALLET, "SELECT amount FROM transfers WHERE id = ?1 AND kind = 2", id, no_text, &is_known);
+    int64_t amount = oracle_look_up(PROCESS_WALLET, "SELECT amount FROM transfers WHERE id = ?1 AND kind = 2", id, no_text, &is_known);
     if (is_known && amount != intent->amount) wrong(intent, "5 what a 2xx said is on disk", "the transfer is not there, or not so");
 }
 
@@ -370,6 +370,7 @@ static void judge_success(struct intent *intent, const struct link_answer *answe
     case INTENT_WRONG_CODE: wrong(intent, "an unknown code wins nothing", "2xx"); return;
     case INTENT_BATCH:
     case INTENT_CODES: batches_judge_success(intent, root); return;
+    case INTENT_TAKE_BACK: promotions_judge_back(intent, answer->status, root); return;
     case INTENT_MERCHANT: people.has_merchant = true; return;
     case INTENT_HOLD:
     case INTENT_CAPTURE:
@@ -383,6 +384,16 @@ static void judge_success(struct intent *intent, const struct link_answer *answe
 static bool went_with_a_restore(const struct intent *intent) {
     int64_t restored_us = world.restored_us[PROCESS_DISCOUNT];
     return restored_us != 0 && intent->campaign != NULL && (intent->first_sent_us <= restored_us || intent->campaign->number == 0);
+}
+
+static void judge_back_refusal(struct intent *intent, const struct link_answer *answer, const struct parsed *parsed) {
+    bool is_by_wallet = false;
+    if (answer->is_replayed) return;
+    if (!promotions_explain_back(intent, parsed->code, &is_by_wallet)) wrong(intent, "every refusal was right", "nothing explains it");
+    if (!is_by_wallet) return;
+    if (!text_equal(json_get_text(parsed->root, "wallet_code"), TEXT("insufficient_funds")))
+        wrong(intent, "every refusal was right", "Wallet has another reason");
+    judge_insufficient(intent, intent->recipient);
 }
 
 static void judge_refusal(struct intent *intent, const struct link_answer *answer, const struct parsed *parsed) {
@@ -412,6 +423,7 @@ static void judge_refusal(struct intent *intent, const struct link_answer *answe
     case INTENT_WRONG_CODE:
         if (is_code(parsed, "code_not_found")) return;
         break;
+    case INTENT_TAKE_BACK: judge_back_refusal(intent, answer, parsed); return;
     case INTENT_HOLD:
         if (is_code(parsed, "insufficient_funds") && !answer->is_replayed) judge_insufficient(intent, intent->recipient);
         shop_judge_refusal(intent, parsed->code);
@@ -467,9 +479,9 @@ static void judge_unavailable(const struct intent *intent, const struct parsed *
 
 /* Took nothing and may change: never kept. */
 static bool is_passing(const struct parsed *parsed) {
-    static const char *const codes[] = {"sold_out",        "campaign_ended",      "campaign_not_started",
-                                        "campaign_paused", "campaign_recovering", "campaign_not_funded",
-                                        "code_not_found"};
+    static const char *const codes[] = {"sold_out",         "campaign_ended",      "campaign_not_started",
+                                        "campaign_paused",  "campaign_recovering", "campaign_not_funded",
+                                        "budget_exhausted", "daily_limit_reached", "code_not_found"};
     for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
         if (is_code(parsed, codes[i])) return true;
     }
@@ -536,109 +548,4 @@ void judge_prompt(const struct intent *intent, enum verdict verdict) {
         snprintf(text, sizeof text, "an answer after %lld ms", (long long)passed_us / 1000);
         wrong(intent, "services at rest answer at once", text);
     }
-}
-
-/* ---- the end ---- */
-
-static void end_transfer(const struct intent *intent) {
-    char description[32];
-    snprintf(description, sizeof description, "intent %u", intent->number);
-    bool is_known;
-    int64_t rows = look_up(PROCESS_WALLET, "SELECT count(*) FROM transfers WHERE kind = 2 AND description = ?1", (struct id){{0}},
-                           text_of(description), &is_known);
-    if (!is_known) return;
-    bool has_key = intent->key[0] != '\0';
-    int64_t most = has_key ? 1 : (int64_t)intent->sends * 2; /* the link repeats some */
-    if (rows > most) wrong(intent, "the same key moves money once", "more than one transfer");
-    bool is_done = intent->status == 201;
-    bool may_be_gone = intent->first_sent_us <= world.restored_us[PROCESS_WALLET];
-    if (is_done && rows == 0 && !may_be_gone) wrong(intent, "5 what a 2xx said is on disk", "the transfer is gone");
-    if (has_key && !is_done && intent->status >= 400 && !intent->is_spoiled && rows > 0) {
-        wrong(intent, "a refused transfer moves nothing", "it is there");
-    }
-}
-
-static void end_redemption(const struct intent *intent) {
-    if (intent->status == 0 || intent->status >= 400 || intent->is_of_lost_campaign) return;
-    bool is_known;
-    int64_t status =
-        look_up(PROCESS_DISCOUNT, "SELECT status FROM redemptions WHERE id = ?1 OR claimed_as = ?1", intent->made, no_text, &is_known);
-    if (is_known && status == 2 && intent->actor->is_lost) return;
-    if (is_known && status < 0) wrong(intent, "5 what a 2xx said is on disk", "the redemption is gone");
-    if (is_known && status != 1) wrong(intent, "nobody who was promised is unpaid", "not credited");
-}
-
-/* As many places as it ever had; a restored database may have had more in its former life. */
-static bool has_too_much(int64_t funded, int64_t campaign_number, int64_t amount) {
-    struct history history = oracle_campaign_history(campaign_number);
-    int64_t places = 0;
-    for (size_t i = 0; i < history.count; i++) {
-        if (history.moments[i].max_redemptions > places) places = history.moments[i].max_redemptions;
-    }
-    bool is_restored = world.restored_us[PROCESS_WALLET] != 0 || world.restored_us[PROCESS_DISCOUNT] != 0;
-    return !is_restored && funded > places * amount;
-}
-
-/* What Wallet was given for each campaign is what Discount believes it was. */
-static void end_funds(void) {
-    struct statement *campaign = oracle_query(
-        PROCESS_DISCOUNT,
-        "SELECT lower(substr(hex(id),1,8)||'-'||substr(hex(id),9,4)||'-'||substr(hex(id),13,4)||'-'||substr(hex(id),17,4)||'-'||"
-        "substr(hex(id),21)), fund_confirmed, (redeemed - failed) * amount, number, amount FROM campaigns");
-    struct statement *fund =
-        oracle_query(PROCESS_WALLET, "SELECT funded, credited FROM funds WHERE caller = 'discount' AND reference = ?1");
-    if (campaign == NULL || fund == NULL) return;
-    bool is_campaign = false, is_fund = false;
-    while (result_is_ok(statement_step(campaign, &is_campaign)) && is_campaign) {
-        struct text reference = statement_text(campaign, 0);
-        statement_bind_text(fund, 1, reference);
-        struct result stepped = statement_step(fund, &is_fund);
-        bool agrees = result_is_ok(stepped) && is_fund && statement_integer(fund, 0) == statement_integer(campaign, 1) &&
-                      statement_integer(fund, 1) == statement_integer(campaign, 2);
-        /* What ended before it had a fund, and without a winner, needs none. */
-        bool needs_none = !is_fund && statement_integer(campaign, 1) == 0 && statement_integer(campaign, 2) == 0;
-        bool is_too_much =
-            is_fund && has_too_much(statement_integer(fund, 0), statement_integer(campaign, 3), statement_integer(campaign, 4));
-        if ((!agrees && !needs_none) || is_too_much) world_fail("6 a campaign has its fund", "%.*s", (int)reference.size, reference.data);
-        statement_reset(fund);
-    }
-    statement_reset(campaign);
-}
-
-static void end_query(enum process_index index, const char *invariant, const char *sql) {
-    struct statement *statement = oracle_query(index, sql);
-    if (statement == NULL) return;
-    bool is_row = false;
-    struct result stepped = statement_step(statement, &is_row);
-    if (result_is_ok(stepped) && is_row) {
-        struct text row = statement_text(statement, 0);
-        world_fail(invariant, "%.*s", (int)row.size, row.data);
-    }
-    statement_reset(statement);
-}
-
-void judge_end(void) {
-    oracle_check_all();
-    /* Who went with what a restored Wallet has lost cannot be paid. */
-    end_query(PROCESS_DISCOUNT, "nobody who was promised is unpaid",
-              world.restored_us[PROCESS_WALLET] == 0
-                  ? "SELECT 'redemption ' || hex(id) FROM redemptions WHERE status <> 1 LIMIT 1"
-                  : "SELECT 'redemption ' || hex(id) FROM redemptions WHERE status = 0 OR failure <> 'user_not_found' LIMIT 1");
-    end_query(PROCESS_DISCOUNT, "a campaign has its fund",
-              "SELECT 'campaign ' || number FROM campaigns WHERE fund_step <> 0 OR (ended_at <> 0 AND fund_is_released = 0) LIMIT 1");
-    end_query(
-        PROCESS_WALLET, "nobody is paid for nothing",
-        "SELECT 'transfer ' || sequence || ' ' || description FROM transfers WHERE kind = 2 AND description NOT LIKE 'intent %' LIMIT 1");
-    end_funds();
-    shop_judge_end();
-    for (uint32_t i = 0; i < people.intent_count && !world.has_failed; i++) {
-        const struct intent *intent = people.intents[i];
-        if (intent->kind == INTENT_TRANSFER) end_transfer(intent);
-        if (intent->kind == INTENT_REDEEM) end_redemption(intent);
-    }
-    int64_t credited = oracle_integer(PROCESS_WALLET, "SELECT ifnull(sum(amount), 0) FROM transfers WHERE kind = 1", 0);
-    int64_t held =
-        oracle_integer(PROCESS_WALLET, "SELECT ifnull(sum(credits_posted - debits_posted), 0) FROM accounts WHERE kind IN (1, 4)", 0);
-    if (credited != held)
-        world_fail("4 what was credited is what users have", "%lld credited, %lld held", (long long)credited, (long long)held);
 }

@@ -12,7 +12,7 @@ bool was_so(const struct intent *intent, bool (*is_so)(const struct campaign_mom
     return false;
 }
 
-bool is_sold_out(const struct campaign_moment *moment) { return moment->redeemed >= moment->max_redemptions; }
+bool is_sold_out(const struct campaign_moment *moment) { return moment->redeemed - moment->returned >= moment->max_redemptions; }
 bool is_paused(const struct campaign_moment *moment) { return moment->is_paused != 0; }
 bool is_resumed(const struct campaign_moment *moment) { return moment->is_paused == 0; }
 bool is_ended(const struct campaign_moment *moment) {
@@ -20,15 +20,25 @@ bool is_ended(const struct campaign_moment *moment) {
 }
 bool is_early(const struct campaign_moment *moment) { return moment->starts_at_us > processes[PROCESS_DISCOUNT].wall_min_us; }
 
-static bool is_unfunded(const struct campaign_moment *moment) { return moment->redeemed >= moment->funded_places; }
+static bool is_unfunded(const struct campaign_moment *moment) { return moment->redeemed - moment->returned >= moment->funded_places; }
 
 bool was_unfunded(const struct intent *intent) {
     struct history history = oracle_campaign_history(intent->campaign->number);
     for (size_t i = history_first(history, intent->first_sent_us); i + 1 < history.count; i++) {
         const struct campaign_moment *moment = &history.moments[i], *next = moment + 1;
-        if (next->funded_places > moment->funded_places && next->redeemed >= moment->funded_places) return true;
+        bool is_more = next->funded_places > moment->funded_places || next->returned > moment->returned;
+        if (is_more && next->redeemed - moment->returned >= moment->funded_places) return true;
     }
     return was_so(intent, is_unfunded);
+}
+
+bool was_sold_out_between(const struct intent *intent) {
+    struct history history = oracle_campaign_history(intent->campaign->number);
+    for (size_t i = history_first(history, intent->first_sent_us); i + 1 < history.count; i++) {
+        const struct campaign_moment *moment = &history.moments[i], *next = moment + 1;
+        if (next->returned > moment->returned && next->redeemed - moment->returned >= moment->max_redemptions) return true;
+    }
+    return false;
 }
 
 static bool may_take_effect(const struct intent *other, const struct intent *intent, enum intent_kind kind) {
@@ -47,7 +57,8 @@ bool has_report_moment(const struct intent *intent, int64_t redeemed, int64_t ma
     struct history history = oracle_campaign_history(intent->campaign->number);
     for (size_t i = history_first(history, intent->first_sent_us); i < history.count; i++) {
         const struct campaign_moment *moment = &history.moments[i];
-        if (moment->redeemed == redeemed && moment->max_redemptions == max_redemptions && moment->credited == credited) return true;
+        if (moment->redeemed - moment->returned == redeemed && moment->max_redemptions == max_redemptions && moment->credited == credited)
+            return true;
     }
     return false;
 }
@@ -84,8 +95,8 @@ int64_t other_spending(const struct actor *user) {
     int64_t sum = 0;
     for (uint32_t i = 0; i < people.intent_count; i++) {
         const struct intent *other = people.intents[i];
-        bool is_spent =
-            (other->kind == INTENT_TRANSFER && other->actor == user) || (other->kind == INTENT_HOLD && other->recipient == user);
+        bool is_spent = (other->kind == INTENT_TRANSFER && other->actor == user) ||
+                        ((other->kind == INTENT_HOLD || other->kind == INTENT_TAKE_BACK) && other->recipient == user);
         if (is_spent) sum += other->amount * other->sends;
     }
     return sum;

@@ -12,6 +12,9 @@ bool is_resumed(const struct campaign_moment *moment);
 bool is_ended(const struct campaign_moment *moment);
 bool is_early(const struct campaign_moment *moment);
 
+/* Or all places were given out, and then one taken back, in one batch. */
+bool was_sold_out_between(const struct intent *intent);
+
 /* Or all places that were funded were given out, and then more funded, in one batch. */
 bool was_unfunded(const struct intent *intent);
 

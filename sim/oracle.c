@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "discount_schema.h"
 #include "sim/disk_vfs.h"
+#include "sim/promotions.h"
 #include "sim/shop.h"
 #include "sim/world.h"
 #include "wallet_schema.h"
@@ -104,7 +105,7 @@ struct statement *oracle_query(enum process_index index, const char *sql) {
     return &kept->statement;
 }
 
-static bool step(enum process_index index, struct statement *statement) {
+bool oracle_step(enum process_index index, struct statement *statement) {
     bool is_row = false;
     struct result stepped = statement_step(statement, &is_row);
     if (result_is_ok(stepped)) return is_row;
@@ -114,10 +115,29 @@ static bool step(enum process_index index, struct statement *statement) {
     return false;
 }
 
+static bool step(enum process_index index, struct statement *statement) { return oracle_step(index, statement); }
+
 int64_t oracle_integer(enum process_index index, const char *sql, int64_t otherwise) {
     struct statement *statement = oracle_query(index, sql);
     if (statement == NULL) return otherwise;
     int64_t value = step(index, statement) ? statement_integer(statement, 0) : otherwise;
+    statement_reset(statement);
+    return value;
+}
+
+int64_t oracle_look_up(enum process_index index, const char *sql, struct id id, struct text text, bool *ret_known) {
+    struct statement *statement = oracle_query(index, sql);
+    *ret_known = statement != NULL;
+    if (statement == NULL) return -1;
+    if (text.data != NULL) {
+        statement_bind_text(statement, 1, text);
+    } else {
+        statement_bind_id(statement, 1, id);
+    }
+    bool is_row = false;
+    struct result stepped = statement_step(statement, &is_row);
+    *ret_known = result_is_ok(stepped);
+    int64_t value = result_is_ok(stepped) && is_row ? statement_integer(statement, 0) : -1;
     statement_reset(statement);
     return value;
 }
@@ -140,29 +160,11 @@ static const char out_of_time[] =
     " OR (c.ends_at <> 0 AND r.claimed_at >= c.ends_at) OR (c.ended_at <> 0 AND r.claimed_at > c.ended_at) LIMIT 1";
 
 static const struct invariant invariants[] = {
-    {"1 redemptions never exceed the limit, positions are 1..n without gaps, counters agree", PROCESS_DISCOUNT,
-     "SELECT 'campaign ' || c.number || ': redeemed ' || c.redeemed || ' of ' || c.max_redemptions || ', rows ' || count(r.key) || ', last "
-     "' ||"
-     " ifnull(max(r.key & 4294967295), 0) || ', credited ' || c.credited || '/' || ifnull(sum(r.status = 1), 0)"
-     " FROM campaigns c LEFT JOIN redemptions r ON r.campaign_number = c.number GROUP BY c.number"
-     " HAVING count(r.key) <> c.redeemed OR ifnull(max(r.key & 4294967295), 0) <> c.redeemed OR (c.redeemed > c.max_redemptions AND "
-     "c.redeemed <> c.over_at)"
-     " OR ifnull(sum(r.status = 1), 0) <> c.credited OR ifnull(sum(r.status = 2), 0) <> c.failed LIMIT 1"},
     {"1 positions are in the order of arrival", PROCESS_DISCOUNT,
      "SELECT 'redemption key ' || b.key FROM redemptions a JOIN redemptions b ON b.key = a.key + 1 WHERE b.claimed_at < a.claimed_at LIMIT "
      "1"},
     {"nobody gets a place before the start or after the end", PROCESS_DISCOUNT, out_of_time},
-    {"2 one living redemption per user", PROCESS_DISCOUNT,
-     "SELECT 'user ' || hex(user_id) FROM redemptions GROUP BY campaign_number, user_id HAVING count(*) > 1 LIMIT 1"},
-    {"2 one living redemption per phone", PROCESS_DISCOUNT,
-     "SELECT 'phone ' || phone FROM redemptions GROUP BY campaign_number, phone HAVING count(*) > 1 LIMIT 1"},
-    {"a unique code is used once", PROCESS_DISCOUNT,
-     "SELECT 'code ' || code_index FROM redemptions WHERE code_batch IS NOT NULL GROUP BY code_batch, code_index HAVING count(*) > 1 LIMIT "
-     "1"},
     {"3 a claim is never given up", PROCESS_DISCOUNT, given_up},
-    {"2 nobody is paid twice by one campaign", PROCESS_WALLET,
-     "SELECT 'account ' || credit_account FROM transfers WHERE kind = 1 GROUP BY debit_account, credit_account HAVING count(*) > 1 LIMIT "
-     "1"},
     {"3 a reference is credited once", PROCESS_WALLET,
      "SELECT caller || ' ' || reference FROM transfers WHERE kind = 1 GROUP BY caller, reference HAVING count(*) > 1 LIMIT 1"},
     {"4 debits equal credits", PROCESS_WALLET,
@@ -184,11 +186,93 @@ static const struct invariant invariants[] = {
      "SELECT 'fund ' || f.reference || ': ' || f.funded || ' = ' || f.credited || ' + ' || f.released || ' + ' || (a.credits_posted - "
      "a.debits_posted) FROM funds f JOIN accounts a ON a.number = f.account WHERE f.funded <> f.credited + f.released + a.credits_posted - "
      "a.debits_posted LIMIT 1"},
+    {"a user has one account", PROCESS_WALLET,
+     "SELECT 'user ' || name FROM users u WHERE (SELECT count(*) FROM accounts a WHERE a.user_id = u.id) <> 1 LIMIT 1"},
+};
+
+/* Of campaigns that have one place for each user, and of places that nobody takes back. */
+static const struct invariant plain_invariants[] = {
+    {"1 redemptions never exceed the limit, positions are 1..n without gaps, counters agree", PROCESS_DISCOUNT,
+     "SELECT 'campaign ' || c.number || ': redeemed ' || c.redeemed || ' of ' || c.max_redemptions || ', rows ' || count(r.key) || ', last "
+     "' ||"
+     " ifnull(max(r.key & 4294967295), 0) || ', credited ' || c.credited || '/' || ifnull(sum(r.status = 1), 0)"
+     " FROM campaigns c LEFT JOIN redemptions r ON r.campaign_number = c.number GROUP BY c.number"
+     " HAVING count(r.key) <> c.redeemed OR ifnull(max(r.key & 4294967295), 0) <> c.redeemed OR (c.redeemed > c.max_redemptions AND "
+     "c.redeemed <> c.over_at)"
+     " OR ifnull(sum(r.status = 1), 0) <> c.credited OR ifnull(sum(r.status = 2), 0) <> c.failed LIMIT 1"},
+    {"2 one living redemption per user", PROCESS_DISCOUNT,
+     "SELECT 'user ' || hex(user_id) FROM redemptions GROUP BY campaign_number, user_id HAVING count(*) > 1 LIMIT 1"},
+    {"2 one living redemption per phone", PROCESS_DISCOUNT,
+     "SELECT 'phone ' || phone FROM redemptions GROUP BY campaign_number, phone HAVING count(*) > 1 LIMIT 1"},
+    {"a unique code is used once", PROCESS_DISCOUNT,
+     "SELECT 'code ' || code_index FROM redemptions WHERE code_batch IS NOT NULL GROUP BY code_batch, code_index HAVING count(*) > 1 LIMIT "
+     "1"},
+    {"2 nobody is paid twice by one campaign", PROCESS_WALLET,
+     "SELECT 'account ' || credit_account FROM transfers WHERE kind = 1 GROUP BY debit_account, credit_account HAVING count(*) > 1 LIMIT "
+     "1"},
     {"6 a fund has paid what was credited out of it", PROCESS_WALLET,
      "SELECT 'fund ' || f.reference FROM funds f WHERE f.credited <> (SELECT ifnull(sum(amount), 0) FROM transfers WHERE kind = 1 AND "
      "debit_account = f.account) LIMIT 1"},
-    {"a user has one account", PROCESS_WALLET,
-     "SELECT 'user ' || name FROM users u WHERE (SELECT count(*) FROM accounts a WHERE a.user_id = u.id) <> 1 LIMIT 1"},
+};
+
+/* A place is over when its local day is: what was given out in one is not more than a campaign gives in a day. */
+static const char full_days[] =
+    "SELECT 'campaign ' || c.number || ': ' || count(*) || ' of a day' FROM campaigns c JOIN redemptions r ON r.campaign_number = c.number"
+    " LEFT JOIN reversals v ON v.key = r.key WHERE c.max_per_day <> 0 AND NOT (r.status = 5 AND v.slot <> 2)"
+    " GROUP BY c.number, (r.claimed_at + 50400000000) / 86400000000 HAVING count(*) > c.max_per_day LIMIT 1";
+
+/* What is made anew has no order. */
+static const char odd_discounts[] =
+    "SELECT 'redemption key ' || r.key || ': ' || r.discount || ' off ' || r.order_amount FROM redemptions r JOIN campaigns c"
+    " ON c.number = r.campaign_number WHERE ifnull(r.order_amount, 0) < c.min_order OR (c.kind <> 1 AND r.discount <> min(r.order_amount,"
+    " iif(c.kind = 2, c.amount, iif(c.discount_max = 0, r.order_amount, c.discount_max)),"
+    " iif(c.kind = 2, c.amount, r.order_amount * c.percent / 10000))) LIMIT 1";
+
+/* Of campaigns with other rules, and of places that are taken back. */
+static const struct invariant promotion_invariants[] = {
+    {"1 redemptions never exceed the limit, positions are 1..n without gaps, counters agree", PROCESS_DISCOUNT,
+     "SELECT 'campaign ' || c.number || ': redeemed ' || c.redeemed || ' less ' || c.returned || ' of ' || c.max_redemptions || ', rows ' "
+     "||"
+     " count(r.key) || ', credited ' || c.credited || ', reversing ' || c.reversing || ', reversed ' || c.reversed || ', spent ' || "
+     "c.spent ||"
+     " ' of ' || c.budget FROM campaigns c LEFT JOIN redemptions r ON r.campaign_number = c.number LEFT JOIN reversals v ON v.key = r.key"
+     " GROUP BY c.number HAVING count(r.key) <> c.redeemed OR ifnull(max(r.key & 4294967295), 0) <> c.redeemed"
+     " OR (c.redeemed - c.returned > c.max_redemptions AND c.redeemed - c.returned <> c.over_at)"
+     " OR ifnull(sum(r.status IN (1, 4)), 0) <> c.credited OR ifnull(sum(r.status = 2), 0) <> c.failed"
+     " OR ifnull(sum(r.status = 4), 0) <> c.reversing OR ifnull(sum(r.status = 5), 0) <> c.reversed"
+     " OR ifnull(sum(r.status = 5 AND v.slot <> 2), 0) <> c.returned LIMIT 1"},
+    {"a budget is what the gifts are worth, and never crossed", PROCESS_DISCOUNT,
+     "SELECT 'campaign ' || c.number || ': spent ' || c.spent || ' of ' || c.budget || ', gifts '"
+     " || ifnull(sum((r.status <> 5) * iif(c.kind = 1, c.amount, r.discount)), 0) || ', orders ' || c.ordered"
+     " FROM campaigns c LEFT JOIN redemptions r ON r.campaign_number = c.number GROUP BY c.number"
+     " HAVING ifnull(sum((r.status <> 5) * iif(c.kind = 1, c.amount, r.discount)), 0) <> c.spent OR (c.budget <> 0 AND c.spent > c.budget)"
+     " OR ifnull(sum((r.status <> 5) * ifnull(r.order_amount, 0)), 0) <> c.ordered LIMIT 1"},
+    {"what is taken off an order is what its campaign says", PROCESS_DISCOUNT, odd_discounts},
+    {"2 living redemptions per user", PROCESS_DISCOUNT,
+     "SELECT 'user ' || hex(r.user_id) FROM redemptions r JOIN campaigns c ON c.number = r.campaign_number WHERE r.status <> 5"
+     " GROUP BY c.number, r.user_id HAVING count(*) > c.max_per_user LIMIT 1"},
+    {"2 living redemptions per phone", PROCESS_DISCOUNT,
+     "SELECT 'phone ' || r.phone FROM redemptions r JOIN campaigns c ON c.number = r.campaign_number WHERE r.status <> 5"
+     " GROUP BY c.number, r.phone HAVING count(*) > c.max_per_phone LIMIT 1"},
+    {"2 an order has one living redemption", PROCESS_DISCOUNT,
+     "SELECT order_reference || ' of user ' || hex(user_id) FROM redemptions WHERE status <> 5 AND order_reference IS NOT NULL"
+     " GROUP BY campaign_number, user_id, order_reference HAVING count(*) > 1 LIMIT 1"},
+    {"a unique code is used once", PROCESS_DISCOUNT,
+     "SELECT 'code ' || code_index FROM redemptions WHERE code_batch IS NOT NULL AND status <> 5 GROUP BY code_batch, code_index"
+     " HAVING count(*) > 1 LIMIT 1"},
+    {"so many places a day", PROCESS_DISCOUNT, full_days},
+    {"what is taken back is owed until it is", PROCESS_DISCOUNT,
+     "SELECT 'redemption key ' || r.key FROM redemptions r LEFT JOIN reversals v ON v.key = r.key WHERE (v.key IS NOT NULL) <>"
+     " (r.status IN (4, 5)) OR (r.status = 4) <> ifnull(v.reversed_at = 0, 0) LIMIT 1"},
+    {"2 nobody is paid more often by one campaign than it may be", PROCESS_WALLET,
+     "SELECT 'account ' || t.credit_account FROM transfers t LEFT JOIN transfers r ON r.origin = t.sequence AND r.kind = 12"
+     " WHERE t.kind = 1 AND r.sequence IS NULL GROUP BY t.debit_account, t.credit_account HAVING count(*) > 3 LIMIT 1"},
+    {"a credit is taken back once, and whole", PROCESS_WALLET,
+     "SELECT 'transfer ' || o.sequence FROM transfers r JOIN transfers o ON o.sequence = r.origin WHERE r.kind = 12"
+     " GROUP BY o.sequence HAVING count(*) > 1 OR sum(r.amount) <> o.amount LIMIT 1"},
+    {"6 a fund has paid what was credited out of it and not taken back", PROCESS_WALLET,
+     "SELECT 'fund ' || f.reference FROM funds f WHERE f.credited <> (SELECT ifnull(sum(iif(kind = 1, amount, -amount)), 0) FROM transfers"
+     " WHERE (kind = 1 AND debit_account = f.account) OR (kind = 12 AND credit_account = f.account)) LIMIT 1"},
 };
 
 /* Of what only shops do. */
@@ -208,7 +292,8 @@ static const struct invariant shop_invariants[] = {
 static void check_listed(const struct invariant *list, size_t count, enum process_index index) {
     for (size_t i = 0; i < count && !world.has_failed; i++) {
         if (list[i].index != index) continue;
-        if (list[i].sql == out_of_time && world.restored_us[PROCESS_DISCOUNT] != 0) continue;
+        bool is_of_whole_rows = list[i].sql == out_of_time || list[i].sql == full_days || list[i].sql == odd_discounts;
+        if (is_of_whole_rows && world.restored_us[PROCESS_DISCOUNT] != 0) continue;
         if (list[i].sql == given_up && world.restored_us[PROCESS_WALLET] != 0) continue;
         struct statement *statement = oracle_query(index, list[i].sql);
         if (statement == NULL) return;
@@ -222,72 +307,11 @@ static void check_listed(const struct invariant *list, size_t count, enum proces
 
 static void check_invariants(enum process_index index) {
     check_listed(invariants, ARRAY_COUNT(invariants), index);
+    if (promotions_are_in_world())
+        check_listed(promotion_invariants, ARRAY_COUNT(promotion_invariants), index);
+    else
+        check_listed(plain_invariants, ARRAY_COUNT(plain_invariants), index);
     if (shop_is_in_world()) check_listed(shop_invariants, ARRAY_COUNT(shop_invariants), index);
-}
-
-/* ---- across both ---- */
-
-/* 7: what Discount calls credited, Wallet has, with the same user, amount and transaction. */
-static void check_credited(void) {
-    struct statement *credited = oracle_query(
-        PROCESS_DISCOUNT,
-        "SELECT lower(substr(hex(r.id),1,8)||'-'||substr(hex(r.id),9,4)||'-'||substr(hex(r.id),13,4)||'-'||substr(hex(r.id),17,4)||'-'||"
-        "substr(hex(r.id),21)), r.transaction_id, r.user_id, c.amount FROM redemptions r JOIN campaigns c ON c.number = r.campaign_number "
-        "WHERE r.status = 1");
-    struct statement *transfer =
-        oracle_query(PROCESS_WALLET, "SELECT t.id, a.user_id, t.amount FROM transfers t JOIN accounts a ON a.number = t.credit_account"
-                                     " WHERE t.kind = 1 AND t.caller = 'discount' AND t.reference = ?1");
-    if (credited == NULL || transfer == NULL) return;
-    while (step(PROCESS_DISCOUNT, credited) && !world.has_failed) {
-        struct text reference = statement_text(credited, 0);
-        statement_bind_text(transfer, 1, reference);
-        bool is_there = step(PROCESS_WALLET, transfer);
-        bool agrees = is_there && id_equal(statement_id(transfer, 0), statement_id(credited, 1)) &&
-                      id_equal(statement_id(transfer, 1), statement_id(credited, 2)) &&
-                      statement_integer(transfer, 2) == statement_integer(credited, 3);
-        if (!agrees) {
-            world_fail("7 what Discount calls credited, Wallet has", "%.*s %s", (int)reference.size, reference.data,
-                       is_there ? "differs" : "is not there");
-        }
-        statement_reset(transfer);
-    }
-    statement_reset(credited);
-}
-
-static const char paid_sql[] = "SELECT t.reference, a.user_id, t.amount, f.reference FROM transfers t JOIN accounts a ON a.number = "
-                               "t.credit_account JOIN funds f ON f.account = t.debit_account WHERE t.kind = 1 AND t.caller = 'discount'";
-
-/* A fund whose campaign went with what a restored Discount has lost. */
-static bool is_of_lost_campaign(struct text fund) {
-    struct id id = {{0}};
-    struct result parsed = id_parse(fund, &id);
-    struct statement *campaign = oracle_query(PROCESS_DISCOUNT, "SELECT 1 FROM campaigns WHERE id = ?1");
-    if (world.restored_us[PROCESS_DISCOUNT] == 0 || !result_is_ok(parsed) || campaign == NULL) return false;
-    statement_bind_id(campaign, 1, id);
-    bool is_there = step(PROCESS_DISCOUNT, campaign);
-    statement_reset(campaign);
-    return !is_there;
-}
-
-/* 7, the other way round: Wallet paid only what was claimed. */
-static void check_paid(void) {
-    struct statement *paid = oracle_query(PROCESS_WALLET, paid_sql);
-    struct statement *claim = oracle_query(PROCESS_DISCOUNT, "SELECT r.user_id, c.amount FROM redemptions r JOIN campaigns c ON c.number = "
-                                                             "r.campaign_number WHERE r.id = ?1");
-    if (paid == NULL || claim == NULL) return;
-    while (step(PROCESS_WALLET, paid) && !world.has_failed) {
-        struct id id = {{0}};
-        struct text reference = statement_text(paid, 0);
-        struct result parsed = id_parse(reference, &id);
-        statement_bind_id(claim, 1, id);
-        bool is_there = result_is_ok(parsed) && step(PROCESS_DISCOUNT, claim);
-        bool agrees = is_there && id_equal(statement_id(claim, 0), statement_id(paid, 1)) &&
-                      statement_integer(claim, 1) == statement_integer(paid, 2);
-        statement_reset(claim);
-        if (agrees || (!is_there && is_of_lost_campaign(statement_text(paid, 3)))) continue;
-        world_fail("7 what Wallet paid, Discount has claimed", "%.*s", (int)reference.size, reference.data);
-    }
-    statement_reset(paid);
 }
 
 /* ---- history ---- */
@@ -299,8 +323,9 @@ static bool keep_campaign(int64_t number, const struct campaign_moment *moment) 
     struct campaign_track *track = &campaigns[number - 1];
     if (track->count > 0) {
         const struct campaign_moment *before = &track->moments[track->count - 1];
-        bool is_less_credited = moment->credited < before->credited && world.restored_us[PROCESS_WALLET] == 0;
-        if (moment->redeemed < before->redeemed || is_less_credited || moment->version < before->version ||
+        bool is_less_credited = moment->credited + moment->reversed < before->credited && world.restored_us[PROCESS_WALLET] == 0;
+        bool is_less_reversed = moment->reversed < before->reversed || moment->returned < before->returned;
+        if (moment->redeemed < before->redeemed || is_less_reversed || is_less_credited || moment->version < before->version ||
             (before->ended_at_us != 0 && moment->ended_at_us != before->ended_at_us)) {
             world_fail("5 what was committed stays", "campaign %lld: redeemed %lld after %lld, credited %lld after %lld", (long long)number,
                        (long long)moment->redeemed, (long long)before->redeemed, (long long)moment->credited, (long long)before->credited);
@@ -320,10 +345,15 @@ static bool keep_campaign(int64_t number, const struct campaign_moment *moment) 
     return true;
 }
 
+#define CAMPAIGN_COLUMNS                                                                                               \
+    "SELECT number, max_redemptions, redeemed, credited, is_paused, ended_at, starts_at, ends_at, version, code, id, " \
+    "iif(kind = 1, fund_confirmed / max(amount, 1), max_redemptions), returned, reversed, spent"
+
 static bool keep_campaigns(void) {
-    struct statement *statement =
-        oracle_query(PROCESS_DISCOUNT, "SELECT number, max_redemptions, redeemed, credited, is_paused, ended_at, "
-                                       "starts_at, ends_at, version, code, id, fund_confirmed / amount FROM campaigns");
+    struct statement *statement = oracle_query(PROCESS_DISCOUNT, promotions_are_in_world() ? CAMPAIGN_COLUMNS
+                                                                     ", (SELECT sum(iif(kind = 1, amount, r.discount)) FROM "
+                                                                     "redemptions r WHERE r.campaign_number = number) FROM campaigns"
+                                                                                           : CAMPAIGN_COLUMNS ", 0 FROM campaigns");
     if (statement == NULL) return true;
     bool has_changed = false;
     size_t rows = 0, known = 0;
@@ -337,7 +367,11 @@ static bool keep_campaigns(void) {
                                          .starts_at_us = statement_integer(statement, 6),
                                          .ends_at_us = statement_integer(statement, 7),
                                          .version = statement_integer(statement, 8),
-                                         .funded_places = statement_integer(statement, 11)};
+                                         .funded_places = statement_integer(statement, 11),
+                                         .returned = statement_integer(statement, 12),
+                                         .reversed = statement_integer(statement, 13),
+                                         .spent = statement_integer(statement, 14),
+                                         .given = statement_integer(statement, 15)};
         has_changed = keep_campaign(statement_integer(statement, 0), &moment) || has_changed;
         struct campaign_track *track = &campaigns[statement_integer(statement, 0) - 1];
         struct text code = statement_text(statement, 9);
@@ -459,60 +493,12 @@ bool oracle_after_step(void) {
         watched[PROCESS_DISCOUNT].is_new = false;
     }
     if ((wallet || discount) && !world.is_apart) {
-        check_credited();
-        check_paid();
+        oracle_check_books();
     }
     return discount;
 }
 
-static int64_t credited_without_transfer(void) {
-    struct statement *credited = oracle_query(
-        PROCESS_DISCOUNT,
-        "SELECT lower(substr(hex(id),1,8)||'-'||substr(hex(id),9,4)||'-'||substr(hex(id),13,4)||'-'||substr(hex(id),17,4)||'-'||"
-        "substr(hex(id),21)), transaction_id FROM redemptions WHERE status = 1");
-    struct statement *transfer =
-        oracle_query(PROCESS_WALLET, "SELECT id FROM transfers WHERE kind = 1 AND caller = 'discount' AND reference = ?1");
-    if (credited == NULL || transfer == NULL) return -1;
-    int64_t count = 0;
-    while (step(PROCESS_DISCOUNT, credited)) {
-        statement_bind_text(transfer, 1, statement_text(credited, 0));
-        count += !step(PROCESS_WALLET, transfer) || !id_equal(statement_id(transfer, 0), statement_id(credited, 1));
-        statement_reset(transfer);
-    }
-    statement_reset(credited);
-    return count;
-}
-
-static int64_t transfers_without_redemption(void) {
-    struct statement *paid = oracle_query(PROCESS_WALLET, paid_sql);
-    struct statement *claim = oracle_query(PROCESS_DISCOUNT, "SELECT 1 FROM redemptions WHERE id = ?1 AND status = 1");
-    if (paid == NULL || claim == NULL) return -1;
-    int64_t count = 0;
-    while (step(PROCESS_WALLET, paid)) {
-        struct id id = {{0}};
-        struct result parsed = id_parse(statement_text(paid, 0), &id);
-        statement_bind_id(claim, 1, id);
-        bool is_there = result_is_ok(parsed) && step(PROCESS_DISCOUNT, claim);
-        statement_reset(claim);
-        count += !is_there && !is_of_lost_campaign(statement_text(paid, 3));
-    }
-    statement_reset(paid);
-    return count;
-}
-
-bool oracle_books_agree(void) { return transfers_without_redemption() == 0 && credited_without_transfer() == 0; }
-
-int64_t oracle_lost_campaigns(void) {
-    struct statement *fund = oracle_query(PROCESS_WALLET, "SELECT reference FROM funds WHERE caller = 'discount'");
-    int64_t count = 0;
-    if (fund == NULL) return 0;
-    while (step(PROCESS_WALLET, fund)) count += is_of_lost_campaign(statement_text(fund, 0));
-    statement_reset(fund);
-    return count;
-}
-
 void oracle_check_all(void) {
     for (size_t i = 0; i < PROCESS_COUNT; i++) check_invariants((enum process_index)i);
-    check_credited();
-    check_paid();
+    oracle_check_books();
 }

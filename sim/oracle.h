@@ -17,6 +17,8 @@ void oracle_check_all(void); /* the same, whatever was last committed */
 
 /* The database of this service was restored: what was committed before is history of another life. */
 void oracle_forget(enum process_index index);
+/* What one database says of a credit, the other says too. */
+void oracle_check_books(void);
 /* Whether each credit that Wallet or Discount has is known to the other. Left out are campaigns that a restored Discount does not have at all. */
 bool oracle_books_agree(void);
 /* How many of these have a fund in Wallet. */
@@ -24,6 +26,10 @@ int64_t oracle_lost_campaigns(void);
 
 /* A prepared statement on the database of a process; NULL while it is down. Reset it after use. Kept by its text, which must be a constant. */
 struct statement *oracle_query(enum process_index index, const char *sql);
+/* Whether there is a row; a defect of the database fails the world. */
+bool oracle_step(enum process_index index, struct statement *statement);
+/* The integer that a query about this text, or without one about this id, gives; -1 where there is none, or nobody can say now (then *ret_known is false). */
+int64_t oracle_look_up(enum process_index index, const char *sql, struct id id, struct text text, bool *ret_known);
 /* Runs a query that gives one integer; `otherwise` without a row or without a database. */
 int64_t oracle_integer(enum process_index index, const char *sql, int64_t otherwise);
 
@@ -32,6 +38,8 @@ struct campaign_moment {
     int64_t at_us; /* true time from which on it was so */
     int64_t max_redemptions, redeemed, credited, is_paused, ended_at_us, starts_at_us, ends_at_us, version;
     int64_t funded_places; /* that its fund can pay for, as far as is confirmed */
+    int64_t returned, reversed, spent;
+    int64_t given; /* the worth of all gifts, those that were taken back too; 0 where there are no promotions */
 };
 struct history {
     const struct campaign_moment *moments;

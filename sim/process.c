@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "sim/link.h"
 #include "sim/memory.h"
+#include "sim/promotions.h"
 #include "sim/world.h"
 
 #define RESTART_LEAST_US   500
@@ -40,7 +41,9 @@ static char *wallet_arguments[] = {"walletd",
                                    "--loops",
                                    loops,
                                    NULL};
-static char *discount_arguments[] = {"discountd", "serve", "--data", "1", "--wallet", "http://wallet", "--loops", loops, NULL};
+static char zone[] = PROMOTION_ZONE;
+static char *discount_arguments[] = {"discountd", "serve", "--data",      "1",  "--wallet", "http://wallet",
+                                     "--loops",   loops,   "--time-zone", zone, NULL};
 
 struct process processes[PROCESS_COUNT] = {
     [PROCESS_WALLET] = {.index = PROCESS_WALLET,

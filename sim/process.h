@@ -11,7 +11,7 @@
 enum process_index { PROCESS_WALLET, PROCESS_DISCOUNT, PROCESS_COUNT };
 enum process_state { PROCESS_DOWN, PROCESS_STARTING, PROCESS_UP };
 
-#define PROCESS_EPOCH_US INT64_C(1763805600000000) /* when worlds begin: 2025-11-22T10:00:00Z */
+#define PROCESS_EPOCH_US INT64_C(1763805598000000) /* when worlds begin: 2025-11-22T09:59:58Z */
 
 struct section {
     char *start, *stop; /* in memory */

@@ -36,9 +36,11 @@ static void make_backup(void *context) {
 
 struct restore_transfers restore_transfers(void) {
     return (struct restore_transfers){
-        .count = oracle_integer(PROCESS_WALLET, "SELECT count(*) FROM transfers WHERE caller = 'discount' AND kind <= 5", -1),
+        .count =
+            oracle_integer(PROCESS_WALLET, "SELECT count(*) FROM transfers WHERE caller = 'discount' AND (kind <= 5 OR kind = 12)", -1),
         .times = oracle_integer(PROCESS_WALLET,
-                                "SELECT coalesce(sum(created_at), 0) FROM transfers WHERE caller = 'discount' AND kind <= 5", -1)};
+                                "SELECT coalesce(sum(created_at), 0) FROM transfers WHERE caller = 'discount' AND (kind <= 5 OR kind = 12)",
+                                -1)};
 }
 
 /* Others than there were, but no fewer, may pay for the same: then reconcile may say what it finds. */
@@ -132,6 +134,7 @@ static void forget_in_discount(struct intent *intent, bool is_campaign_lost) {
     if (intent->kind == INTENT_REDEEM && !intent->is_told_paid && intent->status < 400) intent->status = 0;
     if (is_lost && intent->state != INTENT_OPEN) intent->is_of_lost_campaign = true;
     intent->rows_before = -1;
+    intent->user_reversed_before = intent->phone_reversed_before = 0;
 }
 
 /* What those who wait still expect: only that who was paid stays paid. */

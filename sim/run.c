@@ -45,7 +45,7 @@ static unsigned crashes_due;
 
 static void crash_in_between(void) {
     if (!world.has_faults || crashes_due == 0) return;
-    bool has_claims = oracle_integer(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE status = 0", 0) > 0;
+    bool has_claims = oracle_integer(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE status IN (0, 4)", 0) > 0;
     if (!has_claims || random_below(&world.random, 2) == 0) return;
     crashes_due--;
     process_crash(&processes[PROCESS_DISCOUNT], "a claim waits");
@@ -63,9 +63,10 @@ static bool is_settled(void) {
     for (size_t i = 0; i < PROCESS_COUNT; i++) {
         if (processes[i].state != PROCESS_UP) return false;
     }
-    return oracle_integer(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE status = 0", 1) == 0 &&
+    return oracle_integer(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE status IN (0, 4)", 1) == 0 &&
            oracle_integer(PROCESS_DISCOUNT,
-                          "SELECT count(*) FROM campaigns WHERE fund_step <> 0 OR (ended_at <> 0 AND fund_is_released = 0)", 1) == 0;
+                          "SELECT count(*) FROM campaigns WHERE kind = 1 AND (fund_step <> 0 OR (ended_at <> 0 AND fund_is_released = 0))",
+                          1) == 0;
 }
 
 static void run_busy(void) {
