@@ -116,8 +116,9 @@ struct winners_file {
     /* Positions: those above `after` up to `last` are still to come, `seen` is the last of this piece. What `last` is was said when it began, so that all
      * pieces speak of one moment: places are given in order. */
     int64_t first, after, seen, last;
-    int64_t limit; /* 0: all */
-    bool has_more; /* behind `last` */
+    int64_t sequence; /* of the campaign, at that moment */
+    int64_t limit;    /* 0: all */
+    bool has_more;    /* behind `last` */
     struct text others;
     bool is_filtered;
     struct redemption_filter filter;
@@ -210,9 +211,21 @@ static enum stream_word advance(struct long_reading *reading) {
     return file->after == file->last ? STREAM_END : STREAM_MORE;
 }
 
+/* For machines in the head; people find it in the name of their file, which is all that a spreadsheet leaves of one. */
+static void name_sequence(struct exchange *exchange, const struct winners_file *file) {
+    char id[ID_TEXT_BYTES];
+    reply_header(exchange, "Campaign-Sequence", arena_print(&exchange->arena, "%" PRId64, file->sequence));
+    if (!file->writer.is_for_spreadsheet) return;
+    id_format(file->slot->id, id);
+    reply_header(exchange, "Content-Disposition",
+                 arena_print(&exchange->arena, "attachment; filename=\"winners-%.*s-%" PRId64 ".csv\"", (int)sizeof id, id,
+                             file->sequence));
+}
+
 static void answer_file(struct reading *reading) {
     struct winners_file *file = (struct winners_file *)reading;
     struct exchange *exchange = reading->exchange;
+    name_sequence(exchange, file);
     if (file->has_more) {
         const int64_t words[PAGE_CURSOR_WORDS] = {file->last};
         struct text cursor = page_cursor(&exchange->arena, LIST_WINNERS, words);
@@ -233,7 +246,9 @@ static void list_as_csv(struct exchange *exchange, const struct board_slot *slot
         exchange_finish(exchange);
         return;
     }
-    int64_t taken = board_view(slot).redeemed;
+    const struct campaign_view view = board_view(slot);
+    int64_t taken = view.redeemed;
+    file->sequence = view.sequence;
     file->slot = slot;
     file->writer = (struct csv_writer){.buffer = &file->reading.piece, .is_for_spreadsheet = query->audience.size > 0};
     file->limit = query->page.page.limit;

@@ -162,7 +162,8 @@ static void put_origin(struct head *head, const struct exchange *exchange) {
     if (!route_allows_origin(exchange)) return;
     put_field(head, TEXT("Access-Control-Allow-Origin"), exchange->origin);
     put_field(head, TEXT("Access-Control-Expose-Headers"), /* all that the OpenAPI documents name */
-              TEXT("Allow, ETag, Idempotent-Replayed, Link, Location, Retry-After, Wallet-Instance, WWW-Authenticate, X-Request-Id"));
+              TEXT("Allow, Campaign-Sequence, Content-Disposition, ETag, Idempotent-Replayed, Link, Location, Retry-After, "
+                   "Wallet-Instance, WWW-Authenticate, X-Request-Id"));
 }
 
 /* What frames the message comes first: it always fits. */

@@ -109,7 +109,9 @@ def positions(body):
 def test_all_winners_come_as_of_one_moment(crowded):
     service = crowded.pair.discount
     before_kib = service.rss_kib()
+    sequence = crowded.operator.report(crowded.campaign["id"])["sequence"]
     with get(crowded, stream=True) as answer:
+        assert answer.headers["Campaign-Sequence"] == str(sequence) and "Content-Disposition" not in answer.headers
         assert answer.status_code == 200 and answer.headers["Transfer-Encoding"] == "chunked" and "Link" not in answer.headers
         pieces = answer.iter_content(1 << 16)
         body = bytearray(next(pieces))
@@ -125,7 +127,8 @@ def test_all_winners_come_as_of_one_moment(crowded):
     rows = list(csv.DictReader(io.StringIO(bytes(body[:100_000]).decode(), newline="")))
     assert rows[6]["phone"] == "+989110000007" and rows[6]["status"] == "credited" and rows[6]["amount"] == "1000000"
     assert rows[6]["credited_at"] > rows[6]["claimed_at"] and uuid.UUID(rows[6]["transaction_id"])
-    assert positions(get(crowded).content)[-1] == WINNERS + 1
+    again = get(crowded)
+    assert positions(again.content)[-1] == WINNERS + 1 and int(again.headers["Campaign-Sequence"]) > sequence
 
 
 def test_a_page_says_where_the_next_one_begins(crowded):
@@ -198,6 +201,9 @@ def test_for_a_spreadsheet(world):
     path = f"/v1/campaigns/{campaign['id']}/redemptions"
     answer = world.operator.discount.get(f"{path}?for=spreadsheet", headers={"Accept": "text/csv"})
     assert answer.content.startswith(b"\xef\xbb\xbf" + HEAD.encode())
+    sequence = world.operator.report(campaign["id"])["sequence"]
+    assert answer.headers["Campaign-Sequence"] == str(sequence)
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="winners-{campaign["id"]}-{sequence}.csv"'
     (row,) = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))
     assert row["phone"] == "'" + redemption["phone"] and row["position"] == "1" and row["amount"] == "1000000" and row["id"] == redemption["id"]
     for query, accept in (("for=people", "text/csv"), ("for=", "text/csv"), ("for=spreadsheet", "application/json"), ("for=spreadsheet&for=spreadsheet", "text/csv")):

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from harness.client import Client
 from harness.raw import RawConnection, request_bytes
@@ -186,6 +187,32 @@ def test_winners_as_csv(world):
     assert list(rows[0]) == ["position", "id", "user_id", "phone", "status", "amount", "currency", "transaction_id", "claimed_at", "credited_at"]
     assert rows == [{"position": str(redemption["position"]), **{name: redemption[name] for name in ("id", "user_id", "phone", "status", "transaction_id", "claimed_at", "credited_at")},
                      "amount": str(CREDIT), "currency": "IRT"} for redemption in redemptions]
+
+
+def test_csv_of_one_sequence_in_the_middle_of_a_crowd(world):
+    """Each file holds the winners of the sequence that it names: as many as the report of that sequence counts."""
+    campaign, taken = world.operator.campaign(places=40), {}
+    path, users = f"/v1/campaigns/{campaign['id']}/redemptions", [world.user() for _ in range(40)]
+
+    def look():
+        report = world.operator.report(campaign["id"])
+        taken[report["sequence"]] = report["redeemed"]
+
+    with ThreadPoolExecutor(8) as pool:
+        crowd = [pool.submit(user.redeem, campaign["code"]) for user in users]
+        files = []
+        while not all(one.done() for one in crowd) or not files:
+            look()
+            answer = world.operator.discount.get(path, headers={"Accept": "text/csv"})
+            files.append((int(answer.headers["Campaign-Sequence"]), [int(row["position"]) for row in csv.DictReader(io.StringIO(answer.text))]))
+            look()
+    look()
+    for sequence, positions in files:
+        assert positions == list(range(1, len(positions) + 1))
+        assert taken.get(sequence, len(positions)) == len(positions)
+        assert max(count for at, count in taken.items() if at <= sequence) <= len(positions) <= min(count for at, count in taken.items() if at >= sequence)
+    assert [one.result().status_code for one in crowd] == [201] * 40
+    assert "Campaign-Sequence" not in world.operator.discount.get(path).headers
 
 
 def test_csv_or_json_as_wanted(world):
