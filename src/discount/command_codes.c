@@ -1,8 +1,19 @@
-/* codes rotate-key: a new master key for the batches to come. */
+/* codes import, export: whole files of codes; rotate-key: a new master key for the batches to come. */
 #include <stdio.h>
 
+#include "base/check.h"
 #include "discount/code_key.h"
 #include "discount/program.h"
+
+int command_codes_import(const char **positional, size_t count) {
+    CHECK(count == 1);
+    return result_is_ok(code_files_import(&settings.codes, positional[0])) ? 0 : 1;
+}
+
+int command_codes_export(const char **positional, size_t count) {
+    CHECK(count == 1);
+    return result_is_ok(code_files_export(&settings.codes, positional[0])) ? 0 : 1;
+}
 
 int command_codes_rotate_key(const char **positional, size_t count) {
     char path[PATH_BYTES];

@@ -40,6 +40,45 @@ static const struct param reconcile_params[] = {
 };
 static const struct param health_params[] = {LISTEN_PARAM(&settings.common.listen, LISTEN_DEFAULT),
                                              OPERATIONS_LISTEN_PARAM(&settings.common.operations_listen)};
+#define CODES_PARAMS                                                                                                                 \
+    {.name = "discount",                                                                                                             \
+     .kind = PARAM_URL,                                                                                                              \
+     .target = &settings.codes.url,                                                                                                  \
+     .default_text = "http://" LISTEN_DEFAULT,                                                                                       \
+     .sentence = "Base URL of the discountd that runs, as an administrator reaches it"},                                             \
+        {.name = "discount-ca",                                                                                                      \
+         .kind = PARAM_TEXT,                                                                                                         \
+         .target = &settings.codes.ca,                                                                                               \
+         .optional = true,                                                                                                           \
+         .unit = "FILE",                                                                                                             \
+         .sentence = "Authorities (PEM) that may vouch for it, not the system's"},                                                   \
+    {                                                                                                                                \
+        .name = "campaign", .kind = PARAM_TEXT, .target = &settings.codes.campaign, .unit = "ID", .sentence = "Whose codes they are" \
+    }
+static const struct param codes_import_params[] = {
+    CODES_PARAMS,
+    {.name = "on-error",
+     .kind = PARAM_CHOICE,
+     .target = &settings.codes.on_error,
+     .default_text = "refuse",
+     .choices = "refuse|skip",
+     .sentence = "Whether a bad line refuses its part of the file, or is left out and told"},
+};
+static const struct param codes_export_params[] = {
+    CODES_PARAMS,
+    {.name = "batch", .kind = PARAM_TEXT, .target = &settings.codes.batch, .unit = "ID", .sentence = "Which of its batches"},
+    {.name = "state",
+     .kind = PARAM_CHOICE,
+     .target = &settings.codes.state,
+     .default_text = "any",
+     .choices = "any|active|used|expired|revoked",
+     .sentence = "Which of its codes"},
+    {.name = "for-spreadsheet",
+     .kind = PARAM_FLAG,
+     .target = &settings.codes.is_for_spreadsheet,
+     .default_text = "no",
+     .sentence = "With a byte order mark, and texts that stay texts"},
+};
 static const struct param trust_params[] = {DATA_PARAM(&settings.data, DATA_DEFAULT), WALLET_PARAMS};
 static const struct param serve_params[] = {
     DATA_PARAM(&settings.data, DATA_DEFAULT),
@@ -114,6 +153,24 @@ static const struct command commands[] = {
      .params = trust_params,
      .param_count = ARRAY_COUNT(trust_params),
      .run = command_trust_wallet},
+    {.name = "codes import",
+     .summary = "Import a file of foreign codes (CSV of any length, or JSON) into the service that runs; an administrator's token is the "
+                "first line "
+                "of standard input",
+     .params = codes_import_params,
+     .param_count = ARRAY_COUNT(codes_import_params),
+     .positional_max = 1,
+     .positional_names = "FILE",
+     .run = command_codes_import},
+    {.name = "codes export",
+     .summary = "Write the codes of a batch as CSV into a new file, or - for standard output; an administrator's token is the first line "
+                "of standard "
+                "input",
+     .params = codes_export_params,
+     .param_count = ARRAY_COUNT(codes_export_params),
+     .positional_max = 1,
+     .positional_names = "FILE",
+     .run = command_codes_export},
     {.name = "codes rotate-key",
      .summary = "Make a new master key for the unique codes of batches to come; those of before keep theirs",
      .params = keys_params,

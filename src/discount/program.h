@@ -1,6 +1,7 @@
 /* The commands of discountd and the settings that they read. */
 #pragma once
 
+#include "discount/code_files.h"
 #include "discount/discount.h"
 #include "service/serve.h"
 
@@ -16,6 +17,7 @@ struct settings {
     bool is_repair_wanted;
     int64_t settle_wait_ms;
     const char *currency, *time_zone;
+    struct code_files codes;
 };
 extern struct settings settings;
 
@@ -39,6 +41,8 @@ int command_health(const char **positional, size_t count);
 int command_trust_wallet(const char **positional, size_t count);
 int command_backup(const char **positional, size_t count);
 int command_restore(const char **positional, size_t count);
+int command_codes_import(const char **positional, size_t count);
+int command_codes_export(const char **positional, size_t count);
 int command_codes_rotate_key(const char **positional, size_t count);
 int command_keys(const char **positional, size_t count);
 int command_keys_list(const char **positional, size_t count);

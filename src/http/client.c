@@ -122,9 +122,15 @@ struct result http_client_create(size_t connections_max, struct http_client **re
 
 /* ---- one call ---- */
 
+static bool is_taken(const struct flight *flight) {
+    long status = 0;
+    return flight->call->take != NULL && curl_easy_getinfo(flight->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status == 200;
+}
+
 static size_t take_reply(char *data, size_t unit, size_t count, void *context) {
     struct flight *flight = context;
     size_t size = unit * count;
+    if (is_taken(flight)) return flight->call->take(flight->call, (struct text){data, size}) ? size : 0;
     if (size > LIMIT_REPLY_BYTES - flight->size) {
         flight->is_too_large = true;
         return 0; /* curl ends the transfer */
@@ -168,9 +174,11 @@ static struct result add_headers(struct flight *flight) {
     TRY(add_header(flight, "Idempotency-Key: ", call->idempotency_key));
     TRY(add_header(flight, "traceparent: ", call->traceparent));
     TRY(add_header(flight, "X-Request-Id: ", call->request_id));
-    if (call->body.size > 0) TRY(add_header(flight, "Content-Type: ", "application/json"));
+    if (call->body.size > 0)
+        TRY(add_header(flight, "Content-Type: ", call->content_type != NULL ? call->content_type : "application/json"));
+    TRY(add_header(flight, "Accept: ", call->accept != NULL ? call->accept : "application/json"));
     /* No 100-continue: a batch is not worth a round trip before it. */
-    return add_line(flight, "Expect:") && add_line(flight, "Accept: application/json") ? result_ok() : result_error(RESULT_FULL);
+    return add_line(flight, "Expect:") ? result_ok() : result_error(RESULT_FULL);
 }
 
 static bool set_method(CURL *easy, const struct http_call *call) {

@@ -26,7 +26,12 @@ struct http_call {
     const char *idempotency_key; /* or NULL */
     const char *traceparent;     /* or NULL */
     const char *request_id;      /* or NULL */
+    const char *content_type;    /* of the body; NULL: application/json; so is */
+    const char *accept;          /* what is wanted */
     const char *header_name;     /* one of the answer's that is wanted, or NULL */
+    /* Takes the body of a 200 as it comes, of any length, in place of `reply`; false ends the call, as RESULT_IO. On the thread that runs the client. NULL: nobody. */
+    bool (*take)(struct http_call *call, struct text piece);
+    void *taker; /* its own */
     int64_t timeout_ms;
     void (*done)(struct http_call *call); /* on the thread that runs the client */
     void *context;

@@ -101,6 +101,56 @@ static void test_calls_are_answered(void **state) {
     toy_stop(toy);
 }
 
+struct taken {
+    char bytes[64];
+    size_t size, pieces;
+    bool is_enough;
+};
+
+static bool take(struct http_call *call, struct text piece) {
+    struct taken *taken = call->taker;
+    assert_true(piece.size <= sizeof taken->bytes - taken->size);
+    memcpy(taken->bytes + taken->size, piece.data, piece.size);
+    taken->size += piece.size;
+    taken->pieces++;
+    return !taken->is_enough;
+}
+
+/* What is asked for may be too long to be kept; a refusal is kept all the same. */
+static void test_a_body_is_taken_as_it_comes(void **state) {
+    (void)state;
+    struct server_options options = {.listen = {.host = "127.0.0.1"}, .loop_count = 1};
+    struct toy *toy = toy_start(&options);
+    struct taken taken = {.size = 0};
+    struct http_call call = {.method = "GET", .url = url_of(toy, "/fast"), .take = take, .taker = &taken, .timeout_ms = 10000};
+    assert_int_equal(http_call_wait(&call).code, RESULT_OK);
+    assert_int_equal(call.status, 200);
+    assert_text(call.reply, "");
+    assert_text(((struct text){taken.bytes, taken.size}), "{\"ok\":true}");
+    http_call_clear(&call);
+    taken = (struct taken){.is_enough = true};
+    assert_int_equal(http_call_wait(&call).code, RESULT_IO);
+    assert_int_equal(taken.pieces, 1);
+    http_call_clear(&call);
+    struct http_call post = {
+        .method = "POST", .url = url_of(toy, "/echo"), .body = TEXT("[1]"), .take = take, .taker = &taken, .timeout_ms = 10000};
+    assert_int_equal(http_call_wait(&post).code, RESULT_OK);
+    assert_int_equal(post.status, 201);
+    assert_text(post.reply, "[1]");
+    http_call_clear(&post);
+    post.content_type = "text/csv";
+    assert_int_equal(http_call_wait(&post).code, RESULT_OK);
+    assert_int_equal(post.status, 415);
+    http_call_clear(&post);
+    post.content_type = NULL;
+    post.accept = "text/csv";
+    assert_int_equal(http_call_wait(&post).code, RESULT_OK);
+    assert_int_equal(post.status, 406);
+    http_call_clear(&post);
+    assert_int_equal(taken.pieces, 1);
+    toy_stop(toy);
+}
+
 #define CALLS 300
 
 static void test_many_calls_share_few_connections(void **state) {
@@ -277,6 +327,7 @@ static void test_a_name_that_is_not_found_holds_nobody_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls_are_answered),
+        cmocka_unit_test(test_a_body_is_taken_as_it_comes),
         cmocka_unit_test(test_many_calls_share_few_connections),
         cmocka_unit_test(test_retry_after_is_read),
         cmocka_unit_test(test_failures_are_told_apart),
