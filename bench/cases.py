@@ -13,7 +13,7 @@ import uuid
 from . import fire
 from .listeners import Listeners
 from .people import PASSWORD
-from .servers import Nginx, Postgres, Redis
+from .servers import BUILD, Nginx, Postgres, Redis
 from .strangers import Stranger, honest
 from .world import ADMIN, ADMIN_PASSWORD, CREDIT, PAGE, PLACES, Pair, PostgresPair, payees, prepare, transfers_in
 
@@ -509,7 +509,24 @@ def statements(bench):
     return {"entries of a statement, JSON": lambda: statement(bench, "application/json"), "entries of a statement, CSV": lambda: statement(bench, "text/csv")}
 
 
-# ---- (p) unique codes, and codes that are none ----
+# ---- (p) verify ----
+
+def verify(bench):
+    folder = prepare(bench.cache, bench.user_count, bench.big_transfers)
+    count, begin = transfers_in(folder), time.perf_counter()
+    process = subprocess.Popen([BUILD / "walletd", "verify", "--data", folder / "wallet"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    said = process.stderr.read().splitlines()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0 and said[-2:] == [f"transfers: {count} of {count}", f"entries: {2 * count} of {2 * count}"], said
+    return {"rate": count / (time.perf_counter() - begin), "cpu_us": 1e6 * (used.ru_utime + used.ru_stime) / count, "walletd_mib": used.ru_maxrss / 1024}
+
+
+def verifying(bench):
+    return {"transfers proven by verify": lambda: verify(bench)}
+
+
+# ---- (q) unique codes, and codes that are none ----
 
 GUESSES = 9  # of one user: the tenth uses up the budget (docs/budgets.md)
 
@@ -563,7 +580,7 @@ def codes(bench):
             "redemption, the shared code": lambda: win(bench, 512), "redemption, a code of one's own": lambda: win(bench, 512, has_codes=True)}
 
 
-# ---- (q) the version before ----
+# ---- (r) the version before ----
 
 def version_before(bench):
     """Of another build (--before), in turns with this one."""
@@ -591,4 +608,5 @@ CASES = {
     "codes": codes,
     "before": version_before,
     "start": start,
+    "verify": verifying,
 }

@@ -80,6 +80,7 @@ def judge(results):
         ratio(value("codes", "redemption, a code of one's own", "cpu_us"), value("codes", "redemption, the shared code", "cpu_us")), 1.25, True, " ×")
     for what, name in (("a credit", "credits one by one"), ("a redemption", "redemption")):
         add(f"{what}: CPU against the version before", ratio(value("before", name, "cpu_us"), value("before", f"{name}, before", "cpu_us")), 1.05, True, " ×")
+    add("verify of the big database: memory", value("verify", "transfers proven by verify", "walletd_mib"), 256, True, " MiB")
     add("start with the big database", value("start", "walletd start, big database", "start_ms"), 1000, True, " ms")
     for service in ("walletd", "discountd"):
         for state in ("idle", "busy"):

@@ -200,10 +200,9 @@ static const struct question other_currency = {
            "SELECT 'transfer', sequence FROM transfers WHERE currency <> (SELECT currency FROM meta) LIMIT 1"};
 void ask_other_currency(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &other_currency, NULL, visit, context); }
 
-/* The number of a transfer whose reference was credited before. Without the index, which may be what is broken. */
-#define CREDITED_TWICE(unindexed) \
-    "SELECT max(sequence) FROM transfers " unindexed "WHERE kind = 1 GROUP BY caller, reference HAVING count(*) > 1 LIMIT 1"
+/* The number of a transfer whose reference was credited before. In the order of its index, so that nothing is sorted in memory; an index that does
+ * not hold what the table holds is found by batch_verify, and where it is gone the rows are sorted. */
 static const struct question credited_twice = {.name = "credited twice",
-                                               .sql = CREDITED_TWICE("NOT INDEXED "),
-                                               .postgres = CREDITED_TWICE("")};
+                                               .sql = "SELECT max(sequence) FROM transfers WHERE kind = 1"
+                                                      " GROUP BY caller, reference HAVING count(*) > 1 LIMIT 1"};
 void ask_credited_twice(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &credited_twice, NULL, visit, context); }

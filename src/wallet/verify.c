@@ -458,12 +458,12 @@ struct result verify_books(struct batch *batch, struct progress *progress, struc
     if (result_is_ok(outcome)) ask_meta(batch, zone_seen, &verification);
     if (result_is_ok(outcome)) outcome = batch_run(batch);
     if (result_is_ok(outcome)) outcome = see_everything(batch, &verification);
+    if (result_is_ok(outcome)) progress_tell(progress, "transfers", ret_report->transfers, verification.due);
+    if (result_is_ok(outcome)) progress_tell(progress, "entries", ret_report->entries, 2 * verification.moving);
     char integrity[256];
     struct result intact = result_is_ok(outcome) ? batch_verify(batch, integrity, sizeof integrity) : outcome;
     batch_end_round(batch);
     TRY(outcome);
-    progress_tell(progress, "transfers", ret_report->transfers, verification.due);
-    progress_tell(progress, "entries", ret_report->entries, 2 * verification.moving);
     check_account(&verification); /* the last one */
     check_totals(&verification);
     if (intact.code == RESULT_CORRUPT) find(&verification, STAGE_DATABASE, "database: %s", integrity);
