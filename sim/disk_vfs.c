@@ -12,12 +12,15 @@
 
 #define SHM_REGIONS_MAX 64
 #define SHM_SLOTS       8
+#define REGION_BYTES    32768 /* wal.c, WALINDEX_PGSZ */
 #define SLOW_MOST_US    400000
 #define FULL_MOST_US    3000000
 #define PATH_PREFIX     "/sim/"
 
-/* Of one database file, shared by its connections. */
+/* Of one database file, shared by its connections; there is one in each process. After a crash all of it is as new, but its memory stays where it is: the oracle's
+ * connections live on, and remember where that was. */
 struct locks {
+    unsigned generation;
     unsigned shared_count;
     void *reserved, *pending, *exclusive; /* the handle that has it */
     struct {
@@ -25,6 +28,7 @@ struct locks {
         void *exclusive;
     } slots[SHM_SLOTS];
     void *regions[SHM_REGIONS_MAX];
+    unsigned region_count; /* that there are; behind them is memory of before the crash */
 };
 
 struct handle {
@@ -32,18 +36,52 @@ struct handle {
     struct process *process;
     struct disk_file *file;
     struct disk_file scratch; /* without a name: it dies with the handle */
-    uint32_t incarnation;
-    int lock; /* SQLITE_LOCK_* */
+    char name[64];            /* of the oracle's, which outlive the files: looked up at each call; empty: `file` */
+    unsigned generation;      /* of the locks that it has */
+    int lock;                 /* SQLITE_LOCK_* */
     uint8_t shm_shared[SHM_SLOTS];
     bool deletes_on_close;
 };
 
 static int last_errno;
 
-static struct locks *locks_of(const struct handle *handle) {
-    if (handle->file->locks == NULL) handle->file->locks = calloc(1, sizeof(struct locks));
-    CHECK(handle->file->locks != NULL);
-    return handle->file->locks;
+static struct locks all_locks[PROCESS_COUNT];
+
+static struct disk_file *file_of(struct handle *handle) {
+    static struct disk_file nothing;
+    if (handle->name[0] == '\0') return handle->file;
+    struct disk_file *file = disk_find(&handle->process->disk, handle->name);
+    return file != NULL ? file : &nothing;
+}
+
+static void clear_regions(struct locks *locks) {
+    for (unsigned i = 0; i < locks->region_count; i++) memset(locks->regions[i], 0, REGION_BYTES);
+    locks->region_count = 0;
+}
+
+static struct locks *renew(struct locks *locks) {
+    unsigned generation = locks->generation + 1;
+    void *regions[SHM_REGIONS_MAX];
+    clear_regions(locks);
+    memcpy(regions, locks->regions, sizeof regions);
+    *locks = (struct locks){.generation = generation};
+    memcpy(locks->regions, regions, sizeof regions);
+    return locks;
+}
+
+/* Whoever had locks before a crash, and lives on, has the one again that a connection always has. */
+static struct locks *locks_of(struct handle *handle) {
+    struct disk_file *file = file_of(handle);
+    if (file->locks == NULL) {
+        CHECK(strstr(file->name, ".db-") == NULL); /* nobody locks a WAL */
+        file->locks = renew(&all_locks[handle->process->index]);
+    }
+    struct locks *locks = file->locks;
+    if (handle->generation == locks->generation) return locks;
+    handle->generation = locks->generation;
+    memset(handle->shm_shared, 0, sizeof handle->shm_shared);
+    if (handle->lock >= SQLITE_LOCK_SHARED) locks->shared_count++;
+    return locks;
 }
 
 /* ---- what may go wrong in a call ---- */
@@ -97,7 +135,7 @@ static int vfs_read(sqlite3_file *file, void *buffer, int size, sqlite3_int64 of
     struct handle *handle = handle_of(file);
     pass(handle, "read");
     if (fails(handle, FAULT_READ_ERROR, "read")) return SQLITE_IOERR_READ;
-    size_t read = disk_read(handle->file, buffer, (size_t)size, (size_t)offset);
+    size_t read = disk_read(file_of(handle), buffer, (size_t)size, (size_t)offset);
     return read == (size_t)size ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
 }
 
@@ -141,7 +179,7 @@ static int vfs_sync(sqlite3_file *file, int flags) {
 }
 
 static int vfs_file_size(sqlite3_file *file, sqlite3_int64 *ret_size) {
-    *ret_size = (sqlite3_int64)handle_of(file)->file->visible.size;
+    *ret_size = (sqlite3_int64)file_of(handle_of(file))->visible.size;
     return SQLITE_OK;
 }
 
@@ -170,8 +208,8 @@ static int vfs_lock(sqlite3_file *file, int wanted) {
 
 static int vfs_unlock(sqlite3_file *file, int wanted) {
     struct handle *handle = handle_of(file);
-    struct locks *locks = locks_of(handle);
     if (handle->lock <= wanted) return SQLITE_OK;
+    struct locks *locks = locks_of(handle);
     if (locks->exclusive == handle) locks->exclusive = NULL;
     if (locks->pending == handle) locks->pending = NULL;
     if (locks->reserved == handle) locks->reserved = NULL;
@@ -202,9 +240,10 @@ static int vfs_close(sqlite3_file *file) {
 
 static int vfs_shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **ret_memory) {
     struct locks *locks = locks_of(handle_of(file));
-    CHECK(region < SHM_REGIONS_MAX);
-    if (locks->regions[region] == NULL && extend) locks->regions[region] = calloc(1, (size_t)size);
-    *ret_memory = locks->regions[region];
+    CHECK(region < SHM_REGIONS_MAX && size == REGION_BYTES);
+    if (locks->regions[region] == NULL && extend) locks->regions[region] = calloc(1, REGION_BYTES);
+    if ((unsigned)region >= locks->region_count && extend) locks->region_count = (unsigned)region + 1;
+    *ret_memory = (unsigned)region < locks->region_count ? locks->regions[region] : NULL;
     return SQLITE_OK;
 }
 
@@ -239,7 +278,7 @@ static int vfs_shm_lock(sqlite3_file *file, int offset, int count, int flags) {
 bool disk_vfs_wal_header(struct disk *disk, const char *name, uint8_t ret_header[DISK_WAL_HEADER_BYTES]) {
     const struct disk_file *file = disk_find(disk, name);
     const struct locks *locks = file == NULL ? NULL : file->locks;
-    if (locks == NULL || locks->regions[0] == NULL) return false;
+    if (locks == NULL || locks->region_count == 0) return false;
     memcpy(ret_header, locks->regions[0], DISK_WAL_HEADER_BYTES);
     return true;
 }
@@ -254,10 +293,7 @@ static int vfs_shm_unmap(sqlite3_file *file, int deletes) {
         if (handle->shm_shared[i] != 0) locks->slots[i].shared_count--;
         handle->shm_shared[i] = 0;
     }
-    for (int i = 0; deletes && i < SHM_REGIONS_MAX; i++) {
-        free(locks->regions[i]);
-        locks->regions[i] = NULL;
-    }
+    if (deletes) clear_regions(locks);
     return SQLITE_OK;
 }
 
@@ -321,8 +357,8 @@ static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int 
             if ((flags & SQLITE_OPEN_CREATE) == 0) return SQLITE_CANTOPEN;
             handle->file = disk_make(&handle->process->disk, name);
         }
+        if (fiber_current() == NULL) memcpy(handle->name, handle->file->name, sizeof handle->name);
     }
-    handle->incarnation = handle->process->incarnation;
     handle->deletes_on_close = (flags & SQLITE_OPEN_DELETEONCLOSE) != 0 && path != NULL;
     handle->base.pMethods = &methods;
     if (ret_flags != NULL) *ret_flags = flags;
@@ -391,7 +427,7 @@ static void end_memory(void *context) { (void)context; }
 
 static void take_memory(void) {
 #ifndef __SANITIZE_ADDRESS__ /* which watches the heap's blocks */
-    static const sqlite3_mem_methods memory = {.xMalloc = memory_take,
+    static const sqlite3_mem_methods memory = {.xMalloc = memory_take_of_sqlite,
                                                .xFree = memory_give_back,
                                                .xRealloc = memory_resize,
                                                .xSize = memory_size,

@@ -16,10 +16,13 @@
 #define POOL_BLOCK_MAX ((size_t)128 * 1024)
 
 /* Before each block. */
-#define OWNER_HEAP (PROCESS_COUNT + 1u) /* for what SQLite keeps for ever */
+#define OWNER_NOBODY PROCESS_COUNT        /* who is in no program: until the next world */
+#define OWNER_ORACLE (PROCESS_COUNT + 1u) /* whose connections live on from world to world */
+#define OWNER_HEAP   (PROCESS_COUNT + 2u) /* for what SQLite keeps for ever */
+#define POOLS        (PROCESS_COUNT + 2u)
 struct block {
     uint32_t class;
-    uint32_t owner; /* of enum process_index, PROCESS_COUNT, or OWNER_HEAP */
+    uint32_t owner; /* of enum process_index, or OWNER_* */
     struct block *next_free;
 };
 
@@ -27,7 +30,7 @@ static struct {
     char *start;
     size_t used;
     struct block *free[CLASSES];
-} pools[PROCESS_COUNT + 1]; /* the last one is for who is in no program: the oracle */
+} pools[POOLS];
 static bool has_world;
 
 static size_t class_of(size_t size) {
@@ -55,14 +58,18 @@ static struct block *take_from_pool(uint32_t owner, size_t class) {
     return block;
 }
 
-void *memory_take(int size) {
-    uint32_t owner = fiber_current() != NULL ? (uint32_t)fiber_process(fiber_current())->index : has_world ? PROCESS_COUNT : OWNER_HEAP;
+static void *take(int size, uint32_t without_program) {
+    uint32_t owner = fiber_current() != NULL ? (uint32_t)fiber_process(fiber_current())->index : has_world ? without_program : OWNER_HEAP;
     size_t class = class_of((size_t)size);
     struct block *block = owner == OWNER_HEAP ? malloc(sizeof *block + class_bytes(class)) : take_from_pool(owner, class);
     if (block == NULL) return NULL;
     *block = (struct block){.class = (uint32_t) class, .owner = owner};
     return block + 1;
 }
+
+static void *memory_take(int size) { return take(size, OWNER_NOBODY); }
+
+void *memory_take_of_sqlite(int size) { return take(size, OWNER_ORACLE); }
 
 static struct block *block_of(void *memory) { return (struct block *)memory - 1; }
 
@@ -80,7 +87,7 @@ int memory_size(void *memory) { return memory == NULL ? 0 : (int)class_bytes(blo
 
 void *memory_resize(void *memory, int size) {
     if ((size_t)size <= class_bytes(block_of(memory)->class)) return memory;
-    void *bigger = memory_take(size);
+    void *bigger = take(size, block_of(memory)->owner);
     if (bigger == NULL) return NULL;
     memcpy(bigger, memory, (size_t)memory_size(memory));
     memory_give_back(memory);
@@ -90,7 +97,7 @@ void *memory_resize(void *memory, int size) {
 /* ---- the heap of the programs: what crashed ones left behind is taken again, too ---- */
 
 static bool is_of_a_pool(const void *memory) {
-    for (size_t i = 0; i <= PROCESS_COUNT; i++) {
+    for (size_t i = 0; i < POOLS; i++) {
         if ((const char *)memory >= pools[i].start && (const char *)memory < pools[i].start + POOL_BYTES) return pools[i].start != NULL;
     }
     return false;
@@ -173,7 +180,7 @@ int memory_round_up(int size) { return (int)class_bytes(class_of((size_t)size));
 
 void memory_prepare(void) {
     end_threads(OWNER_HEAP);
-    for (size_t i = 0; i <= PROCESS_COUNT; i++) {
+    for (size_t i = 0; i < POOLS; i++) {
         pools[i].start = mmap(NULL, POOL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         CHECK(pools[i].start != MAP_FAILED);
     }
@@ -191,5 +198,5 @@ void memory_reset(const struct process *process) {
 
 void memory_begin_world(void) {
     has_world = true;
-    reset(PROCESS_COUNT);
+    reset(OWNER_NOBODY);
 }

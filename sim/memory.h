@@ -1,6 +1,6 @@
 /* The memory of the programs of a world: what SQLite takes for them, and their own malloc, calloc, realloc and free (by --wrap). A crash leaves it
  * behind; the next start of the program takes it from the beginning again, so that a world with many crashes stays small and its pages warm. What
- * the oracle takes, outside of the programs, comes from a pool of the world. Large blocks, and all of them under the address sanitizer, are the
+ * is taken outside of the programs comes from a pool of the world, and what the oracle's SQLite takes from one that lasts. Large blocks, and all of them under the address sanitizer, are the
  * heap's. */
 #pragma once
 
@@ -11,7 +11,7 @@ void memory_begin_world(void);                    /* what was taken outside of t
 void memory_reset(const struct process *process); /* its threads have ended: what they kept for themselves goes too */
 
 /* As sqlite3_mem_methods wants them (sqlite.org/c3ref/mem_methods.html). */
-void *memory_take(int size);
+void *memory_take_of_sqlite(int size);
 void memory_give_back(void *memory);
 void *memory_resize(void *memory, int size);
 int memory_size(void *memory);

@@ -12,7 +12,7 @@
 #include "sim/world.h"
 #include "wallet_schema.h"
 
-#define STATEMENTS_MAX 64u
+#define STATEMENTS_MAX 96u
 #define ACCOUNTS_MAX   128u
 
 struct kept_statement {
@@ -22,8 +22,8 @@ struct kept_statement {
 
 struct watched {
     struct database *database;
-    uint32_t incarnation; /* of the process that it was opened in */
-    bool is_new;          /* not looked at since it was opened */
+    uint32_t incarnation; /* of the process, when it was last looked at */
+    bool is_new;          /* not looked at in this incarnation */
     struct kept_statement statements[STATEMENTS_MAX];
     size_t statement_count;
     uint8_t header[DISK_WAL_HEADER_BYTES]; /* of the WAL, when it was last looked at */
@@ -49,7 +49,7 @@ static struct hash head_hash;
 static int64_t user_count;
 
 void oracle_begin_world(void) {
-    memset(watched, 0, sizeof watched);
+    for (size_t i = 0; i < PROCESS_COUNT; i++) watched[i].incarnation = 0; /* what is prepared stays so from world to world */
     memset(campaigns, 0, sizeof campaigns);
     memset(balances, 0, sizeof balances);
     head_sequence = 0;
@@ -58,7 +58,7 @@ void oracle_begin_world(void) {
 }
 
 void oracle_forget(enum process_index index) {
-    watched[index].database = NULL; /* of another disk */
+    watched[index].incarnation = 0; /* of another disk */
     if (index == PROCESS_DISCOUNT) {
         memset(campaigns, 0, sizeof campaigns);
         return;
@@ -76,13 +76,13 @@ static bool open_database(enum process_index index) {
     const struct process *process = &processes[index];
     if (process->state != PROCESS_UP || process->is_other) return false;
     if (one->database != NULL && one->incarnation == process->incarnation) return true;
-    /* That of a crashed process is left behind: its files and locks are no more. */
-    memset(one, 0, sizeof *one);
+    one->incarnation = process->incarnation;
+    one->is_new = true;
+    /* To SQLite a crash of the process is as to any reader: its next read sees what is there now. */
+    if (one->database != NULL) return true;
     bool is_wallet = index == PROCESS_WALLET;
     struct result opened = database_open(is_wallet ? DISK_PATH_WALLET : DISK_PATH_DISCOUNT, DATABASE_READ,
                                          is_wallet ? &wallet_schema : &discount_schema, &one->database);
-    one->incarnation = process->incarnation;
-    one->is_new = true;
     if (!result_is_ok(opened)) one->database = NULL;
     return one->database != NULL;
 }
