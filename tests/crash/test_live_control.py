@@ -1,5 +1,5 @@
-"""Users come while an administrator lowers, raises, pauses and resumes their campaign at random and each service is killed: no place is given while it is paused,
-nor beyond the limit of that moment, and what each user was told last is what the report and Wallet say."""
+"""Users come while an administrator lowers, raises, pauses and resumes their campaign at random, and takes redemptions back, and each service is killed: no place is
+given while it is paused, nor beyond the limit of that moment, and what each user was told last is what the report and Wallet say."""
 import datetime
 import os
 import queue
@@ -19,6 +19,7 @@ CLIENTS = 64 if not crowds.SANITIZER else 16
 SPREAD_S = 20 if IS_LONG else 4  # of all users
 KILLS, ACTS = (20, 60) if IS_LONG else (5, 15)  # at least
 ONCE_MORE = 0.5  # of those who were told that all is gone
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 PASSING = {"campaign_paused", "campaign_not_funded"}  # they may change
 
 
@@ -29,6 +30,7 @@ class Comer:
         self.person, self.chance = person, chance
         self.place = None
         self.refused = None
+        self.slot = None  # what becomes of its place, once an administrator has asked for it back
 
     def come(self, patient, campaign):
         body = {"code": campaign["code"], "phone": self.person.phone}
@@ -57,7 +59,7 @@ class Crowd:
     def __init__(self, pair, campaign, seeded):
         self.pair, self.campaign = pair, campaign
         self.comers = [Comer(person, random.Random(seeded.random())) for person in people.gather(pair, USERS)]
-        self.waiting = queue.SimpleQueue()
+        self.waiting, self.paid = queue.SimpleQueue(), queue.SimpleQueue()
         for comer in self.comers:
             self.waiting.put(comer)
         self.failures = []
@@ -72,6 +74,8 @@ class Crowd:
                 comer = self.waiting.get_nowait()
                 time.sleep(comer.chance.uniform(0, 2 * SPREAD_S * CLIENTS / USERS))
                 comer.come(patient, self.campaign)
+                if comer.place:
+                    self.paid.put(comer)
         except queue.Empty:
             return
         except BaseException as failure:
@@ -89,6 +93,7 @@ class Admin:
         self.path = f"/v1/campaigns/{campaign['id']}"
         self.token = crowds.operator_of(pair).token
         self.acts = 0
+        self.taken_back = []
 
     def set_places(self, places):
         status, told = self.patient.ask("PATCH", self.path, {"max_redemptions": places}, self.token, **{"If-Match": "*"})
@@ -104,18 +109,44 @@ class Admin:
             assert status == 200, told
         self.acts += 1
 
+    def ask_back(self, comer):
+        """Whether its money is back, and its place open or gone; the same again is the same."""
+        body = {"reason": "The order was cancelled", "slot": comer.slot}
+        status, told = self.patient.ask("POST", f"/v1/redemptions/{comer.place[0]}/reversal", body, self.token)
+        assert (status, told.get("status")) in ((200, "reversed"), (202, "reversing")), told
+        assert told["id"] == comer.place[0] and told["reversal"]["slot"] == comer.slot
+        return status == 200
+
+    def take_back(self, paid):
+        """The place of somebody who was told that it is paid, and comes no more."""
+        if not paid.empty():
+            comer = paid.get()
+            comer.slot = self.chance.choice(["return", "return", "burn"])
+            self.taken_back.append(comer)
+            self.ask_back(comer)
+
     def settle_at(self, places):
         status, told = self.patient.ask("POST", f"{self.path}/resume", None, self.token)
         assert status == 200, told
         self.set_places(places)
+        end = time.monotonic() + DEADLINE_S
+        for comer in self.taken_back:
+            while not self.ask_back(comer):
+                assert time.monotonic() < end, f"{comer.place} is not taken back"
+                time.sleep(0.02)
 
 
 def time_of(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def assert_each_moment(operator, campaign, winners):
-    """Between two acts, by the audit log: no place while it was paused, and none beyond the limit. What fell into the moment of an act may belong to either side."""
+def times_of_returns(pair):
+    return [EPOCH + datetime.timedelta(microseconds=at) for (at,) in crowds.rows(pair.discount, "SELECT reversed_at FROM reversals WHERE slot = 1")]
+
+
+def assert_each_moment(operator, campaign, winners, returns):
+    """Between two acts, by the audit log: no place while it was paused, and none beyond the limit, but for those returned before. What fell into the moment of an act may
+    belong to either side."""
     entries, cursor = [], ""
     while cursor is not None:
         page = operator.discount.get(f"/v1/audit-log?subject={campaign['id']}&limit=200{cursor and '&cursor=' + cursor}").json()
@@ -132,12 +163,13 @@ def assert_each_moment(operator, campaign, winners):
             continue
         _, limit, is_paused = moments[at[-1]]
         assert not is_paused, f"position {winner['position']} was given at {claimed}, while it was paused"
-        assert winner["position"] <= limit, f"position {winner['position']} was given at {claimed}, when the limit was {limit}"
+        returned = sum(at <= claimed for at in returns)
+        assert winner["position"] - returned <= limit, f"position {winner['position']} was given at {claimed}, with {returned} returned and a limit of {limit}"
     return len(entries)
 
 
 def assert_last_answers(pair, crowd, winners, balances):
-    """What each user was told is listed and paid, and nothing else is."""
+    """What each user was told is listed and paid, unless it was taken back, and nothing else is."""
     assert [winner["position"] for winner in winners] == list(range(1, len(winners) + 1))
     listed = {winner["user_id"]: winner for winner in winners}
     assert len(listed) == len(winners) == len({winner["phone"] for winner in winners})
@@ -145,8 +177,14 @@ def assert_last_answers(pair, crowd, winners, balances):
         winner = listed.pop(comer.person.id, None)
         assert (winner and (winner["id"], winner["position"])) == comer.place, f"{comer.place} was told, {winner} is listed"
         assert comer.place is not None or comer.refused is not None
-        assert balances.get(comer.person.id, 0) == (CREDIT if comer.place else 0)
+        assert winner is None or winner["status"] == ("reversed" if comer.slot else "credited")
+        assert balances.get(comer.person.id, 0) == (CREDIT if comer.place and not comer.slot else 0)
     assert not listed, "places of nobody"
+
+
+def balances_of(pair):
+    found = crowds.rows(pair.wallet, "SELECT user_id, credits_posted - debits_posted FROM accounts WHERE kind = 1")
+    return {str(uuid.UUID(bytes=user_id)): balance for user_id, balance in found if balance != 0}
 
 
 def test_live_control_among_kills(make_pair, seeded):
@@ -159,6 +197,7 @@ def test_live_control_among_kills(make_pair, seeded):
             assert time.monotonic() < end, f"{kills} kills, {admin.acts} acts"
             for _ in range(4):
                 admin.act()
+                admin.take_back(crowd.paid)
                 killer.pause(0.15)
             killer.strike(killer.any_of_them())
             kills += 1
@@ -168,11 +207,15 @@ def test_live_control_among_kills(make_pair, seeded):
     operator = crowds.operator_of(pair)
     report = operator.wait_settled(campaign["id"])
     winners = operator.winners(campaign["id"])
-    acts = assert_each_moment(operator, campaign, winners)
-    print(f"{kills} kills, {acts} acts, {len(winners)} of {USERS} users have a place")
+    returns = times_of_returns(pair)
+    acts = assert_each_moment(operator, campaign, winners, returns)
+    back = len(admin.taken_back)
+    print(f"{kills} kills, {acts} acts, {len(winners)} of {USERS} users got a place, {back} were taken back, {len(returns)} of them returned")
     assert acts >= ACTS // 2, "most acts changed nothing"
-    assert (report["redeemed"], report["credited"], report["failed"]) == (len(winners), len(winners), 0) and report["redeemed"] + report["remaining"] == PLACES
-    paid = {str(uuid.UUID(bytes=user_id)): amount for user_id, _, amount in crowds.credits(pair).values()}
-    assert len(paid) == len(winners)
-    assert_last_answers(pair, crowd, winners, paid)
+    assert back > 0 and len(returns) == sum(comer.slot == "return" for comer in admin.taken_back)
+    taken = len(winners) - len(returns)
+    counted = [report[name] for name in ("redeemed", "remaining", "credited", "failed", "reversing", "reversed")]
+    assert counted == [taken, PLACES - taken, len(winners) - back, 0, 0, back]
+    assert len(crowds.credits(pair)) == len(winners)
+    assert_last_answers(pair, crowd, winners, balances_of(pair))
     crowds.assert_clean(pair)
