@@ -38,7 +38,7 @@ void promotions_choose(struct campaign_plan *campaign) {
         campaign->percent = between(1, 10000);
         campaign->discount_max = one_of(2) ? between(ORDER_LEAST, ORDER_MOST) : 0;
     }
-    if (one_of(3)) campaign->max_per_day = between(1, campaign->places);
+    if (one_of(2)) campaign->max_per_day = between(1, campaign->places / 2 + 1);
     if (one_of(4)) campaign->min_order = between(ORDER_LEAST, ORDER_MOST / 2);
     if (one_of(3)) campaign->budget = between(1000, campaign->places * 3000);
 }
