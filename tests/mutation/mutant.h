@@ -10,15 +10,17 @@
 
 #define MUTANTS_MAX (1 << 20)
 
-static int mutant_awake = -2; /* not asked for yet */
+static int mutant_awake = -1;
+static int mutant_is_watched = 1; /* until it is known which one is awake, and as long as each that is come by is written down */
 static const char *mutant_trace;
 static unsigned char mutant_seen[MUTANTS_MAX];
 
 static __attribute__((noinline, unused)) int mutant_note(int number) {
-    if (mutant_awake == -2) {
+    if (mutant_trace == NULL) {
         const char *text = getenv("HAMYAN_MUTANT");
         mutant_awake = text == NULL ? -1 : (int)strtol(text, NULL, 10);
         mutant_trace = getenv("HAMYAN_MUTANT_TRACE");
+        mutant_is_watched = mutant_trace != NULL;
     }
     if (mutant_trace != NULL && number < MUTANTS_MAX && !mutant_seen[number]) {
         mutant_seen[number] = 1;
@@ -38,4 +40,4 @@ static __attribute__((noinline, unused)) int mutant_note(int number) {
     return mutant_awake == number;
 }
 
-#define MUTANT(number) (__builtin_expect(mutant_awake == -1, 1) && mutant_trace == NULL ? 0 : mutant_note(number))
+#define MUTANT(number) (__builtin_expect(mutant_is_watched, 0) ? mutant_note(number) : mutant_awake == (number))

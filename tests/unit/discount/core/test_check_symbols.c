@@ -84,10 +84,10 @@ static void test_the_alphabet_is_crockfords(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_or_two_wrong_symbols_are_always_noticed),
-        cmocka_unit_test(test_a_swap_is_always_noticed),
         cmocka_unit_test(test_the_check_symbols_of_some_words),
         cmocka_unit_test(test_the_alphabet_is_crockfords),
+        cmocka_unit_test(test_a_swap_is_always_noticed),
+        cmocka_unit_test(test_one_or_two_wrong_symbols_are_always_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,13 +104,24 @@ static void test_what_is_encrypted_comes_back_at_every_length(void **state) {
     aes_free(aes);
 }
 
+/* Not AES, but quick; FF1 is a permutation whatever its blocks are. */
+static void mix_block(void *self, const uint8_t in[AES_BLOCK_BYTES], uint8_t out[AES_BLOCK_BYTES]) {
+    (void)self;
+    uint64_t halves[2];
+    memcpy(halves, in, sizeof halves);
+    for (unsigned round = 0; round < 2; round++) {
+        halves[0] = (halves[0] ^ halves[1] >> 29) * UINT64_C(0x9E3779B97F4A7C15);
+        halves[1] = (halves[1] ^ halves[0] >> 32) * UINT64_C(0xBF58476D1CE4E5B9);
+    }
+    memcpy(out, halves, sizeof halves);
+}
+
 /* The whole of the smallest domain: every text comes out exactly once. */
 static void test_it_is_a_permutation(void **state) {
     (void)state;
     static uint8_t seen[1u << 20];
-    struct aes *aes = make_aes(KEY_128);
     struct ff1 ff1;
-    assert_true(result_is_ok(ff1_init(&ff1, aes_encrypt_block, aes, 32, 4, TEXT(""))));
+    assert_true(result_is_ok(ff1_init(&ff1, mix_block, NULL, 32, 4, TEXT(""))));
     memset(seen, 0, sizeof seen);
     for (uint32_t number = 0; number < sizeof seen; number++) {
         uint8_t symbols[4] = {(uint8_t)(number >> 15), (uint8_t)(number >> 10 & 31), (uint8_t)(number >> 5 & 31), (uint8_t)(number & 31)};
@@ -118,7 +129,6 @@ static void test_it_is_a_permutation(void **state) {
         uint32_t made = (uint32_t)symbols[0] << 15 | (uint32_t)symbols[1] << 10 | (uint32_t)symbols[2] << 5 | symbols[3];
         assert_int_equal(seen[made]++, 0);
     }
-    aes_free(aes);
 }
 
 static void test_what_the_standard_does_not_allow_is_refused(void **state) {
