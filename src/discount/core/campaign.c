@@ -138,8 +138,8 @@ static const char *sums_fault(const struct campaign *campaign) {
 }
 
 static const char *reversals_fault(const struct campaign *campaign) {
-    bool is_in_range = campaign->reversed >= 0 && campaign->reversed <= campaign->redeemed && campaign->returned >= 0;
-    if (!is_in_range || campaign->returned > campaign->reversed) return "it has taken back more than it has given out";
+    bool is_in_range = campaign->returned >= 0 && campaign->returned <= campaign->reversed && campaign->reversed <= campaign->redeemed;
+    if (!is_in_range) return "it has taken back more than it has given out";
     return campaign->reversing < 0 || campaign->reversing > campaign->credited ? "it takes back more than it has credited" : NULL;
 }
 
@@ -252,7 +252,6 @@ static enum campaign_verdict check_dates(int64_t starts_at_us, int64_t ends_at_u
 static bool are_too_many(const struct campaign_set *set, int64_t now_us) {
     size_t living = 0;
     if (set->campaign_count == set->campaign_capacity) return true;
-    if (set->campaign_count < LIMIT_CAMPAIGNS) return false;
     for (size_t i = 0; i < set->campaign_count; i++) living += gate_of(&set->campaigns[i], now_us) != GATE_ENDED;
     return living >= LIMIT_CAMPAIGNS;
 }
@@ -261,7 +260,8 @@ enum campaign_verdict campaign_create(struct campaign_set *set, const struct cam
                                       struct campaign **ret_campaign) {
     *ret_campaign = NULL;
     int64_t required;
-    if (!fund_required(create->credit, create->max_redemptions, &required)) return CAMPAIGN_LIMIT_TOO_HIGH;
+    bool is_of_order = gift_is_of_order(create->rules.kind); /* whose shop pays, without a fund */
+    if (!is_of_order && !fund_required(create->credit, create->max_redemptions, &required)) return CAMPAIGN_LIMIT_TOO_HIGH;
     enum campaign_verdict dates = check_dates(create->starts_at_us, create->ends_at_us, now_us);
     if (dates != CAMPAIGN_DONE) return dates;
     const struct campaign *holder = campaign_by_code(set, &create->code);
