@@ -183,6 +183,59 @@ static void test_what_can_not_be_any_more_is_refused(void **state) {
     assert_int_equal(campaign_approve(set, NULL, OMID, NOW), CAMPAIGN_NOT_FOUND);
 }
 
+/* Each of what a change may cost makes it another one than that which waits, and each takes it back. */
+static void test_what_waits_is_told_apart_and_taken_back_by_each_of_its_parts(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign_patch asked[] = {
+        {.has_credit = true, .credit = {1500, CURRENCY_IRT}},
+        {.rules_given = GIVEN_BUDGET, .rules = {.budget_minor = 30000}},
+        {.rules_given = GIVEN_DISCOUNT, .rules = {.percent = 1500, .discount_max_minor = 500}},
+        {.rules_given = GIVEN_DISCOUNT, .rules = {.percent = 1000, .discount_max_minor = 900}},
+    };
+    struct campaign_patch other[] = {asked[0], asked[1], asked[2], asked[3]}, back[] = {asked[0], asked[1], asked[2], asked[3]};
+    other[0].credit.amount_minor++;
+    other[1].rules.budget_minor++;
+    other[2].rules.percent++;
+    other[3].rules.discount_max_minor++;
+    back[0].credit.amount_minor = 1000;
+    back[1].rules.budget_minor = 20000;
+    back[2].rules.percent = 1000;
+    back[3].rules.discount_max_minor = 500;
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        campaign_set_clear(set);
+        struct campaign *campaign = make_approved(set, i < 2 ? GIFT_CREDIT : GIFT_PERCENT_OFF);
+        asked[i].by = other[i].by = back[i].by = ANNA;
+        assert_int_equal(campaign_patch(set, campaign, &asked[i], NOW), CAMPAIGN_HELD);
+        assert_int_equal(campaign_patch(set, campaign, &asked[i], NOW), CAMPAIGN_HELD_ALREADY);
+        assert_int_equal(campaign_patch(set, campaign, &other[i], NOW), CAMPAIGN_APPROVAL_PENDING);
+        assert_int_equal(campaign_patch(set, campaign, &back[i], NOW), CAMPAIGN_DONE);
+        assert_int_equal(campaign->approval.waits, APPROVAL_NONE);
+    }
+}
+
+/* Its creation waits still, whether what comes after it would need an approval or not. */
+static void test_who_drops_the_approval_of_a_creation_has_asked_for_it(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make(set, GIFT_CREDIT);
+    struct campaign_patch drop = {.rules_given = GIVEN_APPROVAL, .by = ANNA};
+    assert_int_equal(campaign_patch(set, campaign, &drop, NOW), CAMPAIGN_DONE);
+    assert_true(campaign->rules.needs_approval == 0 && campaign->approval.waits == APPROVAL_OF_CREATION);
+    drop.by = OMID; /* nothing is left to drop */
+    assert_int_equal(campaign_patch(set, campaign, &drop, NOW), CAMPAIGN_UNCHANGED);
+    assert_true(id_equal(campaign->approval.requested_by, ANNA));
+    struct campaign_patch raise = {.has_max_redemptions = true, .max_redemptions = 20, .by = OMID};
+    assert_int_equal(campaign_patch(set, campaign, &raise, NOW), CAMPAIGN_DONE);
+    assert_int_equal(campaign_approve(set, campaign, OMID, NOW), CAMPAIGN_OWN_REQUEST);
+    assert_int_equal(campaign_approve(set, campaign, ANNA, NOW), CAMPAIGN_DONE);
+}
+
+/* Made by another program (the first 7 bytes of BLAKE2b-256, behind a 1): another check would refuse every row that there is. */
+static void test_the_check_is_what_databases_hold(void **state) {
+    (void)state;
+    const struct approval approval = {APPROVAL_OF_CHANGE, ANNA, NOW, {20, 1500, 250, 99, 30000, true}};
+    assert_int_equal(approval_check(7, true, &approval), INT64_C(0x01D8932BE12B7676));
+}
+
 static void test_faults_and_the_check(void **state) {
     (void)state;
     const struct approval none = {.waits = APPROVAL_NONE};
@@ -194,7 +247,8 @@ static void test_faults_and_the_check(void **state) {
     assert_null(approval_fault(&none));
     assert_null(approval_fault(&creation));
     assert_null(approval_fault(&change));
-    struct approval wrong[] = {none, none, creation, creation, creation, change, change, change, change, change, change};
+    struct approval wrong[] = {none,   none,   creation, creation, creation, change, change,
+                               change, change, change,   change,   change,   change, change};
     wrong[0].requested_by = ANNA;
     wrong[1].requested_at_us = NOW;
     wrong[2].requested_by = (struct id){{0}};
@@ -206,6 +260,9 @@ static void test_faults_and_the_check(void **state) {
     wrong[8].raise.discount_max_minor = -1;
     wrong[9].raise.budget_minor = MONEY_AMOUNT_MAX + 1;
     wrong[10].raise.percent = -1;
+    wrong[11].raise.amount_minor = MONEY_AMOUNT_MAX + 1;
+    wrong[12].raise.discount_max_minor = MONEY_AMOUNT_MAX + 1;
+    wrong[13].raise.budget_minor = -1;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) assert_non_null(approval_fault(&wrong[i]));
     int64_t check = approval_check(1, true, &change);
     assert_true(check > 0);
@@ -236,6 +293,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_an_expired_one_waits_no_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_made_it_dearer_last_has_asked_for_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_can_not_be_any_more_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_waits_is_told_apart_and_taken_back_by_each_of_its_parts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_drops_the_approval_of_a_creation_has_asked_for_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_check_is_what_databases_hold, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_faults_and_the_check, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
