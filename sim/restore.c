@@ -55,6 +55,8 @@ static void judge_last(const struct restore_transfers *before, const struct rest
 void restore_last(const struct restore_transfers *before) {
     if (!has_backup) return;
     struct process *wallet = &processes[PROCESS_WALLET];
+    wallet->is_retired = true;
+    if (wallet->state != PROCESS_DOWN) process_crash(wallet, "to be restored");
     disk_snapshot(&wallet->disk, &backup);
     wallet->is_retired = false;
     process_start(wallet);

@@ -117,7 +117,8 @@ static void leave_in_peace(void) {
     }
 }
 
-/* The shipped proofs agree: of each database alone, and of both together while Wallet serves. */
+/* The shipped proofs agree: of both databases together while Wallet serves, and of one of them alone, by turns: a program that is started for it costs a world as much
+ * as the oracle does in all of it. */
 static void prove(void) {
     static char *const discount_verify[] = {"verify", "--data", "1", NULL};
     static char *const wallet_verify[] = {"verify", "--data", "0", NULL};
@@ -126,7 +127,9 @@ static void prove(void) {
         char *const *arguments;
     } proofs[] = {{PROCESS_DISCOUNT, discount_verify}, {PROCESS_DISCOUNT, restore_reconcile}, {PROCESS_WALLET, wallet_verify}};
     int64_t lost_campaigns = oracle_lost_campaigns();
+    enum process_index left_out = world.seed % 2 == 0 ? PROCESS_WALLET : PROCESS_DISCOUNT;
     for (size_t i = 0; i < ARRAY_COUNT(proofs) && !world.has_failed; i++) {
+        if (proofs[i].arguments != restore_reconcile && proofs[i].index == left_out) continue;
         const struct process *process = &processes[proofs[i].index];
         int64_t lost = proofs[i].arguments == restore_reconcile ? lost_campaigns : 0;
         int code = process_run_tool(&processes[proofs[i].index], proofs[i].arguments);
