@@ -32,7 +32,7 @@ static const struct problem_page discount_pages[] = {
      "Only a credit that Wallet has refused for good can be sent again: this one is paid, or still on its way.",
      "Read the redemption: its status says which."},
     {&problem_redemption_not_credited,
-     "Only what was credited, or applied to an order, can be taken back: this one is still on its way, or has failed.",
+     "Only what was credited, or applied to an order, can be taken back: this one waits, is still on its way, or has failed.",
      "Read the redemption: its status says which. Try again once it is credited."},
     {&problem_reversed_otherwise,
      "This redemption is being taken back already, or was, with another slot or another reason. Nothing was changed.",
@@ -139,6 +139,16 @@ static void write_reversal(struct json_writer *writer, const struct reversal_wor
     json_end_object(writer);
 }
 
+/* Who waits has none yet, but a rank; who has waited in vain never gets one. */
+static void write_place(struct json_writer *writer, const struct redemption *redemption) {
+    if (redemption->position > LINE_BASE)
+        json_null_member(writer, "position");
+    else
+        json_integer_member(writer, "position", redemption->position);
+    json_text_member(writer, "status", text_of(redemption_status_name(redemption->status)));
+    if (redemption->status == REDEMPTION_WAITING) json_integer_member(writer, "rank", redemption->rank);
+}
+
 void answer_write_redemption(struct json_writer *writer, const struct redemption *redemption, struct id campaign_id, struct money credit) {
     answer_write_redemption_with(writer, redemption, campaign_id, credit, &(struct reversal_words){0});
 }
@@ -146,16 +156,16 @@ void answer_write_redemption(struct json_writer *writer, const struct redemption
 void answer_write_redemption_with(struct json_writer *writer, const struct redemption *redemption, struct id campaign_id,
                                   struct money credit, const struct reversal_words *reversal) {
     bool has_transaction = !id_is_zero(redemption->transaction_id);
+    bool is_waiting = redemption->status == REDEMPTION_WAITING || redemption->status == REDEMPTION_LAPSED;
     json_begin_object(writer);
     json_id_member(writer, "id", redemption->id);
     json_id_member(writer, "campaign_id", campaign_id);
     json_id_member(writer, "user_id", redemption->user_id);
     json_text_member(writer, "phone", phone_text(&redemption->phone));
-    json_integer_member(writer, "position", redemption->position);
-    json_text_member(writer, "status", text_of(redemption_status_name(redemption->status)));
+    write_place(writer, redemption);
     if (redemption_was_applied(redemption)) {
         answer_write_discount(writer, redemption->discount_minor, redemption->order.amount_minor, credit.currency);
-    } else {
+    } else if (!is_waiting || redemption->order.reference_size == 0) { /* an order that waits has no discount yet */
         json_key(writer, "credit");
         json_put_money(writer, credit);
     }
@@ -270,6 +280,7 @@ void answer_write_rules(struct json_writer *writer, const struct campaign *campa
     enum currency currency = campaign->credit.currency;
     answer_write_gift(writer, rules, campaign->credit);
     json_integer_member(writer, "max_redemptions", campaign->max_redemptions);
+    json_integer_member(writer, "waiting_list", rules->waiting_list);
     json_integer_member(writer, "max_per_user", rules->max_per_user);
     json_integer_member(writer, "max_per_phone", rules->max_per_phone);
     if (rules->max_per_day == 0)
@@ -374,6 +385,16 @@ static void answer_failed_redemption(struct discount_operation *self) {
                              "The place was taken, but the wallet refused its credit for good.");
 }
 
+/* It has waited until the end, and is not told as a success. */
+static void answer_lapsed(struct discount_operation *self) {
+    const struct refusal_rule *rule = refusal_rule(REFUSED_ENDED);
+    const struct problem problem = {rule->status, rule->code, rule->title};
+    char id[ID_TEXT_BYTES];
+    id_format(self->redemption.id, id);
+    struct text members = arena_print(self->operation.arena, "\"redemption_id\":\"%.*s\"", (int)sizeof id, id);
+    operation_answer_problem(&self->operation, &problem, members, NULL, "The campaign has ended before a place came free for you.");
+}
+
 static void answer_redemption(struct discount_operation *self, int status) {
     struct operation *operation = &self->operation;
     const struct redemption *redemption = &self->redemption;
@@ -417,6 +438,10 @@ void answer_redeem(struct operation *operation) {
         int made = is_open ? 202 : 201;
         if (has_failed)
             answer_failed_redemption(self);
+        else if (self->redemption.status == REDEMPTION_LAPSED)
+            answer_lapsed(self);
+        else if (self->redemption.status == REDEMPTION_WAITING && !operation->is_dry_run)
+            answer_redemption(self, 202); /* whoever asks: it is not final */
         else
             answer_redemption(self, operation->is_maker ? made : 200);
         return;

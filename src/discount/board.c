@@ -349,6 +349,9 @@ static void write_view(struct board_slot *slot, const struct campaign *campaign)
         .returned = campaign->returned,
         .day_returned = campaign->day_returned,
         .taken = campaign_taken(campaign),
+        .waiting = campaign->waiting,
+        .lined_up = campaign->lined_up,
+        .called = campaign->called,
         .starts_at_us = campaign->starts_at_us,
         .ends_at_us = campaign->ends_at_us,
         .ended_at_us = campaign->ended_at_us,
@@ -416,7 +419,7 @@ void board_reserve(struct board *board, const struct campaign *campaign) {
     slot->seconds = board->seconds + (size_t)(campaign->number - 1) * BOARD_SECONDS;
     slot->minutes = board->minutes + (size_t)(campaign->number - 1) * BOARD_MINUTES;
     CHECK(pthread_mutex_init(&slot->turn_lock, NULL) == 0);
-    give_filter(board, slot, campaign->max_redemptions);
+    give_filter(board, slot, campaign->max_redemptions + campaign->rules.waiting_list);
     board->reserved_count = campaign->number;
 }
 
@@ -441,10 +444,17 @@ void board_publish(struct board *board, const struct campaign *campaign, int64_t
     if (second != 0) write_second(slot, &counts);
     if (taken_back > 0) take_back(slot, taken_back);
     end_turn(slot);
+    atomic_store_explicit(&slot->waiting, campaign->waiting, memory_order_release);
     if (campaign->number <= count) return;
     CHECK(result_is_ok(board_name_code(board, campaign))); /* a few bytes for each campaign */
     table_insert(board->by_id, board->table_size, hash_bytes(board, slot->id.bytes, sizeof slot->id.bytes), slot->number);
     atomic_store_explicit(&board->count, campaign->number, memory_order_release);
+}
+
+void board_show(const struct board_slot *slot, struct redemption *redemption, int64_t now_us) {
+    if (redemption->status != REDEMPTION_WAITING) return;
+    struct campaign_view view = board_view(slot);
+    line_show(redemption, view.called, view_has_ended(&view, now_us));
 }
 
 /* ---- winners ---- */

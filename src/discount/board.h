@@ -22,7 +22,7 @@
 #include "base/phone.h"
 #include "base/zone.h"
 #include "discount/code_index.h"
-#include "discount/core/campaign.h"
+#include "discount/core/line.h"
 #include "discount/core/refusal.h"
 #include "discount/filter.h"
 
@@ -51,6 +51,7 @@ struct campaign_view {
     int64_t max_redemptions, redeemed, credited, failed;
     int64_t reversing, reversed, returned, day_returned;
     int64_t taken; /* as campaign_taken */
+    int64_t waiting, lined_up, called;
     int64_t starts_at_us, ends_at_us, ended_at_us;
     int64_t is_paused;
     int64_t version, sequence;
@@ -77,6 +78,16 @@ static inline enum campaign_state view_state(const struct campaign_view *view, i
     case GATE_OPEN: break;
     }
     return view_taken(view) >= view->max_redemptions ? CAMPAIGN_EXHAUSTED : CAMPAIGN_ACTIVE;
+}
+/* Who waits, and may still be promoted; and who has waited until its end. */
+static inline bool view_has_ended(const struct campaign_view *view, int64_t now_us) {
+    return campaign_gate(view_times(view), now_us) == GATE_ENDED;
+}
+static inline int64_t view_waiting(const struct campaign_view *view, int64_t now_us) {
+    return view_has_ended(view, now_us) ? 0 : view->waiting;
+}
+static inline int64_t view_lapsed(const struct campaign_view *view, int64_t now_us) {
+    return view_has_ended(view, now_us) ? view->waiting : 0;
 }
 /* Claims that Wallet owes yet. */
 static inline int64_t view_unsettled(const struct campaign_view *view) {
@@ -138,6 +149,7 @@ struct board_slot {
     struct filter filter; /* words NULL: no filter */
 
     _Atomic uint32_t books;            /* of enum books */
+    _Atomic int64_t waiting;           /* as the newest view has it: for who looks at all campaigns */
     _Atomic(const struct zone *) zone; /* NULL: the service's */
 
     struct code_name code; /* by which it is found, or was found last */
@@ -203,6 +215,8 @@ struct board_slot *board_find_code(const struct board *board, const struct code 
 struct board_slot *board_find_id(const struct board *board, struct id id);
 struct campaign_view board_view(const struct board_slot *slot);
 struct text board_code(const struct board_slot *slot); /* empty: it never had one */
+/* A redemption of the campaign, as it is told to people (line_show). */
+void board_show(const struct board_slot *slot, struct redemption *redemption, int64_t now_us);
 /* Of the campaign as it is shown; with a lock, so not for what is asked often. */
 struct text board_copy_name(struct board_slot *slot, char into[CAMPAIGN_NAME_BYTES]);
 struct money board_credit(const struct board_slot *slot); /* of each place */

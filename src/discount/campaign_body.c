@@ -98,6 +98,12 @@ struct body {
          .nullable = true,                                                                                                                \
          .min = 1,                                                                                                                        \
          .max = LIMIT_CAMPAIGN_PLACES},                                                                                                   \
+        {.name = "waiting_list",                                                                                                          \
+         .kind = JSON_INTEGER,                                                                                                            \
+         .target = &(body)->rules.waiting_list,                                                                                           \
+         .nullable = true,                                                                                                                \
+         .min = 0,                                                                                                                        \
+         .max = LIMIT_CAMPAIGN_PLACES},                                                                                                   \
         {.name = "budget", .kind = JSON_OBJECT, .target = &(body)->budget, .nullable = true},                                             \
         {.name = "min_order", .kind = JSON_OBJECT, .target = &(body)->min_order, .nullable = true},                                       \
         {.name = "schedule", .kind = JSON_OBJECT, .target = &(body)->schedule, .nullable = true},                                         \
@@ -352,10 +358,10 @@ static uint32_t given_rules(const struct json_value *root) {
     static const struct {
         const char *name;
         uint32_t given;
-    } names[] = {{"discount", GIVEN_DISCOUNT},       {"min_order", GIVEN_MIN_ORDER}, {"max_per_user", GIVEN_PER_USER},
-                 {"max_per_phone", GIVEN_PER_PHONE}, {"max_per_day", GIVEN_PER_DAY}, {"budget", GIVEN_BUDGET},
-                 {"schedule", GIVEN_SCHEDULE},       {"public", GIVEN_PUBLIC},       {"eligibility", GIVEN_ELIGIBILITY},
-                 {"metadata", GIVEN_METADATA},       {"approval", GIVEN_APPROVAL}};
+    } names[] = {{"discount", GIVEN_DISCOUNT},         {"min_order", GIVEN_MIN_ORDER}, {"max_per_user", GIVEN_PER_USER},
+                 {"max_per_phone", GIVEN_PER_PHONE},   {"max_per_day", GIVEN_PER_DAY}, {"budget", GIVEN_BUDGET},
+                 {"schedule", GIVEN_SCHEDULE},         {"public", GIVEN_PUBLIC},       {"eligibility", GIVEN_ELIGIBILITY},
+                 {"waiting_list", GIVEN_WAITING_LIST}, {"metadata", GIVEN_METADATA},   {"approval", GIVEN_APPROVAL}};
     uint32_t given = 0;
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         if (json_get(root, names[i].name) != NULL) given |= names[i].given;

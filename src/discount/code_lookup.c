@@ -34,6 +34,8 @@ static struct result visit_redemption(void *context, const struct row *row) {
     struct lookup *self = context;
     struct redemption redemption;
     TRY(sound_redemption_of_row(row, 0, &redemption));
+    struct exchange *exchange = self->reading.exchange;
+    board_show(board_slot(discount_of(exchange)->board, self->found.campaign_number - 1), &redemption, exchange->arrived_us);
     json_begin_object(&self->writer);
     json_id_member(&self->writer, "id", redemption.id);
     json_id_member(&self->writer, "user_id", redemption.user_id);

@@ -211,6 +211,7 @@ static struct result open_store(struct program *program) {
     TRY(phones_review(program->batch, &table_phones));
     TRY(board_create(LIMIT_CAMPAIGNS_KEPT, &program->discount.board));
     TRY(working_set_create(program->batch, program->discount.board, &program->set));
+    program->set->zone = program->discount.zone;
     TRY(open_codes(program));
     const struct engine_options engine_options = {.set = program->set,
                                                   .hooks = &discount_hooks,

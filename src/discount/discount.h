@@ -32,7 +32,7 @@ static inline struct discount *discount_of(struct exchange *exchange) { return e
 extern const struct route discount_routes[];
 extern const size_t discount_route_count;
 
-extern struct metric metric_claims, metric_answered_by_loop;
+extern struct metric metric_claims, metric_waiting, metric_promoted, metric_answered_by_loop;
 void discount_register_metrics(void);
 
 /* The letters of the lists' cursors. */

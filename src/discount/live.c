@@ -12,6 +12,7 @@ static const struct kind {
     {"discountd_campaign_places", "Places of a campaign that has not ended.", offsetof(struct campaign_view, max_redemptions)},
     {"discountd_campaign_redeemed", "Places that are taken of it.", offsetof(struct campaign_view, taken)},
     {"discountd_campaign_credited", "Places that are paid of it.", offsetof(struct campaign_view, credited)},
+    {"discountd_campaign_waiting", "Those who wait for a place of it.", offsetof(struct campaign_view, waiting)},
 };
 
 static void write_sample(struct buffer *buffer, const struct kind *kind, const struct board_slot *slot, const struct campaign_view *view) {

@@ -21,6 +21,11 @@ static void decide_waiters(struct engine *engine, struct operation *operation, i
     engine_decide_again(engine, &waiter->operation, now_us);
 }
 
+static struct campaign *campaign_of(struct engine *engine, struct operation *operation) {
+    struct working_set *set = engine_set(engine);
+    return campaign_by_id(&set->campaigns, own(operation)->campaign_id);
+}
+
 /* ---- what Wallet said about claims ---- */
 
 static void load_mark(struct engine *engine, struct operation *operation) {
@@ -43,6 +48,26 @@ static void decide_mark(struct engine *engine, struct operation *operation, int6
     decide_waiters(engine, operation, now_us);
 }
 
+/* ---- who waits ---- */
+
+static void promote(struct engine *engine, struct operation *operation, struct campaign *campaign, int64_t now_us) {
+    int64_t count = working_set_promote(engine, campaign, now_us);
+    own(operation)->promoted += count;
+    if (count > 0) discount_note_change(discount_operation_of(operation), campaign, "redemptions_promoted");
+}
+
+static void load_promote(struct engine *engine, struct operation *operation) {
+    const struct campaign *campaign = campaign_of(engine, operation);
+    if (campaign != NULL) working_set_ask_line(engine, campaign->number, PROMOTE_AT_ONCE);
+}
+
+static void decide_promote(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct campaign *campaign = campaign_of(engine, operation);
+    discount_forget_outcome(discount_operation_of(operation), now_us);
+    own(operation)->promoted = 0;
+    if (campaign != NULL) promote(engine, operation, campaign, now_us);
+}
+
 /* ---- what Wallet said about reversals ---- */
 
 static void load_taken_back(struct engine *engine, struct operation *operation) {
@@ -55,9 +80,12 @@ static void decide_taken_back(struct engine *engine, struct operation *operation
     const struct own_request *self = own(operation);
     struct working_set *set = engine_set(engine);
     discount_forget_outcome(discount_operation_of(operation), now_us);
+    own(operation)->promoted = 0;
     for (size_t i = 0; i < self->taken_back.count; i++) {
         const struct taken_back *item = &self->taken_back.items[i];
         struct result taken = campaign_take_back(&set->campaigns, item, now_us);
+        struct campaign *campaign = campaign_by_number(&set->campaigns, self->taken_back.subjects[i].campaign_number);
+        if (result_is_ok(taken) && campaign != NULL) promote(engine, operation, campaign, now_us);
         if (result_is_ok(taken)) continue;
         LOG(LOG_ERROR, "reversal_contradicts", LOG_ID("redemption_id", item->redemption_id), LOG_ID("transaction_id", item->transaction_id),
             LOG_STRING("reason", result_name(taken)));
@@ -90,11 +118,6 @@ static void decide_rebuild(struct engine *engine, struct operation *operation, i
 }
 
 /* ---- what becomes of a campaign ---- */
-
-static struct campaign *campaign_of(struct engine *engine, struct operation *operation) {
-    struct working_set *set = engine_set(engine);
-    return campaign_by_id(&set->campaigns, own(operation)->campaign_id);
-}
 
 static void end_decision(struct engine *engine, struct operation *operation, enum campaign_verdict verdict, const char *event,
                          int64_t now_us) {
@@ -161,6 +184,7 @@ static void decide_note(struct engine *engine, struct operation *operation, int6
 const struct action mark_action = {.name = "mark", .load = load_mark, .decide = decide_mark};
 const struct action taken_back_action = {.name = "taken back", .load = load_taken_back, .decide = decide_taken_back};
 const struct action rebuild_action = {.name = "rebuild", .load = load_rebuild, .decide = decide_rebuild};
+const struct action promote_action = {.name = "promote", .load = load_promote, .decide = decide_promote};
 const struct action expire_action = {.name = "expire", .load = load_waiters, .decide = decide_expire};
 const struct action fund_confirmed_action = {.name = "fund confirmed", .load = load_waiters, .decide = decide_fund_confirmed};
 const struct action fund_refused_action = {.name = "fund refused", .load = load_waiters, .decide = decide_fund_refused};

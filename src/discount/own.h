@@ -24,6 +24,7 @@ struct own_request {
         const struct reversal_subject *subjects; /* [count], of the items */
         size_t count;
     } taken_back;
+    int64_t promoted;                   /* promote: so many were */
     struct {                            /* rebuild; of campaigns that are there */
         const struct paid_place *items; /* [count] */
         enum rebuild_verdict *verdicts; /* [count], what became of each */
@@ -32,6 +33,7 @@ struct own_request {
 };
 
 #define MARK_ITEMS_MAX      LIMIT_CREDIT_ITEMS
+#define PROMOTE_AT_ONCE     250 /* of one line, in one commit */
 #define REBUILD_ITEMS_MAX   1000u
 #define REBUILD_ITEM_WEIGHT 3u    /* rows that each may name (CAMPAIGN_SET_REDEMPTIONS) */
 #define MARK_WAITERS_MAX    2000u /* whose kept answers one mark makes final; the others follow one by one */
@@ -39,6 +41,7 @@ struct own_request {
 extern const struct action mark_action;           /* what Wallet said about a batch */
 extern const struct action taken_back_action;     /* what Wallet said about reversals */
 extern const struct action rebuild_action;        /* what Wallet has paid, and we do not know */
+extern const struct action promote_action;        /* a place is open, and somebody waits for it */
 extern const struct action expire_action;         /* the campaign's end has passed */
 extern const struct action fund_confirmed_action; /* the step is on disk in Wallet */
 extern const struct action fund_refused_action;   /* the step will never be */

@@ -55,14 +55,10 @@ static int64_t again_at(const struct campaign *campaign, const struct redeem_req
     return redeem->opens_at_us > campaign->starts_at_us ? redeem->opens_at_us : campaign->starts_at_us;
 }
 
-/* What the core is handed of its clock: whether the campaign is open, and the day when another one has begun. */
-static void look_at_clock(const struct discount *discount, const struct campaign *campaign, struct redeem_request *redeem, int64_t now_us) {
-    const struct zone *zone = NULL;
-    struct result found = zone_find(words_time_zone(&campaign->words), &zone);
-    if (!result_is_ok(found)) zone = discount->zone;
-    if (zone == NULL) return;
-    redeem->opens_at_us = schedule_opens_at(&campaign->rules.schedule, zone, now_us);
-    if (now_us >= campaign->day_ends_at_us) redeem->day = day_of(zone, now_us);
+static void look_at_clock(const struct working_set *set, const struct campaign *campaign, struct redeem_request *redeem, int64_t now_us) {
+    const struct moment moment = working_set_moment(set, campaign, now_us);
+    redeem->opens_at_us = moment.opens_at_us;
+    redeem->day = moment.day;
 }
 
 static void decide(struct engine *engine, struct operation *operation, int64_t now_us) {
@@ -70,7 +66,7 @@ static void decide(struct engine *engine, struct operation *operation, int64_t n
     struct redemption_request *self = request_of(operation);
     struct discount_operation *base = &self->base;
     struct campaign *campaign = redeem_campaign(&set->campaigns, &self->redeem);
-    if (campaign != NULL) look_at_clock(base->discount, campaign, &self->redeem, now_us);
+    if (campaign != NULL) look_at_clock(set, campaign, &self->redeem, now_us);
     struct redemption *redemption;
     discount_forget_outcome(base, now_us);
     self->redeem.redemption_id = base->id;
@@ -81,28 +77,35 @@ static void decide(struct engine *engine, struct operation *operation, int64_t n
         return;
     }
     base->refusal = verdict.refusal;
+    bool is_waiting = redemption->status == REDEMPTION_WAITING, joins = verdict.step == REDEEM_WAIT;
+    if (joins) base->refusal = NOT_REFUSED;
     note_redemption(base, redemption, campaign->id, campaign->credit);
-    operation->is_maker = verdict.step == REDEEM_CLAIM;
-    if (redemption->status == REDEMPTION_CLAIMED) operation->fate = FATE_WAITING;
+    line_show(&base->redemption, campaign->called, campaign_gate(campaign_times(campaign), now_us) == GATE_ENDED);
+    operation->is_maker = verdict.step == REDEEM_CLAIM || joins;
+    bool is_noted = is_waiting && operation->idempotency.key.size != 0; /* its key finds it again, though the answer is not final */
+    if (redemption->status == REDEMPTION_CLAIMED || (is_noted && base->redemption.status == REDEMPTION_WAITING))
+        operation->fate = FATE_WAITING;
 }
 
-static struct redemption *note_subject(struct engine *engine, struct operation *operation) {
+static struct redemption *note_subject(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct working_set *set = engine_set(engine);
     struct redemption *redemption = redemption_by_id(&set->campaigns, operation->subject);
     CHECK(redemption != NULL); /* it came along with the answer that waits for it */
     const struct campaign *campaign = campaign_by_number(&set->campaigns, redemption->campaign_number);
     note_redemption(discount_operation_of(operation), redemption, campaign->id, campaign->credit);
+    line_show(&discount_operation_of(operation)->redemption, campaign->called,
+              campaign_gate(campaign_times(campaign), now_us) == GATE_ENDED);
     return redemption;
 }
 
 static bool waits(struct engine *engine, struct operation *operation) {
     discount_forget_outcome(discount_operation_of(operation), 0); /* the attempt was counted the first time */
-    return note_subject(engine, operation)->status == REDEMPTION_CLAIMED;
+    return note_subject(engine, operation, 0)->status == REDEMPTION_CLAIMED;
 }
 
 static void decide_again(struct engine *engine, struct operation *operation, int64_t now_us) {
     discount_operation_of(operation)->decided_us = now_us;
-    (void)note_subject(engine, operation);
+    (void)note_subject(engine, operation, now_us);
 }
 
 const struct action redeem_action = {.name = "redeem",
@@ -187,6 +190,7 @@ static void answer_winner(struct redemption_request *request, const struct board
     request->base.campaign_number = slot->number;
     request->base.refusal = REFUSED_ALREADY_REDEEMED;
     note_redemption(&request->base, redemption, slot->id, board_credit(slot));
+    board_show(slot, &request->base.redemption, now_us);
     answer_here(request);
 }
 
@@ -217,6 +221,8 @@ static struct limits limits_of(const struct campaign_view *view, const struct re
                            .order_minor = redeem->order.amount_minor,
                            .places = view->max_redemptions,
                            .taken = campaign_counted_places(view->max_redemptions, view->redeemed, view->returned),
+                           .waiting = view->waiting,
+                           .waiting_list = line_length(rules->waiting_list, view->lined_up),
                            .budget_minor = rules->budget_minor,
                            .spent_minor = view->spent_minor,
                            .gift_minor = gift_minor,
@@ -293,25 +299,29 @@ static bool needs_row(struct outlook *outlook, int64_t now_us) {
             break;
         case REDEEM_ASK_LISTED: return true;
         case REDEEM_CLAIM:
+        case REDEEM_WAIT:
         case REDEEM_REPEAT:
         case REDEEM_REFUSE: return false;
         }
     }
 }
 
-/* The place that would be taken, as it stands before its credit. */
+/* The place that would be taken, as it stands before its credit, or the one in the line. */
 static void answer_dry_run(struct redemption_request *request, const struct outlook *outlook, int64_t now_us) {
     const struct redeem_request *redeem = &request->redeem;
     const struct board_slot *slot = outlook->slot;
-    bool is_of_order = slot->is_of_orders;
+    bool is_waiting = outlook->verdict.step == REDEEM_WAIT, is_of_order = slot->is_of_orders && !is_waiting;
     discount_forget_outcome(&request->base, now_us);
     discount_make_id(&request->base, now_us);
     const struct redemption redemption = {.id = request->base.id,
                                           .campaign_number = slot->number,
-                                          .position = outlook->view.redeemed + 1,
+                                          .position = is_waiting ? LINE_BASE + outlook->view.lined_up + 1 : outlook->view.redeemed + 1,
+                                          .rank = outlook->view.lined_up + 1 - outlook->view.called,
                                           .user_id = redeem->user_id,
                                           .phone = redeem->phone,
-                                          .status = is_of_order ? REDEMPTION_APPLIED : REDEMPTION_CLAIMED,
+                                          .status = is_waiting    ? REDEMPTION_WAITING
+                                                    : is_of_order ? REDEMPTION_APPLIED
+                                                                  : REDEMPTION_CLAIMED,
                                           .claimed_at_us = now_us,
                                           .order = redeem->order,
                                           .discount_minor = is_of_order ? outlook->gift_minor : 0};
@@ -320,8 +330,16 @@ static void answer_dry_run(struct redemption_request *request, const struct outl
     answer_here(request);
 }
 
-/* `outlook` NULL: no campaign has the code. */
-static void answer_validation(struct redemption_request *request, const struct outlook *outlook, enum refusal refusal) {
+static const char *detail_of(const struct outlook *outlook, const struct redemption *own, enum refusal refusal) {
+    bool would_wait = outlook != NULL && outlook->verdict.step == REDEEM_WAIT;
+    bool waits = own != NULL && refusal == REFUSED_ALREADY_REDEEMED && own->status == REDEMPTION_WAITING;
+    if (waits) return "You wait for a place.";
+    return would_wait ? "All places are taken: who redeems now waits for one." : refusal_rule(refusal)->detail;
+}
+
+/* `outlook` NULL: no campaign has the code; `own` NULL: nothing of the user's was looked up. */
+static void answer_validation(struct redemption_request *request, const struct outlook *outlook, const struct redemption *own,
+                              enum refusal refusal) {
     struct exchange *exchange = request->base.operation.exchange;
     if (refusal == REFUSED_ORDER_CURRENCY) {
         struct faults faults;
@@ -340,7 +358,7 @@ static void answer_validation(struct redemption_request *request, const struct o
     json_boolean_member(&writer, "valid", refusal == NOT_REFUSED);
     if (refusal != NOT_REFUSED) {
         json_text_member(&writer, "code", text_of(refusal_rule(refusal)->code));
-        json_text_member(&writer, "detail", text_of(refusal_rule(refusal)->detail));
+        json_text_member(&writer, "detail", text_of(detail_of(outlook, own, refusal)));
     } else if (!outlook->slot->is_of_orders) {
         json_key(&writer, "credit");
         json_put_money(&writer, board_credit(outlook->slot));
@@ -357,7 +375,7 @@ static void answer_outlook(struct redemption_request *request, const struct outl
     const struct redeem_verdict verdict = outlook->verdict;
     bool has_key = request->base.operation.idempotency.key.size != 0;
     if (request->is_validation)
-        answer_validation(request, outlook, verdict.step == REDEEM_CLAIM ? NOT_REFUSED : verdict.refusal);
+        answer_validation(request, outlook, own, verdict.step == REDEEM_CLAIM ? NOT_REFUSED : verdict.refusal);
     else if (verdict.step == REDEEM_REPEAT && !has_key)
         answer_winner(request, outlook->slot, own, now_us);
     else if (verdict.step == REDEEM_REFUSE && verdict.refusal == REFUSED_CODE_NOT_FOUND)
@@ -402,6 +420,7 @@ static void take_answers(struct redeem_reading *self) {
     case REDEEM_ASK_PHONE: facts->limits.of_phone = rules->max_per_phone == 1 ? self->of_phone.is_found : self->count; return;
     case REDEEM_ASK_LISTED: facts->is_listed = self->is_listed ? IS_SO : IS_NOT; return;
     case REDEEM_CLAIM:
+    case REDEEM_WAIT:
     case REDEEM_REPEAT:
     case REDEEM_REFUSE: return;
     }
@@ -455,6 +474,7 @@ static bool ask_what_is_needed(struct reading *reading, struct batch *batch, uin
     case REDEEM_ASK_PHONE: ask_phone(self, batch); break;
     case REDEEM_ASK_LISTED: ask_listed(self, batch); break;
     case REDEEM_CLAIM:
+    case REDEEM_WAIT:
     case REDEEM_REPEAT:
     case REDEEM_REFUSE: break;
     }
@@ -589,6 +609,6 @@ void redemptions_validate(struct exchange *exchange) {
         problem_reply(exchange, &problem_code_key_missing, "It can't be told now whether there is such a code.");
         exchange_finish(exchange);
     } else {
-        answer_validation(request, NULL, REFUSED_CODE_NOT_FOUND);
+        answer_validation(request, NULL, NULL, REFUSED_CODE_NOT_FOUND);
     }
 }

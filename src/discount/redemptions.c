@@ -47,15 +47,16 @@ static void refuse_one(struct exchange *exchange) {
 }
 
 static void answer_one(struct reading *reading) {
-    const struct one_reading *self = (struct one_reading *)reading;
+    struct one_reading *self = (struct one_reading *)reading;
     struct exchange *exchange = reading->exchange;
-    const struct redemption *redemption = &self->found.redemption;
+    struct redemption *redemption = &self->found.redemption;
     bool is_admin = (exchange->caller.scopes & SCOPE_ADMIN) != 0;
     if (!self->found.is_found || (!is_admin && !id_equal(redemption->user_id, exchange->caller.user_id))) {
         refuse_one(exchange);
         return;
     }
     const struct board_slot *slot = board_slot(discount_of(exchange)->board, redemption->campaign_number - 1);
+    board_show(slot, redemption, clock_now_us(discount_of(exchange)->service.clock));
     struct buffer buffer;
     buffer_init(&buffer, &exchange->arena, ITEM_BYTES + self->reversal.reason.size);
     struct json_writer writer = {.buffer = &buffer};
@@ -108,6 +109,7 @@ static struct result visit_item(void *context, const struct row *row) {
     const struct board_slot *slot = board_slot(board, redemption.campaign_number - 1);
     self->left--;
     self->last = redemption.id;
+    board_show(slot, &redemption, clock_now_us(discount_of(self->reading.exchange)->service.clock));
     answer_write_redemption(&self->writer, &redemption, slot->id, board_credit(slot));
     return result_ok();
 }
@@ -161,9 +163,11 @@ bool redemptions_inquire(struct exchange *exchange, const struct row *row, struc
     struct redemption redemption;
     if (!result_is_ok(sound_redemption_of_row(row, KEPT_COLUMNS, &redemption))) return false; /* the run tells it */
     const struct board *board = discount_of(exchange)->board;
-    bool is_open = redemption.status == REDEMPTION_CLAIMED || redemption.status == REDEMPTION_REVERSING;
-    if (is_open || redemption.campaign_number > board_count(board)) return false;
+    if (redemption.campaign_number > board_count(board)) return false;
     const struct board_slot *slot = board_slot(board, redemption.campaign_number - 1);
+    board_show(slot, &redemption, clock_now_us(discount_of(exchange)->service.clock));
+    if (redemption.status == REDEMPTION_CLAIMED || redemption.status == REDEMPTION_REVERSING || redemption.status == REDEMPTION_WAITING)
+        return false;
     ret_final->body = (struct text){NULL, 0};
     struct discount_operation *operation = ARENA_NEW(&exchange->arena, struct discount_operation);
     if (operation == NULL) return true;

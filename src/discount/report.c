@@ -150,11 +150,12 @@ struct campaign_view report_write(struct json_writer *writer, const struct board
     json_integer_member(writer, "reversing", view.reversing);
     json_integer_member(writer, "reversed", view.reversed);
     int64_t rejected = write_rejected(writer, &snapshot.rejected);
-    json_integer_member(writer, "attempts", view.redeemed + rejected);
+    json_integer_member(writer, "attempts", view.redeemed + view.waiting + rejected);
     write_orders(writer, &view, slot->currency);
     write_budget(writer, &view, slot->currency);
     write_batches(writer, slot->number, span.codes, span.batches);
-    json_integer_member(writer, "waiting", 0); /* no campaign has a waiting list yet */
+    json_integer_member(writer, "waiting", view_waiting(&view, now_us));
+    json_integer_member(writer, "lapsed", view_lapsed(&view, now_us));
     write_time_or_null(writer, "first_redeemed_at", view.first_redeemed_at_us);
     write_time_or_null(writer, "last_redeemed_at", view.last_redeemed_at_us);
     write_time_or_null(writer, "exhausted_at", view.exhausted_at_us);

@@ -5,6 +5,14 @@
 #include "discount/settle/settler.h"
 
 struct metric metric_claims = {.name = "discountd_claims_total", .help = "Places taken.", .labels = "", .kind = METRIC_COUNTER};
+struct metric metric_waiting = {.name = "discountd_waiting_total",
+                                .help = "Redemptions that joined a waiting list.",
+                                .labels = "",
+                                .kind = METRIC_COUNTER};
+struct metric metric_promoted = {.name = "discountd_promotions_total",
+                                 .help = "Places given to who had waited for one.",
+                                 .labels = "",
+                                 .kind = METRIC_COUNTER};
 struct metric metric_answered_by_loop = {.name = "discountd_redemptions_answered_by_loop_total",
                                          .help = "Redemptions that were answered from the board, without the store.",
                                          .labels = "",
@@ -12,6 +20,8 @@ struct metric metric_answered_by_loop = {.name = "discountd_redemptions_answered
 
 void discount_register_metrics(void) {
     metrics_register(&metric_claims);
+    metrics_register(&metric_waiting);
+    metrics_register(&metric_promoted);
     metrics_register(&metric_answered_by_loop);
     limiter_register_metrics();
     settler_register_metrics();
@@ -30,8 +40,9 @@ void discount_committed(struct operation *operation) {
     struct settler *settler = self->discount->settler;
     bool has_changed_campaign = self->change.event != NULL;
     discount_log_change(self);
+    if (self->campaign_number != 0 && operation->is_maker && self->redemption.status == REDEMPTION_WAITING) metric_add(&metric_waiting, 1);
+    if (self->campaign_number != 0 && operation->is_maker && self->redemption.status == REDEMPTION_CLAIMED) metric_add(&metric_claims, 1);
     if (operation->fate == FATE_WAITING) {
-        if (self->campaign_number != 0 && operation->is_maker) metric_add(&metric_claims, 1);
         exchange_give(operation->exchange, EXCHANGE_OF_SETTLER);
         settler_submit(settler, self);
     } else {

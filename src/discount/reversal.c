@@ -90,6 +90,7 @@ static void decide(struct engine *engine, struct operation *operation, int64_t n
     if (is_done) {
         discount_note_change(&self->base, campaign, "redemption_reversal_begun");
         note_act(engine, operation, campaign, &before, now_us);
+        (void)working_set_promote(engine, campaign_by_number(&set->campaigns, campaign->number), now_us); /* an order's is over at once */
     }
     operation->subject = redemption->id;
     if (redemption->status == REDEMPTION_REVERSING && !operation->is_dry_run) operation->fate = FATE_WAITING; /* for its money */
@@ -117,7 +118,7 @@ static void decide_again(struct engine *engine, struct operation *operation, int
 
 static void render(struct operation *operation) {
     static const char unknown[] = "There is no such redemption.";
-    static const char open[] = "It is not credited: it is on its way, or has failed.";
+    static const char open[] = "It is not credited: it waits, is on its way, or has failed.";
     static const char otherwise[] = "It is taken back already, with another slot or another reason.";
     const struct text none = {NULL, 0};
     const struct reversal_request *self = request_of(operation);
@@ -169,7 +170,9 @@ static void submit(struct reading *reading) {
     const struct redemption *redemption = &self->found.redemption;
     reading->exchange->operation = request;
     request->subject.redemption_id = self->id;
-    if (self->found.is_found) request->subject = (struct reversal_subject){redemption->id, redemption->code_batch, redemption->code_index};
+    if (self->found.is_found)
+        request->subject =
+            (struct reversal_subject){redemption->id, redemption->code_batch, redemption->code_index, redemption->campaign_number};
     operation_submit(&request->base.operation);
 }
 

@@ -18,7 +18,7 @@ struct result redemption_of_row(const struct row *row, int first_column, struct 
         .position = key & INT64_C(0xFFFFFFFF),
         .id = row_id(row, first_column + 1),
         .user_id = row_id(row, first_column + 2),
-        .status = (enum redemption_status)row_integer_between(row, first_column + 4, REDEMPTION_CLAIMED, REDEMPTION_REVERSED),
+        .status = (enum redemption_status)row_integer_between(row, first_column + 4, REDEMPTION_CLAIMED, REDEMPTION_WAITING),
         .claimed_at_us = row_time(row, first_column + 5),
         .settled_at_us = row_integer(row, first_column + 6),
         .transaction_id = row_id_or_zero(row, first_column + 7),
@@ -100,13 +100,14 @@ static const struct question redemptions_between = {.name = "redemptions by key"
 /* Of each campaign only the part behind the position up to which everything is settled; the order of campaign and key is that of the keys. */
 static const struct question unsettled = {
     .name = "unsettled claims",
-    .sql = "SELECT " REDEMPTION_COLUMNS_OF(
-        "r.") " FROM campaigns AS c JOIN redemptions AS r ON r.key > max($1, (c.number << 32) + "
-              "c.settled_position) AND r.key < (c.number + 1) << 32 WHERE c.number >= $1 >> 32 AND c.settled_position < c.redeemed AND "
-              "c.fund_confirmed > 0 AND r.status = 0 ORDER BY c.number, r.key LIMIT $2",
+    .sql = "SELECT " REDEMPTION_COLUMNS_OF("r.") " FROM campaigns AS c JOIN redemptions AS r ON r.key > max($1, (c.number << 32) + "
+                                                 "c.settled_position) AND r.key <= (c.number << 32) + c.redeemed WHERE c.number >= $1 >> "
+                                                 "32 AND c.settled_position < c.redeemed AND "
+                                                 "c.fund_confirmed > 0 AND r.status = 0 ORDER BY c.number, r.key LIMIT $2",
     .postgres = "SELECT " REDEMPTION_COLUMNS_OF(
         "r.") " FROM campaigns AS c CROSS JOIN LATERAL (SELECT * FROM redemptions WHERE key > "
-              "greatest($1, (c.number << 32) + c.settled_position) AND key < (c.number + 1) << 32 AND status = 0 ORDER BY key LIMIT $2) "
+              "greatest($1, (c.number << 32) + c.settled_position) AND key <= (c.number << 32) + c.redeemed AND status = 0 ORDER BY key "
+              "LIMIT $2) "
               "AS r WHERE c.number >= $1 >> 32 AND c.settled_position < c.redeemed AND c.fund_confirmed > 0 ORDER BY r.key LIMIT $2",
     .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question first_unsettled = {
@@ -123,6 +124,18 @@ static const struct question update_redemption = {
     .name = "a redemption that is settled",
     .sql = "UPDATE redemptions SET status = $2, settled_at = $3, transaction_id = $4, failure = $5 WHERE key = $1",
     .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT}};
+/* The place for which it has waited. */
+static const struct question move_redemption = {
+    .name = "a redemption that was promoted",
+    .sql =
+        "UPDATE redemptions SET key = $2, id = $3, phone = $4, status = $5, claimed_at = $6, settled_at = $7, transaction_id = $8, failure "
+        "= $9, claimed_as = $10, discount = $11 WHERE key = $1",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_ID,
+                   COLUMN_TEXT, COLUMN_ID, COLUMN_INTEGER}};
+static const struct question line_of = {.name = "the first of a campaign's line",
+                                        .sql = "SELECT " REDEMPTION_COLUMNS
+                                               " FROM redemptions WHERE key > $1 AND key < $2 ORDER BY key LIMIT $3 OFFSET $4",
+                                        .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 
 static const struct question update_renamed = {
     .name = "a redemption that was claimed anew",
@@ -176,6 +189,30 @@ void ask_first_unsettled(struct batch *batch, int64_t after, int64_t last, row_v
     batch_ask(batch, &first_unsettled, (struct value[]){value_integer(after), value_integer(last)}, visit, context);
 }
 
+void ask_line(struct batch *batch, uint32_t campaign_number, int64_t behind, int64_t count, row_visitor *visit, void *context) {
+    const struct value values[] = {value_integer(redemption_key(campaign_number, LINE_BASE)),
+                                   value_integer(redemption_key(campaign_number + 1, 0)), value_integer(count), value_integer(behind)};
+    batch_ask(batch, &line_of, values, visit, context);
+}
+
+static void move(struct batch *batch, const struct redemption *redemption) {
+    struct value discount = value_null(COLUMN_INTEGER), failure = value_null(COLUMN_TEXT);
+    if (redemption->order.reference_size != 0) discount = value_integer(redemption->discount_minor);
+    if (redemption->failure_size != 0) failure = value_text((struct text){redemption->failure, redemption->failure_size});
+    const struct value values[] = {value_integer(redemption_key(redemption->campaign_number, redemption->promoted_from)),
+                                   value_integer(redemption_key(redemption->campaign_number, redemption->position)),
+                                   value_id(redemption->id),
+                                   value_text(phone_text(&redemption->phone)),
+                                   value_integer(redemption->status),
+                                   value_integer(redemption->claimed_at_us),
+                                   value_integer(redemption->settled_at_us),
+                                   value_id_or_null(redemption->transaction_id),
+                                   failure,
+                                   value_id_or_null(redemption->claimed_as),
+                                   discount};
+    batch_do(batch, &move_redemption, values, 1);
+}
+
 void save_redemption(struct batch *batch, const struct redemption *redemption) {
     CHECK(redemption_fault(redemption) == NULL);
     struct value key = value_integer(redemption_key(redemption->campaign_number, redemption->position));
@@ -199,6 +236,8 @@ void save_redemption(struct batch *batch, const struct redemption *redemption) {
         const struct value values[] = {key,     id,         user,         phone, status,    claimed_at, settled_at, transaction,
                                        failure, claimed_as, batch_number, index, reference, amount,     discount,   number};
         batch_do(batch, &insert_redemption, values, 1);
+    } else if (redemption->promoted_from != 0) {
+        move(batch, redemption);
     } else if (!id_is_zero(redemption->claimed_as)) {
         batch_do(batch, &update_renamed, (struct value[]){key, id, phone, status, settled_at, transaction, failure, claimed_as}, 1);
     } else {

@@ -92,6 +92,9 @@ void ask_unsettled(struct batch *batch, int64_t after, int64_t limit, row_visito
 /* The first of those above `after` up to `last` that is not settled. */
 void ask_first_unsettled(struct batch *batch, int64_t after, int64_t last, row_visitor *visit, void *context);
 
+/* Of those who wait for a place of the campaign, in their order: `count`, behind the first `behind`. */
+void ask_line(struct batch *batch, uint32_t campaign_number, int64_t behind, int64_t count, row_visitor *visit, void *context);
+
 void save_redemption(struct batch *batch, const struct redemption *redemption);
 
 /* ---- reversals (tables_reversals.c): reversal_of_row, from column 0 ---- */

@@ -11,19 +11,21 @@
     "schedule_to, is_public, has_list, account_age_min, metadata"
 #define REVERSAL_COLUMNS ", reversing, reversed, returned, day_returned" /* behind the rules */
 #define REVERSAL_COLUMN  51
+#define LINE_COLUMNS     ", waiting_list, waiting, lined_up, called, strayed" /* behind them */
+#define LINE_COLUMN      (REVERSAL_COLUMN + 4)
 #define RULES_COLUMN     35 /* the first of them among a campaign's */
 #define CAMPAIGN_COLUMNS                                                                                                                \
     "number, id, code, name, amount, currency, max_redemptions, starts_at, ends_at, ended_at, is_paused, version, sequence, redeemed, " \
     "credited, failed, first_redeemed_at, last_redeemed_at, exhausted_at, created_at, updated_at, fund_confirmed, fund_step, "          \
     "fund_step_version, fund_is_released, settled_position, phone_rule, fund_refusal, fund_refusal_detail, over_at, spent, ordered, "   \
-    "day_starts_at, day_ends_at, day_before, " RULES_COLUMNS REVERSAL_COLUMNS
+    "day_starts_at, day_ends_at, day_before, " RULES_COLUMNS REVERSAL_COLUMNS LINE_COLUMNS
 
 /* What waits for a second administrator has a row of its own, where there ever was something. */
 #define APPROVAL_COLUMNS                                                                                                          \
     "is_needed, waits, requested_by, requested_at, raise_places, raise_amount, raise_percent, raise_discount_max, raise_budget, " \
     "raise_end, "                                                                                                                 \
     "row_check"
-#define APPROVAL_COLUMN (REVERSAL_COLUMN + 4)
+#define APPROVAL_COLUMN (LINE_COLUMN + 5)
 #define SELECT_CAMPAIGNS \
     "SELECT " CAMPAIGN_COLUMNS ", " APPROVAL_COLUMNS " FROM campaigns LEFT JOIN campaign_approvals ON campaign_number = number "
 
@@ -139,6 +141,11 @@ struct result campaign_of_row(const struct row *row, struct campaign *ret_campai
     ret_campaign->reversed = row_integer(row, REVERSAL_COLUMN + 1);
     ret_campaign->returned = row_integer(row, REVERSAL_COLUMN + 2);
     ret_campaign->day_returned = row_integer(row, REVERSAL_COLUMN + 3);
+    ret_campaign->rules.waiting_list = row_integer(row, LINE_COLUMN);
+    ret_campaign->waiting = row_integer(row, LINE_COLUMN + 1);
+    ret_campaign->lined_up = row_integer(row, LINE_COLUMN + 2);
+    ret_campaign->called = row_integer(row, LINE_COLUMN + 3);
+    ret_campaign->strayed = row_integer(row, LINE_COLUMN + 4);
     read_approval(row, ret_campaign);
     read_code(row, 2, &ret_campaign->code);
     read_name(row, 3, ret_campaign);
@@ -183,13 +190,14 @@ static const struct question insert_campaign = {
     .sql = "INSERT INTO campaigns (" CAMPAIGN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
            "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, "
            "$42, $43, "
-           "$44, $45, $46, $47, $48, $49, $50, $51, $52, $53, $54, $55)",
+           "$44, $45, $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60)",
     .parameters = {COLUMN_INTEGER,   COLUMN_ID,      COLUMN_TEXT,    COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_TEXT,    COLUMN_INTEGER,
                    COLUMN_INTEGER,   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
                    COLUMN_INTEGER,   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
                    COLUMN_INTEGER,   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT,
                    COLUMN_TEXT,      COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   RULES_PARAMETERS, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+                   RULES_PARAMETERS, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER,   COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question update_campaign = {
     .name = "a campaign as it is now",
     .sql =
@@ -199,12 +207,14 @@ static const struct question update_campaign = {
         "fund_is_released = $21, settled_position = $22, amount = $23, fund_refusal = $24, fund_refusal_detail = $25, over_at = $26, spent "
         "= spent + $27, "
         "ordered = ordered + $28, day_starts_at = $29, day_ends_at = $30, day_before = $31, reversing = $32, reversed = reversed + $33, "
-        "returned = returned + $34, day_returned = $35 WHERE number = $1 AND id = $2",
+        "returned = returned + $34, day_returned = $35, waiting = $36, lined_up = $37, called = $38, strayed = $39 WHERE number = $1 AND "
+        "id = $2",
     .parameters = {COLUMN_INTEGER, COLUMN_ID,      COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
                    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
                    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
                    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT,    COLUMN_TEXT,    COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
+                   COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 /* What only an administrator changes is left alone by every claim. */
 static const struct question update_rules = {
     .name = "a campaign's rules as they are now",
@@ -212,8 +222,8 @@ static const struct question update_rules = {
         "UPDATE campaigns SET code = $2, phone_rule = $3, kind = $4, percent = $5, discount_max = $6, min_order = $7, max_per_user = $8, "
         "max_per_phone = $9, max_per_day = $10, budget = $11, time_zone = $12, schedule_days = $13, schedule_from = $14, schedule_to = "
         "$15, "
-        "is_public = $16, has_list = $17, account_age_min = $18, metadata = $19 WHERE number = $1",
-    .parameters = {COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER, RULES_PARAMETERS}};
+        "is_public = $16, has_list = $17, account_age_min = $18, metadata = $19, waiting_list = $20 WHERE number = $1",
+    .parameters = {COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER, RULES_PARAMETERS, COLUMN_INTEGER}};
 
 static const struct question put_approval = {
     .name = "what waits for an approval",
@@ -297,13 +307,19 @@ static void insert_as_it_is(struct batch *batch, const struct campaign *campaign
         value_integer(campaign->reversed),
         value_integer(campaign->returned),
         value_integer(campaign->day_returned),
+        value_integer(campaign->rules.waiting_list),
+        value_integer(campaign->waiting),
+        value_integer(campaign->lined_up),
+        value_integer(campaign->called),
+        value_integer(campaign->strayed),
     };
     batch_do(batch, &insert_campaign, values, 1);
 }
 
 static void update_rules_of(struct batch *batch, const struct campaign *campaign) {
     const struct value values[] = {value_integer(campaign->number), value_text(code_text(&campaign->code)),
-                                   value_integer(campaign->phone_rule), RULES_VALUES(&campaign->rules, &campaign->words)};
+                                   value_integer(campaign->phone_rule), RULES_VALUES(&campaign->rules, &campaign->words),
+                                   value_integer(campaign->rules.waiting_list)};
     batch_do(batch, &update_rules, values, 1);
 }
 
@@ -365,6 +381,10 @@ void save_campaign(struct batch *batch, const struct campaign *campaign, const s
         value_integer(campaign->reversed - committed->reversed),
         value_integer(campaign->returned - committed->returned),
         value_integer(campaign->day_returned),
+        value_integer(campaign->waiting),
+        value_integer(campaign->lined_up),
+        value_integer(campaign->called),
+        value_integer(campaign->strayed),
     };
     batch_do(batch, &update_campaign, values, 1);
     if (!campaign->has_new_rules) return;

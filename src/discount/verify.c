@@ -25,6 +25,7 @@ struct verification {
     int64_t position;         /* of the last row */
     int64_t credited, failed, applied;
     int64_t reversing, reversed;
+    int64_t waiting, ticket;               /* in its line: so many, and the last of them */
     int64_t ordered_minor, discount_minor; /* sums */
     int64_t first_claimed_at_us, last_claimed_at_us;
     int64_t campaign_count, redemption_count;
@@ -121,13 +122,48 @@ static struct result walk_redemptions(struct verification *verification) {
     verification->first_claimed_at_us = verification->last_claimed_at_us = 0;
     do {
         verification->row_count = 0;
-        ask_redemptions(verification->batch, redemption_key(number, verification->position), redemption_key(number + 1, 0), ROWS_AT_ONCE,
-                        visit_redemption, verification);
+        ask_redemptions(verification->batch, redemption_key(number, verification->position), redemption_key(number, LINE_BASE),
+                        ROWS_AT_ONCE, visit_redemption, verification);
         struct result outcome = batch_run(verification->batch);
         if (outcome.code == RESULT_CORRUPT && !verification->has_told)
             return broken(verification, NULL, "one of its redemptions can't be read");
         TRY(outcome);
     } while (verification->row_count == ROWS_AT_ONCE);
+    return result_ok();
+}
+
+/* ---- its line, by ticket ---- */
+
+static struct result visit_waiting(void *context, const struct row *row) {
+    struct verification *verification = context;
+    const struct campaign *campaign = &verification->campaign;
+    struct redemption redemption;
+    TRY(redemption_of_row(row, 0, &redemption));
+    verification->row_count++;
+    verification->ticket = redemption_ticket(&redemption);
+    const char *fault = redemption_fault(&redemption);
+    if (fault != NULL) return broken(verification, &redemption, fault);
+    if (redemption.status != REDEMPTION_WAITING) return broken(verification, &redemption, "it stands in the line, and does not wait");
+    if (verification->ticket <= campaign->called || verification->ticket > campaign->lined_up)
+        return broken(verification, &redemption, "it waits with a ticket that was called, or never given");
+    verification->waiting++;
+    return result_ok();
+}
+
+static struct result walk_line(struct verification *verification) {
+    verification->waiting = verification->ticket = 0;
+    do {
+        verification->row_count = 0;
+        uint32_t number = verification->campaign.number;
+        ask_redemptions(verification->batch, redemption_key(number, LINE_BASE + verification->ticket), redemption_key(number + 1, 0),
+                        ROWS_AT_ONCE, visit_waiting, verification);
+        struct result outcome = batch_run(verification->batch);
+        if (outcome.code == RESULT_CORRUPT && !verification->has_told)
+            return broken(verification, NULL, "one of those who wait can't be read");
+        TRY(outcome);
+    } while (verification->row_count == ROWS_AT_ONCE);
+    if (verification->waiting != verification->campaign.waiting)
+        return broken(verification, NULL, "its count of those who wait is not that of its rows");
     return result_ok();
 }
 
@@ -173,6 +209,7 @@ static struct result check_returned(struct verification *verification) {
 static struct result check_campaign(struct verification *verification) {
     const struct campaign *campaign = &verification->campaign;
     TRY(walk_redemptions(verification));
+    TRY(walk_line(verification));
     int64_t taken = verification->position - campaign->returned;
     bool was_lowered = campaign->over_at != 0 && taken == campaign->over_at;
     if (taken > campaign->max_redemptions && !was_lowered) return broken(verification, NULL, "it has more redemptions than places");

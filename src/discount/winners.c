@@ -29,6 +29,8 @@ struct winners_query {
     int64_t from_us, to_us;
     bool is_csv, is_filtered;
     int64_t after;      /* this position */
+    int64_t last;       /* the newest one that it is about */
+    int64_t sequence;   /* the campaign's, when that was so */
     struct text others; /* of the query: what belongs into the link to the next page */
     struct redemption_filter filter;
 };
@@ -58,6 +60,7 @@ static struct result visit(void *context, const struct row *row) {
     TRY(sound_redemption_of_row(row, 0, &redemption));
     winners->left--;
     winners->last_position = redemption.position;
+    board_show(winners->slot, &redemption, winners->reading.exchange->arrived_us);
     answer_write_redemption(&winners->writer, &redemption, winners->slot->id, board_credit(winners->slot));
     return result_ok();
 }
@@ -97,10 +100,10 @@ static void list_as_json(struct exchange *exchange, const struct board_slot *slo
     winners->slot = slot;
     winners->limit = query->page.page.limit;
     winners->after = query->after;
-    winners->end = LIMIT_CAMPAIGN_PLACES;
+    winners->end = query->last > LINE_BASE ? query->last : LIMIT_CAMPAIGN_PLACES;
+    if (winners->end < winners->after) winners->end = winners->after; /* nobody stands behind it */
     if (query->is_filtered) winners->filter = &query->filter;
-    int64_t taken = board_view(slot).redeemed;
-    if (query->is_filtered && redemption_filter_looks_at_each(&query->filter) && taken - query->after > LOOKED_AT_MAX) {
+    if (query->is_filtered && redemption_filter_looks_at_each(&query->filter) && query->last - query->after > LOOKED_AT_MAX) {
         winners->end = query->after + LOOKED_AT_MAX;
         winners->has_more_behind = true;
     }
@@ -127,7 +130,10 @@ struct winners_file {
 
 static void write_line(struct csv_writer *writer, const struct redemption *redemption, struct money credit) {
     bool was_credited = !id_is_zero(redemption->transaction_id);
-    csv_put_integer(writer, redemption->position);
+    if (redemption->position > LINE_BASE)
+        csv_put_nothing(writer);
+    else
+        csv_put_integer(writer, redemption->position);
     csv_put_id(writer, redemption->id);
     csv_put_id(writer, redemption->user_id);
     csv_put_text(writer, phone_text(&redemption->phone));
@@ -153,6 +159,7 @@ static struct result visit_line(void *context, const struct row *row) {
     if (!file->is_filtered && redemption.position != file->seen + 1) row_refuse(row, 0, "a position is missing");
     file->seen = redemption.position;
     file->lines++;
+    board_show(file->slot, &redemption, file->reading.reading.exchange->arrived_us);
     write_line(&file->writer, &redemption, board_credit(file->slot));
     return result_ok();
 }
@@ -246,9 +253,8 @@ static void list_as_csv(struct exchange *exchange, const struct board_slot *slot
         exchange_finish(exchange);
         return;
     }
-    const struct campaign_view view = board_view(slot);
-    int64_t taken = view.redeemed;
-    file->sequence = view.sequence;
+    int64_t taken = query->last;
+    file->sequence = query->sequence;
     file->slot = slot;
     file->writer = (struct csv_writer){.buffer = &file->reading.piece, .is_for_spreadsheet = query->audience.size > 0};
     file->limit = query->page.page.limit;
@@ -318,7 +324,10 @@ static bool read_query(struct exchange *exchange, struct winners_query *query) {
         {.name = "limit", .kind = QUERY_INTEGER, .target = &query->page.page.limit, .min = 1, .max = CSV_LIMIT_MAX},
         {.name = "cursor", .kind = QUERY_TEXT, .target = &query->page.cursor_text, .min = 1, .max = 128},
         {.name = "for", .kind = QUERY_CHOICE, .target = &query->audience, .choices = "spreadsheet"},
-        {.name = "status", .kind = QUERY_CHOICE, .target = &query->status, .choices = "claimed|credited|failed|applied|reversing|reversed"},
+        {.name = "status",
+         .kind = QUERY_CHOICE,
+         .target = &query->status,
+         .choices = "claimed|credited|failed|applied|reversing|reversed|waiting|lapsed"},
         {.name = "user_id", .kind = QUERY_ID, .target = &query->user_id, .present = &has_user},
         {.name = "phone", .kind = QUERY_TEXT, .target = &query->phone, .min = 1, .max = TYPED_BYTES_MAX},
         {.name = "code", .kind = QUERY_TEXT, .target = &query->code, .min = 1, .max = TYPED_BYTES_MAX},
@@ -331,7 +340,7 @@ static bool read_query(struct exchange *exchange, struct winners_query *query) {
     read_filter(discount_of(exchange), query, &faults);
     query->is_filtered = query->status.size + query->phone.size + query->code.size > 0 || has_user || has_from || has_to;
     query->after = query->page.page.has_cursor ? query->page.page.cursor[0] : 0;
-    if (query->after < 0 || query->after > LIMIT_CAMPAIGN_PLACES)
+    if (query->after < 0 || query->after > LINE_BASE + LINE_TICKETS_MAX)
         faults_add(&faults, "cursor", "invalid_format", "must be a next_cursor of this list");
     if (query->is_csv) query->others = others_of(exchange);
     return !request_refuse_faults(exchange, &faults);
@@ -360,11 +369,28 @@ static bool find_code(struct exchange *exchange, const struct board_slot *slot, 
     return true;
 }
 
+/* Those who wait stand behind all places, and are no winners: they are told to whoever asks for them, or for one user, phone or code. */
+static void choose_positions(const struct board_slot *slot, struct winners_query *query, int64_t now_us) {
+    struct campaign_view view = board_view(slot);
+    struct redemption_filter *filter = &query->filter;
+    int64_t called = LINE_BASE + view.called;
+    bool is_lapsed = text_equal(query->status, TEXT("lapsed")), is_of_line = is_lapsed || text_equal(query->status, TEXT("waiting"));
+    query->sequence = view.sequence;
+    bool is_of_few = query->is_filtered && !redemption_filter_looks_at_each(filter);
+    query->last = is_of_line || is_of_few ? LINE_BASE + view.lined_up : view.redeemed;
+    if (!is_of_line) return;
+    filter->status = REDEMPTION_WAITING;
+    if (query->after < called) query->after = called;
+    if (is_lapsed != view_has_ended(&view, now_us)) filter->to_us = INT64_MIN; /* nobody */
+}
+
 void winners_list(struct exchange *exchange) {
     struct winners_query *query = ARENA_NEW(&exchange->arena, struct winners_query);
     if (query == NULL) request_refuse_memory(exchange);
     const struct board_slot *slot = query != NULL && read_query(exchange, query) ? request_campaign(exchange) : NULL;
-    if (slot == NULL || !find_code(exchange, slot, query))
+    bool is_read = slot != NULL && find_code(exchange, slot, query);
+    if (is_read) choose_positions(slot, query, exchange->arrived_us);
+    if (!is_read)
         exchange_finish(exchange);
     else if (query->is_csv)
         list_as_csv(exchange, slot, query);

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "discount/discount.h"
+#include "discount/opening.h"
 #include "discount/tables.h"
 #include "discount/working_codes.h"
 
@@ -232,6 +234,41 @@ void working_set_ask_to_reverse(struct engine *engine, const struct reversal_sub
     working_set_ask(engine, subject->redemption_id);
     ask_reversal(engine_batch(engine), subject->redemption_id, visit_reversal, set);
     if (subject->code_batch != 0) CHECK(working_codes_ask(engine, subject->code_batch, subject->code_index)); /* by its weight */
+    working_set_ask_line(engine, subject->campaign_number, 1);                                                /* who gets its place */
+}
+
+static struct result visit_line(void *context, const struct row *row) {
+    struct working_set *set = context;
+    struct redemption redemption;
+    TRY(sound_redemption_of_row(row, 0, &redemption));
+    return campaign_set_load_line(&set->campaigns, &redemption);
+}
+
+/* Each operation of the batch asks behind those that the others have asked for. Who joins in this batch is here anyway. */
+void working_set_ask_line(struct engine *engine, uint32_t campaign_number, int64_t count) {
+    struct working_set *set = engine_set(engine);
+    struct campaign *campaign = campaign_by_number(&set->campaigns, campaign_number);
+    if (campaign == NULL || campaign->line_asked >= campaign->waiting) return;
+    ask_line(engine_batch(engine), campaign_number, campaign->line_asked, count, visit_line, set);
+    campaign->line_asked += count;
+}
+
+struct moment working_set_moment(const struct working_set *set, const struct campaign *campaign, int64_t now_us) {
+    const struct zone *zone = NULL;
+    struct moment moment = {.is_recovering = books_are_recovering(board_books(board_slot(set->board, campaign->number - 1)))};
+    struct result found = zone_find(words_time_zone(&campaign->words), &zone);
+    if (!result_is_ok(found)) zone = set->zone;
+    if (zone == NULL) return moment;
+    moment.opens_at_us = schedule_opens_at(&campaign->rules.schedule, zone, now_us);
+    if (now_us >= campaign->day_ends_at_us) moment.day = day_of(zone, now_us);
+    return moment;
+}
+
+int64_t working_set_promote(struct engine *engine, struct campaign *campaign, int64_t now_us) {
+    struct working_set *set = engine_set(engine);
+    if (campaign->waiting == 0) return 0;
+    const struct moment moment = working_set_moment(set, campaign, now_us);
+    return campaign_promote(&set->campaigns, campaign, &moment, now_us);
 }
 
 /* Columns: the user, or the phone; the campaign's number; how many. */
@@ -457,7 +494,8 @@ static void note_recent(struct working_set *set, const struct redemption *redemp
     struct recent_claim *recent = take_recent(set);
     if (recent == NULL) return;
     recent->redemption = *redemption;
-    recent->redemption.is_new = recent->redemption.is_changed = false;
+    recent->redemption.is_new = recent->redemption.is_changed = recent->redemption.is_in_front = false;
+    recent->redemption.promoted_from = 0;
     CHECK(result_is_ok(map_put(&set->recents_by_id, key_of(&recent->redemption.id), recent)));
 }
 
@@ -481,6 +519,7 @@ static void publish(void *self) {
     working_codes_publish(set);
     for (size_t i = 0; i < campaigns->redemption_count; i++) {
         if (campaigns->redemptions[i].is_changed) note_recent(set, &campaigns->redemptions[i]);
+        if (campaigns->redemptions[i].promoted_from != 0) metric_add(&metric_promoted, 1);
     }
     for (size_t i = 0; i < campaigns->campaign_count; i++) {
         const struct campaign *campaign = &campaigns->campaigns[i];

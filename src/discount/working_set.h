@@ -2,6 +2,7 @@
  * are loaded anew after a rollback; the redemptions that a batch names; and what is on disk of the counters. */
 #pragma once
 
+#include "base/zone.h"
 #include "discount/board.h"
 #include "discount/code_board.h"
 #include "discount/core/redeem.h"
@@ -38,6 +39,7 @@ struct working_set {
     size_t recent_count;                      /* ever taken: what comes behind them is memory that nobody has touched */
     struct map recents_by_id;
     struct saved_counts *saved; /* [LIMIT_CAMPAIGNS_KEPT] */
+    const struct zone *zone;    /* of campaigns that name none; NULL: there is none */
     struct id wallet_instance;  /* to be kept by this batch; zero: nothing */
     size_t looked_at;           /* the campaign whose settled_position was looked after last */
     bool is_stale;              /* after a rollback: memory and disk may differ */
@@ -63,5 +65,11 @@ void working_set_ask_to_reverse(struct engine *engine, const struct reversal_sub
 void working_set_ask_rivals(struct engine *engine, const struct campaign *campaign, const struct redeem_request *request);
 /* Of whether the user or the phone is on the campaign's list, where it has one: .is_listed is set when decide begins. */
 void working_set_ask_listed(struct engine *engine, const struct campaign *campaign, struct redeem_request *request);
+/* Of the first who wait for a place of the campaign: `count` more of them may be promoted by this operation. */
+void working_set_ask_line(struct engine *engine, uint32_t campaign_number, int64_t count);
+/* Gives them what is open, in this commit; how many were promoted. */
+int64_t working_set_promote(struct engine *engine, struct campaign *campaign, int64_t now_us);
+/* What the core is handed of the campaign's clock and books. */
+struct moment working_set_moment(const struct working_set *set, const struct campaign *campaign, int64_t now_us);
 /* Visitor: the row's redemption belongs to the set (the context). */
 struct result working_set_redemption(void *set, const struct row *row);

@@ -103,9 +103,9 @@ def test_live_campaigns_are_shown_with_their_places(make_world):
     for _ in range(2):
         assert world.user().redeem(one["code"]).status_code == 201
     of = {campaign["id"]: (campaign["max_redemptions"], taken) for campaign, taken in ((one, 2), (other, 0))}
-    assert shown() == {f'discountd_campaign_{kind}{{campaign="{id}"}}': places if kind == "places" else taken
-                       for id, (places, taken) in of.items() for kind in ("places", "redeemed", "credited")}
+    assert shown() == {f'discountd_campaign_{kind}{{campaign="{id}"}}': value
+                       for id, (places, taken) in of.items() for kind, value in (("places", places), ("redeemed", taken), ("credited", taken), ("waiting", 0))}
     done = subprocess.run(["promtool", "check", "metrics"], input=page(service), capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert world.operator.discount.post(f"/v1/campaigns/{one['id']}/end").status_code == 200
-    assert not any(one["id"] in series for series in shown()) and len(shown()) == 3
+    assert not any(one["id"] in series for series in shown()) and len(shown()) == 4

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "discount/core/line.h"
 #include "discount/core/set.h"
 
 enum gate campaign_gate(struct gate_times times, int64_t now_us) {
@@ -153,6 +154,7 @@ const char *campaign_fault(const struct campaign *campaign) {
     if (campaign->max_redemptions < 1 || campaign->max_redemptions > LIMIT_CAMPAIGN_PLACES) return "its places are out of range";
     if (campaign->version < 1 || campaign->sequence < campaign->version) return "its version or its sequence is out of range";
     const char *fault = reversals_fault(campaign);
+    if (fault == NULL) fault = line_fault(campaign);
     if (fault != NULL) return fault;
     bool is_over = taken > campaign->max_redemptions;
     if (campaign->redeemed < 0 || (is_over && campaign->over_at != taken)) return "it has more redemptions than places";

@@ -50,6 +50,10 @@ struct campaign {
     int64_t reversing;        /* of the credited */
     int64_t reversed;         /* of those given out: no more credited or applied */
     int64_t returned;         /* of the reversed: their places are open again */
+    int64_t waiting;          /* in its line (line.h) */
+    int64_t lined_up, called; /* tickets: the newest, and that of the last who was called */
+    int64_t strayed;          /* of those behind, so many have left out of turn */
+    int64_t line_asked;       /* of this batch: so many of the first of the line are loaded */
     int64_t settled_position; /* all up to it are settled; what the settler owes is looked for behind it */
     int64_t first_redeemed_at_us, last_redeemed_at_us, exhausted_at_us; /* 0: not yet */
     int64_t created_at_us, updated_at_us;

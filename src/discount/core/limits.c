@@ -8,7 +8,7 @@ static bool fits(int64_t budget, int64_t spent, int64_t more) { return budget - 
 
 static enum refusal limit_reached(const struct limits *limits) {
     if (limits->order_minor < limits->min_order_minor) return REFUSED_ORDER_TOO_SMALL;
-    if (limits->taken >= limits->places) return REFUSED_SOLD_OUT;
+    if (limits->taken >= limits->places || limits->waiting > 0) return REFUSED_SOLD_OUT;
     int64_t budget_minor = limits->budget_minor != 0 ? limits->budget_minor : MONEY_AMOUNT_MAX;
     if (!fits(budget_minor, limits->spent_minor, limits->gift_minor)) return REFUSED_BUDGET_EXHAUSTED;
     if (!fits(MONEY_AMOUNT_MAX, limits->ordered_minor, limits->order_minor)) return REFUSED_BUDGET_EXHAUSTED;

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "discount/core/line.h"
 #include "discount/core/reversal.h"
 
 static const char *const names[REBUILD_VERDICT_COUNT] = {
@@ -51,45 +52,6 @@ static enum rebuild_verdict check_money(const struct campaign *campaign, const s
     return is_funded(campaign, place) ? REBUILD_SETTLED : REBUILD_NOT_FUNDED;
 }
 
-/* ---- what becomes of it ---- */
-
-static void credit(struct campaign *campaign, struct redemption *redemption, const struct paid_place *place, int64_t now_us) {
-    campaign->failed -= redemption->status == REDEMPTION_FAILED;
-    campaign->credited++;
-    campaign->sequence++;
-    campaign->is_changed = true;
-    redemption->status = REDEMPTION_CREDITED;
-    redemption->failure_size = 0;
-    redemption->transaction_id = place->transaction_id;
-    redemption->settled_at_us = place->paid_at_us != 0 ? place->paid_at_us : now_us;
-    redemption->is_changed = true;
-    if (campaign_is_settled(campaign)) campaign->settled_position = campaign->redeemed;
-}
-
-static enum rebuild_verdict settle(struct campaign_set *set, struct campaign *campaign, struct redemption *known,
-                                   const struct paid_place *place, int64_t now_us) {
-    bool is_it = id_equal(known->id, place->id) && id_equal(known->user_id, place->user_id) && known->campaign_number == campaign->number;
-    if (!is_it) return REBUILD_USER_TAKEN;
-    if (known->status == REDEMPTION_REVERSING || known->status == REDEMPTION_REVERSED) return REBUILD_KNOWN; /* that goes its way */
-    if (known->status == REDEMPTION_CREDITED && !place->is_reversed) return REBUILD_KNOWN;
-    if (known->status != REDEMPTION_CREDITED) {
-        enum rebuild_verdict verdict = check_money(campaign, place);
-        if (verdict != REBUILD_SETTLED) return verdict;
-        credit(campaign, known, place, now_us);
-    }
-    if (place->is_reversed) campaign_adopt_reversal(set, known, now_us);
-    return place->is_reversed ? REBUILD_REVERSED : REBUILD_SETTLED;
-}
-
-static enum rebuild_verdict rename_claim(struct campaign_set *set, struct campaign *campaign, struct redemption *own,
-                                         const struct paid_place *place, int64_t now_us) {
-    enum rebuild_verdict verdict = check_money(campaign, place);
-    if (verdict != REBUILD_SETTLED) return verdict;
-    campaign_set_rename(set, own, place->id, place->phone.size != 0 ? &place->phone : &own->phone);
-    credit(campaign, own, place, now_us);
-    return REBUILD_RENAMED;
-}
-
 static void change(struct campaign *campaign, int64_t now_us) {
     campaign->version++;
     campaign->sequence++;
@@ -109,6 +71,66 @@ static int64_t claimed_at(const struct paid_place *place, int64_t now_us) {
     return made_at_us != 0 && made_at_us < latest_us ? made_at_us : latest_us;
 }
 
+static bool has_room(const struct campaign *campaign, struct money amount) {
+    return campaign->redeemed < LIMIT_CAMPAIGN_PLACES && is_affordable(amount, campaign_taken(campaign) + 1);
+}
+
+/* A place for what was paid, when it was claimed; there is room. */
+static int64_t give_place(struct campaign *campaign, const struct paid_place *place, int64_t now_us) {
+    if (campaign_taken(campaign) >= campaign->max_redemptions) widen(campaign, now_us);
+    const struct given given = {.gift_minor = place->amount_minor}; /* its day is over */
+    return campaign_give_place(campaign, &given, claimed_at(place, now_us));
+}
+
+/* ---- what becomes of it ---- */
+
+static void credit(struct campaign *campaign, struct redemption *redemption, const struct paid_place *place, int64_t now_us) {
+    campaign->failed -= redemption->status == REDEMPTION_FAILED;
+    campaign->credited++;
+    campaign->sequence++;
+    campaign->is_changed = true;
+    redemption->status = REDEMPTION_CREDITED;
+    redemption->failure_size = 0;
+    redemption->transaction_id = place->transaction_id;
+    redemption->settled_at_us = place->paid_at_us != 0 ? place->paid_at_us : now_us;
+    redemption->is_changed = true;
+    if (campaign_is_settled(campaign)) campaign->settled_position = campaign->redeemed;
+}
+
+/* Our copy is from before it was promoted: it has left the line, whoever stands before it here. */
+static enum rebuild_verdict seat(struct campaign *campaign, struct redemption *known, const struct paid_place *place, int64_t now_us) {
+    if (known->status != REDEMPTION_WAITING) return REBUILD_SETTLED;
+    if (!has_room(campaign, campaign->credit)) return REBUILD_NO_PLACE;
+    line_leave(campaign, known, give_place(campaign, place, now_us));
+    return REBUILD_SETTLED;
+}
+
+static enum rebuild_verdict settle(struct campaign_set *set, struct campaign *campaign, struct redemption *known,
+                                   const struct paid_place *place, int64_t now_us) {
+    bool is_it = id_equal(known->id, place->id) && id_equal(known->user_id, place->user_id) && known->campaign_number == campaign->number;
+    if (!is_it) return REBUILD_USER_TAKEN;
+    if (known->status == REDEMPTION_REVERSING || known->status == REDEMPTION_REVERSED) return REBUILD_KNOWN; /* that goes its way */
+    if (known->status == REDEMPTION_CREDITED && !place->is_reversed) return REBUILD_KNOWN;
+    if (known->status != REDEMPTION_CREDITED) {
+        enum rebuild_verdict verdict = check_money(campaign, place);
+        if (verdict == REBUILD_SETTLED) verdict = seat(campaign, known, place, now_us);
+        if (verdict != REBUILD_SETTLED) return verdict;
+        credit(campaign, known, place, now_us);
+    }
+    if (place->is_reversed) campaign_adopt_reversal(set, known, now_us);
+    return place->is_reversed ? REBUILD_REVERSED : REBUILD_SETTLED;
+}
+
+static enum rebuild_verdict rename_claim(struct campaign_set *set, struct campaign *campaign, struct redemption *own,
+                                         const struct paid_place *place, int64_t now_us) {
+    enum rebuild_verdict verdict = check_money(campaign, place);
+    if (verdict == REBUILD_SETTLED) verdict = seat(campaign, own, place, now_us);
+    if (verdict != REBUILD_SETTLED) return verdict;
+    campaign_set_rename(set, own, place->id, place->phone.size != 0 ? &place->phone : &own->phone);
+    credit(campaign, own, place, now_us);
+    return REBUILD_RENAMED;
+}
+
 /* Its code is used up by it, if the batch was there already when our copy was made, and nobody has used the code since. */
 static void use_code(struct campaign_set *set, struct redemption *redemption, const struct paid_place *place) {
     struct code_entry *entry = set->codes == NULL ? NULL : code_entry_of(set->codes, place->code_batch, place->code_index);
@@ -123,14 +145,10 @@ static enum rebuild_verdict make(struct campaign_set *set, struct campaign *camp
     enum rebuild_verdict verdict = check_money(campaign, place);
     if (verdict != REBUILD_SETTLED) return verdict;
     const struct money amount = {place->amount_minor, campaign->credit.currency};
-    bool is_full = campaign_taken(campaign) >= campaign->max_redemptions;
-    bool has_room = campaign->redeemed < LIMIT_CAMPAIGN_PLACES && is_affordable(amount, campaign_taken(campaign) + 1);
-    if (!has_room) return REBUILD_NO_PLACE;
+    if (!has_room(campaign, amount)) return REBUILD_NO_PLACE;
     if (!money_equal(amount, campaign->credit)) change(campaign, now_us);
     campaign->credit = amount;
-    if (is_full) widen(campaign, now_us);
-    const struct given given = {.gift_minor = place->amount_minor}; /* its day is over */
-    int64_t claimed_at_us = campaign_give_place(campaign, &given, claimed_at(place, now_us));
+    int64_t claimed_at_us = give_place(campaign, place, now_us);
     struct redemption redemption = {.id = place->id,
                                     .campaign_number = campaign->number,
                                     .position = campaign->redeemed,
@@ -196,7 +214,7 @@ static enum rebuild_verdict rebuild_the_one(struct campaign_set *set, struct cam
     bool is_taken = campaign->rules.max_per_phone == 1
                         ? of_phone != NULL && of_phone != own
                         : campaign_set_tally_of_phone(set, campaign->number, &place->phone) >= campaign->rules.max_per_phone;
-    if (own != NULL && own->status != REDEMPTION_CLAIMED) return REBUILD_USER_TAKEN;
+    if (own != NULL && own->status != REDEMPTION_CLAIMED && own->status != REDEMPTION_WAITING) return REBUILD_USER_TAKEN;
     if (is_taken) return REBUILD_PHONE_TAKEN;
     return own != NULL ? rename_claim(set, campaign, own, place, now_us) : make(set, campaign, place, now_us);
 }

@@ -1,6 +1,7 @@
 #include "discount/core/redeem.h"
 
 #include "base/check.h"
+#include "discount/core/line.h"
 
 static struct redeem_verdict refuse(enum refusal refusal) { return (struct redeem_verdict){REDEEM_REFUSE, refusal}; }
 
@@ -13,6 +14,7 @@ static struct redeem_verdict decide_limits(const struct limits *limits) {
     case LIMITS_ASK_PHONE: return ask(REDEEM_ASK_PHONE);
     case LIMITS_KNOWN: break;
     }
+    if (refusal == REFUSED_SOLD_OUT && limits_has_room_to_wait(limits)) return (struct redeem_verdict){REDEEM_WAIT, refusal};
     return refusal == NOT_REFUSED ? (struct redeem_verdict){REDEEM_CLAIM, NOT_REFUSED} : refuse(refusal);
 }
 
@@ -61,35 +63,55 @@ enum refusal redeem_phone_refusal(enum phone_rule rule, const struct redeem_requ
 
 /* ---- over the set ---- */
 
-static struct redemption *claim(struct campaign_set *set, struct campaign *campaign, const struct redeem_request *request,
-                                int64_t gift_minor, int64_t now_us) {
+void redeem_apply(struct campaign *campaign, struct redemption *redemption, int64_t gift_minor) {
+    redemption->status = REDEMPTION_APPLIED;
+    redemption->settled_at_us = redemption->claimed_at_us;
+    redemption->discount_minor = gift_minor;
+    campaign->settled_position = campaign->redeemed; /* what is reversed is settled, too */
+}
+
+/* What is of its user alone is taken, also from those who only wait. */
+static struct redemption *add(struct campaign_set *set, const struct campaign *campaign, const struct redeem_request *request,
+                              const struct redemption *redemption) {
+    if (request->found.batch != 0) code_use(set->codes, code_entry_of(set->codes, request->found.batch, request->found.index));
+    CHECK(redemption_fault(redemption) == NULL);
+    /* There is room: a batch is bounded by its weight, and a request weighs more than it can add. */
+    CHECK(result_is_ok(campaign_set_load_redemption(set, redemption)));
+    if (campaign->rules.max_per_user > 1 || campaign->rules.max_per_phone > 1) campaign_set_count(set, redemption);
+    return redemption_by_id(set, redemption->id);
+}
+
+static struct redemption newcomer(const struct campaign_set *set, const struct campaign *campaign, const struct redeem_request *request) {
     CHECK(redemption_by_id(set, request->redemption_id) == NULL);
-    const struct given given = {gift_minor, request->order.amount_minor, request->day};
-    int64_t claimed_at_us = campaign_give_place(campaign, &given, now_us);
-    bool is_of_order = gift_is_of_order(campaign->rules.kind);
-    struct redemption redemption = {
+    return (struct redemption){
         .id = request->redemption_id,
         .campaign_number = campaign->number,
-        .position = campaign->redeemed,
         .user_id = request->user_id,
         .phone = request->phone,
-        .status = is_of_order ? REDEMPTION_APPLIED : REDEMPTION_CLAIMED,
-        .claimed_at_us = claimed_at_us,
-        .settled_at_us = is_of_order ? claimed_at_us : 0,
+        .status = REDEMPTION_CLAIMED,
         .is_new = true,
         .is_changed = true,
         .order = request->order,
-        .discount_minor = is_of_order ? gift_minor : 0,
         .code_batch = request->found.batch,
         .code_index = request->found.index,
     };
-    if (request->found.batch != 0) code_use(set->codes, code_entry_of(set->codes, request->found.batch, request->found.index));
-    if (is_of_order) campaign->settled_position = campaign->redeemed; /* what is reversed is settled, too */
-    CHECK(redemption_fault(&redemption) == NULL);
-    /* There is room: a batch is bounded by its weight, and a request weighs more than it can add. */
-    CHECK(result_is_ok(campaign_set_load_redemption(set, &redemption)));
-    if (campaign->rules.max_per_user > 1 || campaign->rules.max_per_phone > 1) campaign_set_count(set, &redemption);
-    return redemption_by_id(set, redemption.id);
+}
+
+static struct redemption *claim(struct campaign_set *set, struct campaign *campaign, const struct redeem_request *request,
+                                int64_t gift_minor, int64_t now_us) {
+    const struct given given = {gift_minor, request->order.amount_minor, request->day};
+    struct redemption redemption = newcomer(set, campaign, request);
+    redemption.claimed_at_us = campaign_give_place(campaign, &given, now_us);
+    redemption.position = campaign->redeemed;
+    if (gift_is_of_order(campaign->rules.kind)) redeem_apply(campaign, &redemption, gift_minor);
+    return add(set, campaign, request, &redemption);
+}
+
+static struct redemption *wait(struct campaign_set *set, struct campaign *campaign, const struct redeem_request *request, int64_t now_us) {
+    struct redemption redemption = newcomer(set, campaign, request);
+    redemption.claimed_at_us = now_us;
+    line_join(campaign, &redemption);
+    return add(set, campaign, request, &redemption);
 }
 
 static enum knowledge known(bool is_so) { return is_so ? IS_SO : IS_NOT; }
@@ -135,30 +157,21 @@ static bool is_code_dead(const struct campaign_set *set, const struct redeem_req
     return code_is_dead(set->codes, entry, now_us);
 }
 
-static struct redeem_facts facts_of(const struct campaign_set *set, const struct campaign *campaign, const struct redemption *own,
-                                    const struct redeem_request *request, int64_t now_us) {
+/* What is of the campaign alone, and nothing that speaks against the user. */
+static struct redeem_facts facts_of_campaign(const struct campaign *campaign, const struct redeem_request *request, int64_t now_us) {
     const struct campaign_rules *rules = &campaign->rules;
     enum refusal order_refusal = redeem_order_refusal(rules, campaign->credit.currency, request);
     return (struct redeem_facts){
         .has_campaign = true,
-        .has_own = known(own != NULL),
-        .is_code_dead = is_code_dead(set, request, now_us),
-        .is_own_code = own != NULL && redeem_is_by(own, &request->found),
-        .is_another_order = own != NULL && redeem_is_another_order(&own->order, &request->order),
+        .has_own = IS_NOT,
         .is_recovering = request->is_recovering,
-        .phone_refusal = redeem_phone_refusal(campaign->phone_rule, request),
+        .phone_refusal = NOT_REFUSED,
         .times = campaign_times(campaign),
         .is_unapproved = campaign->approval.waits == APPROVAL_OF_CREATION,
         .opens_at_us = request->opens_at_us,
         .order_refusal = order_refusal,
-        .is_too_young = redeem_is_too_young(rules, request->user_id, now_us),
-        .has_list = rules->has_list,
-        .is_listed = request->is_listed,
         .limits = {.max_per_user = rules->max_per_user,
-                   .of_user = count_of_user(set, campaign, request),
                    .max_per_phone = rules->max_per_phone,
-                   .of_phone = count_of_phone(set, campaign, request),
-                   .min_order_minor = rules->min_order_minor,
                    .order_minor = request->order.amount_minor,
                    .places = campaign->max_redemptions,
                    .taken = campaign_counted_places(campaign->max_redemptions, campaign->redeemed, campaign->returned),
@@ -171,6 +184,33 @@ static struct redeem_facts facts_of(const struct campaign_set *set, const struct
                                                   campaign->day_ends_at_us, now_us),
                    .funded = campaign_funded_places(campaign)},
     };
+}
+
+struct redeem_verdict redeem_decide_turn(const struct campaign *campaign, const struct redeem_request *request, int64_t now_us,
+                                         int64_t *ret_gift_minor) {
+    const struct redeem_facts facts = facts_of_campaign(campaign, request, now_us);
+    *ret_gift_minor = facts.limits.gift_minor;
+    return redeem_decide(&facts, now_us);
+}
+
+static struct redeem_facts facts_of(const struct campaign_set *set, const struct campaign *campaign, const struct redemption *own,
+                                    const struct redeem_request *request, int64_t now_us) {
+    const struct campaign_rules *rules = &campaign->rules;
+    struct redeem_facts facts = facts_of_campaign(campaign, request, now_us);
+    facts.has_own = known(own != NULL);
+    facts.is_code_dead = is_code_dead(set, request, now_us);
+    facts.is_own_code = own != NULL && redeem_is_by(own, &request->found);
+    facts.is_another_order = own != NULL && redeem_is_another_order(&own->order, &request->order);
+    facts.phone_refusal = redeem_phone_refusal(campaign->phone_rule, request);
+    facts.is_too_young = redeem_is_too_young(rules, request->user_id, now_us);
+    facts.has_list = rules->has_list;
+    facts.is_listed = request->is_listed;
+    facts.limits.of_user = count_of_user(set, campaign, request);
+    facts.limits.of_phone = count_of_phone(set, campaign, request);
+    facts.limits.min_order_minor = rules->min_order_minor;
+    facts.limits.waiting = campaign->waiting;
+    facts.limits.waiting_list = line_length(rules->waiting_list, campaign->lined_up);
+    return facts;
 }
 
 struct redeem_verdict campaign_redeem(struct campaign_set *set, const struct redeem_request *request, int64_t now_us,
@@ -190,6 +230,11 @@ struct redeem_verdict campaign_redeem(struct campaign_set *set, const struct red
         CHECK(redemption == NULL);
         redemption = claim(set, campaign, request, facts.limits.gift_minor, now_us);
         CHECK(campaign_fault(campaign) == NULL && campaign->redeemed == redeemed + 1 && redemption->position == campaign->redeemed);
+        break;
+    case REDEEM_WAIT:
+        CHECK(redemption == NULL);
+        redemption = wait(set, campaign, request, now_us);
+        CHECK(campaign_fault(campaign) == NULL && campaign->redeemed == redeemed);
         break;
     case REDEEM_REPEAT: CHECK(redemption != NULL && id_equal(redemption->user_id, request->user_id)); break;
     case REDEEM_REFUSE:

@@ -44,6 +44,7 @@ struct redeem_facts {
 
 enum redeem_step {
     REDEEM_CLAIM,      /* there is a place, for whoever may give it: the store */
+    REDEEM_WAIT,       /* there is none, but room in the line of those who wait for one */
     REDEEM_REPEAT,     /* the user's own redemption is the answer */
     REDEEM_REFUSE,     /* .refusal */
     REDEEM_ASK_OWN,    /* it depends on has_own, which is not known */
@@ -53,7 +54,7 @@ enum redeem_step {
 };
 struct redeem_verdict {
     enum redeem_step step;
-    enum refusal refusal; /* what is counted: of REFUSE and REPEAT */
+    enum refusal refusal; /* what is counted: of REFUSE and REPEAT; of WAIT: why there is none */
 };
 
 /* In this order: unknown code, the user's own redemption, what is not known, phone of the account, times and switches, approval, schedule, the order, who it is for, limits
@@ -69,6 +70,12 @@ enum refusal redeem_order_refusal(const struct campaign_rules *rules, enum curre
 /* The age of an account is known by its id, which Wallet makes when the account is opened (RFC 9562, version 7). */
 bool redeem_is_too_young(const struct campaign_rules *rules, struct id user_id, int64_t now_us);
 
-/* Decides over the set, and claims. `ret_campaign` is NULL for an unknown code; `ret_redemption` is set for CLAIM and REPEAT. Never asks back. */
+/* For the first of the line: of who is there already, with all that is of him alone, by what is of the campaign. */
+struct redeem_verdict redeem_decide_turn(const struct campaign *campaign, const struct redeem_request *request, int64_t now_us,
+                                         int64_t *ret_gift_minor);
+/* A redemption that was given the campaign's newest position, to its order: settled at once. */
+void redeem_apply(struct campaign *campaign, struct redemption *redemption, int64_t gift_minor);
+
+/* Decides over the set, and claims, or joins the line. `ret_campaign` is NULL for an unknown code; `ret_redemption` is set for CLAIM, WAIT and REPEAT. Never asks back. */
 struct redeem_verdict campaign_redeem(struct campaign_set *set, const struct redeem_request *request, int64_t now_us,
                                       struct campaign **ret_campaign, struct redemption **ret_redemption);

@@ -11,12 +11,14 @@ const char *redemption_status_name(enum redemption_status status) {
     case REDEMPTION_APPLIED: return "applied";
     case REDEMPTION_REVERSING: return "reversing";
     case REDEMPTION_REVERSED: return "reversed";
+    case REDEMPTION_WAITING: return "waiting";
+    case REDEMPTION_LAPSED: return "lapsed";
     }
     return "unknown";
 }
 
 struct result redemption_status_named(struct text name, enum redemption_status *ret_status) {
-    for (enum redemption_status status = REDEMPTION_CLAIMED; status <= REDEMPTION_REVERSED; status++) {
+    for (enum redemption_status status = REDEMPTION_CLAIMED; status <= REDEMPTION_LAPSED; status++) {
         if (!text_equal(text_of(redemption_status_name(status)), name)) continue;
         *ret_status = status;
         return result_ok();
@@ -35,14 +37,22 @@ static const char *order_fault(const struct redemption *redemption) {
     return !has_order || redemption->settled_at_us != redemption->claimed_at_us ? "it was applied to no order, or later" : NULL;
 }
 
+static const char *position_fault(const struct redemption *redemption) {
+    int64_t ticket = redemption_ticket(redemption);
+    if (redemption->status == REDEMPTION_WAITING) return ticket < 1 || ticket > LINE_TICKETS_MAX ? "it waits without a ticket" : NULL;
+    return redemption->position < 1 || redemption->position > LIMIT_CAMPAIGN_PLACES ? "its position is none" : NULL;
+}
+
 const char *redemption_fault(const struct redemption *redemption) {
     bool is_failed = redemption->status == REDEMPTION_FAILED, is_credited = redemption->status == REDEMPTION_CREDITED;
     bool was_credited = is_credited || redemption->status == REDEMPTION_REVERSING || redemption->status == REDEMPTION_REVERSED;
     bool has_transaction = !id_is_zero(redemption->transaction_id);
+    bool is_open = redemption->status == REDEMPTION_CLAIMED || redemption->status == REDEMPTION_WAITING;
     if (id_is_zero(redemption->id) || redemption->campaign_number == 0) return "it has no id or no campaign";
-    if (redemption->position < 1 || redemption->position > LIMIT_CAMPAIGN_PLACES) return "its position is none";
+    const char *fault = position_fault(redemption);
+    if (fault != NULL) return fault;
     if (redemption->phone.size == 0 || id_is_zero(redemption->user_id)) return "it has no user or phone";
-    if ((redemption->settled_at_us == 0) != (redemption->status == REDEMPTION_CLAIMED)) return "it is settled without a time";
+    if ((redemption->settled_at_us == 0) != is_open) return "it is settled without a time";
     if (has_transaction != was_credited && !redemption_was_applied(redemption)) return "it is credited without a transaction";
     if (!is_credited && is_failed != (redemption->failure_size != 0)) return "it has failed without a reason";
     if (redemption->code_index < 0 || (redemption->code_batch == 0) != (redemption->code_index == 0))

@@ -15,6 +15,9 @@ enum redemption_status {
     /* as reversal.h says */
     REDEMPTION_REVERSING, /* credited, and that is being taken back */
     REDEMPTION_REVERSED,
+    /* as line.h says: it has no place yet */
+    REDEMPTION_WAITING,
+    REDEMPTION_LAPSED, /* it waited until its campaign had ended: what a waiting one is shown as then, and on no disk */
 };
 
 /* What a user wants to buy, as the shop says. */
@@ -28,11 +31,11 @@ static inline struct text order_reference(const struct order *order) { return (s
 struct redemption {
     struct id id;
     uint32_t campaign_number;
-    int64_t position;
+    int64_t position; /* waiting: above LINE_BASE, as line.h says */
     struct id user_id;
     struct phone phone;
     enum redemption_status status;
-    int64_t claimed_at_us;
+    int64_t claimed_at_us;    /* waiting: when it came */
     int64_t settled_at_us;    /* credited, failed or applied; 0 while claimed */
     struct id transaction_id; /* of its credit, also when that was taken back */
     struct id
@@ -41,6 +44,9 @@ struct redemption {
     char failure[REDEMPTION_FAILURE_BYTES]; /* Wallet's code: failed; credited: why it was not taken back when somebody wanted that */
     bool is_new, is_changed;                /* in this batch */
     bool drops_reversal;                    /* in this batch: its reversal is no more */
+    bool is_in_front;                       /* the set's own: it was loaded with all that stand before it in the line */
+    int64_t promoted_from;                  /* in this batch: the position that it had in the line; 0: it was not promoted */
+    int64_t rank;                           /* how many places must come free until it has one; only where it is shown */
     uint32_t code_batch;                    /* 0: the campaign's own code */
     int64_t code_index;
     struct order order;
@@ -78,6 +84,11 @@ static inline struct text reversal_reason(const struct reversal *reversal) {
     return (struct text){reversal->reason, reversal->reason_size};
 }
 const char *reversal_fault(const struct reversal *reversal); /* as redemption_fault */
+
+/* Places in the line have positions of their own, behind all that there may be: LINE_BASE and the number of the ticket. */
+#define LINE_BASE        (INT64_C(1) << 31)
+#define LINE_TICKETS_MAX (LINE_BASE - 2) /* behind the last one is room for another key */
+static inline int64_t redemption_ticket(const struct redemption *redemption) { return redemption->position - LINE_BASE; }
 
 /* A redemption's place among all: its campaign's number, then its position. */
 static inline int64_t redemption_key(uint32_t campaign_number, int64_t position) { return (int64_t)campaign_number << 32 | position; }

@@ -83,7 +83,9 @@ enum reversal_verdict campaign_reverse(struct campaign_set *set, const struct re
     struct reversal *reversal = reversal_of(set, redemption->id);
     switch (redemption->status) {
     case REDEMPTION_CLAIMED:
-    case REDEMPTION_FAILED: return REVERSAL_NOT_CREDITED;
+    case REDEMPTION_FAILED:
+    case REDEMPTION_WAITING:
+    case REDEMPTION_LAPSED: return REVERSAL_NOT_CREDITED;
     case REDEMPTION_REVERSING:
     case REDEMPTION_REVERSED:
         CHECK(reversal != NULL); /* it was loaded */

@@ -2,8 +2,8 @@
  *
  *                asked (committed)             Wallet has it back (committed)
  *   credited ──────────────────────▶ reversing ──────────────────────────────▶ reversed, and in the same commit its place is
- *      ▲                                 │                                        RETURN: open again   BURN: gone
- *      └── Wallet refuses for good ◀─────┘                                        PROMOTE: the next one's of the waiting list
+ *      ▲                                 │                                        RETURN, PROMOTE: open again, which is the first's of the waiting list
+ *      └── Wallet refuses for good ◀─────┘                                                         where somebody waits (line.h)   BURN: gone
  *   applied ──────────────────────────────────────────────────────────────────▶ reversed, at once: nothing had been credited
  *
  * | crash                             | found at the start                   | then                                                     |
@@ -26,8 +26,9 @@ struct reversal_subject {
     struct id redemption_id;
     uint32_t code_batch; /* 0: none */
     int64_t code_index;
+    uint32_t campaign_number; /* 0: there is no such redemption */
 };
-#define REVERSAL_WEIGHT 3u /* rows that each names; for struct store_operation */
+#define REVERSAL_WEIGHT 4u /* rows that each names; for struct store_operation */
 
 struct reversal_command {
     struct id redemption_id;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 
 static const char *const kinds[] = {[GIFT_CREDIT] = "wallet_credit", [GIFT_AMOUNT_OFF] = "amount_off", [GIFT_PERCENT_OFF] = "percent_off"};
 
@@ -26,7 +27,7 @@ void rules_complete(struct campaign_rules *rules) {
 static bool are_equal(const struct campaign_rules *a, const struct campaign_rules *b) {
     return a->percent == b->percent && a->discount_max_minor == b->discount_max_minor && a->min_order_minor == b->min_order_minor &&
            a->max_per_user == b->max_per_user && a->max_per_phone == b->max_per_phone && a->max_per_day == b->max_per_day &&
-           a->budget_minor == b->budget_minor && a->schedule.days == b->schedule.days &&
+           a->waiting_list == b->waiting_list && a->budget_minor == b->budget_minor && a->schedule.days == b->schedule.days &&
            a->schedule.from_minute == b->schedule.from_minute && a->schedule.to_minute == b->schedule.to_minute &&
            a->is_public == b->is_public && a->has_list == b->has_list && a->needs_approval == b->needs_approval &&
            a->account_age_min_s == b->account_age_min_s;
@@ -39,6 +40,7 @@ bool rules_adopt(struct campaign_rules *rules, const struct campaign_rules *from
     if (given & GIVEN_PER_USER) rules->max_per_user = from->max_per_user;
     if (given & GIVEN_PER_PHONE) rules->max_per_phone = from->max_per_phone;
     if (given & GIVEN_PER_DAY) rules->max_per_day = from->max_per_day;
+    if (given & GIVEN_WAITING_LIST) rules->waiting_list = from->waiting_list;
     if (given & GIVEN_BUDGET) rules->budget_minor = from->budget_minor;
     if (given & GIVEN_SCHEDULE) rules->schedule = from->schedule;
     if (given & GIVEN_PUBLIC) rules->is_public = from->is_public;
@@ -85,6 +87,7 @@ const char *rules_fault(const struct campaign_rules *rules) {
         rules->max_per_phone > LIMIT_REDEMPTIONS_EACH)
         return "its limit per user or phone is out of range";
     if (rules->max_per_day < 0 || rules->account_age_min_s < 0) return "its limit per day or its age of accounts is out of range";
+    if (rules->waiting_list < 0 || rules->waiting_list > LIMIT_CAMPAIGN_PLACES) return "its waiting list is longer than it can be";
     return schedule_fault(&rules->schedule);
 }
 

@@ -33,6 +33,7 @@ struct campaign_rules {
     int64_t min_order_minor;    /* 0: none */
     int64_t max_per_user, max_per_phone;
     int64_t max_per_day;  /* 0: none */
+    int64_t waiting_list; /* so many may wait for a place; 0: nobody */
     int64_t budget_minor; /* of all gifts; 0: none */
     struct schedule schedule;
     int64_t account_age_min_s;
@@ -58,6 +59,7 @@ enum rule_given {
     GIVEN_ELIGIBILITY = 1 << 8,
     GIVEN_METADATA = 1 << 9,
     GIVEN_APPROVAL = 1 << 10,
+    GIVEN_WAITING_LIST = 1 << 11,
 };
 
 const char *gift_kind_name(enum gift_kind kind);

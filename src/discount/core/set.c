@@ -38,8 +38,10 @@ void campaign_set_free(struct campaign_set *set) {
 }
 
 void campaign_set_begin(struct campaign_set *set) {
-    for (size_t i = 0; i < set->campaign_count; i++)
+    for (size_t i = 0; i < set->campaign_count; i++) {
         set->campaigns[i].is_new = set->campaigns[i].is_changed = set->campaigns[i].has_new_rules = false;
+        set->campaigns[i].line_asked = 0;
+    }
     if (set->tally_count > 0) map_clear(&set->by_tally);
     set->tally_count = 0;
     if (set->reversal_count > 0) map_clear(&set->by_reversal);
@@ -114,11 +116,17 @@ static struct redemption *newest_of_user(const struct campaign_set *set, uint32_
     return map_get(&set->by_user, (struct text){(const char *)key, sizeof key});
 }
 
+/* A position that was given out, or a ticket that was and has not been called. */
+static bool is_of(const struct redemption *redemption, const struct campaign *campaign) {
+    int64_t ticket = redemption_ticket(redemption);
+    if (redemption->status == REDEMPTION_WAITING) return ticket > campaign->called && ticket <= campaign->lined_up;
+    return redemption->position <= campaign->redeemed;
+}
+
 struct result campaign_set_load_redemption(struct campaign_set *set, const struct redemption *redemption) {
     if (redemption_by_id(set, redemption->id) != NULL) return result_ok();
     const struct campaign *campaign = campaign_by_number(set, redemption->campaign_number);
-    if (campaign == NULL || redemption->position > campaign->redeemed || redemption_fault(redemption) != NULL)
-        return result_error(RESULT_CORRUPT);
+    if (campaign == NULL || redemption_fault(redemption) != NULL || !is_of(redemption, campaign)) return result_error(RESULT_CORRUPT);
     if (set->redemption_count == set->redemption_capacity) return result_error(RESULT_FULL);
     struct redemption *kept = &set->redemptions[set->redemption_count];
     *kept = *redemption;
@@ -128,6 +136,12 @@ struct result campaign_set_load_redemption(struct campaign_set *set, const struc
     TRY(index_ids(set, kept));
     TRY(index_phone(set, kept));
     set->redemption_count++;
+    return result_ok();
+}
+
+struct result campaign_set_load_line(struct campaign_set *set, const struct redemption *redemption) {
+    TRY(campaign_set_load_redemption(set, redemption));
+    redemption_by_id(set, redemption->id)->is_in_front = true;
     return result_ok();
 }
 

@@ -45,6 +45,9 @@ struct result campaign_set_load(struct campaign_set *set, const struct campaign 
  * position, or it breaks a rule of its own (redemption_fault). */
 struct result campaign_set_load_redemption(struct campaign_set *set, const struct redemption *redemption) MUST_CHECK;
 
+/* Loading one that stands in the line of a campaign, with all who stand before it. As the one above. */
+struct result campaign_set_load_line(struct campaign_set *set, const struct redemption *redemption) MUST_CHECK;
+
 /* Loading how many there are on disk, before any is added; naming it twice is fine. RESULT_FULL. */
 struct result campaign_set_load_tally_of_user(struct campaign_set *set, uint32_t campaign_number, struct id user_id,
                                               int64_t count) MUST_CHECK;

@@ -21,7 +21,9 @@ static int64_t *count_of(struct campaign *campaign, enum redemption_status statu
     case REDEMPTION_FAILED: return &campaign->failed;
     case REDEMPTION_CLAIMED:
     case REDEMPTION_APPLIED:
-    case REDEMPTION_REVERSED: break;
+    case REDEMPTION_REVERSED:
+    case REDEMPTION_WAITING:
+    case REDEMPTION_LAPSED: break;
     }
     return NULL;
 }
@@ -50,6 +52,7 @@ struct result campaign_settle(struct campaign_set *set, const struct settlement 
     struct redemption *redemption = redemption_by_id(set, settlement->redemption_id);
     if (redemption == NULL) return result_error(RESULT_NOT_FOUND);
     CHECK(redemption_fault(redemption) == NULL);
+    if (redemption->status == REDEMPTION_WAITING) return result_error(RESULT_CONFLICT); /* it has no place to be paid for */
     if (redemption->status != REDEMPTION_CLAIMED) {
         if (is_same_outcome(redemption, settlement)) return result_ok();
         if (!settlement->is_again) return result_error(RESULT_CONFLICT);

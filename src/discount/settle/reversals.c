@@ -48,6 +48,7 @@ static struct owed_reversal *add(struct reversals *reversals, const struct redem
     reversals->free_count--;
     *reversal = (struct owed_reversal){.item.id = redemption->id,
                                        .is_given = true,
+                                       .campaign_number = redemption->campaign_number,
                                        .code_batch = redemption->code_batch,
                                        .code_index = redemption->code_index,
                                        .reason_size = (uint16_t)reason.size};
@@ -229,6 +230,7 @@ static void mark_returned(struct own_operation *own, struct result outcome) {
         return;
     }
     delivery_kept(batch);
+    if (own->request.promoted > 0) claims_look(mark->reversals->claims);
     for (size_t i = 0; i < count; i++) {
         metric_add(mark->outcomes[i].is_refused ? &reversals_metric_kept : &reversals_metric_reversed, 1);
         forget(mark->reversals, reversal_of_item(batch->items[i]));
@@ -243,8 +245,10 @@ static void mark(void *context, struct delivery_batch *batch) {
     for (size_t i = 0; i < batch->item_count; i++) {
         const struct owed_reversal *reversal = reversal_of_item(batch->items[i]);
         mark->outcomes[i] = outcome_of(reversal, &batch->outcomes[i]);
-        mark->subjects[i] = (struct reversal_subject){reversal->item.id, reversal->code_batch, reversal->code_index};
+        mark->subjects[i] =
+            (struct reversal_subject){reversal->item.id, reversal->code_batch, reversal->code_index, reversal->campaign_number};
     }
+    mark->own.request.promoted = 0;
     mark->own.request.taken_back.items = mark->outcomes;
     mark->own.request.taken_back.subjects = mark->subjects;
     mark->own.request.taken_back.count = batch->item_count;

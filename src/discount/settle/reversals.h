@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/map.h"
+#include "discount/settle/claims.h"
 #include "discount/settle/delivery.h"
 #include "discount/settle/messages.h"
 #include "discount/settle/waiters.h"
@@ -24,7 +25,7 @@ struct owed_reversal {
     TAILQ_ENTRY(owed_reversal) link; /* free */
     bool is_given;                   /* to the delivery */
     bool is_again;                   /* it was reversed before */
-    uint32_t code_batch;
+    uint32_t campaign_number, code_batch;
     int64_t code_index;
     uint16_t reason_size;
     char reason[REVERSAL_REASON_BYTES];
@@ -46,6 +47,7 @@ struct reversals {
     struct batch *batch; /* read-only */
     struct waiters *waiters;
     struct messages *messages;
+    struct claims *claims; /* where who is promoted is found */
     struct delivery delivery;
     struct reversal_mark marks[DELIVERY_CALLS];
     struct owed_reversal *memory; /* [REVERSALS_MAX] */

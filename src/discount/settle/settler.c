@@ -10,6 +10,7 @@
 #include "discount/settle/funds.h"
 #include "discount/settle/greeting.h"
 #include "discount/settle/reversals.h"
+#include "discount/settle/turns.h"
 #include "store/open.h"
 
 #define STOP_US      (3 * CLOCK_SECOND_US) /* for calls that are under way when we stop */
@@ -30,6 +31,7 @@ struct settler {
     struct funds funds;
     struct credits credits;
     struct reversals reversals;
+    struct turns turns;
     struct rebuild rebuild;
     struct comparison comparison;
     struct waker compared; /* woken once: the books of all campaigns were compared */
@@ -97,6 +99,10 @@ static void take_request(void *context, struct discount_operation *operation) {
         funds_wait(&settler->funds, slot, operation);
         return;
     }
+    if (operation->redemption.status == REDEMPTION_WAITING) { /* for a place, not for its credit */
+        waiters_answer_now(&settler->waiters, operation);
+        return;
+    }
     if (operation->is_reversal) {
         reversals_wait(&settler->reversals, operation);
         return;
@@ -143,6 +149,7 @@ static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
     sooner(&at_us, claims_next_us(&settler->claims));
     sooner(&at_us, greeting_next_us(&settler->greeting));
     sooner(&at_us, funds_next_us(&settler->funds));
+    sooner(&at_us, turns_next_us(&settler->turns));
     sooner(&at_us, rebuild_next_us(&settler->rebuild));
     if (!may_settle(settler)) return at_us;
     sooner(&at_us, comparison_next_us(&settler->comparison, now_us));
@@ -161,6 +168,7 @@ static void work(struct settler *settler, int64_t now_us) {
     take_held(settler);
     rebuild_run(&settler->rebuild, now_us); /* behind it: none of them waits for what is made anew */
     funds_run(&settler->funds, now_us, may_settle(settler));
+    turns_run(&settler->turns, now_us);
     if (!may_settle(settler)) return;
     ended_ask(&settler->ended, now_us);
     delivery_wake_delayed(&settler->credits.delivery, now_us);
@@ -188,7 +196,10 @@ static void *run(void *context) {
     struct settler *settler = context;
     for (;;) {
         int64_t now_us = clock_monotonic_us(settler->options.clock);
-        if (messages_take(&settler->messages, take_request, settler)) funds_look(&settler->funds);
+        if (messages_take(&settler->messages, take_request, settler)) {
+            funds_look(&settler->funds);
+            turns_look(&settler->turns);
+        }
         bool is_stopping = atomic_load_explicit(&settler->is_stopping, memory_order_acquire);
         waiters_end(&settler->waiters, now_us, is_stopping);
         if (!is_stopping)
@@ -262,7 +273,11 @@ static struct result prepare(struct settler *settler) {
     settler->reversals.batch = settler->batch;
     settler->reversals.waiters = &settler->waiters;
     settler->reversals.messages = &settler->messages;
+    settler->reversals.claims = &settler->claims;
     TRY(reversals_init(&settler->reversals, &settler->calls));
+    settler->turns =
+        (struct turns){.board = options->board, .clock = options->clock, .claims = &settler->claims, .messages = &settler->messages};
+    turns_init(&settler->turns);
     TRY(funds_init(&settler->funds));
     TRY(prepare_comparison(settler));
     settler->claims.conflicts = &settler->rebuild.conflicts;

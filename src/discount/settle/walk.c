@@ -190,6 +190,12 @@ static bool is_reversed_there_alone(const struct walk *walk, const struct redemp
     return is_it && credit->is_reversed && is_open;
 }
 
+/* One that waits here was paid before our copy was made, and is to be given the place that it has. */
+static bool is_known(const struct walk *walk, const struct page_item *item) {
+    if (!item->found.is_found || item->found.redemption.status == REDEMPTION_WAITING) return false;
+    return !is_reversed_there_alone(walk, &item->found.redemption, &item->credit);
+}
+
 /* False: the page is of no use, or there is no room for what was found. */
 static bool take_items(struct walk *walk, const struct json_value *data) {
     size_t count = json_array_count(data);
@@ -199,7 +205,7 @@ static bool take_items(struct walk *walk, const struct json_value *data) {
         walk->counts.seen++;
         if (id_is_zero(items[i].credit.reference))
             note_foreign(walk, items[i].item, &items[i].credit);
-        else if (items[i].found.is_found && !is_reversed_there_alone(walk, &items[i].found.redemption, &items[i].credit))
+        else if (is_known(walk, &items[i]))
             compare(walk, &items[i].found.redemption, &items[i].credit);
         else if (!take_unknown(walk, items[i].item, &items[i].credit))
             return false;

@@ -1,6 +1,7 @@
 /* What is taken back: once, with all that it took; and a naive model of it under random commands. */
 #include "discount/core/reversal.h"
 
+#include "discount/core/line.h"
 #include "discount/core/rebuild.h"
 #include "discount/core/settlement.h"
 
@@ -196,10 +197,10 @@ static void test_a_broken_reversal_is_told(void **state) {
     assert_int_equal(reversal_slot_named(TEXT("keep"), &slot).code, RESULT_NOT_FOUND);
 }
 
-/* ---- the naive model: a list of places, each with what has become of it ---- */
+/* ---- the naive model: a list of places, each with what has become of it, and a queue of those who wait for one ---- */
 
 #define USERS  6u
-#define PLACES 40u
+#define PLACES 80u
 #define ROUNDS 300
 #define STEPS  60
 
@@ -214,6 +215,9 @@ struct model {
     struct place places[PLACES];
     size_t count;
     int64_t max;
+    struct place line[PLACES]; /* of a user, OPEN */
+    size_t waiting, length;
+    bool is_paused;
 };
 
 static bool is_living(const struct place *place) { return place->becomes < GONE_BACK; }
@@ -232,17 +236,23 @@ static bool has_one(const struct model *model, uint64_t user) {
     for (size_t i = 0; i < model->count; i++) {
         if (is_living(&model->places[i]) && model->places[i].user == user) return true;
     }
+    for (size_t i = 0; i < model->waiting; i++) {
+        if (model->line[i].user == user) return true;
+    }
     return false;
 }
 
 static void step_redeem(struct campaign_set *set, struct model *model, uint64_t user) {
     struct redemption *redemption;
-    if (model->count == PLACES) return;
     struct redeem_verdict verdict = redeem(set, user, (unsigned)user, NOW, &redemption);
     if (has_one(model, user)) {
         assert_int_equal(verdict.step, REDEEM_REPEAT);
-    } else if (count_of(model, is_taken) >= model->max) {
-        check_verdict(verdict, REDEEM_REFUSE, REFUSED_SOLD_OUT);
+    } else if (model->is_paused) {
+        check_verdict(verdict, REDEEM_REFUSE, REFUSED_PAUSED);
+    } else if (count_of(model, is_taken) >= model->max || model->waiting > 0) {
+        bool has_room = model->waiting < model->length;
+        check_verdict(verdict, has_room ? REDEEM_WAIT : REDEEM_REFUSE, REFUSED_SOLD_OUT);
+        if (has_room) model->line[model->waiting++] = (struct place){.user = user, .id = redemption->id};
     } else {
         assert_int_equal(verdict.step, REDEEM_CLAIM);
         model->places[model->count++] = (struct place){.user = user, .id = redemption->id};
@@ -281,8 +291,28 @@ static void step_place(struct campaign_set *set, struct place *place, int what, 
     }
 }
 
-static void compare(const struct campaign *campaign, const struct model *model) {
+/* Whoever stands first goes to the next place, as long as there is one. */
+static void step_promote(struct campaign_set *set, struct campaign *campaign, struct model *model) {
+    const struct moment moment = {.opens_at_us = 0};
+    int64_t promoted = 0;
+    fund_all(set);
+    while (model->waiting > 0 && !model->is_paused && count_of(model, is_taken) < model->max) {
+        model->places[model->count++] = model->line[0];
+        memmove(&model->line[0], &model->line[1], --model->waiting * sizeof model->line[0]);
+        promoted++;
+    }
+    assert_int_equal(campaign_promote(set, campaign, &moment, NOW), promoted);
+}
+
+static void compare(const struct campaign_set *set, const struct campaign *campaign, const struct model *model) {
     assert_null(campaign_fault(campaign));
+    assert_int_equal(campaign->waiting, model->waiting);
+    for (size_t i = 0; i < model->waiting; i++) {
+        struct redemption waiting = *redemption_by_id(set, model->line[i].id);
+        line_show(&waiting, campaign->called, false);
+        assert_true(waiting.status == REDEMPTION_WAITING && waiting.rank == (int64_t)i + 1);
+    }
+    for (size_t i = 0; i < model->count; i++) assert_int_equal(redemption_by_id(set, model->places[i].id)->position, i + 1);
     assert_int_equal(campaign->redeemed, model->count);
     assert_int_equal(campaign_taken(campaign), count_of(model, is_taken));
     assert_int_equal(campaign_living(campaign), count_of(model, is_living));
@@ -306,7 +336,7 @@ static void test_random_commands(void **state) {
         struct model model = {.max = (int64_t)(1 + next_random(&seed) % 4)};
         struct campaign *campaign = make_campaign(&set, "GIFT", model.max);
         for (int step = 0; step < STEPS; step++) {
-            int what = (int)(next_random(&seed) % 9);
+            int what = (int)(next_random(&seed) % 12);
             enum reversal_slot slot = (enum reversal_slot)(1 + next_random(&seed) % 3);
             const struct campaign_patch patch = {.has_max_redemptions = true, .max_redemptions = (int64_t)(1 + next_random(&seed) % 4)};
             if (what < 6 && model.count > 0) {
@@ -314,10 +344,17 @@ static void test_random_commands(void **state) {
             } else if (what == 6) {
                 (void)campaign_patch(&set, campaign, &patch, NOW);
                 model.max = patch.max_redemptions;
+            } else if (what == 7) {
+                campaign->rules.waiting_list = (int64_t)(model.length = next_random(&seed) % 4);
+            } else if (what == 8) {
+                step_promote(&set, campaign, &model);
+            } else if (what == 9 && next_random(&seed) % 4 == 0) {
+                model.is_paused = !model.is_paused;
+                (void)(model.is_paused ? campaign_pause(campaign, NOW) : campaign_resume(campaign, NOW));
             } else {
                 step_redeem(&set, &model, next_random(&seed) % USERS);
             }
-            compare(campaign, &model);
+            compare(&set, campaign, &model);
         }
         campaign_set_free(&set);
     }

@@ -54,7 +54,7 @@ static struct {
 } fake_store;
 
 const struct action fund_refused_action = {.name = "refused"}, fund_adopted_action = {.name = "adopted"};
-const struct action rebuild_action = {.name = "rebuild"};
+const struct action rebuild_action = {.name = "rebuild"}, promote_action = {.name = "promote"};
 const struct action mark_action = {.name = "mark"}, taken_back_action = {.name = "taken back"}, expire_action = {.name = "expire"},
                     fund_confirmed_action = {.name = "confirmed"}, fund_released_action = {.name = "released"},
                     note_action = {.name = "note"}, instance_action = {.name = "instance"};
