@@ -1,7 +1,7 @@
 #include "base/budget.h"
 
 #include <pthread.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -11,24 +11,31 @@
 #define ROW_ENTRIES 8u
 
 struct entry {
-    _Atomic uint64_t key; /* hash; 0: unused. Written under the lock */
-    int64_t full_at_us;   /* when all tries are back: one number instead of a count and a time (the "generic cell rate algorithm") */
-    int64_t until_us;     /* the wait that is under way, or was */
-    int64_t last_us;      /* the newest try, also if it was refused */
-    int64_t waits;        /* since all were back: how often the last one was used up */
+    int64_t full_at_us; /* when all tries are back: one number instead of a count and a time (the "generic cell rate algorithm") */
+    int64_t until_us;   /* the wait that is under way, or was */
+    int64_t last_us;    /* the newest try, also if it was refused */
+    int64_t waits;      /* since all were back: how often the last one was used up */
+};
+
+/* The keys beside each other, in one line of the processor's cache: nearly everybody is looked for and not found. */
+struct row {
+    _Alignas(64) _Atomic uint64_t keys[ROW_ENTRIES]; /* hashes; 0: unused. Written under the lock */
+    struct entry entries[ROW_ENTRIES];
 };
 
 struct budget {
     pthread_mutex_t lock;
     struct budget_rule rule;
     uint8_t secret[16];
-    struct entry rows[ROWS][ROW_ENTRIES];
+    struct row rows[ROWS];
 };
 
 struct result budget_create(const struct budget_rule *rule, struct budget **ret_budget) {
     CHECK(rule->burst >= 1 && rule->regain_us >= 1 && rule->first_wait_us >= 1 && rule->longest_wait_us >= rule->first_wait_us);
-    struct budget *budget = calloc(1, sizeof *budget); /* pages that nobody writes stay with the system */
-    if (budget == NULL) return result_error(RESULT_FULL);
+    /* Pages: zero, aligned, and with the system as long as nobody writes them. */
+    void *pages = mmap(NULL, sizeof(struct budget), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED) return result_error(RESULT_FULL);
+    struct budget *budget = pages;
     CHECK(pthread_mutex_init(&budget->lock, NULL) == 0);
     budget->rule = *rule;
     crypto_random(budget->secret, sizeof budget->secret);
@@ -39,48 +46,49 @@ struct result budget_create(const struct budget_rule *rule, struct budget **ret_
 void budget_free(struct budget *budget) {
     if (budget == NULL) return;
     CHECK(pthread_mutex_destroy(&budget->lock) == 0);
-    free(budget);
+    CHECK(munmap(budget, sizeof *budget) == 0);
 }
 
 /* ---- rows ---- */
 
-static uint64_t hash_of(const struct budget *budget, struct text key) {
+uint64_t budget_key(const struct budget *budget, struct text key) {
     uint64_t hash = crypto_short_hash(key, budget->secret);
     return hash == 0 ? 1 : hash;
 }
 
 /* Without the lock. Nearly nobody has an entry, and whoever has taken a try sees it. */
 static bool has_entry(const struct budget *budget, uint64_t key) {
-    const struct entry *row = budget->rows[key % ROWS];
+    const struct row *row = &budget->rows[key % ROWS];
     bool has = false;
-    for (size_t i = 0; i < ROW_ENTRIES; i++) has |= atomic_load_explicit(&row[i].key, memory_order_relaxed) == key;
+    for (size_t i = 0; i < ROW_ENTRIES; i++) has |= atomic_load_explicit(&row->keys[i], memory_order_relaxed) == key;
     return has;
 }
 
 static struct entry *find(struct budget *budget, uint64_t key) {
-    struct entry *row = budget->rows[key % ROWS];
+    struct row *row = &budget->rows[key % ROWS];
     for (size_t i = 0; i < ROW_ENTRIES; i++) {
-        if (atomic_load_explicit(&row[i].key, memory_order_relaxed) == key) return &row[i];
+        if (atomic_load_explicit(&row->keys[i], memory_order_relaxed) == key) return &row->entries[i];
     }
     return NULL;
 }
 
-static void put(struct entry *entry, uint64_t key) {
-    atomic_store_explicit(&entry->key, key, memory_order_relaxed);
-    entry->full_at_us = entry->until_us = entry->last_us = entry->waits = 0;
+static void put(struct row *row, size_t index, uint64_t key) {
+    atomic_store_explicit(&row->keys[index], key, memory_order_relaxed);
+    row->entries[index] = (struct entry){0};
 }
 
 static struct entry *find_or_make(struct budget *budget, uint64_t key) {
     struct entry *found = find(budget, key);
     if (found != NULL) return found;
-    struct entry *row = budget->rows[key % ROWS], *least = &row[0];
+    struct row *row = &budget->rows[key % ROWS];
+    size_t least = 0;
     for (size_t i = 0; i < ROW_ENTRIES; i++) {
-        bool is_unused = atomic_load_explicit(&row[i].key, memory_order_relaxed) == 0;
-        if (is_unused || row[i].full_at_us < least->full_at_us) least = &row[i];
+        bool is_unused = atomic_load_explicit(&row->keys[i], memory_order_relaxed) == 0;
+        if (is_unused || row->entries[i].full_at_us < row->entries[least].full_at_us) least = i;
         if (is_unused) break;
     }
-    put(least, key);
-    return least;
+    put(row, least, key);
+    return &row->entries[least];
 }
 
 /* ---- tries ---- */
@@ -112,8 +120,7 @@ static bool take(const struct budget_rule *rule, struct entry *entry, int64_t no
     return is_last;
 }
 
-int64_t budget_wait_us(struct budget *budget, struct text key, int64_t now_us) {
-    uint64_t hash = hash_of(budget, key);
+int64_t budget_wait_us_of(struct budget *budget, uint64_t hash, int64_t now_us) {
     if (!has_entry(budget, hash)) return 0;
     CHECK(pthread_mutex_lock(&budget->lock) == 0);
     const struct entry *entry = find(budget, hash);
@@ -122,8 +129,11 @@ int64_t budget_wait_us(struct budget *budget, struct text key, int64_t now_us) {
     return wait_us;
 }
 
-int64_t budget_take(struct budget *budget, struct text key, int64_t now_us, bool *ret_is_last) {
-    uint64_t hash = hash_of(budget, key);
+int64_t budget_wait_us(struct budget *budget, struct text key, int64_t now_us) {
+    return budget_wait_us_of(budget, budget_key(budget, key), now_us);
+}
+
+int64_t budget_take_of(struct budget *budget, uint64_t hash, int64_t now_us, bool *ret_is_last) {
     CHECK(pthread_mutex_lock(&budget->lock) == 0);
     struct entry *entry = find_or_make(budget, hash);
     int64_t wait_us = wait_of(entry, now_us);
@@ -134,8 +144,12 @@ int64_t budget_take(struct budget *budget, struct text key, int64_t now_us, bool
     return wait_us;
 }
 
+int64_t budget_take(struct budget *budget, struct text key, int64_t now_us, bool *ret_is_last) {
+    return budget_take_of(budget, budget_key(budget, key), now_us, ret_is_last);
+}
+
 void budget_give_back(struct budget *budget, struct text key, int64_t now_us) {
-    uint64_t hash = hash_of(budget, key);
+    uint64_t hash = budget_key(budget, key);
     CHECK(pthread_mutex_lock(&budget->lock) == 0);
     struct entry *entry = find(budget, hash);
     if (entry != NULL && entry->full_at_us > now_us) {
@@ -150,21 +164,25 @@ void budget_give_back(struct budget *budget, struct text key, int64_t now_us) {
 }
 
 void budget_forget(struct budget *budget, struct text key) {
-    uint64_t hash = hash_of(budget, key);
+    uint64_t hash = budget_key(budget, key);
     CHECK(pthread_mutex_lock(&budget->lock) == 0);
-    struct entry *entry = find(budget, hash);
-    if (entry != NULL) put(entry, 0);
+    struct row *row = &budget->rows[hash % ROWS];
+    const struct entry *entry = find(budget, hash);
+    if (entry != NULL) put(row, (size_t)(entry - row->entries), 0);
     CHECK(pthread_mutex_unlock(&budget->lock) == 0);
 }
 
-bool budget_is_used(struct budget *budget, struct text key, int64_t within_us, int64_t now_us) {
-    uint64_t hash = hash_of(budget, key);
+bool budget_is_used_of(struct budget *budget, uint64_t hash, int64_t within_us, int64_t now_us) {
     if (!has_entry(budget, hash)) return false;
     CHECK(pthread_mutex_lock(&budget->lock) == 0);
     const struct entry *entry = find(budget, hash);
     bool is_used = entry != NULL && now_us - entry->last_us < within_us;
     CHECK(pthread_mutex_unlock(&budget->lock) == 0);
     return is_used;
+}
+
+bool budget_is_used(struct budget *budget, struct text key, int64_t within_us, int64_t now_us) {
+    return budget_is_used_of(budget, budget_key(budget, key), within_us, now_us);
 }
 
 void budget_count_refused(const struct budget *budget) {

@@ -33,6 +33,11 @@ void budget_give_back(struct budget *budget, struct text key, int64_t now_us);
 void budget_forget(struct budget *budget, struct text key);
 /* Whether the key has taken one, or tried to, in so long a time. False of one that was pushed out. */
 bool budget_is_used(struct budget *budget, struct text key, int64_t within_us, int64_t now_us);
+/* The same for whoever asks about one key more than once: by what it is in this budget, and nowhere else. Never 0. */
+uint64_t budget_key(const struct budget *budget, struct text key);
+int64_t budget_wait_us_of(struct budget *budget, uint64_t key, int64_t now_us);
+int64_t budget_take_of(struct budget *budget, uint64_t key, int64_t now_us, bool *ret_is_last);
+bool budget_is_used_of(struct budget *budget, uint64_t key, int64_t within_us, int64_t now_us);
 /* One was refused for want of tries: for the metric, where the refusal is answered. */
 void budget_count_refused(const struct budget *budget);
 

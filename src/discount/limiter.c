@@ -11,6 +11,7 @@
 #define SUSPECT_US (60 * MINUTES) /* so long a wrong code is held against its user, where others of the address have typed too many */
 
 enum of { OF_USER, OF_ADDRESS, OF_SUBNET, KINDS };
+_Static_assert(KINDS == GUESSER_KEYS, "a key for each");
 
 static struct metric refused[KINDS], suspected[KINDS];
 static const struct {
@@ -62,18 +63,27 @@ void limiter_free(struct limiter *limiter) {
     free(limiter);
 }
 
-static struct text user_key(const struct guesser *guesser) {
-    return (struct text){(const char *)guesser->user_id.bytes, sizeof guesser->user_id.bytes};
+static uint64_t find_key(const struct limiter *limiter, enum of of, const struct guesser *guesser) {
+    if (of == OF_USER) {
+        const struct text user = {(const char *)guesser->user_id.bytes, sizeof guesser->user_id.bytes};
+        return budget_key(limiter->budgets[OF_USER], user);
+    }
+    struct address address = of == OF_ADDRESS ? guesser->payer : address_prefix(&guesser->payer, 24, 48);
+    return budget_key(limiter->budgets[of], address_text(&address));
 }
 
-int64_t limiter_wait_us(struct limiter *limiter, const struct guesser *guesser, int64_t now_us) {
-    struct address subnet = address_prefix(&guesser->payer, 24, 48);
-    const struct text keys[KINDS] = {user_key(guesser), address_text(&guesser->payer), address_text(&subnet)};
-    if (!budget_is_used(limiter->budgets[OF_USER], keys[OF_USER], SUSPECT_US, now_us)) return 0;
+/* Each is hashed once for all that is asked of it. */
+static uint64_t key_of(const struct limiter *limiter, enum of of, struct guesser *guesser) {
+    if (guesser->keys[of] == 0) guesser->keys[of] = find_key(limiter, of, guesser);
+    return guesser->keys[of];
+}
+
+int64_t limiter_wait_us(struct limiter *limiter, struct guesser *guesser, int64_t now_us) {
+    if (!budget_is_used_of(limiter->budgets[OF_USER], key_of(limiter, OF_USER, guesser), SUSPECT_US, now_us)) return 0;
     int64_t longest_us = 0;
     enum of longest = OF_USER;
     for (enum of of = OF_USER; of < KINDS; of++) {
-        int64_t wait_us = budget_wait_us(limiter->budgets[of], keys[of], now_us);
+        int64_t wait_us = budget_wait_us_of(limiter->budgets[of], key_of(limiter, of, guesser), now_us);
         if (wait_us <= longest_us) continue;
         longest_us = wait_us;
         longest = of;
@@ -90,12 +100,11 @@ static void suspect(enum of of, const struct guesser *guesser) {
               LOG_ID("user_id", guesser->user_id));
 }
 
-void limiter_count_wrong(struct limiter *limiter, const struct guesser *guesser, int64_t now_us) {
-    struct address subnet = address_prefix(&guesser->payer, 24, 48);
-    const struct text keys[KINDS] = {user_key(guesser), address_text(&guesser->payer), address_text(&subnet)};
+void limiter_count_wrong(struct limiter *limiter, struct guesser *guesser, int64_t now_us) {
     for (enum of of = OF_USER; of < KINDS; of++) {
         bool is_last = false;
-        (void)budget_take(limiter->budgets[of], keys[of], now_us, &is_last); /* with nothing left: who had never guessed */
+        /* With nothing left: who had never guessed. */
+        (void)budget_take_of(limiter->budgets[of], key_of(limiter, of, guesser), now_us, &is_last);
         if (is_last) suspect(of, guesser);
     }
 }

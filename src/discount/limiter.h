@@ -9,10 +9,12 @@
 #include "base/address.h"
 #include "base/id.h"
 
-/* Who asks: `payer` is exchange_payer. */
+/* Who asks: `payer` is exchange_payer. The rest is zero when it begins, and the limiter's own. */
+#define GUESSER_KEYS 3 /* user, address, subnet */
 struct guesser {
     struct id user_id;
     struct address payer;
+    uint64_t keys[GUESSER_KEYS]; /* in its budgets; 0: not known yet */
 };
 
 struct limiter;
@@ -20,6 +22,6 @@ struct result limiter_create(struct limiter **ret_limiter) MUST_CHECK; /* RESULT
 void limiter_free(struct limiter *limiter);
 void limiter_register_metrics(void); /* once per process */
 /* For how long the user must wait, whatever the code is; 0: need not. */
-int64_t limiter_wait_us(struct limiter *limiter, const struct guesser *guesser, int64_t now_monotonic_us);
+int64_t limiter_wait_us(struct limiter *limiter, struct guesser *guesser, int64_t now_monotonic_us);
 /* A wrong code of somebody who need not wait: takes one from each. */
-void limiter_count_wrong(struct limiter *limiter, const struct guesser *guesser, int64_t now_monotonic_us);
+void limiter_count_wrong(struct limiter *limiter, struct guesser *guesser, int64_t now_monotonic_us);

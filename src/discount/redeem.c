@@ -171,8 +171,7 @@ static void refuse_here(struct redemption_request *request, const struct board_s
 /* Unknown, mistyped, or dead: the same answer, and one guess less. */
 static void refuse_code(struct redemption_request *request, int64_t now_us) {
     struct exchange *exchange = request->base.operation.exchange;
-    const struct guesser guesser = {exchange->caller.user_id, exchange_payer(exchange)};
-    limiter_count_wrong(request->base.discount->limiter, &guesser, exchange->received_monotonic_us);
+    limiter_count_wrong(request->base.discount->limiter, &request->guesser, exchange->received_monotonic_us);
     if (may_refuse_here(request, REFUSED_CODE_NOT_FOUND))
         refuse_here(request, NULL, REFUSED_CODE_NOT_FOUND, 0, now_us);
     else
@@ -349,8 +348,8 @@ static void answer_validation(struct redemption_request *request, const struct o
         exchange_finish(exchange);
         return;
     }
-    const struct guesser guesser = {exchange->caller.user_id, exchange_payer(exchange)};
-    if (refusal == REFUSED_CODE_NOT_FOUND) limiter_count_wrong(request->base.discount->limiter, &guesser, exchange->received_monotonic_us);
+    if (refusal == REFUSED_CODE_NOT_FOUND)
+        limiter_count_wrong(request->base.discount->limiter, &request->guesser, exchange->received_monotonic_us);
     struct buffer buffer;
     buffer_init(&buffer, &exchange->arena, 512);
     struct json_writer writer = {.buffer = &buffer};
@@ -565,11 +564,17 @@ static const struct board_slot *find_slot(const struct discount *discount, struc
     return *ret_finding == CODE_FOUND ? board_slot(discount->board, redeem->found.campaign_number - 1) : NULL;
 }
 
+/* Nothing else of the campaign can change what redeem_decide says of it: so it takes no longer than a code that never was. */
+static bool is_strangers_dead_code(const struct redemption_request *request, const struct board_slot *slot) {
+    return is_code_dead(request) && !board_may_be_user(request->base.discount->board, slot, request->redeem.user_id);
+}
+
 /* False: there were too many wrong codes before this one, and the answer is set. */
 static bool may_try(struct redemption_request *request) {
     struct exchange *exchange = request->base.operation.exchange;
-    const struct guesser guesser = {exchange->caller.user_id, exchange_payer(exchange)};
-    int64_t wait_us = limiter_wait_us(request->base.discount->limiter, &guesser, exchange->received_monotonic_us); /* it has just arrived */
+    request->guesser = (struct guesser){.user_id = exchange->caller.user_id, .payer = exchange_payer(exchange)};
+    int64_t wait_us =
+        limiter_wait_us(request->base.discount->limiter, &request->guesser, exchange->received_monotonic_us); /* it has just arrived */
     if (wait_us > 0) request_refuse_tries(exchange, wait_us, "Too many wrong codes. Try again later.");
     return wait_us <= 0;
 }
@@ -583,7 +588,9 @@ void redemptions_create(struct exchange *exchange) {
     int64_t now_us = exchange->arrived_us;
     enum code_finding finding;
     const struct board_slot *slot = find_slot(request->base.discount, &request->redeem, &finding);
-    if (slot != NULL) {
+    if (slot != NULL && is_strangers_dead_code(request, slot)) {
+        refuse_code(request, now_us);
+    } else if (slot != NULL) {
         redeem_from_board(request, slot, now_us);
     } else if (finding == CODE_UNREADABLE) {
         problem_reply(exchange, &problem_code_key_missing, "It can't be told now whether there is such a code. Nothing was done.");

@@ -24,15 +24,39 @@ static void put_big_endian(uint8_t *into, size_t size, uint64_t value) {
     for (size_t i = size; i-- > 0; value >>= 8) into[i] = (uint8_t)value;
 }
 
-/* P, step 5 of the standard's Algorithm 7. */
-static void make_head(struct ff1 *ff1, size_t tweak_bytes) {
-    uint8_t head[FF1_BLOCK_BYTES] = {HEAD_VERSION, HEAD_METHOD, HEAD_VERSION};
+/* Written out, so that a compiler sees one load. */
+static uint64_t read_half(const uint8_t half[FF1_BLOCK_BYTES / 2]) {
+    return (uint64_t)half[0] << 56 | (uint64_t)half[1] << 48 | (uint64_t)half[2] << 40 | (uint64_t)half[3] << 32 | (uint64_t)half[4] << 24 |
+           (uint64_t)half[5] << 16 | (uint64_t)half[6] << 8 | (uint64_t)half[7];
+}
+
+static unsigned __int128 read_block(const uint8_t block[FF1_BLOCK_BYTES]) {
+    return (unsigned __int128)read_half(block) << 64 | read_half(block + FF1_BLOCK_BYTES / 2);
+}
+
+static unsigned __int128 encrypt(const struct ff1 *ff1, unsigned __int128 value) {
+    uint8_t block[FF1_BLOCK_BYTES];
+    put_big_endian(block, FF1_BLOCK_BYTES / 2, (uint64_t)(value >> 64));
+    put_big_endian(block + FF1_BLOCK_BYTES / 2, FF1_BLOCK_BYTES / 2, (uint64_t)value);
+    ff1->encrypt_block(ff1->cipher, block, block);
+    return read_block(block);
+}
+
+/* The PRF over P and what of Q is the same in all rounds, up to its last block, which ends with the round and the number: steps 5, 6.i and 6.ii of the standard's
+ * Algorithm 7. So a round is one block. */
+static void begin_prf(struct ff1 *ff1, struct text tweak) {
+    uint8_t head[FF1_BLOCK_BYTES] = {HEAD_VERSION, HEAD_METHOD, HEAD_VERSION}, tail[FF1_TWEAK_BYTES + FF1_BLOCK_BYTES] = {0};
+    size_t block_count = (tweak.size + ff1->number_bytes + 1 + FF1_BLOCK_BYTES - 1) / FF1_BLOCK_BYTES;
     put_big_endian(head + 3, 3, ff1->radix);
     head[6] = ROUNDS;
     head[7] = (uint8_t)ff1->left;
     put_big_endian(head + 8, 4, ff1->left + ff1->right);
-    put_big_endian(head + 12, 4, tweak_bytes);
-    ff1->encrypt_block(ff1->cipher, head, ff1->head);
+    put_big_endian(head + 12, 4, tweak.size);
+    CHECK(block_count * FF1_BLOCK_BYTES <= sizeof tail);
+    if (tweak.size > 0) memcpy(tail, tweak.data, tweak.size);
+    ff1->begun = encrypt(ff1, read_block(head));
+    for (size_t i = 0; i + 1 < block_count; i++) ff1->begun = encrypt(ff1, ff1->begun ^ read_block(tail + i * FF1_BLOCK_BYTES));
+    ff1->begun ^= read_block(tail + (block_count - 1) * FF1_BLOCK_BYTES);
 }
 
 struct result ff1_init(struct ff1 *ff1, ff1_block *encrypt_block, void *cipher, uint32_t radix, size_t length, struct text tweak) {
@@ -46,28 +70,16 @@ struct result ff1_init(struct ff1 *ff1, ff1_block *encrypt_block, void *cipher, 
     ff1->number_bytes = (bits + 7) / 8;
     ff1->rounds_bytes = (ff1->number_bytes + 3) / 4 * 4 + 4;
     CHECK(ff1->rounds_bytes <= FF1_BLOCK_BYTES); /* so that one block of the PRF is enough */
-    ff1->block_count = (tweak.size + ff1->number_bytes + 1 + FF1_BLOCK_BYTES - 1) / FF1_BLOCK_BYTES;
-    CHECK(ff1->block_count * FF1_BLOCK_BYTES <= sizeof ff1->tail);
-    if (tweak.size > 0) memcpy(ff1->tail, tweak.data, tweak.size);
-    make_head(ff1, tweak.size);
+    begin_prf(ff1, tweak);
     return result_ok();
 }
 
-/* The PRF over P and Q, and the first d octets of it modulo `values`: steps 6.i to 6.iv. */
+/* The first d octets of the PRF modulo `values`: steps 6.ii to 6.iv. */
 static uint64_t round_value(const struct ff1 *ff1, uint32_t round, uint64_t number, uint64_t values) {
-    uint8_t tail[sizeof ff1->tail], state[FF1_BLOCK_BYTES];
-    size_t tail_bytes = ff1->block_count * FF1_BLOCK_BYTES;
-    memcpy(tail, ff1->tail, tail_bytes);
-    tail[tail_bytes - ff1->number_bytes - 1] = (uint8_t)round;
-    put_big_endian(tail + tail_bytes - ff1->number_bytes, ff1->number_bytes, number);
-    memcpy(state, ff1->head, sizeof state);
-    for (size_t block = 0; block < ff1->block_count; block++) {
-        for (size_t i = 0; i < sizeof state; i++) state[i] ^= tail[block * FF1_BLOCK_BYTES + i];
-        ff1->encrypt_block(ff1->cipher, state, state);
-    }
-    unsigned __int128 sum = 0;
-    for (size_t i = 0; i < ff1->rounds_bytes; i++) sum = sum << 8 | state[i];
-    return (uint64_t)(sum % values);
+    unsigned __int128 last = (unsigned __int128)round << 8 * ff1->number_bytes | number;
+    unsigned __int128 sum = encrypt(ff1, ff1->begun ^ last) >> 8 * (FF1_BLOCK_BYTES - ff1->rounds_bytes);
+    bool is_power_of_two = (values & (values - 1)) == 0; /* as with a radix of 32: its remainder is a fifth of all work otherwise */
+    return (uint64_t)(is_power_of_two ? sum & (values - 1) : sum % values);
 }
 
 static uint64_t number_of(const struct ff1 *ff1, const uint8_t *symbols, uint32_t count) {
@@ -87,7 +99,8 @@ void ff1_encrypt(const struct ff1 *ff1, uint8_t *symbols) {
     uint64_t a = number_of(ff1, symbols, ff1->left), b = number_of(ff1, symbols + ff1->left, ff1->right);
     for (uint32_t round = 0; round < ROUNDS; round++) {
         uint64_t values = round % 2 == 0 ? ff1->left_values : ff1->right_values;
-        uint64_t c = (uint64_t)(((unsigned __int128)a + round_value(ff1, round, b, values)) % values);
+        uint64_t c = a + round_value(ff1, round, b, values); /* both below values, which is 2^63 at most */
+        if (c >= values) c -= values;
         a = b;
         b = c;
     }
@@ -99,7 +112,7 @@ void ff1_decrypt(const struct ff1 *ff1, uint8_t *symbols) {
     uint64_t a = number_of(ff1, symbols, ff1->left), b = number_of(ff1, symbols + ff1->left, ff1->right);
     for (uint32_t round = ROUNDS; round-- > 0;) {
         uint64_t values = round % 2 == 0 ? ff1->left_values : ff1->right_values;
-        uint64_t c = (uint64_t)(((unsigned __int128)b + values - round_value(ff1, round, a, values)) % values);
+        uint64_t value = round_value(ff1, round, a, values), c = b >= value ? b - value : b + values - value;
         b = a;
         a = c;
     }

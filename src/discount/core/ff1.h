@@ -23,9 +23,7 @@ struct ff1 {
     uint32_t radix;
     uint64_t left_values, right_values; /* radix to the power of those */
     size_t number_bytes, rounds_bytes;  /* the standard's b and d */
-    size_t block_count;                 /* of Q */
-    uint8_t head[FF1_BLOCK_BYTES];      /* P, encrypted: the first step of each round's PRF */
-    uint8_t tail[FF1_TWEAK_BYTES + 32]; /* Q: the tweak and zeros; round and number are filled in */
+    unsigned __int128 begun;            /* the PRF's state before the round and the number, big-endian octets as a number */
 };
 
 /* RESULT_INVALID: fewer than 1,000,000 texts of this kind (the standard asks for as many), a radix above 256, more symbols than FF1_LENGTH_MAX, halves of
