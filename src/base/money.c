@@ -1,25 +1,67 @@
 #include "base/money.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/check.h"
 
-const char *currency_code(enum currency currency) {
-    switch (currency) {
-    case CURRENCY_NONE: return "";
-    case CURRENCY_IRT: return "IRT";
-    case CURRENCY_IRR: return "IRR";
-    }
-    return "";
-}
+/* ---- which there are ---- */
+
+/* Written before there are threads, and only read by them. */
+static struct {
+    char code[CURRENCY_CODE_BYTES + 1];
+    int exponent;
+} currencies[CURRENCY_COUNT] = {[CURRENCY_IRT] = {"IRT", 0}, [CURRENCY_IRR] = {"IRR", 0}};
+static unsigned currency_count = CURRENCY_FIRST_ADDED;                         /* none among them */
+static char known[CURRENCY_COUNT * (CURRENCY_CODE_BYTES + 4u)] = "IRT or IRR"; /* each with what stands before it */
+
+const char *currency_code(enum currency currency) { return currencies[currency].code; }
+
+int currency_exponent(enum currency currency) { return currencies[currency].exponent; }
+
+const char *currency_known(void) { return known; }
 
 struct result currency_parse(struct text code, enum currency *ret_currency) {
-    static const enum currency all[] = {CURRENCY_IRT, CURRENCY_IRR};
-    for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
-        if (!text_equal(code, text_of(currency_code(all[i])))) continue;
-        *ret_currency = all[i];
+    if (code.size != CURRENCY_CODE_BYTES) return result_error(RESULT_INVALID);
+    for (unsigned i = CURRENCY_IRT; i < currency_count; i++) {
+        if (memcmp(code.data, currencies[i].code, CURRENCY_CODE_BYTES) != 0) continue;
+        *ret_currency = (enum currency)i;
         return result_ok();
     }
     return result_error(RESULT_INVALID);
 }
+
+bool currency_is_code(struct text code) {
+    bool is_code = code.size == CURRENCY_CODE_BYTES;
+    for (size_t i = 0; is_code && i < code.size; i++) is_code = code.data[i] >= 'A' && code.data[i] <= 'Z';
+    return is_code;
+}
+
+static void list_known(void) {
+    size_t size = 0;
+    for (unsigned i = CURRENCY_IRT; i < currency_count; i++) {
+        const char *before = i == CURRENCY_IRT ? "" : i + 1 == currency_count ? " or " : ", ";
+        size += (size_t)snprintf(known + size, sizeof known - size, "%s%s", before, currencies[i].code);
+    }
+}
+
+struct result currency_add(struct text code, int64_t exponent, enum currency *ret_currency) {
+    if (!currency_is_code(code) || exponent < 0 || exponent > CURRENCY_EXPONENT_MAX) return result_error(RESULT_INVALID);
+    if (result_is_ok(currency_parse(code, ret_currency))) {
+        bool is_ours = *ret_currency < CURRENCY_FIRST_ADDED;
+        if (is_ours && exponent != currencies[*ret_currency].exponent) return result_error(RESULT_CONFLICT);
+        currencies[*ret_currency].exponent = (int)exponent;
+        return result_ok();
+    }
+    if (currency_count == CURRENCY_COUNT) return result_error(RESULT_FULL);
+    memcpy(currencies[currency_count].code, code.data, CURRENCY_CODE_BYTES);
+    currencies[currency_count].exponent = (int)exponent;
+    *ret_currency = (enum currency)currency_count++;
+    list_known();
+    return result_ok();
+}
+
+/* ---- amounts ---- */
 
 static struct result keep_in_bounds(bool overflows, int64_t amount_minor, enum currency currency, struct money *ret_money) {
     if (overflows || amount_minor > MONEY_AMOUNT_MAX || amount_minor < -MONEY_AMOUNT_MAX) return result_error(RESULT_FULL);

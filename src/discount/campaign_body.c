@@ -50,13 +50,6 @@ static void check_worth(struct money credit, int64_t max_redemptions, struct fau
     faults_add(faults, "max_redemptions", "out_of_range", "times the credit it must not pass %" PRId64, MONEY_AMOUNT_MAX);
 }
 
-/* Wallet's accounts have one currency, and nothing is converted silently: a fund in another could never be opened. */
-static void check_currency(const struct discount *discount, struct money credit, struct faults *faults) {
-    if (credit.currency == CURRENCY_NONE || credit.currency == discount->currency) return;
-    faults_add(faults, "credit.currency", "currency_mismatch", "must be %s, the currency of the wallets",
-               currency_code(discount->currency));
-}
-
 /* In its normal form, in the arena: how a name was typed does not make it another one. */
 void campaign_body_read_name(struct arena *arena, struct text *name, struct faults *faults) {
     char normal[CAMPAIGN_NAME_BYTES];
@@ -140,6 +133,18 @@ static bool parse_percent(struct text text, int64_t *ret_hundredths) {
     return value > 0 && value <= 100 * PERCENT_SCALE;
 }
 
+/* Wallet knows those that it was told of, and we those that we were: a fund in another could never be opened. */
+static void check_offered(const struct discount *discount, enum currency currency, struct faults *faults) {
+    char offered[CURRENCY_COUNT * (CURRENCY_CODE_BYTES + 4u)];
+    size_t size = 0;
+    if (currency == CURRENCY_NONE || discount->is_offered[currency]) return;
+    for (unsigned i = CURRENCY_IRT; i < CURRENCY_COUNT; i++) {
+        if (!discount->is_offered[i]) continue;
+        size += (size_t)snprintf(offered + size, sizeof offered - size, "%s%s", size == 0 ? "" : " or ", currency_code((enum currency)i));
+    }
+    faults_add(faults, "credit.currency", "currency_mismatch", "must be %s, a currency that campaigns are made in here", offered);
+}
+
 /* Of one campaign all amounts have one currency: the first that is named. */
 static void read_amount(struct body *body, const struct json_value *value, const char *prefix, struct money *ret_money,
                         struct faults *faults) {
@@ -185,9 +190,8 @@ static void read_gift(struct body *body, const struct discount *discount, bool i
     must_be_there(body->credit, "credit", kind == GIFT_CREDIT, is_patch, faults);
     must_be_there(body->discount, "discount", gift_is_of_order(kind), is_patch, faults);
     if (kind == GIFT_CREDIT && body->credit != NULL) {
-        json_read_money(body->credit, "credit.", faults, &body->amount);
-        check_currency(discount, body->amount, faults);
-        body->currency = discount->currency;
+        read_amount(body, body->credit, "credit.", &body->amount, faults);
+        if (!is_patch) check_offered(discount, body->amount.currency, faults);
     }
     if (kind == GIFT_AMOUNT_OFF && body->discount != NULL) read_amount(body, body->discount, "discount.", &body->amount, faults);
     if (kind == GIFT_PERCENT_OFF && body->discount != NULL) read_share(body, faults);

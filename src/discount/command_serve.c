@@ -11,6 +11,7 @@
 #include "base/zone.h"
 #include "discount/answer.h"
 #include "discount/code_key.h"
+#include "discount/currencies.h"
 #include "discount/events.h"
 #include "discount/live.h"
 #include "discount/program.h"
@@ -180,6 +181,20 @@ static struct result open_database(struct program *program) {
     return opened;
 }
 
+static struct result find_currencies(struct program *program) {
+    struct currency_options options;
+    TRY(currency_options_read("discountd", &settings.currencies, &options));
+    TRY(currencies_review(program->batch, &options));
+    TRY(currency_options_main("discountd", &options, CURRENCY_IRT, &program->discount.currency));
+    program->discount.is_offered[program->discount.currency] = true;
+    for (size_t i = 0; i < options.count; i++) {
+        enum currency currency = CURRENCY_NONE;
+        TRY(currency_parse(text_of(options.added[i].code), &currency));
+        program->discount.is_offered[currency] = true;
+    }
+    return result_ok();
+}
+
 /* Without their master key the codes of a batch are neither known nor made up: everything else goes on, and this is said. */
 static void say_codes(struct program *program) {
     size_t unreadable = code_board_unreadable(program->discount.codes);
@@ -206,6 +221,7 @@ static struct result open_codes(struct program *program) {
 
 static struct result open_store(struct program *program) {
     TRY(open_database(program));
+    TRY(find_currencies(program));
     TRY(read_secret(program));
     TRY(read_wallet_instance(program));
     TRY(phones_review(program->batch, &table_phones));
@@ -278,7 +294,6 @@ static struct result open_program(struct program *program) {
     arena_init(&program->arena, JWKS_BYTES);
     struct discount *discount = &program->discount;
     discount->region = settings.common.region;
-    TRY(currency_parse(text_of(settings.currency), &discount->currency));
     if (!result_is_ok(zone_find(text_of(settings.time_zone), &discount->zone))) {
         fprintf(service_errors(), "discountd: --time-zone %s: the system knows no such time zone\n", settings.time_zone);
         return result_error(RESULT_INVALID);

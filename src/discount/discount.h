@@ -23,7 +23,8 @@ struct discount {
     struct id_source id_sources[LIMIT_LOOPS]; /* one per loop */
     const char *region;                       /* of phone numbers without a country */
     const struct zone *zone;                  /* of campaigns that name none */
-    enum currency currency;                   /* of Wallet's accounts */
+    bool is_offered[CURRENCY_COUNT];          /* campaigns may be made in it: the main one, and those of --currency */
+    enum currency currency;                   /* Wallet's main one */
 };
 
 static inline struct discount *discount_of(struct exchange *exchange) { return exchange->self; }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "discount_schema.h"
 #include "http/client.h"
+#include "service/currencies.h"
 
 struct settings settings;
 
@@ -98,12 +99,9 @@ static const struct param serve_params[] = {
      .max = 60000,
      .unit = "ms",
      .sentence = "How long a redemption waits for Wallet before it is answered 202"},
-    {.name = "currency",
-     .kind = PARAM_CHOICE,
-     .target = &settings.currency,
-     .default_text = "IRT",
-     .choices = "IRT|IRR",
-     .sentence = "Currency of Wallet's accounts, and so of all credits"},
+    CURRENCY_PARAM(&settings.currencies, "Wallet's main currency, IRT when none is named: of a campaign that names no amount; and with an "
+                                         "exponent, one more currency that Wallet "
+                                         "knows, which campaigns may be in, beside IRT and IRR"),
     TIME_ZONE_PARAM(&settings.time_zone),
 };
 

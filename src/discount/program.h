@@ -16,7 +16,8 @@ struct settings {
     bool is_init_wanted;
     bool is_repair_wanted;
     int64_t settle_wait_ms;
-    const char *currency, *time_zone;
+    struct param_list currencies;
+    const char *time_zone;
     struct code_files codes;
 };
 extern struct settings settings;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json/json.h"
 #include "base/log.h"
+#include "discount/currencies.h"
 #include "discount/said.h"
 #include "discount/settle/token.h"
 #include "discount/settle/verdict.h"
@@ -476,6 +477,7 @@ struct result reconcile_services(const struct place *place, const char *wallet_u
     if (ids == NULL) return result_error(RESULT_FULL);
     arena_init(&reconciliation.arena, LIMIT_BATCH_ARENA_BYTES);
     struct result outcome = batch_open(place, BATCH_READ, &reconciliation.batch);
+    if (result_is_ok(outcome)) outcome = currencies_learn(reconciliation.batch);
     if (result_is_ok(outcome)) outcome = check_all(&reconciliation, ids);
     if (result_is_ok(outcome)) outcome = tell_end(&reconciliation);
     forget_answer(&reconciliation);

@@ -413,6 +413,12 @@ void ask_setting(struct batch *batch, struct text name, row_visitor *visit, void
     batch_ask(batch, &setting, (struct value[]){value_text(name)}, visit, context);
 }
 
+static const struct question campaign_currencies = {.name = "the currencies of campaigns",
+                                                    .sql = "SELECT DISTINCT currency FROM campaigns"};
+void ask_campaign_currencies(struct batch *batch, row_visitor *visit, void *context) {
+    batch_ask(batch, &campaign_currencies, NULL, visit, context);
+}
+
 void save_setting(struct batch *batch, struct text name, const void *data, size_t size) {
     batch_do(batch, &put_setting, (struct value[]){value_text(name), value_bytes(data, size)}, 1);
 }

@@ -149,6 +149,7 @@ void ask_acts_before(struct batch *batch, struct text campaign, int64_t before, 
 
 void ask_setting(struct batch *batch, struct text name, row_visitor *visit, void *context); /* column: bytes */
 void save_setting(struct batch *batch, struct text name, const void *data, size_t size);
+void ask_campaign_currencies(struct batch *batch, row_visitor *visit, void *context); /* each that a campaign is in, once */
 
 /* ---- rules across rows, for verify ---- */
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "discount/currencies.h"
 #include "discount/tables_codes.h"
 #include "discount/tables_eligible.h"
 #include "service/audit.h"
@@ -414,7 +415,7 @@ struct result verify_database(const struct place *place, struct progress *progre
     char finding[512] = "";
     TRY(batch_open(&one_state, BATCH_READ, &verification.batch));
     verification.campaigns = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *verification.campaigns);
-    struct result outcome = verification.campaigns == NULL ? result_error(RESULT_FULL) : result_ok();
+    struct result outcome = verification.campaigns == NULL ? result_error(RESULT_FULL) : currencies_learn(verification.batch);
     if (result_is_ok(outcome)) outcome = batch_verify(verification.batch, finding, sizeof finding);
     if (!result_is_ok(outcome) && finding[0] != '\0') fprintf(out, "BROKEN: the database itself: %s\n", finding);
     if (result_is_ok(outcome)) outcome = walk_campaigns(&verification);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/money.h"
 
 static const struct query_member *member_named(const struct query_member *members, size_t count, struct text name) {
     for (size_t i = 0; i < count; i++) {
@@ -78,6 +79,12 @@ static bool read_choice(const struct query_member *member, struct text value, st
     return false;
 }
 
+static bool read_currency(const struct query_member *member, struct text value, struct faults *faults) {
+    if (result_is_ok(currency_parse(value, (enum currency *)member->target))) return true;
+    faults_add(faults, member->name, "invalid_choice", "a known currency: %s", currency_known());
+    return false;
+}
+
 static bool read_value(const struct query_member *member, struct text value, struct faults *faults) {
     switch (member->kind) {
     case QUERY_TEXT: return read_text(member, value, faults);
@@ -85,6 +92,7 @@ static bool read_value(const struct query_member *member, struct text value, str
     case QUERY_TIME: return read_time(member, value, faults);
     case QUERY_ID: return read_id(member, value, faults);
     case QUERY_CHOICE: return read_choice(member, value, faults);
+    case QUERY_CURRENCY: return read_currency(member, value, faults);
     }
     return false;
 }

@@ -9,6 +9,7 @@ enum query_kind {
     QUERY_TIME,    /* int64_t, RFC 3339 */
     QUERY_ID,      /* struct id */
     QUERY_CHOICE,  /* struct text; one of `choices`, separated by | */
+    QUERY_CURRENCY /* enum currency; a known one */
 };
 
 struct query_member {

@@ -84,6 +84,7 @@ struct accounts_reading {
     bool is_nobody; /* no user can have such a name */
     enum account_kind kind;
     enum account_state state;
+    enum currency currency; /* none: any */
     size_t limit;
     int64_t last_number; /* that there is */
     size_t count;        /* one more than the limit: there is a next page */
@@ -111,16 +112,18 @@ static struct result row_found(void *context, const struct row *row) {
     return read_row(&read->reading.exchange->arena, row, &read->rows[read->count++]);
 }
 
-/* A username or a phone number names one account at most: the other filters are for it alone. */
+/* A username or a phone number names one user at most: the other filters are for his accounts alone, which are no more than there are currencies. */
 static struct result named_found(void *context, const struct row *row) {
     struct accounts_reading *read = context;
+    if (read->count > read->limit) return result_ok();
     TRY(row_found(context, row));
-    const struct account_row *found = &read->rows[0];
-    bool matches = (read->kind == 0 || found->account.kind == read->kind) && found->account.number > read->after_number &&
+    const struct account_row *found = &read->rows[read->count - 1];
+    bool matches = (read->kind == 0 || found->account.kind == read->kind) &&
+                   (read->currency == CURRENCY_NONE || found->account.currency == read->currency) &&
                    (read->state == ACCOUNT_ANY || read->state == state_of(found)) &&
                    (read->phone.size == 0 || phone_equal(&found->phone, &read->phone)) &&
                    (read->username.size == 0 || text_equal(found->username, read->username));
-    if (!matches) read->count = 0;
+    if (!matches) read->count--;
     return result_ok();
 }
 
@@ -140,12 +143,13 @@ static bool list_ask(struct reading *reading, struct batch *batch, uint32_t roun
     read->last_number = 0;
     if (read->is_nobody) return false;
     if (read->username.size > 0) {
-        ask_account_by_name(batch, read->username, named_found, read);
+        ask_accounts_by_name(batch, read->username, read->after_number, CURRENCY_LAST, named_found, read);
     } else if (read->phone.size > 0) {
-        ask_account_by_phone(batch, &read->phone, named_found, read);
+        ask_accounts_by_phone(batch, &read->phone, read->after_number, CURRENCY_LAST, named_found, read);
     } else {
         ask_last_account(batch, last_found, read);
-        ask_accounts(batch, read->after_number, scanned_to(read), read->kind, read->state, (int64_t)read->limit + 1, row_found, read);
+        ask_accounts(batch, read->after_number, scanned_to(read), read->kind, read->state, read->currency, (int64_t)read->limit + 1,
+                     row_found, read);
     }
     return false;
 }
@@ -181,6 +185,7 @@ static bool read_filter(struct exchange *exchange, struct accounts_reading *read
         {.name = "phone", .kind = QUERY_TEXT, .target = &phone, .min = 1, .max = PHONE_TYPED_MAX},
         {.name = "kind", .kind = QUERY_CHOICE, .target = &kind, .choices = "wallet|fund|issuance|merchant"},
         {.name = "state", .kind = QUERY_CHOICE, .target = &state, .choices = "open|frozen|released|closed"},
+        {.name = "currency", .kind = QUERY_CURRENCY, .target = &read->currency},
     };
     query_read(exchange, members, ARRAY_COUNT(members), &faults);
     page_finish(&query, &faults);

@@ -15,7 +15,8 @@ struct books {
     struct books_options options;
     const struct clock *clock;
     struct engine *engine;
-    int64_t next_expiry_us; /* of the holds; 0: not known; INT64_MAX: none is open */
+    int64_t next_expiry_us;    /* of the holds; 0: not known; INT64_MAX: none is open */
+    bool has_other_currencies; /* issuance of another than the main one: only then it costs a batch to look for them */
 };
 
 struct ledger *books_ledger(struct engine *engine) {
@@ -113,7 +114,10 @@ static struct result merchant_loaded(void *context, const struct row *row) {
     struct account account, *in_ledger = NULL;
     TRY(row_account(row, 0, &account));
     TRY(ledger_add_account(ledger, &account, &in_ledger));
-    const struct merchant merchant = {.name = row_text(row, ACCOUNT_COLUMN_COUNT), .account = in_ledger};
+    const struct merchant merchant = {.name = row_text(row, ACCOUNT_COLUMN_COUNT),
+                                      .account = in_ledger,
+                                      .number = row_integer(row, ACCOUNT_COLUMN_COUNT + 1),
+                                      .currency = row_currency(row, ACCOUNT_COLUMN_COUNT + 2)};
     return ledger_add_merchant(ledger, &merchant);
 }
 
@@ -158,21 +162,30 @@ void books_load_user(struct engine *engine, struct id id) {
     if (ledger_find_user(ledger, id) == NULL) ask_user(engine_batch(engine), id, user_loaded, ledger);
 }
 
-void books_load_user_by_name(struct engine *engine, struct text name) {
-    ask_wallet_by_name(engine_batch(engine), name, wallet_loaded, books_ledger(engine));
+void books_load_user_by_name(struct engine *engine, struct text name, enum currency currency) {
+    ask_wallet_by_name(engine_batch(engine), name, currency, wallet_loaded, books_ledger(engine));
 }
 
-void books_load_user_by_phone(struct engine *engine, const struct phone *phone) {
-    if (phone->size > 0) ask_wallet_by_phone(engine_batch(engine), phone, wallet_loaded, books_ledger(engine));
+void books_load_user_by_phone(struct engine *engine, const struct phone *phone, enum currency currency) {
+    if (phone->size > 0) ask_wallet_by_phone(engine_batch(engine), phone, currency, wallet_loaded, books_ledger(engine));
 }
 
 void books_load_user_of_account(struct engine *engine, struct id account_id) {
     ask_wallet_by_account(engine_batch(engine), account_id, wallet_loaded, books_ledger(engine));
 }
 
-void books_load_account_of_user(struct engine *engine, struct id user_id) {
+static void load_wallet(struct engine *engine, struct id user_id, enum currency currency) {
     struct ledger *ledger = books_ledger(engine);
-    if (ledger_find_account_of_user(ledger, user_id) == NULL) ask_account_of_user(engine_batch(engine), user_id, account_loaded, ledger);
+    if (ledger_find_wallet(ledger, user_id, currency) == NULL)
+        ask_account_of_user(engine_batch(engine), user_id, currency, account_loaded, ledger);
+}
+
+void books_load_account_of_user(struct engine *engine, struct id user_id) { load_wallet(engine, user_id, books_ledger(engine)->currency); }
+
+void books_load_wallet(struct engine *engine, struct id user_id, enum currency currency) {
+    enum currency main = books_ledger(engine)->currency;
+    load_wallet(engine, user_id, main);
+    if (currency != main) load_wallet(engine, user_id, currency);
 }
 
 void books_load_account(struct engine *engine, struct id account_id) {
@@ -206,14 +219,22 @@ void books_load_original_credit(struct engine *engine, struct text caller, struc
     ask_fund_of_credit(batch, caller, reference, fund_loaded, ledger);
 }
 
-void books_load_merchant(struct engine *engine, struct id id) {
+void books_load_merchant(struct engine *engine, const struct merchant_named *named, enum currency currency) {
+    struct batch *batch = engine_batch(engine);
     struct ledger *ledger = books_ledger(engine);
-    if (ledger_find_merchant(ledger, id) == NULL) ask_merchant(engine_batch(engine), id, merchant_loaded, ledger);
+    if (!id_is_zero(named->id))
+        ask_merchant(batch, named->id, currency, merchant_loaded, ledger);
+    else if (named->name.size > 0)
+        ask_merchant_by_name(batch, named->name, currency, merchant_loaded, ledger);
 }
 
-void books_load_merchant_by_name(struct engine *engine, struct text name) {
+void books_load_payee(struct engine *engine, const struct merchant_named *named, struct id hold_id) {
+    struct batch *batch = engine_batch(engine);
     struct ledger *ledger = books_ledger(engine);
-    if (ledger_find_merchant_by_name(ledger, name) == NULL) ask_merchant_by_name(engine_batch(engine), name, merchant_loaded, ledger);
+    if (!id_is_zero(named->id))
+        ask_payee(batch, named->id, hold_id, merchant_loaded, ledger);
+    else if (named->name.size > 0)
+        ask_payee_by_name(batch, named->name, hold_id, merchant_loaded, ledger);
 }
 
 void books_load_payment(struct engine *engine, struct text caller, struct text reference) {
@@ -257,16 +278,18 @@ void books_load_topup(struct engine *engine, struct text caller, struct text fun
 static void forget(void *set) { ledger_clear(&((struct books *)set)->ledger); }
 
 static void load(void *set, struct batch *batch) {
+    const struct books *books = set;
     struct ledger *ledger = &((struct books *)set)->ledger;
     ask_head(batch, head_loaded, ledger);
     ask_last_account(batch, last_account_loaded, ledger);
     ask_issuance(batch, account_loaded, ledger);
+    if (books->has_other_currencies) ask_other_issuances(batch, account_loaded, ledger);
 }
 
 /* What init made must be there. */
 static struct result loaded(void *set) {
     const struct books *books = set;
-    if (books->ledger.issuance != NULL && books->ledger.last_account_number >= 1) return result_ok();
+    if (books->ledger.issuances[books->options.currency] != NULL && books->ledger.last_account_number >= 1) return result_ok();
     LOG(LOG_ERROR, "books_without_issuance", LOG_STRING("currency", currency_code(books->options.currency)));
     return result_error(RESULT_CORRUPT);
 }
@@ -296,9 +319,15 @@ static void publish_expiries(struct books *books) {
     }
 }
 
+static void publish_currencies(struct books *books) {
+    for (unsigned i = CURRENCY_IRT; i < CURRENCY_COUNT && !books->has_other_currencies; i++)
+        books->has_other_currencies = books->ledger.issuances[i] != NULL && i != books->options.currency;
+}
+
 static void publish(void *set) {
     const struct books *books = set;
     publish_expiries(set);
+    publish_currencies(set);
     const struct books_options *options = &books->options;
     for (size_t i = 0; options->session_ended != NULL && i < books->ledger.sessions.count; i++) {
         const struct session *session = books->ledger.sessions.rows[i];
@@ -387,6 +416,19 @@ static const struct working_set_hooks hooks = {.forget = forget,
 
 /* ---- life ---- */
 
+static struct result issuance_found(void *context, const struct row *row) {
+    (void)row;
+    ((struct books *)context)->has_other_currencies = true;
+    return result_ok();
+}
+
+static struct result look_for_currencies(struct books *books, struct batch *batch) {
+    ask_other_issuances(batch, issuance_found, books);
+    struct result outcome = batch_run(batch);
+    batch_end_round(batch);
+    return outcome;
+}
+
 struct result books_create(const struct books_options *options, struct batch *batch, const struct clock *clock, struct books **ret_books) {
     struct books *books = calloc(1, sizeof *books);
     if (books == NULL) return result_error(RESULT_FULL);
@@ -398,6 +440,7 @@ struct result books_create(const struct books_options *options, struct batch *ba
     struct result made = zone == NULL ? zone_find(TEXT("UTC"), &zone) : result_ok();
     if (result_is_ok(made)) made = ledger_init(&books->ledger, options->currency, options->ids);
     if (result_is_ok(made)) books->ledger.calendar = calendar_of(zone);
+    if (result_is_ok(made)) made = look_for_currencies(books, batch);
     if (result_is_ok(made)) made = engine_create(&engine_options, &books->engine);
     if (!result_is_ok(made)) {
         books_free(books);

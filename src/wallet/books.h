@@ -14,7 +14,7 @@
 #include "wallet/core/users.h"
 
 struct books_options {
-    enum currency currency;
+    enum currency currency;  /* the main one */
     struct id_source *ids;   /* used on the store's thread only */
     const struct zone *zone; /* in which days and months are counted; NULL: UTC */
     /* After each commit, before anybody is answered: sessions that ended in it. May be NULL. */
@@ -33,18 +33,21 @@ void books_bind(struct books *books, struct store_engine *ret_engine);
 
 /* ---- for the actions' load: each asks, and what comes is in the ledger when they decide ---- */
 void books_load_user(struct engine *engine, struct id id);
-void books_load_user_by_name(struct engine *engine, struct text name); /* and the wallet, as the next three */
-void books_load_user_by_phone(struct engine *engine, const struct phone *phone);
+/* And the wallet, as the next three: in the main currency, and in that one, if it is another. */
+void books_load_user_by_name(struct engine *engine, struct text name, enum currency currency);
+void books_load_user_by_phone(struct engine *engine, const struct phone *phone, enum currency currency);
 void books_load_user_of_account(struct engine *engine, struct id account_id);
-void books_load_account_of_user(struct engine *engine, struct id user_id);
+void books_load_account_of_user(struct engine *engine, struct id user_id);                /* in the main currency */
+void books_load_wallet(struct engine *engine, struct id user_id, enum currency currency); /* and in that one, if it is another */
 void books_load_account(struct engine *engine, struct id account_id);
 void books_load_session(struct engine *engine, struct id session_id); /* and its user */
 void books_load_token(struct engine *engine, struct id session_id, const struct hash *hash);
 void books_load_fund(struct engine *engine, struct text caller, struct text reference);
 void books_load_credit(struct engine *engine, struct text caller, struct text reference);
 void books_load_original_credit(struct engine *engine, struct text caller, struct text reference); /* to be taken back, with its accounts */
-void books_load_merchant(struct engine *engine, struct id id);
-void books_load_merchant_by_name(struct engine *engine, struct text name);
+/* Who is named, if anybody is, with the till in that currency, or in that of the hold. */
+void books_load_merchant(struct engine *engine, const struct merchant_named *named, enum currency currency);
+void books_load_payee(struct engine *engine, const struct merchant_named *named, struct id hold_id);
 void books_load_payment(struct engine *engine, struct text caller, struct text reference);
 void books_load_hold(struct engine *engine, struct id id); /* and its merchant, if it has one */
 void books_load_hold_by_reference(struct engine *engine, struct text caller, struct text reference);

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "service/backup.h"
+#include "service/currencies.h"
 #include "service/keys.h"
 #include "service/serve.h"
 #include "service/service.h"
@@ -22,12 +23,11 @@
 
 /* What can't be changed once the folder is made. */
 #define BOOKS_PARAMS(settings_)                                                                                                         \
-    {.name = "currency",                                                                                                                \
-     .kind = PARAM_CHOICE,                                                                                                              \
-     .target = &(settings_).currency,                                                                                                   \
-     .default_text = "IRT",                                                                                                             \
-     .choices = "IRT|IRR",                                                                                                              \
-     .sentence = "Currency of all wallets; it can't be changed later"},                                                                 \
+    CURRENCY_PARAM(                                                                                                                     \
+        &(settings_).currencies,                                                                                                        \
+        "The main currency, which every user's first wallet is in and which can't be changed later: IRT, or another one that is "       \
+        "known; and with an exponent, from 0 to 8 digits behind the point, one more currency that is known beside IRT and IRR. One "    \
+        "that an account was opened in stays known, with its exponent"),                                                                \
     {                                                                                                                                   \
         .name = "algorithm", .kind = PARAM_CHOICE, .target = &(settings_).algorithm, .default_text = "RS256", .choices = "RS256|ES256", \
         .sentence = "Algorithm of the key that signs access tokens"                                                                     \

@@ -43,7 +43,7 @@ static void load(struct engine *engine, struct operation *operation) {
     for (size_t i = 0; i < credits->count; i++) {
         const struct credit_item *item = &credits->items[i];
         books_load_credit(engine, credits->caller, item->reference);
-        books_load_account_of_user(engine, item->user_id);
+        books_load_wallet(engine, item->user_id, item->amount.currency);
         if (item->fund.size == 0 || text_equal(item->fund, fund_before)) continue; /* nearly always it is the same */
         books_load_fund(engine, credits->caller, item->fund);
         fund_before = item->fund;

@@ -7,6 +7,7 @@
 
 #include "service/service.h"
 #include "store/open.h"
+#include "wallet/currencies.h"
 #include "wallet/tables.h"
 #include "wallet_schema.h"
 
@@ -28,6 +29,9 @@ static struct result fill(struct batch *batch, enum currency currency, int64_t n
     id_source_init_system(&ids);
     crypto_random(secret, sizeof secret);
     TRY(batch_begin(batch));
+    const struct text code = text_of(currency_code(currency));
+    const struct hash hash = currency_hash(code, currency_exponent(currency));
+    if (currency >= CURRENCY_FIRST_ADDED) save_currency(batch, code, currency_exponent(currency), &hash);
     save_meta(batch, id_make(&ids, now_us), currency, (struct text){(const char *)secret, sizeof secret}, now_us);
     struct account issuance = account_new(1, id_make(&ids, now_us), ACCOUNT_ISSUANCE, (struct id){{0}}, currency, now_us);
     save_account(batch, &issuance);
@@ -120,6 +124,7 @@ static struct result meta_found(void *context, const struct row *row) {
 
 struct result data_read_meta(struct batch *batch, struct data_meta *ret_meta) {
     struct found_meta found = {.meta = ret_meta};
+    TRY(currencies_learn(batch));
     ask_meta(batch, meta_found, &found);
     TRY(batch_run(batch));
     batch_end_round(batch);

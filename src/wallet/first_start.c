@@ -4,17 +4,19 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/check.h"
 #include "base/clock.h"
+#include "service/currencies.h"
 #include "service/service.h"
 #include "wallet/data.h"
 #include "wallet/tables.h"
 #include "wallet/user_command.h"
 
 struct result first_start_create(const struct first_start *start) {
+    struct currency_options options;
     enum currency currency = CURRENCY_NONE;
-    struct result parsed = currency_parse(text_of(start->currency), &currency);
-    CHECK(result_is_ok(parsed)); /* one of the choices */
+    TRY(currency_options_read("walletd", &start->currencies, &options));
+    TRY(currency_options_add(&options));
+    TRY(currency_options_main("walletd", &options, CURRENCY_IRT, &currency));
     enum key_algorithm algorithm = strcmp(start->algorithm, "ES256") == 0 ? KEY_ES256 : KEY_RS256;
     return data_create(start->data, start->store_url, currency, algorithm, clock_now_us(&clock_system));
 }

@@ -3,12 +3,13 @@
 
 #include <stdbool.h>
 
-#include "base/result.h"
+#include "base/param.h"
 
 struct first_start {
     bool is_wanted;
     const char *data, *store_url;
-    const char *currency, *algorithm;             /* one of their choices */
+    struct param_list currencies;
+    const char *algorithm;                        /* one of its choices */
     const char *admin_name, *admin_password_file; /* no file: no administrator is made */
     const char *region;
 };

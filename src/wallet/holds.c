@@ -70,14 +70,14 @@ static void take(struct hold_change *change, const struct hold *hold) {
 static void load_new(struct engine *engine, struct operation *operation) {
     const struct hold_command *command = &((const struct hold_change *)operation)->hold;
     books_load_hold_by_reference(engine, command->caller, command->reference);
-    books_load_account_of_user(engine, command->user_id);
-    merchant_load(engine, &command->merchant);
+    books_load_wallet(engine, command->user_id, command->amount.currency);
+    books_load_merchant(engine, &command->merchant, command->amount.currency);
 }
 
 static void load_known(struct engine *engine, struct operation *operation) {
     const struct capture_command *command = &((const struct hold_change *)operation)->capture;
     books_load_hold(engine, command->hold_id);
-    merchant_load(engine, &command->merchant);
+    books_load_payee(engine, &command->merchant, command->hold_id);
 }
 
 static void hold_decide(struct engine *engine, struct operation *operation, int64_t now_us) {

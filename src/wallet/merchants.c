@@ -41,23 +41,14 @@ void merchant_read(struct exchange *exchange, struct text typed, struct merchant
     ret_named->name = read_name(exchange, typed, "merchant", faults);
 }
 
-void merchant_load(struct engine *engine, const struct merchant_named *named) {
-    if (!id_is_zero(named->id))
-        books_load_merchant(engine, named->id);
-    else if (named->name.size > 0)
-        books_load_merchant_by_name(engine, named->name);
-}
-
 /* ---- the document ---- */
 
-static void write_merchant(struct json_writer *writer, struct text name, const struct account *account) {
-    json_begin_object(writer);
+static void write_members(struct json_writer *writer, struct text name, const struct account *account) {
     json_id_member(writer, "id", account->id);
     json_text_member(writer, "name", name);
     json_text_member(writer, "currency", text_of(currency_code(account->currency)));
     json_integer_member(writer, "balance", account_balance(account).amount_minor);
     json_time_member(writer, "created_at", account->created_at_us);
-    json_end_object(writer);
 }
 
 /* ---- making one ---- */
@@ -70,7 +61,8 @@ struct merchant_opening {
 };
 
 static void load(struct engine *engine, struct operation *operation) {
-    books_load_merchant_by_name(engine, ((const struct merchant_opening *)operation)->name);
+    const struct merchant_named named = {.name = ((const struct merchant_opening *)operation)->name};
+    books_load_merchant(engine, &named, books_ledger(engine)->currency);
 }
 
 static struct text document_of(struct operation *operation) {
@@ -78,7 +70,9 @@ static struct text document_of(struct operation *operation) {
     struct buffer buffer;
     buffer_init(&buffer, operation->arena, MERCHANT_BYTES);
     struct json_writer writer = {.buffer = &buffer};
-    write_merchant(&writer, opening->name, &opening->account);
+    json_begin_object(&writer);
+    write_members(&writer, opening->name, &opening->account);
+    json_end_object(&writer);
     return buffer_text(&buffer);
 }
 
@@ -96,7 +90,9 @@ static void render(struct operation *operation) {
     struct buffer buffer;
     buffer_init(&buffer, operation->arena, MERCHANT_BYTES);
     struct json_writer writer = {.buffer = &buffer};
-    write_merchant(&writer, opening->name, &opening->account);
+    json_begin_object(&writer);
+    write_members(&writer, opening->name, &opening->account);
+    json_end_object(&writer);
     operation_answer(operation, opening->outcome == LEDGER_APPLIED ? 201 : 200, "application/json", &buffer);
 }
 
@@ -146,6 +142,11 @@ struct merchants_reading {
         struct text name;
         struct account account;
     } * merchants; /* room for one more than the limit */
+    struct till {
+        struct till *next;
+        int64_t merchant;
+        struct account account;
+    } * tills, **last_till; /* of the page, by merchant */
 };
 
 static struct result listed_found(void *context, const struct row *row) {
@@ -157,12 +158,49 @@ static struct result listed_found(void *context, const struct row *row) {
     return listed->name.data == NULL ? result_error(RESULT_FULL) : result_ok();
 }
 
+static struct result till_found(void *context, const struct row *row) {
+    struct merchants_reading *read = context;
+    struct till *till = arena_take(&read->reading.exchange->arena, sizeof *till);
+    if (till == NULL) return result_error(RESULT_FULL);
+    *till = (struct till){.merchant = row_integer(row, ACCOUNT_COLUMN_COUNT + 1)};
+    TRY(row_account(row, 0, &till->account));
+    *read->last_till = till;
+    read->last_till = &till->next;
+    return result_ok();
+}
+
 static bool list_ask(struct reading *reading, struct batch *batch, uint32_t round) {
     struct merchants_reading *read = (struct merchants_reading *)reading;
-    (void)round;
-    read->count = 0;
-    ask_merchants(batch, read->after_account, (int64_t)read->limit + 1, listed_found, read);
+    if (round == 0) {
+        read->count = 0;
+        ask_merchants(batch, read->after_account, (int64_t)read->limit + 1, listed_found, read);
+        return true;
+    }
+    read->tills = NULL;
+    read->last_till = &read->tills;
+    if (read->count > 0)
+        ask_tills(batch, read->merchants[0].account.number, read->merchants[read->count - 1].account.number, till_found, read);
     return false;
+}
+
+/* One of the list, with what it has in other currencies. `till`: the first that is not another's before it. */
+static const struct till *write_listed(struct json_writer *writer, const struct listed_merchant *listed, const struct till *till) {
+    while (till != NULL && till->merchant < listed->account.number) till = till->next;
+    json_begin_object(writer);
+    write_members(writer, listed->name, &listed->account);
+    bool has_tills = till != NULL && till->merchant == listed->account.number;
+    if (has_tills) json_key(writer, "tills");
+    if (has_tills) json_begin_array(writer);
+    for (; till != NULL && till->merchant == listed->account.number; till = till->next) {
+        json_begin_object(writer);
+        json_id_member(writer, "account_id", till->account.id);
+        json_text_member(writer, "currency", text_of(currency_code(till->account.currency)));
+        json_integer_member(writer, "balance", account_balance(&till->account).amount_minor);
+        json_end_object(writer);
+    }
+    if (has_tills) json_end_array(writer);
+    json_end_object(writer);
+    return till;
 }
 
 static void list_answer(struct reading *reading) {
@@ -173,7 +211,8 @@ static void list_answer(struct reading *reading) {
     struct buffer buffer;
     struct json_writer writer;
     reply_page_begin(reading->exchange, &writer, &buffer, (count + 1) * 512);
-    for (size_t i = 0; i < count; i++) write_merchant(&writer, read->merchants[i].name, &read->merchants[i].account);
+    const struct till *till = read->tills;
+    for (size_t i = 0; i < count; i++) till = write_listed(&writer, &read->merchants[i], till);
     reply_page(reading->exchange, &writer, LIST_MERCHANTS, has_more, words);
     exchange_finish(reading->exchange);
 }

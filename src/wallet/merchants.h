@@ -3,13 +3,10 @@
 
 #include "base/fault.h"
 #include "http/exchange.h"
-#include "service/engine.h"
 #include "wallet/core/merchants.h"
 
 /* The member `merchant`: an id, or else a name, in its normal form in the arena. A fault when it can be neither. */
 void merchant_read(struct exchange *exchange, struct text typed, struct merchant_named *ret_named, struct faults *faults);
-/* For an action's load: nothing when nobody is named. */
-void merchant_load(struct engine *engine, const struct merchant_named *named);
 
 /* ---- the routes ---- */
 

@@ -26,8 +26,8 @@ struct payment {
 static void load(struct engine *engine, struct operation *operation) {
     const struct payment_command *command = &((const struct payment *)operation)->command;
     books_load_payment(engine, command->caller, command->reference);
-    books_load_account_of_user(engine, command->user_id);
-    merchant_load(engine, &command->merchant);
+    books_load_wallet(engine, command->user_id, command->amount.currency);
+    books_load_merchant(engine, &command->merchant, command->amount.currency);
 }
 
 static void decide(struct engine *engine, struct operation *operation, int64_t now_us) {

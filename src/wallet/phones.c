@@ -21,7 +21,7 @@ static void load(struct engine *engine, struct operation *operation) {
     const struct phone_command *command = &change_of(operation)->command;
     books_load_user(engine, command->user_id);
     books_load_account_of_user(engine, command->user_id);
-    books_load_user_by_phone(engine, &command->phone);
+    books_load_user_by_phone(engine, &command->phone, books_ledger(engine)->currency);
 }
 
 static void take_user(struct engine *engine, struct phone_change *change) {

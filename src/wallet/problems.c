@@ -106,8 +106,9 @@ static const struct problem_page wallet_pages[] = {
     {&problem_reference_conflict, "This reference was used before, with another amount, currency or user. No money moved again.",
      "Use a new reference for each new credit, and the same only to send the same credit again."},
     {&problem_same_account, "Sender and recipient are the same account.", "Choose another recipient."},
-    {&problem_currency_mismatch, "The amount is in another currency than the account. No money moved.",
-     "Send the amount in the currency of the account."},
+    {&problem_currency_mismatch,
+     "The amount is in another currency than the account, or the user has no account in that currency. No money moved.",
+     "Send the amount in the currency of the account; GET /v1/wallets lists which a user has."},
     {&problem_password_too_common, "So many people have this password that it is among the first that anybody tries.",
      "Choose another one: a few words that nobody says together will do."},
     {NULL, NULL, NULL},
@@ -154,7 +155,8 @@ static struct refusal refusal_of(enum ledger_outcome outcome) {
         return (struct refusal){&problem_account_not_empty, "The account has money, or some of it is held: only an empty one is closed."};
     case LEDGER_ACCOUNT_OF_BOOKS: return (struct refusal){&problem_account_of_books, "This is the account of a fund, or issuance."};
     case LEDGER_CURRENCY_MISMATCH:
-        return (struct refusal){&problem_currency_mismatch, "The amount is in another currency than the account."};
+        return (struct refusal){&problem_currency_mismatch,
+                                "The amount is in another currency than the account, or there is no account in it."};
     case LEDGER_BALANCE_TOO_LARGE: return (struct refusal){&problem_balance_too_large, "A balance can not be more than 9007199254740991."};
     case LEDGER_INSUFFICIENT_FUNDS: return (struct refusal){&problem_insufficient_funds, "The wallet holds less than the amount."};
     case LEDGER_RECIPIENT_NOT_FOUND: return (struct refusal){&problem_recipient_not_found, "There is no such recipient."};

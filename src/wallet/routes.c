@@ -5,6 +5,7 @@
 #include "wallet/adjustments.h"
 #include "wallet/credit_reversals.h"
 #include "wallet/credits.h"
+#include "wallet/currencies.h"
 #include "wallet/funds.h"
 #include "wallet/holds.h"
 #include "wallet/journal.h"
@@ -67,6 +68,8 @@ const struct route wallet_routes[] = {
     {.method = "POST", .path = "/v1/sessions/refresh", .scope = SCOPE_PUBLIC, .flags = ROUTE_BODY_JSON, .handle = sessions_refresh},
     {.method = "DELETE", .path = "/v1/sessions/current", .scope = SCOPE_USER, .handle = sessions_delete_current},
     {.method = "GET", .path = "/v1/wallet", .scope = SCOPE_USER, .handle = wallets_get},
+    {.method = "GET", .path = "/v1/wallets", .scope = SCOPE_USER, .arena_limit_bytes = LIST_ARENA_BYTES, .handle = wallets_list},
+    {.method = "GET", .path = "/v1/currencies", .scope = SCOPE_ANY, .handle = currencies_list},
     {.method = "GET",
      .path = "/v1/wallet/transactions",
      .scope = SCOPE_USER,

@@ -14,6 +14,7 @@
 #include "wallet/books.h"
 #include "wallet/calendar.h"
 #include "wallet/command.h"
+#include "wallet/currencies.h"
 #include "wallet/data.h"
 #include "wallet/notices.h"
 #include "wallet/problems.h"
@@ -239,11 +240,25 @@ static struct result find_zone(struct serving *serving, const struct data_meta *
     return calendar_review(serving->batch, text_of(meta->time_zone), wallet->zone, now_us_of(wallet));
 }
 
+/* Before anything is read that names one. */
+static struct result find_currencies(struct serving *serving, struct data_meta *ret_meta) {
+    struct currency_options options;
+    enum currency main = CURRENCY_NONE;
+    TRY(currency_options_read("walletd", &serving->settings->first.currencies, &options));
+    TRY(currencies_review(serving->batch, &options));
+    TRY(data_read_meta(serving->batch, ret_meta));
+    TRY(currency_options_main("walletd", &options, ret_meta->currency, &main));
+    if (main == ret_meta->currency) return result_ok();
+    fprintf(service_errors(), "walletd: --currency %s: the main currency of these books is %s, and it can't be changed\n", options.main,
+            currency_code(ret_meta->currency));
+    return result_error(RESULT_INVALID);
+}
+
 static struct result make_wallet(struct serving *serving) {
     struct wallet *wallet = serving->wallet;
     const struct serve_settings *settings = serving->settings;
     struct data_meta meta;
-    TRY(data_read_meta(serving->batch, &meta));
+    TRY(find_currencies(serving, &meta));
     wallet->service.name = "walletd";
     wallet->service.short_name = "wallet";
     wallet->service.clock = &clock_system;

@@ -12,6 +12,7 @@
 #include "wallet/tables.h"
 #include "wallet/transactions.h"
 #include "wallet/wallet.h"
+#include "wallet/wallets.h"
 
 #define ENTRY_BYTES_MAX 6144u       /* the longest line: its description twice, every character of it escaped */
 #define END_BYTES       512u        /* totals and what stands behind them */
@@ -21,6 +22,7 @@
 struct wallet_statement {
     struct long_reading reading; /* first */
     struct id user_id;
+    enum currency currency;
     bool has_from, has_to, is_csv;
     int64_t from_us, to_us; /* from <= time < to; what was not asked for is set when the account is known */
     int64_t now_us;
@@ -177,7 +179,7 @@ static void ask_lines(struct wallet_statement *self, struct batch *batch) {
 static bool ask_first(struct wallet_statement *self, struct batch *batch, uint32_t round) {
     if (round == 0) {
         self->found.is_found = self->has_opening = false;
-        ask_account_of_user(batch, self->user_id, account_found, &self->found);
+        ask_account_of_user(batch, self->user_id, self->currency, account_found, &self->found);
         return true;
     }
     if (!self->found.is_found) return false;
@@ -236,7 +238,7 @@ static void answer(struct reading *reading) {
     if (is_broken)
         storage_refuse(exchange, result_error(RESULT_CORRUPT));
     else
-        problem_reply(exchange, &problem_token_invalid, "The user of this token does not exist.");
+        wallet_refuse_missing(exchange, self->currency);
     reading_abandon(&self->reading);
     exchange_finish(exchange);
 }
@@ -247,7 +249,9 @@ static bool read_query(struct exchange *exchange, struct wallet_statement *self,
     struct faults faults;
     faults_init(&faults, &exchange->arena);
     self->is_csv = route_wants_csv(exchange);
+    self->currency = wallet_of(exchange)->currency;
     const struct query_member members[] = {
+        {.name = "currency", .kind = QUERY_CURRENCY, .target = &self->currency},
         {.name = "from", .kind = QUERY_TIME, .target = &self->from_us, .present = &self->has_from},
         {.name = "to", .kind = QUERY_TIME, .target = &self->to_us, .present = &self->has_to},
         {.name = "for", .kind = QUERY_CHOICE, .target = ret_audience, .choices = "spreadsheet"},
@@ -270,6 +274,7 @@ void statement_get(struct exchange *exchange) {
     }
     self->user_id = exchange->caller.user_id;
     self->now_us = clock_now_us(exchange->service->clock);
+    self->currency = query.currency;
     self->is_csv = query.is_csv;
     self->has_from = query.has_from;
     self->has_to = query.has_to;

@@ -114,9 +114,24 @@ static const struct question issuance = {.name = "the issuance account",
                                          .sql = "SELECT " ACCOUNT_COLUMNS " FROM accounts a WHERE a.number = 1 AND a.kind = 3 LIMIT 1"};
 void ask_issuance(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &issuance, NULL, visit, context); }
 
-QUESTION(account_of_user, "the account of a user", "SELECT " ACCOUNT_COLUMNS " FROM accounts a WHERE a.user_id = $1 LIMIT 1", COLUMN_ID);
-void ask_account_of_user(struct batch *batch, struct id user_id, row_visitor *visit, void *context) {
-    ASK(account_of_user, value_id(user_id));
+static const struct question other_issuances = {.name = "the other issuance accounts",
+                                                .sql = "SELECT " ACCOUNT_COLUMNS
+                                                       " FROM accounts a WHERE a.kind = 3 AND a.number <> 1 ORDER BY a.number LIMIT 64"};
+void ask_other_issuances(struct batch *batch, row_visitor *visit, void *context) {
+    batch_ask(batch, &other_issuances, NULL, visit, context);
+}
+
+QUESTION(account_of_user, "the account of a user",
+         "SELECT " ACCOUNT_COLUMNS " FROM accounts a WHERE a.user_id = $1 AND a.currency = $2 LIMIT 1", COLUMN_ID, COLUMN_TEXT);
+void ask_account_of_user(struct batch *batch, struct id user_id, enum currency currency, row_visitor *visit, void *context) {
+    ASK(account_of_user, value_id(user_id), currency_value(currency));
+}
+
+QUESTION(accounts_of_user, "the accounts of a user",
+         "SELECT " ACCOUNT_COLUMNS " FROM accounts a WHERE a.user_id = $1 AND a.number > $2 ORDER BY a.number LIMIT $3", COLUMN_ID,
+         COLUMN_INTEGER, COLUMN_INTEGER);
+void ask_accounts_of_user(struct batch *batch, struct id user_id, int64_t after_number, int64_t limit, row_visitor *visit, void *context) {
+    ASK(accounts_of_user, value_id(user_id), value_integer(after_number), value_integer(limit));
 }
 
 QUESTION(fund_by_reference, "a fund",
@@ -336,3 +351,28 @@ static const struct question insert_meta = {
 void save_meta(struct batch *batch, struct id instance_id, enum currency currency, struct text secret, int64_t now_us) {
     DO(insert_meta, 1, value_id(instance_id), currency_value(currency), value_bytes(secret.data, secret.size), value_integer(now_us));
 }
+
+/* ---- currencies that were added ---- */
+
+static const struct question currencies = {.name = "currencies",
+                                           .sql = "SELECT c.code, c.exponent, c.hash, CASE WHEN EXISTS (SELECT 1 FROM accounts a WHERE "
+                                                  "a.currency = c.code AND a.kind = 3) OR c.code = "
+                                                  "(SELECT currency FROM meta) THEN 1 ELSE 0 END FROM currencies c ORDER BY c.code"};
+void ask_currencies(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &currencies, NULL, visit, context); }
+
+struct hash currency_hash(struct text code, int64_t exponent) {
+    char text[CURRENCY_CODE_BYTES + 32];
+    int size = snprintf(text, sizeof text, "%.*s:%lld", (int)CURRENCY_CODE_BYTES, code.data, (long long)exponent);
+    return crypto_hash((struct text){text, (size_t)size});
+}
+
+QUESTION(put_currency, "a currency to keep",
+         "INSERT INTO currencies (code, exponent, hash) VALUES ($1, $2, $3) ON CONFLICT (code) DO UPDATE SET exponent = excluded.exponent, "
+         "hash = excluded.hash",
+         COLUMN_TEXT, COLUMN_INTEGER, COLUMN_BYTES);
+void save_currency(struct batch *batch, struct text code, int64_t exponent, const struct hash *hash) {
+    DO(put_currency, 1, value_text(code), value_integer(exponent), value_bytes(hash->bytes, sizeof hash->bytes));
+}
+
+QUESTION(delete_currency, "a currency that nobody uses", "DELETE FROM currencies WHERE code = $1", COLUMN_TEXT);
+void drop_unused_currency(struct batch *batch, struct text code) { DO(delete_currency, 1, value_text(code)); }

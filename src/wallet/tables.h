@@ -56,9 +56,10 @@ void ask_users(struct batch *batch, struct id after, enum user_state state, int6
 /* user, and whether it has a session that began at this client */
 void ask_login(struct batch *batch, struct text name, int64_t client, row_visitor *visit, void *context);
 struct result login_found(void *found, const struct row *row);
-/* A user, then the account of its wallet, which is NULL only when the books are broken. */
-void ask_wallet_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context);
-void ask_wallet_by_phone(struct batch *batch, const struct phone *phone, row_visitor *visit, void *context);
+/* A user, then the account of its wallet, which is NULL only when the books are broken: that in the main currency, and in a row of its own that in `currency`,
+ * if it is another; by an account that one alone. */
+void ask_wallet_by_name(struct batch *batch, struct text name, enum currency currency, row_visitor *visit, void *context);
+void ask_wallet_by_phone(struct batch *batch, const struct phone *phone, enum currency currency, row_visitor *visit, void *context);
 void ask_wallet_by_account(struct batch *batch, struct id account_id, row_visitor *visit, void *context);
 void ask_session(struct batch *batch, struct id id, row_visitor *visit, void *context); /* session, its user */
 /* session_id, hash, generation, expires_at, reusable_until (NULL: not used) */
@@ -85,9 +86,12 @@ void drop_expired_sessions(struct batch *batch, int64_t before_us);
 
 void ask_head(struct batch *batch, row_visitor *visit, void *context);    /* sequence, hash, created_at; no row: no transfer yet */
 void ask_callers(struct batch *batch, row_visitor *visit, void *context); /* of each that has credited: name, count, newest reference */
-void ask_last_account(struct batch *batch, row_visitor *visit, void *context);                                    /* its number */
-void ask_issuance(struct batch *batch, row_visitor *visit, void *context);                                        /* account */
-void ask_account_of_user(struct batch *batch, struct id user_id, row_visitor *visit, void *context);              /* account */
+void ask_last_account(struct batch *batch, row_visitor *visit, void *context);    /* its number */
+void ask_issuance(struct batch *batch, row_visitor *visit, void *context);        /* account: of the main currency */
+void ask_other_issuances(struct batch *batch, row_visitor *visit, void *context); /* account: of each other one */
+void ask_account_of_user(struct batch *batch, struct id user_id, enum currency currency, row_visitor *visit, void *context); /* account */
+/* account: all of a user, in the order of their opening, whose numbers are above `after_number`. */
+void ask_accounts_of_user(struct batch *batch, struct id user_id, int64_t after_number, int64_t limit, row_visitor *visit, void *context);
 void ask_fund(struct batch *batch, struct text caller, struct text reference, row_visitor *visit, void *context); /* account, fund */
 /* account, fund: in the order of their making, whose accounts' numbers are above `after_account`. */
 void ask_funds(struct batch *batch, struct text caller, int64_t after_account, int64_t limit, row_visitor *visit, void *context);
@@ -105,12 +109,17 @@ struct result row_reference(const struct row *row, struct known_reference *ret_r
 #define REFERENCE_ORIGIN_COLUMN      11
 void ask_named(struct batch *batch, enum transfer_kind kind, struct text caller, struct text reference, row_visitor *visit, void *context);
 
-/* ---- merchants: account, name ---- */
+/* ---- merchants: account, name, the merchant's own account's number, its currency. Two rows where the till in
+ * `currency`, or in that of the hold, is another account than the merchant's own. ---- */
 
-void ask_merchant(struct batch *batch, struct id id, row_visitor *visit, void *context);
-void ask_merchant_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context);
+void ask_merchant(struct batch *batch, struct id id, enum currency currency, row_visitor *visit, void *context);
+void ask_merchant_by_name(struct batch *batch, struct text name, enum currency currency, row_visitor *visit, void *context);
+void ask_payee(struct batch *batch, struct id id, struct id hold_id, row_visitor *visit, void *context);
+void ask_payee_by_name(struct batch *batch, struct text name, struct id hold_id, row_visitor *visit, void *context);
 void ask_merchants(struct batch *batch, int64_t after_account, int64_t limit, row_visitor *visit,
-                   void *context); /* in the order of their making */
+                   void *context); /* themselves alone, in the order of their making */
+/* The tills of those whose own accounts' numbers are in first..last, by merchant. */
+void ask_tills(struct batch *batch, int64_t first, int64_t last, row_visitor *visit, void *context);
 void save_merchant(struct batch *batch, const struct merchant *merchant);
 
 /* ---- holds: in each, account, hold ---- */
@@ -169,19 +178,27 @@ void ask_transfer(struct batch *batch, struct id id, row_visitor *visit, void *c
 void ask_credits_of_fund(struct batch *batch, struct text caller, struct text reference, int64_t after_sequence, int64_t limit,
                          row_visitor *visit, void *context);
 /* Accounts as an admin sees them: account, user's name, phone, fund's reference, is_released. In the order of their numbers, after_number < number <=
- * last_number; `kind` 0: any; `state` as in account_state. */
+ * last_number; `kind` 0: any; `state` as in account_state; `currency` none: any. */
 enum account_state { ACCOUNT_ANY = 0, ACCOUNT_OPEN, ACCOUNT_FROZEN, ACCOUNT_RELEASED, ACCOUNT_CLOSED };
 void ask_accounts(struct batch *batch, int64_t after_number, int64_t last_number, enum account_kind kind, enum account_state state,
-                  int64_t limit, row_visitor *visit, void *context);
+                  enum currency currency, int64_t limit, row_visitor *visit, void *context);
 void ask_account(struct batch *batch, struct id id, row_visitor *visit, void *context);
-void ask_account_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context);
-void ask_account_by_phone(struct batch *batch, const struct phone *phone, row_visitor *visit, void *context);
+/* The same, of one user, with these rules of which account. */
+void ask_accounts_by_name(struct batch *batch, struct text name, int64_t after_number, int64_t limit, row_visitor *visit, void *context);
+void ask_accounts_by_phone(struct batch *batch, const struct phone *phone, int64_t after_number, int64_t limit, row_visitor *visit,
+                           void *context);
 
 /* ---- kept answers, and what init made ---- */
 
 extern const struct kept_questions table_kept;
 void ask_meta(struct batch *batch, row_visitor *visit,
               void *context); /* instance_id, currency, idempotency_secret, created_at, time_zone */
+/* code, exponent, hash, whether an account is in it: of those that were added to the two. */
+void ask_currencies(struct batch *batch, row_visitor *visit, void *context);
+/* The one with that code anew; and it is gone, if no account is in it. */
+void save_currency(struct batch *batch, struct text code, int64_t exponent, const struct hash *hash);
+void drop_unused_currency(struct batch *batch, struct text code);
+struct hash currency_hash(struct text code, int64_t exponent); /* of CODE:EXPONENT: what stands beside a currency */
 void save_meta(struct batch *batch, struct id instance_id, enum currency currency, struct text secret, int64_t now_us);
 
 /* ---- for the self-audit ---- */
@@ -207,6 +224,7 @@ void ask_other_states(struct batch *batch, row_visitor *visit, void *context);
 void ask_wrong_origins(struct batch *batch, row_visitor *visit, void *context);
 void ask_totals(struct batch *batch, row_visitor *visit, void *context);
 void ask_other_currency(struct batch *batch, row_visitor *visit, void *context);
+void ask_wrong_tills(struct batch *batch, row_visitor *visit, void *context);
 void ask_credited_twice(struct batch *batch, row_visitor *visit, void *context);
 
 /* ---- phones of before (service/phones.h) ---- */

@@ -68,33 +68,35 @@ void ask_credits_of_fund(struct batch *batch, struct text caller, struct text re
 
 #define SEEN_COLUMNS ACCOUNT_COLUMNS ", u.name, u.phone, f.reference, f.is_released"
 #define SEEN_TABLES  "accounts a LEFT JOIN users u ON u.id = a.user_id LEFT JOIN funds f ON f.account = a.number"
-static const struct question accounts_in_order = {.name = "accounts",
-                                                  .sql = "SELECT " SEEN_COLUMNS " FROM " SEEN_TABLES
-                                                         " WHERE a.number > $1 AND a.number <= $2 AND ($3 = 0 OR a.kind = $3) "
-                                                         "AND ($4 = 0 OR $4 = CASE WHEN a.is_closed = 1 THEN 4 WHEN a.is_frozen = 1 THEN 2 "
-                                                         "WHEN f.is_released = 1 THEN 3 ELSE 1 END) ORDER BY a.number LIMIT $5",
-                                                  .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER,
-                                                                 COLUMN_INTEGER}};
+static const struct question accounts_in_order = {
+    .name = "accounts",
+    .sql = "SELECT " SEEN_COLUMNS " FROM " SEEN_TABLES " WHERE a.number > $1 AND a.number <= $2 AND ($3 = 0 OR a.kind = $3) "
+           "AND ($6 = '' OR a.currency = $6) AND ($4 = 0 OR $4 = CASE WHEN a.is_closed = 1 THEN 4 WHEN a.is_frozen = 1 THEN 2 "
+           "WHEN f.is_released = 1 THEN 3 ELSE 1 END) ORDER BY a.number LIMIT $5",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_TEXT}};
 void ask_accounts(struct batch *batch, int64_t after_number, int64_t last_number, enum account_kind kind, enum account_state state,
-                  int64_t limit, row_visitor *visit, void *context) {
+                  enum currency currency, int64_t limit, row_visitor *visit, void *context) {
     ASK(accounts_in_order, value_integer(after_number), value_integer(last_number), value_integer(kind), value_integer(state),
-        value_integer(limit));
+        value_integer(limit), currency_value(currency));
 }
 
 QUESTION(account_by_id, "an account", "SELECT " SEEN_COLUMNS " FROM " SEEN_TABLES " WHERE a.id = $1 LIMIT 1", COLUMN_ID);
 void ask_account(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(account_by_id, value_id(id)); }
 
 #define SEEN_BY_USER "users u JOIN accounts a ON a.user_id = u.id LEFT JOIN funds f ON f.account = a.number"
-QUESTION(account_by_name, "an account by its user's name", "SELECT " SEEN_COLUMNS " FROM " SEEN_BY_USER " WHERE u.name = $1 LIMIT 1",
-         COLUMN_TEXT);
-void ask_account_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context) {
-    ASK(account_by_name, value_text(name));
+QUESTION(accounts_by_name, "accounts by their user's name",
+         "SELECT " SEEN_COLUMNS " FROM " SEEN_BY_USER " WHERE u.name = $1 AND a.number > $2 ORDER BY a.number LIMIT $3", COLUMN_TEXT,
+         COLUMN_INTEGER, COLUMN_INTEGER);
+void ask_accounts_by_name(struct batch *batch, struct text name, int64_t after_number, int64_t limit, row_visitor *visit, void *context) {
+    ASK(accounts_by_name, value_text(name), value_integer(after_number), value_integer(limit));
 }
 
-QUESTION(account_by_phone, "an account by its user's phone", "SELECT " SEEN_COLUMNS " FROM " SEEN_BY_USER " WHERE u.phone = $1 LIMIT 1",
-         COLUMN_TEXT);
-void ask_account_by_phone(struct batch *batch, const struct phone *phone, row_visitor *visit, void *context) {
-    ASK(account_by_phone, value_text(phone_text(phone)));
+QUESTION(accounts_by_phone, "accounts by their user's phone",
+         "SELECT " SEEN_COLUMNS " FROM " SEEN_BY_USER " WHERE u.phone = $1 AND a.number > $2 ORDER BY a.number LIMIT $3", COLUMN_TEXT,
+         COLUMN_INTEGER, COLUMN_INTEGER);
+void ask_accounts_by_phone(struct batch *batch, const struct phone *phone, int64_t after_number, int64_t limit, row_visitor *visit,
+                           void *context) {
+    ASK(accounts_by_phone, value_text(phone_text(phone)), value_integer(after_number), value_integer(limit));
 }
 
 /* ---- for the self-audit ---- */
@@ -151,13 +153,16 @@ void ask_journal(struct batch *batch, int64_t after, int64_t last, int64_t limit
     ASK(journal, value_integer(after), value_integer(last), value_integer(limit));
 }
 
-/* An account's number, kind, debits and credits posted and pending, sequence, floor; its entry's sequence, amount, balance_after, or NULL; is_overdrawn. */
+/* An account's number, kind, debits and credits posted and pending, sequence, floor; its entry's sequence, amount, balance_after, or NULL; is_overdrawn,
+ * currency; the entry's kind, or NULL. */
 static const struct question all_entries = {
     .name = "all entries",
-    .sql = "SELECT a.number, a.kind, a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending, a.sequence, a.floor, "
-           "e.key & 4294967295, e.amount, e.balance_after, a.is_overdrawn FROM accounts a LEFT JOIN entries e ON e.key > a.number << 32 "
-           "AND e.key < (a.number + 1) << 32 ORDER BY "
-           "a.number, e.key"};
+    .sql =
+        "SELECT a.number, a.kind, a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending, a.sequence, a.floor, "
+        "e.key & 4294967295, e.amount, e.balance_after, a.is_overdrawn, a.currency, e.kind FROM accounts a LEFT JOIN entries e ON e.key > "
+        "a.number << 32 "
+        "AND e.key < (a.number + 1) << 32 ORDER BY "
+        "a.number, e.key"};
 void ask_all_entries(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_entries, NULL, visit, context); }
 
 /* account, funded, credited, released, is_released, balance; funded, credited and released by its transfers; opened; the first amount by its transfers;
@@ -176,28 +181,32 @@ static const struct question all_funds = {
            "LEFT JOIN transfers t ON t.sequence = e.transfer GROUP BY f.account, a.number ORDER BY f.account"};
 void ask_all_funds(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_funds, NULL, visit, context); }
 
-/* One row: entries, their sum, issuance's balance, accounts of funds, users, wallets, users without a wallet, sessions without a user, refresh tokens
- * without a session, holds of the journal without a row, accounts that are a merchant's by one table only, merchants without an account. An index may be what is broken: wallets are counted without. */
+/* One row: entries, accounts of funds, users, wallets in the main currency, users without one, sessions without a user, refresh tokens without a session,
+ * holds of the journal without a row, accounts that are a merchant's by one table only, merchants without an account, accounts beyond the one that a user has
+ * in a currency, or issuance, wallets of nobody. An index may be what is broken: wallets are counted without. */
 #define TOTALS(unindexed)                                                                                                                  \
-    "SELECT (SELECT count(*) FROM entries), (SELECT CAST(coalesce(sum(amount), 0) AS bigint) FROM entries), "                              \
-    "(SELECT CAST(coalesce(sum(credits_posted - debits_posted), 0) AS bigint) FROM accounts WHERE kind = 3), "                             \
+    "SELECT (SELECT count(*) FROM entries), "                                                                                              \
     "(SELECT count(*) FROM accounts WHERE kind = 2), (SELECT count(*) FROM users), "                                                       \
-    "(SELECT count(*) FROM accounts " unindexed "WHERE kind = 1), "                                                                        \
-    "(SELECT count(*) FROM users u WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.user_id = u.id)), "                                  \
+    "(SELECT count(*) FROM accounts " unindexed "WHERE kind = 1 AND currency = (SELECT currency FROM meta)), "                             \
+    "(SELECT count(*) FROM users u WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.user_id = u.id AND a.currency = (SELECT currency "   \
+    "FROM meta))), "                                                                                                                       \
     "(SELECT count(*) FROM sessions s WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id)), "                                  \
     "(SELECT count(*) FROM refresh_tokens r WHERE NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = r.session_id)), "                      \
     "(SELECT count(*) FROM transfers t " unindexed                                                                                         \
     "WHERE t.kind = 7 AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.transfer = t.sequence)), "                                             \
     "(SELECT count(*) FROM accounts a " unindexed "WHERE (a.kind = 4) <> EXISTS (SELECT 1 FROM merchants m WHERE m.account = a.number)), " \
-    "(SELECT count(*) FROM merchants m WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.number = m.account))"
+    "(SELECT count(*) FROM merchants m WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.number = m.account)), "                          \
+    "(SELECT count(*) FROM (SELECT 1 FROM accounts " unindexed "WHERE kind = 3 OR (kind = 1 AND currency <> (SELECT currency FROM meta)) " \
+    "GROUP BY kind, user_id, currency HAVING count(*) > 1) AS d), "                                                                        \
+    "(SELECT count(*) FROM accounts a " unindexed "WHERE a.kind = 1 AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = a.user_id))"
 static const struct question totals = {.name = "sums over all", .sql = TOTALS("NOT INDEXED "), .postgres = TOTALS("")};
 void ask_totals(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &totals, NULL, visit, context); }
 
-/* What it is, and its number. */
+/* A transfer whose accounts are not in its currency. */
 static const struct question other_currency = {
     .name = "another currency",
-    .sql = "SELECT 'account', number FROM accounts WHERE currency <> (SELECT currency FROM meta) UNION ALL "
-           "SELECT 'transfer', sequence FROM transfers WHERE currency <> (SELECT currency FROM meta) LIMIT 1"};
+    .sql = "SELECT t.sequence FROM transfers t LEFT JOIN accounts d ON d.number = t.debit_account LEFT JOIN accounts c ON c.number = "
+           "t.credit_account WHERE t.currency <> d.currency OR t.currency <> c.currency ORDER BY t.sequence LIMIT 1"};
 void ask_other_currency(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &other_currency, NULL, visit, context); }
 
 /* The number of a transfer whose reference was credited before. In the order of its index, so that nothing is sorted in memory; an index that does

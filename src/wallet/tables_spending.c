@@ -5,23 +5,60 @@
 
 /* ---- merchants, and what a caller named ---- */
 
-#define MERCHANT_QUESTION "SELECT " ACCOUNT_COLUMNS ", m.name FROM merchants m JOIN accounts a ON a.number = m.account WHERE "
-QUESTION(merchant_by_id, "a merchant", MERCHANT_QUESTION "a.id = $1 LIMIT 1", COLUMN_ID);
-void ask_merchant(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(merchant_by_id, value_id(id)); }
-
-QUESTION(merchant_by_name, "a merchant by name", MERCHANT_QUESTION "m.name = $1 LIMIT 1", COLUMN_TEXT);
-void ask_merchant_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context) {
-    ASK(merchant_by_name, value_text(name));
+/* A merchant's own account and its till in one currency, which may be that of a hold: two rows at most, a batch counts on it. */
+#define MERCHANT_COLUMNS ACCOUNT_COLUMNS ", m.name, m.merchant, m.currency"
+#define BY_ID            "SELECT " MERCHANT_COLUMNS " FROM accounts i JOIN merchants o ON o.account = i.number AND o.merchant = o.account "
+#define BY_NAME          "SELECT " MERCHANT_COLUMNS " FROM merchants o "
+#define TILL_IN(currency)                                                                                   \
+    "JOIN merchants m ON m.merchant = o.account AND (m.account = m.merchant OR m.currency = " currency ") " \
+    "JOIN accounts a ON a.number = m.account WHERE "
+#define HOLD_CURRENCY "(SELECT t.currency FROM transfers t WHERE t.id = $2)"
+#define THIS_ID       "i.id = $1 LIMIT 2"
+#define THIS_NAME     "o.name = $1 AND o.account = o.merchant LIMIT 2"
+QUESTION(merchant_by_id, "a merchant", BY_ID TILL_IN("$2") THIS_ID, COLUMN_ID, COLUMN_TEXT);
+void ask_merchant(struct batch *batch, struct id id, enum currency currency, row_visitor *visit, void *context) {
+    ASK(merchant_by_id, value_id(id), currency_value(currency));
 }
 
-QUESTION(all_merchants, "the merchants", MERCHANT_QUESTION "m.account > $1 ORDER BY m.account LIMIT $2", COLUMN_INTEGER, COLUMN_INTEGER);
+QUESTION(merchant_by_name, "a merchant by name", BY_NAME TILL_IN("$2") THIS_NAME, COLUMN_TEXT, COLUMN_TEXT);
+void ask_merchant_by_name(struct batch *batch, struct text name, enum currency currency, row_visitor *visit, void *context) {
+    ASK(merchant_by_name, value_text(name), currency_value(currency));
+}
+
+QUESTION(payee_by_id, "who captures", BY_ID TILL_IN(HOLD_CURRENCY) THIS_ID, COLUMN_ID, COLUMN_ID);
+void ask_payee(struct batch *batch, struct id id, struct id hold_id, row_visitor *visit, void *context) {
+    ASK(payee_by_id, value_id(id), value_id(hold_id));
+}
+
+QUESTION(payee_by_name, "who captures, by name", BY_NAME TILL_IN(HOLD_CURRENCY) THIS_NAME, COLUMN_TEXT, COLUMN_ID);
+void ask_payee_by_name(struct batch *batch, struct text name, struct id hold_id, row_visitor *visit, void *context) {
+    ASK(payee_by_name, value_text(name), value_id(hold_id));
+}
+
+QUESTION(all_merchants, "the merchants",
+         "SELECT " MERCHANT_COLUMNS
+         " FROM merchants m JOIN accounts a ON a.number = m.account WHERE m.account > $1 AND m.account = m.merchant "
+         "ORDER BY m.account LIMIT $2",
+         COLUMN_INTEGER, COLUMN_INTEGER);
 void ask_merchants(struct batch *batch, int64_t after_account, int64_t limit, row_visitor *visit, void *context) {
     ASK(all_merchants, value_integer(after_account), value_integer(limit));
 }
 
-QUESTION(insert_merchant, "a new merchant", "INSERT INTO merchants (account, name) VALUES ($1, $2)", COLUMN_INTEGER, COLUMN_TEXT);
+QUESTION(tills, "the tills of merchants",
+         "SELECT " MERCHANT_COLUMNS
+         " FROM merchants m JOIN accounts a ON a.number = m.account WHERE m.merchant >= $1 AND m.merchant <= $2 AND "
+         "m.account <> m.merchant ORDER BY m.merchant, m.account",
+         COLUMN_INTEGER, COLUMN_INTEGER);
+void ask_tills(struct batch *batch, int64_t first, int64_t last, row_visitor *visit, void *context) {
+    ASK(tills, value_integer(first), value_integer(last));
+}
+
+QUESTION(insert_merchant, "a new merchant", "INSERT INTO merchants (account, name, merchant, currency) VALUES ($1, $2, $3, $4)",
+         COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER, COLUMN_TEXT);
 void save_merchant(struct batch *batch, const struct merchant *merchant) {
-    if (merchant->state == ROW_NEW) DO(insert_merchant, 1, value_integer(merchant->account->number), value_text(merchant->name));
+    if (merchant->state == ROW_NEW)
+        DO(insert_merchant, 1, value_integer(merchant->account->number), value_text(merchant->name), value_integer(merchant->number),
+           currency_value(merchant->currency));
 }
 
 QUESTION(transfer_by_reference, "what a caller named",
@@ -39,9 +76,11 @@ void ask_named(struct batch *batch, enum transfer_kind kind, struct text caller,
 #define HOLD_COLUMNS                                                                                                                      \
     "h.transfer, t.id, t.caller, t.reference, t.amount, t.currency, m.id, h.state, h.captured, h.remaining, t.created_at, h.expires_at, " \
     "h.updated_at"
+/* Its till, and the merchant's own account: whom the hold names. */
+#define HOLD_MERCHANT "LEFT JOIN merchants k ON k.account = t.credit_account LEFT JOIN accounts m ON m.number = k.merchant "
 #define HOLD_QUESTION                                                                                        \
     "SELECT " ACCOUNT_COLUMNS ", " HOLD_COLUMNS " FROM holds h JOIN transfers t ON t.sequence = h.transfer " \
-    "JOIN accounts a ON a.number = h.account LEFT JOIN accounts m ON m.number = t.credit_account WHERE "
+    "JOIN accounts a ON a.number = h.account " HOLD_MERCHANT "WHERE "
 struct result row_hold(const struct row *row, int first, struct account *account, struct hold *ret_hold) {
     *ret_hold = (struct hold){.number = row_integer(row, first),
                               .id = row_id(row, first + 1),
@@ -65,7 +104,7 @@ struct result row_hold(const struct row *row, int first, struct account *account
 
 QUESTION(hold_by_id, "a hold",
          "SELECT " ACCOUNT_COLUMNS ", " HOLD_COLUMNS " FROM transfers t JOIN holds h ON h.transfer = t.sequence "
-         "JOIN accounts a ON a.number = h.account LEFT JOIN accounts m ON m.number = t.credit_account WHERE t.id = $1 LIMIT 1",
+         "JOIN accounts a ON a.number = h.account " HOLD_MERCHANT "WHERE t.id = $1 LIMIT 1",
          COLUMN_ID);
 void ask_hold(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(hold_by_id, value_id(id)); }
 
@@ -78,8 +117,9 @@ void ask_hold_by_reference(struct batch *batch, struct text caller, struct text 
 }
 
 QUESTION(merchant_of_hold, "the merchant of a hold",
-         "SELECT " ACCOUNT_COLUMNS ", m.name FROM transfers t JOIN merchants m ON m.account = t.credit_account "
-         "JOIN accounts a ON a.number = m.account WHERE t.id = $1 AND t.kind = 7 LIMIT 1",
+         "SELECT " MERCHANT_COLUMNS
+         " FROM transfers t JOIN merchants k ON k.account = t.credit_account JOIN merchants o ON o.account = k.merchant " TILL_IN(
+             "t.currency") "t.id = $1 AND t.kind = 7 LIMIT 2",
          COLUMN_ID);
 void ask_merchant_of_hold(struct batch *batch, struct id id, row_visitor *visit, void *context) { ASK(merchant_of_hold, value_id(id)); }
 
@@ -197,6 +237,15 @@ static const struct question all_holds = {
            "FROM holds h LEFT JOIN transfers t ON t.sequence = h.transfer LEFT JOIN transfers e ON e.origin = h.transfer AND e.origin <> 0 "
            "GROUP BY h.transfer, t.sequence ORDER BY h.transfer"};
 void ask_all_holds(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_holds, NULL, visit, context); }
+
+/* A merchant's account whose row says something else than the account, or than the merchant. */
+static const struct question wrong_tills = {
+    .name = "tills that are not",
+    .sql = "SELECT m.account FROM merchants m LEFT JOIN merchants o ON o.account = m.merchant LEFT JOIN accounts a ON a.number = m.account "
+           "WHERE "
+           "o.account IS NULL OR o.merchant <> o.account OR o.name <> m.name OR a.currency <> m.currency OR "
+           "(m.account = m.merchant) <> (m.currency = (SELECT currency FROM meta)) ORDER BY m.account LIMIT 1"};
+void ask_wrong_tills(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &wrong_tills, NULL, visit, context); }
 
 /* An account whose pending sums are not those of its holds. */
 static const struct question other_pending = {

@@ -109,13 +109,19 @@ void ask_login(struct batch *batch, struct text name, int64_t client, row_visito
     ASK(login, value_text(name), value_integer(client));
 }
 
-#define WALLET_QUESTION "SELECT " USER_COLUMNS ", " ACCOUNT_COLUMNS " FROM users u LEFT JOIN accounts a ON a.user_id = u.id WHERE "
-QUESTION(wallet_by_name, "a wallet by its user's name", WALLET_QUESTION "u.name = $1 LIMIT 1", COLUMN_TEXT);
-void ask_wallet_by_name(struct batch *batch, struct text name, row_visitor *visit, void *context) { ASK(wallet_by_name, value_text(name)); }
+/* Two accounts at most: a batch counts on it. */
+#define WALLET_QUESTION                                                                            \
+    "SELECT " USER_COLUMNS ", " ACCOUNT_COLUMNS                                                    \
+    " FROM users u LEFT JOIN accounts a ON a.user_id = u.id AND (a.currency = $2 OR a.currency = " \
+    "(SELECT currency FROM meta)) WHERE "
+QUESTION(wallet_by_name, "a wallet by its user's name", WALLET_QUESTION "u.name = $1 LIMIT 2", COLUMN_TEXT, COLUMN_TEXT);
+void ask_wallet_by_name(struct batch *batch, struct text name, enum currency currency, row_visitor *visit, void *context) {
+    ASK(wallet_by_name, value_text(name), currency_value(currency));
+}
 
-QUESTION(wallet_by_phone, "a wallet by its user's phone", WALLET_QUESTION "u.phone = $1 LIMIT 1", COLUMN_TEXT);
-void ask_wallet_by_phone(struct batch *batch, const struct phone *phone, row_visitor *visit, void *context) {
-    ASK(wallet_by_phone, value_text(phone_text(phone)));
+QUESTION(wallet_by_phone, "a wallet by its user's phone", WALLET_QUESTION "u.phone = $1 LIMIT 2", COLUMN_TEXT, COLUMN_TEXT);
+void ask_wallet_by_phone(struct batch *batch, const struct phone *phone, enum currency currency, row_visitor *visit, void *context) {
+    ASK(wallet_by_phone, value_text(phone_text(phone)), currency_value(currency));
 }
 
 QUESTION(wallet_by_account, "a wallet by its account",

@@ -13,6 +13,7 @@
 #include "wallet/tables.h"
 #include "wallet/users.h"
 #include "wallet/wallet.h"
+#include "wallet/wallets.h"
 
 /* Entries that one page may look at: a filter that matches little ends its page early and gives a cursor to go on. */
 #define SCAN_MAX INT64_C(2000)
@@ -151,6 +152,7 @@ struct transactions_reading {
     bool has_from, has_to;
     int64_t from_us, to_us;     /* from <= time < to */
     struct id account_id;       /* whose; zero: the caller's own */
+    enum currency currency;     /* of the caller's own */
     char list;                  /* whose letter its cursors have */
     struct entry_filter filter; /* what of it: before and after are the entries that were looked at */
     size_t limit;
@@ -184,7 +186,7 @@ static bool list_ask(struct reading *reading, struct batch *batch, uint32_t roun
         read->found.is_found = false;
         read->count = 0;
         if (id_is_zero(read->account_id))
-            ask_account_of_user(batch, reading->exchange->caller.user_id, account_found, &read->found);
+            ask_account_of_user(batch, reading->exchange->caller.user_id, read->currency, account_found, &read->found);
         else
             ask_account(batch, read->account_id, account_found, &read->found);
         return true;
@@ -221,6 +223,11 @@ static void list_answer(struct reading *reading) {
         exchange_finish(exchange);
         return;
     }
+    if (!read->found.is_found && read->currency != wallet_of(exchange)->currency) {
+        wallet_refuse_missing(exchange, read->currency);
+        exchange_finish(exchange);
+        return;
+    }
     size_t count = read->count > read->limit ? read->limit : read->count;
     const int64_t words[PAGE_CURSOR_WORDS] = {next_of(read)};
     struct buffer buffer;
@@ -252,6 +259,7 @@ static bool read_filter(struct exchange *exchange, struct transactions_reading *
     struct page_query query;
     page_begin(&query, read->list);
     struct text kind = {"", 0}, direction = {"", 0}, reference = {"", 0};
+    read->currency = wallet_of(exchange)->currency;
     const struct query_member members[] = {
         PAGE_QUERY_MEMBERS(&query),
         {.name = "from", .kind = QUERY_TIME, .target = &read->from_us, .present = &read->has_from},
@@ -259,8 +267,9 @@ static bool read_filter(struct exchange *exchange, struct transactions_reading *
         {.name = "kind", .kind = QUERY_CHOICE, .target = &kind, .choices = KINDS},
         {.name = "direction", .kind = QUERY_CHOICE, .target = &direction, .choices = "credit|debit"},
         {.name = "reference", .kind = QUERY_TEXT, .target = &reference, .min = 1, .max = LIMIT_REFERENCE_BYTES},
+        {.name = "currency", .kind = QUERY_CURRENCY, .target = &read->currency}, /* the last: an account has its own */
     };
-    query_read(exchange, members, ARRAY_COUNT(members), &faults);
+    query_read(exchange, members, id_is_zero(read->account_id) ? ARRAY_COUNT(members) : ARRAY_COUNT(members) - 1, &faults);
     page_finish(&query, &faults);
     if (request_refuse_faults(exchange, &faults)) return false;
     read->limit = (size_t)query.page.limit;

@@ -35,10 +35,10 @@ static void count_guess(const struct exchange *exchange) {
 
 static void load(struct engine *engine, struct operation *operation) {
     const struct transfer_command *command = &((const struct user_transfer *)operation)->command;
-    books_load_account_of_user(engine, command->user_id);
+    books_load_wallet(engine, command->user_id, command->amount.currency);
     switch (command->recipient) {
-    case RECIPIENT_USERNAME: books_load_user_by_name(engine, command->recipient_name); break;
-    case RECIPIENT_PHONE: books_load_user_by_phone(engine, &command->recipient_phone); break;
+    case RECIPIENT_USERNAME: books_load_user_by_name(engine, command->recipient_name, command->amount.currency); break;
+    case RECIPIENT_PHONE: books_load_user_by_phone(engine, &command->recipient_phone, command->amount.currency); break;
     case RECIPIENT_ACCOUNT: books_load_user_of_account(engine, command->recipient_account); break;
     }
 }

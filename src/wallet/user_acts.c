@@ -19,8 +19,8 @@ static const char *const kind_names[] = {
 
 static void load(struct engine *engine, struct operation *operation) {
     const struct user_act *act = (const struct user_act *)operation;
-    books_load_user_by_name(engine, act->command.name);
-    books_load_user_by_phone(engine, &act->command.phone);
+    books_load_user_by_name(engine, act->command.name, books_ledger(engine)->currency);
+    books_load_user_by_phone(engine, &act->command.phone, books_ledger(engine)->currency);
 }
 
 static struct text admin_word(bool is_admin) { return is_admin ? TEXT("{\"admin\":true}") : TEXT("{\"admin\":false}"); }

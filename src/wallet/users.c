@@ -97,8 +97,8 @@ void user_write(struct json_writer *writer, const struct user *user) {
 
 static void register_load(struct engine *engine, struct operation *operation) {
     const struct registration *registration = (const struct registration *)operation;
-    books_load_user_by_name(engine, registration->command.name);
-    books_load_user_by_phone(engine, &registration->command.phone);
+    books_load_user_by_name(engine, registration->command.name, books_ledger(engine)->currency);
+    books_load_user_by_phone(engine, &registration->command.phone, books_ledger(engine)->currency);
 }
 
 static void register_decide(struct engine *engine, struct operation *operation, int64_t now_us) {

@@ -8,6 +8,7 @@
 #include "base/zone.h"
 #include "wallet/core/chain.h"
 #include "wallet/core/holds.h"
+#include "wallet/currencies.h"
 #include "wallet/tables.h"
 
 /* In the order in which findings are told: later ones often follow from earlier ones. Questions of one run may be answered in any order. */
@@ -33,19 +34,22 @@ struct running {
     int64_t number, kind, sequence, balance, debits, credits;
     int64_t said_debits, said_credits, said_debits_pending, said_sequence, said_floor;
     bool is_said_overdrawn;
+    enum currency currency;
 };
 
 struct totals {
-    int64_t entries, entry_sum, issuance, fund_accounts, wallets, users_without_wallet, sessions_without_user, tokens_without_session;
-    int64_t holds_without_row, half_merchants, merchants_without_account;
+    int64_t entries, fund_accounts, wallets, users_without_wallet, sessions_without_user, tokens_without_session;
+    int64_t holds_without_row, half_merchants, merchants_without_account, doubles, wallets_of_nobody;
 };
 
 struct verification {
     struct verify_report *report;
-    const struct zone *zone; /* of days and months */
-    enum stage found_at;     /* of what the report names */
+    const struct zone *zone;     /* of days and months */
+    enum currency main_currency; /* by meta */
+    enum stage found_at;         /* of what the report names */
     struct chain chain;
-    int64_t moving; /* transfers with entries */
+    int64_t moving;                   /* transfers with entries */
+    int64_t issuance[CURRENCY_COUNT]; /* its balance */
     struct running running;
     struct totals totals;
     struct progress *progress; /* NULL: nobody waits */
@@ -113,15 +117,6 @@ static bool read_transfer(const struct row *row, const struct chain *before, str
     return result_is_ok(currency_parse(row_text(row, 8), &ret_transfer->amount.currency));
 }
 
-/* Only taking back may leave an account below zero, and the capture of what was held before that. Issuance has the number 1. */
-static void check_debit(struct verification *verification, const struct transfer *transfer) {
-    bool may_be_below = transfer->debit_account == 1 || transfer->kind == TRANSFER_REVERSAL || transfer->kind == TRANSFER_CAPTURE;
-    if (transfer->debit_balance_after < 0 && !may_be_below) {
-        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": entry %" PRId64 " leaves it below zero", transfer->debit_account,
-             transfer->debit_sequence);
-    }
-}
-
 /* What the entries keep of their lines is what the journal has; that they are missing was found before. */
 static void check_lines(struct verification *verification, const struct row *row, const struct transfer *transfer) {
     for (int is_credit = 0; is_credit <= 1 && transfer_kind_moves(transfer->kind); is_credit++) {
@@ -168,7 +163,6 @@ static struct result transfer_seen(void *context, const struct row *row) {
         return result_ok();
     }
     check_entries(verification, row, &transfer);
-    check_debit(verification, &transfer);
     struct hash computed = transfer_hash(&transfer);
     if (memcmp(computed.bytes, stored.bytes, sizeof stored.bytes) != 0)
         find(verification, STAGE_TRANSFERS, "transfer %" PRId64 ": its hash does not fit", sequence);
@@ -183,6 +177,17 @@ static struct result transfer_seen(void *context, const struct row *row) {
 }
 
 /* ---- accounts: entries without gaps, running balances, sums, floors ---- */
+
+/* Only issuance is below zero, and who was when something was taken back, or when what was held before that was captured. */
+static void check_debit(const struct row *row, struct verification *verification) {
+    const struct running *running = &verification->running;
+    int64_t kind = row_integer(row, 13);
+    bool may_be_below = running->kind == ACCOUNT_ISSUANCE || kind == TRANSFER_REVERSAL || kind == TRANSFER_CAPTURE;
+    if (row_integer(row, 9) < 0 && row_integer(row, 10) < 0 && !may_be_below) {
+        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": entry %" PRId64 " leaves it below zero", running->number,
+             row_integer(row, 8));
+    }
+}
 
 static void check_entry(const struct row *row, struct verification *verification) {
     struct running *running = &verification->running;
@@ -199,6 +204,7 @@ static void check_entry(const struct row *row, struct verification *verification
              "account %" PRId64 ": entry %" PRId64 " has the balance %" PRId64 ", the sum of its entries is another", running->number,
              sequence, balance_after);
     }
+    check_debit(row, verification);
     int64_t *side = amount < 0 ? &running->debits : &running->credits;
     bool overflows = amount < 0 ? __builtin_sub_overflow(*side, amount, side) : __builtin_add_overflow(*side, amount, side);
     if (overflows) find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": its sums are beyond all bounds", running->number);
@@ -221,7 +227,10 @@ static void check_account(struct verification *verification) {
         find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": it is below its floor", running->number);
     if (!is_below && running->is_said_overdrawn)
         find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": it is said to be overdrawn, and is not", running->number);
-    if (running->kind != ACCOUNT_ISSUANCE) verification->report->issued_minor += balance;
+    if (running->kind == ACCOUNT_ISSUANCE) verification->report->is_issued[running->currency] = true;
+    int64_t *sum = running->kind == ACCOUNT_ISSUANCE ? verification->issuance : verification->report->issued_minor;
+    if (__builtin_add_overflow(sum[running->currency], balance, &sum[running->currency]))
+        find(verification, STAGE_ACCOUNTS, "account %" PRId64 ": with it the sums are beyond all bounds", running->number);
 }
 
 static struct result entry_seen(void *context, const struct row *row) {
@@ -241,37 +250,61 @@ static struct result entry_seen(void *context, const struct row *row) {
                                     .said_sequence = row_integer(row, 6),
                                     .said_floor = row_integer(row, 7),
                                     .is_said_overdrawn = row_integer(row, 11) != 0};
+        if (!result_is_ok(currency_parse(row_text(row, 12), &running->currency)))
+            find(verification, STAGE_CURRENCY, "account %" PRId64 ": it is in no currency of these books", number);
+        if (number == 1 && (running->kind != ACCOUNT_ISSUANCE || running->currency != verification->main_currency))
+            find(verification, STAGE_CURRENCY, "account 1: it is not issuance of the main currency");
         verification->report->accounts++;
     }
     if (!row_is_null(row, 8)) check_entry(row, verification);
     return result_ok();
 }
 
-/* ---- one currency ---- */
+/* ---- currencies: none is mixed with another ---- */
 
 static struct result other_currency_seen(void *context, const struct row *row) {
-    struct text table = row_text(row, 0);
-    find(context, STAGE_CURRENCY, "%.*s %" PRId64 ": it is not in the currency of the books", (int)table.size, table.data,
-         row_integer(row, 1));
+    find(context, STAGE_CURRENCY, "transfer %" PRId64 ": its accounts are in another currency", row_integer(row, 0));
     return result_ok();
+}
+
+static struct result currency_seen(void *context, const struct row *row) {
+    struct text code = row_text(row, 0), hash = row_bytes(row, 2);
+    struct hash due = currency_hash(code, row_integer(row, 1));
+    if (hash.size != sizeof due.bytes || memcmp(hash.data, due.bytes, sizeof due.bytes) != 0)
+        find(context, STAGE_CURRENCY, "currency %.*s: its hash does not fit", (int)code.size, code.data);
+    return result_ok();
+}
+
+static struct result wrong_till_seen(void *context, const struct row *row) {
+    find(context, STAGE_UNIQUENESS, "merchant's account %" PRId64 ": its row is of another account or merchant", row_integer(row, 0));
+    return result_ok();
+}
+
+static void check_currencies(struct verification *verification) {
+    const struct verify_report *report = verification->report;
+    for (unsigned i = CURRENCY_IRT; i < CURRENCY_COUNT; i++) {
+        if (verification->issuance[i] != -report->issued_minor[i])
+            find(verification, STAGE_TOTALS, "issuance of %s: it is %" PRId64 ", all others hold %" PRId64, currency_code((enum currency)i),
+                 verification->issuance[i], report->issued_minor[i]);
+    }
 }
 
 /* ---- sums over all ---- */
 
 static struct result totals_seen(void *context, const struct row *row) {
     struct verification *verification = context;
-    verification->report->users = row_integer(row, 4);
+    verification->report->users = row_integer(row, 2);
     verification->totals = (struct totals){.entries = row_integer(row, 0),
-                                           .entry_sum = row_integer(row, 1),
-                                           .issuance = row_integer(row, 2),
-                                           .fund_accounts = row_integer(row, 3),
-                                           .wallets = row_integer(row, 5),
-                                           .users_without_wallet = row_integer(row, 6),
-                                           .sessions_without_user = row_integer(row, 7),
-                                           .tokens_without_session = row_integer(row, 8),
-                                           .holds_without_row = row_integer(row, 9),
-                                           .half_merchants = row_integer(row, 10),
-                                           .merchants_without_account = row_integer(row, 11)};
+                                           .fund_accounts = row_integer(row, 1),
+                                           .wallets = row_integer(row, 3),
+                                           .users_without_wallet = row_integer(row, 4),
+                                           .sessions_without_user = row_integer(row, 5),
+                                           .tokens_without_session = row_integer(row, 6),
+                                           .holds_without_row = row_integer(row, 7),
+                                           .half_merchants = row_integer(row, 8),
+                                           .merchants_without_account = row_integer(row, 9),
+                                           .doubles = row_integer(row, 10),
+                                           .wallets_of_nobody = row_integer(row, 11)};
     return result_ok();
 }
 
@@ -284,10 +317,7 @@ static void check_totals(struct verification *verification) {
     }
     if (totals->entries != report->entries)
         find(verification, STAGE_TOTALS, "entries: %" PRId64 " belong to no account", totals->entries - report->entries);
-    if (totals->entry_sum != 0) find(verification, STAGE_TOTALS, "entries: debits and credits differ by %" PRId64, totals->entry_sum);
-    if (totals->issuance != -report->issued_minor) {
-        find(verification, STAGE_TOTALS, "issuance: it is %" PRId64 ", all others hold %" PRId64, totals->issuance, report->issued_minor);
-    }
+    check_currencies(verification);
     if (totals->fund_accounts != report->funds) {
         find(verification, STAGE_FUNDS, "funds: there are %" PRId64 ", and %" PRId64 " accounts of funds", report->funds,
              totals->fund_accounts);
@@ -301,6 +331,10 @@ static void check_totals(struct verification *verification) {
         find(verification, STAGE_UNIQUENESS, "users: %" PRId64 " have no wallet", totals->users_without_wallet);
     if (totals->wallets != report->users)
         find(verification, STAGE_UNIQUENESS, "users: there are %" PRId64 ", and %" PRId64 " wallets", report->users, totals->wallets);
+    if (totals->doubles != 0)
+        find(verification, STAGE_UNIQUENESS, "accounts: %" PRId64 " users, or issuance, have more than one in a currency", totals->doubles);
+    if (totals->wallets_of_nobody != 0)
+        find(verification, STAGE_UNIQUENESS, "accounts: %" PRId64 " wallets belong to no user", totals->wallets_of_nobody);
     if (totals->sessions_without_user != 0)
         find(verification, STAGE_UNIQUENESS, "sessions: %" PRId64 " belong to no user", totals->sessions_without_user);
     if (totals->tokens_without_session != 0)
@@ -406,8 +440,10 @@ static struct result spent_seen(void *context, const struct row *row) {
     return result_ok();
 }
 
-static struct result zone_seen(void *context, const struct row *row) {
+static struct result meta_seen(void *context, const struct row *row) {
     struct verification *verification = context;
+    if (!result_is_ok(currency_parse(row_text(row, 1), &verification->main_currency)))
+        find(verification, STAGE_CURRENCY, "meta: its currency is none of these books");
     struct text name = row_text(row, 4);
     if (!result_is_ok(zone_find(name, &verification->zone)))
         find(verification, STAGE_ACCOUNTS, "meta: the system knows no time zone %.*s", (int)name.size, name.data);
@@ -439,6 +475,8 @@ static struct result see_everything(struct batch *batch, struct verification *ve
     ask_all_transfers(batch, transfer_seen, verification);
     ask_all_entries(batch, entry_seen, verification);
     ask_other_currency(batch, other_currency_seen, verification);
+    ask_currencies(batch, currency_seen, verification);
+    ask_wrong_tills(batch, wrong_till_seen, verification);
     ask_totals(batch, totals_seen, verification);
     ask_all_funds(batch, fund_seen, verification);
     ask_all_holds(batch, hold_seen, verification);
@@ -454,8 +492,9 @@ static struct result see_everything(struct batch *batch, struct verification *ve
 struct result verify_books(struct batch *batch, struct progress *progress, struct verify_report *ret_report) {
     *ret_report = (struct verify_report){.is_sound = true};
     struct verification verification = {.report = ret_report, .found_at = STAGE_NONE, .progress = progress};
-    struct result outcome = begin_progress(batch, &verification);
-    if (result_is_ok(outcome)) ask_meta(batch, zone_seen, &verification);
+    struct result outcome = currencies_learn(batch);
+    if (result_is_ok(outcome)) outcome = begin_progress(batch, &verification);
+    if (result_is_ok(outcome)) ask_meta(batch, meta_seen, &verification);
     if (result_is_ok(outcome)) outcome = batch_run(batch);
     if (result_is_ok(outcome)) outcome = see_everything(batch, &verification);
     if (result_is_ok(outcome)) progress_tell(progress, "transfers", ret_report->transfers, verification.due);
@@ -475,9 +514,12 @@ struct result verify_books(struct batch *batch, struct progress *progress, struc
 void verify_print(const struct verify_report *report, FILE *out) {
     fprintf(out,
             "transfers %" PRId64 "\nentries   %" PRId64 "\naccounts  %" PRId64 "\nusers     %" PRId64 "\nfunds     %" PRId64
-            "\nholds     %" PRId64 "\ncredits   %" PRId64 "\nissued    %" PRId64 "\nhead      %s\n",
-            report->transfers, report->entries, report->accounts, report->users, report->funds, report->holds, report->credits,
-            report->issued_minor, report->head);
+            "\nholds     %" PRId64 "\ncredits   %" PRId64 "\n",
+            report->transfers, report->entries, report->accounts, report->users, report->funds, report->holds, report->credits);
+    for (unsigned i = CURRENCY_IRT; i < CURRENCY_COUNT; i++) {
+        if (report->is_issued[i]) fprintf(out, "issued    %" PRId64 " %s\n", report->issued_minor[i], currency_code((enum currency)i));
+    }
+    fprintf(out, "head      %s\n", report->head);
     if (report->is_sound) {
         fprintf(out, "The books are sound.\n");
     } else {

@@ -1,13 +1,15 @@
 /* Proves the books: every rule of docs/ledger.md that a reader can check, over one state of the database, without changing it. */
 #pragma once
 
+#include "base/money.h"
 #include "service/progress.h"
 #include "store/batch.h"
 
 struct verify_report {
     int64_t transfers, entries, accounts, users, funds, holds, credits;
-    int64_t issued_minor; /* Σ of all balances but issuance's, = what issuance is below zero */
-    char head[65];        /* hash of the newest transfer, in hex */
+    int64_t issued_minor[CURRENCY_COUNT]; /* of each: Σ of all balances but issuance's, = what issuance is below zero */
+    bool is_issued[CURRENCY_COUNT];       /* it has issuance */
+    char head[65];                        /* hash of the newest transfer, in hex */
     bool is_sound;
     char finding[512]; /* the first row that breaks a rule */
 };

@@ -25,7 +25,7 @@ struct wallet {
     struct service service; /* first: the frame finds it there */
     struct id instance_id;  /* made by init: another database is another wallet */
     int64_t created_at_us;
-    enum currency currency;
+    enum currency currency;  /* the main one */
     const struct zone *zone; /* of its days and months */
     const char *region;      /* ISO 3166 alpha-2: of phone numbers without a country */
     int64_t access_lifetime_us, refresh_lifetime_us, reuse_interval_us;
@@ -56,6 +56,7 @@ void wallet_register_metrics(struct wallet_metrics *metrics); /* once per proces
 #define LIST_USERS                'u'
 #define LIST_SESSIONS             's'
 #define LIST_ACCOUNT_TRANSACTIONS 'b'
+#define LIST_WALLETS              'w'
 
 /* ---- the handlers, by resource ---- */
 void users_create(struct exchange *exchange);

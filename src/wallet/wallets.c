@@ -1,4 +1,4 @@
-/* A user's own money: GET /v1/wallet, now or as it was at a time. */
+/* A user's own money: GET /v1/wallet, in one currency, now or as it was at a time; GET /v1/wallets, in all. */
 #include "wallet/wallets.h"
 
 #include "base/check.h"
@@ -7,6 +7,7 @@
 #include "service/reading.h"
 #include "service/request.h"
 #include "wallet/history.h"
+#include "wallet/problems.h"
 #include "wallet/tables.h"
 #include "wallet/wallet.h"
 
@@ -14,6 +15,7 @@
 
 struct wallet_reading {
     struct reading reading; /* first */
+    enum currency currency;
     bool has_time;
     int64_t at_us;
     struct found_account found;
@@ -35,7 +37,7 @@ static bool ask(struct reading *reading, struct batch *batch, uint32_t round) {
     struct wallet_reading *read = (struct wallet_reading *)reading;
     if (round == 0) {
         read->found.is_found = read->has_ended = read->has_entry = false;
-        ask_account_of_user(batch, reading->exchange->caller.user_id, account_found, &read->found);
+        ask_account_of_user(batch, reading->exchange->caller.user_id, read->currency, account_found, &read->found);
         return read->has_time;
     }
     if (!read->found.is_found) return false;
@@ -72,12 +74,20 @@ static void write_wallet(struct json_writer *writer, const struct account *accou
     json_end_object(writer);
 }
 
+void wallet_refuse_missing(struct exchange *exchange, enum currency currency) {
+    if (currency == wallet_of(exchange)->currency)
+        problem_reply(exchange, &problem_token_invalid, "The user of this token does not exist.");
+    else
+        problem_reply(exchange, &problem_account_not_found, "You have no wallet in %s. The first money that comes in it opens one.",
+                      currency_code(currency));
+}
+
 static void answer(struct reading *reading) {
     struct wallet_reading *read = (struct wallet_reading *)reading;
     struct exchange *exchange = reading->exchange;
     struct account *account = &read->found.account;
     if (!read->found.is_found) {
-        problem_reply(exchange, &problem_token_invalid, "The user of this token does not exist.");
+        wallet_refuse_missing(exchange, read->currency);
     } else if (read->has_time && !rewind_account(read, account)) {
         storage_refuse(exchange, result_error(RESULT_CORRUPT));
     } else {
@@ -95,11 +105,14 @@ static struct wallet_reading *begin(struct exchange *exchange) {
     faults_init(&faults, &exchange->arena);
     int64_t at_us = 0;
     bool has_time = false;
-    const struct query_member members[] = {{.name = "at", .kind = QUERY_TIME, .target = &at_us, .present = &has_time}};
+    enum currency currency = wallet_of(exchange)->currency;
+    const struct query_member members[] = {{.name = "at", .kind = QUERY_TIME, .target = &at_us, .present = &has_time},
+                                           {.name = "currency", .kind = QUERY_CURRENCY, .target = &currency}};
     query_read(exchange, members, ARRAY_COUNT(members), &faults);
     if (request_refuse_faults(exchange, &faults)) return NULL;
     struct wallet_reading *read = reading_begin(exchange, ask, answer, sizeof *read);
     if (read == NULL) return NULL;
+    read->currency = currency;
     read->has_time = has_time;
     read->at_us = at_us;
     return read;
@@ -112,4 +125,69 @@ void wallets_get(struct exchange *exchange) {
     } else {
         reading_start(&read->reading);
     }
+}
+
+/* ---- all of a user ---- */
+
+struct wallets_reading {
+    struct reading reading; /* first */
+    size_t limit;
+    int64_t after_number;     /* the cursor: accounts are numbered in the order of their opening, the main currency's is the first */
+    size_t count;             /* one more than the limit: there is a next page */
+    struct account *accounts; /* room for one more than the limit */
+};
+
+static struct result listed_found(void *context, const struct row *row) {
+    struct wallets_reading *read = context;
+    CHECK(read->count <= read->limit);
+    return row_account(row, 0, &read->accounts[read->count++]);
+}
+
+static bool list_ask(struct reading *reading, struct batch *batch, uint32_t round) {
+    struct wallets_reading *read = (struct wallets_reading *)reading;
+    (void)round;
+    read->count = 0;
+    ask_accounts_of_user(batch, reading->exchange->caller.user_id, read->after_number, (int64_t)read->limit + 1, listed_found, read);
+    return false;
+}
+
+static void list_answer(struct reading *reading) {
+    const struct wallets_reading *read = (const struct wallets_reading *)reading;
+    struct exchange *exchange = reading->exchange;
+    bool has_more = read->count > read->limit;
+    size_t count = has_more ? read->limit : read->count;
+    const int64_t words[PAGE_CURSOR_WORDS] = {has_more ? read->accounts[count - 1].number : 0};
+    struct buffer buffer;
+    struct json_writer writer;
+    reply_page_begin(exchange, &writer, &buffer, (count + 1) * WALLET_BYTES);
+    for (size_t i = 0; i < count; i++) write_wallet(&writer, &read->accounts[i]);
+    reply_page(exchange, &writer, LIST_WALLETS, has_more, words);
+    exchange_finish(exchange);
+}
+
+static struct wallets_reading *begin_list(struct exchange *exchange) {
+    struct faults faults;
+    faults_init(&faults, &exchange->arena);
+    struct page_query query;
+    page_begin(&query, LIST_WALLETS);
+    const struct query_member members[] = {PAGE_QUERY_MEMBERS(&query)};
+    query_read(exchange, members, ARRAY_COUNT(members), &faults);
+    page_finish(&query, &faults);
+    if (request_refuse_faults(exchange, &faults)) return NULL;
+    struct wallets_reading *read = reading_begin(exchange, list_ask, list_answer, sizeof *read);
+    if (read == NULL) return NULL;
+    read->limit = (size_t)query.page.limit;
+    read->after_number = query.page.has_cursor ? query.page.cursor[0] : 0;
+    read->accounts = ARENA_NEW_ARRAY(&exchange->arena, struct account, read->limit + 1);
+    if (read->accounts != NULL) return read;
+    request_refuse_memory(exchange);
+    return NULL;
+}
+
+void wallets_list(struct exchange *exchange) {
+    struct wallets_reading *read = begin_list(exchange);
+    if (read == NULL)
+        exchange_finish(exchange);
+    else
+        reading_start(&read->reading);
 }

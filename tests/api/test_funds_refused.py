@@ -30,25 +30,25 @@ def patch(operator, campaign_id, **members):
 
 @pytest.fixture
 def other_currency(make_world):
-    """Discount gives Rials, and Wallet keeps Tomans."""
-    return make_world(discount_arguments=["--currency", "IRR"])
+    """Discount has a currency that Wallet does not know."""
+    return make_world(discount_arguments=["--currency", "USD:2"])
 
 
 def test_a_fund_in_another_currency(other_currency):
     operator = other_currency.operator
     key = {"Idempotency-Key": str(uuid.uuid4())}
-    body = campaign_body(currency="IRR")
+    body = campaign_body(currency="USD")
     problem = assert_problem(operator.discount.post("/v1/campaigns", body, headers=key), 409, "fund_refused")
-    assert problem["wallet_code"] == "currency_mismatch" and "currency_mismatch" in problem["detail"]
+    assert problem["wallet_code"] == "validation_failed" and "validation_failed" in problem["detail"]
     again = operator.discount.post("/v1/campaigns", body, headers=key)
     assert (again.status_code, again.json()["campaign_id"]) == (409, problem["campaign_id"])
     campaign = get(operator, problem["campaign_id"])
-    assert campaign["fund"]["state"] == "failed" and campaign["fund"]["code"] == "currency_mismatch" and campaign["fund"]["detail"]
+    assert campaign["fund"]["state"] == "failed" and campaign["fund"]["code"] == "validation_failed" and campaign["fund"]["detail"]
     user = other_currency.user()
     assert_problem(user.redeem(campaign["code"]), 409, "campaign_not_funded")
     assert_problem(user.redeem(campaign["code"], headers={"Idempotency-Key": "k"}), 409, "campaign_not_funded")
     events = other_currency.pair.discount.events("fund_refused")
-    assert [event["code"] for event in events] == ["currency_mismatch"]
+    assert [event["code"] for event in events] == ["validation_failed"]
     # It says so after a restart as well, and asks nobody again.
     other_currency.pair.discount.kill()
     other_currency.pair.discount.start()

@@ -34,7 +34,7 @@ def journal(client, **query):
     answer = client.get("/v1/ledger/transfers", params=query)
     assert answer.status_code == 200 and answer.headers["Content-Type"] == "application/jsonl", answer.text
     assert answer.text == "" or answer.text.endswith("\n")
-    return [json.loads(line) for line in answer.text.splitlines()]
+    return [json.loads(line) for line in answer.text.split("\n") if line]
 
 
 @pytest.fixture(scope="module")

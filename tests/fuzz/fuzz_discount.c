@@ -131,6 +131,7 @@ static void make_discount(void) {
     discount.service.keys = own_keys;
     discount.region = "IR";
     discount.currency = CURRENCY_IRT;
+    discount.is_offered[CURRENCY_IRT] = true;
     memset(discount.service.idempotency_secret, SECRET_BYTE, sizeof discount.service.idempotency_secret);
     discount_register_metrics();
     id_source_init_system(&ids);

@@ -124,7 +124,7 @@ static void read_currency(const struct spot *spot, const struct json_value *valu
     struct text text;
     if (!read_raw_text(spot, value, &text)) return;
     if (result_is_ok(currency_parse(text, spot->member->target))) return;
-    faults_add(spot->faults, field_of(spot), "invalid_format", "must be a known currency: IRT or IRR");
+    faults_add(spot->faults, field_of(spot), "invalid_format", "must be a known currency: %s", currency_known());
 }
 
 static void read_value(const struct spot *spot, const struct json_value *value) {

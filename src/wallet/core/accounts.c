@@ -20,13 +20,35 @@ struct account account_new(int64_t number, struct id id, enum account_kind kind,
                             .updated_at_us = now_us};
 }
 
-struct account *ledger_open_account(struct ledger *ledger, enum account_kind kind, struct id user_id, int64_t now_us) {
+struct account *ledger_open_account(struct ledger *ledger, enum account_kind kind, struct id user_id, enum currency currency,
+                                    int64_t now_us) {
     CHECK(ledger->last_account_number >= 1); /* issuance was there before */
-    struct account row = account_new(++ledger->last_account_number, id_make(ledger->ids, now_us), kind, user_id, ledger->currency, now_us);
+    struct account row = account_new(++ledger->last_account_number, id_make(ledger->ids, now_us), kind, user_id, currency, now_us);
     struct account *account = NULL;
     struct result added = ledger_add_account(ledger, &row, &account);
     CHECK(result_is_ok(added) && account->state == ROW_NEW && account_fault(account) == NULL);
     return account;
+}
+
+struct account account_draft(const struct ledger *ledger, enum account_kind kind, struct id user_id, enum currency currency,
+                             int64_t now_us) {
+    struct account draft = account_new(ledger->last_account_number + 1, (struct id){{0}}, kind, user_id, currency, now_us);
+    draft.is_draft = true;
+    return draft;
+}
+
+struct account *ledger_issuance(const struct ledger *ledger, enum currency currency, int64_t now_us, struct account *draft) {
+    if (ledger->issuances[currency] != NULL) return ledger->issuances[currency];
+    *draft = account_draft(ledger, ACCOUNT_ISSUANCE, (struct id){{0}}, currency, now_us);
+    return draft;
+}
+
+struct account *ledger_wallet(const struct ledger *ledger, struct id user_id, enum currency currency, int64_t now_us,
+                              struct account *draft) {
+    struct account *wallet = ledger_find_wallet(ledger, user_id, currency);
+    if (wallet != NULL || ledger_find_account_of_user(ledger, user_id) == NULL) return wallet;
+    *draft = account_draft(ledger, ACCOUNT_USER, user_id, currency, now_us);
+    return draft;
 }
 
 struct money account_balance(const struct account *account) {

@@ -30,7 +30,7 @@ struct account {
     int64_t number;             /* 1, 2, 3, … */
     struct id id;
     enum account_kind kind;
-    struct id user_id; /* ACCOUNT_USER; else zero */
+    struct id user_id; /* ACCOUNT_USER; else zero. Beside the currency: together they name a wallet */
     enum currency currency;
     int64_t debits_posted, credits_posted, debits_pending, credits_pending;
     int64_t sequence; /* of its newest entry; 0: none */
@@ -38,6 +38,7 @@ struct account {
     bool is_frozen, is_closed;
     bool is_overdrawn;  /* an administrator took more back than there was: it is below its floor until enough has come */
     bool is_limited;    /* it has limits; `limits` counts for nothing else */
+    bool is_draft;      /* not there yet: see below */
     bool terms_changed; /* more than what was posted: its state, its floor, its limits or what was spent */
     struct limits limits;
     struct spent spent;
@@ -47,7 +48,22 @@ struct account {
 /* An account without entries; issuance alone has no floor: what it is below zero is all the money there is. */
 struct account account_new(int64_t number, struct id id, enum account_kind kind, struct id user_id, enum currency currency, int64_t now_us);
 /* A new account with the next number and a new id, in the working set. */
-struct account *ledger_open_account(struct ledger *ledger, enum account_kind kind, struct id user_id, int64_t now_us);
+struct account *ledger_open_account(struct ledger *ledger, enum account_kind kind, struct id user_id, enum currency currency,
+                                    int64_t now_us);
+
+/* ---- accounts that come with their first movement ----
+ *
+ * In the main currency issuance is made with the books, and each user's and merchant's account with them. In every other one, and for a fund, an account is
+ * opened by what first moves there. A command that is refused opens none: what is asked is a draft, of the caller's, which has no place in the working set
+ * and no id. ledger_post opens it when it posts, and writes into the draft what it has become. */
+
+struct account account_draft(const struct ledger *ledger, enum account_kind kind, struct id user_id, enum currency currency,
+                             int64_t now_us);
+/* Issuance of that currency: the one that is there, or *draft. */
+struct account *ledger_issuance(const struct ledger *ledger, enum currency currency, int64_t now_us, struct account *draft);
+/* A user's account in that currency: the one that is there, or *draft. NULL: there is no such user. */
+struct account *ledger_wallet(const struct ledger *ledger, struct id user_id, enum currency currency, int64_t now_us,
+                              struct account *draft);
 
 struct money account_balance(const struct account *account);
 struct money account_available(const struct account *account);

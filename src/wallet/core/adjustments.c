@@ -11,14 +11,16 @@ static bool is_same_adjustment(const struct known_reference *known, const struct
 }
 
 struct adjustment_outcome ledger_adjust(struct ledger *ledger, const struct adjustment_command *command, int64_t now_us) {
-    CHECK(command->caller.size > 0 && ledger->issuance != NULL);
+    CHECK(command->caller.size > 0);
+    struct account draft;
     struct account *account = ledger_find_account(ledger, command->account_id);
     if (account == NULL) return (struct adjustment_outcome){.outcome = LEDGER_ACCOUNT_NOT_FOUND};
     if (account->kind != ACCOUNT_USER && account->kind != ACCOUNT_MERCHANT)
         return (struct adjustment_outcome){.outcome = LEDGER_ACCOUNT_OF_BOOKS};
+    struct account *issuance = ledger_issuance(ledger, account->currency, now_us, &draft);
     const struct posting posting = {.kind = TRANSFER_ADJUSTMENT,
-                                    .debit = command->is_credit ? ledger->issuance : account,
-                                    .credit = command->is_credit ? account : ledger->issuance,
+                                    .debit = command->is_credit ? issuance : account,
+                                    .credit = command->is_credit ? account : issuance,
                                     .amount = command->amount,
                                     .caller = command->caller,
                                     .reference = command->reference,

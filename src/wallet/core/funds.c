@@ -54,9 +54,10 @@ void ledger_return_to_fund(struct ledger *ledger, struct fund *fund, const struc
     fund->credited_minor = left.amount_minor;
     raise(fund, &fund->reversed_minor, transfer->amount);
     if (fund->is_released) {
+        struct account draft;
         struct posting posting = {.kind = TRANSFER_RELEASE,
                                   .debit = fund->account,
-                                  .credit = ledger->issuance,
+                                  .credit = ledger_issuance(ledger, fund->account->currency, transfer->created_at_us, &draft),
                                   .amount = transfer->amount,
                                   .caller = fund->caller,
                                   .reference = fund->reference};
@@ -88,38 +89,26 @@ static struct fund *add_fund(struct ledger *ledger, const struct fund_command *c
     return fund;
 }
 
-/* Asked of an account that is not in the working set, because a refused command opens none. */
-static enum ledger_outcome opening_outcome(struct ledger *ledger, const struct fund_command *command, int64_t now_us) {
-    if (command->amount.currency != ledger->currency) return LEDGER_CURRENCY_MISMATCH;
-    struct account account =
-        account_new(ledger->last_account_number + 1, (struct id){{0}}, ACCOUNT_FUND, (struct id){{0}}, ledger->currency, 0);
-    struct posting posting = {.debit = ledger->issuance, .credit = &account, .amount = command->amount};
-    return posting_outcome(ledger, &posting, now_us);
-}
-
 enum ledger_outcome ledger_open_fund(struct ledger *ledger, const struct fund_command *command, int64_t now_us, struct fund **ret_fund) {
-    CHECK(command->caller.size > 0 && command->reference.size > 0 && ledger->issuance != NULL);
+    CHECK(command->caller.size > 0 && command->reference.size > 0);
     struct fund *fund = ledger_find_fund(ledger, command->caller, command->reference);
     if (fund != NULL) {
         if (!money_equal(money_of(fund, fund->opened_minor), command->amount)) return LEDGER_FUND_REFERENCE_CONFLICT;
         *ret_fund = fund;
         return LEDGER_REPLAYED;
     }
-    enum ledger_outcome outcome = opening_outcome(ledger, command, now_us);
-    if (outcome != LEDGER_APPLIED) return outcome;
-
-    struct account *account = ledger_open_account(ledger, ACCOUNT_FUND, (struct id){{0}}, now_us);
+    struct account issuance_draft, account = account_draft(ledger, ACCOUNT_FUND, (struct id){{0}}, command->amount.currency, now_us);
     struct posting posting = {.kind = TRANSFER_OPEN,
-                              .debit = ledger->issuance,
-                              .credit = account,
+                              .debit = ledger_issuance(ledger, command->amount.currency, now_us, &issuance_draft),
+                              .credit = &account,
                               .amount = command->amount,
                               .caller = command->caller,
                               .reference = command->reference,
                               .description = command->description};
     const struct transfer *transfer = NULL;
-    outcome = ledger_post(ledger, &posting, now_us, &transfer);
-    CHECK(outcome == LEDGER_APPLIED);
-    *ret_fund = add_fund(ledger, command, account, transfer);
+    enum ledger_outcome outcome = ledger_post(ledger, &posting, now_us, &transfer);
+    if (outcome != LEDGER_APPLIED) return outcome;
+    *ret_fund = add_fund(ledger, command, ledger_find_account(ledger, account.id), transfer);
     return LEDGER_APPLIED;
 }
 
@@ -128,7 +117,7 @@ enum ledger_outcome ledger_open_fund(struct ledger *ledger, const struct fund_co
 enum ledger_outcome ledger_topup_fund(struct ledger *ledger, const struct fund_command *command, int64_t now_us, struct fund **ret_fund) {
     struct fund *fund = ledger_find_fund(ledger, command->caller, command->reference);
     if (fund == NULL) return LEDGER_FUND_NOT_FOUND;
-    CHECK(fund_fault(fund) == NULL && ledger->issuance != NULL);
+    CHECK(fund_fault(fund) == NULL);
     struct ledger_key key;
     ledger_topup_key(fund->account->number, command->topup_reference, &key);
     const struct known_reference *known = command->topup_reference.size > 0 ? ledger_find_reference(ledger, ledger_key_text(&key)) : NULL;
@@ -139,8 +128,9 @@ enum ledger_outcome ledger_topup_fund(struct ledger *ledger, const struct fund_c
     /* All that was ever put in stays a number that every JSON reader can hold. */
     struct money funded;
     if (!result_is_ok(money_add(money_of(fund, fund->funded_minor), command->amount, &funded))) return LEDGER_BALANCE_TOO_LARGE;
+    struct account draft;
     struct posting posting = {.kind = TRANSFER_TOPUP,
-                              .debit = ledger->issuance,
+                              .debit = ledger_issuance(ledger, command->amount.currency, now_us, &draft),
                               .credit = fund->account,
                               .amount = command->amount,
                               .caller = command->caller,
@@ -159,14 +149,15 @@ enum ledger_outcome ledger_topup_fund(struct ledger *ledger, const struct fund_c
 enum ledger_outcome ledger_release_fund(struct ledger *ledger, const struct fund_command *command, int64_t now_us, struct fund **ret_fund) {
     struct fund *fund = ledger_find_fund(ledger, command->caller, command->reference);
     if (fund == NULL) return LEDGER_FUND_NOT_FOUND;
-    CHECK(fund_fault(fund) == NULL && ledger->issuance != NULL);
+    CHECK(fund_fault(fund) == NULL);
     *ret_fund = fund;
     if (fund->is_released) return LEDGER_REPLAYED;
     struct money rest = account_available(fund->account);
     if (rest.amount_minor > 0) {
+        struct account draft;
         struct posting posting = {.kind = TRANSFER_RELEASE,
                                   .debit = fund->account,
-                                  .credit = ledger->issuance,
+                                  .credit = ledger_issuance(ledger, fund->account->currency, now_us, &draft),
                                   .amount = rest,
                                   .caller = command->caller,
                                   .reference = command->reference};

@@ -20,6 +20,7 @@ static struct money money_of(const struct hold *hold, int64_t minor) { return (s
 const char *hold_fault(const struct hold *hold) {
     struct money sum;
     if (hold->number < 1 || hold->amount.amount_minor < 1) return "its number or its amount is below what it can be";
+    if (hold->amount.currency != hold->account->currency) return "its currency is another than its account's";
     if (hold->captured_minor < 0 || hold->remaining_minor < 0) return "an amount is below zero";
     if (!result_is_ok(money_add(money_of(hold, hold->captured_minor), money_of(hold, hold->remaining_minor), &sum)) ||
         sum.amount_minor > hold->amount.amount_minor)
@@ -78,14 +79,15 @@ static bool is_same_hold(const struct ledger *ledger, const struct hold *hold, c
            !__builtin_sub_overflow(hold->expires_at_us, hold->created_at_us, &expires_in_us) && expires_in_us == command->expires_in_us;
 }
 
-static struct hold *add_hold(struct ledger *ledger, const struct posting *posting, const struct transfer *transfer) {
+static struct hold *add_hold(struct ledger *ledger, const struct posting *posting, const struct merchant *merchant,
+                             const struct transfer *transfer) {
     const struct hold row = {.row_state = ROW_NEW,
                              .number = transfer->sequence,
                              .id = transfer->id,
                              .caller = transfer->caller,
                              .reference = transfer->reference,
                              .account = posting->debit,
-                             .merchant_id = posting->credit == NULL ? (struct id){{0}} : posting->credit->id,
+                             .merchant_id = merchant == NULL ? (struct id){{0}} : merchant->account->id,
                              .amount = transfer->amount,
                              .state = HOLD_HELD,
                              .remaining_minor = transfer->amount.amount_minor,
@@ -108,21 +110,26 @@ enum ledger_outcome ledger_hold(struct ledger *ledger, const struct hold_command
         *ret_hold = known;
         return LEDGER_REPLAYED;
     }
-    struct account *account = ledger_find_account_of_user(ledger, command->user_id);
+    enum currency currency = command->amount.currency;
+    struct account draft, till_draft;
+    struct account *account = ledger_wallet(ledger, command->user_id, currency, now_us, &draft);
     const struct merchant *merchant = ledger_find_merchant_named(ledger, &command->merchant);
     if (account == NULL) return LEDGER_PAYER_NOT_FOUND;
     if (merchant == NULL && merchant_is_named(&command->merchant)) return LEDGER_MERCHANT_NOT_FOUND;
+    struct account *till = merchant == NULL ? NULL : ledger_till(ledger, merchant, currency, now_us, &till_draft);
     const struct posting posting = {.kind = TRANSFER_HOLD,
                                     .debit = account,
-                                    .credit = merchant == NULL ? NULL : merchant->account,
+                                    .credit = till,
                                     .amount = command->amount,
                                     .expires_in_us = command->expires_in_us,
                                     .caller = command->caller,
                                     .reference = command->reference};
     const struct transfer *transfer = NULL;
     enum ledger_outcome outcome = ledger_post(ledger, &posting, now_us, &transfer);
-    if (outcome == LEDGER_APPLIED) *ret_hold = add_hold(ledger, &posting, transfer);
-    return outcome;
+    if (outcome != LEDGER_APPLIED) return outcome;
+    if (till != NULL) ledger_keep_till(ledger, merchant, till);
+    *ret_hold = add_hold(ledger, &posting, merchant, transfer);
+    return LEDGER_APPLIED;
 }
 
 /* ---- its end ---- */
@@ -138,14 +145,14 @@ static enum ledger_outcome find_open(struct ledger *ledger, struct text caller, 
 
 /* Whom a capture pays. */
 static enum ledger_outcome find_payee(const struct ledger *ledger, const struct hold *hold, const struct capture_command *command,
-                                      struct account **ret_account) {
+                                      const struct merchant **ret_merchant) {
     struct merchant_named named = command->merchant;
     if (!merchant_is_named(&named)) named.id = hold->merchant_id;
     if (!merchant_is_named(&named)) return LEDGER_MERCHANT_REQUIRED;
     const struct merchant *merchant = ledger_find_merchant_named(ledger, &named);
     if (merchant == NULL) return LEDGER_MERCHANT_NOT_FOUND;
     if (!id_is_zero(hold->merchant_id) && !id_equal(merchant->account->id, hold->merchant_id)) return LEDGER_MERCHANT_DIFFERS;
-    *ret_account = merchant->account;
+    *ret_merchant = merchant;
     return LEDGER_APPLIED;
 }
 
@@ -153,16 +160,18 @@ enum ledger_outcome ledger_capture(struct ledger *ledger, const struct capture_c
                                    const struct transfer **ret_transfer) {
     CHECK(command->amount_minor >= 0 && command->amount_minor <= MONEY_AMOUNT_MAX);
     struct hold *hold = NULL;
-    struct account *payee = NULL;
+    const struct merchant *payee = NULL;
+    struct account till_draft;
     enum ledger_outcome outcome = find_open(ledger, command->caller, command->hold_id, now_us, &hold);
     if (outcome != LEDGER_APPLIED) return outcome;
     outcome = find_payee(ledger, hold, command, &payee);
     if (outcome != LEDGER_APPLIED) return outcome;
     int64_t amount_minor = command->amount_minor == 0 ? hold->remaining_minor : command->amount_minor;
     if (amount_minor > hold->remaining_minor) return LEDGER_HOLD_EXCEEDED;
+    struct account *till = ledger_till(ledger, payee, hold->amount.currency, now_us, &till_draft);
     const struct posting posting = {.kind = TRANSFER_CAPTURE,
                                     .debit = hold->account,
-                                    .credit = payee,
+                                    .credit = till,
                                     .amount = money_of(hold, amount_minor),
                                     .origin = hold->number,
                                     .is_reserved = true,
@@ -170,6 +179,7 @@ enum ledger_outcome ledger_capture(struct ledger *ledger, const struct capture_c
                                     .reference = hold->reference};
     outcome = ledger_post(ledger, &posting, now_us, ret_transfer);
     if (outcome != LEDGER_APPLIED) return outcome;
+    ledger_keep_till(ledger, payee, till);
     struct money captured;
     struct result added = money_add(money_of(hold, hold->captured_minor), posting.amount, &captured);
     CHECK(result_is_ok(added));

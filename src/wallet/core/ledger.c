@@ -30,13 +30,25 @@ static struct text fund_key(const struct fund *fund) {
     return (struct text){fund->caller.data, fund->caller.size + 1 + fund->reference.size};
 }
 
+/* user_id and currency stand side by side: one key. */
+static struct text wallet_key(const struct account *account) {
+    return (struct text){(const char *)&account->user_id, sizeof account->user_id + sizeof account->currency};
+}
+_Static_assert(offsetof(struct account, currency) == offsetof(struct account, user_id) + sizeof(struct id), "one key");
+
+/* The same of a till. */
+static struct text till_key(const struct merchant *till) {
+    return (struct text){(const char *)&till->number, sizeof till->number + sizeof till->currency};
+}
+_Static_assert(offsetof(struct merchant, currency) == offsetof(struct merchant, number) + sizeof(int64_t), "one key");
+
 #define KEYS_MAX 3
 
 /* The keys of a row, in the order of its table's maps; an absent key has no data. */
 static void account_keys(const void *row, struct text keys[KEYS_MAX]) {
     const struct account *account = row;
     keys[0] = id_key(&account->id);
-    if (account->kind == ACCOUNT_USER) keys[1] = id_key(&account->user_id);
+    if (account->kind == ACCOUNT_USER) keys[1] = wallet_key(account);
 }
 static void user_keys(const void *row, struct text keys[KEYS_MAX]) {
     const struct user *user = row;
@@ -56,7 +68,8 @@ static void original_keys(const void *row, struct text keys[KEYS_MAX]) {
 static void merchant_keys(const void *row, struct text keys[KEYS_MAX]) {
     const struct merchant *merchant = row;
     keys[0] = id_key(&merchant->account->id);
-    keys[1] = merchant->name;
+    keys[1] = till_key(merchant);
+    if (merchant_is_itself(merchant)) keys[2] = merchant->name;
 }
 static void hold_keys(const void *row, struct text keys[KEYS_MAX]) {
     const struct hold *hold = row;
@@ -97,7 +110,9 @@ static void list_tables(struct ledger *ledger, struct table_spec specs[TABLE_COU
     specs[TABLE_FUNDS] = (struct table_spec){&ledger->funds, {&ledger->funds_by_key}, fund_keys};
     specs[TABLE_REFERENCES] = (struct table_spec){&ledger->references, {&ledger->references_by_key}, reference_keys};
     specs[TABLE_ORIGINALS] = (struct table_spec){&ledger->originals, {&ledger->originals_by_id, &ledger->originals_by_key}, original_keys};
-    specs[TABLE_MERCHANTS] = (struct table_spec){&ledger->merchants, {&ledger->merchants_by_id, &ledger->merchants_by_name}, merchant_keys};
+    specs[TABLE_MERCHANTS] = (struct table_spec){&ledger->merchants,
+                                                 {&ledger->merchants_by_id, &ledger->merchants_by_till, &ledger->merchants_by_name},
+                                                 merchant_keys};
     specs[TABLE_HOLDS] = (struct table_spec){&ledger->holds, {&ledger->holds_by_id, &ledger->holds_by_key}, hold_keys};
     specs[TABLE_TRANSFERS] = (struct table_spec){&ledger->transfers, {NULL}, transfer_keys};
 }
@@ -138,7 +153,7 @@ void ledger_clear(struct ledger *ledger) {
     arena_release(&ledger->arena);
     ledger->head = (struct ledger_head){0};
     ledger->last_account_number = 0;
-    ledger->issuance = NULL;
+    memset(ledger->issuances, 0, sizeof ledger->issuances);
 }
 
 /* The bounds follow from the weight of a batch: reaching one is our own mistake. */
@@ -166,7 +181,7 @@ struct result ledger_add_account(struct ledger *ledger, const struct account *ro
         *account = *row;
         account->loaded = (struct account_sums){row->debits_posted, row->credits_posted, row->debits_pending, row->sequence};
         append_row(ledger, TABLE_ACCOUNTS, account);
-        if (account->kind == ACCOUNT_ISSUANCE && account->currency == ledger->currency) ledger->issuance = account;
+        if (account->kind == ACCOUNT_ISSUANCE) ledger->issuances[account->currency] = account;
     }
     if (ret_account != NULL) *ret_account = account;
     return result_ok();
@@ -261,8 +276,10 @@ struct result ledger_add_original(struct ledger *ledger, const struct original *
 }
 
 struct result ledger_add_merchant(struct ledger *ledger, const struct merchant *row) {
-    if (ledger_find_merchant(ledger, row->account->id) != NULL) return result_ok();
-    if (row->account->kind != ACCOUNT_MERCHANT) return result_error(RESULT_CORRUPT);
+    if (map_get(&ledger->merchants_by_id, id_key(&row->account->id)) != NULL) return result_ok();
+    if (row->account->kind != ACCOUNT_MERCHANT || row->currency != row->account->currency ||
+        merchant_is_itself(row) != (row->currency == ledger->currency))
+        return result_error(RESULT_CORRUPT);
     struct merchant *merchant = arena_take(&ledger->arena, sizeof *merchant);
     if (merchant == NULL) return result_error(RESULT_FULL);
     *merchant = *row;
@@ -298,8 +315,13 @@ struct account *ledger_find_account(const struct ledger *ledger, struct id id) {
     return map_get(&ledger->accounts_by_id, id_key(&id));
 }
 
+struct account *ledger_find_wallet(const struct ledger *ledger, struct id user_id, enum currency currency) {
+    const struct account sought = {.user_id = user_id, .currency = currency};
+    return map_get(&ledger->accounts_by_user, wallet_key(&sought));
+}
+
 struct account *ledger_find_account_of_user(const struct ledger *ledger, struct id user_id) {
-    return map_get(&ledger->accounts_by_user, id_key(&user_id));
+    return ledger_find_wallet(ledger, user_id, ledger->currency);
 }
 
 struct user *ledger_find_user(const struct ledger *ledger, struct id id) {
@@ -354,7 +376,13 @@ struct original *ledger_find_credit(const struct ledger *ledger, struct text cal
 }
 
 struct merchant *ledger_find_merchant(const struct ledger *ledger, struct id id) {
-    return map_get(&ledger->merchants_by_id, id_key(&id));
+    struct merchant *found = map_get(&ledger->merchants_by_id, id_key(&id));
+    return found != NULL && merchant_is_itself(found) ? found : NULL;
+}
+
+struct merchant *ledger_find_till(const struct ledger *ledger, const struct merchant *merchant, enum currency currency) {
+    const struct merchant sought = {.number = merchant->number, .currency = currency};
+    return map_get(&ledger->merchants_by_till, till_key(&sought));
 }
 
 struct merchant *ledger_find_merchant_by_name(const struct ledger *ledger, struct text name) {

@@ -22,8 +22,9 @@
 
 /* A batch weighs at most LIMIT_STORE_BATCH_WEIGHT and a command weighs at least the transfers it may make, so these can't be exceeded. */
 #define LEDGER_TRANSFERS_MAX LIMIT_STORE_BATCH_WEIGHT
-#define LEDGER_ROWS_MAX      (3u * LIMIT_STORE_BATCH_WEIGHT) /* of each table: a transfer names two accounts, and its maker one user more */
-#define LEDGER_ARENA_BYTES   (256u * 1024 * 1024)
+/* Of each table: a credit, which weighs one, names its user's account in the main currency, the one in its own, and a fund's; and each currency has issuance. */
+#define LEDGER_ROWS_MAX    (3u * LIMIT_STORE_BATCH_WEIGHT + CURRENCY_COUNT)
+#define LEDGER_ARENA_BYTES (256u * 1024 * 1024)
 
 struct account;
 struct user;
@@ -70,20 +71,20 @@ struct limit_reached {
 };
 
 struct ledger {
-    struct arena arena; /* of the batch: every row lives in it */
-    enum currency currency;
+    struct arena arena;     /* of the batch: every row lives in it */
+    enum currency currency; /* the main one: whoever is registered has an account in it, and others from what comes first in them */
     struct id_source *ids;
     struct calendar calendar;     /* whoever has accounts with a daily or a monthly limit says it before the first command */
     struct period day, month;     /* of the newest moment that it was asked for */
     struct limit_reached reached; /* of the newest refusal that outcome_is_limit */
     struct ledger_head head;
     int64_t last_account_number;
-    struct account *issuance; /* NULL when not loaded */
+    struct account *issuances[CURRENCY_COUNT]; /* by currency; NULL: there is none yet, or, of the main one, it is not loaded */
     struct ledger_table accounts, users, sessions, tokens, funds, references, transfers, originals, merchants, holds;
     struct map accounts_by_id, accounts_by_user;
     struct map users_by_id, users_by_name, users_by_phone;
     struct map sessions_by_id, tokens_by_key, funds_by_key, references_by_key;
-    struct map originals_by_id, originals_by_key, merchants_by_id, merchants_by_name, holds_by_id, holds_by_key;
+    struct map originals_by_id, originals_by_key, merchants_by_id, merchants_by_name, merchants_by_till, holds_by_id, holds_by_key;
 };
 
 /* `ids` must outlive the ledger. RESULT_FULL: no memory. */
@@ -108,7 +109,8 @@ struct transfer *ledger_add_transfer(struct ledger *ledger);
 
 /* ---- NULL: not in the working set, hence, after load, not at all ---- */
 struct account *ledger_find_account(const struct ledger *ledger, struct id id);
-struct account *ledger_find_account_of_user(const struct ledger *ledger, struct id user_id);
+struct account *ledger_find_account_of_user(const struct ledger *ledger, struct id user_id); /* in the main currency: every user has it */
+struct account *ledger_find_wallet(const struct ledger *ledger, struct id user_id, enum currency currency);
 struct user *ledger_find_user(const struct ledger *ledger, struct id id);
 struct user *ledger_find_user_by_name(const struct ledger *ledger, struct text name);
 /* Whoever is found by a number from now on, it is not found by the one of before. Empty: none. */
@@ -119,8 +121,10 @@ struct refresh_token *ledger_find_token(const struct ledger *ledger, struct id s
 struct fund *ledger_find_fund(const struct ledger *ledger, struct text caller, struct text reference);
 struct original *ledger_find_original(const struct ledger *ledger, struct id id);
 struct original *ledger_find_credit(const struct ledger *ledger, struct text caller, struct text reference); /* an original, too */
+/* The merchant itself, that is its account in the main currency; and one of its tills. */
 struct merchant *ledger_find_merchant(const struct ledger *ledger, struct id id);
 struct merchant *ledger_find_merchant_by_name(const struct ledger *ledger, struct text name);
+struct merchant *ledger_find_till(const struct ledger *ledger, const struct merchant *merchant, enum currency currency);
 struct hold *ledger_find_hold(const struct ledger *ledger, struct id id);
 struct hold *ledger_find_hold_by_reference(const struct ledger *ledger, struct text caller, struct text reference);
 struct known_reference *ledger_find_reference(const struct ledger *ledger, struct text key);

@@ -40,7 +40,8 @@ static enum ledger_outcome take_back(struct ledger *ledger, struct original *ori
     posting->spent_at_us = original->spent_at_us;
     CHECK(posting->debit != NULL && posting->credit != NULL);
     /* What goes on from there must have where to go. */
-    if (fund != NULL && fund->is_released && ledger->issuance->is_frozen) return LEDGER_ACCOUNT_FROZEN;
+    const struct account *issuance = ledger->issuances[original->amount.currency];
+    if (fund != NULL && fund->is_released && issuance != NULL && issuance->is_frozen) return LEDGER_ACCOUNT_FROZEN;
     enum ledger_outcome outcome = ledger_post(ledger, posting, now_us, ret_transfer);
     if (outcome != LEDGER_APPLIED) return outcome;
     const struct transfer *transfer = *ret_transfer;
@@ -58,7 +59,7 @@ static enum ledger_outcome take_back(struct ledger *ledger, struct original *ori
 
 struct credit_reversal_outcome ledger_reverse_credit(struct ledger *ledger, struct text caller, const struct credit_reversal_item *item,
                                                      int64_t now_us) {
-    CHECK(caller.size > 0 && item->reference.size > 0 && ledger->issuance != NULL);
+    CHECK(caller.size > 0 && item->reference.size > 0);
     struct original *original = ledger_find_credit(ledger, caller, item->reference);
     if (original == NULL) return (struct credit_reversal_outcome){.outcome = LEDGER_CREDIT_NOT_FOUND};
     CHECK(original->kind == TRANSFER_CREDIT && original_fault(original) == NULL);

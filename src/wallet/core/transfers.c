@@ -60,6 +60,7 @@ enum ledger_outcome posting_outcome(struct ledger *ledger, const struct posting 
     CHECK(!posting->is_reserved || debit->debits_pending >= amount.amount_minor);
     if (frees(posting->kind)) return LEDGER_APPLIED;
     if (debit->currency != amount.currency || (credit != NULL && credit->currency != amount.currency)) return LEDGER_CURRENCY_MISMATCH;
+    if (debit->is_draft && debit->kind == ACCOUNT_USER) return LEDGER_CURRENCY_MISMATCH; /* nothing ever came in it: none may leave */
     if (debit->is_frozen || (credit != NULL && credit->is_frozen)) return LEDGER_ACCOUNT_FROZEN;
     if (debit->is_closed || (credit != NULL && credit->is_closed)) return LEDGER_ACCOUNT_CLOSED;
     if (!posting->is_reserved && !has_room_to_give(posting)) return refusal_below_floor(ledger, posting);
@@ -121,12 +122,26 @@ static void reserve(const struct posting *posting, int64_t now_us) {
     touch(debit, false, now_us);
 }
 
+static struct account *open_draft(struct ledger *ledger, struct account *draft, int64_t now_us) {
+    if (draft == NULL || !draft->is_draft) return draft;
+    struct account *account = ledger_open_account(ledger, draft->kind, draft->user_id, draft->currency, now_us);
+    *draft = *account;
+    return account;
+}
+
 enum ledger_outcome ledger_post(struct ledger *ledger, const struct posting *posting, int64_t now_us,
                                 const struct transfer **ret_transfer) {
     /* Time never goes back along the chain, not even when the clock did between two starts. */
     if (now_us < ledger->head.created_at_us) now_us = ledger->head.created_at_us;
     enum ledger_outcome outcome = posting_outcome(ledger, posting, now_us);
     if (outcome != LEDGER_APPLIED) return outcome;
+    struct posting opened;
+    if (posting->debit->is_draft || (posting->credit != NULL && posting->credit->is_draft)) {
+        opened = *posting;
+        opened.debit = open_draft(ledger, posting->debit, now_us);
+        opened.credit = open_draft(ledger, posting->credit, now_us);
+        posting = &opened;
+    }
 
     const struct account *debit = posting->debit, *credit = posting->credit;
     bool moves = transfer_kind_moves(posting->kind);
@@ -162,7 +177,9 @@ enum ledger_outcome ledger_post(struct ledger *ledger, const struct posting *pos
 
 /* ---- from a user to another ---- */
 
-static struct account *find_recipient(const struct ledger *ledger, const struct transfer_command *command) {
+/* By an account's id it is that one, whatever its currency; else the user's in the currency of what is sent. */
+static struct account *find_recipient(const struct ledger *ledger, const struct transfer_command *command, int64_t now_us,
+                                      struct account *draft) {
     const struct user *user = NULL;
     switch (command->recipient) {
     case RECIPIENT_USERNAME: user = ledger_find_user_by_name(ledger, command->recipient_name); break;
@@ -172,16 +189,18 @@ static struct account *find_recipient(const struct ledger *ledger, const struct 
         return account != NULL && account->kind == ACCOUNT_USER ? account : NULL;
     }
     }
-    return user == NULL ? NULL : ledger_find_account_of_user(ledger, user->id);
+    return user == NULL ? NULL : ledger_wallet(ledger, user->id, command->amount.currency, now_us, draft);
 }
 
 enum ledger_outcome ledger_transfer(struct ledger *ledger, const struct transfer_command *command, int64_t now_us,
                                     const struct transfer **ret_transfer) {
-    struct account *sender = ledger_find_account_of_user(ledger, command->user_id);
+    struct account sender_draft, recipient_draft;
+    struct account *sender = ledger_wallet(ledger, command->user_id, command->amount.currency, now_us, &sender_draft);
     if (sender == NULL) return LEDGER_USER_NOT_FOUND;
-    struct account *recipient = find_recipient(ledger, command);
+    struct account *recipient = find_recipient(ledger, command, now_us, &recipient_draft);
     if (recipient == NULL) return LEDGER_RECIPIENT_NOT_FOUND;
-    if (recipient == sender) return LEDGER_SAME_ACCOUNT;
+    if (id_equal(recipient->user_id, sender->user_id)) /* nobody exchanges by sending to himself */
+        return recipient->currency == sender->currency ? LEDGER_SAME_ACCOUNT : LEDGER_CURRENCY_MISMATCH;
     struct posting posting = {.kind = TRANSFER_USER,
                               .debit = sender,
                               .credit = recipient,

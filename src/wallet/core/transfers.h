@@ -45,7 +45,7 @@ int64_t entry_key(int64_t account, int64_t sequence); /* 1 to ENTRY_ACCOUNT_MAX,
 
 struct posting {
     enum transfer_kind kind;
-    struct account *debit, *credit; /* two of the working set; `credit` NULL: a hold for nobody yet */
+    struct account *debit, *credit; /* two of the working set, or drafts; `credit` NULL: a hold for nobody yet */
     struct money amount;            /* 1 to MONEY_AMOUNT_MAX */
     int64_t origin;
     int64_t expires_in_us; /* TRANSFER_HOLD */

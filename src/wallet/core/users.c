@@ -32,7 +32,7 @@ enum ledger_outcome ledger_register_user(struct ledger *ledger, const struct reg
     set_password_hash(&row, command->password_hash);
     struct result added = ledger_add_user(ledger, &row);
     CHECK(result_is_ok(added));
-    ledger_open_account(ledger, ACCOUNT_USER, row.id, now_us);
+    ledger_open_account(ledger, ACCOUNT_USER, row.id, ledger->currency, now_us);
     *ret_user = ledger_find_user(ledger, row.id);
     CHECK(*ret_user != NULL && ledger_find_user_by_name(ledger, command->name) == *ret_user);
     CHECK(ledger_find_account_of_user(ledger, row.id) != NULL);

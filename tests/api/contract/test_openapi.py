@@ -59,7 +59,7 @@ def test_a_right_body_passes(wallet):
     ({"balance": "1000000"}, "balance"),
     ({"balance": -9007199254740992}, "balance"),
     ({"balance": 9007199254740992}, "balance"),
-    ({"currency": "USD"}, "currency"),
+    ({"currency": "usd"}, "currency"),
     ({"account_id": "019AAB20-4c00-7a31-9f00-5b1e2c3d4e02"}, "account_id"),
     ({"account_id": "019aab20-4c00-4a31-9f00-5b1e2c3d4e02"}, "account_id"),
     ({"updated_at": "2026-11-22T10:00:00Z"}, "updated_at"),

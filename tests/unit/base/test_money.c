@@ -19,6 +19,48 @@ static void currencies(void **state) {
     assert_string_equal(currency_code(CURRENCY_NONE), "");
 }
 
+static void a_currency_is_added_with_its_exponent(void **state) {
+    (void)state;
+    enum currency usd = CURRENCY_NONE, other = CURRENCY_NONE;
+    assert_string_equal(currency_known(), "IRT or IRR");
+    assert_int_equal(currency_exponent(CURRENCY_IRR), 0);
+    assert_ok(currency_add(TEXT("USD"), 2, &usd));
+    assert_int_equal(usd, CURRENCY_FIRST_ADDED);
+    assert_string_equal(currency_code(usd), "USD");
+    assert_int_equal(currency_exponent(usd), 2);
+    assert_ok(currency_parse(TEXT("USD"), &other));
+    assert_int_equal(other, usd);
+    assert_string_equal(currency_known(), "IRT, IRR or USD");
+    assert_ok(currency_add(TEXT("USD"), 3, &other)); /* the last word counts */
+    assert_int_equal(other, usd);
+    assert_int_equal(currency_exponent(usd), 3);
+    assert_ok(currency_add(TEXT("IRT"), 0, &other));
+    assert_int_equal(other, CURRENCY_IRT);
+    assert_result(currency_add(TEXT("IRR"), 1, &other), RESULT_CONFLICT);
+    assert_int_equal(currency_exponent(CURRENCY_IRR), 0);
+    static const char *const bad[] = {"", "US", "usd", "USDT", "U$D", "US[", "US@", "\xd8\xaa."};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) assert_result(currency_add(text_of(bad[i]), 2, &other), RESULT_INVALID);
+    assert_result(currency_add(TEXT("AAA"), -1, &other), RESULT_INVALID);
+    assert_result(currency_add(TEXT("AAA"), CURRENCY_EXPONENT_MAX + 1, &other), RESULT_INVALID);
+    assert_result(currency_parse(TEXT("AAA"), &other), RESULT_INVALID);
+    assert_true(currency_is_code(TEXT("AAZ")) && !currency_is_code(TEXT("AA[")));
+}
+
+/* The last: nothing takes them away again. */
+static void there_are_so_many_and_no_more(void **state) {
+    (void)state;
+    enum currency currency = CURRENCY_NONE;
+    for (unsigned i = CURRENCY_FIRST_ADDED + 1; i <= CURRENCY_LAST; i++) {
+        const char code[] = {'X', (char)('A' + i / 26), (char)('A' + i % 26), '\0'};
+        assert_ok(currency_add(text_of(code), i % 9, &currency));
+        assert_int_equal(currency, i);
+    }
+    assert_result(currency_add(TEXT("ZZZ"), 0, &currency), RESULT_FULL);
+    assert_ok(currency_add(TEXT("USD"), 2, &currency));
+    assert_int_equal(strlen(currency_known()), CURRENCY_LAST * 3 + (CURRENCY_LAST - 2) * 2 + 4);
+    assert_string_equal(currency_known() + strlen(currency_known()) - 10, "XCK or XCL");
+}
+
 static void arithmetic(void **state) {
     (void)state;
     struct money result = irt(0);
@@ -72,10 +114,12 @@ static void totals_are_bounded_by_their_integer(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(currencies),
+        cmocka_unit_test(a_currency_is_added_with_its_exponent),
         cmocka_unit_test(arithmetic),
         cmocka_unit_test(currencies_do_not_mix),
         cmocka_unit_test(results_stay_in_bounds),
         cmocka_unit_test(totals_are_bounded_by_their_integer),
+        cmocka_unit_test(there_are_so_many_and_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

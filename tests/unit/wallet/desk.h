@@ -208,7 +208,7 @@ static inline void desk_set_key(struct operation *operation, const char *key, co
 
 static inline int64_t desk_balance(struct desk *desk, struct id user_id) {
     struct found_account found = {.is_found = false};
-    ask_account_of_user(desk->reader, user_id, account_found, &found);
+    ask_account_of_user(desk->reader, user_id, CURRENCY_IRT, account_found, &found);
     assert_true(result_is_ok(batch_run(desk->reader)));
     assert_true(found.is_found);
     return account_balance(&found.account).amount_minor;

@@ -16,7 +16,7 @@ static int close_desk(void **state) {
 
 static struct account account_now(struct desk *desk, struct id user_id) {
     struct found_account found = {.is_found = false};
-    ask_account_of_user(desk->reader, user_id, account_found, &found);
+    ask_account_of_user(desk->reader, user_id, CURRENCY_IRT, account_found, &found);
     assert_int_equal(batch_run(desk->reader).code, RESULT_OK);
     assert_true(found.is_found);
     return found.account;

@@ -39,11 +39,11 @@ static void sound_books_are_sound(void **state) {
     assert_int_equal(report.users, 2);
     assert_int_equal(report.funds, 2);
     assert_int_equal(report.credits, 2);
-    assert_int_equal(report.issued_minor, 7050);
+    assert_int_equal(report.issued_minor[CURRENCY_IRT], 7050);
 }
 
 /* Each in a copy of the same sound books: the damage, and what is said of it. */
-static const struct {
+static const struct damage {
     const char *damage, *finding;
 } cases[] = {
     {"UPDATE transfers SET amount = 1001 WHERE sequence = 2", "transfer 2: its debit entry"},
@@ -87,16 +87,16 @@ static const struct {
      "account 2: its sums are not those of its entries"},
     {"UPDATE accounts SET debits_pending = 1 WHERE number = 2", "account 2: what is pending is not what is held"},
     {"UPDATE accounts SET credits_pending = 1 WHERE number = 2", "account 2: what is pending is not what is held"},
-    {"UPDATE accounts SET currency = 'IRR' WHERE number = 2", "account 2: it is not in the currency of the books"},
-    {"UPDATE meta SET currency = 'IRR'", "account 1: it is not in the currency of the books"},
+    {"UPDATE accounts SET currency = 'IRR' WHERE number = 2", "transfer 2: its accounts are in another currency"},
+    {"UPDATE meta SET currency = 'IRR'", "account 1: it is not issuance of the main currency"},
     {"UPDATE accounts SET floor = 800 WHERE number = 2", "account 2: it is below its floor"},
     {"UPDATE accounts SET is_overdrawn = 1 WHERE number = 2", "account 2: it is said to be overdrawn"},
     {"UPDATE transfers SET origin = 1 WHERE sequence = 2", "transfer 2: a column is of a wrong form"},
     {"UPDATE transfers SET expires_at = 1 WHERE sequence = 2", "transfer 2: a column is of a wrong form"},
     {"UPDATE funds SET reversed = 1 WHERE reference = 'f1'", "fund 4: what was taken back"},
     {"INSERT INTO holds VALUES (2, 2, 2, 5, 0, 1, 1)", "hold 2: the journal has none"},
-    {"INSERT INTO merchants VALUES (99, 'nobody')", "merchants: 1 accounts"},
-    {"INSERT INTO merchants VALUES (2, 'no merchant')", "merchants: 1 accounts"},
+    {"INSERT INTO merchants VALUES (99, 'nobody', 99, 'IRT')", "merchants: 1 accounts"},
+    {"INSERT INTO merchants VALUES (2, 'no merchant', 2, 'IRT')", "merchants: 1 accounts"},
     {"UPDATE funds SET funded = funded + 1 WHERE reference = 'f1'", "fund 4: funded is not credited + remaining + released"},
     {"UPDATE funds SET credited = credited + 1, funded = funded + 1 WHERE reference = 'f1'",
      "fund 4: its numbers are not those of its transfers"},
@@ -110,20 +110,103 @@ static const struct {
     {"INSERT INTO refresh_tokens VALUES (zeroblob(16), zeroblob(32), 1, 1, NULL)", "refresh tokens: 1 belong to no session"},
 };
 
+static void find_damage(struct desk *desk, const struct damage *damage) {
+    struct database *raw = open_raw(desk);
+    take_guards_away(raw);
+    run_sql(raw, damage->damage);
+    close_raw(desk, raw);
+    struct verify_report report = verify(desk);
+    if (report.is_sound) fail_msg("not found: %s", damage->damage);
+    if (strncmp(report.finding, damage->finding, strlen(damage->finding)) != 0)
+        fail_msg("%s\n  found:    %s\n  expected: %s", damage->damage, report.finding, damage->finding);
+}
+
 static void each_damage_is_found(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         void *desk = NULL;
         make_books(&desk);
+        find_damage(desk, &cases[i]);
+        drop_books(&desk);
+    }
+}
+
+/* Books of three currencies: of two of them mina has got something out of a fund. */
+static int make_mixed_books(void **state) {
+    enum currency usd = CURRENCY_NONE;
+    make_books(state);
+    struct desk *desk = *state;
+    struct id mina = desk_register(desk, "mina");
+    assert_true(result_is_ok(currency_add(TEXT("USD"), 2, &usd)));
+    struct batch *batch = desk->writer;
+    struct result reason;
+    assert_true(result_is_ok(batch_begin(batch)));
+    const struct hash hash = currency_hash(TEXT("USD"), 2);
+    save_currency(batch, TEXT("USD"), 2, &hash);
+    assert_int_equal(batch_commit(batch, &reason), COMMITTED);
+    const enum currency both[] = {CURRENCY_IRR, usd};
+    for (size_t i = 0; i < ARRAY_COUNT(both); i++) {
+        struct fund_change *fund = desk_make_fund(desk, &open_fund_action, i == 0 ? "f3" : "f4", 500);
+        fund->command.amount.currency = both[i];
+        desk_decide(desk, &fund->operation);
+        assert_int_equal(fund->outcome, LEDGER_APPLIED);
+        struct credits *credits = desk_make_credit(desk, i == 0 ? "m1" : "m2", mina, 200, i == 0 ? "f3" : "f4");
+        ((struct credit_item *)(uintptr_t)credits->items)->amount.currency = both[i];
+        desk_decide(desk, &credits->operation);
+        assert_int_equal(credits->outcomes[0].outcome, LEDGER_APPLIED);
+    }
+    return 0;
+}
+
+static void sound_books_of_several_currencies_are_sound(void **state) {
+    struct verify_report report = verify(*state);
+    enum currency usd = CURRENCY_NONE;
+    assert_true(result_is_ok(currency_parse(TEXT("USD"), &usd)));
+    assert_string_equal(report.finding, "");
+    assert_int_equal(report.accounts, 12);
+    assert_true(report.is_issued[CURRENCY_IRT] && report.is_issued[CURRENCY_IRR] && report.is_issued[usd] && !report.is_issued[usd + 1]);
+    assert_int_equal(report.issued_minor[CURRENCY_IRT], 7050);
+    assert_int_equal(report.issued_minor[CURRENCY_IRR], 500);
+    assert_int_equal(report.issued_minor[usd], 500);
+    char printed[1024] = "";
+    FILE *out = fmemopen(printed, sizeof printed, "w");
+    verify_print(&report, out);
+    fclose(out);
+    assert_non_null(strstr(printed, "credits   4\nissued    7050 IRT\nissued    500 IRR\nissued    500 USD\nhead      "));
+}
+
+/* Its accounts: 7 and 8 issuance and the fund of IRR, 9 mina's; 10, 11 and 12 the same of USD. */
+static const struct damage mixed_cases[] = {
+    {"UPDATE accounts SET currency = 'IRR' WHERE number = 12", "transfer 11: its accounts are in another currency"},
+    {"UPDATE accounts SET currency = 'IRR' WHERE number = 11", "transfer 10: its accounts are in another currency"},
+    {"UPDATE accounts SET currency = 'EUR' WHERE number = 12", "account 12: it is in no currency of these books"},
+    {"UPDATE currencies SET exponent = 3", "currency USD: its hash does not fit"},
+    {"UPDATE currencies SET code = 'UST'", "currency UST: its hash does not fit"},
+    {"UPDATE currencies SET hash = zeroblob(32)", "currency USD: its hash does not fit"},
+    {"UPDATE currencies SET hash = zeroblob(3)", "currency USD: its hash does not fit"},
+    {"UPDATE meta SET currency = 'EUR'", "meta: its currency is none of these books"},
+    {"UPDATE accounts SET kind = 2 WHERE number = 7", "account 7: entry 1 leaves it below zero"},
+    {"UPDATE accounts SET kind = 3, user_id = NULL WHERE number = 9", "accounts: 1 users, or issuance, have more than one in a currency"},
+    {"UPDATE accounts SET user_id = zeroblob(16) WHERE number = 12", "accounts: 1 wallets belong to no user"},
+    {"INSERT INTO accounts (number, id, kind, user_id, currency, debits_posted, credits_posted, debits_pending, credits_pending, sequence, "
+     "floor, is_frozen, "
+     "created_at, updated_at, is_overdrawn) SELECT 13, randomblob(16), kind, user_id, currency, 0, 0, 0, 0, 0, 0, 0, created_at, "
+     "updated_at, 0 FROM accounts "
+     "WHERE number = 12",
+     "accounts: 1 users, or issuance, have more than one in a currency"},
+    {"INSERT INTO merchants VALUES (99, 'nobody', 1, 'USD')", "merchant's account 99: its row is of another account or merchant"},
+};
+
+static void each_damage_of_several_currencies_is_found(void **state) {
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(mixed_cases); i++) {
+        void *desk = NULL;
+        make_mixed_books(&desk);
         struct database *raw = open_raw(desk);
-        take_guards_away(raw);
-        run_sql(raw, cases[i].damage);
+        run_sql(raw, "DROP INDEX accounts_user");
+        run_sql(raw, "DROP INDEX accounts_issuance");
         close_raw(desk, raw);
-        struct verify_report report = verify(desk);
-        if (report.is_sound) fail_msg("not found: %s", cases[i].damage);
-        if (strncmp(report.finding, cases[i].finding, strlen(cases[i].finding)) != 0) {
-            fail_msg("%s\n  found:    %s\n  expected: %s", cases[i].damage, report.finding, cases[i].finding);
-        }
+        find_damage(desk, &mixed_cases[i]);
         drop_books(&desk);
     }
 }
@@ -202,6 +285,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(sound_books_are_sound, make_books, drop_books),
         cmocka_unit_test(each_damage_is_found),
+        cmocka_unit_test_setup_teardown(sound_books_of_several_currencies_are_sound, make_mixed_books, drop_books),
+        cmocka_unit_test(each_damage_of_several_currencies_is_found),
         cmocka_unit_test_setup_teardown(a_reference_credited_twice_is_found, make_books, drop_books),
         cmocka_unit_test_setup_teardown(a_well_hashed_step_back_in_time_is_found, make_books, drop_books),
         cmocka_unit_test_setup_teardown(the_schema_refuses, make_books, drop_books),

@@ -62,7 +62,7 @@ static void only_issuance_goes_below_zero(void **state) {
 static void accounts_are_numbered_one_after_the_other(void **state) {
     struct core *core = *state;
     for (int64_t number = 2; number <= 5; number++) {
-        const struct account *account = ledger_open_account(&core->ledger, ACCOUNT_FUND, (struct id){{0}}, core->now_us);
+        const struct account *account = ledger_open_account(&core->ledger, ACCOUNT_FUND, (struct id){{0}}, CURRENCY_IRT, core->now_us);
         assert_int_equal(account->number, number);
         assert_int_equal(core->ledger.last_account_number, number);
         assert_ptr_equal(ledger_find_account(&core->ledger, account->id), account);

@@ -16,7 +16,7 @@ static struct adjustment_outcome adjust(struct core *core, const struct account 
 
 static void money_comes_from_issuance_and_goes_back(void **state) {
     struct core *core = *state;
-    struct account *sara = core_open_wallet(core, "sara"), *issuance = core->ledger.issuance;
+    struct account *sara = core_open_wallet(core, "sara"), *issuance = core->ledger.issuances[CURRENCY_IRT];
     const struct adjustment_outcome given = adjust(core, sara, true, 50, "", "Goodwill");
     assert_int_equal(given.outcome, LEDGER_APPLIED);
     const struct transfer *transfer = core_newest(core);
@@ -61,7 +61,7 @@ static void funds_and_issuance_are_not_adjusted(void **state) {
     assert_int_equal(core_open_fund(core, "f", 10, &fund), LEDGER_APPLIED);
     assert_int_equal(ledger_open_merchant(&core->ledger, TEXT("Shop"), core->now_us, &merchant), LEDGER_APPLIED);
     assert_int_equal(adjust(core, fund->account, true, 1, "", "x").outcome, LEDGER_ACCOUNT_OF_BOOKS);
-    assert_int_equal(adjust(core, core->ledger.issuance, true, 1, "", "x").outcome, LEDGER_ACCOUNT_OF_BOOKS);
+    assert_int_equal(adjust(core, core->ledger.issuances[CURRENCY_IRT], true, 1, "", "x").outcome, LEDGER_ACCOUNT_OF_BOOKS);
     assert_int_equal(adjust(core, merchant->account, true, 1, "", "x").outcome, LEDGER_APPLIED);
     const struct account unknown = {.id = {{9}}};
     assert_int_equal(adjust(core, &unknown, true, 1, "", "x").outcome, LEDGER_ACCOUNT_NOT_FOUND);

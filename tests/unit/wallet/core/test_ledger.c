@@ -17,7 +17,7 @@ static void clearing_forgets_everything(void **state) {
         ledger_clear(&core->ledger);
         assert_int_equal(core->ledger.last_account_number, 0);
         assert_int_equal(core->ledger.head.sequence, 0);
-        assert_null(core->ledger.issuance);
+        assert_null(core->ledger.issuances[CURRENCY_IRT]);
         core->ledger.last_account_number = 1; /* as a load gives it */
         assert_int_equal(core->ledger.users.count, 0);
         assert_null(ledger_find_user_by_name(&core->ledger, TEXT("user0")));
@@ -115,7 +115,7 @@ struct rows {
     struct hold hold;
 };
 static struct rows make_rows(struct core *core, const char *texts) {
-    struct account *shop = ledger_open_account(&core->ledger, ACCOUNT_MERCHANT, (struct id){{0}}, core->now_us);
+    struct account *shop = ledger_open_account(&core->ledger, ACCOUNT_MERCHANT, (struct id){{0}}, CURRENCY_IRT, core->now_us);
     struct account *sara = core_open_wallet(core, "sara");
     const struct text caller = {texts, 4}, reference = {texts + 5, 7}, letter = {texts + 13, 1}, other = {texts + 15, 1};
     return (struct rows){.reference = {.key = reference, .debit_account = 1, .description = letter, .metadata = other},
@@ -126,7 +126,7 @@ static struct rows make_rows(struct core *core, const char *texts) {
                                       .caller = caller,
                                       .reference = reference,
                                       .fund_reference = letter},
-                         .merchant = {.name = {texts + 17, 11}, .account = shop},
+                         .merchant = {.name = {texts + 17, 11}, .account = shop, .number = shop->number, .currency = CURRENCY_IRT},
                          .hold = {.number = 1,
                                   .id = {{2}},
                                   .account = sara,
@@ -182,7 +182,7 @@ static void no_original_merchant_or_hold_comes_in_twice(void **state) {
     assert_int_equal(ledger_find_original(ledger, rows.original.id)->amount.amount_minor, 5);
     assert_int_equal(ledger_find_hold(ledger, rows.hold.id)->amount.amount_minor, 5);
     assert_null(ledger_find_merchant_by_name(ledger, TEXT("Other")));
-    rows.merchant.account = core->ledger.issuance;
+    rows.merchant.account = core->ledger.issuances[CURRENCY_IRT];
     assert_int_equal(ledger_add_merchant(ledger, &rows.merchant).code, RESULT_CORRUPT);
 }
 
@@ -228,10 +228,14 @@ static void a_key_is_both_texts_with_a_zero_between(void **state) {
 /* Books of several currencies have an issuance each; a set has the one of its own. */
 static void issuance_is_the_one_of_its_currency(void **state) {
     struct core *core = *state;
-    const struct account *own = core->ledger.issuance;
+    const struct account *own = core->ledger.issuances[CURRENCY_IRT];
     struct account other = account_new(2, (struct id){{9}}, ACCOUNT_ISSUANCE, (struct id){{0}}, CURRENCY_IRR, core->now_us);
     assert_int_equal(ledger_add_account(&core->ledger, &other, NULL).code, RESULT_OK);
-    assert_ptr_equal(core->ledger.issuance, own);
+    assert_ptr_equal(core->ledger.issuances[CURRENCY_IRT], own);
+    assert_ptr_equal(core->ledger.issuances[CURRENCY_IRR], ledger_find_account(&core->ledger, other.id));
+    ledger_clear(&core->ledger);
+    assert_null(core->ledger.issuances[CURRENCY_IRT]);
+    assert_null(core->ledger.issuances[CURRENCY_IRR]);
 }
 
 static void without_memory_there_is_no_ledger(void **state) {

@@ -5,12 +5,16 @@
 
 #include "core.h"
 
-#define USERS    3
-#define SIDES    (USERS + 3) /* a merchant, a fund, issuance */
-#define MERCHANT USERS
-#define FUND     (USERS + 1)
-#define ISSUANCE (USERS + 2)
-#define COMMANDS 250 /* of one world: its transfers must fit into one working set */
+#define USERS      3
+#define ROLES      (USERS + 3) /* a merchant, a fund, issuance: in each currency */
+#define CURRENCIES 2
+#define SIDES      (CURRENCIES * ROLES)
+#define MERCHANT   USERS
+#define FUND       (USERS + 1)
+#define ISSUANCE   (USERS + 2)
+#define COMMANDS   250 /* of one world: its transfers must fit into one working set */
+static int role_of(int side) { return side % ROLES; }
+static int beside(int side, int role) { return side / ROLES * ROLES + role; } /* that role in the same currency */
 
 /* ---- the model: plain integers, no rule twice ---- */
 
@@ -36,7 +40,7 @@ struct model {
     int64_t now_us;
     int64_t balance[SIDES], held[SIDES], floor[SIDES];
     struct limits limits[SIDES];
-    bool is_released, is_frozen[SIDES];
+    bool is_released[SIDES], is_frozen[SIDES], is_open[SIDES];
     struct model_move moves[2 * COMMANDS];
     struct model_hold holds[COMMANDS];
     struct model_spend spends[2 * COMMANDS];
@@ -68,6 +72,7 @@ static struct model_move *model_move(struct model *model, int from, int to, int6
     *move = (struct model_move){.from = from, .to = to, .amount = amount};
     model->balance[from] -= amount;
     model->balance[to] += amount;
+    model->is_open[to] = true;
     return move;
 }
 
@@ -77,10 +82,13 @@ static bool is_over(int64_t limit, int64_t sum) { return limit != LIMIT_NONE && 
 static enum ledger_outcome model_may(const struct model *model, int from, int to, int64_t amount, bool comes, bool is_spent) {
     const struct limits *limits = &model->limits[from];
     int64_t available = model->balance[from] - model->held[from];
+    int role = role_of(from);
+    if (beside(from, 0) != beside(to, 0)) return LEDGER_CURRENCY_MISMATCH;
+    if (role < USERS && !model->is_open[from]) return LEDGER_CURRENCY_MISMATCH;
     if (model->is_frozen[from] || model->is_frozen[to]) return LEDGER_ACCOUNT_FROZEN;
-    if (from == FUND && amount > available) return LEDGER_FUND_EXHAUSTED;
-    if (from != ISSUANCE && amount > available) return LEDGER_INSUFFICIENT_FUNDS;
-    if (from != ISSUANCE && available - amount < model->floor[from]) return LEDGER_FLOOR_REACHED;
+    if (role == FUND && amount > available) return LEDGER_FUND_EXHAUSTED;
+    if (role != ISSUANCE && amount > available) return LEDGER_INSUFFICIENT_FUNDS;
+    if (role != ISSUANCE && available - amount < model->floor[from]) return LEDGER_FLOOR_REACHED;
     if (comes && is_over(model->limits[to].ceiling_minor, model->balance[to] + amount)) return LEDGER_CEILING_REACHED;
     if (!is_spent) return LEDGER_APPLIED;
     if (is_over(limits->per_transaction_minor, amount)) return LEDGER_LIMIT_PER_TRANSACTION;
@@ -107,14 +115,15 @@ static void model_expire(struct model *model) {
 static enum ledger_outcome model_capture(struct model *model, struct model_hold *hold, int64_t amount, bool is_final) {
     if (hold->state != HOLD_HELD) return LEDGER_HOLD_CLOSED;
     if (amount > hold->left) return LEDGER_HOLD_EXCEEDED;
-    if (model->is_frozen[hold->user] || model->is_frozen[MERCHANT]) return LEDGER_ACCOUNT_FROZEN;
-    if (is_over(model->limits[MERCHANT].ceiling_minor, model->balance[MERCHANT] + amount)) return LEDGER_CEILING_REACHED;
+    int till = beside(hold->user, MERCHANT);
+    if (model->is_frozen[hold->user] || model->is_frozen[till]) return LEDGER_ACCOUNT_FROZEN;
+    if (is_over(model->limits[till].ceiling_minor, model->balance[till] + amount)) return LEDGER_CEILING_REACHED;
     model->held[hold->user] -= amount;
     hold->left -= amount;
     hold->captured += amount;
     if (is_final) model_free(model, hold, hold->left);
     if (hold->left == 0) hold->state = HOLD_CAPTURED;
-    model_move(model, hold->user, MERCHANT, amount)->spend = hold->spend;
+    model_move(model, hold->user, till, amount)->spend = hold->spend;
     return LEDGER_APPLIED;
 }
 
@@ -131,7 +140,7 @@ static enum ledger_outcome model_reverse(struct model *model, struct model_move 
     move->reversed += amount;
     if (move->spend != NULL) move->spend->left -= amount;
     model->balance[move->to] -= amount;
-    model->balance[move->from == FUND && model->is_released ? ISSUANCE : move->from] += amount;
+    model->balance[model->is_released[move->from] ? beside(move->from, ISSUANCE) : move->from] += amount;
     return LEDGER_APPLIED;
 }
 
@@ -141,8 +150,9 @@ struct pair {
     struct core *core;
     struct model model;
     uint64_t seed;
-    struct account *accounts[SIDES];
-    struct fund *fund;
+    struct account *accounts[SIDES]; /* NULL: nothing has opened it */
+    struct id users[USERS];
+    const struct merchant *merchant;
     char references[COMMANDS][16];
     int command;
 };
@@ -152,20 +162,44 @@ static int64_t pick(struct pair *pair, int64_t below) {
     return (int64_t)((pair->seed >> 33) % (uint64_t)below);
 }
 
+static const enum currency currencies[CURRENCIES] = {CURRENCY_IRT, CURRENCY_IRR};
+static const char *const names[USERS] = {"sara", "reza", "mina"}, *const funds[CURRENCIES] = {"f", "g"};
+static enum currency currency_of(int side) { return currencies[side / ROLES]; }
+static const char *fund_of(int side) { return funds[side / ROLES]; }
+static int pick_side(struct pair *pair, int roles) { return (int)(pick(pair, CURRENCIES) * ROLES + pick(pair, roles)); }
+
+static void look(struct pair *pair) {
+    const struct ledger *ledger = &pair->core->ledger;
+    for (int i = 0; i < SIDES; i += ROLES) {
+        for (int user = 0; user < USERS; user++) pair->accounts[i + user] = ledger_find_wallet(ledger, pair->users[user], currency_of(i));
+        const struct merchant *till = ledger_find_till(ledger, pair->merchant, currency_of(i));
+        const struct fund *fund = ledger_find_fund(ledger, TEXT("discount"), text_of(fund_of(i)));
+        pair->accounts[i + MERCHANT] = till == NULL ? NULL : till->account;
+        pair->accounts[i + FUND] = fund == NULL ? NULL : fund->account;
+        pair->accounts[i + ISSUANCE] = ledger->issuances[currency_of(i)];
+    }
+}
+
 static struct text reference_of(struct pair *pair) { return text_of(pair->references[pair->command]); }
 
+/* Now and then out of a fund of another currency. */
 static void credit(struct pair *pair) {
-    int user = (int)pick(pair, USERS), from = pick(pair, 2) == 0 ? FUND : ISSUANCE;
+    int user = pick_side(pair, USERS), from = beside(user, ISSUANCE);
+    if (pick(pair, 2) == 0) from = beside(pick(pair, 8) == 0 ? (user + ROLES) % SIDES : user, FUND);
+    bool is_out_of_fund = role_of(from) == FUND;
     int64_t amount = 1 + pick(pair, 60);
+    const struct credit_item item = {.reference = reference_of(pair),
+                                     .user_id = pair->users[role_of(user)],
+                                     .amount = {amount, currency_of(user)},
+                                     .fund = text_of(is_out_of_fund ? fund_of(from) : "")};
     enum ledger_outcome expected = model_may(&pair->model, from, user, amount, true, false);
-    if (from == FUND && pair->model.is_released) expected = LEDGER_FUND_RELEASED;
-    assert_int_equal(core_credit(pair->core, pair->references[pair->command], pair->accounts[user], amount, from == FUND ? "f" : ""),
-                     expected);
+    if (pair->model.is_released[from]) expected = LEDGER_FUND_RELEASED;
+    assert_int_equal(ledger_credit(&pair->core->ledger, TEXT("discount"), &item, pair->core->now_us).outcome, expected);
     if (expected != LEDGER_APPLIED) return;
     struct model_move *move = model_move(&pair->model, from, user, amount);
     move->is_credit = true;
     move->id = core_newest(pair->core)->id;
-    core_load_original(pair->core, core_newest(pair->core), from == FUND ? "f" : "");
+    core_load_original(pair->core, core_newest(pair->core), is_out_of_fund ? fund_of(from) : "");
 }
 
 static void remember_move(struct pair *pair, struct model_move *move, const struct transfer *transfer, int64_t spent_at_us) {
@@ -173,18 +207,38 @@ static void remember_move(struct pair *pair, struct model_move *move, const stru
     core_load_original(pair->core, transfer, "")->spent_at_us = spent_at_us;
 }
 
+/* To a name it comes in its own currency; to an account, whatever that is in. */
+static void send(struct pair *pair) {
+    int from = pick_side(pair, USERS), to = pick_side(pair, USERS);
+    bool is_by_account = pick(pair, 2) == 0 && pair->accounts[to] != NULL;
+    if (!is_by_account) to = beside(from, role_of(to));
+    int64_t amount = 1 + pick(pair, 60);
+    const struct transfer_command command = {.user_id = pair->users[role_of(from)],
+                                             .recipient = is_by_account ? RECIPIENT_ACCOUNT : RECIPIENT_USERNAME,
+                                             .recipient_name = text_of(names[role_of(to)]),
+                                             .recipient_account = is_by_account ? pair->accounts[to]->id : (struct id){{0}},
+                                             .amount = {amount, currency_of(from)}};
+    const struct transfer *transfer = NULL;
+    enum ledger_outcome expected = from == to ? LEDGER_SAME_ACCOUNT : model_may(&pair->model, from, to, amount, true, true);
+    assert_int_equal(ledger_transfer(&pair->core->ledger, &command, pair->core->now_us, &transfer), expected);
+    if (expected != LEDGER_APPLIED) return;
+    struct model_move *move = model_move(&pair->model, from, to, amount);
+    move->spend = model_note_spend(&pair->model, from, amount);
+    remember_move(pair, move, transfer, pair->core->now_us);
+}
+
 static void pay(struct pair *pair) {
-    int user = (int)pick(pair, USERS);
+    int user = pick_side(pair, USERS), till = beside(user, MERCHANT);
     const struct payment_command command = {.caller = TEXT("discount"),
                                             .reference = reference_of(pair),
-                                            .user_id = pair->accounts[user]->user_id,
-                                            .merchant = {.id = pair->accounts[MERCHANT]->id},
-                                            .amount = {1 + pick(pair, 60), CURRENCY_IRT}};
+                                            .user_id = pair->users[role_of(user)],
+                                            .merchant = {.id = pair->merchant->account->id},
+                                            .amount = {1 + pick(pair, 60), currency_of(user)}};
     int64_t amount = command.amount.amount_minor;
-    enum ledger_outcome expected = model_may(&pair->model, user, MERCHANT, amount, true, true);
+    enum ledger_outcome expected = model_may(&pair->model, user, till, amount, true, true);
     assert_int_equal(ledger_pay(&pair->core->ledger, &command, pair->core->now_us).outcome, expected);
     if (expected == LEDGER_APPLIED) {
-        struct model_move *move = model_move(&pair->model, user, MERCHANT, amount);
+        struct model_move *move = model_move(&pair->model, user, till, amount);
         move->spend = model_note_spend(&pair->model, user, amount);
         remember_move(pair, move, core_newest(pair->core), pair->core->now_us);
     }
@@ -193,12 +247,12 @@ static void pay(struct pair *pair) {
 }
 
 static void hold(struct pair *pair) {
-    int user = (int)pick(pair, USERS);
+    int user = pick_side(pair, USERS);
     const struct hold_command command = {.caller = TEXT("discount"),
                                          .reference = reference_of(pair),
-                                         .user_id = pair->accounts[user]->user_id,
+                                         .user_id = pair->users[role_of(user)],
                                          .merchant = {.name = TEXT("")},
-                                         .amount = {1 + pick(pair, 60), CURRENCY_IRT},
+                                         .amount = {1 + pick(pair, 60), currency_of(user)},
                                          .expires_in_us = 1 + pick(pair, 20)};
     int64_t amount = command.amount.amount_minor;
     struct hold *held = NULL;
@@ -230,7 +284,7 @@ static void end_hold(struct pair *pair) {
                                             .hold_id = mine->id,
                                             .amount_minor = 1 + pick(pair, 40),
                                             .is_final = pick(pair, 2) == 0,
-                                            .merchant = {.id = pair->accounts[MERCHANT]->id}};
+                                            .merchant = {.id = pair->merchant->account->id}};
     const struct transfer *transfer = NULL;
     enum ledger_outcome expected = model_capture(&pair->model, mine, command.amount_minor, command.is_final);
     assert_int_equal(ledger_capture(&pair->core->ledger, &command, pair->core->now_us, &held, &transfer), expected);
@@ -251,16 +305,18 @@ static void reverse(struct pair *pair) {
     assert_int_equal(ledger_reverse(&pair->core->ledger, &command, pair->core->now_us).outcome, expected);
 }
 
+/* Now and then in another currency than the account's. */
 static void adjust(struct pair *pair) {
-    int user = (int)pick(pair, USERS + 1);
+    int user = pick_side(pair, USERS + 1), other = pick(pair, 8) == 0 ? (user + ROLES) % SIDES : user;
     bool is_credit = pick(pair, 2) == 0;
+    if (pair->accounts[user] == NULL) return;
     const struct adjustment_command command = {.caller = TEXT("admin:1"),
                                                .reference = reference_of(pair),
                                                .account_id = pair->accounts[user]->id,
                                                .is_credit = is_credit,
-                                               .amount = {1 + pick(pair, 60), CURRENCY_IRT},
+                                               .amount = {1 + pick(pair, 60), currency_of(other)},
                                                .reason = TEXT("why")};
-    int from = is_credit ? ISSUANCE : user, to = is_credit ? user : ISSUANCE;
+    int issuance = beside(other, ISSUANCE), from = is_credit ? issuance : user, to = is_credit ? user : issuance;
     enum ledger_outcome expected = model_may(&pair->model, from, to, command.amount.amount_minor, true, true);
     assert_int_equal(ledger_adjust(&pair->core->ledger, &command, pair->core->now_us).outcome, expected);
     if (expected != LEDGER_APPLIED) return;
@@ -271,8 +327,9 @@ static void adjust(struct pair *pair) {
 }
 
 static void freeze(struct pair *pair) {
-    int user = (int)pick(pair, USERS + 1);
+    int user = pick_side(pair, USERS + 1);
     bool is_frozen = pick(pair, 4) == 0, is_changed = false;
+    if (pair->accounts[user] == NULL) return;
     assert_int_equal(account_set_frozen(pair->accounts[user], is_frozen, pair->core->now_us, &is_changed), LEDGER_APPLIED);
     assert_int_equal(is_changed, pair->model.is_frozen[user] != is_frozen);
     pair->model.is_frozen[user] = is_frozen;
@@ -281,13 +338,13 @@ static void freeze(struct pair *pair) {
 static int64_t pick_limit(struct pair *pair, int64_t below) { return pick(pair, 3) == 0 ? pick(pair, below) : LIMIT_NONE; }
 
 static void set_limits(struct pair *pair) {
-    int user = (int)pick(pair, USERS + 1);
+    int user = pick_side(pair, USERS + 1);
     const struct limits limits = {pick_limit(pair, 120), pick_limit(pair, 60), pick_limit(pair, 150), pick_limit(pair, 250)};
     int64_t floor_minor = pick(pair, 3) == 0 ? pick(pair, 40) : 0;
     const struct spent spent = {begin_of(pair->model.now_us, DAY), model_spent(&pair->model, user, DAY),
                                 begin_of(pair->model.now_us, MONTH), model_spent(&pair->model, user, MONTH)};
     bool is_changed = false;
-    if (pick(pair, 3) != 0) return;
+    if (pick(pair, 3) != 0 || pair->accounts[user] == NULL) return;
     assert_int_equal(account_set_limits(pair->accounts[user], &limits, floor_minor, &spent, pair->core->now_us, &is_changed),
                      LEDGER_APPLIED);
     pair->model.limits[user] = limits;
@@ -304,24 +361,31 @@ static void compare_spent(const struct pair *pair, int user) {
 }
 
 static void release_fund(struct pair *pair) {
-    struct fund_command command = core_fund_command("f", 1);
+    int fund = beside(pick_side(pair, 1), FUND), issuance = beside(fund, ISSUANCE);
+    struct fund_command command = core_fund_command(fund_of(fund), 1);
+    struct fund *released = NULL;
     if (pick(pair, 100) != 0) return;
-    ledger_release_fund(&pair->core->ledger, &command, pair->core->now_us, &pair->fund);
-    pair->model.balance[ISSUANCE] += pair->model.balance[FUND];
-    pair->model.balance[FUND] = 0;
-    pair->model.is_released = true;
+    ledger_release_fund(&pair->core->ledger, &command, pair->core->now_us, &released);
+    assert_null(fund_fault(released));
+    pair->model.balance[issuance] += pair->model.balance[fund];
+    pair->model.balance[fund] = 0;
+    pair->model.is_released[fund] = true;
 }
 
 static void compare(const struct pair *pair) {
-    int64_t sum = 0;
-    for (int i = 0; i < SIDES; i++) {
-        sum += account_balance(pair->accounts[i]).amount_minor;
+    for (int i = 0, sum = 0; i < SIDES; i++) {
+        if (role_of(i) == 0) sum = 0; /* of each currency */
+        sum += (int)pair->model.balance[i];
+        if (role_of(i) == ROLES - 1) assert_int_equal(sum, 0);
+        if (pair->accounts[i] == NULL) assert_int_equal(pair->model.balance[i], 0);
+        if (role_of(i) < USERS) assert_int_equal(pair->accounts[i] != NULL, pair->model.is_open[i]);
+        if (pair->accounts[i] == NULL) continue;
         assert_int_equal(account_balance(pair->accounts[i]).amount_minor, pair->model.balance[i]);
+        assert_int_equal(pair->accounts[i]->currency, currency_of(i));
         assert_int_equal(pair->accounts[i]->debits_pending, pair->model.held[i]);
         assert_null(account_fault(pair->accounts[i]));
         compare_spent(pair, i);
     }
-    assert_int_equal(sum, 0);
     for (int i = 0; i < pair->model.hold_count; i++) {
         const struct model_hold *mine = &pair->model.holds[i];
         const struct hold *held = ledger_find_hold(&pair->core->ledger, mine->id);
@@ -329,7 +393,6 @@ static void compare(const struct pair *pair) {
         assert_int_equal(held->remaining_minor, mine->left);
         assert_int_equal(held->captured_minor, mine->captured);
     }
-    assert_null(fund_fault(pair->fund));
 }
 
 static void find_periods(const void *zone, int64_t moment_us, struct period *ret_day, struct period *ret_month) {
@@ -338,26 +401,35 @@ static void find_periods(const void *zone, int64_t moment_us, struct period *ret
     *ret_month = (struct period){begin_of(moment_us, MONTH), begin_of(moment_us, MONTH) + MONTH};
 }
 
+static void begin_world(struct pair *pair) {
+    struct merchant *merchant = NULL;
+    struct fund *fund = NULL;
+    for (int i = 0; i < USERS; i++) {
+        pair->users[i] = core_register(pair->core, names[i])->id;
+        pair->model.is_open[i] = true; /* in the main currency */
+    }
+    assert_int_equal(ledger_open_merchant(&pair->core->ledger, TEXT("Shop"), pair->core->now_us, &merchant), LEDGER_APPLIED);
+    pair->merchant = merchant;
+    for (int i = 0; i < SIDES; i++) pair->model.limits[i] = LIMITS_NONE;
+    for (int i = 0; i < SIDES; i += ROLES) {
+        struct fund_command command = core_fund_command(fund_of(i), 2000);
+        command.amount.currency = currency_of(i);
+        assert_int_equal(ledger_open_fund(&pair->core->ledger, &command, pair->core->now_us, &fund), LEDGER_APPLIED);
+        pair->model.balance[i + FUND] = 2000;
+        pair->model.balance[i + ISSUANCE] = -2000;
+    }
+    pair->model.now_us = pair->core->now_us;
+}
+
 static void run_world(uint64_t seed) {
     static struct pair pair;
     void *state = NULL;
-    struct merchant *merchant = NULL;
-    static const char *const names[USERS] = {"sara", "reza", "mina"};
-    static void (*const commands[])(struct pair *) = {credit,  pay,    hold,   end_hold,   end_hold,
-                                                      reverse, adjust, freeze, set_limits, release_fund};
+    static void (*const commands[])(struct pair *) = {credit,   credit,  send,   pay,    hold,       end_hold,
+                                                      end_hold, reverse, adjust, freeze, set_limits, release_fund};
     core_make(&state);
     ((struct core *)state)->ledger.calendar = (struct calendar){.find = find_periods};
     pair = (struct pair){.core = state, .seed = seed};
-    for (int i = 0; i < USERS; i++) pair.accounts[i] = core_open_wallet(pair.core, names[i]);
-    assert_int_equal(ledger_open_merchant(&pair.core->ledger, TEXT("Shop"), pair.core->now_us, &merchant), LEDGER_APPLIED);
-    assert_int_equal(core_open_fund(pair.core, "f", 2000, &pair.fund), LEDGER_APPLIED);
-    pair.accounts[MERCHANT] = merchant->account;
-    pair.accounts[FUND] = pair.fund->account;
-    pair.accounts[ISSUANCE] = pair.core->ledger.issuance;
-    for (int i = 0; i < SIDES; i++) pair.model.limits[i] = LIMITS_NONE;
-    pair.model.now_us = pair.core->now_us;
-    pair.model.balance[FUND] = 2000;
-    pair.model.balance[ISSUANCE] = -2000;
+    begin_world(&pair);
     for (pair.command = 0; pair.command < COMMANDS; pair.command++) {
         snprintf(pair.references[pair.command], sizeof pair.references[0], "r%d", pair.command);
         pair.core->now_us += pick(&pair, 4);
@@ -365,7 +437,9 @@ static void run_world(uint64_t seed) {
             ledger_expire_hold(&pair.core->ledger, pair.core->ledger.holds.rows[i], pair.core->now_us);
         pair.model.now_us = pair.core->now_us;
         model_expire(&pair.model);
+        look(&pair);
         commands[pick(&pair, ARRAY_COUNT(commands))](&pair);
+        look(&pair);
         compare(&pair);
     }
     core_drop(&state);

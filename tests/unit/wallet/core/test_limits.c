@@ -209,7 +209,7 @@ static void the_ceiling_of_who_is_below_zero(void **state) {
     struct shop shop = open_shop(state);
     assert_int_equal(pay(&shop, 1000), LEDGER_APPLIED);
     shop.sara->debits_posted += 10;
-    shop.core->ledger.issuance->credits_posted += 10;
+    shop.core->ledger.issuances[CURRENCY_IRT]->credits_posted += 10;
     shop.sara->is_overdrawn = true;
     assert_true(set(&shop, (struct limits){100, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE}, 0));
     assert_int_equal(core_credit(shop.core, "more", shop.sara, 111, ""), LEDGER_CEILING_REACHED);
@@ -251,7 +251,7 @@ static void accounts_of_the_books_and_closed_ones_have_none(void **state) {
     struct shop shop = open_shop(state);
     struct account closed = account_new(9, (struct id){{9}}, ACCOUNT_MERCHANT, (struct id){{0}}, CURRENCY_IRT, 1);
     bool is_changed = true;
-    assert_int_equal(account_set_limits(shop.core->ledger.issuance, &LIMITS_NONE, 5, &(struct spent){0}, 1, &is_changed),
+    assert_int_equal(account_set_limits(shop.core->ledger.issuances[CURRENCY_IRT], &LIMITS_NONE, 5, &(struct spent){0}, 1, &is_changed),
                      LEDGER_ACCOUNT_OF_BOOKS);
     assert_false(is_changed);
     assert_int_equal(account_close(&closed, 1, &is_changed), LEDGER_APPLIED);

@@ -38,7 +38,7 @@ static void out_of_a_released_fund_it_goes_on_to_issuance(void **state) {
     assert_int_equal(take_back(core, "r1"), LEDGER_APPLIED);
     assert_int_equal(core_newest(core)->kind, TRANSFER_RELEASE);
     assert_int_equal(account_balance(fund->account).amount_minor, 0);
-    assert_int_equal(account_balance(core->ledger.issuance).amount_minor, 0);
+    assert_int_equal(account_balance(core->ledger.issuances[CURRENCY_IRT]).amount_minor, 0);
     assert_int_equal(fund->released_minor, 100);
     assert_null(fund_fault(fund));
 }
@@ -53,9 +53,9 @@ static void nothing_goes_back_through_a_released_fund_to_frozen_issuance(void **
     assert_int_equal(core_credit(core, "r1", sara, 60, "f"), LEDGER_APPLIED);
     core_load_original(core, core_newest(core), "f");
     assert_int_equal(ledger_release_fund(&core->ledger, &command, core->now_us, &fund), LEDGER_APPLIED);
-    core->ledger.issuance->is_frozen = true;
+    core->ledger.issuances[CURRENCY_IRT]->is_frozen = true;
     ASSERT_REFUSED(core, LEDGER_ACCOUNT_FROZEN, take_back(core, "r1"));
-    core->ledger.issuance->is_frozen = false;
+    core->ledger.issuances[CURRENCY_IRT]->is_frozen = false;
     assert_int_equal(take_back(core, "r1"), LEDGER_APPLIED);
 }
 

@@ -51,7 +51,7 @@ static void a_recipient_is_named_in_three_ways(void **state) {
         {.recipient = RECIPIENT_USERNAME, .recipient_name = TEXT("reza")},
         {.recipient = RECIPIENT_PHONE, .recipient_phone = command.phone},
         {.recipient = RECIPIENT_ACCOUNT, .recipient_account = account->id},
-        {.recipient = RECIPIENT_ACCOUNT, .recipient_account = core->ledger.issuance->id},
+        {.recipient = RECIPIENT_ACCOUNT, .recipient_account = core->ledger.issuances[CURRENCY_IRT]->id},
         {.recipient = RECIPIENT_ACCOUNT, .recipient_account = {{9, 9}}},
         {.recipient = RECIPIENT_PHONE},
     };
@@ -119,10 +119,13 @@ static void both_sides_have_the_currency_of_the_amount(void **state) {
 static void totals_do_not_overflow(void **state) {
     struct core *core = *state;
     struct account *sara = core_open_wallet(core, "sara");
-    struct posting posting = {.kind = TRANSFER_CREDIT, .debit = core->ledger.issuance, .credit = sara, .amount = {6, CURRENCY_IRT}};
-    core->ledger.issuance->debits_posted = core->ledger.issuance->credits_posted = INT64_MAX - 5;
+    struct posting posting = {.kind = TRANSFER_CREDIT,
+                              .debit = core->ledger.issuances[CURRENCY_IRT],
+                              .credit = sara,
+                              .amount = {6, CURRENCY_IRT}};
+    core->ledger.issuances[CURRENCY_IRT]->debits_posted = core->ledger.issuances[CURRENCY_IRT]->credits_posted = INT64_MAX - 5;
     assert_int_equal(posting_outcome(&core->ledger, &posting, core->now_us), LEDGER_BALANCE_TOO_LARGE);
-    core->ledger.issuance->debits_posted = core->ledger.issuance->credits_posted = INT64_MAX - 6;
+    core->ledger.issuances[CURRENCY_IRT]->debits_posted = core->ledger.issuances[CURRENCY_IRT]->credits_posted = INT64_MAX - 6;
     assert_int_equal(posting_outcome(&core->ledger, &posting, core->now_us), LEDGER_APPLIED);
     sara->debits_posted = sara->credits_posted = INT64_MAX - 5;
     assert_int_equal(posting_outcome(&core->ledger, &posting, core->now_us), LEDGER_BALANCE_TOO_LARGE);
