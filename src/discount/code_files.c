@@ -132,8 +132,8 @@ struct import_file {
     struct caller caller;
     const char *path;
     FILE *file;
-    char *part; /* [LIMIT_BATCH_BODY_BYTES] */
-    size_t size, sent_size;
+    char *part; /* [capacity] */
+    size_t capacity, size, sent_size;
     bool is_json, is_at_end;
     int64_t due_bytes, done_bytes, lines; /* of the parts before */
     int64_t codes, skipped;
@@ -149,7 +149,9 @@ static struct result open_import(struct import_file *import) {
         return result_error(RESULT_IO);
     }
     import->due_bytes = state.st_size;
-    import->part = malloc(LIMIT_BATCH_BODY_BYTES);
+    import->capacity = (size_t)import->caller.files->part_kib * 1024;
+    CHECK(import->capacity <= LIMIT_BATCH_BODY_BYTES);
+    import->part = malloc(import->capacity);
     return import->part == NULL ? result_error(RESULT_FULL) : result_ok();
 }
 
@@ -164,9 +166,9 @@ static size_t first_visible(const char *bytes, size_t size) {
 static struct result read_part(struct import_file *import) {
     size_t kept = import->size - import->sent_size;
     memmove(import->part, import->part + import->sent_size, kept);
-    size_t more = fread(import->part + kept, 1, LIMIT_BATCH_BODY_BYTES - kept, import->file);
+    size_t more = fread(import->part + kept, 1, import->capacity - kept, import->file);
     import->size = kept + more;
-    import->is_at_end = import->size < LIMIT_BATCH_BODY_BYTES;
+    import->is_at_end = import->size < import->capacity;
     if (ferror(import->file)) {
         fprintf(stderr, "discountd: %s: %s\n", import->path, strerror(errno));
         return result_error(RESULT_IO);
@@ -177,7 +179,7 @@ static struct result read_part(struct import_file *import) {
     if (import->is_at_end) return result_ok();
     while (import->sent_size > 0 && import->part[import->sent_size - 1] != '\n') import->sent_size--;
     if (import->sent_size > 0 && !import->is_json) return result_ok();
-    fprintf(stderr, "discountd: %s: line %" PRId64 " is longer than %u bytes%s\n", import->path, import->lines + 1, LIMIT_BATCH_BODY_BYTES,
+    fprintf(stderr, "discountd: %s: line %" PRId64 " is longer than %zu bytes%s\n", import->path, import->lines + 1, import->capacity,
             import->is_json ? ": a longer file must be CSV" : "");
     return result_error(RESULT_INVALID);
 }

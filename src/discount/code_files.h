@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/result.h"
 
@@ -13,6 +14,7 @@ struct code_files {
     const char *batch;    /* export */
     const char *state;    /* export; "any" */
     const char *on_error; /* import: "refuse", "skip" */
+    int64_t part_kib;     /* import: as much is sent at once */
     bool is_for_spreadsheet;
 };
 

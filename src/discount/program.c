@@ -64,6 +64,14 @@ static const struct param codes_import_params[] = {
      .default_text = "refuse",
      .choices = "refuse|skip",
      .sentence = "Whether a bad line refuses its part of the file, or is left out and told"},
+    {.name = "part",
+     .kind = PARAM_INTEGER,
+     .target = &settings.codes.part_kib,
+     .default_text = "1024",
+     .min = 4,
+     .max = LIMIT_BATCH_BODY_BYTES / 1024,
+     .unit = "KiB",
+     .sentence = "How much of the file is sent at once: each part is a batch, and holds up redemptions while it is saved"},
 };
 static const struct param codes_export_params[] = {
     CODES_PARAMS,

@@ -58,6 +58,18 @@ def test_a_file_of_several_parts(world, campaign, tmp_path):
     assert {act["subject"] for act in acts if act["after"]} >= {batch["id"] for batch in made} and len({act["actor"] for act in acts}) == 1
 
 
+def test_parts_may_be_small(world, campaign, tmp_path):
+    """So that nobody waits long behind one: each is cut at the end of a line."""
+    codes = some(600)
+    done = run(world, "import", campaign, written(tmp_path, "code\n" + "\n".join(codes)), "--part", 4)
+    assert done.returncode == 0, done.stderr
+    counts = [int(line.split()[1]) for line in done.stdout.splitlines()[:-1]]
+    assert sum(counts) == 600 and len(counts) == 3 and done.stdout.endswith("600 codes imported, 0 lines skipped\n")
+    for code in (codes[0], codes[counts[0] - 1], codes[counts[0]], codes[-1]):
+        assert redeem(world.user(), code).status_code in (201, 202)
+    assert run(world, "import", campaign, written(tmp_path, codes[0]), "--part", 1025).returncode == 2
+
+
 def test_bad_lines_are_told_by_their_place_in_the_file(world, campaign, tmp_path):
     good = some(74_000)
     lines = ["code", *good[:73_000], "???", good[0], *good[73_000:]]
