@@ -90,7 +90,9 @@ static void decide(struct engine *engine, struct operation *operation, int64_t n
     if (is_done) {
         discount_note_change(&self->base, campaign, "redemption_reversal_begun");
         note_act(engine, operation, campaign, &before, now_us);
-        (void)working_set_promote(engine, campaign_by_number(&set->campaigns, campaign->number), now_us); /* an order's is over at once */
+        /* An order's is over at once, and whoever is promoted has all that he gets. What money follows is left to the settler, who sends it. */
+        if (redemption->status == REDEMPTION_REVERSED)
+            (void)working_set_promote(engine, campaign_by_number(&set->campaigns, campaign->number), now_us);
     }
     operation->subject = redemption->id;
     if (redemption->status == REDEMPTION_REVERSING && !operation->is_dry_run) operation->fate = FATE_WAITING; /* for its money */

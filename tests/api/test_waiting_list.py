@@ -149,6 +149,18 @@ def test_a_raise_goes_to_the_line_before_anybody_who_comes(world):
     world.assert_clean()
 
 
+def test_who_gets_an_open_place_beside_a_reversal_is_paid(world):
+    """The place is open, and nobody may have noticed yet, when another one is asked back."""
+    campaign, [winner], [place] = full_campaign(world, 1)
+    user = world.user()
+    waiting = waits(user.redeem(campaign["code"]), 1)
+    assert change(world, campaign, {"max_redemptions": 2}).status_code in (200, 202)
+    reversed_one(world, place["id"], slot="burn")
+    becomes(world, waiting, "credited")
+    assert (winner.balance(), user.balance()) == (0, CREDIT)
+    world.assert_clean()
+
+
 def test_a_pause_holds_the_line(world):
     campaign, _, [place] = full_campaign(world, 1)
     waiting = waits(world.user().redeem(campaign["code"]), 1)
