@@ -74,6 +74,7 @@ struct campaign_plan {
     int64_t max_per_user, max_per_phone;
     int64_t percent, discount_max;          /* of an order, in hundredths */
     int64_t max_per_day, budget, min_order; /* 0: none */
+    int64_t waiting_list;                   /* so many may wait for a place */
     struct id batch_id;                     /* of its unique codes; zero: none is known */
     char codes[CODES_MAX][24];
     uint32_t code_count;

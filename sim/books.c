@@ -67,6 +67,7 @@ static void check_paid(void) {
                       statement_integer(claim, 1) == statement_integer(paid, 2);
         int64_t status = is_there ? statement_integer(claim, 2) : 0;
         bool is_taken_back = statement_integer(paid, 4) != 0, may_be = status == 4;
+        if (status == 6) world_fail("nobody is paid while he waits", "%.*s", (int)reference.size, reference.data);
         if (is_there && !may_be && is_taken_back != (status == 5))
             world_fail("7 what Wallet has taken back is what Discount has reversed", "%.*s", (int)reference.size, reference.data);
         statement_reset(claim);

@@ -72,7 +72,7 @@ static int64_t rows_of_user(const struct actor *actor) {
 /* In the campaign that the code is of now: one that has ended sets it free, and whoever won there may try again. */
 static int64_t wins_of_user(const struct actor *actor, const struct campaign_plan *campaign) {
     struct statement *statement =
-        oracle_query(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE user_id = ?1 AND status <> 5 AND campaign_number = "
+        oracle_query(PROCESS_DISCOUNT, "SELECT count(*) FROM redemptions WHERE user_id = ?1 AND status NOT IN (5, 6) AND campaign_number = "
                                        "(SELECT max(number) FROM campaigns WHERE code = ?2)");
     if (statement == NULL) return -1;
     bool is_row = false;
@@ -126,6 +126,19 @@ static const char redemption_sql[] = "SELECT r.user_id, r.key & 4294967295, r.st
                                      "r.discount FROM redemptions r JOIN campaigns c ON "
                                      "c.number = r.campaign_number WHERE r.id = ?1 OR r.claimed_as = ?1";
 
+/* Who has got a place since is no longer where he stood. */
+static void judge_waiting(const struct intent *intent, int status, const struct json_value *root) {
+    world_reach("somebody waits");
+    int64_t rank = json_get_integer(root, "rank", -1), most = 0;
+    struct history history = oracle_campaign_history(intent->campaign->number);
+    for (size_t i = 0; i < history.count; i++) {
+        int64_t length = history.moments[i].lined_up - (i == 0 ? 0 : history.moments[i - 1].called);
+        if (length > most) most = length;
+    }
+    if (status != 202 || intent->campaign->waiting_list == 0) wrong(intent, "202 is waiting where there is a line", "it is not so");
+    if (rank < 1 || rank > most) wrong(intent, "a rank is a place in the line", "the line never was so long");
+}
+
 static void judge_redeemed(struct intent *intent, int status, const struct json_value *root) {
     struct id id = get_id(root, "id");
     intent->is_of_namesake = has_namesake(intent->campaign);
@@ -143,9 +156,11 @@ static void judge_redeemed(struct intent *intent, int status, const struct json_
     } else if (result_is_ok(stepped)) {
         if (id_is_zero(intent->actor->user_id)) learn_user(intent->actor);
         bool is_mine = id_is_zero(intent->actor->user_id) || id_equal(statement_id(row, 0), intent->actor->user_id);
-        bool is_at = statement_integer(row, 1) == json_get_integer(root, "position", -1);
         struct text said = json_get_text(root, "status");
         int64_t state = statement_integer(row, 2);
+        bool says_waiting = text_equal(said, TEXT("waiting"));
+        bool is_at = says_waiting || statement_integer(row, 1) == json_get_integer(root, "position", -1);
+        if (says_waiting) judge_waiting(intent, status, root);
         bool is_credited = state == 1 || state == 4 || state == 5, says_credited = text_equal(said, TEXT("credited"));
         bool is_of_order = intent->campaign->kind != GIFT_OF_CREDIT;
         intent->is_told_paid = intent->is_told_paid || says_credited;
@@ -280,7 +295,8 @@ static void judge_report(struct intent *intent, const struct json_value *root) {
     int64_t most = json_get_integer(root, "max_redemptions", -1), credited = json_get_integer(root, "credited", -1);
     if (remaining != places_left(most, redeemed) || credited > redeemed)
         wrong(intent, "the report is exact", "its numbers do not fit together");
-    if (!has_report_moment(intent, redeemed, most, credited)) wrong(intent, "the report is exact", "it never was so");
+    int64_t waiting = json_get_integer(root, "waiting", -1) + json_get_integer(root, "lapsed", 0);
+    if (!has_report_moment(intent, redeemed, most, credited, waiting)) wrong(intent, "the report is exact", "it never was so");
 }
 
 static void judge_winners(struct intent *intent, const struct json_value *root) {

@@ -96,7 +96,7 @@ void judge_end(void) {
     /* Who went with what a restored Wallet has lost cannot be paid. */
     end_query(PROCESS_DISCOUNT, "nobody who was promised is unpaid",
               world.restored_us[PROCESS_WALLET] == 0
-                  ? "SELECT 'redemption ' || hex(id) FROM redemptions WHERE status NOT IN (1, 3, 5) LIMIT 1"
+                  ? "SELECT 'redemption ' || hex(id) FROM redemptions WHERE status NOT IN (1, 3, 5, 6) LIMIT 1"
                   : "SELECT 'redemption ' || hex(id) FROM redemptions WHERE status IN (0, 4) OR (status = 2 AND failure <> "
                     "'user_not_found') LIMIT 1");
     end_query(PROCESS_DISCOUNT, "a campaign has its fund",
@@ -105,6 +105,10 @@ void judge_end(void) {
     end_query(
         PROCESS_WALLET, "nobody is paid for nothing",
         "SELECT 'transfer ' || sequence || ' ' || description FROM transfers WHERE kind = 2 AND description NOT LIKE 'intent %' LIMIT 1");
+    /* Neither a budget nor a day stands in his way, and the settler has had time to look. */
+    end_query(PROCESS_DISCOUNT, "a place that is open is the first's of those who wait",
+              "SELECT 'campaign ' || number FROM campaigns WHERE waiting > 0 AND redeemed - returned < max_redemptions AND budget = 0"
+              " AND max_per_day = 0 AND is_paused = 0 AND ended_at = 0 AND ends_at = 0 AND starts_at < 1763805598000000 + 1000 LIMIT 1");
     end_funds();
     shop_judge_end();
     promotions_judge_end();

@@ -12,7 +12,10 @@ bool was_so(const struct intent *intent, bool (*is_so)(const struct campaign_mom
     return false;
 }
 
-bool is_sold_out(const struct campaign_moment *moment) { return moment->redeemed - moment->returned >= moment->max_redemptions; }
+bool is_sold_out(const struct campaign_moment *moment) {
+    bool is_taken = moment->redeemed - moment->returned >= moment->max_redemptions || moment->waiting > 0;
+    return is_taken && moment->waiting >= moment->waiting_list;
+}
 bool is_paused(const struct campaign_moment *moment) { return moment->is_paused != 0; }
 bool is_resumed(const struct campaign_moment *moment) { return moment->is_paused == 0; }
 bool is_ended(const struct campaign_moment *moment) {
@@ -36,7 +39,9 @@ bool was_sold_out_between(const struct intent *intent) {
     struct history history = oracle_campaign_history(intent->campaign->number);
     for (size_t i = history_first(history, intent->first_sent_us); i + 1 < history.count; i++) {
         const struct campaign_moment *moment = &history.moments[i], *next = moment + 1;
-        if (next->returned > moment->returned && next->redeemed - moment->returned >= moment->max_redemptions) return true;
+        if (moment->waiting_list > 0 && next->lined_up - moment->called >= moment->waiting_list) return true;
+        if (moment->waiting_list == 0 && next->returned > moment->returned && next->redeemed - moment->returned >= moment->max_redemptions)
+            return true;
     }
     return false;
 }
@@ -53,11 +58,12 @@ bool is_under_way(const struct intent *intent, enum intent_kind kind) {
     return false;
 }
 
-bool has_report_moment(const struct intent *intent, int64_t redeemed, int64_t max_redemptions, int64_t credited) {
+bool has_report_moment(const struct intent *intent, int64_t redeemed, int64_t max_redemptions, int64_t credited, int64_t waiting) {
     struct history history = oracle_campaign_history(intent->campaign->number);
     for (size_t i = history_first(history, intent->first_sent_us); i < history.count; i++) {
         const struct campaign_moment *moment = &history.moments[i];
-        if (moment->redeemed - moment->returned == redeemed && moment->max_redemptions == max_redemptions && moment->credited == credited)
+        if (moment->waiting == waiting && moment->redeemed - moment->returned == redeemed && moment->max_redemptions == max_redemptions &&
+            moment->credited == credited)
             return true;
     }
     return false;

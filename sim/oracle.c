@@ -161,7 +161,8 @@ static const char out_of_time[] =
 
 static const struct invariant invariants[] = {
     {"1 positions are in the order of arrival", PROCESS_DISCOUNT,
-     "SELECT 'redemption key ' || b.key FROM redemptions a JOIN redemptions b ON b.key = a.key + 1 WHERE b.claimed_at < a.claimed_at LIMIT "
+     "SELECT 'redemption key ' || b.key FROM redemptions a JOIN redemptions b ON b.key = a.key + 1 WHERE a.status <> 6 AND b.claimed_at < "
+     "a.claimed_at LIMIT "
      "1"},
     {"nobody gets a place before the start or after the end", PROCESS_DISCOUNT, out_of_time},
     {"3 a claim is never given up", PROCESS_DISCOUNT, given_up},
@@ -218,36 +219,43 @@ static const struct invariant plain_invariants[] = {
 /* A place is over when its local day is: what was given out in one is not more than a campaign gives in a day. */
 static const char full_days[] =
     "SELECT 'campaign ' || c.number || ': ' || count(*) || ' of a day' FROM campaigns c JOIN redemptions r ON r.campaign_number = c.number"
-    " LEFT JOIN reversals v ON v.key = r.key WHERE c.max_per_day <> 0 AND NOT (r.status = 5 AND v.slot <> 2)"
+    " LEFT JOIN reversals v ON v.key = r.key WHERE c.max_per_day <> 0 AND r.status <> 6 AND NOT (r.status = 5 AND v.slot <> 2)"
     " GROUP BY c.number, (r.claimed_at + 50400000000) / 86400000000 HAVING count(*) > c.max_per_day LIMIT 1";
 
 /* What is made anew has no order. */
 static const char odd_discounts[] =
     "SELECT 'redemption key ' || r.key || ': ' || r.discount || ' off ' || r.order_amount FROM redemptions r JOIN campaigns c"
-    " ON c.number = r.campaign_number WHERE ifnull(r.order_amount, 0) < c.min_order OR (c.kind <> 1 AND r.discount <> min(r.order_amount,"
+    " ON c.number = r.campaign_number WHERE ifnull(r.order_amount, 0) < c.min_order OR (c.kind <> 1 AND r.status <> 6 AND r.discount <> "
+    "min(r.order_amount,"
     " iif(c.kind = 2, c.amount, iif(c.discount_max = 0, r.order_amount, c.discount_max)),"
     " iif(c.kind = 2, c.amount, r.order_amount * c.percent / 10000))) LIMIT 1";
 
 /* Of campaigns with other rules, and of places that are taken back. */
 static const struct invariant promotion_invariants[] = {
     {"1 redemptions never exceed the limit, positions are 1..n without gaps, counters agree", PROCESS_DISCOUNT,
-     "SELECT 'campaign ' || c.number || ': redeemed ' || c.redeemed || ' less ' || c.returned || ' of ' || c.max_redemptions || ', rows ' "
-     "||"
-     " count(r.key) || ', credited ' || c.credited || ', reversing ' || c.reversing || ', reversed ' || c.reversed || ', spent ' || "
-     "c.spent ||"
-     " ' of ' || c.budget FROM campaigns c LEFT JOIN redemptions r ON r.campaign_number = c.number LEFT JOIN reversals v ON v.key = r.key"
-     " GROUP BY c.number HAVING count(r.key) <> c.redeemed OR ifnull(max(r.key & 4294967295), 0) <> c.redeemed"
-     " OR (c.redeemed - c.returned > c.max_redemptions AND c.redeemed - c.returned <> c.over_at)"
-     " OR ifnull(sum(r.status IN (1, 4)), 0) <> c.credited OR ifnull(sum(r.status = 2), 0) <> c.failed"
-     " OR ifnull(sum(r.status = 4), 0) <> c.reversing OR ifnull(sum(r.status = 5), 0) <> c.reversed"
-     " OR ifnull(sum(r.status = 5 AND v.slot <> 2), 0) <> c.returned LIMIT 1"},
+     "SELECT 'campaign ' || c.number || ': redeemed ' || c.redeemed || ' less ' || c.returned || ' of ' ||"
+     " c.max_redemptions || ', rows ' || count(r.key) || ', credited ' || c.credited || ', reversing ' || c.reversing || ',"
+     " reversed ' || c.reversed || ', spent ' || c.spent || ' of ' || c.budget FROM campaigns c LEFT JOIN redemptions r ON"
+     " r.campaign_number = c.number LEFT JOIN reversals v ON v.key = r.key GROUP BY c.number HAVING ifnull(sum(r.status <>"
+     " 6), 0) <> c.redeemed OR ifnull(max(iif(r.status = 6, 0, r.key & 4294967295)), 0) <> c.redeemed OR (c.redeemed -"
+     " c.returned > c.max_redemptions AND c.redeemed - c.returned <> c.over_at) OR ifnull(sum(r.status IN (1, 4)), 0) <>"
+     " c.credited OR ifnull(sum(r.status = 2), 0) <> c.failed OR ifnull(sum(r.status = 4), 0) <> c.reversing OR"
+     " ifnull(sum(r.status = 5), 0) <> c.reversed OR ifnull(sum(r.status = 5 AND v.slot <> 2), 0) <> c.returned LIMIT 1"},
     {"a budget is what the gifts are worth, and never crossed", PROCESS_DISCOUNT,
-     "SELECT 'campaign ' || c.number || ': spent ' || c.spent || ' of ' || c.budget || ', gifts '"
-     " || ifnull(sum((r.status <> 5) * iif(c.kind = 1, c.amount, r.discount)), 0) || ', orders ' || c.ordered"
-     " FROM campaigns c LEFT JOIN redemptions r ON r.campaign_number = c.number GROUP BY c.number"
-     " HAVING ifnull(sum((r.status <> 5) * iif(c.kind = 1, c.amount, r.discount)), 0) <> c.spent OR (c.budget <> 0 AND c.spent > c.budget)"
-     " OR ifnull(sum((r.status <> 5) * ifnull(r.order_amount, 0)), 0) <> c.ordered LIMIT 1"},
+     "SELECT 'campaign ' || c.number || ': spent ' || c.spent || ' of ' || c.budget || ', gifts ' ||"
+     " ifnull(sum(iif(r.status NOT IN (5, 6), iif(c.kind = 1, c.amount, r.discount), 0)), 0) || ', orders ' || c.ordered"
+     " FROM campaigns c LEFT JOIN redemptions r ON r.campaign_number = c.number GROUP BY c.number HAVING"
+     " ifnull(sum(iif(r.status NOT IN (5, 6), iif(c.kind = 1, c.amount, r.discount), 0)), 0) <> c.spent OR (c.budget <> 0"
+     " AND c.spent > c.budget) OR ifnull(sum(iif(r.status NOT IN (5, 6), ifnull(r.order_amount, 0), 0)), 0) <> c.ordered"
+     " LIMIT 1"},
     {"what is taken off an order is what its campaign says", PROCESS_DISCOUNT, odd_discounts},
+    {"those who wait are as many as have joined and were not called", PROCESS_DISCOUNT,
+     "SELECT 'campaign ' || c.number || ': ' || c.waiting || ' wait of ' || c.waiting_list || ', tickets ' || c.called ||"
+     " '..' || c.lined_up || ', strayed ' || c.strayed || ', rows ' || ifnull(sum(r.status = 6), 0) FROM campaigns c LEFT"
+     " JOIN redemptions r ON r.campaign_number = c.number GROUP BY c.number HAVING ifnull(sum(r.status = 6), 0) <>"
+     " c.waiting OR c.waiting <> c.lined_up - c.called - c.strayed OR c.waiting > c.waiting_list OR min(iif(r.status = 6,"
+     " (r.key & 4294967295) - 2147483648, c.lined_up + 1)) <= c.called OR max(iif(r.status = 6, (r.key & 4294967295) -"
+     " 2147483648, 0)) > c.lined_up LIMIT 1"},
     {"2 living redemptions per user", PROCESS_DISCOUNT,
      "SELECT 'user ' || hex(r.user_id) FROM redemptions r JOIN campaigns c ON c.number = r.campaign_number WHERE r.status <> 5"
      " GROUP BY c.number, r.user_id HAVING count(*) > c.max_per_user LIMIT 1"},
@@ -324,7 +332,8 @@ static bool keep_campaign(int64_t number, const struct campaign_moment *moment) 
     if (track->count > 0) {
         const struct campaign_moment *before = &track->moments[track->count - 1];
         bool is_less_credited = moment->credited + moment->reversed < before->credited && world.restored_us[PROCESS_WALLET] == 0;
-        bool is_less_reversed = moment->reversed < before->reversed || moment->returned < before->returned;
+        bool is_less_reversed = moment->reversed < before->reversed || moment->returned < before->returned ||
+                                moment->lined_up < before->lined_up || moment->called < before->called;
         if (moment->redeemed < before->redeemed || is_less_reversed || is_less_credited || moment->version < before->version ||
             (before->ended_at_us != 0 && moment->ended_at_us != before->ended_at_us)) {
             world_fail("5 what was committed stays", "campaign %lld: redeemed %lld after %lld, credited %lld after %lld", (long long)number,
@@ -334,6 +343,12 @@ static bool keep_campaign(int64_t number, const struct campaign_moment *moment) 
         if (has_more && is_same_version && !world.is_apart && (before->is_paused != 0 || before->ended_at_us != 0)) {
             world_fail("a paused or ended campaign gives no places", "campaign %lld", (long long)number);
         }
+        if (moment->called > before->called) world_reach("who waited gets a place");
+        /* Of those who come while somebody waits nobody gets a place, but the line may become empty in between. */
+        int64_t given = moment->redeemed - before->redeemed, called = moment->called - before->called;
+        if (before->waiting > 0 && moment->waiting > 0 && given > called && !world.is_apart)
+            world_fail("nobody overtakes who waits", "campaign %lld: %lld places, %lld called", (long long)number, (long long)given,
+                       (long long)called);
         if (memcmp(&moment->max_redemptions, &before->max_redemptions, sizeof *moment - sizeof moment->at_us) == 0) return false;
     }
     if (track->count == track->capacity) {
@@ -347,13 +362,14 @@ static bool keep_campaign(int64_t number, const struct campaign_moment *moment) 
 
 #define CAMPAIGN_COLUMNS                                                                                               \
     "SELECT number, max_redemptions, redeemed, credited, is_paused, ended_at, starts_at, ends_at, version, code, id, " \
-    "iif(kind = 1, fund_confirmed / max(amount, 1), max_redemptions), returned, reversed, spent"
+    "iif(kind = 1, fund_confirmed / max(amount, 1), max_redemptions), returned, reversed, spent, waiting, lined_up, called, waiting_list"
 
 static bool keep_campaigns(void) {
-    struct statement *statement = oracle_query(PROCESS_DISCOUNT, promotions_are_in_world() ? CAMPAIGN_COLUMNS
-                                                                     ", (SELECT sum(iif(kind = 1, amount, r.discount)) FROM "
-                                                                     "redemptions r WHERE r.campaign_number = number) FROM campaigns"
-                                                                                           : CAMPAIGN_COLUMNS ", 0 FROM campaigns");
+    struct statement *statement =
+        oracle_query(PROCESS_DISCOUNT, promotions_are_in_world() ? CAMPAIGN_COLUMNS
+                                           ", (SELECT sum(iif(kind = 1, amount, r.discount)) FROM "
+                                           "redemptions r WHERE r.campaign_number = number AND r.status <> 6) FROM campaigns"
+                                                                 : CAMPAIGN_COLUMNS ", 0 FROM campaigns");
     if (statement == NULL) return true;
     bool has_changed = false;
     size_t rows = 0, known = 0;
@@ -371,7 +387,11 @@ static bool keep_campaigns(void) {
                                          .returned = statement_integer(statement, 12),
                                          .reversed = statement_integer(statement, 13),
                                          .spent = statement_integer(statement, 14),
-                                         .given = statement_integer(statement, 15)};
+                                         .waiting = statement_integer(statement, 15),
+                                         .lined_up = statement_integer(statement, 16),
+                                         .called = statement_integer(statement, 17),
+                                         .waiting_list = statement_integer(statement, 18),
+                                         .given = statement_integer(statement, 19)};
         has_changed = keep_campaign(statement_integer(statement, 0), &moment) || has_changed;
         struct campaign_track *track = &campaigns[statement_integer(statement, 0) - 1];
         struct text code = statement_text(statement, 9);

@@ -39,6 +39,7 @@ struct campaign_moment {
     int64_t max_redemptions, redeemed, credited, is_paused, ended_at_us, starts_at_us, ends_at_us, version;
     int64_t funded_places; /* that its fund can pay for, as far as is confirmed */
     int64_t returned, reversed, spent;
+    int64_t waiting, lined_up, called, waiting_list;
     int64_t given; /* the worth of all gifts, those that were taken back too; 0 where there are no promotions */
 };
 struct history {

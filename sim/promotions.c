@@ -16,8 +16,9 @@
 #define ORDERS         4 /* references that users choose from: some come twice */
 #define ORDER_LEAST    300
 #define ORDER_MOST     10000
+#define WAITING_MOST   4
 
-enum { ROW_CLAIMED, ROW_CREDITED, ROW_FAILED, ROW_APPLIED, ROW_REVERSING, ROW_REVERSED }; /* of a row of redemptions */
+enum { ROW_CLAIMED, ROW_CREDITED, ROW_FAILED, ROW_APPLIED, ROW_REVERSING, ROW_REVERSED, ROW_WAITING }; /* of a row of redemptions */
 
 bool promotions_are_in_world(void) { return world.seed % WORLDS_EACH < WORLDS_OF_THEM; }
 
@@ -40,6 +41,8 @@ void promotions_choose(struct campaign_plan *campaign) {
     }
     if (one_of(2)) campaign->max_per_day = between(1, campaign->places / 2 + 1);
     if (one_of(4)) campaign->min_order = between(ORDER_LEAST, ORDER_MOST / 2);
+    if (!one_of(3)) campaign->waiting_list = between(1, WAITING_MOST);
+    if (campaign->waiting_list != 0) campaign->places = between(1, 1 + people.user_count / 4);
     if (one_of(3)) campaign->budget = between(1000, campaign->places * 3000);
 }
 
@@ -71,6 +74,7 @@ void promotions_write_rules(const struct campaign_plan *campaign, char *ret_memb
     if (campaign->max_per_phone != 1) append(ret_members, capacity, ",\"max_per_phone\":%" PRId64, campaign->max_per_phone);
     if (campaign->max_per_day != 0) append(ret_members, capacity, ",\"max_per_day\":%" PRId64, campaign->max_per_day);
     if (campaign->min_order != 0) append(ret_members, capacity, ",\"min_order\":" MONEY, campaign->min_order);
+    if (campaign->waiting_list != 0) append(ret_members, capacity, ",\"waiting_list\":%" PRId64, campaign->waiting_list);
     if (campaign->budget != 0) append(ret_members, capacity, ",\"budget\":" MONEY, campaign->budget);
 }
 
@@ -232,7 +236,7 @@ bool promotions_may_be_another(const struct intent *intent) {
 /* ---- taken back ---- */
 
 bool promotions_want_back(struct intent *intent) {
-    static const char *const slots[] = {"return", "return", "return", "burn", "promote"};
+    static const char *const slots[] = {"return", "return", "burn", "promote", "promote"};
     uint32_t first = (uint32_t)random_below(&world.random, people.intent_count);
     for (uint32_t i = 0; i < people.intent_count; i++) {
         struct intent *redeemed = people.intents[(first + i) % people.intent_count];
@@ -288,7 +292,8 @@ bool promotions_explain_back(const struct intent *intent, struct text code, bool
     *ret_is_by_wallet = false;
     if (was_restored()) return true; /* it may be gone, or another one's */
     if (text_equal(code, TEXT("redemption_not_credited")))
-        return intent->rows_before == ROW_CLAIMED || intent->rows_before == ROW_FAILED || intent->rows_before < 0;
+        return intent->rows_before == ROW_CLAIMED || intent->rows_before == ROW_FAILED || intent->rows_before == ROW_WAITING ||
+               intent->rows_before < 0;
     if (text_equal(code, TEXT("reversed_otherwise"))) return has_another(intent, true);
     if (!text_equal(code, TEXT("reversal_refused"))) return false;
     world_reach("a reversal is refused");
