@@ -11,14 +11,15 @@ import uuid
 from crash import crowds, people
 from crash.patient import Patient
 from crash.test_kill import Killer
-from harness.services import CREDIT, DEADLINE_S
+from harness.services import CREDIT, DEADLINE_S, wait_until
 
 IS_LONG = os.environ.get("HAMYAN_LONG") == "1"
 USERS, PLACES = (4000, 1000) if IS_LONG else (crowds.scaled(600, 80), crowds.scaled(200, 30))
 CLIENTS = 64 if not crowds.SANITIZER else 16
 SPREAD_S = 20 if IS_LONG else 4  # of all users
 KILLS, ACTS = (20, 60) if IS_LONG else (5, 15)  # at least
-ONCE_MORE = 0.5  # of those who were told that all is gone
+LINE = PLACES // 10  # so many may wait
+ONCE_MORE = 0.5  # of those who were told that all is gone, or that they wait
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 PASSING = {"campaign_paused", "campaign_not_funded"}  # they may change
 
@@ -29,6 +30,7 @@ class Comer:
     def __init__(self, person, chance):
         self.person, self.chance = person, chance
         self.place = None
+        self.line = None  # its id in the line of those who wait, which stays its own
         self.refused = None
         self.slot = None  # what becomes of its place, once an administrator has asked for it back
 
@@ -37,13 +39,19 @@ class Comer:
         end = time.monotonic() + 3 * DEADLINE_S
         while True:
             status, told = patient.ask("POST", "/v1/redemptions", body, self.person.token)
-            if status < 300:
+            if status < 300 and told["status"] == "waiting":
+                assert self.place is None and self.line in (None, told["id"]) and told["rank"] >= 1, told
+                self.line = told["id"]
+                if self.chance.random() > ONCE_MORE:
+                    return
+            elif status < 300:
+                assert self.line in (None, told["id"]), f"{told} after {self.line}"
                 assert self.place is None or (told["id"], told["position"]) == self.place, f"{told} after {self.place}"
                 self.place = told["id"], told["position"]
                 if told["status"] == "credited":
                     return
             elif told["code"] == "sold_out":
-                assert self.place is None, "a place was given and is gone"
+                assert self.place is None and self.line is None, "a place was given and is gone"
                 self.refused = told["code"]
                 if self.chance.random() > ONCE_MORE:
                     return
@@ -121,7 +129,7 @@ class Admin:
         """The place of somebody who was told that it is paid, and comes no more."""
         if not paid.empty():
             comer = paid.get()
-            comer.slot = self.chance.choice(["return", "return", "burn"])
+            comer.slot = self.chance.choice(["return", "promote", "burn"])
             self.taken_back.append(comer)
             self.ask_back(comer)
 
@@ -141,7 +149,7 @@ def time_of(text):
 
 
 def times_of_returns(pair):
-    return [EPOCH + datetime.timedelta(microseconds=at) for (at,) in crowds.rows(pair.discount, "SELECT reversed_at FROM reversals WHERE slot = 1")]
+    return [EPOCH + datetime.timedelta(microseconds=at) for (at,) in crowds.rows(pair.discount, "SELECT reversed_at FROM reversals WHERE slot <> 2")]
 
 
 def assert_each_moment(operator, campaign, winners, returns):
@@ -168,18 +176,27 @@ def assert_each_moment(operator, campaign, winners, returns):
     return len(entries)
 
 
-def assert_last_answers(pair, crowd, winners, balances):
-    """What each user was told is listed and paid, unless it was taken back, and nothing else is."""
+def assert_last_answers(pair, crowd, winners, waiting, balances):
+    """What each user was told is listed and paid, unless it was taken back, and nothing else is. Who was told that it waits may have got a place since."""
     assert [winner["position"] for winner in winners] == list(range(1, len(winners) + 1))
     listed = {winner["user_id"]: winner for winner in winners}
     assert len(listed) == len(winners) == len({winner["phone"] for winner in winners})
     for comer in crowd.comers:
         winner = listed.pop(comer.person.id, None)
-        assert (winner and (winner["id"], winner["position"])) == comer.place, f"{comer.place} was told, {winner} is listed"
-        assert comer.place is not None or comer.refused is not None
+        if comer.place is None and comer.line is not None:
+            assert comer.line in waiting if winner is None else winner["id"] == comer.line, f"{comer.line} waited, {winner} is listed"
+        else:
+            assert (winner and (winner["id"], winner["position"])) == comer.place, f"{comer.place} was told, {winner} is listed"
+            assert comer.place is not None or comer.refused is not None
         assert winner is None or winner["status"] == ("reversed" if comer.slot else "credited")
-        assert balances.get(comer.person.id, 0) == (CREDIT if comer.place and not comer.slot else 0)
+        assert balances.get(comer.person.id, 0) == (CREDIT if winner and not comer.slot else 0)
     assert not listed, "places of nobody"
+
+
+def waiting_of(operator, campaign):
+    page = operator.discount.get(f"/v1/campaigns/{campaign['id']}/redemptions?status=waiting&limit=200").json()
+    assert page["next_cursor"] is None
+    return {item["id"] for item in page["data"]}
 
 
 def balances_of(pair):
@@ -189,7 +206,7 @@ def balances_of(pair):
 
 def test_live_control_among_kills(make_pair, seeded):
     pair = make_pair().start()
-    campaign = crowds.operator_of(pair).campaign(places=PLACES // 2)
+    campaign = crowds.operator_of(pair).campaign(places=PLACES // 2, waiting_list=LINE)
     admin, killer, crowd = Admin(pair, campaign, random.Random(seeded.random())), Killer(pair, seeded), Crowd(pair, campaign, seeded)
     kills, end = 0, time.monotonic() + 3 * DEADLINE_S
     try:
@@ -205,17 +222,19 @@ def test_live_control_among_kills(make_pair, seeded):
         admin.settle_at(PLACES)
         crowd.join()
     operator = crowds.operator_of(pair)
+    wait_until(lambda: 0 in [operator.report(campaign["id"])[name] for name in ("waiting", "remaining")], "who waits has what is open")
     report = operator.wait_settled(campaign["id"])
     winners = operator.winners(campaign["id"])
+    waiting = waiting_of(operator, campaign)
     returns = times_of_returns(pair)
     acts = assert_each_moment(operator, campaign, winners, returns)
     back = len(admin.taken_back)
-    print(f"{kills} kills, {acts} acts, {len(winners)} of {USERS} users got a place, {back} were taken back, {len(returns)} of them returned")
+    print(f"{kills} kills, {acts} acts, {len(winners)} of {USERS} users got a place, {back} were taken back, {len(returns)} of them returned; {len(waiting)} wait")
     assert acts >= ACTS // 2, "most acts changed nothing"
-    assert back > 0 and len(returns) == sum(comer.slot == "return" for comer in admin.taken_back)
+    assert back > 0 and len(returns) == sum(comer.slot != "burn" for comer in admin.taken_back)
     taken = len(winners) - len(returns)
-    counted = [report[name] for name in ("redeemed", "remaining", "credited", "failed", "reversing", "reversed")]
-    assert counted == [taken, PLACES - taken, len(winners) - back, 0, 0, back]
+    counted = [report[name] for name in ("redeemed", "remaining", "credited", "failed", "reversing", "reversed", "waiting")]
+    assert counted == [taken, PLACES - taken, len(winners) - back, 0, 0, back, len(waiting)]
     assert len(crowds.credits(pair)) == len(winners)
-    assert_last_answers(pair, crowd, winners, balances_of(pair))
+    assert_last_answers(pair, crowd, winners, waiting, balances_of(pair))
     crowds.assert_clean(pair)
