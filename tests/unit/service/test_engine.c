@@ -28,6 +28,7 @@ struct toy {
     struct counter counters[COUNTERS_MAX];
     size_t count, publishes, rollbacks;
     size_t kept_count, kept_at_publish; /* told by the engine, and how many of them when it published */
+    size_t timely_count, found;         /* what comes due by itself was done so often; then so many counters were left of before */
 };
 
 static const struct migration migrations[] = {
@@ -108,8 +109,18 @@ static void publish(void *set) {
 
 static void rolled_back(void *set) { ((struct toy *)set)->rollbacks++; }
 
+static struct toy *of_the_engine;
+
+static void do_timely(struct engine *engine, int64_t now_us) {
+    struct toy *toy = of_the_engine;
+    assert_true(engine == toy->engine && now_us > 0);
+    toy->timely_count++;
+    toy->found = toy->count;
+    toy->count = 1; /* what it has loaded */
+}
+
 static const struct working_set_hooks hooks = {
-    .forget = forget, .save = save, .kept = note_kept, .publish = publish, .rolled_back = rolled_back};
+    .forget = forget, .save = save, .kept = note_kept, .publish = publish, .rolled_back = rolled_back, .timely = do_timely};
 
 /* ---- the actions ---- */
 
@@ -280,6 +291,18 @@ static int close_toy(void **state) {
 }
 
 /* ---- tests ---- */
+
+/* Between two batches: nothing of the one before is left for it, and nothing of it for the next. */
+static void what_comes_due_by_itself_leaves_nothing(void **state) {
+    struct toy *toy = *state;
+    of_the_engine = toy;
+    ask_one(toy, "a", 5, "", FATE_DECIDED, "5");
+    toy->count = 2;
+    toy->store.timely(toy->store.self);
+    assert_int_equal(toy->timely_count, 1);
+    assert_int_equal(toy->found, 0);
+    assert_int_equal(toy->count, 0);
+}
 
 static void an_action_is_loaded_decided_and_saved(void **state) {
     ask_one(*state, "a", 5, "", FATE_DECIDED, "5");
@@ -504,6 +527,7 @@ static void forgetting_keeps_up_with_what_is_written(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_comes_due_by_itself_leaves_nothing, open_toy, close_toy),
         cmocka_unit_test_setup_teardown(an_action_is_loaded_decided_and_saved, open_toy, close_toy),
         cmocka_unit_test_setup_teardown(the_same_key_gets_the_first_answer, open_toy, close_toy),
         cmocka_unit_test_setup_teardown(the_same_key_in_one_batch_gets_one_answer, open_toy, close_toy),

@@ -214,6 +214,38 @@ static void test_what_was_taken_back_meanwhile(void **state) {
     expect(&seen, 1, 0, true, false);
 }
 
+/* What came back there so far is what was under way between the two looks, all of it at most. */
+static void test_so_many_must_be_there_less_what_came_back_meanwhile(void **state) {
+    (void)state;
+    const struct campaign_view before = {.redeemed = 12, .credited = 10, .reversed = 2};
+    const struct campaign_view after = {.redeemed = 12, .credited = 9, .reversed = 3, .reversing = 1};
+    static const int64_t least[] = {10, 10, 10, 9, 8, 8, 8};
+    for (int64_t there = 0; there < (int64_t)(sizeof least / sizeof least[0]); there++) {
+        const struct credits_due due = credits_due(&before, &after, there);
+        assert_int_equal(due.least, least[there]);
+        assert_int_equal(due.most, 10);
+        assert_true(due.reversed_least == 2 && due.reversed_most == 4);
+    }
+}
+
+static void test_what_came_back_is_odd_by_the_smallest_amount(void **state) {
+    (void)state;
+    const struct credits_due due = {.reversed_least = 2, .reversed_most = 4};
+    static const int64_t odd[] = {-2, -1, 0, 0, 0, 1, 2};
+    for (int64_t there = 0; there < (int64_t)(sizeof odd / sizeof odd[0]); there++)
+        assert_int_equal(reversed_odd_minor(&due, there, (struct money){1, CURRENCY_IRT}), odd[there]);
+}
+
+/* Be it the smallest amount. */
+static void test_what_is_odd_was_given(void **state) {
+    (void)state;
+    struct books_seen seen = seen_with(10, 8, 0, 7);
+    seen.credit.amount_minor = seen.before.credit_minor = seen.after.credit_minor = 1;
+    seen.there = (struct fund_document){.funded_minor = 100 * CREDIT, .credited_minor = 7, .reversed_minor = 1};
+    assert_int_equal(books_judge(&seen).odd_minor, 1);
+    expect(&seen, 0, 0, true, false);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_between_the_two_looks_agrees),
@@ -227,6 +259,9 @@ int main(void) {
         cmocka_unit_test(test_what_was_taken_back_was_credited_all_the_same),
         cmocka_unit_test(test_what_was_taken_back),
         cmocka_unit_test(test_what_was_taken_back_meanwhile),
+        cmocka_unit_test(test_so_many_must_be_there_less_what_came_back_meanwhile),
+        cmocka_unit_test(test_what_came_back_is_odd_by_the_smallest_amount),
+        cmocka_unit_test(test_what_is_odd_was_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
