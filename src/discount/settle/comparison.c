@@ -189,8 +189,8 @@ static bool read_fund(const struct json_value *item, struct fund_document *ret_f
                                        .released_minor = json_get_integer(item, "released", -1),
                                        .is_released = text_equal(json_get_text(item, "state"), TEXT("released"))};
     int64_t funded_minor = ret_fund->funded_minor;
-    return funded_minor <= MONEY_AMOUNT_MAX && ret_fund->credited_minor >= 0 && ret_fund->credited_minor <= funded_minor &&
-           ret_fund->released_minor >= 0 && verdict_count_credited(item) >= 0;
+    return funded_minor <= MONEY_AMOUNT_MAX && ret_fund->credited_minor <= funded_minor && ret_fund->released_minor >= 0 &&
+           verdict_count_credited(item) >= 0;
 }
 
 static void note_stranger(struct comparison *comparison, struct text reference, const struct fund_document *fund) {

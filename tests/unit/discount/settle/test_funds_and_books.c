@@ -102,6 +102,35 @@ static void test_what_is_in_conflict_is_not_counted_before_the_release_either(vo
     expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/release", "");
 }
 
+/* Of three one was credited, one failed and one was taken back. */
+static void test_what_came_back_is_counted_before_the_release(void **state) {
+    (void)state;
+    static const struct {
+        const char *answer;
+        bool is_released;
+    } cases[] = {{"{\"funded\":100000,\"credited\":0,\"reversed\":1000}", false}, /* Wallet has lost the one that is credited */
+                 {"{\"funded\":100000,\"credited\":999,\"reversed\":1000}", false},
+                 {"{\"funded\":100000,\"credited\":1000,\"reversed\":0}",
+                  true}, /* the other one was lost with its reversal: nobody is owed it */
+                 {"{\"funded\":100000,\"credited\":999,\"reversed\":1001}", true}, /* and some of it was taken back by somebody else */
+                 {"{\"funded\":100000,\"credited\":1000,\"reversed\":1000}", true}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        tear_down(state);
+        set_up(state);
+        campaigns[0].reversed = campaigns[0].returned = 1;
+        campaigns[0].ended_at_us = fake_now_us;
+        campaigns[0].redeemed = 3;
+        campaigns[0].credited = campaigns[0].failed = 1;
+        show(0);
+        funds_look(&funds);
+        run();
+        fake_answer(0, 200, cases[i].answer);
+        assert_int_equal(fake_client.count, cases[i].is_released);
+        if (cases[i].is_released) expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/release", "");
+        assert_int_equal(calls.must_compare, !cases[i].is_released);
+    }
+}
+
 /* An older copy of Wallet may lack even what it had paid to nobody of ours, and an answer may say nothing at all. */
 static void test_no_release_while_wallet_says_less_than_what_nobody_got(void **state) {
     (void)state;
@@ -193,6 +222,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_no_release_before_the_books_agree, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_nobody_got_is_not_counted_before_the_release, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_in_conflict_is_not_counted_before_the_release_either, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_came_back_is_counted_before_the_release, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_release_while_wallet_says_less_than_what_nobody_got, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_wallet_says_is_adopted_before_any_other_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_to_be_adopted_stays_so_until_it_is, set_up, tear_down),

@@ -105,6 +105,23 @@ static void test_thawed_ones_hear_what_is_on_disk(void **state) {
     assert_int_equal(requests[0].operation.operation.answer.status, 0); /* to be rendered anew */
 }
 
+/* Whoever waits for a reversal waits on: whether Wallet had it back or refused it is not on disk. */
+static void test_a_thawed_reversal_is_on_its_way(void **state) {
+    (void)state;
+    struct operation_list frozen = TAILQ_HEAD_INITIALIZER(frozen);
+    requests[0].operation.is_reversal = true;
+    add(0);
+    waiters_freeze(&waiters, &list, &frozen, 1);
+    struct redemption *redemption = &requests[0].operation.redemption;
+    redemption->status = REDEMPTION_CREDITED;
+    redemption->settled_at_us = 7;
+    redemption->failure_size = 3;
+    redemption->transaction_id.bytes[0] = 1;
+    waiters_thaw(&waiters, &frozen);
+    assert_true(redemption->status == REDEMPTION_REVERSING && redemption->failure_size == 0);
+    assert_true(redemption->settled_at_us == 7 && redemption->transaction_id.bytes[0] == 1); /* it is credited still */
+}
+
 static void test_a_key_has_its_record_written_first(void **state) {
     (void)state;
     requests[0].operation.operation.idempotency.key = TEXT("key");
@@ -171,6 +188,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_whoever_is_taken_has_no_deadline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_whoever_is_moved_waits_there_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_thawed_ones_hear_what_is_on_disk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_thawed_reversal_is_on_its_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_key_has_its_record_written_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_record_that_could_not_be_written_is_no_nothing_was_done, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_campaign_is_told_as_it_stands, set_up, tear_down),
