@@ -135,6 +135,8 @@ static void test_the_shop_pays_for_orders(void **state) {
     assert_int_equal(campaign->fund_step_minor, 0);
     give(campaign, NOW, NOW + 10, NOW);
     assert_true(campaign_is_settled(campaign)); /* at once */
+    campaign_set_clear(set);
+    assert_int_equal(limit_to(set, of_orders(set, 4, 3), 3), CAMPAIGN_UNCHANGED); /* nor is what a fund could hold behind */
 }
 
 static void test_a_fund_that_is_lost_owes_all_that_was_given_out(void **state) {

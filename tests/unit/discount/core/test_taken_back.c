@@ -55,6 +55,7 @@ static void test_a_refusal_writes_its_rows(void **state) {
     struct redemption *redemption = credit(set, 1);
     reverse(set, redemption->id);
     unmark(set, redemption);
+    reversal_of(set, redemption->id)->is_changed = true;
     int64_t sequence = campaign->sequence;
     char words[REDEMPTION_FAILURE_BYTES + 3];
     memset(words, 'w', sizeof words);
