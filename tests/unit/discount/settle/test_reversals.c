@@ -10,7 +10,14 @@ static struct calls calls;
 static struct messages messages;
 static struct waiters waiters;
 static struct reversals reversals;
+static struct claims claims;
+static size_t claims_looks; /* how often there may be a new claim */
 static struct test_request request;
+
+void claims_look(struct claims *looked) {
+    assert_ptr_equal(looked, &claims);
+    claims_looks++;
+}
 
 /* ---- the database: answered as soon as it is asked ---- */
 
@@ -89,6 +96,8 @@ static int set_up(void **state) {
     reversals.clock = &fake_clock;
     reversals.waiters = &waiters;
     reversals.messages = &messages;
+    reversals.claims = &claims;
+    claims_looks = 0;
     assert_true(result_is_ok(reversals_init(&reversals, &calls)));
     request_init(&request, 1, 1, NULL);
     request.operation.is_reversal = true;
@@ -192,6 +201,29 @@ static void test_what_wallet_has_back_is_marked_and_forgotten(void **state) {
     assert_int_equal(reversals.by_id.count, 0);
     assert_int_equal(next(), INT64_MAX);
     assert_false(delivery_is_busy(&reversals.delivery));
+}
+
+/* Somebody has the place now, and is owed a credit. */
+static void test_who_was_promoted_is_looked_for(void **state) {
+    (void)state;
+    owe(2);
+    for (int64_t promoted = 0; promoted < 2; promoted++) {
+        reversals.must_look = true;
+        look();
+        send();
+        answer(2, NULL);
+        assert_int_equal(fake_store_request(0)->taken_back.subjects[1].campaign_number, 1);
+        assert_int_equal(fake_store_request(0)->promoted, 0); /* of the last time nothing is left */
+        fake_store_request(0)->promoted = promoted;
+        end_in_store(result_ok());
+        assert_int_equal(claims_looks, promoted);
+    }
+    reversals.must_look = true;
+    look();
+    send();
+    answer(2, NULL);
+    end_in_store(result_ok());
+    assert_int_equal(claims_looks, 1);
 }
 
 static void test_what_wallet_refuses_for_good_is_marked_so(void **state) {
@@ -420,6 +452,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_owed_is_read_and_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_wallet_has_back_is_marked_and_forgotten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_was_promoted_is_looked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_wallet_refuses_for_good_is_marked_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_refused_for_now_is_tried_again_while_it_is_owed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_not_marked_is_sent_again, set_up, tear_down),

@@ -85,7 +85,7 @@ static void test_what_is_on_its_way_back_was_paid(void **state) {
 
 /* It is handed over when it is that one's, in this campaign, all of it, and not known to be over here. */
 static void test_what_is_handed_over_as_taken_back_there(void **state) {
-    for (int which = 0; which < 6; which++) {
+    for (int which = 0; which < 7; which++) {
         tear_down(state);
         set_up(state);
         fill(1, 1);
@@ -95,10 +95,23 @@ static void test_what_is_handed_over_as_taken_back_there(void **state) {
         if (which == 3) rows[0].status = REDEMPTION_FAILED;
         if (which == 4) rows[0].status = REDEMPTION_CLAIMED;
         if (which == 5) amount = 999;
+        if (which == 6)
+            rows[0].claimed_as = rows[0].id, rows[0].id = id_with(5, 5); /* it was claimed so before it was known to be another */
         begin_with_reversals();
         answer(200, reversed_page_of("1", "1", amount));
         assert_int_equal(taken.count, which == 0 || which == 4);
     }
+}
+
+/* Of the smallest credit as of all others: who says nothing of it has it still. */
+static void test_the_smallest_credit_is_not_taken_back_by_saying_nothing(void **state) {
+    (void)state;
+    begin_with_reversals();
+    answer(200,
+           "{\"data\":[{\"reference\":\"01010000-0000-0000-0000-000000000001\",\"user_id\":\"22010000-0000-0000-0000-000000000001\","
+           "\"transaction_id\":\"aa010000-0000-0000-0000-000000000001\",\"amount\":1,\"created_at\":\"" AT "\"}],\"next_cursor\":null}");
+    assert_int_equal(taken.count, 1);
+    assert_false(taken.credits[0].is_reversed);
 }
 
 int main(void) {
@@ -107,6 +120,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_without_room_it_is_found_by_the_next_look, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_where_nobody_reverses_nothing_is_asked_for_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_on_its_way_back_was_paid, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_smallest_credit_is_not_taken_back_by_saying_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_handed_over_as_taken_back_there, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,8 @@ struct result batch_run(struct batch *batch) {
     struct result outcome = read_outcome;
     for (size_t i = 0; i < asked.count && result_is_ok(outcome); i++) {
         for (size_t row = 0; row < row_count; row++) {
-            if (id_equal(rows[row].id, asked.ids[i])) *asked.found[i] = (struct found_redemption){true, rows[row]};
+            bool is_it = id_equal(rows[row].id, asked.ids[i]) || id_equal(rows[row].claimed_as, asked.ids[i]);
+            if (is_it) *asked.found[i] = (struct found_redemption){true, rows[row]};
         }
     }
     if (asked.visit != NULL && result_is_ok(outcome)) outcome = visit_rows();
