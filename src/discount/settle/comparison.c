@@ -251,14 +251,13 @@ static void pass_all(struct comparison *comparison) {
 
 /* ---- the last credit that Wallet has of us ---- */
 
-/* Zero: it has none, or is too old to say. One that is no id of ours is unknown as well. */
+/* `ret_reference` stays as it is when Wallet has none, or is too old to say. One that is no id of ours is unknown as well. */
 static bool read_last(struct comparison *comparison, struct id *ret_reference, bool *ret_is_id) {
     struct faults faults;
     struct json_document *document = NULL;
     faults_init(&faults, &comparison->arena);
     if (!result_is_ok(json_open(&comparison->arena, comparison->call.reply, &faults, &document))) return false;
     struct text reference = json_get_text(json_get(json_root(document), "caller"), "last_reference");
-    *ret_reference = (struct id){{0}};
     *ret_is_id = reference.size == 0 || result_is_ok(id_parse(reference, ret_reference));
     json_close(document);
     return true;
@@ -267,7 +266,7 @@ static bool read_last(struct comparison *comparison, struct id *ret_reference, b
 /* What Wallet was sent was on disk here before: asked afterwards, our database knows it, or is an older copy. */
 static bool look_for_last(struct comparison *comparison) {
     struct found_redemption found = {0};
-    struct id reference;
+    struct id reference = {{0}};
     bool is_id;
     if (!read_last(comparison, &reference, &is_id)) return false;
     if (is_id && !id_is_zero(reference)) {
