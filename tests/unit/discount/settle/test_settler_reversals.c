@@ -1,0 +1,69 @@
+/* The settler's rounds, while redemptions are taken back. */
+#include "rounds.h"
+
+#define REVERSALS "/v1/credits/reversals"
+#define DONE                                                                                                         \
+    "{\"items\":[{\"reference\":\"01010000-0000-0000-0000-000000000001\",\"status\":\"applied\",\"transaction_id\":" \
+    "\"0190f5fe-7c00-7a00-8000-0000000000aa\"}]}"
+
+static struct redemption owed;
+
+/* Somebody wants the first redemption taken back, and the database owes it. */
+static void submit_reversal(void) {
+    request.operation.is_reversal = true;
+    request.operation.redemption.status = REDEMPTION_REVERSING;
+    owed = request.operation.redemption;
+    owed_reversal = &owed;
+    submit();
+    go();
+    assert_int_equal(calls_to(REVERSALS), 1);
+    assert_ptr_equal(reversals_batch, &the_batch);
+}
+
+static void test_it_wakes_for_reversals_and_who_waits_for_them(void **state) {
+    (void)state;
+    options.settle_wait_ms = 9000;
+    begin();
+    go_after(SECOND_US / 4); /* the greeting is on its way, and stays there */
+    expect_wait(MOST_MS);
+    submit_reversal();
+    expect_wait(9000); /* the request's time */
+    answer(REVERSALS, OURS, 500, "");
+    go();
+    assert_in_range(fake_client.waited_ms, 1, BACKOFF_FIRST_US / 1000);
+    go_after(fake_client.waited_ms * 1000);
+    assert_int_equal(calls_to(REVERSALS), 1);
+    answer(REVERSALS, OURS, 200, DONE);
+    assert_ptr_equal(fake_store_action(0), &taken_back_action);
+    assert_true(is_untold(&request));
+    fake_store_end(0, result_ok());
+    assert_true(is_returned(&request));
+    go();
+    expect_wait(MOST_MS);
+    end();
+}
+
+static void test_a_stop_waits_for_reversals_and_then_gives_up(void **state) {
+    (void)state;
+    begin();
+    submit_reversal();
+    begin_to_stop();
+    go();
+    expect_wait(3000);
+    go_after(3 * SECOND_US - 1);
+    expect_wait(1);
+    fake_now_us++;
+    sem_post(&goes);
+    expect_stopped();
+    assert_true(is_returned(&request));
+    assert_int_equal(fake_client.count, 0);
+}
+
+int main(void) {
+    crypto_init();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_it_wakes_for_reversals_and_who_waits_for_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_stop_waits_for_reversals_and_then_gives_up, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
