@@ -82,8 +82,9 @@ struct result sound_redemption_of_row(const struct row *row, int first_column, s
 void ask_redemption(struct batch *batch, struct id id, row_visitor *visit, void *context) {
     assert_ptr_equal(batch, &the_batch);
     assert_false(id_is_zero(id));
-    (void)visit;
-    (void)context;
+    assert_ptr_equal(visit, redemption_found);
+    if (owed_reversal != NULL && id_equal(owed_reversal->id, id))
+        *(struct found_redemption *)context = (struct found_redemption){true, *owed_reversal};
 }
 
 void ask_redemptions(struct batch *batch, int64_t after, int64_t before, int64_t limit, row_visitor *visit, void *context) {

@@ -59,10 +59,41 @@ static void test_a_stop_waits_for_reversals_and_then_gives_up(void **state) {
     assert_int_equal(fake_client.count, 0);
 }
 
+#define THE_FUND \
+    "{\"reference\":\"01000000-0000-0000-0000-000000000000\",\"funded\":100000,\"credited\":1000,\"released\":0,\"state\":\"open\"}"
+#define OTHER_FUND \
+    "{\"reference\":\"02000000-0000-0000-0000-000000000000\",\"funded\":100000,\"credited\":0,\"released\":0,\"state\":\"open\"}"
+#define THE_CREDIT                                                                                                                     \
+    "{\"reference\":\"01010000-0000-0000-0000-000000000001\",\"user_id\":\"22010000-0000-0000-0000-000000000001\",\"transaction_id\":" \
+    "\"aa010000-0000-0000-0000-000000000001\",\"amount\":1000,\"created_at\":\"2026-01-02T03:04:05.000000Z\"}"
+
+static void test_what_wallet_has_not_taken_back_any_more_is_sent_again(void **state) {
+    (void)state;
+    owed = request.operation.redemption;
+    owed.status = REDEMPTION_REVERSED;
+    owed.settled_at_us = owed.claimed_at_us;
+    owed.user_id = id_of("22010000-0000-0000-0000-000000000001");
+    owed.transaction_id = id_of("aa010000-0000-0000-0000-000000000001");
+    owed_reversal = &owed;
+    campaigns[0].redeemed = campaigns[0].reversed = campaigns[0].returned = 1;
+    show(0);
+    board_set_books(board_slot(board, 0), BOOKS_NOT_COMPARED);
+    begin();
+    answer(LAST, OURS, 200, "{}");
+    answer(BOOKS, OURS, 200, "{\"data\":[" THE_FUND "," OTHER_FUND "],\"next_cursor\":null}");
+    for (int i = 0; i < 3 && calls_to("/transactions") == 0; i++) go();
+    answer("/transactions", OURS, 200, "{\"data\":[" THE_CREDIT "],\"next_cursor\":null}");
+    for (int i = 0; i < 3 && calls_to(REVERSALS) == 0; i++) go();
+    assert_int_equal(calls_to(REVERSALS), 1);
+    answer(REVERSALS, OURS, 500, "");
+    end();
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_it_wakes_for_reversals_and_who_waits_for_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_wallet_has_not_taken_back_any_more_is_sent_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_reversals_and_then_gives_up, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
