@@ -214,7 +214,7 @@ static void a_credit_comes_back_into_its_open_fund(void **state) {
     assert_int_equal(core_open_fund(core, "f", 50, &fund), LEDGER_APPLIED);
     assert_int_equal(core_credit(core, "c", sara, 50, "f"), LEDGER_APPLIED);
     (void)core_load_original(core, core_newest(core), "f");
-    assert_int_equal(account_set_frozen(core->ledger.issuance, true, core->now_us, &is_changed), LEDGER_APPLIED);
+    assert_int_equal(account_set_frozen(core->ledger.issuances[CURRENCY_IRT], true, core->now_us, &is_changed), LEDGER_APPLIED);
     const struct credit_reversal_item item = {.reference = TEXT("c"), .reason = TEXT("x")};
     assert_int_equal(ledger_reverse_credit(&core->ledger, TEXT("discount"), &item, core->now_us).outcome, LEDGER_APPLIED);
     assert_int_equal(account_balance(fund->account).amount_minor, 50);
