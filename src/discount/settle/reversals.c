@@ -134,7 +134,6 @@ static int64_t next_look_us(const struct reversals *reversals) {
 void reversals_look(struct reversals *reversals, int64_t now_us) {
     if (now_us < next_look_us(reversals)) return;
     if (!reversals->is_looking) {
-        reversals->is_looking = true;
         reversals->looked_at = 0;
         reversals->must_look = false; /* whoever finds no room from now on asks for another walk */
     }

@@ -1,6 +1,8 @@
 /* Each rule of a campaign, broken alone where it can be, and told in its own words: they are what verify says. */
 #include "discount/core/campaign.h"
 
+#include "base/limits.h"
+#include "discount/core/line.h"
 #include "discount/core/reversal.h"
 #include "discount/core/settlement.h"
 
@@ -102,13 +104,28 @@ static void test_what_the_shop_pays_is_not_credited(void **state) {
 
 static void test_the_rules_the_approval_and_the_gift_are_asked_too(void **state) {
     const struct campaign *good = with_reversals(*state);
-    struct campaign bad[] = {*good, *good, *good};
+    struct campaign bad[] = {*good, *good, *good, *good, *good};
+    bad[3].rules.waiting_list = -1;
+    bad[4].rules.waiting_list = LIMIT_CAMPAIGN_PLACES + 1;
+    for (size_t i = 3; i < 5; i++) expect(&bad[i], rules_fault(&bad[i].rules));
+    bad[4].rules.waiting_list--;
+    assert_null(campaign_fault(&bad[4]));
     bad[0].rules.max_per_user = 0;
     expect(&bad[0], rules_fault(&bad[0].rules));
     bad[1].approval.waits = APPROVAL_OF_CREATION;
     expect(&bad[1], approval_fault(&bad[1].approval));
     bad[2].credit.amount_minor = -1;
     expect(&bad[2], "it gives no credit");
+}
+
+/* Whoever joins finds no place left: so somebody had one. */
+static void test_a_line_is_of_a_campaign_that_had_places(void **state) {
+    struct campaign bad = *with_reversals(*state);
+    bad.waiting = 1; /* and nobody has joined */
+    expect(&bad, "those who wait are not as many as have joined its line and not left it");
+    bad = *make_campaign(*state, "LINE", 3);
+    bad.lined_up = bad.called = 1;
+    expect(&bad, "somebody waits, and no place was ever given out");
 }
 
 int main(void) {
@@ -118,6 +135,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_day_that_is_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sums_beyond_what_money_can_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_the_shop_pays_is_not_credited, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_line_is_of_a_campaign_that_had_places, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_rules_the_approval_and_the_gift_are_asked_too, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

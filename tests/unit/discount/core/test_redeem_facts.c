@@ -101,6 +101,12 @@ static void test_a_redemption_is_by_its_batch_and_index(void **state) {
     assert_false(redeem_is_by(&redemption, &(struct code_found){.batch = 2, .index = 4}));
 }
 
+static void test_who_is_too_young_is_refused(void **state) {
+    struct campaign_set *set = *state;
+    make_campaign(set, "GIFT", 3)->rules.account_age_min_s = 10; /* of no age is an account whose id says nothing of time */
+    be_refused(set, 1, 1, NOW, REFUSED_NOT_ELIGIBLE);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_fact_alone_refuses),
@@ -109,6 +115,7 @@ int main(void) {
         cmocka_unit_test(test_an_order_is_asked_for_where_it_is_needed),
         cmocka_unit_test(test_two_orders_are_others_by_their_references),
         cmocka_unit_test(test_an_account_is_old_enough_at_its_second),
+        cmocka_unit_test_setup_teardown(test_who_is_too_young_is_refused, set_up, tear_down),
         cmocka_unit_test(test_a_redemption_is_by_its_batch_and_index),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,10 +177,13 @@ static const struct reversal some = {
 
 static void test_the_set_forgets_them_with_the_batch(void **state) {
     struct campaign_set *set = *state;
+    struct campaign *campaign = make_campaign(set, "GIFT", 3);
+    campaign->line_asked = 7;                                          /* that much of its line was asked for */
     assert_true(result_is_ok(campaign_set_load_reversal(set, &some))); /* one alone */
     campaign_set_begin(set);
     assert_null(reversal_of(set, some.redemption_id));
     assert_int_equal(set->reversal_count, 0);
+    assert_int_equal(campaign->line_asked, 0);
     assert_true(result_is_ok(campaign_set_load_reversal(set, &some)));
     assert_non_null(reversal_of(set, some.redemption_id));
 }
