@@ -22,7 +22,7 @@ static bool has_place(const struct campaign_view *view, enum books books, int64_
     int64_t taken = campaign_counted_places(view->max_redemptions, view->redeemed, view->returned);
     int64_t of_day = campaign_taken_today(view->redeemed - view->day_returned, view->day_before, view->day_ends_at_us, wall_us);
     if (campaign_gate(view_times(view), wall_us) != GATE_OPEN || view->is_unapproved != 0 || books_are_recovering(books)) return false;
-    if (taken >= view->max_redemptions || taken >= view->funded_places) return false;
+    if (taken >= view->funded_places) return false; /* no more than there are */
     if (rules->budget_minor != 0 && view->spent_minor >= rules->budget_minor) return false;
     return rules->max_per_day == 0 || of_day < rules->max_per_day;
 }

@@ -173,12 +173,60 @@ static void test_what_can_have_no_place_is_not_asked_for(void **state) {
     be_asked(0);
 }
 
+#define ASKED(...)                                               \
+    do {                                                         \
+        __VA_ARGS__;                                             \
+        publish(0);                                              \
+        turns_look(&turns);                                      \
+        turns_run(&turns, 5);                                    \
+        if (fake_store.count == 0) fail_msg("%s", #__VA_ARGS__); \
+        end(0, result_ok());                                     \
+        turns_run(&turns, 5);                                    \
+    } while (0)
+
+/* Be it the last of the money, of the day, of the places or of the line. */
+static void test_the_last_place_is_asked_for(void **state) {
+    (void)state;
+    struct campaign *campaign = &campaigns[0];
+    open_place(0);
+    ASKED(campaign->max_redemptions = 2);
+    ASKED(campaign->fund_confirmed_minor = 2000);
+    ASKED(campaign->spent_minor = 1000, campaign->rules.budget_minor = 1001);
+    ASKED(campaign->rules.max_per_day = 2, campaign->day_ends_at_us = INT64_MAX);
+    ASKED(campaign->called = campaign->waiting = 1);
+}
+
+/* Without a word of anybody else: whoever is behind those who were promoted may have a place as well. */
+static void test_some_were_promoted_and_so_it_is_looked_again(void **state) {
+    (void)state;
+    open_place(0);
+    turns_run(&turns, 5);
+    end(1, result_ok());
+    turns_run(&turns, 5); /* the end of this turn */
+    assert_int_equal(fake_store.count, 0);
+    assert_int_equal(turns_next_us(&turns), 0);
+}
+
+/* Nobody waits any more where all is over. */
+static void test_a_line_that_has_ended_is_waited_for_by_nobody(void **state) {
+    (void)state;
+    open_place(0);
+    campaigns[0].ended_at_us = 1;
+    publish(0);
+    turns_run(&turns, 5);
+    assert_int_equal(fake_store.count, 0);
+    assert_int_equal(turns_next_us(&turns), INT64_MAX);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_without_a_line_nobody_is_asked_and_nothing_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_after_the_other_until_nobody_gets_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_comes_up_meanwhile_is_looked_at, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_store_that_stops_is_asked_no_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_last_place_is_asked_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_some_were_promoted_and_so_it_is_looked_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_line_that_has_ended_is_waited_for_by_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_can_have_no_place_is_not_asked_for, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
