@@ -15,6 +15,7 @@
 #include "wallet_answers.h"
 
 #define LIFETIME_US INT64_C(900000000)
+#define ALL_SCOPES  "credits:write credits:issue funds:write holds:write payments:write reversals:write users:write"
 
 static struct wallet wallet;
 static char data_folder[80];
@@ -94,7 +95,8 @@ static void make_trust(void) {
         {.name = "wallet", .kind = IDENTITY_USER, .scopes = SCOPE_USER | SCOPE_ADMIN, .ring = wallet.service.keys},
         {.name = "discount",
          .kind = IDENTITY_SERVICE,
-         .scopes = SCOPE_CREDITS_WRITE | SCOPE_CREDITS_ISSUE | SCOPE_FUNDS_WRITE,
+         .scopes = SCOPE_CREDITS_WRITE | SCOPE_CREDITS_ISSUE | SCOPE_FUNDS_WRITE | SCOPE_HOLDS_WRITE | SCOPE_PAYMENTS_WRITE |
+                   SCOPE_REVERSALS_WRITE | SCOPE_USERS_WRITE,
          .ring = service_keys}};
     CHECK(result_is_ok(trust_create("wallet", issuers, ARRAY_COUNT(issuers), &trust)));
     trust_load(trust);
@@ -123,6 +125,7 @@ static void make_wallet(void) {
     wallet.instance_id = meta.instance_id;
     wallet.created_at_us = meta.created_at_us;
     wallet.region = "IR";
+    CHECK(result_is_ok(zone_find(TEXT("UTC"), &wallet.zone)));
     wallet.access_lifetime_us = LIFETIME_US;
     wallet.refresh_lifetime_us = 10 * LIFETIME_US;
     memcpy(wallet.service.idempotency_secret, meta.idempotency_secret, sizeof wallet.service.idempotency_secret);
@@ -158,7 +161,7 @@ static void make_callers(void) {
     callers[1] = make_token(wallet.service.keys, "wallet", users[0], TEXT("user"), in_time_us);
     callers[2] = make_token(wallet.service.keys, "wallet", users[1], TEXT("user"), in_time_us);
     callers[3] = make_token(wallet.service.keys, "wallet", users[0], TEXT("user admin"), in_time_us);
-    callers[4] = make_token(service_keys, "discount", TEXT("discount"), TEXT("credits:write credits:issue funds:write"), soon_us);
+    callers[4] = make_token(service_keys, "discount", TEXT("discount"), TEXT(ALL_SCOPES), soon_us);
     callers[5] = make_token(wallet.service.keys, "wallet", users[0], TEXT("user"), the_now_us);
     callers[6] = make_token(service_keys, "discount", TEXT("discount"), TEXT("funds:write"), soon_us);
     callers[7] = TEXT("ey.no.token");
