@@ -1,4 +1,4 @@
-/* One request and its answer (ARCHITECTURE.md, "One request's way"). It is one object from the first header byte to the last answered one.
+/* One request and its answer (ARCHITECTURE.md, "One way"). It is one object from the first header byte to the last answered one.
  *
  *            loop                              another thread                               loop
  *   HEAD ──▶ BODY ──▶ HANDLING ──give──▶ AWAY ──take──▶ TAKEN ──exchange_finish──────────▶ FINISHED ──▶ SENDING ──▶ back to the pool
