@@ -34,3 +34,17 @@ def test_paths_in_documents_exist(document):
         if "://" not in link and not (ROOT / document).parent.joinpath(link).exists():
             missing.append(link)
     assert not missing, missing
+
+
+ACT = re.compile(r"""\.act = "([a-z_.]+)"|\baudit_note(?:_actor)?\(\w+, [^,]+, "([a-z_.]+)\"""")
+
+
+def test_each_act_of_an_administrator_is_explained():
+    """In the table of docs/operating.md, where `.name` follows `room.name`."""
+    acts = {one or other for path in (ROOT / "src").rglob("*.c") for one, other in ACT.findall(path.read_text())}
+    told, room = set(), ""
+    section = (ROOT / "docs/operating.md").read_text().split("## Audit log")[1].split("\n## ")[0]
+    for name in re.findall(r"`([a-z_]*\.[a-z_]+)`", "\n".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))):
+        room = name.split(".")[0] or room
+        told.add(f"{room}.{name.split('.')[1]}")
+    assert len(acts) > 20 and not acts - told, sorted(acts - told)
