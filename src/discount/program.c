@@ -259,7 +259,7 @@ const char *program_wallet_url(void) {
 
 int discount_main(int argc, char **argv) {
     crypto_init();
-    log_init("discountd", LOG_INFO);
+    log_init("discountd", LOG_WARN);
     return command_main("discountd", "who gets a place: campaigns and their redemptions", commands, ARRAY_COUNT(commands), discount_routes,
                         discount_route_count, argc, argv);
 }
