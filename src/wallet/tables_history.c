@@ -13,8 +13,8 @@ void ask_entry(struct batch *batch, int64_t account, int64_t sequence, row_visit
     "SELECT e.key & 4294967295, e.amount, e.balance_after, coalesce(e.id, t.id), e.kind, (SELECT currency FROM accounts WHERE number = " \
     "$1), "                                                                                                                              \
     "coalesce(e.reference, t.reference), coalesce(e.description, t.description), e.created_at, e.other, "                                \
-    "CASE WHEN (e.kind = 6 OR e.kind = 8) AND e.amount < 0 THEN NULL ELSE e.other_name END, coalesce(e.typed, ''), "                     \
-    "coalesce(e.caller, t.caller), CASE WHEN (e.kind = 6 OR e.kind = 8) AND e.amount < 0 THEN e.other_name ELSE NULL END "               \
+    "CASE WHEN " ENTRY_PAYS " AND e.amount < 0 THEN NULL ELSE e.other_name END, coalesce(e.typed, ''), "                                 \
+    "coalesce(e.caller, t.caller), CASE WHEN " ENTRY_PAYS " AND e.amount < 0 THEN e.other_name ELSE NULL END "                           \
     "FROM entries e LEFT JOIN transfers t ON t.sequence = CASE WHEN e.id IS NULL THEN e.transfer ELSE NULL END "                         \
     "WHERE e.key < $2 AND e.key > $3 "
 
@@ -125,7 +125,6 @@ void ask_entry_sums(struct batch *batch, int64_t account, int64_t after, int64_t
     "LEFT JOIN entries c ON c.key = (t.credit_account << 32) + t.credit_sequence "
 
 /* What an entry keeps of its line: 1 all, as the journal has it, 2 kind and time only, 0 something else. Whose name is not to be had is another finding. */
-#define NAMES_OTHER "(t.kind = 2 OR t.kind = 6 OR t.kind = 8)"
 #define NAME(other) "coalesce(" other "u.name, " other "m.name)"
 #define LINE(e, typed, other)                                                                                                            \
     ", CASE WHEN " e ".kind <> t.kind OR " e ".created_at <> t.created_at THEN 0 "                                                       \

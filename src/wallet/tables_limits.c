@@ -6,13 +6,13 @@
 #define SPENT(account, since)                                                                                                          \
     "(SELECT CAST(coalesce(sum(s.amount), 0) AS bigint) FROM (SELECT -e.amount AS amount FROM entries e WHERE e.key > " account        \
     " << 32 AND e.key < (" account " + 1) << 32 "                                                                                      \
-    "AND e.amount < 0 AND e.created_at >= " since " AND (e.kind = 2 OR e.kind = 6 OR e.kind = 13) "                                    \
+    "AND e.amount < 0 AND e.created_at >= " since " AND " ENTRY_SPENDS " "                                                             \
     "UNION ALL SELECT h.captured + h.remaining FROM holds h JOIN transfers t ON t.sequence = h.transfer "                              \
     "WHERE h.account = " account " AND t.created_at >= " since " "                                                                     \
     "UNION ALL SELECT -e.amount FROM entries e JOIN transfers r ON r.sequence = e.transfer JOIN transfers t ON t.sequence = r.origin " \
     "LEFT JOIN transfers h ON h.sequence = t.origin AND t.kind = 8 WHERE e.key > " account " << 32 AND e.key < (" account              \
     " + 1) << 32 AND e.amount > 0 "                                                                                                    \
-    "AND e.created_at >= " since " AND e.kind = 11 AND (t.kind = 2 OR t.kind = 6 OR t.kind = 8) "                                      \
+    "AND e.created_at >= " since " AND e.kind = 11 AND " WAS_SPENT " "                                                                 \
     "AND CASE WHEN t.kind = 8 THEN h.created_at ELSE t.created_at END >= " since ") AS s)"
 
 QUESTION(spent_of_account, "what an account has spent",

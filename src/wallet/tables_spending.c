@@ -262,7 +262,7 @@ static const struct question wrong_origins = {
         "SELECT r.sequence FROM transfers r LEFT JOIN transfers t ON t.sequence = r.origin WHERE (r.kind BETWEEN 8 AND 12) <> (r.origin <> "
         "0) OR "
         "(r.kind IN (8, 9, 10) AND (t.kind IS NULL OR t.kind <> 7 OR t.debit_account <> r.debit_account OR t.currency <> r.currency)) OR "
-        "(r.kind IN (11, 12) AND (t.kind IS NULL OR t.kind NOT IN (1, 2, 6, 8) OR t.debit_account <> r.credit_account OR "
+        "(r.kind IN (11, 12) AND (t.kind IS NULL OR NOT " MAY_BE_REVERSED " OR t.debit_account <> r.credit_account OR "
         "t.credit_account <> r.debit_account OR t.currency <> r.currency OR "
         "t.amount < (SELECT sum(o.amount) FROM transfers o WHERE o.origin = r.origin AND o.origin <> 0 AND o.sequence <= r.sequence))) "
         "ORDER BY r.sequence LIMIT 1"};

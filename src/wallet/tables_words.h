@@ -15,6 +15,13 @@
     "f.caller, f.reference, f.opened, f.funded, f.credited, f.released, f.is_released, f.description, f.created_at, f.updated_at, " \
     "f.reversed"
 
+/* Kinds of transfers (the table is in core/transfers.c), of an entry `e` and a transfer `t`. */
+#define ENTRY_PAYS      "(e.kind = 6 OR e.kind = 8)"                /* a merchant: whom the payer is told by name alone */
+#define ENTRY_SPENDS    "(e.kind = 2 OR e.kind = 6 OR e.kind = 13)" /* what is held, and then captured, stands in the holds */
+#define WAS_SPENT       "(t.kind = 2 OR t.kind = 6 OR t.kind = 8)"  /* and may be taken back */
+#define NAMES_OTHER     "(t.kind = 2 OR t.kind = 6 OR t.kind = 8)"
+#define MAY_BE_REVERSED "(t.kind = 1 OR t.kind = 2 OR t.kind = 6 OR t.kind = 8)"
+
 #define VALUES(...) \
     (const struct value[]) { __VA_ARGS__ }
 #define QUESTION(variable, name_, sql_, ...) \

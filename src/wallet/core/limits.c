@@ -18,26 +18,6 @@ static bool counts(const struct account *account) {
     return account->is_limited && (account->limits.daily_minor != LIMIT_NONE || account->limits.monthly_minor != LIMIT_NONE);
 }
 
-/* What its owner, or a service for him, lets go of by himself. */
-static bool spends(const struct posting *posting) {
-    switch (posting->kind) {
-    case TRANSFER_USER:
-    case TRANSFER_PAYMENT:
-    case TRANSFER_HOLD:
-    case TRANSFER_ADJUSTMENT: return true;
-    case TRANSFER_CAPTURE: /* it was spent when it was held */
-    case TRANSFER_CREDIT:
-    case TRANSFER_OPEN:
-    case TRANSFER_TOPUP:
-    case TRANSFER_RELEASE:
-    case TRANSFER_HOLD_RELEASE:
-    case TRANSFER_HOLD_EXPIRY:
-    case TRANSFER_REVERSAL:
-    case TRANSFER_CREDIT_REVERSAL: break;
-    }
-    return false;
-}
-
 /* ---- days and months ---- */
 
 static bool is_within(const struct period *period, int64_t moment_us) {
@@ -116,7 +96,7 @@ enum ledger_outcome limits_outcome(struct ledger *ledger, const struct posting *
     enum ledger_outcome outcome = LEDGER_APPLIED;
     bool takes = credit != NULL && credit->is_limited && transfer_kind_moves(posting->kind);
     if (takes && credit->limits.ceiling_minor != LIMIT_NONE) outcome = taking_outcome(ledger, credit, posting->amount);
-    if (outcome == LEDGER_APPLIED && debit->is_limited && spends(posting))
+    if (outcome == LEDGER_APPLIED && debit->is_limited && transfer_kind_spends(posting->kind))
         outcome = spending_outcome(ledger, debit, posting->amount, now_us);
     return outcome;
 }
@@ -138,7 +118,7 @@ static void return_spent(struct ledger *ledger, struct account *account, const s
 
 void limits_count(struct ledger *ledger, const struct posting *posting, int64_t now_us) {
     struct account *debit = posting->debit, *credit = posting->credit;
-    if (counts(debit) && spends(posting)) {
+    if (counts(debit) && transfer_kind_spends(posting->kind)) {
         debit->spent = limits_spent(ledger, debit, now_us);
         struct result day = money_add_to_total(debit->spent.day_minor, posting->amount, &debit->spent.day_minor);
         struct result month = money_add_to_total(debit->spent.month_minor, posting->amount, &debit->spent.month_minor);

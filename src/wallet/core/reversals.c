@@ -78,10 +78,6 @@ struct credit_reversal_outcome ledger_reverse_credit(struct ledger *ledger, stru
 
 /* ---- by a transaction's id ---- */
 
-static bool is_reversible(enum transfer_kind kind) {
-    return kind == TRANSFER_CREDIT || kind == TRANSFER_USER || kind == TRANSFER_PAYMENT || kind == TRANSFER_CAPTURE;
-}
-
 /* NULL: there is none, or it is nobody's business. */
 static struct original *find_original(const struct ledger *ledger, const struct reversal_command *command) {
     struct original *original = ledger_find_original(ledger, command->transaction_id);
@@ -96,7 +92,7 @@ static bool is_same_reversal(const struct known_reference *known, const struct o
 
 static enum ledger_outcome reversal_refusal(const struct original *original, const struct reversal_command *command) {
     if (original == NULL) return LEDGER_TRANSACTION_NOT_FOUND;
-    if (!is_reversible(original->kind)) return LEDGER_NOT_REVERSIBLE;
+    if (!transfer_kind_is_reversible(original->kind)) return LEDGER_NOT_REVERSIBLE;
     int64_t left_minor = money_left(original).amount_minor;
     return left_minor == 0 || command->amount_minor > left_minor ? LEDGER_REVERSAL_EXCEEDS_ORIGINAL : LEDGER_APPLIED;
 }

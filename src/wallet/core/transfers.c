@@ -211,40 +211,57 @@ enum ledger_outcome ledger_transfer(struct ledger *ledger, const struct transfer
     return ledger_post(ledger, &posting, now_us, ret_transfer);
 }
 
-const char *transfer_kind_name(enum transfer_kind kind) {
-    switch (kind) {
-    case TRANSFER_CREDIT: return "credit";
-    case TRANSFER_USER: return "transfer";
-    case TRANSFER_OPEN: return "fund_open";
-    case TRANSFER_TOPUP: return "fund_topup";
-    case TRANSFER_RELEASE: return "fund_release";
-    case TRANSFER_PAYMENT: return "payment";
-    case TRANSFER_HOLD: return "hold";
-    case TRANSFER_CAPTURE: return "capture";
-    case TRANSFER_HOLD_RELEASE: return "hold_release";
-    case TRANSFER_HOLD_EXPIRY: return "hold_expiry";
-    case TRANSFER_REVERSAL: return "reversal";
-    case TRANSFER_CREDIT_REVERSAL: return "credit_reversal";
-    case TRANSFER_ADJUSTMENT: return "adjustment";
-    }
-    return "unknown";
-}
-
 int64_t entry_key(int64_t account, int64_t sequence) {
     CHECK(account >= 1 && account <= ENTRY_ACCOUNT_MAX && sequence >= 0 && sequence <= ENTRY_SEQUENCE_MAX);
     return account << 32 | sequence;
 }
 
-bool transfer_kind_is_shown(enum transfer_kind kind, bool is_credit) {
-    if (kind == TRANSFER_CREDIT) return is_credit;
-    if (kind == TRANSFER_CREDIT_REVERSAL) return !is_credit;
-    return kind != TRANSFER_OPEN && kind != TRANSFER_TOPUP && kind != TRANSFER_RELEASE;
+/* ---- kinds ---- */
+
+enum transfer_traits {
+    MOVES = 1 << 0,
+    SHOWS_DEBIT = 1 << 1,
+    SHOWS_CREDIT = 1 << 2,
+    SHOWS = SHOWS_DEBIT | SHOWS_CREDIT,
+    NAMES_OTHER = 1 << 3,
+    SPENDS = 1 << 4,
+    REVERSIBLE = 1 << 5,
+};
+/* SQL has its own words for some of it (tables_words.h). */
+static const struct {
+    const char *name;
+    uint32_t traits;
+} rules[] = {
+    [TRANSFER_CREDIT] = {"credit", MOVES | SHOWS_CREDIT | REVERSIBLE},
+    [TRANSFER_USER] = {"transfer", MOVES | SHOWS | NAMES_OTHER | SPENDS | REVERSIBLE},
+    [TRANSFER_OPEN] = {"fund_open", MOVES},
+    [TRANSFER_TOPUP] = {"fund_topup", MOVES},
+    [TRANSFER_RELEASE] = {"fund_release", MOVES},
+    [TRANSFER_PAYMENT] = {"payment", MOVES | SHOWS | NAMES_OTHER | SPENDS | REVERSIBLE},
+    [TRANSFER_HOLD] = {"hold", SHOWS | SPENDS},
+    [TRANSFER_CAPTURE] = {"capture", MOVES | SHOWS | NAMES_OTHER | REVERSIBLE}, /* it was spent when it was held */
+    [TRANSFER_HOLD_RELEASE] = {"hold_release", SHOWS},
+    [TRANSFER_HOLD_EXPIRY] = {"hold_expiry", SHOWS},
+    [TRANSFER_REVERSAL] = {"reversal", MOVES | SHOWS},
+    [TRANSFER_CREDIT_REVERSAL] = {"credit_reversal", MOVES | SHOWS_DEBIT},
+    [TRANSFER_ADJUSTMENT] = {"adjustment", MOVES | SHOWS | SPENDS},
+};
+
+/* A broken row may say anything: verify names it. */
+static bool is_known(enum transfer_kind kind) { return (size_t)kind < ARRAY_COUNT(rules) && rules[kind].name != NULL; }
+
+static bool has(enum transfer_kind kind, enum transfer_traits trait) {
+    return ((is_known(kind) ? rules[kind].traits : MOVES | SHOWS) & trait) != 0;
 }
 
-bool transfer_kind_names_other(enum transfer_kind kind) {
-    return kind == TRANSFER_USER || kind == TRANSFER_PAYMENT || kind == TRANSFER_CAPTURE;
-}
+const char *transfer_kind_name(enum transfer_kind kind) { return is_known(kind) ? rules[kind].name : "unknown"; }
 
-bool transfer_kind_moves(enum transfer_kind kind) {
-    return kind != TRANSFER_HOLD && kind != TRANSFER_HOLD_RELEASE && kind != TRANSFER_HOLD_EXPIRY;
-}
+bool transfer_kind_moves(enum transfer_kind kind) { return has(kind, MOVES); }
+
+bool transfer_kind_is_shown(enum transfer_kind kind, bool is_credit) { return has(kind, is_credit ? SHOWS_CREDIT : SHOWS_DEBIT); }
+
+bool transfer_kind_names_other(enum transfer_kind kind) { return has(kind, NAMES_OTHER); }
+
+bool transfer_kind_spends(enum transfer_kind kind) { return has(kind, SPENDS); }
+
+bool transfer_kind_is_reversible(enum transfer_kind kind) { return has(kind, REVERSIBLE); }

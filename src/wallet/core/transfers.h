@@ -4,6 +4,7 @@
 #include "wallet/core/accounts.h"
 #include "wallet/core/outcome.h"
 
+/* What each is, and does, is a row in transfers.c. */
 enum transfer_kind {
     TRANSFER_CREDIT = 1,           /* issuance or fund → user, by a service */
     TRANSFER_USER = 2,             /* user → user */
@@ -81,3 +82,7 @@ bool transfer_kind_moves(enum transfer_kind kind);
 bool transfer_kind_is_shown(enum transfer_kind kind, bool is_credit);
 /* Whether its line names who is on the other side: a user, or a merchant. */
 bool transfer_kind_names_other(enum transfer_kind kind);
+/* Whether its owner, or a service for him, lets go of the money by it: limits of a day and a month count it. */
+bool transfer_kind_spends(enum transfer_kind kind);
+/* Whether it can be taken back by its id. */
+bool transfer_kind_is_reversible(enum transfer_kind kind);

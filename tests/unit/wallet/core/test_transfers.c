@@ -131,6 +131,21 @@ static void totals_do_not_overflow(void **state) {
     assert_int_equal(posting_outcome(&core->ledger, &posting, core->now_us), LEDGER_BALANCE_TOO_LARGE);
 }
 
+static void each_kind_says_what_it_is(void **state) {
+    (void)state;
+    for (int number = TRANSFER_CREDIT; number <= TRANSFER_KIND_LAST + 1; number++) {
+        enum transfer_kind kind = (enum transfer_kind)number;
+        bool is_by_its_owner = kind == TRANSFER_USER || kind == TRANSFER_PAYMENT;
+        bool is_unknown = number > TRANSFER_KIND_LAST;
+        assert_int_equal(strcmp(transfer_kind_name(kind), "unknown") == 0, is_unknown);
+        assert_int_equal(transfer_kind_spends(kind), is_by_its_owner || kind == TRANSFER_HOLD || kind == TRANSFER_ADJUSTMENT);
+        assert_int_equal(transfer_kind_is_reversible(kind), is_by_its_owner || kind == TRANSFER_CREDIT || kind == TRANSFER_CAPTURE);
+        assert_int_equal(transfer_kind_moves(kind), kind != TRANSFER_HOLD && kind != TRANSFER_HOLD_RELEASE && kind != TRANSFER_HOLD_EXPIRY);
+    }
+    assert_string_equal(transfer_kind_name((enum transfer_kind)0), "unknown");
+    assert_string_equal(transfer_kind_name(TRANSFER_ADJUSTMENT), "adjustment");
+}
+
 /* Nobody pages through issuance and funds: their side of what they pay, or get back, keeps no line. */
 static void entries_of_funds_keep_no_line(void **state) {
     (void)state;
@@ -148,6 +163,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CORE_TEST(both_sides_have_the_currency_of_the_amount),
         CORE_TEST(totals_do_not_overflow),
+        CORE_TEST(each_kind_says_what_it_is),
         CORE_TEST(entries_of_funds_keep_no_line),
         CORE_TEST(the_largest_balance_is_reached_and_not_passed),
         CORE_TEST(a_refused_transfer_changes_nothing),
