@@ -245,6 +245,7 @@ static const char *find_difference(const struct campaign *campaign, const struct
     if (!id_equal(redemption->user_id, listed->user_id)) return "Wallet has paid another user";
     if (!is_amount(campaign, listed)) return "Wallet has paid another amount";
     if (redemption->status == REDEMPTION_FAILED) return "Wallet has paid it, Discount says it failed";
+    if (redemption->status == REDEMPTION_WAITING) return "Wallet has paid it, Discount says it waits for a place";
     if (redemption->status == REDEMPTION_REVERSED && listed->reversed != listed->amount)
         return "Discount says it is reversed, Wallet has not taken it back";
     bool is_credited = redemption->status == REDEMPTION_CREDITED || redemption->status == REDEMPTION_REVERSING;

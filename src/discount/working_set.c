@@ -519,7 +519,9 @@ static void publish(void *self) {
     working_codes_publish(set);
     for (size_t i = 0; i < campaigns->redemption_count; i++) {
         if (campaigns->redemptions[i].is_changed) note_recent(set, &campaigns->redemptions[i]);
-        if (campaigns->redemptions[i].promoted_from != 0) metric_add(&metric_promoted, 1);
+        if (campaigns->redemptions[i].promoted_from == 0) continue;
+        metric_add(&metric_promoted, 1);
+        metric_add(&metric_claims, campaigns->redemptions[i].status == REDEMPTION_CLAIMED);
     }
     for (size_t i = 0; i < campaigns->campaign_count; i++) {
         const struct campaign *campaign = &campaigns->campaigns[i];

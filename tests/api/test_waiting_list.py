@@ -282,7 +282,11 @@ def test_the_line_outlives_a_restart_and_each_restored_database(make_world):
     put_back(there)  # Wallet has lost both, and the fund's raise
     wait_until_agreed(world)
     assert [user.balance() for user in users] == [CREDIT, CREDIT, 0]
-    put_back(here)  # and now nobody here has heard of either
+    here.service.kill()
+    here.restore()  # and now nobody here has heard of either
+    told = here.service.reconcile()
+    assert told.returncode != 0 and told.stdout.count("Wallet has paid it, Discount says it waits for a place") == 2, told.stdout
+    here.service.start()
     wait_until_agreed(world)
     assert [becomes(world, item, "credited")["id"] for item in line[:2]] == [item["id"] for item in line[:2]]
     assert [user.balance() for user in users] == [CREDIT, CREDIT, 0]

@@ -21,14 +21,15 @@ void line_join(struct campaign *campaign, struct redemption *redemption) {
     CHECK(redemption_fault(redemption) == NULL && campaign_fault(campaign) == NULL);
 }
 
-/* Its ticket is no more. In turn it was the first that is left: all before it are called with it, and of those the strayed are strays no more. */
+/* Its ticket is no more. In turn it was the first that is left: all before it are called with it, and of those the strayed are strays no more. Out of turn it
+ * may be known to be the first by its ticket alone. */
 static void forget_ticket(struct campaign *campaign, int64_t ticket, bool is_in_turn) {
     CHECK(campaign->waiting > 0 && ticket > campaign->called && ticket <= campaign->lined_up);
     campaign->waiting--;
     if (campaign->waiting == 0) {
         campaign->called = campaign->lined_up;
         campaign->strayed = 0;
-    } else if (is_in_turn) {
+    } else if (is_in_turn || ticket == campaign->called + 1) {
         campaign->strayed -= ticket - campaign->called - 1;
         campaign->called = ticket;
     } else {

@@ -1,6 +1,8 @@
 /* Our own operations through whole batches: what is made anew of what Wallet has paid is on disk, and is found by who asks as they ask. */
 #include "discount/own.h"
 
+#include <stdatomic.h>
+
 #include "discount/verify.h"
 
 #include "world.h"
@@ -302,6 +304,97 @@ static void test_no_place_while_the_campaign_recovers(void **state) {
     close_side(&side);
 }
 
+/* ---- the line ---- */
+
+static int64_t promoted;
+
+static void load_one(struct engine *engine, struct operation *operation) {
+    (void)operation;
+    working_set_ask_line(engine, 1, 1);
+}
+
+static void promote_some(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct working_set *set = engine_set(engine);
+    (void)operation;
+    promoted += working_set_promote(engine, campaign_by_number(&set->campaigns, 1), now_us);
+}
+
+/* As the end of a reversal asks: for one of the line. */
+static const struct action one_place = {.name = "one place", .load = load_one, .decide = promote_some};
+
+static void change(struct side *side, const struct campaign_patch *patch) {
+    struct test_exchange *test = exchange_new(&side->discount, test_user(1));
+    struct campaign_change *made = discount_begin(&test->exchange, &patch_action, sizeof *made);
+    struct operation *operation = &made->base.operation;
+    made->id = (struct id){.bytes = {5, 5}};
+    made->patch = *patch;
+    run_batch(side, &operation, 1);
+    exchange_delete(test);
+}
+
+static struct redemption be_told(struct side *side, unsigned user, const char *key) {
+    struct test_exchange *test;
+    struct redemption_request *request;
+    redeem(side, user, key, &test, &request);
+    assert_int_equal(request->base.refusal, NOT_REFUSED);
+    const struct redemption told = request->base.redemption;
+    assert_int_equal(request->base.operation.fate, told.status == REDEMPTION_CLAIMED || key != NULL ? FATE_WAITING : FATE_DECIDED);
+    exchange_delete(test);
+    return told;
+}
+
+/* Who joins, and who asks once more, stands in the line as it is on disk; each operation of a batch has asked for another one of it, and who comes in the same batch
+ * is behind them all. */
+static void test_the_line_is_as_it_is_on_disk(void **state) {
+    (void)state;
+    static struct side side;
+    struct redemption line[5];
+    open_side(&side);
+    board_set_books(board_slot(side.discount.board, 0), BOOKS_AGREE);
+    change(&side, &(struct campaign_patch){.has_max_redemptions = true, .max_redemptions = 1});
+    change(&side, &(struct campaign_patch){.rules_given = GIVEN_WAITING_LIST, .rules = {.waiting_list = 6}});
+    assert_int_equal(be_told(&side, 1, NULL).status, REDEMPTION_CLAIMED);
+    for (unsigned i = 0; i < 5; i++) {
+        line[i] = be_told(&side, i + 2, i == 0 ? "key-of-the-first" : NULL);
+        assert_true(line[i].status == REDEMPTION_WAITING && line[i].rank == i + 1);
+        assert_int_equal(find(&side, line[i].id).position, LINE_BASE + i + 1);
+    }
+    assert_int_equal(atomic_load(&board_slot(side.discount.board, 0)->waiting), 5);
+    assert_true(board_may_be_user(side.discount.board, board_slot(side.discount.board, 0), test_user(4)));
+    stop(&side);
+    start(&side, BATCH_WRITE);
+    change(&side, &(struct campaign_patch){.has_max_redemptions = true, .max_redemptions = 4});
+    struct own_request asks[2] = {{.base.operation.action = &one_place}, {.base.operation.action = &one_place}};
+    struct test_exchange *test = exchange_new(&side.discount, test_user(9)), *fifth = exchange_new(&side.discount, test_user(6));
+    struct operation *const batch[] = {&make_redeem(fifth, 6, NULL)->base.operation, &make_redeem(test, 9, NULL)->base.operation,
+                                       &asks[0].base.operation, &asks[1].base.operation};
+    promoted = 0;
+    run_batch(&side, batch, 4);
+    assert_int_equal(promoted, 2); /* three places are open, and the first two were looked for */
+    for (unsigned i = 0; i < 5; i++) {
+        struct redemption found = find(&side, line[i].id);
+        assert_int_equal(found.status, i < 2 ? REDEMPTION_CLAIMED : REDEMPTION_WAITING);
+        assert_int_equal(found.position, i < 2 ? (int64_t)i + 2 : LINE_BASE + i + 1);
+        assert_true(id_equal(found.user_id, test_user(i + 2)));
+    }
+    assert_int_equal(((struct redemption_request *)batch[1])->base.redemption.rank, 6);
+    exchange_delete(test);
+    exchange_delete(fifth);
+    struct campaign_view view = board_view(board_slot(side.discount.board, 0));
+    assert_true(view.waiting == 4 && view.called == 2 && view.lined_up == 6 && view.redeemed == 3);
+    struct own_request promote = {.base.operation.action = &promote_action, .campaign_id = {.bytes = {5, 5}}, .promoted = 7};
+    TAILQ_INIT(&promote.waiters);
+    struct operation *operation = &promote.base.operation;
+    run_batch(&side, &operation, 1);
+    assert_int_equal(promote.promoted, 1);
+    assert_int_equal(find(&side, line[2].id).position, 4);
+    assert_non_null(promote.base.change.event);
+    run_batch(&side, &operation, 1);
+    assert_int_equal(promote.promoted, 0);
+    assert_null(promote.base.change.event);
+    close_side(&side);
+}
+
 int main(void) {
     crypto_init();
     log_init("test", LOG_ERROR);
@@ -312,6 +405,7 @@ int main(void) {
         cmocka_unit_test(test_a_kept_answer_follows_its_claim),
         cmocka_unit_test(test_a_claim_of_the_same_batch),
         cmocka_unit_test(test_no_place_while_the_campaign_recovers),
+        cmocka_unit_test(test_the_line_is_as_it_is_on_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

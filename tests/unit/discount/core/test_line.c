@@ -298,16 +298,22 @@ static void test_gaps_that_are_called_are_gaps_no_more(void **state) {
     struct campaign_set *set = *state;
     struct campaign *campaign = make_line(set, 1, 9);
     (void)claim(set, 1, 1, NOW);
-    struct redemption *waiting[4];
-    for (uint64_t i = 0; i < 4; i++) waiting[i] = join(set, i + 2);
+    struct redemption *waiting[5];
+    for (uint64_t i = 0; i < 5; i++) waiting[i] = join(set, i + 2);
     campaign->fund_confirmed_minor = 9000;
     struct paid_place place = paid(waiting[0], 1);
     assert_int_equal(campaign_rebuild(set, &place, NOW), REBUILD_SETTLED);
-    assert_true(campaign->strayed == 1 && campaign->called == 0);
-    change(set, campaign, 3);
+    assert_true(campaign->strayed == 0 && campaign->called == 1); /* it was the first */
+    place = paid(waiting[2], 3);
+    assert_int_equal(campaign_rebuild(set, &place, NOW), REBUILD_SETTLED);
+    assert_true(campaign->strayed == 1 && campaign->called == 1);
+    change(set, campaign, 4);
     assert_int_equal(campaign_promote(set, campaign, &now, NOW), 1);
-    assert_true(waiting[1]->position == 3 && campaign->called == 2 && campaign->strayed == 0 && campaign->waiting == 2);
-    place = paid(waiting[3], 2);
+    assert_true(waiting[1]->position == 4 && campaign->called == 2 && campaign->strayed == 1);
+    change(set, campaign, 5);
+    assert_int_equal(campaign_promote(set, campaign, &now, NOW), 1);
+    assert_true(waiting[3]->position == 5 && campaign->called == 4 && campaign->strayed == 0 && campaign->waiting == 1);
+    place = paid(waiting[4], 2);
     place.amount_minor = 999;
     assert_int_equal(campaign_rebuild(set, &place, NOW), REBUILD_OTHER_AMOUNT);
     place.amount_minor = 1000;
@@ -316,7 +322,7 @@ static void test_gaps_that_are_called_are_gaps_no_more(void **state) {
     campaign->spent_minor = 1000 * (int64_t)LIMIT_CAMPAIGN_PLACES;
     campaign->exhausted_at_us = NOW;
     assert_int_equal(campaign_rebuild(set, &place, NOW), REBUILD_NO_PLACE);
-    assert_true(waiting[3]->status == REDEMPTION_WAITING && campaign->waiting == 2);
+    assert_true(waiting[4]->status == REDEMPTION_WAITING && campaign->waiting == 1);
 }
 
 static void test_a_broken_line_is_told(void **state) {
