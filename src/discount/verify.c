@@ -240,10 +240,11 @@ static struct result check_campaign(struct verification *verification) {
     TRY(check_sums(verification));
     char id[ID_TEXT_BYTES];
     id_format(campaign->id, id);
-    fprintf(verification->out, "campaign %.*s: %" PRId64 " of %" PRId64 " places taken, %" PRId64 " credited, %" PRId64 " failed%s",
-            (int)sizeof id, id, campaign_taken(campaign), campaign->max_redemptions, campaign->credited, campaign->failed,
-            campaign->reversed == 0 ? "\n" : "");
-    if (campaign->reversed != 0) fprintf(verification->out, ", %" PRId64 " reversed\n", campaign->reversed);
+    fprintf(verification->out, "campaign %.*s: %" PRId64 " of %" PRId64 " places taken, %" PRId64 " credited, %" PRId64 " failed",
+            (int)sizeof id, id, campaign_taken(campaign), campaign->max_redemptions, campaign->credited, campaign->failed);
+    if (campaign->reversed != 0) fprintf(verification->out, ", %" PRId64 " reversed", campaign->reversed);
+    if (campaign->waiting != 0) fprintf(verification->out, ", %" PRId64 " in its waiting list", campaign->waiting);
+    fputs("\n", verification->out);
     verification->campaign_count++;
     verification->redemption_count += campaign->redeemed;
     return result_ok();

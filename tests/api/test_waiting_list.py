@@ -312,6 +312,7 @@ def test_a_changed_byte_is_found(make_world):
     line = [waits(world.user().redeem(campaign["code"]), rank) for rank in (1, 2)]
     discount = world.pair.discount
     copy = copy_of(discount)
+    assert "1 of 1 places taken, 1 credited, 0 failed, 2 in its waiting list\n" in discount.verify().stdout
     for damage, found in DAMAGE:
         assert discount.stop() == 0
         discount.write_sql(damage)
