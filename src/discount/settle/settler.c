@@ -166,7 +166,7 @@ static void work(struct settler *settler, int64_t now_us) {
     greeting_run(&settler->greeting, now_us);
     if (may_settle(settler)) comparison_run(&settler->comparison, now_us);
     take_held(settler);
-    rebuild_run(&settler->rebuild, now_us); /* behind it: none of them waits for what is made anew */
+    rebuild_run(&settler->rebuild, now_us);                               /* behind it: none of them waits for what is made anew */
     if (funds_next_us(&settler->funds) == 0) turns_look(&settler->turns); /* what a fund can pay for may have changed */
     funds_run(&settler->funds, now_us, may_settle(settler));
     turns_run(&settler->turns, now_us);

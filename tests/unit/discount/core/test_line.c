@@ -34,6 +34,7 @@ static void test_nobody_is_overtaken(void **state) {
     struct redemption *waiting[3];
     for (uint64_t i = 0; i < 3; i++) {
         int64_t sequence = campaign->sequence;
+        campaign->is_changed = false;
         waiting[i] = join(set, i + 2);
         assert_true(waiting[i]->status == REDEMPTION_WAITING && redemption_ticket(waiting[i]) == (int64_t)i + 1 && waiting[i]->is_new);
         assert_true(waiting[i]->claimed_at_us == NOW && waiting[i]->is_changed && campaign->is_changed);
@@ -206,14 +207,18 @@ static void test_only_who_is_known_to_be_the_first(void **state) {
     (void)claim(set, 1, 1, NOW);
     struct redemption rows[4];
     for (uint64_t i = 0; i < 4; i++) rows[i] = *join(set, i + 2);
+    for (int i = 0; i < 4; i++) rows[i].is_changed = rows[i].is_new = false; /* as they are on disk */
     change(set, campaign, 9);
     campaign_set_begin(set);
     assert_true(result_is_ok(campaign_set_load_redemption(set, &rows[1]))); /* asks for itself */
     assert_int_equal(campaign_promote(set, campaign, &now, NOW), 0);
+    change(set, campaign, 2);
     assert_true(result_is_ok(campaign_set_load_line(set, &rows[0])));
-    assert_int_equal(campaign_promote(set, campaign, &now, NOW), 1);
-    assert_int_equal(redemption_by_id(set, rows[1].id)->status, REDEMPTION_WAITING);
     assert_true(result_is_ok(campaign_set_load_line(set, &rows[1])));
+    assert_int_equal(campaign_promote(set, campaign, &now, NOW), 1);
+    assert_true(redemption_by_id(set, rows[0].id)->is_changed && redemption_by_id(set, rows[0].id)->position == 2);
+    assert_true(redemption_by_id(set, rows[1].id)->status == REDEMPTION_WAITING && !redemption_by_id(set, rows[1].id)->is_changed);
+    change(set, campaign, 9);
     assert_int_equal(campaign_promote(set, campaign, &now, NOW), 1);
     assert_true(result_is_ok(campaign_set_load_redemption(set, &rows[3])));
     assert_int_equal(campaign_promote(set, campaign, &now, NOW), 0);
@@ -348,6 +353,7 @@ static void test_a_broken_line_is_told(void **state) {
     BREAK(bad.called--);
     BREAK(bad.strayed--);
     BREAK(bad.redeemed = 0);
+    BREAK(bad.redeemed = bad.called = bad.strayed = 0, bad.lined_up = bad.waiting = 1);
     BREAK(bad.waiting = -1, bad.strayed = 7);
     BREAK(bad.called = -1, bad.strayed = 6);
     BREAK(bad.strayed = -1, bad.waiting = 7);
