@@ -329,7 +329,7 @@ def test_a_conflict_is_named_and_no_place_is_given_out(make_world):
     world.pair.wallet.start()
     [event] = wait_until(lambda: discount.events("redemption_not_rebuilt"), "the conflict is said", AGREES_S)
     assert (event["redemption_id"], event["reason"]) == (old["id"], "another user has won with this phone")
-    assert discount.metric("discountd_rebuild_conflicts") == 1
+    wait_until(lambda: discount.metric("discountd_rebuild_conflicts") == 1, "and counted, a moment later", AGREES_S)
     for options in ({}, {"headers": {"Idempotency-Key": "late"}}):
         assert_problem(late.redeem(campaign["code"], **options), 409, "campaign_recovering")
     assert_problem(winner.redeem(campaign["code"], phone=new_phone()), 409, "campaign_recovering")

@@ -220,6 +220,19 @@ static void a_credit_comes_back_into_its_open_fund(void **state) {
     assert_int_equal(account_balance(fund->account).amount_minor, 50);
 }
 
+/* What is held may come back, and what is there then is over the ceiling. */
+static void what_is_held_counts_against_the_ceiling(void **state) {
+    struct core *core = *state;
+    struct account *sara = open_with(core, "sara", 50);
+    struct hold *hold = NULL;
+    const struct hold_command command = {
+        .caller = TEXT("shop"), .reference = TEXT("h"), .user_id = sara->user_id, .amount = {30, CURRENCY_IRT}, .expires_in_us = 1000};
+    assert_int_equal(ledger_hold(&core->ledger, &command, core->now_us, &hold), LEDGER_APPLIED);
+    limit(core, sara, (struct limits){60, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE}, 0);
+    assert_int_equal(core_credit(core, "more", sara, 11, ""), LEDGER_CEILING_REACHED);
+    assert_int_equal(core_credit(core, "more", sara, 10, ""), LEDGER_APPLIED);
+}
+
 int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
@@ -231,6 +244,7 @@ int main(void) {
         CORE_TEST(a_credit_that_reaches_the_ceiling_says_which),
         CORE_TEST(a_moment_is_of_its_own_day),
         CORE_TEST(what_is_held_for_a_shop_does_not_reach_its_ceiling),
+        CORE_TEST(what_is_held_counts_against_the_ceiling),
         CORE_TEST(the_whole_is_captured_and_nothing_is_left_to_set_free),
         CORE_TEST(what_comes_back_asks_no_calendar_where_nothing_is_counted),
         CORE_TEST(what_comes_back_on_another_day_is_written_of_that_day),
