@@ -75,10 +75,10 @@ static bool has_room(const struct campaign *campaign, struct money amount) {
     return campaign->redeemed < LIMIT_CAMPAIGN_PLACES && is_affordable(amount, campaign_taken(campaign) + 1);
 }
 
-/* A place for what was paid, when it was claimed; there is room. */
-static int64_t give_place(struct campaign *campaign, const struct paid_place *place, int64_t now_us) {
+/* A place for what was paid, when it was claimed; there is room. Of its order is known what our own row says: Wallet keeps none. */
+static int64_t give_place(struct campaign *campaign, const struct paid_place *place, const struct order *order, int64_t now_us) {
     if (campaign_taken(campaign) >= campaign->max_redemptions) widen(campaign, now_us);
-    const struct given given = {.gift_minor = place->amount_minor}; /* its day is over */
+    const struct given given = {.gift_minor = place->amount_minor, .order_minor = order->amount_minor}; /* its day is over */
     return campaign_give_place(campaign, &given, claimed_at(place, now_us));
 }
 
@@ -101,7 +101,7 @@ static void credit(struct campaign *campaign, struct redemption *redemption, con
 static enum rebuild_verdict seat(struct campaign *campaign, struct redemption *known, const struct paid_place *place, int64_t now_us) {
     if (known->status != REDEMPTION_WAITING) return REBUILD_SETTLED;
     if (!has_room(campaign, campaign->credit)) return REBUILD_NO_PLACE;
-    line_leave(campaign, known, give_place(campaign, place, now_us));
+    line_leave(campaign, known, give_place(campaign, place, &known->order, now_us));
     return REBUILD_SETTLED;
 }
 
@@ -148,7 +148,7 @@ static enum rebuild_verdict make(struct campaign_set *set, struct campaign *camp
     if (!has_room(campaign, amount)) return REBUILD_NO_PLACE;
     if (!money_equal(amount, campaign->credit)) change(campaign, now_us);
     campaign->credit = amount;
-    int64_t claimed_at_us = give_place(campaign, place, now_us);
+    int64_t claimed_at_us = give_place(campaign, place, &(struct order){0}, now_us);
     struct redemption redemption = {.id = place->id,
                                     .campaign_number = campaign->number,
                                     .position = campaign->redeemed,

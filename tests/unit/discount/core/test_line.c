@@ -299,6 +299,24 @@ static void test_who_was_paid_leaves_the_line_out_of_turn(void **state) {
     assert_null(campaign_fault(campaign));
 }
 
+static void test_who_was_paid_brings_his_order_with_him(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign *campaign = make_line(set, 1, 9);
+    (void)claim(set, 1, 1, NOW);
+    struct redemption *first = join(set, 2), *second = join(set, 3);
+    first->order = (struct order){.reference_size = 1, .reference = "o", .amount_minor = 400};
+    second->order = (struct order){.reference_size = 1, .reference = "p", .amount_minor = 70};
+    campaign->fund_confirmed_minor = 9000;
+    struct paid_place place = paid(first, 1);
+    assert_int_equal(campaign_rebuild(set, &place, NOW), REBUILD_SETTLED);
+    assert_int_equal(campaign->ordered_minor, 400);
+    place = paid(second, 2);
+    place.is_reversed = true;
+    assert_int_equal(campaign_rebuild(set, &place, NOW), REBUILD_REVERSED);
+    assert_int_equal(campaign->ordered_minor, 400); /* it has come and gone */
+    assert_null(campaign_fault(campaign));
+}
+
 static void test_gaps_that_are_called_are_gaps_no_more(void **state) {
     struct campaign_set *set = *state;
     struct campaign *campaign = make_line(set, 1, 9);
@@ -397,6 +415,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_only_who_is_known_to_be_the_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_each_campaign_has_its_own_line, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_was_paid_leaves_the_line_out_of_turn, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_was_paid_brings_his_order_with_him, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_gaps_that_are_called_are_gaps_no_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_broken_line_is_told, set_up, tear_down),
     };
