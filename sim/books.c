@@ -118,6 +118,31 @@ void oracle_check_books(void) {
     check_paid();
 }
 
+static int64_t owed_by_users(void) {
+    struct statement *owed =
+        oracle_query(PROCESS_WALLET,
+                     "SELECT t.reference FROM transfers t JOIN accounts a ON a.number = t.credit_account WHERE t.kind = 1 AND t.caller = "
+                     "'discount' AND a.credits_posted - a.debits_posted - a.debits_pending < t.amount"
+                     " AND NOT EXISTS (SELECT 1 FROM transfers r WHERE r.origin = t.sequence AND r.kind = 12)");
+    struct statement *reversed = oracle_query(PROCESS_DISCOUNT, "SELECT 1 FROM redemptions WHERE id = ?1 AND status = 5");
+    if (owed == NULL || reversed == NULL) return -1;
+    int64_t count = 0;
+    while (step(PROCESS_WALLET, owed)) {
+        struct id id = {{0}};
+        struct result parsed = id_parse(statement_text(owed, 0), &id);
+        statement_bind_id(reversed, 1, id);
+        count += result_is_ok(parsed) && step(PROCESS_DISCOUNT, reversed);
+        statement_reset(reversed);
+    }
+    statement_reset(owed);
+    return count;
+}
+
+bool oracle_books_owe(void) {
+    int64_t owed = world.restored_us[PROCESS_WALLET] == 0 ? 0 : owed_by_users();
+    return owed > 0 && transfers_without_redemption() == owed && credited_without_transfer() == 0;
+}
+
 bool oracle_books_agree(void) { return transfers_without_redemption() == 0 && credited_without_transfer() == 0; }
 
 int64_t oracle_lost_campaigns(void) {

@@ -129,6 +129,7 @@ static const char redemption_sql[] = "SELECT r.user_id, r.key & 4294967295, r.st
 /* Who has got a place since is no longer where he stood. */
 static void judge_waiting(const struct intent *intent, int status, const struct json_value *root) {
     world_reach("somebody waits");
+    if (has_namesake(intent->campaign)) return;
     int64_t rank = json_get_integer(root, "rank", -1), most = 0;
     struct history history = oracle_campaign_history(intent->campaign->number);
     for (size_t i = 0; i < history.count; i++) {

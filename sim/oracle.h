@@ -21,6 +21,9 @@ void oracle_forget(enum process_index index);
 void oracle_check_books(void);
 /* Whether each credit that Wallet or Discount has is known to the other. Left out are campaigns that a restored Discount does not have at all. */
 bool oracle_books_agree(void);
+/* Or all that they differ by is what was reversed, is paid again by a Wallet that was restored, and can't be taken back because its user has not got it
+ * there: that is for people to settle. */
+bool oracle_books_owe(void);
 /* How many of these have a fund in Wallet. */
 int64_t oracle_lost_campaigns(void);
 

@@ -93,13 +93,18 @@ static bool run_until(bool (*is_done)(void), const char *what) {
 
 static bool run_quiet(const char *what) { return run_until(is_settled, what); }
 
-static bool is_agreed(void) { return is_settled() && oracle_books_agree(); }
+static bool is_agreed(void) { return is_settled() && (oracle_books_agree() || oracle_books_owe()); }
 
-/* With people who come meanwhile: in the end everybody is paid who was told so, and nobody twice. */
+/* With people who come meanwhile: in the end everybody is paid who was told so, and nobody twice. False: the world is over, failed or for people to settle. */
 static bool restore(enum process_index index) {
     if (!restore_copy(index)) return !world.has_failed;
     actors_come_again();
     if (!run_until(is_agreed, "after a restore")) return false;
+    if (!oracle_books_agree()) {
+        world_reach("what was taken back is paid again, and spent");
+        world_note("what was taken back is paid again, and spent: only people can settle that");
+        return false;
+    }
     world.is_apart = false;
     oracle_check_all();
     return !world.has_failed;
