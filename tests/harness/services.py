@@ -27,8 +27,9 @@ _templates = {}  # by program
 
 
 # Below the range from which Linux takes the near end of a connection (net.ipv4.ip_local_port_range, 32768 on): a port stays free while its service
-# is down. Each process of the tests begins elsewhere, so that two that run at once do not meet.
-PORTS = range(12000, 32000)
+# is down. The workers of one run share none, for a service that is down just now would be given another's; and each process begins elsewhere, so that two
+# runs at once hardly meet.
+PORTS = range(12000, 32000)[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])::int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
 _next_port = itertools.count(os.getpid() * 97)
 
 
