@@ -15,6 +15,7 @@
 #include "base/json/json.h"
 #include "base/limits.h"
 #include "http/client.h"
+#include "service/progress.h"
 
 #define ARENA_BYTES       (2u * 1024 * 1024) /* of an answer: a thousand bad lines of one part are less */
 #define URL_BYTES         1024u
@@ -23,7 +24,6 @@
 #define EXPORT_TIMEOUT_MS 3600000
 #define TRIES_MAX         8
 #define PAUSE_MS          1000
-#define PERCENT_AT_ONCE   10
 #define BAR_CELLS         30
 
 struct caller {
@@ -65,12 +65,8 @@ static struct result begin(const struct code_files *files, struct caller *ret_ca
 
 /* ---- how far it is ---- */
 
-struct progress {
-    int shown; /* per cent; a terminal is told anew each time */
-};
-
-/* On a terminal a bar that grows, else a line at a time. */
-static void show_progress(struct progress *progress, const char *what, int64_t count, int64_t done, int64_t due) {
+/* On a terminal a bar that grows, told anew each time, else a line at a time; *shown: per cent. */
+static void show_progress(int *shown, const char *what, int64_t count, int64_t done, int64_t due) {
     int percent = due <= 0 ? 100 : (int)(done * 100 / due);
     if (isatty(STDERR_FILENO) == 1) {
         char bar[BAR_CELLS + 1];
@@ -79,10 +75,7 @@ static void show_progress(struct progress *progress, const char *what, int64_t c
         fprintf(stderr, "\r[%s] %3d %%  %" PRId64 " codes %s%s", bar, percent, count, what, percent == 100 ? "\n" : "");
         return;
     }
-    if (percent < progress->shown + PERCENT_AT_ONCE && percent < 100) return;
-    if (percent == progress->shown) return;
-    progress->shown = percent;
-    fprintf(stderr, "%d %%, %" PRId64 " codes %s\n", percent, count, what);
+    if (progress_percent_is_due(shown, percent)) fprintf(stderr, "%d %%, %" PRId64 " codes %s\n", percent, count, what);
 }
 
 /* ---- calls ---- */
@@ -137,7 +130,7 @@ struct import_file {
     bool is_json, is_at_end;
     int64_t due_bytes, done_bytes, lines; /* of the parts before */
     int64_t codes, skipped;
-    struct progress progress;
+    int shown; /* of the progress, in per cent */
 };
 
 static struct result open_import(struct import_file *import) {
@@ -256,7 +249,7 @@ static struct result send_parts(struct import_file *import) {
         if (first_visible(import->part, import->sent_size) < import->sent_size) TRY(send_part(import));
         for (size_t i = 0; i < import->sent_size; i++) import->lines += import->part[i] == '\n';
         import->done_bytes += (int64_t)import->sent_size;
-        show_progress(&import->progress, "imported", import->codes, import->done_bytes, import->due_bytes);
+        show_progress(&import->shown, "imported", import->codes, import->done_bytes, import->due_bytes);
     } while (!import->is_at_end);
     if (import->codes + import->skipped > 0) return result_ok();
     fprintf(stderr, "discountd: %s: there is no code in it\n", import->path);
@@ -264,7 +257,7 @@ static struct result send_parts(struct import_file *import) {
 }
 
 struct result code_files_import(const struct code_files *files, const char *path) {
-    struct import_file import = {.path = path, .progress = {.shown = -1}};
+    struct import_file import = {.path = path, .shown = -1};
     TRY(begin(files, &import.caller));
     struct result outcome = open_import(&import);
     if (result_is_ok(outcome)) outcome = send_parts(&import);
@@ -284,14 +277,14 @@ struct export_file {
     FILE *file;
     int64_t due, lines;
     bool is_broken; /* the file can't be written */
-    struct progress progress;
+    int shown;      /* of the progress, in per cent */
 };
 
 static bool take_piece(struct http_call *call, struct text piece) {
     struct export_file *export = call->taker;
     export->is_broken = fwrite(piece.data, 1, piece.size, export->file) != piece.size;
     for (size_t i = 0; i < piece.size; i++) export->lines += piece.data[i] == '\n';
-    if (export->lines <= export->due) show_progress(&export->progress, "exported", export->lines, export->lines, export->due + 1);
+    if (export->lines <= export->due) show_progress(&export->shown, "exported", export->lines, export->lines, export->due + 1);
     return !export->is_broken;
 }
 
@@ -358,7 +351,7 @@ static struct result export_to(struct export_file *export, const char *path) {
     bool is_written = (is_standard ? fflush(export->file) : fclose(export->file)) == 0 && !export->is_broken;
     if (!is_written) fprintf(stderr, "discountd: %s: can't be written to its end\n", path);
     if (result_is_ok(outcome) && is_written) {
-        show_progress(&export->progress, "exported", export->lines - 1, 1, 1);
+        show_progress(&export->shown, "exported", export->lines - 1, 1, 1);
         return result_ok();
     }
     if (!is_standard) unlink(path);
@@ -366,7 +359,7 @@ static struct result export_to(struct export_file *export, const char *path) {
 }
 
 struct result code_files_export(const struct code_files *files, const char *path) {
-    struct export_file export = {.progress = {.shown = -1}};
+    struct export_file export = {.shown = -1};
     TRY(begin(files, &export.caller));
     struct result outcome = export_to(&export, path);
     crypto_wipe(export.caller.token, sizeof export.caller.token);

@@ -9,12 +9,12 @@
 
 #include "auth/file.h"
 #include "base/crypto.h"
+#include "service/progress.h"
 #include "store/open.h"
 #include "store/sqlite/backup.h"
 
-#define PATH_BYTES      4200u
-#define KEY_BYTES_MAX   (64u * 1024)
-#define PERCENT_AT_ONCE 10
+#define PATH_BYTES    4200u
+#define KEY_BYTES_MAX (64u * 1024)
 
 static void release_arena(struct arena *arena) { arena_release(arena); }
 static void close_folder(DIR **folder) {
@@ -29,11 +29,7 @@ static struct result join(char path[PATH_BYTES], const char *before, const char 
 }
 
 static void show_progress(void *context, int percent) {
-    int *shown = context;
-    if (percent < *shown + PERCENT_AT_ONCE && percent < 100) return;
-    if (percent == *shown) return;
-    *shown = percent;
-    fprintf(stderr, "copied %d %%\n", percent);
+    if (progress_percent_is_due(context, percent)) fprintf(stderr, "copied %d %%\n", percent);
 }
 
 /* ---- backup ---- */

@@ -2,7 +2,8 @@
 
 #include <inttypes.h>
 
-#define LOOK_ROWS 4096 /* between two looks at the clock */
+#define LOOK_ROWS       4096 /* between two looks at the clock */
+#define PERCENT_AT_ONCE 10
 
 void progress_begin(struct progress *progress) {
     if (progress != NULL) progress->told_us = clock_monotonic_us(progress->clock);
@@ -18,4 +19,10 @@ void progress_tell(struct progress *progress, const char *what, int64_t done, in
 void progress_tell_sometimes(struct progress *progress, const char *what, int64_t done, int64_t due) {
     if (progress == NULL || done % LOOK_ROWS != 0) return;
     if (clock_monotonic_us(progress->clock) - progress->told_us >= CLOCK_SECOND_US) progress_tell(progress, what, done, due);
+}
+
+bool progress_percent_is_due(int *shown, int percent) {
+    if (percent == *shown || (percent < *shown + PERCENT_AT_ONCE && percent < 100)) return false;
+    *shown = percent;
+    return true;
 }

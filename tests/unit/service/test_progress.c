@@ -48,10 +48,26 @@ static void nobody_waits(void **state) {
     progress_tell(NULL, "entries", ROWS, ROWS);
 }
 
+static void each_ten_per_cent_is_told_and_the_end_once(void **state) {
+    (void)state;
+    int shown = 0, told[8] = {0};
+    size_t count = 0;
+    for (int percent = 0; percent <= 100; percent += 7)
+        if (progress_percent_is_due(&shown, percent)) told[count++] = percent;
+    assert_int_equal(count, 7);
+    assert_true(told[0] == 14 && told[1] == 28 && told[6] == 98);
+    assert_true(progress_percent_is_due(&shown, 100));
+    assert_false(progress_percent_is_due(&shown, 100));
+    shown = -1;
+    assert_false(progress_percent_is_due(&shown, 0));
+    assert_true(progress_percent_is_due(&shown, 9));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_told_once_a_second),
         cmocka_unit_test(nobody_waits),
+        cmocka_unit_test(each_ten_per_cent_is_told_and_the_end_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
