@@ -177,12 +177,11 @@ struct result key_ring_load(const char *directory, struct key_ring **ret_ring) {
     return result_ok();
 }
 
-struct result key_ring_reload(struct key_ring *ring, const char *directory) {
-    struct key_set *set = NULL;
-    TRY(load_set(directory, &set));
+void key_ring_replace(struct key_ring *ring, struct key_ring *loaded) {
+    struct key_set *set = atomic_load(&loaded->current);
     set->older = atomic_load(&ring->current);
     atomic_store(&ring->current, set);
-    return result_ok();
+    free(loaded);
 }
 
 void key_ring_free(struct key_ring *ring) {

@@ -18,8 +18,8 @@ struct result key_generate(const char *directory, enum key_algorithm algorithm, 
 struct key_ring;
 /* RESULT_NOT_FOUND: no key in the folder; RESULT_CORRUPT: a file is no key; RESULT_DENIED: a key file is open to others than its owner. */
 struct result key_ring_load(const char *directory, struct key_ring **ret_ring) MUST_CHECK;
-/* The same errors: the ring stays as it was then. One thread at a time. */
-struct result key_ring_reload(struct key_ring *ring, const char *directory) MUST_CHECK;
+/* From now on the ring holds what was loaded into `loaded`, which is freed. One thread at a time. */
+void key_ring_replace(struct key_ring *ring, struct key_ring *loaded);
 void key_ring_free(struct key_ring *ring);
 /* The JWKS document (RFC 7517, section 5) with public members only: kty, kid, alg, use, and n, e or crv, x, y. It lives as long as the ring. */
 struct text key_ring_jwks(const struct key_ring *ring);

@@ -39,8 +39,8 @@ struct trusted_issuer {
 };
 struct result trust_create(const char *audience, const struct trusted_issuer *issuers, size_t count, struct trust **ret_trust) MUST_CHECK;
 void trust_free(struct trust *trust);
-/* The ring of our own tokens was loaded again. Not beside trust_load. */
-struct result trust_take_ring(struct trust *trust) MUST_CHECK;
+/* Trusts for our own tokens what is in this ring, which is to replace theirs. Not beside trust_load. */
+struct result trust_take_ring(struct trust *trust, const struct key_ring *ring) MUST_CHECK;
 /* Loads rings and files. Missing ones are not an error: they are fetched. Logs what it found. */
 void trust_load(struct trust *trust);
 /* Replaces an issuer's keys by this JWKS text (RFC 7517, section 5); keys with unknown kty/alg/use, private members or no kid are ignored. A set

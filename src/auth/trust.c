@@ -328,13 +328,9 @@ struct result trust_load_file(struct trust *trust, size_t issuer_index) {
     return load_path(trust, issuer_index, issuer->source);
 }
 
-static struct result load_ring(struct trust *trust, size_t issuer_index) {
-    return trust_accept_jwks(trust, issuer_index, key_ring_jwks(trust->issuers[issuer_index].description.ring));
-}
-
-struct result trust_take_ring(struct trust *trust) {
+struct result trust_take_ring(struct trust *trust, const struct key_ring *ring) {
     for (size_t i = 0; i < trust->count; i++) {
-        if (trust->issuers[i].description.ring != NULL) TRY(load_ring(trust, i));
+        if (trust->issuers[i].description.ring != NULL) TRY(trust_accept_jwks(trust, i, key_ring_jwks(ring)));
     }
     return result_ok();
 }
@@ -343,7 +339,7 @@ void trust_load(struct trust *trust) {
     for (size_t i = 0; i < trust->count; i++) {
         const struct trusted_issuer *issuer = &trust->issuers[i].description;
         if (issuer->ring == NULL && trust_source_is_url(issuer)) continue;
-        struct result loaded = issuer->ring != NULL ? load_ring(trust, i) : trust_load_file(trust, i);
+        struct result loaded = issuer->ring != NULL ? trust_accept_jwks(trust, i, key_ring_jwks(issuer->ring)) : trust_load_file(trust, i);
         if (result_is_ok(loaded)) continue;
         LOG(LOG_WARN, "keys_not_known_yet", LOG_STRING("issuer", issuer->name), LOG_STRING("reason", result_name(loaded)));
     }

@@ -44,7 +44,7 @@ int keys_list(const char *program, const char *folder) {
 }
 
 int keys_rotate(const char *program, const char *folder) {
-    FREED_AT_END struct key_ring *ring = NULL;
+    FREED_AT_END struct key_ring *ring = NULL, *ring_after = NULL;
     struct key_description before[LIMIT_KEYS], after[LIMIT_KEYS];
     if (!result_is_ok(keys_load(program, folder, &ring))) return 1;
     if (key_ring_describe(ring, before) == LIMIT_KEYS) {
@@ -52,12 +52,12 @@ int keys_rotate(const char *program, const char *folder) {
         return 1;
     }
     struct result made = key_generate(folder, before[0].algorithm, clock_now_us(&clock_system));
-    if (result_is_ok(made)) made = key_ring_reload(ring, folder);
+    if (result_is_ok(made)) made = key_ring_load(folder, &ring_after);
     if (!result_is_ok(made)) {
         fprintf(stderr, "%s: no key could be made in %s: %s\n", program, folder, result_name(made));
         return 1;
     }
-    (void)key_ring_describe(ring, after);
+    (void)key_ring_describe(ring_after, after);
     printf("%.*s signs from now on; %.*s stays published for its last tokens, until it is retired.\n", (int)after[0].id.size,
            after[0].id.data, (int)before[0].id.size, before[0].id.data);
     print_what_is_left(program);
@@ -101,12 +101,16 @@ int keys_retire(const char *program, const char *folder, const char *kid, int64_
 
 void keys_reload(struct service *service, struct trust *trust, const char *folder) {
     struct text before = key_ring_jwks(service->keys);
-    struct result reloaded = key_ring_reload(service->keys, folder);
-    if (result_is_ok(reloaded)) reloaded = trust_take_ring(trust);
+    struct key_ring *loaded = NULL;
+    struct result reloaded = key_ring_load(folder, &loaded);
+    /* First: a new key is trusted before it signs, and an old one no more before anybody is told so. */
+    if (result_is_ok(reloaded)) reloaded = trust_take_ring(trust, loaded);
     if (!result_is_ok(reloaded)) {
         LOG(LOG_ERROR, "keys_not_reloaded", LOG_STRING("folder", folder), LOG_STRING("reason", result_name(reloaded)));
+        key_ring_free(loaded);
         return;
     }
+    key_ring_replace(service->keys, loaded);
     struct key_description keys[LIMIT_KEYS];
     size_t count = key_ring_describe(service->keys, keys);
     LOG(LOG_INFO, "keys_reloaded", LOG_INTEGER("count", count), LOG_TEXT("signs", keys[0].id));
