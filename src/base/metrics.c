@@ -1,6 +1,7 @@
 #include "base/metrics.h"
 
 #include <inttypes.h>
+#include <search.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -12,20 +13,38 @@
 
 /* In registration order, those of one name side by side, as the format demands. Only read once the threads run. */
 static struct metric *registered;
+static struct metric *newest_name; /* the last of them all */
+/* Trees (tsearch(3)): a service has a series for each route with each status, and starts often in tests. */
+static void *by_name;   /* of the first of each name */
+static void *by_series; /* of all: name and labels */
+
+static int compare_names(const void *left, const void *right) {
+    return strcmp(((const struct metric *)left)->name, ((const struct metric *)right)->name);
+}
+
+static int compare_series(const void *left, const void *right) {
+    int by_names = compare_names(left, right);
+    return by_names != 0 ? by_names : strcmp(((const struct metric *)left)->labels, ((const struct metric *)right)->labels);
+}
+
+/* The one that is equal: itself, when there was none. */
+static struct metric *put(struct metric *metric, void **tree, int (*compare)(const void *, const void *)) {
+    struct metric **node = tsearch(metric, tree, compare);
+    CHECK(node != NULL);
+    return *node;
+}
 
 void metrics_register(struct metric *metric) {
-    CHECK(metric->name != NULL && metric->help != NULL && metric->labels != NULL);
-    struct metric **place = &registered;
-    struct metric **after_namesake = NULL;
-    for (; *place != NULL; place = &(*place)->next) {
-        CHECK(*place != metric);
-        if (strcmp((*place)->name, metric->name) != 0) continue;
-        CHECK((*place)->kind == metric->kind && strcmp((*place)->labels, metric->labels) != 0);
-        after_namesake = &(*place)->next;
-    }
-    if (after_namesake != NULL) place = after_namesake;
+    CHECK(metric->name != NULL && metric->help != NULL && metric->labels != NULL && metric->last_namesake == NULL);
+    CHECK(put(metric, &by_series, compare_series) == metric);
+    struct metric *first = put(metric, &by_name, compare_names);
+    CHECK(first->kind == metric->kind);
+    struct metric *before = first == metric ? newest_name : first->last_namesake;
+    struct metric **place = before == NULL ? &registered : &before->next;
     metric->next = *place;
     *place = metric;
+    if (metric->next == NULL) newest_name = metric;
+    first->last_namesake = metric->last_namesake = metric;
 }
 
 void metric_add(struct metric *metric, int64_t delta) { atomic_fetch_add_explicit(&metric->value, delta, memory_order_relaxed); }

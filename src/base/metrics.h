@@ -22,7 +22,9 @@ struct metric {
     _Atomic int64_t value;
     _Atomic int64_t sum;
     _Atomic int64_t buckets[METRIC_BUCKETS];
-    struct metric *next; /* set by metrics_register */
+    /* Set by metrics_register. */
+    struct metric *next;
+    struct metric *last_namesake; /* of the first of its name: the last one; of another: one of them */
 };
 
 void metrics_register(struct metric *metric);

@@ -1,5 +1,6 @@
 """Issuers of tokens for the tests: services of our own, and the wallet's own key for tokens that it would never sign."""
 import base64
+import functools
 import json
 import time
 import uuid
@@ -13,13 +14,19 @@ def base64url(number):
     return base64.urlsafe_b64encode(number.to_bytes((number.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()
 
 
+@functools.cache
+def private_key(name, kid):
+    """Made once in a run: to make one costs a quarter of a second."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 class Issuer:
     """A service with an RSA key of its own, known to Wallet by `--trust-service name=FILE`."""
 
     def __init__(self, name, kid=None):
         self.name = name
         self.kid = kid or f"{name}-key"
-        self.private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.private = private_key(self.name, self.kid)
 
     def jwks(self):
         public = self.private.public_key().public_numbers()
