@@ -42,8 +42,10 @@ static char *wallet_arguments[] = {"walletd",
                                    loops,
                                    NULL};
 static char zone[] = PROMOTION_ZONE;
-static char *discount_arguments[] = {"discountd", "serve", "--data",      "1",  "--wallet", "http://wallet",
-                                     "--loops",   loops,   "--time-zone", zone, NULL};
+static char archive_after[] = "604800";
+static char *discount_arguments[] = {"discountd",       "serve",       "--data", "1",           "--wallet",
+                                     "http://wallet",   "--loops",     loops,    "--time-zone", zone,
+                                     "--archive-after", archive_after, NULL};
 
 struct process processes[PROCESS_COUNT] = {
     [PROCESS_WALLET] = {.index = PROCESS_WALLET,
@@ -132,6 +134,8 @@ const struct disk *process_other_wallet(void) { return &other_wallet; }
 
 void process_begin_world(void) {
     loops[0] = (char)('1' + random_below(&world.random, 2));
+    static const char *const afters[] = {"604800", "0", "2"}; /* in two of three worlds what has ended is archived soon */
+    snprintf(archive_after, sizeof archive_after, "%s", afters[world.seed % ARRAY_COUNT(afters)]);
     for (size_t i = 0; i < PROCESS_COUNT; i++) {
         struct process *process = &processes[i];
         process->state = PROCESS_DOWN;

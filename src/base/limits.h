@@ -41,7 +41,7 @@
 
 /* Discount */
 #define LIMIT_CAMPAIGNS       4096u      /* that have not ended: 409 too_many_campaigns */
-#define LIMIT_CAMPAIGNS_KEPT  16384u     /* with those that have, which stay in memory: the same */
+#define LIMIT_CAMPAIGNS_KEPT  65536u     /* with those that have: the same */
 #define LIMIT_CAMPAIGN_PLACES 100000000u /* 422 */
 #define LIMIT_CODE_BYTES      64u        /* 404 code_not_found */
 #define LIMIT_CODE_BATCHES    4096u      /* 409 too_many_code_batches */

@@ -544,7 +544,7 @@ static void answer_verdict(struct discount_operation *self, int status) {
     case CAMPAIGN_CODE_TAKEN: answer_problem(operation, &problem_code_taken, "Another campaign has this code."); return;
     case CAMPAIGN_TOO_MANY:
         answer_problem(operation, &problem_too_many_campaigns,
-                       "There can be at most 4096 campaigns that have not ended, and 16384 with those that have.");
+                       "There can be at most 4096 campaigns that have not ended, and 65536 with those that have.");
         return;
     case CAMPAIGN_VERSION_MISMATCH: answer_version_mismatch(self); return;
     case CAMPAIGN_STATE_CONFLICT: answer_problem(operation, &problem_campaign_state_conflict, ended); return;

@@ -1,37 +1,13 @@
-#include "discount/board.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "discount/code_index.h"
-#include "discount/kept.h"
+#include "discount/board_inside.h"
 
 _Static_assert(sizeof(struct campaign_view) % sizeof(uint64_t) == 0, "the view is copied by words");
-
-struct board {
-    struct board_slot *slots; /* [capacity] */
-    size_t capacity;
-    atomic_size_t count;
-    size_t reserved_count; /* the publishing thread's own; at least count */
-    struct code_index by_code;
-    _Atomic uint32_t *by_id;      /* [table_size], linear probing; number of the campaign, 0: empty */
-    size_t table_size;            /* a power of two, at least 2 × capacity */
-    struct board_second *seconds; /* [capacity × BOARD_SECONDS]: the kernel gives pages when they are first touched */
-    struct board_minute *minutes; /* [capacity × BOARD_MINUTES], likewise */
-    size_t seconds_bytes, minutes_bytes;
-    size_t filters_bytes; /* given out so far */
-    struct kept_keys kept;
-    uint8_t secret[16];
-};
-
-static void *map_pages(size_t size_bytes) {
-    void *pages = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return pages == MAP_FAILED ? NULL : pages;
-}
 
 struct result board_create(size_t capacity, struct board **ret_board) {
     struct board *board = calloc(1, sizeof *board);
@@ -41,13 +17,11 @@ struct result board_create(size_t capacity, struct board **ret_board) {
     while (board->table_size < 2 * capacity) board->table_size *= 2;
     board->slots = calloc(capacity, sizeof *board->slots);
     board->by_id = calloc(board->table_size, sizeof *board->by_id);
-    board->seconds_bytes = capacity * BOARD_SECONDS * sizeof *board->seconds;
-    board->seconds = map_pages(board->seconds_bytes);
-    board->minutes_bytes = capacity * BOARD_MINUTES * sizeof *board->minutes;
-    board->minutes = map_pages(board->minutes_bytes);
+    board->awake = calloc(capacity / 64 + 1, sizeof *board->awake);
+    board->chunks = calloc(capacity / BOARD_CHUNK + 1, sizeof *board->chunks);
     crypto_random(board->secret, sizeof board->secret);
     if (!result_is_ok(kept_keys_init(&board->kept)) || !result_is_ok(code_index_init(&board->by_code, 2 * capacity)) ||
-        board->slots == NULL || board->by_id == NULL || board->seconds == NULL || board->minutes == NULL) {
+        board->slots == NULL || board->by_id == NULL || board->awake == NULL || board->chunks == NULL) {
         board_free(board);
         return result_error(RESULT_FULL);
     }
@@ -57,13 +31,11 @@ struct result board_create(size_t capacity, struct board **ret_board) {
 
 void board_free(struct board *board) {
     if (board == NULL) return;
-    for (size_t i = 0; i < board->reserved_count; i++) {
-        struct filter *filter = &board->slots[i].filter;
-        if (filter->words != NULL) CHECK(munmap((void *)filter->words, (filter->bit_mask + 1) / 8) == 0);
-        pthread_mutex_destroy(&board->slots[i].turn_lock);
-    }
-    if (board->seconds != NULL) CHECK(munmap(board->seconds, board->seconds_bytes) == 0);
-    if (board->minutes != NULL) CHECK(munmap(board->minutes, board->minutes_bytes) == 0);
+    board_free_filters(board);
+    for (size_t i = 0; i < board->reserved_count; i++) pthread_mutex_destroy(&board->slots[i].turn_lock);
+    board_unmap_chunks(board);
+    free(board->chunks);
+    free((void *)board->awake);
     kept_keys_clear(&board->kept);
     free(board->slots);
     code_index_clear(&board->by_code);
@@ -73,7 +45,7 @@ void board_free(struct board *board) {
 
 /* ---- tables ---- */
 
-static uint64_t hash_bytes(const struct board *board, const void *data, size_t size) {
+uint64_t board_hash(const struct board *board, const void *data, size_t size) {
     return crypto_short_hash((struct text){data, size}, board->secret);
 }
 
@@ -94,7 +66,7 @@ struct result board_name_code(struct board *board, const struct campaign *campai
 }
 
 struct board_slot *board_find_id(const struct board *board, struct id id) {
-    size_t at = hash_bytes(board, id.bytes, sizeof id.bytes) & (board->table_size - 1);
+    size_t at = board_hash(board, id.bytes, sizeof id.bytes) & (board->table_size - 1);
     for (;; at = (at + 1) & (board->table_size - 1)) {
         uint32_t number = atomic_load_explicit(&board->by_id[at], memory_order_acquire);
         if (number == 0) return NULL;
@@ -116,14 +88,14 @@ struct text board_code(const struct board_slot *slot) {
 
 /* ---- turns ---- */
 
-static void begin_turn(struct board_slot *slot) {
+void board_begin_turn(struct board_slot *slot) {
     CHECK(pthread_mutex_lock(&slot->turn_lock) == 0);
     uint64_t turn = atomic_load_explicit(&slot->turn, memory_order_relaxed);
     CHECK(turn % 2 == 0);
     atomic_store_explicit(&slot->turn, turn + 1, memory_order_relaxed);
 }
 
-static void end_turn(struct board_slot *slot) {
+void board_end_turn(struct board_slot *slot) {
     uint64_t turn = atomic_load_explicit(&slot->turn, memory_order_relaxed);
     CHECK(turn % 2 == 1);
     atomic_store_explicit(&slot->turn, turn + 1, memory_order_release);
@@ -192,7 +164,7 @@ static void add_to(_Atomic uint32_t *cell, uint32_t more) {
 }
 
 /* Within a turn. They come in their order. */
-static void add_to_minute(struct board_slot *slot, const struct minute_counts *more) {
+void board_add_to_minute(struct board_slot *slot, const struct minute_counts *more) {
     uint64_t count = atomic_load_explicit(&slot->minute_count, memory_order_relaxed);
     struct board_minute *minute = count == 0 ? NULL : minute_at(slot, count - 1);
     if (minute == NULL || atomic_load_explicit(&minute->minute, memory_order_relaxed) < more->minute) {
@@ -211,7 +183,7 @@ static void add_to_minute(struct board_slot *slot, const struct minute_counts *m
 /* ---- seconds that begin ---- */
 
 /* Within a turn. A loop that was about to count in the second that leaves the ring counts in the new one: no refusal is lost. */
-static struct board_second *add_second(struct board_slot *slot, int64_t now) {
+struct board_second *board_add_second(struct board_slot *slot, int64_t now) {
     uint64_t count = atomic_load_explicit(&slot->second_count, memory_order_relaxed);
     struct board_second *second = second_at(slot, count);
     struct minute_counts leaving = {.minute = atomic_load_explicit(&second->second, memory_order_relaxed) / MINUTE_SECONDS,
@@ -224,7 +196,7 @@ static struct board_second *add_second(struct board_slot *slot, int64_t now) {
         atomic_store_explicit(&slot->rejected_before[i], before + rejected, memory_order_release);
         leaving.rejected += rejected;
     }
-    if (leaving.claimed + leaving.credited + leaving.rejected > 0) add_to_minute(slot, &leaving);
+    if (leaving.claimed + leaving.credited + leaving.rejected > 0) board_add_to_minute(slot, &leaving);
     atomic_store_explicit(&second->claimed, 0, memory_order_release);
     atomic_store_explicit(&second->credited, 0, memory_order_release);
     atomic_store_explicit(&second->rejected_before, 0, memory_order_release);
@@ -235,14 +207,18 @@ static struct board_second *add_second(struct board_slot *slot, int64_t now) {
     return second;
 }
 
+struct board_second *board_second_of(struct board_slot *slot, int64_t now) {
+    struct board_second *second = newest_second(slot, now);
+    return second != NULL ? second : board_add_second(slot, now);
+}
+
 static struct board_second *take_second(struct board_slot *slot, int64_t now_us) {
     int64_t now = now_us / CLOCK_SECOND_US;
     struct board_second *second = newest_second(slot, now);
     if (second != NULL) return second;
-    begin_turn(slot);
-    second = newest_second(slot, now); /* another may have been faster */
-    if (second == NULL) second = add_second(slot, now);
-    end_turn(slot);
+    board_begin_turn(slot);
+    second = board_second_of(slot, now); /* another may have been faster */
+    board_end_turn(slot);
     return second;
 }
 
@@ -392,35 +368,37 @@ static void write_name(struct board_slot *slot, const struct campaign *campaign)
 static void write_second(struct board_slot *slot, const struct second_counts *counts) {
     struct board_second *second = find_second(slot, counts->second);
     if (second == NULL && newest_second(slot, counts->second) != NULL) return; /* the disk took so long that it has left the ring */
-    if (second == NULL) second = add_second(slot, counts->second);
+    if (second == NULL) second = board_add_second(slot, counts->second);
     atomic_store_explicit(&second->claimed, counts->claimed, memory_order_release);
     atomic_store_explicit(&second->credited, counts->credited, memory_order_release);
 }
 
-static void give_filter(struct board *board, struct board_slot *slot, int64_t places) {
-    size_t bytes = filter_bytes((uint64_t)places * 2); /* a user and a phone for each place */
-    if (bytes > BOARD_FILTER_BYTES) bytes = BOARD_FILTER_BYTES;
-    if (bytes > BOARD_FILTERS_BYTES - board->filters_bytes) return;
-    void *memory = map_pages(bytes);
-    if (memory == NULL) return;
-    board->filters_bytes += bytes;
-    filter_init(&slot->filter, memory, bytes);
-}
-
-void board_reserve(struct board *board, const struct campaign *campaign) {
+static struct board_slot *reserve(struct board *board, const struct campaign *campaign) {
     CHECK(campaign->number >= 1 && campaign->number <= board->reserved_count + 1 && campaign->number <= board->capacity);
-    if (campaign->number <= board->reserved_count) return;
+    CHECK(campaign->number > board->reserved_count);
     struct board_slot *slot = &board->slots[campaign->number - 1];
+    CHECK(result_is_ok(board_make_room(board, campaign->number)));
+    slot->board = board;
     slot->number = campaign->number;
     slot->id = campaign->id;
     slot->currency = campaign->credit.currency;
     slot->is_of_orders = gift_is_of_order(campaign->rules.kind);
     slot->latency = (struct metric){.name = "latency", .help = "", .labels = "", .kind = METRIC_HISTOGRAM, .is_duration = true};
-    slot->seconds = board->seconds + (size_t)(campaign->number - 1) * BOARD_SECONDS;
-    slot->minutes = board->minutes + (size_t)(campaign->number - 1) * BOARD_MINUTES;
+    board_set_rings(slot);
     CHECK(pthread_mutex_init(&slot->turn_lock, NULL) == 0);
-    give_filter(board, slot, campaign->max_redemptions + campaign->rules.waiting_list);
     board->reserved_count = campaign->number;
+    return slot;
+}
+
+void board_reserve(struct board *board, const struct campaign *campaign) {
+    if (campaign->number <= board->reserved_count) return;
+    struct board_slot *slot = reserve(board, campaign);
+    board_give_filter(slot, campaign->max_redemptions + campaign->rules.waiting_list);
+    board_set_awake(slot, true);
+}
+
+void board_reserve_archived(struct board *board, const struct campaign *campaign) {
+    atomic_store_explicit(&reserve(board, campaign)->is_archived, 1, memory_order_release);
 }
 
 static const struct zone *campaign_zone(const struct campaign *campaign) {
@@ -438,16 +416,16 @@ void board_publish(struct board *board, const struct campaign *campaign, int64_t
     if (campaign->number > count || campaign->has_new_rules) atomic_store(&slot->zone, campaign_zone(campaign));
     struct campaign_view before = board_view(slot);
     int64_t taken_back = ever_credited(&before) - campaign_ever_credited(campaign);
-    begin_turn(slot);
+    board_begin_turn(slot);
     write_view(slot, campaign);
     write_name(slot, campaign);
     if (second != 0) write_second(slot, &counts);
     if (taken_back > 0) take_back(slot, taken_back);
-    end_turn(slot);
+    board_end_turn(slot);
     atomic_store_explicit(&slot->waiting, campaign->waiting, memory_order_release);
     if (campaign->number <= count) return;
     CHECK(result_is_ok(board_name_code(board, campaign))); /* a few bytes for each campaign */
-    table_insert(board->by_id, board->table_size, hash_bytes(board, slot->id.bytes, sizeof slot->id.bytes), slot->number);
+    table_insert(board->by_id, board->table_size, board_hash(board, slot->id.bytes, sizeof slot->id.bytes), slot->number);
     atomic_store_explicit(&board->count, campaign->number, memory_order_release);
 }
 
@@ -456,41 +434,6 @@ void board_show(const struct board_slot *slot, struct redemption *redemption, in
     struct campaign_view view = board_view(slot);
     line_show(redemption, view.called, view_has_ended(&view, now_us));
 }
-
-/* ---- winners ---- */
-
-/* One multiplication, folded, instead of SipHash: Wallet makes the ids, nobody chooses one, and a wrong yes costs one look into the database. */
-static uint64_t hash_user(const struct board *board, struct id user_id) {
-    uint64_t words[2], secret[2];
-    memcpy(words, user_id.bytes, sizeof words);
-    memcpy(secret, board->secret, sizeof secret);
-    __extension__ unsigned __int128 product = (unsigned __int128)(words[0] ^ secret[0]) * (words[1] ^ secret[1]);
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static uint64_t hash_phone(const struct board *board, const struct phone *phone) { return hash_bytes(board, phone->e164, phone->size); }
-
-void board_add_winner(struct board *board, uint32_t campaign_number, struct id user_id, const struct phone *phone) {
-    CHECK(campaign_number >= 1 && campaign_number <= board->reserved_count);
-    struct board_slot *slot = &board->slots[campaign_number - 1];
-    if (slot->filter.words == NULL) return;
-    filter_add(&slot->filter, hash_user(board, user_id));
-    filter_add(&slot->filter, hash_phone(board, phone));
-}
-
-bool board_may_be_user(const struct board *board, const struct board_slot *slot, struct id user_id) {
-    return slot->filter.words == NULL || filter_may_hold(&slot->filter, hash_user(board, user_id));
-}
-
-bool board_may_be_phone(const struct board *board, const struct board_slot *slot, const struct phone *phone) {
-    return slot->filter.words == NULL || filter_may_hold(&slot->filter, hash_phone(board, phone));
-}
-
-/* ---- kept answers ---- */
-
-void board_add_kept(struct board *board, const struct hash *lookup, int64_t now_us) { kept_keys_add(&board->kept, lookup, now_us); }
-
-bool board_may_be_kept(const struct board *board, const struct hash *lookup) { return kept_keys_may_hold(&board->kept, lookup); }
 
 /* ---- the report ---- */
 
@@ -567,35 +510,50 @@ void board_read_all(const struct board_slot *slot, struct board_snapshot *ret_sn
 
 /* ---- refusals ---- */
 
-void board_count_refusal(struct board_slot *slot, enum refusal refusal, int64_t now_us) {
-    atomic_fetch_add_explicit(&take_second(slot, now_us)->rejected[refusal], 1, memory_order_relaxed);
-    /* Always a store, never a look first: it releases the counter to the saver's exchange. */
+/* Nobody empties its ring meanwhile. */
+static void count_of_archived(struct board_slot *slot, enum refusal refusal, int64_t now_us) {
+    board_begin_turn(slot);
+    struct board_second *second = board_second_of(slot, now_us / CLOCK_SECOND_US);
+    atomic_fetch_add_explicit(&second->rejected[refusal], 1, memory_order_relaxed);
     atomic_store_explicit(&slot->is_dirty, true, memory_order_release);
+    board_end_turn(slot);
+    atomic_store_explicit(&slot->board->has_news, 1, memory_order_release);
+}
+
+void board_count_refusal(struct board_slot *slot, enum refusal refusal, int64_t now_us) {
+    if (board_hold(slot)) {
+        atomic_fetch_add_explicit(&take_second(slot, now_us)->rejected[refusal], 1, memory_order_relaxed);
+        /* Always a store, never a look first: it releases the counter to the saver's exchange. */
+        atomic_store_explicit(&slot->is_dirty, true, memory_order_release);
+    } else {
+        count_of_archived(slot, refusal, now_us);
+    }
+    board_let_go(slot);
 }
 
 void board_restore_refusals(struct board_slot *slot, const struct refusal_counts *counts) {
-    begin_turn(slot);
+    board_begin_turn(slot);
     for (size_t i = 0; i < REFUSAL_COUNT; i++) atomic_store_explicit(&slot->rejected_before[i], counts->counts[i], memory_order_release);
     slot->rejected_saved = slot->rejected_saving = *counts;
-    end_turn(slot);
+    board_end_turn(slot);
 }
 
 void board_restore_minute(struct board_slot *slot, const struct minute_counts *counts) {
-    begin_turn(slot);
-    add_to_minute(slot, counts);
-    end_turn(slot);
+    board_begin_turn(slot);
+    board_add_to_minute(slot, counts);
+    board_end_turn(slot);
 }
 
 void board_restore_second(struct board_slot *slot, const struct second_counts *counts) {
-    begin_turn(slot);
+    board_begin_turn(slot);
     CHECK(newest_second(slot, counts->second) == NULL);
-    struct board_second *second = add_second(slot, counts->second);
+    struct board_second *second = board_add_second(slot, counts->second);
     atomic_store_explicit(&second->claimed, counts->claimed, memory_order_release);
     atomic_store_explicit(&second->credited, counts->credited, memory_order_release);
     atomic_store_explicit(&second->rejected_before, counts->rejected, memory_order_release);
     atomic_store_explicit(&second->rejected_saved, counts->rejected, memory_order_release);
     atomic_store_explicit(&second->rejected_saving, counts->rejected, memory_order_release);
-    end_turn(slot);
+    board_end_turn(slot);
 }
 
 static void take_unsaved_seconds(struct board_slot *slot, struct board_snapshot *unsaved) {
@@ -636,5 +594,7 @@ void board_end_saving(struct board_slot *slot, bool is_committed) {
     else
         slot->rejected_saving = slot->rejected_saved;
     CHECK(pthread_mutex_unlock(&slot->turn_lock) == 0);
-    if (!is_committed) atomic_store_explicit(&slot->is_dirty, true, memory_order_release);
+    if (is_committed) return;
+    atomic_store_explicit(&slot->is_dirty, true, memory_order_release);
+    atomic_store_explicit(&slot->board->has_news, 1, memory_order_release);
 }

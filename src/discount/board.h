@@ -12,7 +12,12 @@
  * credited in the same turn that shows the campaign, so that a report's seconds add up to its places. Refused attempts are counted by the
  * loops, without a turn, each in one cell by second and reason; a report reads every cell once, and makes both its sums of them. When a second
  * leaves the ring, its cells are added to the counts of `rejected_before` in one turn, and its sums to its minute, in a ring of the newest minutes:
- * so a report's minutes are those of that ring and those of the seconds. The latency is in no turn. */
+ * so a report's minutes are those of that ring and those of the seconds. The latency is in no turn.
+ *
+ * A campaign that is over is *archived* by the store's thread: its slot stays where it is, with its last view and its sums, but the memory behind it goes:
+ * its rings are emptied, and its filter is no more. Everything but its seconds and minutes is read of it as before, and refusals are counted as before, in a
+ * ring that is empty. Who needs its seconds or minutes has it recalled, which puts what the database has in front of what was counted meanwhile. Nobody who
+ * holds it sees it archived: a holder counts himself first and looks then, the store's thread says that it is archived first and looks for holders then. */
 #pragma once
 
 #include <pthread.h>
@@ -93,6 +98,11 @@ static inline int64_t view_lapsed(const struct campaign_view *view, int64_t now_
 static inline int64_t view_unsettled(const struct campaign_view *view) {
     return gift_is_of_order(view->rules.kind) ? 0 : view_living(view) - view->credited - view->failed;
 }
+/* As campaign_is_over. */
+static inline bool view_is_over(const struct campaign_view *view) {
+    if (view->ended_at_us == 0 || view_unsettled(view) != 0 || view->reversing != 0 || view->fund_step_minor != 0) return false;
+    return gift_is_of_order(view->rules.kind) || view->fund_is_released != 0;
+}
 #define VIEW_WORDS (sizeof(struct campaign_view) / sizeof(uint64_t))
 
 struct refusal_counts {
@@ -125,6 +135,13 @@ struct board_minutes {
     size_t count;
 };
 
+/* What the database has of a campaign's seconds, and of its minutes what is in none of those; each in their order. */
+struct board_history {
+    struct minute_counts minutes[BOARD_MINUTES + BOARD_SECONDS];
+    struct second_counts seconds[2 * BOARD_SECONDS]; /* the newest: so many may be kept there, and some more */
+    size_t minute_count, second_count;
+};
+
 struct board_second {
     _Atomic int64_t second;
     _Atomic uint32_t claimed, credited;
@@ -146,8 +163,13 @@ struct board_slot {
     struct id id;
     enum currency currency;
     bool is_of_orders;    /* has no fund */
-    struct filter filter; /* words NULL: no filter */
+    struct filter filter; /* while it has one */
+    struct board *board;
 
+    _Atomic uint32_t has_filter;       /* 0: ask the database; for good, once it is archived */
+    _Atomic uint32_t is_archived;      /* its rings hold only what came since; changed by the turn's lock */
+    _Atomic uint32_t holders;          /* who need its rings as they are, now */
+    _Atomic int64_t wanted_at_us;      /* when somebody wanted to see them last; 0: never */
     _Atomic uint32_t books;            /* of enum books */
     _Atomic int64_t waiting;           /* as the newest view has it: for who looks at all campaigns */
     _Atomic(const struct zone *) zone; /* NULL: the service's */
@@ -177,8 +199,12 @@ struct result board_create(size_t capacity, struct board **ret_board) MUST_CHECK
 void board_free(struct board *board);
 
 /* ---- the store's thread (or before the threads start) ---- */
-/* Makes the slot of a new campaign, which nobody finds yet; an old one is left as it is. In the order of their numbers. */
+/* Room for this many; what is there stays. RESULT_FULL: no memory. */
+struct result board_make_room(struct board *board, size_t count) MUST_CHECK;
+/* Makes the slot of a new campaign, which nobody finds yet; an old one is left as it is. In the order of their numbers; there is room for it, or memory. */
 void board_reserve(struct board *board, const struct campaign *campaign);
+/* One that is archived from the start. */
+void board_reserve_archived(struct board *board, const struct campaign *campaign);
 /* The second in which events of this time are counted: the newest one when a loop's clock is ahead. */
 int64_t board_begin_second(struct board_slot *slot, int64_t now_us);
 /* Shows the campaign as it is, in a slot that was reserved, and counts in the second what has changed since it was last shown; 0: nothing. Credits that were
@@ -204,13 +230,28 @@ void board_restore_second(struct board_slot *slot, const struct second_counts *c
 void board_take_unsaved(struct board_slot *slot, struct board_snapshot *ret_unsaved);
 void board_end_saving(struct board_slot *slot, bool is_committed);
 
+/* False: somebody holds it. One that is archived gives back what was counted since, and is saved. Not between take_unsaved and end_saving. */
+bool board_archive(struct board_slot *slot);
+/* What the database has of it is in its rings again, in their order, with what was counted since. Of one that is not archived: nothing. */
+void board_recall(struct board_slot *slot, const struct board_history *history);
+/* Of those that are archived: whether there may be refusals that are not saved, or were not when they were taken last. */
+bool board_has_news(const struct board *board);
+bool board_take_news(struct board *board);
+
 /* ---- the settler's thread (or before the threads start) ---- */
 void board_set_books(struct board_slot *slot, enum books books);
 
 /* ---- any thread ---- */
 enum books board_books(const struct board_slot *slot);
 size_t board_count(const struct board *board);
-struct board_slot *board_slot(const struct board *board, size_t index);                 /* index = number - 1 < board_count */
+struct board_slot *board_slot(const struct board *board, size_t index); /* index = number - 1 < board_count */
+/* The first at this index, or behind it, that is not archived; the count, or more: there is none. For who looks at all campaigns. */
+size_t board_next(const struct board *board, size_t index);
+size_t board_awake_count(const struct board *board);
+bool board_is_archived(const struct board_slot *slot);
+/* It is not archived, nor will it be until it is let go. False: it is archived; to be let go as well. */
+bool board_hold(struct board_slot *slot) MUST_CHECK;
+void board_let_go(struct board_slot *slot);
 struct board_slot *board_find_code(const struct board *board, const struct code *code); /* NULL: unknown */
 struct board_slot *board_find_id(const struct board *board, struct id id);
 struct campaign_view board_view(const struct board_slot *slot);

@@ -38,7 +38,7 @@ void event_release(struct event *event) {
 
 /* ---- channels ---- */
 
-struct channel *channel_find(struct events *events, const struct board_slot *slot) {
+struct channel *channel_find(struct events *events, struct board_slot *slot) {
     for (struct channel *channel = events->channels; channel != NULL; channel = channel->next) {
         if (channel->slot == slot) return channel;
     }

@@ -59,7 +59,7 @@ struct leaver {
 };
 
 struct channel {
-    const struct board_slot *slot;
+    struct board_slot *slot; /* held once by each listener */
     struct channel *next;
     LIST_HEAD(, listener) listeners;
     struct event *report;   /* the newest; NULL: none is at hand */
@@ -100,7 +100,7 @@ void event_release(struct event *event); /* NULL is allowed */
 /* ---- under the lock ---- */
 
 /* NULL: no memory. */
-struct channel *channel_find(struct events *events, const struct board_slot *slot);
+struct channel *channel_find(struct events *events, struct board_slot *slot);
 /* Those who have something to take. */
 void channel_wake(struct channel *channel);
 /* Whether he who comes back was given this report, and nothing behind it. */

@@ -20,6 +20,7 @@
 #include "discount/settle/settler.h"
 #include "discount/tables.h"
 #include "discount/working_codes.h"
+#include "discount/working_counts.h"
 #include "service/keys.h"
 #include "service/listeners.h"
 #include "service/measures.h"
@@ -110,6 +111,7 @@ struct program {
     struct listeners *listeners;
     struct code_keys code_keys;
     struct id wallet_instance; /* the one that has our funds; zero: none was met */
+    bool archives;
     char code_key_path[PATH_BYTES], trust_path[PATH_BYTES], database_path[PATH_BYTES], keys_path[PATH_BYTES], jwks_cache_path[PATH_BYTES],
         jwks_url[PATH_BYTES + 32];
 };
@@ -219,6 +221,11 @@ static struct result open_codes(struct program *program) {
     return result_ok();
 }
 
+/* A repair looks at all. */
+static int64_t archived_until_us(const struct program *program) {
+    return program->archives ? clock_now_us(&clock_system) - settings.archive_after_s * CLOCK_SECOND_US : 0;
+}
+
 static struct result open_store(struct program *program) {
     TRY(open_database(program));
     TRY(find_currencies(program));
@@ -226,7 +233,7 @@ static struct result open_store(struct program *program) {
     TRY(read_wallet_instance(program));
     TRY(phones_review(program->batch, &table_phones));
     TRY(board_create(LIMIT_CAMPAIGNS_KEPT, &program->discount.board));
-    TRY(working_set_create(program->batch, program->discount.board, &program->set));
+    TRY(working_set_create(program->batch, program->discount.board, archived_until_us(program), &program->set));
     program->set->zone = program->discount.zone;
     TRY(open_codes(program));
     const struct engine_options engine_options = {.set = program->set,
@@ -254,6 +261,8 @@ static struct result open_settler(struct program *program, const char *wallet_ur
                                       .readiness = &discount->service.readiness,
                                       .revocations = discount->revocations,
                                       .clock_leeway_us = settings.common.clock_leeway_s * CLOCK_SECOND_US,
+                                      .archives = program->archives,
+                                      .archive_after_us = settings.archive_after_s * CLOCK_SECOND_US,
                                       .settle_wait_ms = settings.settle_wait_ms};
     return settler_create(&options, &discount->settler);
 }
@@ -291,6 +300,7 @@ static struct result open_program(struct program *program) {
     const char *wallet_url = program_wallet_url();
     if (wallet_url == NULL) return result_error(RESULT_INVALID);
     TRY(name_paths(program));
+    program->archives = true;
     arena_init(&program->arena, JWKS_BYTES);
     struct discount *discount = &program->discount;
     discount->region = settings.common.region;
@@ -401,6 +411,7 @@ int command_serve(const char **positional, size_t count) {
     bool is_open = result_is_ok(outcome);
     if (is_open) {
         discount_register_metrics();
+        working_counts_register_metrics();
         measures_register_part("wallet");
         if (code_board_unreadable(program.discount.codes) > 0) measures_register_part("codes");
         outcome = start(&program);

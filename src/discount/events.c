@@ -101,10 +101,14 @@ static int64_t attempts_of(const struct channel *channel) {
     return sum;
 }
 
-/* NULL: no memory. */
+/* NULL: no memory; or nobody listens any more, and it was archived. */
 static struct event *make_report(const struct events *events, const struct channel *channel, struct campaign_view *ret_view) {
     struct arena arena;
     struct buffer buffer;
+    if (!board_hold(channel->slot)) {
+        board_let_go(channel->slot);
+        return NULL;
+    }
     arena_init(&arena, ARENA_BYTES);
     buffer_init(&buffer, &arena, REPORT_BYTES);
     struct json_writer writer = {.buffer = &buffer};
@@ -112,6 +116,7 @@ static struct event *make_report(const struct events *events, const struct chann
         &writer, channel->slot,
         (struct report_span){.seconds = LIVE_SECONDS, .minutes = LIVE_MINUTES, .codes = events->options.codes, .batches = LIVE_BATCHES},
         clock_now_us(events->options.clock));
+    board_let_go(channel->slot);
     struct event *event = buffer.failed ? NULL : event_make("report", ret_view->sequence, buffer_text(&buffer));
     arena_release(&arena);
     return event;

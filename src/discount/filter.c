@@ -38,7 +38,7 @@ void filter_empty(struct filter *filter) {
 bool filter_may_hold(const struct filter *filter, uint64_t hash) {
     for (uint64_t probe = 0; probe < PROBES; probe++) {
         uint64_t bit = probe_bit(filter, hash, probe);
-        if ((atomic_load_explicit(&filter->words[bit / 64], memory_order_relaxed) & UINT64_C(1) << bit % 64) == 0) return false;
+        if ((atomic_load_explicit(&filter->words[bit / 64], memory_order_acquire) & UINT64_C(1) << bit % 64) == 0) return false;
     }
     return true;
 }

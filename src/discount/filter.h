@@ -21,4 +21,5 @@ void filter_init(struct filter *filter, void *memory, size_t size_bytes);
 void filter_add(struct filter *filter, uint64_t hash);
 /* By the adding thread: who asks meanwhile may find either. */
 void filter_empty(struct filter *filter);
+/* Whoever looks behind it whether the filter still is one finds that out of a time when it had these bits. */
 bool filter_may_hold(const struct filter *filter, uint64_t hash);

@@ -3,6 +3,7 @@
 #include "discount/answer.h"
 #include "discount/channel.h"
 #include "discount/discount.h"
+#include "discount/recall.h"
 #include "discount/requests.h"
 #include "http/problem.h"
 #include "http/stream.h"
@@ -45,6 +46,7 @@ static void leave(void *context) {
     listener_leave(listener);
     events->listener_count--;
     CHECK(pthread_mutex_unlock(&events->lock) == 0);
+    board_let_go(listener->channel->slot);
 }
 
 /* ---- the request ---- */
@@ -75,7 +77,7 @@ static size_t count_of(const struct events *events, struct id user_id) {
 }
 
 /* With a place in the count, which `leave` gives back, or unreserve. */
-static bool reserve(struct events *events, struct exchange *exchange, const struct board_slot *slot, struct channel **ret_channel) {
+static bool reserve(struct events *events, struct exchange *exchange, struct board_slot *slot, struct channel **ret_channel) {
     CHECK(pthread_mutex_lock(&events->lock) == 0);
     bool is_full = events->listener_count >= LISTENERS_MAX;
     bool has_too_many = count_of(events, exchange->caller.user_id) >= LISTENERS_PER_ADMIN;
@@ -105,30 +107,37 @@ static void enter(struct listener *listener) {
     waker_wake(&events->waker);
 }
 
-static void open_stream(struct exchange *exchange, const struct board_slot *slot, int64_t last_id) {
+/* False: there is none, and the answer is set. */
+static bool open_stream(struct exchange *exchange, struct board_slot *slot, int64_t last_id) {
     struct events *events = discount_of(exchange)->events;
     struct listener *listener = arena_take_zeroed(&exchange->arena, sizeof *listener);
     struct channel *channel;
     if (listener == NULL) {
         request_refuse_memory(exchange);
-        return;
+        return false;
     }
-    if (!reserve(events, exchange, slot, &channel)) return;
+    if (!reserve(events, exchange, slot, &channel)) return false;
     *listener = (struct listener){.exchange = exchange, .events = events, .channel = channel, .given_id = last_id, .is_entering = true};
     listener->is_resuming = exchange->last_event_id.size > 0;
     const struct stream_source source = {.pull = pull, .close = leave, .context = listener, .beat = ":\n\n"};
     if (!result_is_ok(reply_stream(exchange, 200, "text/event-stream", &source))) {
         unreserve(events);
         problem_reply(exchange, &problem_overloaded, "Too many long answers are under way.");
-        return;
+        return false;
     }
     reply_header(exchange, "X-Accel-Buffering", TEXT("no")); /* for an nginx that was told nothing else */
     enter(listener);
+    return true;
 }
 
 void events_listen(struct exchange *exchange) {
     int64_t last_id;
-    const struct board_slot *slot = request_has_no_query(exchange) && read_last_id(exchange, &last_id) ? request_campaign(exchange) : NULL;
-    if (slot != NULL) open_stream(exchange, slot, last_id);
-    exchange_finish(exchange);
+    struct board_slot *slot = request_has_no_query(exchange) && read_last_id(exchange, &last_id) ? request_campaign(exchange) : NULL;
+    bool is_here = slot != NULL && board_hold(slot);
+    bool listens = is_here && open_stream(exchange, slot, last_id);
+    if (slot != NULL && !listens) board_let_go(slot);
+    if (slot != NULL && !is_here)
+        recall_for(exchange, slot, events_listen);
+    else
+        exchange_finish(exchange);
 }

@@ -30,7 +30,7 @@ bool live_measure(const struct service *service, struct buffer *buffer, uint64_t
     size_t kind = (size_t)(*place >> 32), index = (size_t)(*place & UINT32_MAX);
     if (kind == ARRAY_COUNT(kinds)) return false;
     if (index == 0) buffer_print(buffer, "# HELP %s %s\n# TYPE %s gauge\n", kinds[kind].name, kinds[kind].help, kinds[kind].name);
-    for (size_t count = board_count(board); index < count; index++) {
+    for (size_t count = board_count(board); (index = board_next(board, index)) < count; index++) {
         const struct board_slot *slot = board_slot(board, index);
         struct campaign_view view = board_view(slot);
         if (campaign_gate(view_times(&view), now_us) == GATE_ENDED) continue;

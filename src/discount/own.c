@@ -155,6 +155,19 @@ static void decide_fund_adopted(struct engine *engine, struct operation *operati
     end_decision(engine, operation, verdict, "fund_adopted", now_us);
 }
 
+/* When the batch is committed: it may change one of them yet. */
+static void decide_archive(struct engine *engine, struct operation *operation, int64_t now_us) {
+    struct working_set *set = engine_set(engine);
+    discount_forget_outcome(discount_operation_of(operation), now_us);
+    set->leaving = own(operation)->archive.numbers;
+    set->leaving_count = own(operation)->archive.count;
+}
+
+static void load_recall(struct engine *engine, struct operation *operation) {
+    for (size_t i = 0; i < own(operation)->archive.count; i++) working_set_recall(engine_set(engine), own(operation)->archive.numbers[i]);
+    load_waiters(engine, operation);
+}
+
 static struct text print_instance(struct engine *engine, struct id id) {
     static const char before[] = "{\"instance_id\":\"", behind[] = "\"}";
     size_t size = sizeof before - 1 + ID_TEXT_BYTES + sizeof behind - 1;
@@ -190,5 +203,7 @@ const struct action fund_confirmed_action = {.name = "fund confirmed", .load = l
 const struct action fund_refused_action = {.name = "fund refused", .load = load_waiters, .decide = decide_fund_refused};
 const struct action fund_released_action = {.name = "fund released", .load = load_waiters, .decide = decide_fund_released};
 const struct action fund_adopted_action = {.name = "fund adopted", .load = load_waiters, .decide = decide_fund_adopted};
+const struct action archive_action = {.name = "archive", .decide = decide_archive};
+const struct action recall_action = {.name = "recall", .load = load_recall, .decide = decide_note};
 const struct action instance_action = {.name = "instance", .load = load_waiters, .decide = decide_instance};
 const struct action note_action = {.name = "note", .load = load_waiters, .decide = decide_note};

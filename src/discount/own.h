@@ -24,6 +24,10 @@ struct own_request {
         const struct reversal_subject *subjects; /* [count], of the items */
         size_t count;
     } taken_back;
+    struct {                     /* archive, recall */
+        const uint32_t *numbers; /* [count], of campaigns */
+        size_t count;
+    } archive;
     int64_t promoted;                   /* promote: so many were */
     struct {                            /* rebuild; of campaigns that are there */
         const struct paid_place *items; /* [count] */
@@ -33,6 +37,7 @@ struct own_request {
 };
 
 #define MARK_ITEMS_MAX      LIMIT_CREDIT_ITEMS
+#define ARCHIVE_AT_ONCE     64u
 #define PROMOTE_AT_ONCE     250 /* of one line, in one commit */
 #define REBUILD_ITEMS_MAX   1000u
 #define REBUILD_ITEM_WEIGHT 3u    /* rows that each may name (CAMPAIGN_SET_REDEMPTIONS) */
@@ -47,5 +52,7 @@ extern const struct action fund_confirmed_action; /* the step is on disk in Wall
 extern const struct action fund_refused_action;   /* the step will never be */
 extern const struct action fund_released_action;
 extern const struct action fund_adopted_action; /* what Wallet has of the fund is not what it has confirmed */
+extern const struct action recall_action;       /* archived ones for which something is to be done again */
+extern const struct action archive_action;      /* campaigns for which nothing is left to be done */
 extern const struct action instance_action;     /* which Wallet has our funds */
 extern const struct action note_action;         /* nothing but the waiters: their answers as things stand */

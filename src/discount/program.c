@@ -107,6 +107,14 @@ static const struct param serve_params[] = {
      .max = 60000,
      .unit = "ms",
      .sentence = "How long a redemption waits for Wallet before it is answered 202"},
+    {.name = "archive-after",
+     .kind = PARAM_INTEGER,
+     .target = &settings.archive_after_s,
+     .default_text = "604800",
+     .min = 0,
+     .max = 10 * 366 * 86400,
+     .unit = "s",
+     .sentence = "How long after its end a campaign for which nothing is left to be done stays in memory as a whole"},
     CURRENCY_PARAM(&settings.currencies, "Wallet's main currency, IRT when none is named: of a campaign that names no amount; and with an "
                                          "exponent, one more currency that Wallet "
                                          "knows, which campaigns may be in, beside IRT and IRR"),

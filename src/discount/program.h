@@ -8,6 +8,7 @@
 #define PATH_BYTES 1024u
 
 struct settings {
+    int64_t archive_after_s;
     const char *store_url; /* NULL: in the data folder */
     const char *data;      /* the folder */
     const char *wallet_url;

@@ -56,6 +56,7 @@ void promotions_list(struct exchange *exchange) {
     reply_page_begin(exchange, &writer, &buffer, LIST_BYTES);
     for (size_t i = board_count(board); i > 0 && !has_more; i--) {
         struct board_slot *slot = board_slot(board, i - 1);
+        if (board_is_archived(slot)) continue;
         struct campaign_view view = board_view(slot);
         if (slot->number >= before || view.rules.is_public == 0 || view.is_unapproved != 0 || view_state(&view, now_us) == CAMPAIGN_ENDED)
             continue;

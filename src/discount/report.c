@@ -5,6 +5,7 @@
 
 #include "discount/discount.h"
 #include "discount/plot.h"
+#include "discount/recall.h"
 #include "discount/requests.h"
 #include "http/query.h"
 #include "service/request.h"
@@ -168,12 +169,7 @@ struct campaign_view report_write(struct json_writer *writer, const struct board
     return view;
 }
 
-void report_get(struct exchange *exchange) {
-    const struct board_slot *slot = request_has_no_query(exchange) ? request_campaign(exchange) : NULL;
-    if (slot == NULL) {
-        exchange_finish(exchange);
-        return;
-    }
+static void answer_report(struct exchange *exchange, const struct board_slot *slot) {
     struct buffer buffer;
     buffer_init(&buffer, &exchange->arena, REPORT_BYTES);
     struct json_writer writer = {.buffer = &buffer};
@@ -185,6 +181,18 @@ void report_get(struct exchange *exchange) {
                        clock_now_us(discount_of(exchange)->service.clock));
     reply_buffer(exchange, 200, "application/json", &buffer);
     exchange_finish(exchange);
+}
+
+void report_get(struct exchange *exchange) {
+    struct board_slot *slot = request_has_no_query(exchange) ? request_campaign(exchange) : NULL;
+    if (slot == NULL) {
+        exchange_finish(exchange);
+        return;
+    }
+    bool is_here = board_hold(slot);
+    if (is_here) answer_report(exchange, slot);
+    board_let_go(slot);
+    if (!is_here) recall_for(exchange, slot, report_get);
 }
 
 /* ---- the picture ---- */
@@ -203,13 +211,7 @@ static bool read_size(struct exchange *exchange, struct plot_size *size) {
     return !request_refuse_faults(exchange, &faults);
 }
 
-void report_draw(struct exchange *exchange) {
-    struct plot_size size;
-    struct board_slot *slot = read_size(exchange, &size) ? request_campaign(exchange) : NULL;
-    if (slot == NULL) {
-        exchange_finish(exchange);
-        return;
-    }
+static void answer_plot(struct exchange *exchange, struct board_slot *slot, struct plot_size size) {
     struct board_snapshot snapshot;
     struct board_minutes minutes;
     struct buffer buffer;
@@ -220,4 +222,17 @@ void report_draw(struct exchange *exchange) {
     reply_policy(exchange, TEXT("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"));
     reply_buffer(exchange, 200, "image/svg+xml", &buffer);
     exchange_finish(exchange);
+}
+
+void report_draw(struct exchange *exchange) {
+    struct plot_size size;
+    struct board_slot *slot = read_size(exchange, &size) ? request_campaign(exchange) : NULL;
+    if (slot == NULL) {
+        exchange_finish(exchange);
+        return;
+    }
+    bool is_here = board_hold(slot);
+    if (is_here) answer_plot(exchange, slot, size);
+    board_let_go(slot);
+    if (!is_here) recall_for(exchange, slot, report_draw);
 }

@@ -254,9 +254,11 @@ static const struct question add_refusals = {.name = "more refusals",
                                                  "INSERT INTO rejections (campaign_number, refusal, count) VALUES ($1, $2, $3) ON CONFLICT "
                                                  "(campaign_number, refusal) DO UPDATE SET count = rejections.count + excluded.count",
                                              .parameters = {COLUMN_INTEGER, COLUMN_TEXT, COLUMN_INTEGER}};
-static const struct question all_seconds = {
-    .name = "seconds of all campaigns",
-    .sql = "SELECT campaign_number, second, claimed, credited, rejected FROM seconds ORDER BY campaign_number, second"};
+static const struct question seconds_of = {
+    .name = "seconds of some campaigns",
+    .sql = "SELECT campaign_number, second, claimed, credited, rejected FROM seconds WHERE campaign_number >= $1 AND campaign_number <= $2 "
+           "ORDER BY campaign_number, second",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
 /* Two questions, because one batch may count both kinds in the same second, and no question names a row twice. */
 #define ADD_TO(table_, time_, name_)                                                                                                       \
     {                                                                                                                                      \
@@ -278,13 +280,16 @@ static const struct question take_from_second = {
     .sql = "UPDATE seconds SET credited = credited - $3 WHERE campaign_number = $1 AND second = $2",
     .parameters = {COLUMN_INTEGER, COLUMN_INTEGER, COLUMN_INTEGER}};
 /* What is in none of its seconds: those add themselves to it when they are read. */
-static const struct question all_minutes = {
-    .name = "minutes of all campaigns, without their seconds",
+static const struct question minutes_of = {
+    .name = "minutes of some campaigns, without their seconds",
     .sql =
         "SELECT m.campaign_number, m.minute, m.claimed - coalesce(s.claimed, 0), m.credited - coalesce(s.credited, 0), m.rejected - "
         "coalesce(s.rejected, 0) FROM minutes AS m LEFT JOIN (SELECT campaign_number, second / 60 AS minute, CAST(sum(claimed) AS BIGINT) "
-        "AS claimed, CAST(sum(credited) AS BIGINT) AS credited, CAST(sum(rejected) AS BIGINT) AS rejected FROM seconds GROUP BY 1, 2) AS s "
-        "ON s.campaign_number = m.campaign_number AND s.minute = m.minute ORDER BY m.campaign_number, m.minute"};
+        "AS claimed, CAST(sum(credited) AS BIGINT) AS credited, CAST(sum(rejected) AS BIGINT) AS rejected FROM seconds WHERE "
+        "campaign_number >= $1 AND campaign_number <= $2 GROUP BY 1, 2) AS s "
+        "ON s.campaign_number = m.campaign_number AND s.minute = m.minute WHERE m.campaign_number >= $1 AND m.campaign_number <= $2 ORDER "
+        "BY m.campaign_number, m.minute",
+    .parameters = {COLUMN_INTEGER, COLUMN_INTEGER}};
 static const struct question add_settled_to_minute = ADD_TO("minutes", "minute", "more settled in a minute");
 static const struct question add_rejected_to_minute = ADD_TO("minutes", "minute", "more rejected in a minute");
 static const struct question take_from_minute = {
@@ -317,9 +322,13 @@ static const struct question minutes_and_seconds = {
         "s.minute > k.oldest) AND (m.claimed > s.claimed OR m.credited > s.credited OR m.rejected > s.rejected)) LIMIT 1",
     .parameters = {COLUMN_INTEGER}};
 void ask_refusals(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_refusals, NULL, visit, context); }
-void ask_seconds(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_seconds, NULL, visit, context); }
+void ask_seconds(struct batch *batch, uint32_t first_number, uint32_t last_number, row_visitor *visit, void *context) {
+    batch_ask(batch, &seconds_of, (struct value[]){value_integer(first_number), value_integer(last_number)}, visit, context);
+}
 
-void ask_minutes(struct batch *batch, row_visitor *visit, void *context) { batch_ask(batch, &all_minutes, NULL, visit, context); }
+void ask_minutes(struct batch *batch, uint32_t first_number, uint32_t last_number, row_visitor *visit, void *context) {
+    batch_ask(batch, &minutes_of, (struct value[]){value_integer(first_number), value_integer(last_number)}, visit, context);
+}
 
 void save_refusals(struct batch *batch, uint32_t campaign_number, enum refusal refusal, int64_t more) {
     const struct value values[] = {value_integer(campaign_number), value_text(text_of(refusal_rule(refusal)->code)), value_integer(more)};

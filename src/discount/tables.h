@@ -117,7 +117,7 @@ void drop_reversal(struct batch *batch, const struct redemption *redemption); /*
 void ask_refusals(struct batch *batch, row_visitor *visit, void *context);
 void save_refusals(struct batch *batch, uint32_t campaign_number, enum refusal refusal, int64_t more);
 /* Columns: campaign's number, second, claimed, credited, rejected; by number and second. */
-void ask_seconds(struct batch *batch, row_visitor *visit, void *context);
+void ask_seconds(struct batch *batch, uint32_t first_number, uint32_t last_number, row_visitor *visit, void *context);
 /* Adds to what the second has. */
 void save_second(struct batch *batch, uint32_t campaign_number, const struct second_counts *more);
 /* So many of its credits were taken back. */
@@ -126,7 +126,7 @@ void save_credits_taken_back(struct batch *batch, uint32_t campaign_number, cons
 void save_minute(struct batch *batch, uint32_t campaign_number, const struct minute_counts *more);
 void save_credits_taken_back_from_minute(struct batch *batch, uint32_t campaign_number, const struct minute_counts *less);
 /* Columns as of the seconds; of each minute what is in none of them. By number and minute. */
-void ask_minutes(struct batch *batch, row_visitor *visit, void *context);
+void ask_minutes(struct batch *batch, uint32_t first_number, uint32_t last_number, row_visitor *visit, void *context);
 /* Forgets the campaign's seconds before its newest BOARD_SECONDS, and its minutes before its newest BOARD_MINUTES. */
 void drop_seconds(struct batch *batch, uint32_t campaign_number);
 

@@ -8,6 +8,7 @@
 #include "discount/opening.h"
 #include "discount/tables.h"
 #include "discount/working_codes.h"
+#include "discount/working_counts.h"
 
 #define RECENTS_MAX     LIMIT_SETTLE_CLAIMS
 #define WINNERS_AT_ONCE 10000 /* read in one go at the start */
@@ -53,59 +54,29 @@ static struct result visit_winner(void *context, const struct row *row) {
     return result_ok();
 }
 
-static struct result load_winners(struct working_set *set) {
-    struct page_of_rows page = {.set = set, .count = WINNERS_AT_ONCE};
+/* What is archived from the start: of what is over, that which ended long enough ago. */
+static bool is_archived(const struct working_set *set, const struct campaign *campaign) {
+    return campaign_is_over(campaign) && campaign->ended_at_us <= set->archived_until_us;
+}
+
+/* Of campaigns whose numbers follow each other. */
+static struct result load_winners_of(struct working_set *set, uint32_t first, uint32_t last) {
+    struct page_of_rows page = {.set = set, .last = redemption_key(first, 0), .count = WINNERS_AT_ONCE};
     while (page.count == WINNERS_AT_ONCE) {
         page.count = 0;
-        ask_redemptions(set->batch, page.last, INT64_MAX, WINNERS_AT_ONCE, visit_winner, &page);
+        ask_redemptions(set->batch, page.last, redemption_key(last + 1, 0), WINNERS_AT_ONCE, visit_winner, &page);
         TRY(batch_run(set->batch));
     }
     return result_ok();
 }
 
-/* By number: one count of each campaign after the other. */
-static struct result visit_refusals(void *context, const struct row *row) {
-    struct refusal_counts *counts = context; /* [LIMIT_CAMPAIGNS_KEPT] */
-    int64_t number = row_integer_between(row, 0, 1, LIMIT_CAMPAIGNS_KEPT);
-    enum refusal refusal = refusal_named(row_text(row, 1));
-    if (refusal == NOT_REFUSED) row_refuse(row, 1, "no refusal is called so");
-    counts[number - 1].counts[refusal] = row_integer_between(row, 2, 0, INT64_MAX);
-    return result_ok();
-}
-
-static struct result load_refusals(struct working_set *set) {
-    struct refusal_counts *counts = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *counts);
-    if (counts == NULL) return result_error(RESULT_FULL);
-    ask_refusals(set->batch, visit_refusals, counts);
-    struct result outcome = batch_run(set->batch);
-    for (size_t i = 0; i < board_count(set->board); i++) board_restore_refusals(board_slot(set->board, i), &counts[i]);
-    free(counts);
-    return outcome;
-}
-
-static struct result visit_second(void *context, const struct row *row) {
-    struct working_set *set = context;
-    int64_t number = row_integer_between(row, 0, 1, LIMIT_CAMPAIGNS_KEPT);
-    struct second_counts counts = {.second = row_integer(row, 1),
-                                   .claimed = (uint32_t)row_integer_between(row, 2, 0, UINT32_MAX),
-                                   .credited = (uint32_t)row_integer_between(row, 3, 0, UINT32_MAX),
-                                   .rejected = (uint32_t)row_integer_between(row, 4, 0, UINT32_MAX)};
-    if (number > (int64_t)board_count(set->board)) return result_error(RESULT_CORRUPT);
-    if (counts.second <= set->saved[number - 1].newest_second) return result_error(RESULT_CORRUPT);
-    board_restore_second(board_slot(set->board, (size_t)number - 1), &counts);
-    set->saved[number - 1].newest_second = counts.second;
-    return result_ok();
-}
-
-static struct result visit_minute(void *context, const struct row *row) {
-    struct working_set *set = context;
-    int64_t number = row_integer_between(row, 0, 1, LIMIT_CAMPAIGNS_KEPT);
-    struct minute_counts counts = {.minute = row_integer(row, 1),
-                                   .claimed = (uint32_t)row_integer_between(row, 2, 0, UINT32_MAX),
-                                   .credited = (uint32_t)row_integer_between(row, 3, 0, UINT32_MAX),
-                                   .rejected = (uint32_t)row_integer_between(row, 4, 0, UINT32_MAX)};
-    if (number > (int64_t)board_count(set->board)) return result_error(RESULT_CORRUPT);
-    if (counts.claimed + counts.credited + counts.rejected > 0) board_restore_minute(board_slot(set->board, (size_t)number - 1), &counts);
+/* Of what is archived the database is asked. */
+static struct result load_winners(struct working_set *set) {
+    const struct campaign_set *campaigns = &set->campaigns;
+    for (size_t i = 0, end; i < campaigns->campaign_count; i = end + 1) {
+        for (end = i; end < campaigns->campaign_count && !is_archived(set, &campaigns->campaigns[end]);) end++;
+        if (end > i) TRY(load_winners_of(set, (uint32_t)i + 1, (uint32_t)end));
+    }
     return result_ok();
 }
 
@@ -135,9 +106,16 @@ static struct result name_code(struct working_set *set, const struct campaign *c
     return board_name_code(set->board, campaign);
 }
 
+static void reserve(struct working_set *set, const struct campaign *campaign) {
+    if (is_archived(set, campaign))
+        board_reserve_archived(set->board, campaign);
+    else
+        board_reserve(set->board, campaign);
+}
+
 static struct result load_board(struct working_set *set) {
     struct campaign_set *campaigns = &set->campaigns;
-    for (size_t i = 0; i < campaigns->campaign_count; i++) board_reserve(set->board, &campaigns->campaigns[i]);
+    for (size_t i = 0; i < campaigns->campaign_count; i++) reserve(set, &campaigns->campaigns[i]);
     TRY(load_winners(set));
     TRY(load_kept(set));
     for (size_t i = 0; i < campaigns->campaign_count; i++) {
@@ -146,30 +124,31 @@ static struct result load_board(struct working_set *set) {
         board_set_books(slot, slot->is_of_orders ? BOOKS_AGREE : BOOKS_NOT_COMPARED);
     }
     for (size_t i = 0; i < campaigns->campaign_count; i++) TRY(name_code(set, &campaigns->campaigns[i]));
-    TRY(load_refusals(set));
-    ask_minutes(set->batch, visit_minute, set);
-    TRY(batch_run(set->batch));
-    ask_seconds(set->batch, visit_second, set);
-    return batch_run(set->batch);
+    TRY(working_counts_load(set));
+    working_counts_measure(set);
+    return result_ok();
 }
 
 /* ---- life ---- */
 
 static struct result fill(struct working_set *set) {
     set->saved = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *set->saved);
+    set->saving = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *set->saving);
+    set->wanted = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *set->wanted);
     set->recents = calloc(RECENTS_MAX, sizeof *set->recents);
-    if (set->saved == NULL || set->recents == NULL) return result_error(RESULT_FULL);
+    if (set->saved == NULL || set->saving == NULL || set->wanted == NULL || set->recents == NULL) return result_error(RESULT_FULL);
     TRY(map_init(&set->recents_by_id, RECENTS_MAX));
     TRY(campaign_set_init(&set->campaigns, LIMIT_CAMPAIGNS_KEPT, CAMPAIGN_SET_REDEMPTIONS));
     TRY(load_campaigns(set));
     return load_board(set);
 }
 
-struct result working_set_create(struct batch *batch, struct board *board, struct working_set **ret_set) {
+struct result working_set_create(struct batch *batch, struct board *board, int64_t archived_until_us, struct working_set **ret_set) {
     struct working_set *set = calloc(1, sizeof *set);
     if (set == NULL) return result_error(RESULT_FULL);
     set->batch = batch;
     set->board = board;
+    set->archived_until_us = archived_until_us;
     struct result outcome = fill(set);
     if (!result_is_ok(outcome)) {
         working_set_free(set);
@@ -186,6 +165,8 @@ void working_set_free(struct working_set *set) {
     map_free(&set->recents_by_id);
     free(set->recents);
     free(set->saved);
+    free(set->saving);
+    free(set->wanted);
     free(set);
 }
 
@@ -251,6 +232,7 @@ void working_set_ask_line(struct engine *engine, uint32_t campaign_number, int64
     if (campaign == NULL || campaign->line_asked >= campaign->waiting) return;
     ask_line(engine_batch(engine), campaign_number, campaign->line_asked, count, visit_line, set);
     campaign->line_asked += count;
+    campaign_note(campaign);
 }
 
 struct moment working_set_moment(const struct working_set *set, const struct campaign *campaign, int64_t now_us) {
@@ -322,11 +304,14 @@ void working_set_ask_listed(struct engine *engine, const struct campaign *campai
     if (request->phone.size > 0) ask_eligible_phone(engine_batch(engine), campaign->number, &request->phone, visit_listed, request);
 }
 
+/* ---- one batch ---- */
+
 static void forget(void *self) {
     struct working_set *set = self;
     set->wallet_instance = (struct id){{0}};
     set->imported = NULL;
     set->eligible = NULL;
+    set->leaving_count = 0;
     campaign_set_begin(&set->campaigns);
     code_set_begin(&set->codes);
 }
@@ -334,118 +319,31 @@ static void forget(void *self) {
 static struct result begin(void *self, struct batch *batch) {
     struct working_set *set = self;
     CHECK(batch == set->batch);
-    return set->is_stale ? load_campaigns(set) : result_ok();
+    if (set->is_stale) TRY(load_campaigns(set));
+    return working_counts_recall(set);
+}
+
+/* What this batch may change of an archived campaign, or needs to count in, is there before it is decided. */
+static struct result loaded(void *self) {
+    struct working_set *set = self;
+    for (size_t i = 0; i < set->campaigns.redemption_count; i++) working_set_recall(set, set->campaigns.redemptions[i].campaign_number);
+    return working_counts_recall(set);
 }
 
 /* ---- save ---- */
-
-/* A ring's worth of seconds after the last time the oldest are dropped, so that their rows stay few. */
-static void note_second(struct working_set *set, size_t index, int64_t second) {
-    struct saved_counts *saved = &set->saved[index];
-    int64_t before = saved->newest_second;
-    if (second <= before) return;
-    saved->newest_second = second;
-    if (second / BOARD_SECONDS != before / BOARD_SECONDS) drop_seconds(set->batch, (uint32_t)index + 1);
-}
-
-/* Seconds and minutes come in their order, and one batch names no minute twice. */
-struct minute_sum {
-    void (*save)(struct batch *batch, uint32_t campaign_number, const struct minute_counts *counts);
-    struct batch *batch;
-    uint32_t campaign_number;
-    bool has_some;
-    struct minute_counts counts;
-};
-
-static void end_minute(struct minute_sum *sum) {
-    if (sum->has_some) sum->save(sum->batch, sum->campaign_number, &sum->counts);
-    sum->counts = (struct minute_counts){0};
-    sum->has_some = false;
-}
-
-static void add_to_minute(struct minute_sum *sum, int64_t minute, uint32_t credited, uint32_t rejected) {
-    if (sum->counts.minute != minute) end_minute(sum);
-    sum->has_some = true;
-    sum->counts.minute = minute;
-    sum->counts.credited += credited;
-    sum->counts.rejected += rejected;
-}
-
-/* Credits that Wallet has lost and refuses now. */
-static void save_taken_back(struct working_set *set, const struct campaign *campaign, int64_t count) {
-    struct second_counts seconds[BOARD_SECONDS];
-    struct minute_counts minutes[BOARD_MINUTES];
-    const struct board_slot *slot = board_slot(set->board, campaign->number - 1);
-    struct minute_sum sum = {.save = save_credits_taken_back_from_minute, .batch = set->batch, .campaign_number = campaign->number};
-    size_t found = board_find_credited(slot, count, seconds);
-    for (size_t i = 0; i < found; i++) {
-        save_credits_taken_back(set->batch, campaign->number, &seconds[i]);
-        add_to_minute(&sum, seconds[i].second / MINUTE_SECONDS, seconds[i].credited, 0);
-        count -= seconds[i].credited;
-    }
-    found = board_find_credited_before(slot, count, minutes);
-    for (size_t i = 0; i < found; i++) add_to_minute(&sum, minutes[i].minute, minutes[i].credited, 0);
-    end_minute(&sum);
-}
-
-/* In the same transaction as the claims and the credits that it counts. */
-static void save_settled(struct working_set *set, const struct campaign *campaign) {
-    size_t index = campaign->number - 1;
-    struct saved_counts *saved = &set->saved[index];
-    int64_t credited = campaign_ever_credited(campaign) - saved->committed.ever_credited;
-    struct second_counts more = {.claimed = (uint32_t)(campaign->redeemed - saved->committed.redeemed),
-                                 .credited = credited > 0 ? (uint32_t)credited : 0};
-    saved->batch_second = 0;
-    if (credited < 0) save_taken_back(set, campaign, -credited);
-    if (more.claimed + more.credited == 0) return;
-    more.second = campaign->is_new ? set->now_us / CLOCK_SECOND_US : board_begin_second(board_slot(set->board, index), set->now_us);
-    saved->batch_second = more.second;
-    save_second(set->batch, campaign->number, &more);
-    save_minute(set->batch, campaign->number,
-                &(struct minute_counts){.minute = more.second / MINUTE_SECONDS, .claimed = more.claimed, .credited = more.credited});
-    note_second(set, index, more.second);
-}
-
-static void save_refused(struct working_set *set, int64_t now_us) {
-    set->refusals_saved_us = now_us;
-    for (size_t i = 0; i < board_count(set->board); i++) {
-        struct board_slot *slot = board_slot(set->board, i);
-        if (!atomic_exchange_explicit(&slot->is_dirty, false, memory_order_acquire)) continue;
-        set->saved[i].is_saving = true;
-        struct board_snapshot unsaved;
-        board_take_unsaved(slot, &unsaved);
-        for (enum refusal refusal = NOT_REFUSED + 1; refusal < REFUSAL_COUNT; refusal++) {
-            if (unsaved.rejected.counts[refusal] != 0) save_refusals(set->batch, slot->number, refusal, unsaved.rejected.counts[refusal]);
-        }
-        struct minute_sum sum = {.save = save_minute, .batch = set->batch, .campaign_number = slot->number};
-        for (size_t k = 0; k < unsaved.second_count; k++) {
-            save_second(set->batch, slot->number, &unsaved.seconds[k]);
-            add_to_minute(&sum, unsaved.seconds[k].second / MINUTE_SECONDS, 0, unsaved.seconds[k].rejected);
-            note_second(set, i, unsaved.seconds[k].second);
-        }
-        end_minute(&sum);
-    }
-}
-
-/* The transaction is over. After a failure everything that it meant to save is saved again with the next. */
-static void end_refusals(struct working_set *set, bool is_committed) {
-    for (size_t i = 0; i < board_count(set->board); i++) {
-        if (!set->saved[i].is_saving) continue;
-        set->saved[i].is_saving = false;
-        board_end_saving(board_slot(set->board, i), is_committed);
-    }
-}
 
 static struct result save(void *self, struct batch *batch, int64_t now_us) {
     struct working_set *set = self;
     struct campaign_set *campaigns = &set->campaigns;
     set->now_us = now_us;
-    for (size_t i = 0; i < campaigns->campaign_count; i++) {
-        struct campaign *campaign = &campaigns->campaigns[i];
+    for (size_t i = 0; i < campaigns->changes.count; i++) {
+        const struct campaign *campaign = campaign_by_number(campaigns, campaigns->changes.numbers[i]);
+        struct campaign_counts *committed = &set->saved[campaign->number - 1].committed;
         if (!campaign->is_changed) continue;
-        if (campaign->is_new) set->saved[i].committed = (struct campaign_counts){0};
-        save_campaign(batch, campaign, &set->saved[i].committed);
-        save_settled(set, campaign);
+        if (campaign->is_new) TRY(board_make_room(set->board, campaign->number));
+        if (campaign->is_new) *committed = (struct campaign_counts){0};
+        save_campaign(batch, campaign, committed);
+        working_counts_save_settled(set, campaign);
     }
     for (size_t i = 0; i < campaigns->redemption_count; i++) {
         const struct redemption *redemption = &campaigns->redemptions[i];
@@ -460,13 +358,13 @@ static struct result save(void *self, struct batch *batch, int64_t now_us) {
     if (!id_is_zero(set->wallet_instance))
         save_setting(batch, SETTING_WALLET_INSTANCE, set->wallet_instance.bytes, sizeof set->wallet_instance.bytes);
     /* What no operation asks for rides on a batch under a constant load, once a second. */
-    if (now_us - set->refusals_saved_us >= CLOCK_SECOND_US) save_refused(set, now_us);
+    if (now_us - set->refusals_saved_us >= CLOCK_SECOND_US) working_counts_save_refused(set, now_us);
     return result_ok();
 }
 
 static void rolled_back(void *self) {
     struct working_set *set = self;
-    end_refusals(set, false);
+    working_counts_end_refused(set, false);
     set->is_stale = true;
 }
 
@@ -506,11 +404,12 @@ static void note_kept(void *self, const struct hash *lookup, int64_t now_us) {
 /* Winners first: whoever sees a campaign without free places must also see who has them. */
 static void publish(void *self) {
     struct working_set *set = self;
-    end_refusals(set, true);
+    working_counts_end_refused(set, true);
     struct campaign_set *campaigns = &set->campaigns;
-    for (size_t i = 0; i < campaigns->campaign_count; i++) {
-        if (campaigns->campaigns[i].is_new) board_reserve(set->board, &campaigns->campaigns[i]);
-        if (campaigns->campaigns[i].is_changed) set->saved[i].committed = campaign_counts(&campaigns->campaigns[i]);
+    for (size_t i = 0; i < campaigns->changes.count; i++) {
+        const struct campaign *campaign = campaign_by_number(campaigns, campaigns->changes.numbers[i]);
+        if (campaign->is_new) board_reserve(set->board, campaign);
+        if (campaign->is_changed) set->saved[campaign->number - 1].committed = campaign_counts(campaign);
     }
     for (size_t i = 0; i < campaigns->redemption_count; i++) {
         const struct redemption *redemption = &campaigns->redemptions[i];
@@ -523,32 +422,15 @@ static void publish(void *self) {
         metric_add(&metric_promoted, 1);
         metric_add(&metric_claims, campaigns->redemptions[i].status == REDEMPTION_CLAIMED);
     }
-    for (size_t i = 0; i < campaigns->campaign_count; i++) {
-        const struct campaign *campaign = &campaigns->campaigns[i];
+    for (size_t i = 0; i < campaigns->changes.count; i++) {
+        const struct campaign *campaign = campaign_by_number(campaigns, campaigns->changes.numbers[i]);
         if (!campaign->is_changed) continue;
-        board_publish(set->board, campaign, set->saved[i].batch_second);
+        board_publish(set->board, campaign, set->saved[campaign->number - 1].batch_second);
         CHECK(!campaign->has_new_rules || result_is_ok(name_code(set, campaign))); /* a few bytes, once for each code */
+        working_set_recall(set, campaign->number);                                 /* the settler may have to do with it again */
     }
-}
-
-/* ---- between batches ---- */
-
-static struct result write_refused(struct engine *engine, int64_t now_us) {
-    struct working_set *set = engine_set(engine);
-    set->now_us = now_us;
-    save_refused(set, now_us);
-    return result_ok();
-}
-
-struct result working_set_flush(struct engine *engine, int64_t now_us) {
-    struct working_set *set = engine_set(engine);
-    bool is_dirty = false;
-    for (size_t i = 0; i < board_count(set->board) && !is_dirty; i++)
-        is_dirty = atomic_load_explicit(&board_slot(set->board, i)->is_dirty, memory_order_relaxed);
-    if (!is_dirty) return result_ok();
-    struct result outcome = engine_write(engine, write_refused, now_us);
-    end_refusals(set, result_is_ok(outcome));
-    return outcome;
+    working_counts_archive(set);
+    working_counts_measure(set);
 }
 
 /* ---- settled_position ---- */
@@ -578,10 +460,13 @@ static void idle(struct engine *engine, int64_t now_us, bool is_busy) {
     struct result flushed = is_busy ? result_ok() : working_set_flush(engine, now_us); /* a batch is coming, which takes it along */
     if (!result_is_ok(flushed)) LOG(LOG_WARN, "counters_not_saved", LOG_STRING("reason", result_name(flushed)));
     look_after_settled(engine_set(engine));
+    struct result recalled = working_counts_recall(engine_set(engine));
+    if (!result_is_ok(recalled)) LOG(LOG_WARN, "campaign_not_recalled", LOG_STRING("reason", result_name(recalled)));
 }
 
 const struct working_set_hooks discount_hooks = {.forget = forget,
                                                  .begin = begin,
+                                                 .loaded = loaded,
                                                  .subject_found = subject_found,
                                                  .save = save,
                                                  .kept = note_kept,

@@ -15,7 +15,7 @@ struct saved_counts {
     struct campaign_counts committed;
     int64_t newest_second;
     int64_t batch_second; /* in which this batch's claims and credits are counted; 0: it has none */
-    bool is_saving;       /* refusals, in this transaction */
+    bool is_wanted;       /* of one that is archived: to be recalled */
 };
 
 /* Claims that were committed and not settled since: the mark of one needs no look into the database. Those that find no room are read there. */
@@ -39,23 +39,34 @@ struct working_set {
     size_t recent_count;                      /* ever taken: what comes behind them is memory that nobody has touched */
     struct map recents_by_id;
     struct saved_counts *saved; /* [LIMIT_CAMPAIGNS_KEPT] */
-    const struct zone *zone;    /* of campaigns that name none; NULL: there is none */
-    struct id wallet_instance;  /* to be kept by this batch; zero: nothing */
-    size_t looked_at;           /* the campaign whose settled_position was looked after last */
-    bool is_stale;              /* after a rollback: memory and disk may differ */
-    int64_t now_us;             /* of this save */
+    uint32_t *saving;           /* [LIMIT_CAMPAIGNS_KEPT]: numbers of those whose refusals are in this transaction */
+    size_t saving_count;
+    uint32_t *wanted; /* [LIMIT_CAMPAIGNS_KEPT]: of those to be recalled */
+    size_t wanted_count;
+    const uint32_t *leaving; /* of those that are to be archived with this batch */
+    size_t leaving_count;
+    int64_t archived_until_us; /* what is over, and ended until then, is archived when it is loaded */
+    const struct zone *zone;   /* of campaigns that name none; NULL: there is none */
+    struct id wallet_instance; /* to be kept by this batch; zero: nothing */
+    size_t looked_at;          /* the campaign whose settled_position was looked after last */
+    bool is_stale;             /* after a rollback: memory and disk may differ */
+    int64_t now_us;            /* of this save */
     int64_t refusals_saved_us;
 };
 
 extern const struct working_set_hooks discount_hooks;
 
-/* Loads all campaigns and winners onto the board. The writer's batch and the board stay the caller's. RESULT_CORRUPT, RESULT_IO, RESULT_FULL. */
-struct result working_set_create(struct batch *batch, struct board *board, struct working_set **ret_set) MUST_CHECK;
+/* Loads all campaigns onto the board, and the winners of those that are not archived: of what is over those are that ended until then. The writer's batch and the board stay the caller's. RESULT_CORRUPT, RESULT_IO, RESULT_FULL. */
+struct result working_set_create(struct batch *batch, struct board *board, int64_t archived_until_us,
+                                 struct working_set **ret_set) MUST_CHECK;
 void working_set_free(struct working_set *set); /* after the engine */
 /* Writes counters that have changed, in a transaction of its own. When the store has stopped, or from its idle. */
 struct result working_set_flush(struct engine *engine, int64_t now_us) MUST_CHECK;
 
 /* ---- for actions ---- */
+
+/* The campaign is to be here with its seconds and minutes, when the batch is decided; one that is not archived is. */
+void working_set_recall(struct working_set *set, uint32_t campaign_number);
 
 /* Of a redemption that an operation names by its id; a campaign's id asks for nothing. */
 void working_set_ask(struct engine *engine, struct id id);

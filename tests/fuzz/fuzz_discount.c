@@ -49,7 +49,7 @@ static void open_service(void) {
     const struct place place = {.file = database_path, .schema = &discount_schema, .commits = &discount.service.commits};
     CHECK(result_is_ok(batch_open(&place, BATCH_WRITE, &batch)));
     CHECK(result_is_ok(board_create(LIMIT_CAMPAIGNS_KEPT, &discount.board)));
-    CHECK(result_is_ok(working_set_create(batch, discount.board, &set)));
+    CHECK(result_is_ok(working_set_create(batch, discount.board, 0, &set)));
     CHECK(result_is_ok(code_board_create(&code_keys, &discount.codes)) && result_is_ok(working_codes_begin(set, discount.codes)));
     const struct engine_options engine_options = {
         .set = set, .hooks = &discount_hooks, .kept = &table_kept, .clock = &fixed_clock, .batch = batch};

@@ -82,6 +82,12 @@ bool campaign_is_settled(const struct campaign *campaign) {
     return gift_is_of_order(campaign->rules.kind) || campaign->credited + campaign->failed == campaign_living(campaign);
 }
 
+bool campaign_is_over(const struct campaign *campaign) {
+    bool has_fund = !gift_is_of_order(campaign->rules.kind);
+    if (campaign->ended_at_us == 0 || !campaign_is_settled(campaign) || campaign->reversing != 0) return false;
+    return campaign->fund_step_minor == 0 && (!has_fund || campaign->fund_is_released);
+}
+
 int64_t campaign_places_left(int64_t max_redemptions, int64_t taken) { return max_redemptions > taken ? max_redemptions - taken : 0; }
 
 int64_t campaign_counted_places(int64_t max_redemptions, int64_t redeemed, int64_t returned) {
@@ -220,7 +226,7 @@ static void release_what_never_was(struct campaign *campaign) {
 
 /* The end of each decision that changes something. */
 static void mark_changed(struct campaign *campaign, int64_t now_us, bool by_admin) {
-    campaign->is_changed = true;
+    campaign_note_changed(campaign);
     campaign->sequence++;
     if (by_admin) {
         campaign->version++;
@@ -254,6 +260,7 @@ static enum campaign_verdict check_dates(int64_t starts_at_us, int64_t ends_at_u
 static bool are_too_many(const struct campaign_set *set, int64_t now_us) {
     size_t living = 0;
     if (set->campaign_count == set->campaign_capacity) return true;
+    if (set->campaign_count < LIMIT_CAMPAIGNS) return false;
     for (size_t i = 0; i < set->campaign_count; i++) living += gate_of(&set->campaigns[i], now_us) != GATE_ENDED;
     return living >= LIMIT_CAMPAIGNS;
 }
@@ -449,7 +456,7 @@ enum campaign_verdict campaign_end(struct campaign *campaign, int64_t now_us) {
 }
 
 void campaign_note_act(struct campaign *campaign) {
-    campaign->is_changed = true;
+    campaign_note_changed(campaign);
     campaign->sequence++;
     CHECK(campaign_fault(campaign) == NULL);
 }
@@ -475,7 +482,7 @@ static int64_t next_position(struct campaign *campaign, struct day_window day, i
     if (now_us >= campaign->day_ends_at_us) begin_day(campaign, day, now_us);
     campaign->redeemed++;
     campaign->sequence++;
-    campaign->is_changed = true;
+    campaign_note_changed(campaign);
     if (campaign->first_redeemed_at_us == 0) campaign->first_redeemed_at_us = now_us;
     campaign->last_redeemed_at_us = now_us;
     return now_us;

@@ -31,6 +31,12 @@ enum phone_rule {
     PHONE_ANY,
 };
 
+/* Those of a set that this batch has changed, or has more to remember of, by their numbers, in the order in which that began. */
+struct campaign_changes {
+    uint32_t *numbers; /* [the set's capacity] */
+    size_t count;
+};
+
 struct campaign {
     uint32_t number; /* 1..: the order of creation; its place in the set is number - 1 */
     struct id id;
@@ -76,6 +82,9 @@ struct campaign {
     bool fund_is_released;
     bool is_new, is_changed; /* in this batch */
     bool has_new_rules;      /* changed by an administrator */
+    /* Its set's; NULL: it is in none. */
+    struct campaign_changes *changes;
+    bool is_noted; /* there */
 };
 
 /* ---- states ---- */
@@ -123,6 +132,13 @@ enum gate campaign_gate(struct gate_times times, int64_t now_us);
 struct gate_times campaign_times(const struct campaign *campaign);
 /* The first rule that it breaks by itself, as a constant phrase; NULL: none. Asked when it is loaded, when it is saved, and by each decision. */
 const char *campaign_fault(const struct campaign *campaign);
+
+/* Whether nothing is left to be done for it, neither here nor by Wallet: it has ended, each place is settled for good, its fund is released. */
+bool campaign_is_over(const struct campaign *campaign);
+
+/* It differs from what is on disk, and is to be saved; or only what its batch has asked for is to be forgotten. */
+void campaign_note_changed(struct campaign *campaign);
+void campaign_note(struct campaign *campaign);
 
 /* ---- decisions of admins ---- */
 

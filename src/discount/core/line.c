@@ -7,7 +7,7 @@ int64_t line_length(int64_t waiting_list, int64_t lined_up) { return lined_up < 
 
 static void mark_changed(struct campaign *campaign, struct redemption *redemption) {
     redemption->is_changed = true;
-    campaign->is_changed = true;
+    campaign_note_changed(campaign);
     campaign->sequence++;
 }
 

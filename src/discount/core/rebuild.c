@@ -88,7 +88,7 @@ static void credit(struct campaign *campaign, struct redemption *redemption, con
     campaign->failed -= redemption->status == REDEMPTION_FAILED;
     campaign->credited++;
     campaign->sequence++;
-    campaign->is_changed = true;
+    campaign_note_changed(campaign);
     redemption->status = REDEMPTION_CREDITED;
     redemption->failure_size = 0;
     redemption->transaction_id = place->transaction_id;

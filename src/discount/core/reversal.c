@@ -25,7 +25,7 @@ static struct campaign *owner_of(const struct campaign_set *set, const struct re
 
 static void mark_changed(struct campaign *campaign, struct redemption *redemption) {
     redemption->is_changed = true;
-    campaign->is_changed = true;
+    campaign_note_changed(campaign);
     campaign->sequence++;
 }
 

@@ -11,8 +11,9 @@ struct result campaign_set_init(struct campaign_set *set, size_t campaign_capaci
     set->redemptions = calloc(redemption_capacity, sizeof *set->redemptions);
     set->tallies = calloc(2 * redemption_capacity, sizeof *set->tallies);
     set->reversals = calloc(redemption_capacity, sizeof *set->reversals);
-    if (set->campaigns == NULL || set->redemptions == NULL || set->tallies == NULL || set->reversals == NULL ||
-        !result_is_ok(map_init(&set->by_reversal, redemption_capacity)) ||
+    set->changes.numbers = calloc(campaign_capacity, sizeof *set->changes.numbers);
+    if (set->campaigns == NULL || set->changes.numbers == NULL || set->redemptions == NULL || set->tallies == NULL ||
+        set->reversals == NULL || !result_is_ok(map_init(&set->by_reversal, redemption_capacity)) ||
         !result_is_ok(map_init(&set->by_tally, 2 * redemption_capacity)) || !result_is_ok(map_init(&set->by_code, campaign_capacity)) ||
         !result_is_ok(map_init(&set->by_campaign_id, campaign_capacity)) || !result_is_ok(map_init(&set->by_id, 2 * redemption_capacity)) ||
         !result_is_ok(map_init(&set->by_user, redemption_capacity)) || !result_is_ok(map_init(&set->by_phone, redemption_capacity))) {
@@ -24,6 +25,7 @@ struct result campaign_set_init(struct campaign_set *set, size_t campaign_capaci
 
 void campaign_set_free(struct campaign_set *set) {
     free(set->campaigns);
+    free(set->changes.numbers);
     free(set->redemptions);
     free(set->tallies);
     free(set->reversals);
@@ -38,10 +40,12 @@ void campaign_set_free(struct campaign_set *set) {
 }
 
 void campaign_set_begin(struct campaign_set *set) {
-    for (size_t i = 0; i < set->campaign_count; i++) {
-        set->campaigns[i].is_new = set->campaigns[i].is_changed = set->campaigns[i].has_new_rules = false;
-        set->campaigns[i].line_asked = 0;
+    for (size_t i = 0; i < set->changes.count; i++) {
+        struct campaign *campaign = campaign_by_number(set, set->changes.numbers[i]);
+        campaign->is_noted = campaign->is_new = campaign->is_changed = campaign->has_new_rules = false;
+        campaign->line_asked = 0;
     }
+    set->changes.count = 0;
     if (set->tally_count > 0) map_clear(&set->by_tally);
     set->tally_count = 0;
     if (set->reversal_count > 0) map_clear(&set->by_reversal);
@@ -60,6 +64,18 @@ void campaign_set_clear(struct campaign_set *set) {
     map_clear(&set->by_campaign_id);
 }
 
+void campaign_note(struct campaign *campaign) {
+    struct campaign_changes *changes = campaign->changes;
+    if (changes == NULL || campaign->is_noted) return;
+    campaign->is_noted = true;
+    changes->numbers[changes->count++] = campaign->number;
+}
+
+void campaign_note_changed(struct campaign *campaign) {
+    campaign->is_changed = true;
+    campaign_note(campaign);
+}
+
 static struct text id_key(const struct id *id) { return (struct text){(const char *)id->bytes, sizeof id->bytes}; }
 
 /* Which of two has their code: the one that has not ended, or ends last, or the newer one. */
@@ -76,6 +92,9 @@ struct result campaign_set_load(struct campaign_set *set, const struct campaign 
     if (campaign_by_id(set, campaign->id) != NULL) return result_error(RESULT_CORRUPT);
     struct campaign *kept = &set->campaigns[set->campaign_count];
     *kept = *campaign;
+    kept->changes = &set->changes;
+    kept->is_noted = false;
+    if (kept->is_changed) campaign_note(kept);
     const struct campaign *holder = campaign_by_code(set, &kept->code);
     if (kept->code.size > 0 && (holder == NULL || is_later(kept, holder))) {
         (void)map_remove(&set->by_code, code_text(&kept->code)); /* its key is the holder's own */

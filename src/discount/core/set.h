@@ -21,6 +21,7 @@ struct tally {
 struct campaign_set {
     struct campaign *campaigns; /* [capacity] */
     size_t campaign_count, campaign_capacity;
+    struct campaign_changes changes;
     struct redemption *redemptions; /* [redemption_capacity] */
     size_t redemption_count, redemption_capacity;
     struct tally *tallies; /* [2 * redemption_capacity] */

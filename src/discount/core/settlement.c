@@ -39,7 +39,7 @@ static void change_status(struct campaign *campaign, struct redemption *redempti
     redemption->failure_size = 0;
     redemption->is_changed = true;
     campaign->sequence++;
-    campaign->is_changed = true;
+    campaign_note_changed(campaign);
 }
 
 static struct campaign *owner_of(struct campaign_set *set, const struct redemption *redemption) {

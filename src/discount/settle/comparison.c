@@ -101,9 +101,18 @@ static void tell_difference(struct compared *compared, const struct board_slot *
     compared->is_told = differs;
 }
 
+static void set_must_walk(struct comparison *comparison, uint32_t number, bool must_walk) {
+    struct compared *compared = &comparison->memory[number - 1];
+    if (must_walk && !compared->must_walk) comparison->walk_count++;
+    if (!must_walk && compared->must_walk) comparison->walk_count--;
+    compared->must_walk = must_walk;
+}
+
 static void follow(struct comparison *comparison, uint32_t number, const struct books_seen *seen, const struct books_verdict *verdict) {
     struct board_slot *slot = slot_of(comparison, number);
     enum books books = board_books(slot);
+    bool is_changing = verdict->must_adopt || verdict->must_walk || books_are_recovering(books);
+    comparison->wants_archived |= is_changing && board_is_archived(slot);
     if (verdict->must_adopt) {
         const struct fund_said said = {.funded_minor = seen->there.funded_minor, .is_released = seen->there.is_released};
         funds_adopt(comparison->funds, number, &said);
@@ -113,13 +122,18 @@ static void follow(struct comparison *comparison, uint32_t number, const struct 
         agree(comparison, slot);
         return;
     }
-    comparison->memory[number - 1].must_walk = true;
+    set_must_walk(comparison, number, true);
     funds_hold(comparison->funds, number, true);
     if (books == BOOKS_NOT_COMPARED) board_set_books(slot, BOOKS_WALKING);
 }
 
 static bool is_being_walked(const struct comparison *comparison, uint32_t number) {
     return comparison->memory[number - 1].must_walk || walk_is_of(&comparison->walk, number);
+}
+
+bool comparison_is_on(const struct comparison *comparison, uint32_t number) {
+    bool is_rebuilt = rebuild_is_busy(comparison->rebuild) && comparison->rebuild->campaign_number == number;
+    return is_being_walked(comparison, number) || is_rebuilt;
 }
 
 /* What a look has found, of all campaigns. */
@@ -144,10 +158,12 @@ static struct fund_document without_foreign(const struct fund_document *fund, in
 static void judge(struct comparison *comparison, uint32_t number, struct findings *findings) {
     struct compared *compared = &comparison->memory[number - 1];
     struct board_slot *slot = slot_of(comparison, number);
-    if (slot->is_of_orders) return; /* it has no fund */
+    if (slot->is_of_orders) return;                                 /* it has no fund */
+    if (compared->was_archived && !board_is_archived(slot)) return; /* it may have changed meanwhile: at the next look */
     bool is_first = board_books(slot) == BOOKS_NOT_COMPARED;
-    const struct books_seen seen = {.before = compared->before,
-                                    .after = board_view(slot),
+    const struct campaign_view after = board_view(slot);
+    const struct books_seen seen = {.before = compared->was_archived ? after : comparison->before[number - 1],
+                                    .after = after,
                                     .there = without_foreign(&compared->there, funds_foreign(comparison->funds, number), slot->currency),
                                     .credit = board_credit(slot),
                                     .again = most_again(comparison, number),
@@ -349,7 +365,8 @@ static void begin_look(struct comparison *comparison) {
     comparison->is_of_last = false;
     for (size_t i = 0; i < comparison->count; i++) {
         comparison->is_of_last |= board_books(board_slot(comparison->board, i)) == BOOKS_NOT_COMPARED;
-        comparison->memory[i].before = board_view(board_slot(comparison->board, i));
+        comparison->memory[i].was_archived = board_is_archived(board_slot(comparison->board, i));
+        if (!comparison->memory[i].was_archived) comparison->before[i] = board_view(board_slot(comparison->board, i));
         comparison->memory[i].again_before = claims_again(comparison->claims, (uint32_t)i + 1);
         comparison->memory[i].there = (struct fund_document){0};
     }
@@ -395,7 +412,7 @@ static void walk_ended(void *context, uint32_t number, bool is_done) {
 
 /* The next that waits for a walk and whose fund is as Wallet says by now; 0: none. */
 static uint32_t next_to_walk(const struct comparison *comparison) {
-    if (comparison->walk.state != WALK_IDLE || rebuild_is_busy(comparison->rebuild)) return 0;
+    if (comparison->walk_count == 0 || comparison->walk.state != WALK_IDLE || rebuild_is_busy(comparison->rebuild)) return 0;
     for (size_t i = 0; i < comparison->count; i++) {
         if (comparison->memory[i].must_walk && !funds_is_behind(comparison->funds, (uint32_t)i + 1)) return (uint32_t)i + 1;
     }
@@ -407,7 +424,7 @@ static void walk_next(struct comparison *comparison) {
     if (number == 0) return;
     comparison->walk.foreign_told = comparison->memory[number - 1].foreign_count;
     comparison->walk_odd_minor = comparison->memory[number - 1].odd_minor;
-    comparison->memory[number - 1].must_walk = !walk_begin(&comparison->walk, number);
+    set_must_walk(comparison, number, !walk_begin(&comparison->walk, number));
 }
 
 /* What the walk has found unknown is worked off. */
@@ -415,7 +432,7 @@ static void rebuilt(void *context, uint32_t number, enum rebuild_end how) {
     struct comparison *comparison = context;
     struct compared *compared = &comparison->memory[number - 1];
     compared->is_blocked = how == REBUILD_BLOCKED;
-    compared->must_walk = how == REBUILD_CUT;
+    set_must_walk(comparison, number, how == REBUILD_CUT);
     funds_note_conflicts(comparison->funds, number, comparison->rebuild->conflict_minor);
     if (how == REBUILD_WHOLE || how == REBUILD_CONFLICTED)
         open_books(comparison, slot_of(comparison, number), how == REBUILD_WHOLE ? BOOKS_AGREE : BOOKS_CONFLICTED);
@@ -466,7 +483,8 @@ struct result comparison_init(struct comparison *comparison) {
     comparison->walk.read = walk_read;
     comparison->walk.context = comparison;
     comparison->memory = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *comparison->memory);
-    return comparison->memory == NULL ? result_error(RESULT_FULL) : result_ok();
+    comparison->before = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *comparison->before);
+    return comparison->memory == NULL || comparison->before == NULL ? result_error(RESULT_FULL) : result_ok();
 }
 
 void comparison_free(struct comparison *comparison) {
@@ -474,4 +492,5 @@ void comparison_free(struct comparison *comparison) {
     walk_free(&comparison->walk);
     arena_release(&comparison->arena);
     free(comparison->memory);
+    free(comparison->before);
 }

@@ -79,6 +79,12 @@ void funds_hold(struct funds *funds, uint32_t campaign_number, bool is_held) {
     funds_look(funds);
 }
 
+bool funds_are_done(const struct funds *funds, uint32_t campaign_number) {
+    const struct fund *fund = &funds->memory[campaign_number - 1];
+    bool has_waiters = fund->waiters.tqh_last != NULL && !TAILQ_EMPTY(&fund->waiters);
+    return fund->job == NULL && fund->expiry == NULL && !fund->must_adopt && !fund->is_held && !has_waiters;
+}
+
 void funds_note_foreign(struct funds *funds, uint32_t campaign_number, int64_t foreign_minor) {
     fund_of(funds, campaign_number)->foreign_minor = foreign_minor;
 }
@@ -385,7 +391,7 @@ void funds_run(struct funds *funds, int64_t now_us, bool may_call) {
     funds->must_look = false;
     funds->look_at_us = INT64_MAX;
     int64_t wall_us = clock_now_us(funds->clock), unsettled = 0;
-    for (size_t i = 0; i < board_count(funds->board); i++) {
+    for (size_t i = board_next(funds->board, 0); i < board_count(funds->board); i = board_next(funds->board, i + 1)) {
         struct campaign_view view = board_view(board_slot(funds->board, i));
         unsettled += view_unsettled(&view);
         look_at_expiry(funds, (uint32_t)i + 1, &view, wall_us, now_us);

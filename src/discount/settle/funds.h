@@ -96,6 +96,9 @@ static inline int64_t funds_foreign(const struct funds *funds, uint32_t campaign
     return funds->memory[campaign_number - 1].foreign_minor;
 }
 
+/* Whether nothing of it is under way, nor is to be. */
+bool funds_are_done(const struct funds *funds, uint32_t campaign_number);
+
 /* A request that has changed this campaign: waits for its fund, or is answered at once when nothing is to be waited for. */
 void funds_wait(struct funds *funds, const struct board_slot *slot, struct discount_operation *operation);
 

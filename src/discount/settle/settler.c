@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "discount/settle/comparison.h"
+#include "discount/settle/archive.h"
 #include "discount/settle/credits.h"
 #include "discount/settle/ended.h"
 #include "discount/settle/funds.h"
@@ -34,6 +34,7 @@ struct settler {
     struct turns turns;
     struct rebuild rebuild;
     struct comparison comparison;
+    struct archive archive;
     struct waker compared; /* woken once: the books of all campaigns were compared */
     bool has_compared;
     struct operation_list held; /* their claims are sent when it is known who was paid */
@@ -151,6 +152,7 @@ static int64_t next_event_us(const struct settler *settler, int64_t now_us) {
     sooner(&at_us, funds_next_us(&settler->funds));
     sooner(&at_us, turns_next_us(&settler->turns));
     sooner(&at_us, rebuild_next_us(&settler->rebuild));
+    sooner(&at_us, archive_next_us(&settler->archive));
     if (!may_settle(settler)) return at_us;
     sooner(&at_us, comparison_next_us(&settler->comparison, now_us));
     sooner(&at_us, ended_next_us(&settler->ended));
@@ -170,6 +172,7 @@ static void work(struct settler *settler, int64_t now_us) {
     if (funds_next_us(&settler->funds) == 0) turns_look(&settler->turns); /* what a fund can pay for may have changed */
     funds_run(&settler->funds, now_us, may_settle(settler));
     turns_run(&settler->turns, now_us);
+    archive_run(&settler->archive, now_us);
     if (!may_settle(settler)) return;
     ended_ask(&settler->ended, now_us);
     delivery_wake_delayed(&settler->credits.delivery, now_us);
@@ -279,6 +282,15 @@ static struct result prepare(struct settler *settler) {
     settler->turns =
         (struct turns){.board = options->board, .clock = options->clock, .claims = &settler->claims, .messages = &settler->messages};
     turns_init(&settler->turns);
+    settler->archive = (struct archive){.board = options->board,
+                                        .clock = options->clock,
+                                        .claims = &settler->claims,
+                                        .funds = &settler->funds,
+                                        .comparison = &settler->comparison,
+                                        .messages = &settler->messages,
+                                        .is_on = options->archives,
+                                        .after_us = options->archive_after_us};
+    archive_init(&settler->archive);
     TRY(funds_init(&settler->funds));
     TRY(prepare_comparison(settler));
     settler->claims.conflicts = &settler->rebuild.conflicts;

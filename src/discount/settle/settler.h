@@ -12,7 +12,7 @@
  *   comparison whether our books and Wallet's agree           walk       each credit of a fund against its redemption
  *   verdict    what the counts say                            unknown    credits that we have lost, and who takes them
  *   calls      client and token        waiters    requests and their deadlines        messages   other threads, the store
- *   rebuild    redemptions made anew of what Wallet has paid
+ *   rebuild    redemptions made anew of what Wallet has paid    archive    who may leave memory
  *   instance   which Wallet may answer          reach      whether it is there          backoff, token
  *
  *   claim:  READY ─▶ IN_FLIGHT (one POST /v1/credits with up to 1000) ─▶ KEEPING (its mark, through the store) ─▶ gone
@@ -44,6 +44,8 @@ struct settler_options {
     struct readiness *readiness;     /* is told whether Wallet is there; NULL: it is not asked */
     struct revocations *revocations; /* gets what Wallet says has ended; NULL: it is not asked */
     int64_t clock_leeway_us;         /* by which tokens are judged here */
+    bool archives;                   /* campaigns that are over, */
+    int64_t archive_after_us;        /* so long after their end */
     size_t claims_max;               /* 0: LIMIT_SETTLE_CLAIMS */
 };
 

@@ -62,7 +62,7 @@ void turns_run(struct turns *turns, int64_t now_us) {
     size_t count = board_count(turns->board);
     turns->must_look = false;
     if (turns->next == 0) turns->has_news = turns->has_line = turns->has_promoted = false;
-    for (; turns->next < count; turns->next++) {
+    for (; (turns->next = board_next(turns->board, turns->next)) < count; turns->next++) {
         if (!look_at(turns, board_slot(turns->board, turns->next), wall_us)) continue;
         turns->next++;
         return;

@@ -19,8 +19,8 @@ static struct listener listener;
 static int begin(void **state) {
     (void)state;
     memset(&events, 0, sizeof events);
-    channel = channel_find(&events, (const struct board_slot *)&exchange);
-    assert_ptr_equal(channel_find(&events, (const struct board_slot *)&exchange), channel);
+    channel = channel_find(&events, (struct board_slot *)&exchange);
+    assert_ptr_equal(channel_find(&events, (struct board_slot *)&exchange), channel);
     listener = (struct listener){.exchange = &exchange, .events = &events, .channel = channel};
     LIST_INSERT_HEAD(&channel->listeners, &listener, link);
     return 0;

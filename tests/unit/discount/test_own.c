@@ -28,7 +28,7 @@ static void start(struct side *side, enum batch_mode mode) {
     const struct place place = {.file = side->path, .schema = &discount_schema, .commits = &side->discount.service.commits};
     assert_true(result_is_ok(board_create(LIMIT_CAMPAIGNS_KEPT, &side->discount.board)));
     assert_true(result_is_ok(batch_open(&place, mode, &side->batch)));
-    assert_true(result_is_ok(working_set_create(side->batch, side->discount.board, &side->set)));
+    assert_true(result_is_ok(working_set_create(side->batch, side->discount.board, 0, &side->set)));
     const struct engine_options options = {
         .set = side->set, .hooks = &discount_hooks, .kept = &table_kept, .clock = &frozen_clock, .batch = side->batch};
     assert_true(result_is_ok(engine_create(&options, &side->engine)));

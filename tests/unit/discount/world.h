@@ -119,7 +119,7 @@ static inline void world_start(struct world *world) {
     const struct place place = {.file = world->database_path, .schema = &discount_schema, .commits = &discount->service.commits};
     assert_true(result_is_ok(batch_open(&place, BATCH_WRITE, &world->batch)));
     assert_true(result_is_ok(board_create(LIMIT_CAMPAIGNS_KEPT, &discount->board)));
-    assert_true(result_is_ok(working_set_create(world->batch, discount->board, &world->set)));
+    assert_true(result_is_ok(working_set_create(world->batch, discount->board, 0, &world->set)));
     assert_true(result_is_ok(code_board_create(&world->code_keys, &discount->codes)));
     assert_true(result_is_ok(working_codes_begin(world->set, discount->codes)));
     const struct engine_options engine_options = {

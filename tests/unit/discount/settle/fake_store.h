@@ -57,7 +57,8 @@ const struct action fund_refused_action = {.name = "refused"}, fund_adopted_acti
 const struct action rebuild_action = {.name = "rebuild"}, promote_action = {.name = "promote"};
 const struct action mark_action = {.name = "mark"}, taken_back_action = {.name = "taken back"}, expire_action = {.name = "expire"},
                     fund_confirmed_action = {.name = "confirmed"}, fund_released_action = {.name = "released"},
-                    note_action = {.name = "note"}, instance_action = {.name = "instance"};
+                    note_action = {.name = "note"}, instance_action = {.name = "instance"}, archive_action = {.name = "archive"},
+                    recall_action = {.name = "recall"};
 
 struct result store_submit_internal(struct store *store, struct store_operation *operation) {
     (void)store;
