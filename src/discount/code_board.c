@@ -202,6 +202,10 @@ struct result code_board_reserve_imported(struct code_board *board, const struct
     return slot->tails == NULL ? result_error(RESULT_FULL) : foreign_codes_reserve(&board->foreign, (size_t)batch->count);
 }
 
+struct result code_board_make_room(struct code_board *board, size_t imported_count) {
+    return foreign_codes_reserve(&board->foreign, imported_count);
+}
+
 void code_board_add_imported(struct code_board *board, uint32_t batch, int64_t index, const struct imported_code *imported) {
     const struct code_slot *slot = code_board_slot(board, batch);
     CHECK(slot != NULL && slot->is_imported && index >= 1 && index <= slot->count);

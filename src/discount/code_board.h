@@ -53,6 +53,8 @@ bool code_board_has_room(const struct code_board *board, const struct code_batch
 void code_board_publish(struct code_board *board, const struct code_batch *batch);
 /* Foreign codes, from index 1 on, in their order: room for as many as their batch has, before the commit that shows them, and then each. RESULT_FULL. */
 struct result code_board_reserve_imported(struct code_board *board, const struct code_batch *batch) MUST_CHECK;
+/* Room for so many of all batches together: at a start, before any is added. RESULT_FULL. */
+struct result code_board_make_room(struct code_board *board, size_t imported_count) MUST_CHECK;
 void code_board_add_imported(struct code_board *board, uint32_t batch, int64_t index, const struct imported_code *imported);
 /* Each batch was published. */
 void code_board_revoke(struct code_board *board, uint32_t batch, int64_t index);

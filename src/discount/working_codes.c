@@ -101,10 +101,14 @@ struct result working_codes_begin(struct working_set *set, struct code_board *bo
     set->code_board = board;
     set->campaigns.codes = &set->codes;
     TRY(working_codes_load_batches(set));
+    size_t imported_count = 0;
     for (size_t i = 0; i < set->codes.batch_count; i++) {
-        TRY(code_board_reserve(board, &set->codes.batches[i]));
-        code_board_publish(board, &set->codes.batches[i]);
+        const struct code_batch *batch = &set->codes.batches[i];
+        TRY(code_board_reserve(board, batch));
+        code_board_publish(board, batch);
+        if (code_batch_is_imported(batch)) imported_count += (size_t)batch->count;
     }
+    TRY(code_board_make_room(board, imported_count)); /* each had room for its own alone */
     TRY(load_imported(set));
     return load_dead(set);
 }

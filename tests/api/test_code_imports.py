@@ -96,6 +96,9 @@ def test_they_outlive_a_restart_and_a_new_key(make_world):
     world = make_world()
     campaign, codes = campaign_of(world), some(6)
     assert bring(world, campaign, codes[:3]).status_code == 201
+    several = [some(40) for _ in range(3)]  # none of them alone fills a table that holds all
+    for each in several:
+        assert bring(world, campaign, each).status_code == 201
     assert redeem(world.user(), codes[0]).status_code in (201, 202)
     assert world.pair.discount.stop() == 0
     assert world.pair.discount.command("codes", "rotate-key", "--data", world.pair.discount.data).returncode == 0
@@ -103,7 +106,7 @@ def test_they_outlive_a_restart_and_a_new_key(make_world):
     world.connect()
     assert bring(world, campaign, codes[3:]).status_code == 201
     assert_problem(redeem(world.user(), codes[0]), 404, "code_not_found")
-    for code in (codes[1], codes[3]):
+    for code in (codes[1], codes[3], several[0][0], several[2][39]):
         assert redeem(world.user(), code).status_code in (201, 202)
     assert "codes[0]" in str(bring(world, campaign, [codes[2]]).json()["errors"])
     world.assert_clean()
