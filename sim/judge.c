@@ -296,6 +296,8 @@ static void judge_report(struct intent *intent, const struct json_value *root) {
     int64_t most = json_get_integer(root, "max_redemptions", -1), credited = json_get_integer(root, "credited", -1);
     if (remaining != places_left(most, redeemed) || credited > redeemed)
         wrong(intent, "the report is exact", "its numbers do not fit together");
+    if (redeemed > 0 && json_array_count(json_get(root, "per_minute")) == 0)
+        wrong(intent, "the report is exact", "its minutes are not there");
     int64_t waiting = json_get_integer(root, "waiting", -1) + json_get_integer(root, "lapsed", 0);
     if (!has_report_moment(intent, redeemed, most, credited, waiting)) wrong(intent, "the report is exact", "it never was so");
 }

@@ -108,6 +108,10 @@ const struct action create_action = {.name = "create campaign",
                                      .committed = discount_committed,
                                      .send = discount_send};
 
+static void load_change(struct engine *engine, struct operation *operation) {
+    working_set_name_campaign(engine, ((struct campaign_change *)operation)->id);
+}
+
 static struct campaign *begin_change(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct working_set *set = engine_set(engine);
     struct campaign_change *self = (struct campaign_change *)operation;
@@ -167,14 +171,15 @@ static void decide_end(struct engine *engine, struct operation *operation, int64
     end_change(engine, operation, campaign_end(campaign, now_us), campaign, "campaign_ended", "campaign.end");
 }
 
-#define CHANGE(what, decide_it)                                                                                         \
-    {                                                                                                                   \
-        .name = what, .weight = 1, .answer_bytes = ANSWER_ROOM, .decide = decide_it, .render = answer_campaign_changed, \
-        .committed = discount_committed, .send = discount_send                                                          \
+#define CHANGE(what, decide_it)                                                                           \
+    {                                                                                                     \
+        .name = what, .weight = 1, .answer_bytes = ANSWER_ROOM, .load = load_change, .decide = decide_it, \
+        .render = answer_campaign_changed, .committed = discount_committed, .send = discount_send         \
     }
 const struct action patch_action = {.name = "change campaign",
                                     .weight = 1,
                                     .answer_bytes = ANSWER_ROOM,
+                                    .load = load_change,
                                     .decide = decide_patch,
                                     .decide_again = decide_changed_with_fund,
                                     .render = answer_campaign_changed,
@@ -183,6 +188,7 @@ const struct action patch_action = {.name = "change campaign",
 const struct action approve_action = {.name = "approve campaign",
                                       .weight = 1,
                                       .answer_bytes = ANSWER_ROOM,
+                                      .load = load_change,
                                       .decide = decide_approve,
                                       .decide_again = decide_changed_with_fund,
                                       .render = answer_campaign_changed,

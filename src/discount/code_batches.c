@@ -136,6 +136,10 @@ static void answer_expiry(struct operation *operation) {
 
 /* ---- making: in the store ---- */
 
+static void load_create(struct engine *engine, struct operation *operation) {
+    working_set_recall(engine_set(engine), ((struct batch_making *)operation)->create.campaign_number);
+}
+
 static void decide_create(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct working_set *set = engine_set(engine);
     struct batch_making *self = (struct batch_making *)operation;
@@ -177,6 +181,7 @@ static void render_made(struct operation *operation) {
 static const struct action make_action = {.name = "create codes",
                                           .weight = 1,
                                           .answer_bytes = ANSWER_ROOM,
+                                          .load = load_create,
                                           .decide = decide_create,
                                           .render = render_made,
                                           .committed = discount_committed,
@@ -278,6 +283,13 @@ void code_batches_create(struct exchange *exchange) {
 
 /* ---- revoking ---- */
 
+static void load_revoke(struct engine *engine, struct operation *operation) {
+    struct working_set *set = engine_set(engine);
+    const struct code_batch *batch = code_batch_by_id(&set->codes, ((struct batch_change *)operation)->id);
+    CHECK(batch != NULL); /* it was on the board */
+    working_set_recall(set, batch->campaign_number);
+}
+
 static void decide_revoke(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct working_set *set = engine_set(engine);
     struct batch_change *self = (struct batch_change *)operation;
@@ -300,6 +312,7 @@ static void render_revoked(struct operation *operation) {
 static const struct action revoke_action = {.name = "revoke codes",
                                             .weight = 1,
                                             .answer_bytes = ANSWER_ROOM,
+                                            .load = load_revoke,
                                             .decide = decide_revoke,
                                             .render = render_revoked,
                                             .committed = discount_committed,

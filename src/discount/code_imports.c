@@ -45,6 +45,10 @@ static enum import_verdict check(const struct working_set *set, const struct cod
     return IMPORT_DONE;
 }
 
+static void load(struct engine *engine, struct operation *operation) {
+    working_set_recall(engine_set(engine), ((struct code_import *)operation)->create.campaign_number);
+}
+
 static void decide(struct engine *engine, struct operation *operation, int64_t now_us) {
     struct working_set *set = engine_set(engine);
     struct code_import *self = (struct code_import *)operation;
@@ -102,6 +106,7 @@ static void render(struct operation *operation) {
 static const struct action import_action = {.name = "import codes",
                                             .weight = LIMIT_STORE_BATCH_WEIGHT, /* alone in its batch, however short it is */
                                             .answer_bytes = ANSWER_ROOM,
+                                            .load = load,
                                             .decide = decide,
                                             .render = render,
                                             .committed = discount_committed,

@@ -38,6 +38,7 @@ static struct result visit_listed(void *context, const struct row *row) {
 static void load(struct engine *engine, struct operation *operation) {
     struct eligible_import *self = (struct eligible_import *)operation;
     self->listed = (struct eligible_counts){0, 0};
+    working_set_recall(engine_set(engine), self->campaign_number);
     ask_eligible_counts(engine_batch(engine), self->campaign_number, eligible_counts_found, &self->listed);
     for (size_t i = 0; i < self->count; i++) {
         struct eligible *eligible = &self->list[i];

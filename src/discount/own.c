@@ -96,14 +96,15 @@ static void decide_taken_back(struct engine *engine, struct operation *operation
 /* ---- what Wallet has paid, and we do not know ---- */
 
 static void load_rebuild(struct engine *engine, struct operation *operation) {
-    struct working_set *set = engine_set(engine);
     const struct own_request *self = own(operation);
     for (size_t i = 0; i < self->rebuild.count; i++) {
         const struct paid_place *place = &self->rebuild.items[i];
+        const struct campaign *campaign = working_set_bring(engine, place->campaign_number);
+        if (campaign == NULL) continue; /* the batch has failed */
         working_set_ask(engine, place->id);
         if (place->code_batch != 0) working_codes_ask_if_there(engine, place->code_batch, place->campaign_number, place->code_index);
         const struct redeem_request claimed = {.user_id = place->user_id, .phone = place->phone};
-        working_set_ask_rivals(engine, campaign_by_number(&set->campaigns, place->campaign_number), &claimed);
+        working_set_ask_rivals(engine, campaign, &claimed);
     }
     load_waiters(engine, operation);
 }

@@ -38,10 +38,20 @@ static void note_redemption(struct discount_operation *self, const struct redemp
 
 /* ---- in the store ---- */
 
+/* Of one that is archived the board knows which it is. */
+static const struct campaign *bring_campaign(struct engine *engine, const struct redeem_request *redeem) {
+    struct working_set *set = engine_set(engine);
+    const struct campaign *campaign = redeem_campaign(&set->campaigns, redeem);
+    if (campaign != NULL || redeem->found.batch != 0)
+        return campaign != NULL ? campaign : working_set_bring(engine, redeem->found.campaign_number);
+    const struct board_slot *slot = redeem->code.size == 0 ? NULL : board_find_code(set->board, &redeem->code);
+    return slot == NULL ? NULL : working_set_bring(engine, slot->number);
+}
+
 static void load(struct engine *engine, struct operation *operation) {
     struct working_set *set = engine_set(engine);
     struct redeem_request *redeem = &request_of(operation)->redeem;
-    const struct campaign *campaign = redeem_campaign(&set->campaigns, redeem);
+    const struct campaign *campaign = bring_campaign(engine, redeem);
     redeem->is_recovering = campaign != NULL && books_are_recovering(board_books(board_slot(set->board, campaign->number - 1)));
     if (redeem->found.batch != 0) CHECK(working_codes_ask(engine, redeem->found.batch, redeem->found.index)); /* by its weight */
     if (campaign == NULL) return;

@@ -112,10 +112,10 @@ void working_counts_measure(const struct working_set *set) {
 
 void working_counts_archive(struct working_set *set) {
     for (size_t i = 0; i < set->leaving_count; i++) {
-        const struct campaign *campaign = campaign_by_number(&set->campaigns, set->leaving[i]);
-        if (campaign == NULL || !campaign_is_over(campaign)) continue;
-        if (board_archive(board_slot(set->board, campaign->number - 1)))
-            LOG(LOG_INFO, "campaign_archived", LOG_ID("campaign_id", campaign->id));
+        struct campaign *campaign = campaign_by_number(&set->campaigns, set->leaving[i]);
+        if (campaign == NULL || !campaign_is_over(campaign) || !board_archive(board_slot(set->board, campaign->number - 1))) continue;
+        LOG(LOG_INFO, "campaign_archived", LOG_ID("campaign_id", campaign->id));
+        campaign_set_drop(&set->campaigns, campaign);
     }
     set->leaving_count = 0;
 }
@@ -155,10 +155,13 @@ static struct result visit_minute_of_one(void *context, const struct row *row) {
 
 static struct result recall(struct working_set *set, struct board_slot *slot, struct board_history *history) {
     struct recalling self = {.set = set, .history = history};
+    if (!board_is_archived(slot)) return result_ok();
+    ask_campaign(set->batch, slot->id, working_set_bring_row, set);
     history->minute_count = history->second_count = 0;
     ask_minutes(set->batch, slot->number, slot->number, visit_minute_of_one, &self);
     ask_seconds(set->batch, slot->number, slot->number, visit_second_of_one, &self);
     TRY(batch_run(set->batch));
+    if (campaign_by_number(&set->campaigns, slot->number) == NULL) return result_error(RESULT_CORRUPT);
     if (self.newest_second > set->saved[slot->number - 1].newest_second) set->saved[slot->number - 1].newest_second = self.newest_second;
     board_recall(slot, history);
     LOG(LOG_INFO, "campaign_recalled", LOG_ID("campaign_id", slot->id));
@@ -172,20 +175,33 @@ void working_set_recall(struct working_set *set, uint32_t campaign_number) {
     set->wanted[set->wanted_count++] = campaign_number;
 }
 
-struct result working_counts_recall(struct working_set *set) {
-    if (set->wanted_count == 0) return result_ok();
+static struct result recall_all(struct working_set *set, const uint32_t *numbers, size_t count) {
     struct board_history *history = malloc(sizeof *history);
     struct result outcome = history == NULL ? result_error(RESULT_FULL) : result_ok();
-    while (set->wanted_count > 0 && result_is_ok(outcome)) {
-        uint32_t number = set->wanted[set->wanted_count - 1];
-        outcome = recall(set, board_slot(set->board, number - 1), history);
-        if (!result_is_ok(outcome)) break;
-        set->saved[number - 1].is_wanted = false;
-        set->wanted_count--;
-    }
+    for (size_t i = 0; i < count && result_is_ok(outcome); i++) outcome = recall(set, board_slot(set->board, numbers[i] - 1), history);
     free(history);
     working_counts_measure(set);
     return outcome;
+}
+
+struct result working_counts_recall(struct working_set *set) {
+    TRY(set->failure);
+    return set->wanted_count == 0 ? result_ok() : recall_all(set, set->wanted, set->wanted_count);
+}
+
+struct campaign *working_set_bring(struct engine *engine, uint32_t campaign_number) {
+    struct working_set *set = engine_set(engine);
+    bool is_there = campaign_number != 0 && campaign_number <= set->campaigns.campaign_count;
+    struct campaign *campaign = campaign_by_number(&set->campaigns, campaign_number);
+    if (campaign != NULL || !is_there || !result_is_ok(set->failure)) return campaign;
+    set->failure = recall_all(set, &campaign_number, 1);
+    return campaign_by_number(&set->campaigns, campaign_number);
+}
+
+void working_counts_forget(struct working_set *set) {
+    for (size_t i = 0; i < set->wanted_count; i++) set->saved[set->wanted[i] - 1].is_wanted = false;
+    set->wanted_count = 0;
+    set->failure = result_ok();
 }
 
 /* ---- saving ---- */

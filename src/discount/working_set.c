@@ -17,20 +17,56 @@
 
 /* ---- loading ---- */
 
+/* What is archived from the start: of what is over, that which ended long enough ago. */
+static bool is_archived(const struct working_set *set, const struct campaign *campaign) {
+    return campaign_is_over(campaign) && campaign->ended_at_us <= set->archived_until_us;
+}
+
+/* Onto the board, in the order of their numbers: of those with one code the newest is found by it. */
+static void show(struct working_set *set, const struct campaign *campaign) {
+    if (is_archived(set, campaign))
+        board_reserve_archived(set->board, campaign);
+    else
+        board_reserve(set->board, campaign);
+    board_publish(set->board, campaign, 0);
+    struct board_slot *slot = board_slot(set->board, campaign->number - 1);
+    board_set_books(slot, slot->is_of_orders ? BOOKS_AGREE : BOOKS_NOT_COMPARED);
+}
+
 static struct result visit_campaign(void *context, const struct row *row) {
     struct working_set *set = context;
     struct campaign campaign;
     TRY(sound_campaign_of_row(row, &campaign));
-    TRY(campaign_set_load(&set->campaigns, &campaign));
+    if (campaign.number != set->campaigns.campaign_count + 1 || board_find_id(set->board, campaign.id) != NULL)
+        return result_error(RESULT_CORRUPT);
+    if (is_archived(set, &campaign))
+        campaign_set_skip(&set->campaigns);
+    else
+        TRY(campaign_set_load(&set->campaigns, &campaign));
     set->saved[campaign.number - 1].committed = campaign_counts(&campaign);
+    show(set, &campaign);
     return result_ok();
 }
 
-static struct result load_campaigns(struct working_set *set) {
+struct result working_set_bring_row(void *self, const struct row *row) {
+    struct working_set *set = self;
+    struct campaign campaign;
+    TRY(sound_campaign_of_row(row, &campaign));
+    const struct board_slot *slot = board_find_id(set->board, campaign.id);
+    if (slot == NULL || slot->number != campaign.number) return result_error(RESULT_CORRUPT);
+    set->saved[campaign.number - 1].committed = campaign_counts(&campaign);
+    return campaign_set_bring(&set->campaigns, &campaign, board_find_code(set->board, &campaign.code) == slot);
+}
+
+/* After a rollback: those that are not archived. */
+static struct result load_again(struct working_set *set) {
+    const struct board *board = set->board;
     campaign_set_clear(&set->campaigns);
-    ask_all_campaigns(set->batch, visit_campaign, set);
+    for (size_t i = 0; i < board_count(board); i++) campaign_set_skip(&set->campaigns);
+    for (size_t i = board_next(board, 0); i < board_count(board); i = board_next(board, i + 1))
+        ask_campaign(set->batch, board_slot(board, i)->id, working_set_bring_row, set);
     TRY(batch_run(set->batch));
-    campaign_set_begin(&set->campaigns);
+    if (set->campaigns.seat_count != board_awake_count(board)) return result_error(RESULT_CORRUPT);
     TRY(working_codes_load_batches(set));
     set->is_stale = false;
     return result_ok();
@@ -47,16 +83,11 @@ static struct result visit_winner(void *context, const struct row *row) {
     struct page_of_rows *page = context;
     struct redemption redemption;
     TRY(sound_redemption_of_row(row, 0, &redemption));
-    if (campaign_by_number(&page->set->campaigns, redemption.campaign_number) == NULL) return result_error(RESULT_CORRUPT);
+    if (redemption.campaign_number > page->set->campaigns.campaign_count) return result_error(RESULT_CORRUPT);
     board_add_winner(page->set->board, redemption.campaign_number, redemption.user_id, &redemption.phone);
     page->last = redemption_key(redemption.campaign_number, redemption.position);
     page->count++;
     return result_ok();
-}
-
-/* What is archived from the start: of what is over, that which ended long enough ago. */
-static bool is_archived(const struct working_set *set, const struct campaign *campaign) {
-    return campaign_is_over(campaign) && campaign->ended_at_us <= set->archived_until_us;
 }
 
 /* Of campaigns whose numbers follow each other. */
@@ -72,10 +103,10 @@ static struct result load_winners_of(struct working_set *set, uint32_t first, ui
 
 /* Of what is archived the database is asked. */
 static struct result load_winners(struct working_set *set) {
-    const struct campaign_set *campaigns = &set->campaigns;
-    for (size_t i = 0, end; i < campaigns->campaign_count; i = end + 1) {
-        for (end = i; end < campaigns->campaign_count && !is_archived(set, &campaigns->campaigns[end]);) end++;
-        if (end > i) TRY(load_winners_of(set, (uint32_t)i + 1, (uint32_t)end));
+    const struct board *board = set->board;
+    for (size_t i = board_next(board, 0), end; i < board_count(board); i = board_next(board, end)) {
+        for (end = i; end < board_count(board) && board_next(board, end) == end;) end++;
+        TRY(load_winners_of(set, (uint32_t)i + 1, (uint32_t)end));
     }
     return result_ok();
 }
@@ -106,24 +137,16 @@ static struct result name_code(struct working_set *set, const struct campaign *c
     return board_name_code(set->board, campaign);
 }
 
-static void reserve(struct working_set *set, const struct campaign *campaign) {
-    if (is_archived(set, campaign))
-        board_reserve_archived(set->board, campaign);
-    else
-        board_reserve(set->board, campaign);
-}
-
-static struct result load_board(struct working_set *set) {
-    struct campaign_set *campaigns = &set->campaigns;
-    for (size_t i = 0; i < campaigns->campaign_count; i++) reserve(set, &campaigns->campaigns[i]);
+static struct result load(struct working_set *set) {
+    ask_all_campaigns(set->batch, visit_campaign, set);
+    TRY(batch_run(set->batch));
+    campaign_set_begin(&set->campaigns);
+    for (uint32_t number = 1; number <= set->campaigns.campaign_count; number++) {
+        const struct campaign *campaign = campaign_by_number(&set->campaigns, number);
+        if (campaign != NULL) TRY(name_code(set, campaign));
+    }
     TRY(load_winners(set));
     TRY(load_kept(set));
-    for (size_t i = 0; i < campaigns->campaign_count; i++) {
-        board_publish(set->board, &campaigns->campaigns[i], 0);
-        struct board_slot *slot = board_slot(set->board, i);
-        board_set_books(slot, slot->is_of_orders ? BOOKS_AGREE : BOOKS_NOT_COMPARED);
-    }
-    for (size_t i = 0; i < campaigns->campaign_count; i++) TRY(name_code(set, &campaigns->campaigns[i]));
     TRY(working_counts_load(set));
     working_counts_measure(set);
     return result_ok();
@@ -135,12 +158,13 @@ static struct result fill(struct working_set *set) {
     set->saved = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *set->saved);
     set->saving = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *set->saving);
     set->wanted = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *set->wanted);
+    set->strays = calloc(CAMPAIGN_SET_REDEMPTIONS, sizeof *set->strays);
     set->recents = calloc(RECENTS_MAX, sizeof *set->recents);
-    if (set->saved == NULL || set->saving == NULL || set->wanted == NULL || set->recents == NULL) return result_error(RESULT_FULL);
+    if (set->strays == NULL || set->saved == NULL || set->saving == NULL || set->wanted == NULL || set->recents == NULL)
+        return result_error(RESULT_FULL);
     TRY(map_init(&set->recents_by_id, RECENTS_MAX));
     TRY(campaign_set_init(&set->campaigns, LIMIT_CAMPAIGNS_KEPT, CAMPAIGN_SET_REDEMPTIONS));
-    TRY(load_campaigns(set));
-    return load_board(set);
+    return load(set);
 }
 
 struct result working_set_create(struct batch *batch, struct board *board, int64_t archived_until_us, struct working_set **ret_set) {
@@ -166,6 +190,7 @@ void working_set_free(struct working_set *set) {
     free(set->recents);
     free(set->saved);
     free(set->saving);
+    free(set->strays);
     free(set->wanted);
     free(set);
 }
@@ -177,19 +202,34 @@ static struct text key_of(const struct id *id) { return (struct text){(const cha
 static struct result load_row(struct working_set *set, const struct row *row, int first_column) {
     struct redemption redemption;
     TRY(sound_redemption_of_row(row, first_column, &redemption));
-    return campaign_set_load_redemption(&set->campaigns, &redemption);
+    bool is_there = redemption.campaign_number <= set->campaigns.campaign_count;
+    if (!is_there || campaign_by_number(&set->campaigns, redemption.campaign_number) != NULL)
+        return campaign_set_load_redemption(&set->campaigns, &redemption);
+    if (set->stray_count == CAMPAIGN_SET_REDEMPTIONS) return result_error(RESULT_FULL);
+    working_set_recall(set, redemption.campaign_number);
+    set->strays[set->stray_count++] = redemption;
+    return result_ok();
 }
 
 struct result working_set_redemption(void *set, const struct row *row) {
     return load_row(set, row, 0);
 }
 
+/* False: there is no such campaign. */
+static bool name_campaign(struct working_set *set, struct id id) {
+    const struct board_slot *slot = board_find_id(set->board, id);
+    if (slot != NULL) working_set_recall(set, slot->number);
+    return slot != NULL || campaign_by_id(&set->campaigns, id) != NULL;
+}
+
+void working_set_name_campaign(struct engine *engine, struct id id) { (void)name_campaign(engine_set(engine), id); }
+
 /* A claim that a kept answer waits for comes along with it; a campaign is here. */
 static struct result subject_found(void *self, const struct row *row) {
     struct working_set *set = self;
     if (!row_is_null(row, KEPT_COLUMNS)) return load_row(set, row, KEPT_COLUMNS);
-    if (campaign_by_id(&set->campaigns, row_id_or_zero(row, KEPT_COLUMNS - 2)) == NULL)
-        row_refuse(row, KEPT_COLUMNS - 2, "it waits for nothing that is there");
+    const struct id id = row_id_or_zero(row, KEPT_COLUMNS - 2);
+    if (!name_campaign(set, id)) row_refuse(row, KEPT_COLUMNS - 2, "it waits for nothing that is there");
     return result_ok();
 }
 
@@ -199,7 +239,7 @@ void working_set_ask(struct engine *engine, struct id id) {
     const struct recent_claim *recent = map_get(&set->recents_by_id, key_of(&id));
     if (recent != NULL)
         CHECK(result_is_ok(campaign_set_load_redemption(&set->campaigns, &recent->redemption))); /* it was there when it was committed */
-    else if (campaign_by_id(&set->campaigns, id) == NULL)
+    else if (!name_campaign(set, id))
         ask_redemption(engine_batch(engine), id, working_set_redemption, set);
 }
 
@@ -311,7 +351,8 @@ static void forget(void *self) {
     set->wallet_instance = (struct id){{0}};
     set->imported = NULL;
     set->eligible = NULL;
-    set->leaving_count = 0;
+    set->leaving_count = set->stray_count = 0;
+    working_counts_forget(set);
     campaign_set_begin(&set->campaigns);
     code_set_begin(&set->codes);
 }
@@ -319,15 +360,15 @@ static void forget(void *self) {
 static struct result begin(void *self, struct batch *batch) {
     struct working_set *set = self;
     CHECK(batch == set->batch);
-    if (set->is_stale) TRY(load_campaigns(set));
-    return working_counts_recall(set);
+    return set->is_stale ? load_again(set) : result_ok();
 }
 
-/* What this batch may change of an archived campaign, or needs to count in, is there before it is decided. */
+/* Archived campaigns that the batch has named, and the redemptions of them that waited for that. */
 static struct result loaded(void *self) {
     struct working_set *set = self;
-    for (size_t i = 0; i < set->campaigns.redemption_count; i++) working_set_recall(set, set->campaigns.redemptions[i].campaign_number);
-    return working_counts_recall(set);
+    TRY(working_counts_recall(set));
+    for (size_t i = 0; i < set->stray_count; i++) TRY(campaign_set_load_redemption(&set->campaigns, &set->strays[i]));
+    return result_ok();
 }
 
 /* ---- save ---- */
@@ -427,7 +468,6 @@ static void publish(void *self) {
         if (!campaign->is_changed) continue;
         board_publish(set->board, campaign, set->saved[campaign->number - 1].batch_second);
         CHECK(!campaign->has_new_rules || result_is_ok(name_code(set, campaign))); /* a few bytes, once for each code */
-        working_set_recall(set, campaign->number);                                 /* the settler may have to do with it again */
     }
     working_counts_archive(set);
     working_counts_measure(set);
@@ -446,8 +486,8 @@ static void look_after_settled(struct working_set *set) {
     struct campaign_set *campaigns = &set->campaigns;
     for (size_t i = 0; i < campaigns->campaign_count && !set->is_stale; i++) {
         set->looked_at = (set->looked_at + 1) % campaigns->campaign_count;
-        struct campaign *campaign = &campaigns->campaigns[set->looked_at];
-        if (campaign->redeemed - campaign->settled_position < SETTLED_LAG) continue;
+        struct campaign *campaign = campaign_by_number(campaigns, (uint32_t)set->looked_at + 1);
+        if (campaign == NULL || campaign->redeemed - campaign->settled_position < SETTLED_LAG) continue;
         int64_t last = campaign->settled_position + SETTLED_LAG, first_open = redemption_key(campaign->number, last + 1);
         ask_first_unsettled(set->batch, redemption_key(campaign->number, campaign->settled_position),
                             redemption_key(campaign->number, last), visit_first_unsettled, &first_open);
@@ -460,8 +500,6 @@ static void idle(struct engine *engine, int64_t now_us, bool is_busy) {
     struct result flushed = is_busy ? result_ok() : working_set_flush(engine, now_us); /* a batch is coming, which takes it along */
     if (!result_is_ok(flushed)) LOG(LOG_WARN, "counters_not_saved", LOG_STRING("reason", result_name(flushed)));
     look_after_settled(engine_set(engine));
-    struct result recalled = working_counts_recall(engine_set(engine));
-    if (!result_is_ok(recalled)) LOG(LOG_WARN, "campaign_not_recalled", LOG_STRING("reason", result_name(recalled)));
 }
 
 const struct working_set_hooks discount_hooks = {.forget = forget,

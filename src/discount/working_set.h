@@ -1,5 +1,5 @@
-/* What the store's thread works on, behind the engine shell (service/engine.h): all campaigns, which stay between batches, as this is the only writer, and
- * are loaded anew after a rollback; the redemptions that a batch names; and what is on disk of the counters. */
+/* What the store's thread works on, behind the engine shell (service/engine.h): the campaigns that are not archived, which stay between batches, as this is the only
+ * writer, and are loaded anew after a rollback; those that are, once a batch has named them; the redemptions that a batch names; and what is on disk of the counters. */
 #pragma once
 
 #include "base/zone.h"
@@ -43,6 +43,9 @@ struct working_set {
     size_t saving_count;
     uint32_t *wanted; /* [LIMIT_CAMPAIGNS_KEPT]: of those to be recalled */
     size_t wanted_count;
+    struct redemption *strays; /* [CAMPAIGN_SET_REDEMPTIONS]: named by this batch, of campaigns that are not here yet */
+    size_t stray_count;
+    struct result failure;   /* of what was brought while this batch was loaded */
     const uint32_t *leaving; /* of those that are to be archived with this batch */
     size_t leaving_count;
     int64_t archived_until_us; /* what is over, and ended until then, is archived when it is loaded */
@@ -65,8 +68,11 @@ struct result working_set_flush(struct engine *engine, int64_t now_us) MUST_CHEC
 
 /* ---- for actions ---- */
 
-/* The campaign is to be here with its seconds and minutes, when the batch is decided; one that is not archived is. */
+/* The campaign is to be here, with its seconds and minutes, when the batch is decided; one that is not archived is. Who names one by its id or number says so. */
 void working_set_recall(struct working_set *set, uint32_t campaign_number);
+void working_set_name_campaign(struct engine *engine, struct id id); /* there may be none */
+/* It is to be here at once, by a trip of its own if need be. NULL: there is none, or the batch has failed. */
+struct campaign *working_set_bring(struct engine *engine, uint32_t campaign_number);
 
 /* Of a redemption that an operation names by its id; a campaign's id asks for nothing. */
 void working_set_ask(struct engine *engine, struct id id);
@@ -82,5 +88,7 @@ void working_set_ask_line(struct engine *engine, uint32_t campaign_number, int64
 int64_t working_set_promote(struct engine *engine, struct campaign *campaign, int64_t now_us);
 /* What the core is handed of the campaign's clock and books. */
 struct moment working_set_moment(const struct working_set *set, const struct campaign *campaign, int64_t now_us);
+/* Visitor: the row's campaign is here from now on. */
+struct result working_set_bring_row(void *set, const struct row *row);
 /* Visitor: the row's redemption belongs to the set (the context). */
 struct result working_set_redemption(void *set, const struct row *row);

@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from api.test_codes import codes_of, make_batch
 from api.test_taken_back import reversed_one
 from harness.copies import copy_of
 from harness.events import Events
@@ -134,7 +135,7 @@ def test_it_is_over_for_good(kept):
     assert_problem(kept.operator.discount.request("PATCH", path, json={"max_redemptions": 9}, headers={"If-Match": "*"}), 409, "campaign_state_conflict")
     assert_problem(kept.operator.discount.post(f"{path}/pause"), 409, "campaign_state_conflict")
     assert kept.operator.discount.post(f"{path}/end").status_code == 200
-    assert kept.pair.discount.metric("discountd_campaigns_live") == 0
+    archived(kept, 1)
 
 
 def test_its_code_is_free(make_world):
@@ -210,4 +211,37 @@ def test_what_wallet_has_lost_is_sent_again(make_world, is_restarted):
     wait_until(lambda: world.pair.discount.reconcile().returncode == 0, "the books agree", AGREES_S)
     archived(world, 2)
     assert [row[1] for row in world.operator.report(campaign["id"])["per_minute"]] == [row[1] for row in before["per_minute"]]
+    world.assert_clean()
+
+
+def test_every_act_finds_it(make_world):
+    """Each of them names a campaign that is not in memory, and is told what it would be told otherwise."""
+    world = make_world(discount_arguments=AT_ONCE)
+    discount, key = world.operator.discount, str(uuid.uuid4())
+    campaign = world.operator.campaign(places=3, code=None, phone="any")
+    path = f"/v1/campaigns/{campaign['id']}"
+    batch = make_batch(world.operator, campaign)
+    codes = codes_of(world.operator, batch)
+    winner, late = world.user(), world.user()
+    won = winner.redeem(codes[0]).json()
+    end(world, campaign)
+
+    def again(answer):
+        """And it leaves again."""
+        archived(world, 1)
+        return answer
+
+    archived(world, 1)
+    assert_problem(again(late.redeem(codes[1], key=key)), 410, "campaign_ended")
+    assert again(winner.redeem(codes[0], key=str(uuid.uuid4()))).json()["id"] == won["id"]
+    for tail, body in (("/code-batches", {"count": 3, "pattern": batch["pattern"]}), ("/code-imports", {"codes": ["EXTERNAL-1"]}), ("/eligible", {"users": [late.id]}), ("/resume", None)):
+        assert_problem(again(discount.post(path + tail, body)), 409, "campaign_state_conflict")
+    assert_problem(again(discount.request("PATCH", path + "?dry_run=true", json={"name": "B"}, headers={"If-Match": "*"})), 409, "campaign_state_conflict")
+    assert again(discount.get(f"/v1/redemptions/{won['id']}")).json() == won
+    assert again(discount.post("/v1/codes/lookup", {"code": codes[0]})).json()["state"] == "used"
+    assert again(discount.post(f"{path}/code-batches/{batch['id']}/revoke")).status_code == 200
+    assert_problem(again(late.redeem(codes[2], key=str(uuid.uuid4()))), 404, "code_not_found")
+    report = world.operator.report(campaign["id"])
+    assert (report["redeemed"], report["rejected"]["campaign_ended"], report["rejected"]["already_redeemed"]) == (1, 1, 1)
+    assert [row["uses"] for row in report["by_batch"]] == [1]
     world.assert_clean()

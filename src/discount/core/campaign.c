@@ -261,7 +261,10 @@ static bool are_too_many(const struct campaign_set *set, int64_t now_us) {
     size_t living = 0;
     if (set->campaign_count == set->campaign_capacity) return true;
     if (set->campaign_count < LIMIT_CAMPAIGNS) return false;
-    for (size_t i = 0; i < set->campaign_count; i++) living += gate_of(&set->campaigns[i], now_us) != GATE_ENDED;
+    for (uint32_t number = 1; number <= set->campaign_count; number++) {
+        const struct campaign *campaign = campaign_by_number(set, number);
+        living += campaign != NULL && gate_of(campaign, now_us) != GATE_ENDED; /* what is not here has ended long ago */
+    }
     return living >= LIMIT_CAMPAIGNS;
 }
 
@@ -302,7 +305,7 @@ enum campaign_verdict campaign_create(struct campaign_set *set, const struct cam
     plan_fund_step(&campaign);
     CHECK(campaign_fault(&campaign) == NULL);
     CHECK(result_is_ok(campaign_set_load(set, &campaign)));
-    *ret_campaign = &set->campaigns[campaign.number - 1];
+    *ret_campaign = campaign_by_number(set, campaign.number);
     return CAMPAIGN_DONE;
 }
 

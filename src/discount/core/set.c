@@ -12,8 +12,11 @@ struct result campaign_set_init(struct campaign_set *set, size_t campaign_capaci
     set->tallies = calloc(2 * redemption_capacity, sizeof *set->tallies);
     set->reversals = calloc(redemption_capacity, sizeof *set->reversals);
     set->changes.numbers = calloc(campaign_capacity, sizeof *set->changes.numbers);
-    if (set->campaigns == NULL || set->changes.numbers == NULL || set->redemptions == NULL || set->tallies == NULL ||
-        set->reversals == NULL || !result_is_ok(map_init(&set->by_reversal, redemption_capacity)) ||
+    set->seats = calloc(campaign_capacity, sizeof *set->seats);
+    set->free_seats = calloc(campaign_capacity, sizeof *set->free_seats);
+    if (set->campaigns == NULL || set->seats == NULL || set->free_seats == NULL || set->changes.numbers == NULL ||
+        set->redemptions == NULL || set->tallies == NULL || set->reversals == NULL ||
+        !result_is_ok(map_init(&set->by_reversal, redemption_capacity)) ||
         !result_is_ok(map_init(&set->by_tally, 2 * redemption_capacity)) || !result_is_ok(map_init(&set->by_code, campaign_capacity)) ||
         !result_is_ok(map_init(&set->by_campaign_id, campaign_capacity)) || !result_is_ok(map_init(&set->by_id, 2 * redemption_capacity)) ||
         !result_is_ok(map_init(&set->by_user, redemption_capacity)) || !result_is_ok(map_init(&set->by_phone, redemption_capacity))) {
@@ -25,6 +28,8 @@ struct result campaign_set_init(struct campaign_set *set, size_t campaign_capaci
 
 void campaign_set_free(struct campaign_set *set) {
     free(set->campaigns);
+    free(set->seats);
+    free(set->free_seats);
     free(set->changes.numbers);
     free(set->redemptions);
     free(set->tallies);
@@ -42,6 +47,7 @@ void campaign_set_free(struct campaign_set *set) {
 void campaign_set_begin(struct campaign_set *set) {
     for (size_t i = 0; i < set->changes.count; i++) {
         struct campaign *campaign = campaign_by_number(set, set->changes.numbers[i]);
+        if (campaign == NULL) continue; /* it was archived with its last change */
         campaign->is_noted = campaign->is_new = campaign->is_changed = campaign->has_new_rules = false;
         campaign->line_asked = 0;
     }
@@ -59,7 +65,10 @@ void campaign_set_begin(struct campaign_set *set) {
 
 void campaign_set_clear(struct campaign_set *set) {
     campaign_set_begin(set);
-    set->campaign_count = 0;
+    for (size_t i = 0; i < set->seat_count; i++) {
+        if (set->campaigns[i].number != 0) set->seats[set->campaigns[i].number - 1] = 0;
+    }
+    set->campaign_count = set->seat_count = set->free_count = 0;
     map_clear(&set->by_code);
     map_clear(&set->by_campaign_id);
 }
@@ -86,23 +95,47 @@ static bool is_later(const struct campaign *campaign, const struct campaign *hol
     return campaign->ended_at_us != 0 || ends >= holder_ends;
 }
 
-struct result campaign_set_load(struct campaign_set *set, const struct campaign *campaign) {
-    if (set->campaign_count == set->campaign_capacity) return result_error(RESULT_FULL);
-    if (campaign->number != set->campaign_count + 1 || campaign_fault(campaign) != NULL) return result_error(RESULT_CORRUPT);
-    if (campaign_by_id(set, campaign->id) != NULL) return result_error(RESULT_CORRUPT);
-    struct campaign *kept = &set->campaigns[set->campaign_count];
+static struct result sit_down(struct campaign_set *set, const struct campaign *campaign, bool has_code) {
+    if (campaign_fault(campaign) != NULL || campaign_by_id(set, campaign->id) != NULL) return result_error(RESULT_CORRUPT);
+    size_t seat = set->free_count > 0 ? set->free_seats[--set->free_count] : set->seat_count++;
+    struct campaign *kept = &set->campaigns[seat];
     *kept = *campaign;
     kept->changes = &set->changes;
     kept->is_noted = false;
     if (kept->is_changed) campaign_note(kept);
-    const struct campaign *holder = campaign_by_code(set, &kept->code);
-    if (kept->code.size > 0 && (holder == NULL || is_later(kept, holder))) {
+    if (has_code) {
         (void)map_remove(&set->by_code, code_text(&kept->code)); /* its key is the holder's own */
         TRY(map_put(&set->by_code, code_text(&kept->code), kept));
     }
     TRY(map_put(&set->by_campaign_id, id_key(&kept->id), kept));
+    set->seats[kept->number - 1] = (uint32_t)seat + 1;
+    return result_ok();
+}
+
+struct result campaign_set_load(struct campaign_set *set, const struct campaign *campaign) {
+    if (set->campaign_count == set->campaign_capacity) return result_error(RESULT_FULL);
+    if (campaign->number != set->campaign_count + 1) return result_error(RESULT_CORRUPT);
+    const struct campaign *holder = campaign_by_code(set, &campaign->code);
+    TRY(sit_down(set, campaign, campaign->code.size > 0 && (holder == NULL || is_later(campaign, holder))));
     set->campaign_count++;
     return result_ok();
+}
+
+void campaign_set_skip(struct campaign_set *set) {
+    CHECK(set->campaign_count < set->campaign_capacity);
+    set->campaign_count++;
+}
+
+struct result campaign_set_bring(struct campaign_set *set, const struct campaign *campaign, bool has_code) {
+    if (campaign->number == 0 || campaign->number > set->campaign_count) return result_error(RESULT_CORRUPT);
+    return campaign_by_number(set, campaign->number) != NULL ? result_ok() : sit_down(set, campaign, has_code);
+}
+
+void campaign_set_drop(struct campaign_set *set, struct campaign *campaign) {
+    if (campaign_by_code(set, &campaign->code) == campaign) (void)map_remove(&set->by_code, code_text(&campaign->code));
+    CHECK(map_remove(&set->by_campaign_id, id_key(&campaign->id)) == campaign);
+    set->seats[campaign->number - 1] = 0;
+    set->free_seats[set->free_count++] = (uint32_t)(campaign - set->campaigns);
 }
 
 static void user_key(uint32_t campaign_number, struct id user_id, uint8_t key[20]) {
@@ -297,7 +330,8 @@ struct campaign *campaign_by_id(const struct campaign_set *set, struct id id) {
 }
 
 struct campaign *campaign_by_number(const struct campaign_set *set, uint32_t number) {
-    return number == 0 || number > set->campaign_count ? NULL : &set->campaigns[number - 1];
+    uint32_t seat = number == 0 || number > set->campaign_count ? 0 : set->seats[number - 1];
+    return seat == 0 ? NULL : &set->campaigns[seat - 1];
 }
 
 struct redemption *redemption_by_id(const struct campaign_set *set, struct id id) {

@@ -1,4 +1,4 @@
-/* The working set of one batch: all campaigns (they are few, and stay between batches), and the redemptions that the batch names. Whoever loads must
+/* The working set of one batch: campaigns (those that are not archived stay between batches, the others are there once the batch has named them), and the redemptions that it names. Whoever loads must
  * bring, for each redemption request, what there is under (campaign, user) and (campaign, phone): what is not in the set then does not exist. Where there may be
  * more than one, they are counted (struct tally), and the one of the same order is brought. */
 #pragma once
@@ -19,8 +19,11 @@ struct tally {
 };
 
 struct campaign_set {
-    struct campaign *campaigns; /* [capacity] */
-    size_t campaign_count, campaign_capacity;
+    struct campaign *campaigns;               /* [capacity], in any order, once some have left */
+    uint32_t *seats;                          /* [capacity], by number: where among them it is, plus 1; 0: it is not here */
+    uint32_t *free_seats;                     /* [capacity] */
+    size_t free_count, seat_count;            /* those left; ever taken */
+    size_t campaign_count, campaign_capacity; /* with those that are not here */
     struct campaign_changes changes;
     struct redemption *redemptions; /* [redemption_capacity] */
     size_t redemption_count, redemption_capacity;
@@ -42,6 +45,12 @@ void campaign_set_clear(struct campaign_set *set);
 /* Loading, campaigns in the order of their numbers. RESULT_CORRUPT: a number is missing, an id stands there twice, or it breaks a rule
  * of its own (campaign_fault). */
 struct result campaign_set_load(struct campaign_set *set, const struct campaign *campaign) MUST_CHECK;
+/* In the place of one: there is a campaign of the next number, but it is archived. */
+void campaign_set_skip(struct campaign_set *set);
+/* One that is not here, anew, and whether it is the one that is found by its code; RESULT_CORRUPT as above. Of one that is here: nothing. */
+struct result campaign_set_bring(struct campaign_set *set, const struct campaign *campaign, bool has_code) MUST_CHECK;
+/* It is not here any more, but stays counted. Not between campaign_set_begin and the end of its batch. */
+void campaign_set_drop(struct campaign_set *set, struct campaign *campaign);
 /* Loading a redemption that the batch names; naming it twice is fine. RESULT_FULL; RESULT_CORRUPT: its campaign is not there, has not given out its
  * position, or it breaks a rule of its own (redemption_fault). */
 struct result campaign_set_load_redemption(struct campaign_set *set, const struct redemption *redemption) MUST_CHECK;
@@ -79,8 +88,8 @@ void campaign_set_rename(struct campaign_set *set, struct redemption *redemption
 /* The newest one with it: that of a campaign that has ended is free again. */
 struct campaign *campaign_by_code(const struct campaign_set *set, const struct code *code);
 struct campaign *campaign_by_id(const struct campaign_set *set, struct id id);
-struct campaign *campaign_by_number(const struct campaign_set *set, uint32_t number);
-struct redemption *redemption_by_id(const struct campaign_set *set, struct id id); /* also of one that was claimed as it */
+struct campaign *campaign_by_number(const struct campaign_set *set, uint32_t number); /* NULL: there is none, or it is not here */
+struct redemption *redemption_by_id(const struct campaign_set *set, struct id id);    /* also of one that was claimed as it */
 /* Living ones; so are the next two. */
 struct redemption *redemption_by_user(const struct campaign_set *set, uint32_t campaign_number, struct id user_id);
 /* The one with this order, of those that were loaded. */

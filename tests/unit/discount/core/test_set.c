@@ -46,6 +46,47 @@ static void test_a_code_of_one_letter_is_found(void **state) {
     assert_ptr_equal(campaign_by_code(set, &short_one.code), campaign_by_number(set, 1));
 }
 
+static void test_campaigns_leave_and_come_back(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign first = stored_campaign(set, "ONE"), second = stored_campaign(set, "TWO");
+    second.id = make_id(1, 2);
+    second.number = 2;
+    assert_int_equal(campaign_set_load(set, &first).code, RESULT_OK);
+    assert_int_equal(campaign_set_load(set, &second).code, RESULT_OK);
+    struct campaign *kept = campaign_by_number(set, 1);
+    campaign_note_changed(kept);
+    campaign_set_drop(set, kept);
+    campaign_set_begin(set); /* of one that has left there is nothing to forget */
+    assert_null(campaign_by_number(set, 1));
+    assert_null(campaign_by_id(set, first.id));
+    assert_null(campaign_by_code(set, &first.code));
+    assert_int_equal(set->campaign_count, 2);
+    campaign_set_skip(set);
+    assert_null(campaign_by_number(set, 3));
+    struct campaign *fourth = make_campaign(set, "ONE", 3); /* its code is free */
+    assert_int_equal(fourth->number, 4);
+    assert_ptr_equal(fourth, kept); /* and so is its place */
+    assert_int_equal(campaign_set_bring(set, &first, false).code, RESULT_OK);
+    assert_int_equal(campaign_set_bring(set, &first, false).code, RESULT_OK);
+    assert_ptr_equal(campaign_by_id(set, first.id), campaign_by_number(set, 1));
+    assert_ptr_equal(campaign_by_code(set, &first.code), fourth);
+    campaign_set_drop(set, campaign_by_number(set, 1));
+    assert_ptr_equal(campaign_by_code(set, &first.code), fourth);
+    struct campaign bad = first;
+    bad.number = 5;
+    assert_int_equal(campaign_set_bring(set, &bad, false).code, RESULT_CORRUPT);
+    bad.number = 3;
+    bad.id = second.id;
+    assert_int_equal(campaign_set_bring(set, &bad, false).code, RESULT_CORRUPT);
+    bad.number = 0;
+    assert_int_equal(campaign_set_bring(set, &bad, false).code, RESULT_CORRUPT);
+    campaign_set_drop(set, fourth);
+    assert_int_equal(campaign_set_bring(set, &first, true).code, RESULT_OK);
+    assert_ptr_equal(campaign_by_code(set, &first.code), campaign_by_number(set, 1));
+    campaign_set_clear(set);
+    for (uint32_t number = 1; number <= 4; number++) assert_null(campaign_by_number(set, number));
+}
+
 static void test_a_set_has_its_bounds(void **state) {
     struct campaign_set *set = *state;
     struct campaign_set small;
@@ -212,6 +253,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_campaign_comes_in_by_its_number_and_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_code_of_one_letter_is_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_campaigns_leave_and_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_set_has_its_bounds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_next_batch_begins_without_marks, set_up, tear_down),
         cmocka_unit_test(test_tallies_count_what_was_there_and_what_comes),
