@@ -245,3 +245,22 @@ def test_every_act_finds_it(make_world):
     assert (report["redeemed"], report["rejected"]["campaign_ended"], report["rejected"]["already_redeemed"]) == (1, 1, 1)
     assert [row["uses"] for row in report["by_batch"]] == [1]
     world.assert_clean()
+
+
+@pytest.mark.of_sqlite
+def test_a_broken_row_refuses_who_needs_it_and_nobody_else(make_world):
+    world = make_world(discount_arguments=AT_ONCE)
+    broken, campaign = world.operator.campaign(places=1), world.operator.campaign(places=2)
+    assert world.user().redeem(broken["code"]).status_code == 201
+    end(world, broken)
+    archived(world, 1)
+    assert world.pair.discount.stop() == 0
+    world.pair.discount.write_sql("UPDATE seconds SET claimed = 5000000000 WHERE campaign_number = 1")
+    world.pair.discount.start()  # nobody asks for its seconds
+    world.connect()
+    for _ in range(2):
+        assert_problem(world.operator.discount.get(f"/v1/campaigns/{broken['id']}/report"), 500, "storage_corrupt")
+        assert world.user().redeem(campaign["code"]).status_code == 201
+        assert_problem(world.user().redeem(broken["code"]), 410, "campaign_ended")
+    assert world.operator.discount.get(f"/v1/campaigns/{broken['id']}").json()["state"] == "ended"
+    assert world.pair.discount.events("row_refused")

@@ -206,9 +206,32 @@ static void test_ended_ones_are_not_counted(void **state) {
     campaign_set_free(&set);
 }
 
+/* Nor are those that are archived, however many: the bound of all that were ever made is the only one. */
+static void test_archived_ones_take_no_place(void **state) {
+    (void)state;
+    struct campaign_set set;
+    struct campaign *campaign;
+    assert_true(result_is_ok(campaign_set_init(&set, LIMIT_CAMPAIGNS_KEPT, 4)));
+    for (uint64_t i = 0; i < LIMIT_CAMPAIGNS_KEPT - LIMIT_CAMPAIGNS - 1; i++) campaign_set_skip(&set);
+    struct campaign_create create = {.credit = {1000, CURRENCY_IRT}, .name = TEXT("Gift"), .max_redemptions = 1};
+    for (uint64_t i = 1; i <= LIMIT_CAMPAIGNS; i++) {
+        create.id = make_id(1, i);
+        assert_int_equal(campaign_create(&set, &create, NOW, &campaign), CAMPAIGN_DONE);
+    }
+    create.id = make_id(1, LIMIT_CAMPAIGNS + 1);
+    assert_int_equal(campaign_create(&set, &create, NOW, &campaign), CAMPAIGN_TOO_MANY);
+    assert_int_equal(campaign_end(&set.campaigns[0], NOW), CAMPAIGN_DONE);
+    campaign_set_drop(&set, &set.campaigns[0]);
+    assert_int_equal(campaign_create(&set, &create, NOW, &campaign), CAMPAIGN_DONE);
+    assert_int_equal(campaign->number, LIMIT_CAMPAIGNS_KEPT);
+    assert_ptr_equal(campaign, &set.campaigns[0]);
+    campaign_set_free(&set);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ended_ones_are_not_counted),
+        cmocka_unit_test(test_archived_ones_take_no_place),
         cmocka_unit_test_setup_teardown(test_times, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_limit_below_what_is_taken_is_over_now, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_patch, set_up, tear_down),
