@@ -83,7 +83,11 @@ static void end(struct result outcome) {
     (void)messages_take(&messages, nobody, NULL);
 }
 
-static void run(void) { archive_run(&archive, archive_next_us(&archive)); }
+/* When it wants to; if it never does, long before that. */
+static void run(void) {
+    int64_t next_us = archive_next_us(&archive);
+    archive_run(&archive, next_us == INT64_MAX ? fake_now_us : next_us);
+}
 
 static void be_asked(const struct action *action, uint32_t number) {
     assert_int_equal(fake_store.count, 1);
