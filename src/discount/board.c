@@ -1,4 +1,3 @@
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -374,8 +373,7 @@ static void write_second(struct board_slot *slot, const struct second_counts *co
 }
 
 static struct board_slot *reserve(struct board *board, const struct campaign *campaign) {
-    CHECK(campaign->number >= 1 && campaign->number <= board->reserved_count + 1 && campaign->number <= board->capacity);
-    CHECK(campaign->number > board->reserved_count);
+    CHECK(campaign->number == board->reserved_count + 1 && campaign->number <= board->capacity);
     struct board_slot *slot = &board->slots[campaign->number - 1];
     CHECK(result_is_ok(board_make_room(board, campaign->number)));
     slot->board = board;
