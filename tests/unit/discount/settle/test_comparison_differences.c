@@ -513,9 +513,12 @@ static void test_nobody_need_wait_for_it(void **state) {
 
 static void test_without_memory_there_is_none(void **state) {
     (void)state;
-    struct comparison none = {.rebuild = &rebuild};
-    objects_left = 0;
-    assert_int_equal(comparison_init(&none).code, RESULT_FULL);
+    for (size_t left = 0; left < 2; left++) {
+        struct comparison none = {.rebuild = &rebuild};
+        objects_left = left;
+        assert_int_equal(comparison_init(&none).code, RESULT_FULL);
+        comparison_free(&none);
+    }
 }
 
 static void test_the_smallest_difference_is_said(void **state) {
