@@ -11,15 +11,18 @@
 #define ROW_ENTRIES 8u
 
 struct entry {
-    int64_t full_at_us; /* when all tries are back: one number instead of a count and a time (the "generic cell rate algorithm") */
-    int64_t until_us;   /* the wait that is under way, or was */
-    int64_t last_us;    /* the newest try, also if it was refused */
-    int64_t waits;      /* since all were back: how often the last one was used up */
+    int64_t full_at_us;       /* when all tries are back: one number instead of a count and a time (the "generic cell rate algorithm") */
+    _Atomic int64_t until_us; /* the wait that is under way, or was */
+    _Atomic int64_t last_us;  /* the newest try, also if it was refused */
+    int64_t waits;            /* since all were back: how often the last one was used up */
 };
 
-/* The keys beside each other, in one line of the processor's cache: nearly everybody is looked for and not found. */
+/* The keys beside each other, in one line of the processor's cache: nearly everybody is looked for and not found.
+ *
+ * All is written under the lock. What is atomic is read without it, too: whoever finds the key before its number and behind it has read this key's. An
+ * entry changes hands by a key of zero, so that no number is seen under a key that it is none of (`put`). */
 struct row {
-    _Alignas(64) _Atomic uint64_t keys[ROW_ENTRIES]; /* hashes; 0: unused. Written under the lock */
+    _Alignas(64) _Atomic uint64_t keys[ROW_ENTRIES]; /* hashes; 0: unused */
     struct entry entries[ROW_ENTRIES];
 };
 
@@ -56,25 +59,34 @@ uint64_t budget_key(const struct budget *budget, struct text key) {
     return hash == 0 ? 1 : hash;
 }
 
-/* Without the lock. Nearly nobody has an entry, and whoever has taken a try sees it. */
-static bool has_entry(const struct budget *budget, uint64_t key) {
-    const struct row *row = &budget->rows[key % ROWS];
-    bool has = false;
-    for (size_t i = 0; i < ROW_ENTRIES; i++) has |= atomic_load_explicit(&row->keys[i], memory_order_relaxed) == key;
-    return has;
-}
-
 static struct entry *find(struct budget *budget, uint64_t key) {
     struct row *row = &budget->rows[key % ROWS];
     for (size_t i = 0; i < ROW_ENTRIES; i++) {
-        if (atomic_load_explicit(&row->keys[i], memory_order_relaxed) == key) return &row->entries[i];
+        if (atomic_load_explicit(&row->keys[i], memory_order_acquire) == key) return &row->entries[i];
     }
     return NULL;
 }
 
+/* Who reads it without the lock sees what was written before it. */
+static void write_number(_Atomic int64_t *number, int64_t value_us) { atomic_store_explicit(number, value_us, memory_order_release); }
+
 static void put(struct row *row, size_t index, uint64_t key) {
-    atomic_store_explicit(&row->keys[index], key, memory_order_relaxed);
-    row->entries[index] = (struct entry){0};
+    struct entry *entry = &row->entries[index];
+    atomic_store_explicit(&row->keys[index], 0, memory_order_relaxed);
+    entry->full_at_us = entry->waits = 0;
+    write_number(&entry->until_us, 0);
+    write_number(&entry->last_us, 0);
+    atomic_store_explicit(&row->keys[index], key, memory_order_release);
+}
+
+enum number { UNTIL, LAST };
+
+/* Without the lock. False: the key has no entry; nearly nobody has one, and whoever has taken a try sees it. */
+static bool read_number(struct budget *budget, uint64_t key, enum number number, int64_t *ret_us) {
+    const struct entry *entry = find(budget, key);
+    if (entry == NULL) return false;
+    *ret_us = atomic_load_explicit(number == UNTIL ? &entry->until_us : &entry->last_us, memory_order_acquire);
+    return find(budget, key) == entry;
 }
 
 static struct entry *find_or_make(struct budget *budget, uint64_t key) {
@@ -98,12 +110,12 @@ static bool is_empty(const struct budget_rule *rule, const struct entry *entry, 
     return entry->full_at_us - now_us > (rule->burst - 1) * rule->regain_us;
 }
 
-static int64_t wait_of(const struct entry *entry, int64_t now_us) { return entry->until_us > now_us ? entry->until_us - now_us : 0; }
+static int64_t wait_of(int64_t until_us, int64_t now_us) { return until_us > now_us ? until_us - now_us : 0; }
 
 static void begin_wait(const struct budget_rule *rule, struct entry *entry, int64_t now_us) {
     int64_t wait_us = rule->first_wait_us;
     for (int64_t i = 0; i < entry->waits && wait_us < rule->longest_wait_us; i++) wait_us *= 2;
-    entry->until_us = now_us + (wait_us < rule->longest_wait_us ? wait_us : rule->longest_wait_us);
+    write_number(&entry->until_us, now_us + (wait_us < rule->longest_wait_us ? wait_us : rule->longest_wait_us));
     entry->waits++;
 }
 
@@ -121,12 +133,8 @@ static bool take(const struct budget_rule *rule, struct entry *entry, int64_t no
 }
 
 int64_t budget_wait_us_of(struct budget *budget, uint64_t hash, int64_t now_us) {
-    if (!has_entry(budget, hash)) return 0;
-    CHECK(pthread_mutex_lock(&budget->lock) == 0);
-    const struct entry *entry = find(budget, hash);
-    int64_t wait_us = entry == NULL ? 0 : wait_of(entry, now_us);
-    CHECK(pthread_mutex_unlock(&budget->lock) == 0);
-    return wait_us;
+    int64_t until_us;
+    return read_number(budget, hash, UNTIL, &until_us) ? wait_of(until_us, now_us) : 0;
 }
 
 int64_t budget_wait_us(struct budget *budget, struct text key, int64_t now_us) {
@@ -136,9 +144,9 @@ int64_t budget_wait_us(struct budget *budget, struct text key, int64_t now_us) {
 int64_t budget_take_of(struct budget *budget, uint64_t hash, int64_t now_us, bool *ret_is_last) {
     CHECK(pthread_mutex_lock(&budget->lock) == 0);
     struct entry *entry = find_or_make(budget, hash);
-    int64_t wait_us = wait_of(entry, now_us);
+    int64_t wait_us = wait_of(atomic_load_explicit(&entry->until_us, memory_order_relaxed), now_us);
     bool is_last = wait_us == 0 && take(&budget->rule, entry, now_us);
-    entry->last_us = now_us;
+    write_number(&entry->last_us, now_us);
     CHECK(pthread_mutex_unlock(&budget->lock) == 0);
     if (ret_is_last != NULL) *ret_is_last = is_last;
     return wait_us;
@@ -156,7 +164,7 @@ void budget_give_back(struct budget *budget, struct text key, int64_t now_us) {
         bool was_empty = is_empty(&budget->rule, entry, now_us);
         entry->full_at_us -= budget->rule.regain_us;
         if (was_empty && entry->waits > 0 && !is_empty(&budget->rule, entry, now_us)) { /* then it was what the wait began with */
-            entry->until_us = now_us;
+            write_number(&entry->until_us, now_us);
             entry->waits--;
         }
     }
@@ -173,12 +181,8 @@ void budget_forget(struct budget *budget, struct text key) {
 }
 
 bool budget_is_used_of(struct budget *budget, uint64_t hash, int64_t within_us, int64_t now_us) {
-    if (!has_entry(budget, hash)) return false;
-    CHECK(pthread_mutex_lock(&budget->lock) == 0);
-    const struct entry *entry = find(budget, hash);
-    bool is_used = entry != NULL && now_us - entry->last_us < within_us;
-    CHECK(pthread_mutex_unlock(&budget->lock) == 0);
-    return is_used;
+    int64_t last_us;
+    return read_number(budget, hash, LAST, &last_us) && now_us - last_us < within_us;
 }
 
 bool budget_is_used(struct budget *budget, struct text key, int64_t within_us, int64_t now_us) {

@@ -34,10 +34,22 @@ static unsigned __int128 read_block(const uint8_t block[FF1_BLOCK_BYTES]) {
     return (unsigned __int128)read_half(block) << 64 | read_half(block + FF1_BLOCK_BYTES / 2);
 }
 
+/* Written out, too: one store. */
+static void write_half(uint8_t half[FF1_BLOCK_BYTES / 2], uint64_t value) {
+    half[0] = (uint8_t)(value >> 56);
+    half[1] = (uint8_t)(value >> 48);
+    half[2] = (uint8_t)(value >> 40);
+    half[3] = (uint8_t)(value >> 32);
+    half[4] = (uint8_t)(value >> 24);
+    half[5] = (uint8_t)(value >> 16);
+    half[6] = (uint8_t)(value >> 8);
+    half[7] = (uint8_t)value;
+}
+
 static unsigned __int128 encrypt(const struct ff1 *ff1, unsigned __int128 value) {
     uint8_t block[FF1_BLOCK_BYTES];
-    put_big_endian(block, FF1_BLOCK_BYTES / 2, (uint64_t)(value >> 64));
-    put_big_endian(block + FF1_BLOCK_BYTES / 2, FF1_BLOCK_BYTES / 2, (uint64_t)value);
+    write_half(block, (uint64_t)(value >> 64));
+    write_half(block + FF1_BLOCK_BYTES / 2, (uint64_t)value);
     ff1->encrypt_block(ff1->cipher, block, block);
     return read_block(block);
 }
@@ -92,7 +104,9 @@ static uint64_t number_of(const struct ff1 *ff1, const uint8_t *symbols, uint32_
 }
 
 static void write_number(const struct ff1 *ff1, uint64_t number, uint8_t *symbols, uint32_t count) {
-    for (uint32_t i = count; i-- > 0; number /= ff1->radix) symbols[i] = (uint8_t)(number % ff1->radix);
+    const uint64_t radix =
+        ff1->radix; /* which the symbols, being octets, might lie in for all that a compiler knows: two divisions for each */
+    for (uint32_t i = count; i-- > 0; number /= radix) symbols[i] = (uint8_t)(number % radix);
 }
 
 void ff1_encrypt(const struct ff1 *ff1, uint8_t *symbols) {
