@@ -17,14 +17,13 @@ struct account *ledger_till(const struct ledger *ledger, const struct merchant *
 }
 
 void ledger_keep_till(struct ledger *ledger, const struct merchant *merchant, const struct account *till) {
-    if (ledger_find_till(ledger, merchant, till->currency) != NULL) return;
     const struct merchant row = {.state = ROW_NEW,
                                  .name = merchant->name,
                                  .account = ledger_find_account(ledger, till->id),
                                  .number = merchant->number,
                                  .currency = till->currency};
     CHECK(row.account != NULL);
-    struct result added = ledger_add_merchant(ledger, &row);
+    struct result added = ledger_add_merchant(ledger, &row); /* one that is there already stays as it is */
     CHECK(result_is_ok(added));
 }
 

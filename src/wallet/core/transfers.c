@@ -135,13 +135,10 @@ enum ledger_outcome ledger_post(struct ledger *ledger, const struct posting *pos
     if (now_us < ledger->head.created_at_us) now_us = ledger->head.created_at_us;
     enum ledger_outcome outcome = posting_outcome(ledger, posting, now_us);
     if (outcome != LEDGER_APPLIED) return outcome;
-    struct posting opened;
-    if (posting->debit->is_draft || (posting->credit != NULL && posting->credit->is_draft)) {
-        opened = *posting;
-        opened.debit = open_draft(ledger, posting->debit, now_us);
-        opened.credit = open_draft(ledger, posting->credit, now_us);
-        posting = &opened;
-    }
+    struct posting opened = *posting; /* between accounts of the working set alone */
+    opened.debit = open_draft(ledger, posting->debit, now_us);
+    opened.credit = open_draft(ledger, posting->credit, now_us);
+    posting = &opened;
 
     const struct account *debit = posting->debit, *credit = posting->credit;
     bool moves = transfer_kind_moves(posting->kind);

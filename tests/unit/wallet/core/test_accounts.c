@@ -69,6 +69,18 @@ static void accounts_are_numbered_one_after_the_other(void **state) {
     }
 }
 
+static void a_draft_is_what_would_be_opened_next(void **state) {
+    struct core *core = *state;
+    const struct account draft = account_draft(&core->ledger, ACCOUNT_FUND, (struct id){{0}}, CURRENCY_IRR, core->now_us);
+    assert_null(account_fault(&draft));
+    assert_true(draft.is_draft && id_is_zero(draft.id));
+    assert_int_equal(core->ledger.last_account_number, 1);
+    assert_int_equal(core->ledger.accounts.count, 1);
+    const struct account *opened = ledger_open_account(&core->ledger, draft.kind, draft.user_id, draft.currency, core->now_us);
+    assert_int_equal(opened->number, draft.number);
+    assert_false(opened->is_draft || id_is_zero(opened->id));
+}
+
 static void what_was_so_before_is_no_change(void **state) {
     (void)state;
     struct account account = sample();
@@ -140,6 +152,7 @@ int main(void) {
         cmocka_unit_test(only_what_is_empty_is_closed_and_it_stays_so),
         cmocka_unit_test(accounts_of_the_books_are_not_closed),
         CORE_TEST(accounts_are_numbered_one_after_the_other),
+        CORE_TEST(a_draft_is_what_would_be_opened_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -242,6 +242,33 @@ static void a_till_that_contradicts_its_account_does_not_come_in(void **state) {
     assert_int_equal(ledger_add_merchant(&core->ledger, &row).code, RESULT_CORRUPT); /* itself, and not in the main one */
     row.number = 1;
     assert_int_equal(ledger_add_merchant(&core->ledger, &row).code, RESULT_OK);
+    account = ledger_open_account(&core->ledger, ACCOUNT_MERCHANT, (struct id){{0}}, CURRENCY_IRT, core->now_us);
+    row = (struct merchant){.name = TEXT("other"), .account = account, .number = 1, .currency = CURRENCY_IRR};
+    assert_int_equal(ledger_add_merchant(&core->ledger, &row).code, RESULT_CORRUPT); /* a till, by its row, and not by its account */
+    account = ledger_open_account(&core->ledger, ACCOUNT_FUND, (struct id){{0}}, CURRENCY_IRT, core->now_us);
+    row = (struct merchant){.name = TEXT("fund"), .account = account, .number = account->number, .currency = CURRENCY_IRT};
+    assert_int_equal(ledger_add_merchant(&core->ledger, &row).code, RESULT_CORRUPT); /* no merchant's, and else in order */
+    assert_int_equal(core->ledger.merchants.count, 1);
+}
+
+/* Such books are damaged, and verify says so: until then nobody ends for it. */
+static void issuance_that_was_lost_is_lived_without(void **state) {
+    struct core *core = *state;
+    const struct id sara = core_register(core, "sara")->id;
+    struct fund *fund = NULL;
+    struct fund_command command = core_fund_command("f", 100);
+    command.amount = rials(100);
+    assert_int_equal(ledger_open_fund(&core->ledger, &command, core->now_us, &fund), LEDGER_APPLIED);
+    assert_int_equal(credit_rials(core, "r1", sara, 60, "f"), LEDGER_APPLIED);
+    core_load_original(core, core_newest(core), "f");
+    assert_int_equal(credit_rials(core, "r2", sara, 70, ""), LEDGER_APPLIED);
+    assert_int_equal(ledger_release_fund(&core->ledger, &command, core->now_us, &fund), LEDGER_APPLIED);
+    core->ledger.issuances[CURRENCY_IRR] = NULL;
+    ASSERT_REFUSED(core, LEDGER_REFERENCE_CONFLICT, credit_rials(core, "r2", sara, 70, "")); /* it came from elsewhere, as it looks */
+    const struct credit_reversal_item item = {TEXT("r1"), TEXT("why")};
+    assert_int_equal(ledger_reverse_credit(&core->ledger, TEXT("discount"), &item, core->now_us).outcome, LEDGER_APPLIED);
+    assert_int_equal(account_balance(core->ledger.issuances[CURRENCY_IRR]).amount_minor, 60); /* a new one */
+    assert_int_equal(account_balance(fund->account).amount_minor, 0);
 }
 
 int main(void) {
@@ -254,6 +281,7 @@ int main(void) {
                                        CORE_TEST(a_hold_names_the_merchant_and_pays_its_till),
                                        CORE_TEST(a_capture_opens_the_till_that_is_missing),
                                        CORE_TEST(an_adjustment_is_in_the_currency_of_its_account),
-                                       CORE_TEST(a_till_that_contradicts_its_account_does_not_come_in)};
+                                       CORE_TEST(a_till_that_contradicts_its_account_does_not_come_in),
+                                       CORE_TEST(issuance_that_was_lost_is_lived_without)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@ static void a_refused_credit_changes_nothing(void **state) {
     ASSERT_REFUSED(core, LEDGER_REFERENCE_CONFLICT, core_credit(core, "r1", sara, 60, ""));
     ASSERT_REFUSED(core, LEDGER_REFERENCE_CONFLICT, core_credit(core, "r1", sara, 60, "g"));
     ASSERT_REFUSED(core, LEDGER_REFERENCE_CONFLICT, core_credit(core, "r1", reza, 60, "f"));
+    ASSERT_REFUSED(core, LEDGER_REFERENCE_CONFLICT, core_credit(core, "r1", &nobody, 60, "f"));
     ASSERT_REFUSED(core, LEDGER_REPLAYED, core_credit(core, "r1", sara, 60, "f"));
     ASSERT_REFUSED(core, LEDGER_BALANCE_TOO_LARGE, core_credit(core, "r2", sara, MONEY_AMOUNT_MAX, ""));
     sara->is_frozen = true;
