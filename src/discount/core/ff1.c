@@ -1,6 +1,5 @@
 #include "discount/core/ff1.h"
 
-#include <endian.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -21,6 +20,9 @@ static bool power(uint32_t radix, uint32_t exponent, uint64_t *ret_value) {
     return true;
 }
 
+/* To octets and back, by the processor's own instruction. */
+static uint64_t big_endian(uint64_t half) { return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap64(half) : half; }
+
 static void put_big_endian(uint8_t *into, size_t size, uint64_t value) {
     for (size_t i = size; i-- > 0; value >>= 8) into[i] = (uint8_t)value;
 }
@@ -28,11 +30,11 @@ static void put_big_endian(uint8_t *into, size_t size, uint64_t value) {
 static unsigned __int128 read_block(const uint8_t block[FF1_BLOCK_BYTES]) {
     uint64_t halves[2];
     memcpy(halves, block, sizeof halves);
-    return (unsigned __int128)be64toh(halves[0]) << 64 | be64toh(halves[1]);
+    return (unsigned __int128)big_endian(halves[0]) << 64 | big_endian(halves[1]);
 }
 
 static unsigned __int128 encrypt(const struct ff1 *ff1, unsigned __int128 value) {
-    uint64_t halves[2] = {htobe64((uint64_t)(value >> 64)), htobe64((uint64_t)value)}; /* by the processor's own instruction */
+    uint64_t halves[2] = {big_endian((uint64_t)(value >> 64)), big_endian((uint64_t)value)};
     uint8_t block[FF1_BLOCK_BYTES];
     memcpy(block, halves, sizeof block);
     ff1->encrypt_block(ff1->cipher, block, block);
