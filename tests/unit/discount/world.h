@@ -162,7 +162,7 @@ static inline void world_create(struct world *world, uint16_t wallet_port) {
     snprintf(world->keys_path, sizeof world->keys_path, "%s/keys", world->folder);
     snprintf(world->url, sizeof world->url, "http://127.0.0.1:%u", wallet_port);
     assert_int_equal(mkdir(world->keys_path, 0700), 0);
-    assert_true(result_is_ok(key_generate(world->keys_path, KEY_RS256, clock_now_us(&clock_system))));
+    assert_true(result_is_ok(key_generate(world->keys_path, KEY_ES256, clock_now_us(&clock_system))));
     assert_true(result_is_ok(key_ring_load(world->keys_path, &world->keys)));
     const struct place place = {.file = world->database_path, .schema = &discount_schema};
     struct batch *batch;
