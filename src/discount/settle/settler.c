@@ -169,7 +169,7 @@ static void work(struct settler *settler, int64_t now_us) {
     if (may_settle(settler)) comparison_run(&settler->comparison, now_us);
     take_held(settler);
     rebuild_run(&settler->rebuild, now_us);                               /* behind it: none of them waits for what is made anew */
-    if (funds_next_us(&settler->funds) == 0) turns_look(&settler->turns); /* what a fund can pay for may have changed */
+    if (funds_next_us(&settler->funds) == 0) turns_look(&settler->turns); /* a campaign has changed, or what its fund can pay for */
     funds_run(&settler->funds, now_us, may_settle(settler));
     turns_run(&settler->turns, now_us);
     archive_run(&settler->archive, now_us);
@@ -200,10 +200,7 @@ static void *run(void *context) {
     struct settler *settler = context;
     for (;;) {
         int64_t now_us = clock_monotonic_us(settler->options.clock);
-        if (messages_take(&settler->messages, take_request, settler)) {
-            funds_look(&settler->funds);
-            turns_look(&settler->turns);
-        }
+        if (messages_take(&settler->messages, take_request, settler)) funds_look(&settler->funds);
         bool is_stopping = atomic_load_explicit(&settler->is_stopping, memory_order_acquire);
         waiters_end(&settler->waiters, now_us, is_stopping);
         if (!is_stopping)

@@ -9,6 +9,7 @@
  * | a credit            | claimed                  | nothing: it is sent as ever, Wallet says `replayed`                           |
  * | a credit            | credited with another, or failed | sent again: what Wallet answers is written down                       |
  * | a credit            | unknown                  | handed to whoever makes redemptions anew (unknown.h); the campaign is RECOVERING |
+ * | a credit            | waiting for a place      | handed over as unknown: it gets the place that it has there                     |
  * | a credit, taken back | credited                | handed over as unknown: it becomes reversed here, its place burned            |
  * | a credit            | reversed                 | its reversal is sent again; what Wallet answers changes nothing here           |
  * | none, or taken back | reversed                 | nothing: it is never credited again                                           |

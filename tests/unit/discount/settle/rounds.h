@@ -204,6 +204,7 @@ static inline void *stop(void *context) {
 
 /* It has been told to stop, and is still where it was. */
 static inline void begin_to_stop(void) {
+    waker_clear(fake_client.waker); /* of what came before: only the stop is waited for */
     assert_int_equal(pthread_create(&stopper, NULL, stop, settler), 0);
     assert_true(waker_wait(fake_client.waker, PATIENCE_S * SECOND_US));
 }

@@ -382,6 +382,23 @@ static void test_more_than_there_is_room_for_are_read_bit_by_bit(void **state) {
     assert_int_equal(reversals.free_count, 0); /* those of the database again, but for the three that are here */
 }
 
+static void test_a_walk_that_failed_on_its_way_begins_anew(void **state) {
+    (void)state;
+    owe(REVERSALS_MAX + 3);
+    look();
+    send();
+    settle_batch();
+    read_outcome = result_error(RESULT_IO);
+    look();
+    assert_int_equal(walked_after, redemption_key(1, REVERSALS_MAX));
+    assert_false(reversals.is_looking);
+    read_outcome = result_ok();
+    fake_now_us = next();
+    look();
+    assert_int_equal(walks, 3);
+    assert_int_equal(walked_after, 0);
+}
+
 static void test_there_is_room_from_half_on(void **state) {
     (void)state;
     reversals.free_count = REVERSALS_MAX / 2;
@@ -465,6 +482,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_who_waits_for_what_can_not_be_read_is_answered_and_it_is_looked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_look_that_failed_is_repeated_later, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_more_than_there_is_room_for_are_read_bit_by_bit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_walk_that_failed_on_its_way_begins_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_there_is_room_from_half_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_finds_no_room_has_it_looked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_reversed_before_is_sent_without_being_asked_for, set_up, tear_down),

@@ -66,6 +66,18 @@ static void test_who_comes_while_a_campaign_recovers_waits_for_nothing(void **st
     end();
 }
 
+/* Somebody of a campaign was paid otherwise: not this one. */
+static void test_whom_no_conflict_names_is_paid(void **state) {
+    (void)state;
+    board_set_books(board_slot(board, 0), BOOKS_CONFLICTED);
+    begin();
+    submit();
+    go();
+    assert_true(is_untold(&request) && calls_to(CREDITS) == 1);
+    answer(CREDITS, OURS, 500, "");
+    end();
+}
+
 static void test_while_another_wallet_is_there_nothing_is_settled(void **state) {
     (void)state;
     options.revocations = revocations;
@@ -160,6 +172,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_nothing_is_sent_before_the_books_are_compared, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_waits_for_the_books_is_answered_in_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_comes_while_a_campaign_recovers_waits_for_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_whom_no_conflict_names_is_paid, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_while_another_wallet_is_there_nothing_is_settled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_wallet_has_lost_is_looked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_we_have_lost_is_made_anew, set_up, tear_down),

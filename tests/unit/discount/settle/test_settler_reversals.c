@@ -43,6 +43,20 @@ static void test_it_wakes_for_reversals_and_who_waits_for_them(void **state) {
     end();
 }
 
+/* The place that came free has somebody else now, whose claim is in the database. */
+static void test_who_was_promoted_by_a_reversal_is_read(void **state) {
+    (void)state;
+    begin();
+    submit_reversal();
+    answer(REVERSALS, OURS, 200, DONE);
+    fake_store_request(0)->promoted = 1;
+    fake_store_end(0, result_ok());
+    assert_int_equal(reads, 1); /* at the start */
+    go();
+    assert_int_equal(reads, 2);
+    end();
+}
+
 static void test_a_stop_waits_for_reversals_and_then_gives_up(void **state) {
     (void)state;
     begin();
@@ -93,6 +107,7 @@ int main(void) {
     crypto_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_it_wakes_for_reversals_and_who_waits_for_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_was_promoted_by_a_reversal_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_wallet_has_not_taken_back_any_more_is_sent_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_reversals_and_then_gives_up, set_up, tear_down),
     };

@@ -76,6 +76,16 @@ static void test_who_cannot_be_paid_yet_waits_for_nothing(void **state) {
     end();
 }
 
+static void test_who_waits_for_a_place_is_answered_at_once(void **state) {
+    (void)state;
+    request.operation.redemption.status = REDEMPTION_WAITING;
+    begin();
+    submit();
+    go();
+    assert_true(is_returned(&request) && calls_to(CREDITS) == 0);
+    end();
+}
+
 static void test_it_looks_at_funds_when_it_is_poked(void **state) {
     (void)state;
     begin();
@@ -256,6 +266,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_it_wakes_for_claims_and_who_waits_for_them, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_wakes_to_read_what_it_could_not_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_cannot_be_paid_yet_waits_for_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_waits_for_a_place_is_answered_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_looks_at_funds_when_it_is_poked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_nothing_that_moves_no_money, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_credits_and_then_gives_up, set_up, tear_down),

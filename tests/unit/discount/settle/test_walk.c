@@ -242,6 +242,21 @@ static void test_a_credit_that_is_not_here_is_handed_over(void **state) {
     assert_int_equal(taken.give_ups, 0);
 }
 
+static void test_one_that_waits_here_and_was_paid_there_is_handed_over(void **state) {
+    (void)state;
+    fill(2, 1);
+    rows[1].status = REDEMPTION_WAITING;
+    walk.taker = &taker;
+    begin();
+    answer(200, page_of("12", NULL));
+    assert_int_equal(taken.count, 1);
+    assert_true(id_equal(taken.credits[0].reference, rows[1].id));
+    assert_int_equal(walk.counts.unknown, 1);
+    assert_int_equal(walk.paid_count + walk.other_count, 1);
+    run();
+    expect_end(true);
+}
+
 /* All of them taken back in Wallet. */
 static const char *reversed_page_of(const char *positions) {
     static const char member[] = "\"reversed\":1000,";
@@ -465,6 +480,7 @@ int main(void) {
         TEST(test_twenty_credits_of_nobody_are_told),
         TEST(test_what_nobody_got_is_no_more_than_a_fund_can_hold),
         TEST(test_a_credit_that_is_not_here_is_handed_over),
+        TEST(test_one_that_waits_here_and_was_paid_there_is_handed_over),
         TEST(test_what_was_taken_back_there_alone_is_handed_over),
         TEST(test_what_its_description_says),
         TEST(test_which_code_of_a_batch_it_was_for),
