@@ -274,7 +274,7 @@ void campaigns_patch(struct exchange *exchange) {
 
 static void submit_switch(struct exchange *exchange, const struct action *action) {
     struct campaign_change *change = NULL;
-    struct board_slot *slot = request_has_no_query(exchange) ? request_campaign(exchange) : NULL;
+    struct board_slot *slot = request_campaign(exchange);
     if (slot != NULL) change = discount_begin(exchange, action, sizeof *change);
     if (change == NULL) {
         exchange_finish(exchange);
@@ -324,7 +324,7 @@ static void answer_one(struct reading *reading) {
 
 void campaigns_get(struct exchange *exchange) {
     struct one_reading *reading = NULL;
-    const struct board_slot *slot = request_has_no_query(exchange) ? request_campaign(exchange) : NULL;
+    const struct board_slot *slot = request_campaign(exchange);
     if (slot != NULL) reading = reading_begin(exchange, ask_one, answer_one, sizeof *reading);
     if (reading == NULL) {
         exchange_finish(exchange);

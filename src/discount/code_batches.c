@@ -331,7 +331,7 @@ const struct code_slot *request_code_batch(struct exchange *exchange) {
 
 void code_batches_revoke(struct exchange *exchange) {
     struct batch_change *change = NULL;
-    const struct code_slot *slot = request_has_no_query(exchange) ? request_code_batch(exchange) : NULL;
+    const struct code_slot *slot = request_code_batch(exchange);
     if (slot != NULL) change = discount_begin(exchange, &revoke_action, sizeof *change);
     if (change == NULL) {
         exchange_finish(exchange);
@@ -375,7 +375,7 @@ static void answer_one(struct reading *reading) {
 
 void code_batches_get(struct exchange *exchange) {
     struct one_reading *reading = NULL;
-    const struct code_slot *slot = request_has_no_query(exchange) ? request_code_batch(exchange) : NULL;
+    const struct code_slot *slot = request_code_batch(exchange);
     if (slot != NULL) reading = reading_begin(exchange, ask_one, answer_one, sizeof *reading);
     if (reading == NULL) {
         exchange_finish(exchange);

@@ -170,14 +170,17 @@ static bool read_query(struct exchange *exchange, struct code_query *query) {
     return !request_refuse_faults(exchange, &faults);
 }
 
-void code_list(struct exchange *exchange) {
-    struct code_query *query = NULL;
+static const struct code_slot *request_readable_batch(struct exchange *exchange) {
     const struct code_slot *slot = request_code_batch(exchange);
-    bool is_readable = slot != NULL && code_slot_is_readable(discount_of(exchange)->codes, slot);
-    if (slot != NULL && !is_readable)
-        problem_reply(exchange, &problem_code_key_missing, "codes.key does not have the key that this batch was made with.");
-    if (is_readable) query = discount_begin(exchange, &list_action, sizeof *query);
-    if (query == NULL || !read_query(exchange, query)) {
+    if (slot == NULL || code_slot_is_readable(discount_of(exchange)->codes, slot)) return slot;
+    problem_reply(exchange, &problem_code_key_missing, "codes.key does not have the key that this batch was made with.");
+    return NULL;
+}
+
+void code_list(struct exchange *exchange) {
+    struct code_query *query = discount_begin(exchange, &list_action, sizeof *query);
+    const struct code_slot *slot = query != NULL && read_query(exchange, query) ? request_readable_batch(exchange) : NULL;
+    if (slot == NULL) {
         exchange_finish(exchange);
         return;
     }

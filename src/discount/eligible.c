@@ -182,7 +182,7 @@ static void answer_counts(struct reading *reading) {
 
 void eligible_count(struct exchange *exchange) {
     struct count_reading *reading = NULL;
-    const struct board_slot *slot = request_has_no_query(exchange) ? request_campaign(exchange) : NULL;
+    const struct board_slot *slot = request_campaign(exchange);
     if (slot != NULL) reading = reading_begin(exchange, ask_counts, answer_counts, sizeof *reading);
     if (reading == NULL) {
         exchange_finish(exchange);

@@ -132,7 +132,7 @@ static bool open_stream(struct exchange *exchange, struct board_slot *slot, int6
 
 void events_listen(struct exchange *exchange) {
     int64_t last_id;
-    struct board_slot *slot = request_has_no_query(exchange) && read_last_id(exchange, &last_id) ? request_campaign(exchange) : NULL;
+    struct board_slot *slot = read_last_id(exchange, &last_id) ? request_campaign(exchange) : NULL;
     bool is_here = slot != NULL && board_hold(slot);
     bool listens = is_here && open_stream(exchange, slot, last_id);
     if (slot != NULL && !listens) board_let_go(slot);

@@ -614,7 +614,7 @@ void redemptions_create(struct exchange *exchange) {
 void redemptions_validate(struct exchange *exchange) {
     struct redemption_request *request = discount_begin(exchange, &redeem_action, sizeof *request);
     if (request != NULL) request->is_validation = true;
-    if (request == NULL || !request_has_no_query(exchange) || !read_redeem(exchange, request) || !may_try(request)) {
+    if (request == NULL || !read_redeem(exchange, request) || !may_try(request)) {
         exchange_finish(exchange);
         return;
     }

@@ -67,13 +67,11 @@ static void answer_one(struct reading *reading) {
 
 void redemptions_get(struct exchange *exchange) {
     struct id id;
-    struct one_reading *reading = NULL;
-    bool is_plain = request_has_no_query(exchange);
-    if (is_plain && !result_is_ok(id_parse(exchange->parameters[0], &id))) {
+    if (!result_is_ok(id_parse(exchange->parameters[0], &id))) {
         refuse_one(exchange);
         return;
     }
-    if (is_plain) reading = reading_begin(exchange, ask_one, answer_one, sizeof *reading);
+    struct one_reading *reading = reading_begin(exchange, ask_one, answer_one, sizeof *reading);
     if (reading == NULL) {
         exchange_finish(exchange);
         return;

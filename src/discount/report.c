@@ -184,7 +184,7 @@ static void answer_report(struct exchange *exchange, const struct board_slot *sl
 }
 
 void report_get(struct exchange *exchange) {
-    struct board_slot *slot = request_has_no_query(exchange) ? request_campaign(exchange) : NULL;
+    struct board_slot *slot = request_campaign(exchange);
     if (slot == NULL) {
         exchange_finish(exchange);
         return;

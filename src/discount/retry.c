@@ -83,9 +83,8 @@ const struct action retry_action = {.name = "retry",
 void redemptions_retry(struct exchange *exchange) {
     struct id id;
     struct retry_request *request = NULL;
-    bool is_plain = request_has_no_query(exchange);
-    bool is_id = is_plain && result_is_ok(id_parse(exchange->parameters[0], &id)) && !id_is_zero(id);
-    if (is_plain && !is_id) problem_reply(exchange, &problem_redemption_not_found, "There is no such redemption.");
+    bool is_id = result_is_ok(id_parse(exchange->parameters[0], &id)) && !id_is_zero(id);
+    if (!is_id) problem_reply(exchange, &problem_redemption_not_found, "There is no such redemption.");
     if (is_id) request = discount_begin(exchange, &retry_action, sizeof *request);
     if (request == NULL) {
         exchange_finish(exchange);

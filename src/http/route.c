@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "http/media.h"
 #include "http/problem.h"
+#include "http/query.h"
 #include "http/request.h"
 
 #define SEGMENTS_MAX 16 /* of a path; a longer one matches nothing but {rest*} */
@@ -66,6 +67,13 @@ static struct node *child_for(struct router *router, struct node *parent, struct
     return node;
 }
 
+static const char *query_fault(const struct route *route) {
+    const unsigned flags = route->flags & (ROUTE_QUERY | ROUTE_QUERY_IGNORED | ROUTE_DRY_RUN);
+    if ((flags & (flags - 1)) != 0) return "more than one word about the query";
+    if (flags != ROUTE_QUERY_IGNORED || (route->scope == SCOPE_PUBLIC && strcmp(route->method, "GET") == 0)) return NULL;
+    return "a query that is ignored where not everybody reads";
+}
+
 static const char *route_fault(const struct route *route) {
     size_t segment_count = 0;
     size_t parameter_count = 0;
@@ -74,6 +82,7 @@ static const char *route_fault(const struct route *route) {
     if (route->scope == SCOPE_NONE || ((unsigned)route->scope & ((unsigned)route->scope - 1)) != 0) return "not exactly one scope";
     if (((unsigned)route->other_scope & ((unsigned)route->other_scope - 1)) != 0) return "more than one other scope";
     if (route->handle == NULL) return "no handler";
+    if (query_fault(route) != NULL) return query_fault(route);
     struct text path = text_of(route->path + 1);
     struct text segment;
     while (next_segment(&path, &segment)) {
@@ -414,10 +423,28 @@ static void refuse_empty_body(struct exchange *exchange) {
     problem_reply_faults(exchange, &problem_validation_failed, &faults);
 }
 
+/* What no handler would look at: a word that was misspelt must not pass for none. True: an answer is set. */
+static bool refuse_query(struct exchange *exchange) {
+    const unsigned flags = exchange->route->flags;
+    struct faults faults;
+    struct text word;
+    const struct query_member members[] = {{.name = "dry_run", .kind = QUERY_CHOICE, .target = &word, .choices = "true|false"}};
+    if ((flags & (ROUTE_QUERY | ROUTE_QUERY_IGNORED)) != 0) return false;
+    faults_init(&faults, &exchange->arena);
+    query_read(exchange, members, (flags & ROUTE_DRY_RUN) != 0 ? ARRAY_COUNT(members) : 0, &faults);
+    if (!faults_any(&faults)) return false;
+    problem_reply_faults(exchange, &problem_validation_failed, &faults);
+    return true;
+}
+
 void route_dispatch(struct exchange *exchange) {
     const struct route *route = exchange->route;
     CHECK(exchange->state == EXCHANGE_BODY);
     exchange->state = EXCHANGE_HANDLING;
+    if (exchange->query_count > 0 && refuse_query(exchange)) {
+        exchange_finish(exchange);
+        return;
+    }
     bool takes_json = (route->flags & ROUTE_BODY_JSON) != 0;
     bool body_is_due = takes_json && (route->flags & ROUTE_BODY_OPTIONAL) == 0;
     if (body_is_due && exchange->body.size == 0) {

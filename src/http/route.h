@@ -1,6 +1,8 @@
 /* The route table: method, path, scope, body limit. Deny by default: a route without a scope does not start.
  *
- * Order of the checks, the same for every route: 404/405 → token 401 → scope 403 → media types 415/406 → body 413 → handler. */
+ * Order of the checks, the same for every route: 404/405 → token 401 → scope 403 → media types 415/406 → body 413 → query 422 → handler.
+ *
+ * The query is denied by default as well: what no handler reads is refused (422), so that nothing is done in earnest because a word was misspelt. */
 #pragma once
 
 #include "http/exchange.h"
@@ -14,9 +16,11 @@ enum route_flag {
     ROUTE_IDEMPOTENT = 1 << 3,    /* takes Idempotency-Key; see route_check_headers */
     ROUTE_OPERATORS = 1 << 4,     /* on the operators' listener, and not on the world's, where there are two */
     ROUTE_EVERYWHERE = 1 << 5,    /* on both */
-    ROUTE_DRY_RUN = 1 << 6,       /* takes dry_run=true; see operation_begin */
+    ROUTE_DRY_RUN = 1 << 6,       /* takes dry_run=true or false, and no other query; see operation_begin */
     ROUTE_BODY_CSV = 1 << 8,      /* with ROUTE_BODY_JSON: or text/csv, which is due as well (422 when empty) */
     ROUTE_WATCHED = 1 << 7,       /* where a crowd comes: its metrics are there from the start, since a rate needs a value before */
+    ROUTE_QUERY = 1 << 9,         /* its handler reads the whole query, with query_read */
+    ROUTE_QUERY_IGNORED = 1 << 10 /* any query passes unread; of public GET routes alone */
 };
 
 struct route {

@@ -1,6 +1,5 @@
 #include "service/operation.h"
 
-#include "http/query.h"
 #include "http/route.h"
 #include "service/service.h"
 
@@ -23,27 +22,17 @@ void storage_refuse(struct exchange *exchange, struct result failure) {
 
 /* ---- beginning ---- */
 
-/* Whoever asks for a dry run where there is none must not find that it was done. False: 422 is set. */
-static bool read_dry_run(struct exchange *exchange, bool *ret_is_dry_run) {
-    bool is_asked = false;
-    *ret_is_dry_run = false;
-    for (size_t i = 0; i < exchange->query_count; i++) is_asked = is_asked || text_equal(exchange->query[i].name, TEXT("dry_run"));
-    if (!is_asked && exchange->query_dropped == 0) return true;
-    struct faults faults;
-    struct text word = TEXT("false");
-    const struct query_member members[] = {{.name = "dry_run", .kind = QUERY_CHOICE, .target = &word, .choices = "true|false"}};
-    faults_init(&faults, &exchange->arena);
-    query_read(exchange, members, (exchange->route->flags & ROUTE_DRY_RUN) != 0 ? ARRAY_COUNT(members) : 0, &faults);
-    *ret_is_dry_run = text_equal(word, TEXT("true"));
-    if (!faults_any(&faults)) return true;
-    problem_reply_faults(exchange, &problem_validation_failed, &faults);
+/* That it says true or false, and once, and only where it may stand, route_dispatch has seen. */
+static bool is_dry_run(const struct exchange *exchange) {
+    for (size_t i = 0; i < exchange->query_count; i++) {
+        if (!text_equal(exchange->query[i].name, TEXT("dry_run"))) continue;
+        return (exchange->route->flags & ROUTE_DRY_RUN) != 0 && text_equal(exchange->query[i].value, TEXT("true"));
+    }
     return false;
 }
 
 void *operation_begin(struct exchange *exchange, const struct action *action, size_t size) {
     CHECK(size >= sizeof(struct operation));
-    bool is_dry_run;
-    if (!read_dry_run(exchange, &is_dry_run)) return NULL;
     struct operation *operation = arena_take_zeroed(&exchange->arena, size);
     if (operation == NULL) {
         problem_reply(exchange, &problem_overloaded, "The request needs more memory than one request may take.");
@@ -54,7 +43,7 @@ void *operation_begin(struct exchange *exchange, const struct action *action, si
     operation->answer_bytes = action->answer_bytes;
     operation->exchange = exchange;
     operation->arena = &exchange->arena;
-    operation->is_dry_run = operation->store.is_rehearsal = is_dry_run;
+    operation->is_dry_run = operation->store.is_rehearsal = is_dry_run(exchange);
     exchange->operation = operation;
     return operation;
 }

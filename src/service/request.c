@@ -5,7 +5,6 @@
 #include "base/budget.h"
 #include "base/check.h"
 #include "http/media.h"
-#include "http/query.h"
 #include "http/route.h"
 
 void request_close_body(struct json_document **document) { json_close(*document); }
@@ -55,16 +54,6 @@ void request_refuse_tries(struct exchange *exchange, int64_t wait_us, const char
     struct text seconds = arena_print(&exchange->arena, "%" PRId64, budget_wait_s(wait_us));
     if (seconds.data != NULL) reply_header(exchange, "Retry-After", seconds);
     problem_reply(exchange, &problem_too_many_attempts, "%s", detail);
-}
-
-bool request_has_no_query(struct exchange *exchange) {
-    if (exchange->query_count == 0) return true;
-    struct faults faults;
-    struct text word;
-    const struct query_member members[] = {{.name = "dry_run", .kind = QUERY_CHOICE, .target = &word, .choices = "true|false"}};
-    faults_init(&faults, &exchange->arena);
-    query_read(exchange, members, (exchange->route->flags & ROUTE_DRY_RUN) != 0 ? ARRAY_COUNT(members) : 0, &faults);
-    return !request_refuse_faults(exchange, &faults);
 }
 
 void reply_buffer(struct exchange *exchange, int status, const char *content_type, const struct buffer *buffer) {

@@ -19,8 +19,6 @@ void reply_policy(struct exchange *exchange, struct text policy);
 
 /* Sets 422 and returns true when there are faults. */
 bool request_refuse_faults(struct exchange *exchange, const struct faults *faults);
-/* A route without parameters in its query, but for dry_run where it takes one (operation_begin reads that): 422 when there are others. */
-bool request_has_no_query(struct exchange *exchange);
 /* 429 too_many_attempts with Retry-After: the budget (base/budget.h) has nothing left for so long. */
 void request_refuse_tries(struct exchange *exchange, int64_t wait_us, const char *detail);
 /* 503 overloaded: the arena is full. */

@@ -46,8 +46,11 @@ struct service {
 
 static inline struct service *service_of(struct exchange *exchange) { return exchange->self; }
 
-#define AUDIT_ROUTE \
-    { .method = "GET", .path = "/v1/audit-log", .scope = SCOPE_ADMIN, .arena_limit_bytes = AUDIT_ARENA_BYTES, .handle = audit_list }
+#define AUDIT_ROUTE                                                                                                                   \
+    {                                                                                                                                 \
+        .method = "GET", .path = "/v1/audit-log", .scope = SCOPE_ADMIN, .arena_limit_bytes = AUDIT_ARENA_BYTES, .flags = ROUTE_QUERY, \
+        .handle = audit_list                                                                                                          \
+    }
 #define AUDIT_ARENA_BYTES (4u * 1024 * 1024)
 
 /* ---- the routes that both have (the tag "Operations" of their OpenAPI documents); see operations.c ---- */
@@ -60,38 +63,60 @@ void operations_jwks(struct exchange *exchange);
 void operations_root(struct exchange *exchange);    /* root.c */
 void operations_problem(struct exchange *exchange); /* problems.c; {code} */
 
-#define OPERATIONS_ROUTES                                                                                                                  \
-    {.method = "GET", .path = "/", .flags = ROUTE_EVERYWHERE, .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_root},        \
-        {.method = "GET",                                                                                                                  \
-         .path = "/problems/{code}",                                                                                                       \
-         .flags = ROUTE_EVERYWHERE,                                                                                                        \
-         .scope = SCOPE_PUBLIC,                                                                                                            \
-         .produces = "*/*",                                                                                                                \
-         .handle = operations_problem},                                                                                                    \
-        {.method = "GET", .path = "/healthz", .flags = ROUTE_OPERATORS, .scope = SCOPE_PUBLIC, .handle = operations_healthz},              \
-        {.method = "GET", .path = "/readyz", .flags = ROUTE_OPERATORS, .scope = SCOPE_PUBLIC, .handle = operations_readyz},                \
-        {.method = "GET",                                                                                                                  \
-         .path = "/metrics",                                                                                                               \
-         .flags = ROUTE_OPERATORS,                                                                                                         \
-         .scope = SCOPE_PUBLIC,                                                                                                            \
-         .produces = "text/plain",                                                                                                         \
-         .handle = operations_metrics},                                                                                                    \
-        {.method = "GET", .path = "/openapi.json", .flags = ROUTE_EVERYWHERE, .scope = SCOPE_PUBLIC, .handle = operations_openapi},        \
-        {.method = "GET",                                                                                                                  \
-         .path = "/openapi.yaml",                                                                                                          \
-         .flags = ROUTE_EVERYWHERE,                                                                                                        \
-         .scope = SCOPE_PUBLIC,                                                                                                            \
-         .produces = "application/yaml",                                                                                                   \
-         .handle = operations_openapi},                                                                                                    \
-        {.method = "GET", .path = "/docs", .flags = ROUTE_OPERATORS, .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = operations_docs}, \
-        {.method = "GET",                                                                                                                  \
-         .path = "/docs/{file*}",                                                                                                          \
-         .flags = ROUTE_OPERATORS,                                                                                                         \
-         .scope = SCOPE_PUBLIC,                                                                                                            \
-         .produces = "*/*",                                                                                                                \
-         .handle = operations_docs},                                                                                                       \
-    {                                                                                                                                      \
-        .method = "GET", .path = "/.well-known/jwks.json", .scope = SCOPE_PUBLIC, .handle = operations_jwks                                \
+#define OPERATIONS_ROUTES                                                                                                                 \
+    {.method = "GET",                                                                                                                     \
+     .path = "/",                                                                                                                         \
+     .flags = ROUTE_EVERYWHERE | ROUTE_QUERY_IGNORED,                                                                                     \
+     .scope = SCOPE_PUBLIC,                                                                                                               \
+     .produces = "*/*",                                                                                                                   \
+     .handle = operations_root},                                                                                                          \
+        {.method = "GET",                                                                                                                 \
+         .path = "/problems/{code}",                                                                                                      \
+         .flags = ROUTE_EVERYWHERE | ROUTE_QUERY_IGNORED,                                                                                 \
+         .scope = SCOPE_PUBLIC,                                                                                                           \
+         .produces = "*/*",                                                                                                               \
+         .handle = operations_problem},                                                                                                   \
+        {.method = "GET",                                                                                                                 \
+         .path = "/healthz",                                                                                                              \
+         .flags = ROUTE_OPERATORS | ROUTE_QUERY_IGNORED,                                                                                  \
+         .scope = SCOPE_PUBLIC,                                                                                                           \
+         .handle = operations_healthz},                                                                                                   \
+        {.method = "GET",                                                                                                                 \
+         .path = "/readyz",                                                                                                               \
+         .flags = ROUTE_OPERATORS | ROUTE_QUERY_IGNORED,                                                                                  \
+         .scope = SCOPE_PUBLIC,                                                                                                           \
+         .handle = operations_readyz},                                                                                                    \
+        {.method = "GET",                                                                                                                 \
+         .path = "/metrics",                                                                                                              \
+         .flags = ROUTE_OPERATORS | ROUTE_QUERY_IGNORED,                                                                                  \
+         .scope = SCOPE_PUBLIC,                                                                                                           \
+         .produces = "text/plain",                                                                                                        \
+         .handle = operations_metrics},                                                                                                   \
+        {.method = "GET",                                                                                                                 \
+         .path = "/openapi.json",                                                                                                         \
+         .flags = ROUTE_EVERYWHERE | ROUTE_QUERY_IGNORED,                                                                                 \
+         .scope = SCOPE_PUBLIC,                                                                                                           \
+         .handle = operations_openapi},                                                                                                   \
+        {.method = "GET",                                                                                                                 \
+         .path = "/openapi.yaml",                                                                                                         \
+         .flags = ROUTE_EVERYWHERE | ROUTE_QUERY_IGNORED,                                                                                 \
+         .scope = SCOPE_PUBLIC,                                                                                                           \
+         .produces = "application/yaml",                                                                                                  \
+         .handle = operations_openapi},                                                                                                   \
+        {.method = "GET",                                                                                                                 \
+         .path = "/docs",                                                                                                                 \
+         .flags = ROUTE_OPERATORS | ROUTE_QUERY_IGNORED,                                                                                  \
+         .scope = SCOPE_PUBLIC,                                                                                                           \
+         .produces = "*/*",                                                                                                               \
+         .handle = operations_docs},                                                                                                      \
+        {.method = "GET",                                                                                                                 \
+         .path = "/docs/{file*}",                                                                                                         \
+         .flags = ROUTE_OPERATORS | ROUTE_QUERY_IGNORED,                                                                                  \
+         .scope = SCOPE_PUBLIC,                                                                                                           \
+         .produces = "*/*",                                                                                                               \
+         .handle = operations_docs},                                                                                                      \
+    {                                                                                                                                     \
+        .method = "GET", .path = "/.well-known/jwks.json", .flags = ROUTE_QUERY_IGNORED, .scope = SCOPE_PUBLIC, .handle = operations_jwks \
     }
 
 /* ---- lists: ?limit= and &cursor= (see page.c) ---- */

@@ -149,7 +149,7 @@ static struct limits_change *read_change(struct exchange *exchange) {
     if (body == NULL) return NULL;
     struct limits_change read = {.limits = LIMITS_NONE};
     read_members(body, &read, &faults);
-    if (request_refuse_faults(exchange, &faults) || !request_has_no_query(exchange)) return NULL;
+    if (request_refuse_faults(exchange, &faults)) return NULL;
     if (!result_is_ok(id_parse(exchange->parameters[0], &read.account_id))) {
         problem_reply(exchange, &problem_account_not_found, "%s", problem_detail_of_outcome(LEDGER_ACCOUNT_NOT_FOUND));
         return NULL;

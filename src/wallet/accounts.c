@@ -331,7 +331,6 @@ static const struct action treatment_action = {.name = "account act",
 
 static struct treatment *begin_treatment(struct exchange *exchange, enum treatment_kind kind) {
     struct id id;
-    if (!request_has_no_query(exchange)) return NULL;
     if (!result_is_ok(id_parse(exchange->parameters[0], &id))) {
         problem_reply(exchange, &problem_account_not_found, "There is no such account.");
         return NULL;

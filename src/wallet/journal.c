@@ -65,7 +65,7 @@ static void answer_head(struct reading *reading) {
 }
 
 void journal_get_head(struct exchange *exchange) {
-    struct head_reading *read = request_has_no_query(exchange) ? reading_begin(exchange, ask_for_head, answer_head, sizeof *read) : NULL;
+    struct head_reading *read = reading_begin(exchange, ask_for_head, answer_head, sizeof *read);
     if (read == NULL)
         exchange_finish(exchange);
     else

@@ -334,14 +334,12 @@ static void write_state(struct json_writer *writer, const struct self_audit_stat
 }
 
 void self_audit_get(struct exchange *exchange) {
-    if (request_has_no_query(exchange)) {
-        struct self_audit_state state;
-        struct buffer buffer;
-        self_audit_read(wallet_of(exchange)->self_audit, &state);
-        buffer_init(&buffer, &exchange->arena, ANSWER_BYTES);
-        struct json_writer writer = {.buffer = &buffer};
-        write_state(&writer, &state);
-        reply_buffer(exchange, 200, "application/json", &buffer);
-    }
+    struct self_audit_state state;
+    struct buffer buffer;
+    self_audit_read(wallet_of(exchange)->self_audit, &state);
+    buffer_init(&buffer, &exchange->arena, ANSWER_BYTES);
+    struct json_writer writer = {.buffer = &buffer};
+    write_state(&writer, &state);
+    reply_buffer(exchange, 200, "application/json", &buffer);
     exchange_finish(exchange);
 }

@@ -186,7 +186,7 @@ class Contract:
                 raise ContractViolation(f"{where}: the header {name} is missing, which is due with {code}")
 
     def _check_request(self, where, operation, target, request_body, request_type):
-        if "422" in operation["responses"] and "requestBody" not in operation:
+        if "422" in operation["responses"]:
             known = {parameter["name"] for parameter in map(self.resolve, operation.get("parameters", [])) if parameter["in"] == "query"}
             for name, _ in parse_qsl(urlsplit(target).query, keep_blank_values=True):
                 if name not in known:

@@ -227,10 +227,13 @@ def test_an_accepted_request_must_be_documented(wallet):
     page = b'{"data": [], "next_cursor": null}'
     wallet.check("GET", "/v1/wallet/transactions?limit=1", 200, JSON, page)
     refused(wallet, "GET", "/v1/wallet/transactions?offset=1", 200, JSON, page, match="offset")
+    wallet.check("GET", "/v1/merchants?limit=1", 200, JSON, page)
+    wallet.check("GET", "/openapi.json?v=1", 304, {**JSON, "ETag": '"a"'}, b"")
     session = json.dumps({"access_token": "a.b.c", "token_type": "Bearer", "expires_in": 1, "refresh_token": "r", "refresh_expires_in": 1}).encode()
     answer = "POST", "/v1/sessions", 201, JSON, session
     wallet.check(*answer, request_body=b'{"username": "sara", "password": "a long sentence"}')
     refused(wallet, *answer, request_body=b'{"username": "sara"}', match="accepted")
+    refused(wallet, "POST", "/v1/sessions?dryrun=true", *answer[2:], request_body=b'{"username": "sara", "password": "a long sentence"}', match="dryrun")
     refused(wallet, *answer, request_body=b'{"username": "sara", "password": "p", "password": "p"}', match="accepted")
 
 
@@ -316,6 +319,18 @@ def test_scope_and_security_say_the_same(contracts, name):
         else:
             assert security == [{"bearer": [one]} for one in scope.split("|")], f"{method} {path}"
             assert {"401", "403"} <= set(operation["responses"]), f"{method} {path}"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_query_is_refused_wherever_something_depends_on_it(contracts, name):
+    contract = contracts[name]
+    for method, path, operation in contract.operations():
+        response = contract.resolve(operation["responses"].get("422", {}))
+        if not response:
+            assert (method, operation["x-scope"]) == ("GET", "-") and not any(contract.resolve(one)["in"] == "query" for one in operation.get("parameters", [])), path
+            continue
+        codes = response["content"]["application/problem+json"]["schema"]["properties"]["code"]["enum"]
+        assert "validation_failed" in codes, f"{method} {path}"
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

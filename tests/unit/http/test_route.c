@@ -10,7 +10,7 @@ static void reply_path(struct exchange *exchange) {
 }
 
 static const struct route table[] = {
-    {.method = "GET", .path = "/v1/things", .scope = SCOPE_PUBLIC, .flags = ROUTE_CSV, .handle = reply_path},
+    {.method = "GET", .path = "/v1/things", .scope = SCOPE_PUBLIC, .flags = ROUTE_CSV | ROUTE_QUERY, .handle = reply_path},
     {.method = "POST",
      .path = "/v1/things",
      .scope = SCOPE_USER,
@@ -18,7 +18,7 @@ static const struct route table[] = {
      .handle = reply_path},
     {.method = "GET", .path = "/v1/things/{id}", .scope = SCOPE_USER, .handle = reply_path},
     {.method = "GET", .path = "/v1/things/own", .scope = SCOPE_PUBLIC, .handle = reply_path},
-    {.method = "POST", .path = "/v1/things/own", .scope = SCOPE_PUBLIC, .flags = ROUTE_IDEMPOTENT, .handle = reply_path},
+    {.method = "POST", .path = "/v1/things/own", .scope = SCOPE_PUBLIC, .flags = ROUTE_IDEMPOTENT | ROUTE_DRY_RUN, .handle = reply_path},
     {.method = "DELETE", .path = "/v1/things/{id}/parts/{part}", .scope = SCOPE_PUBLIC, .handle = reply_path},
     {.method = "PUT",
      .path = "/v1/things/own/name",
@@ -26,7 +26,12 @@ static const struct route table[] = {
      .flags = ROUTE_BODY_JSON | ROUTE_BODY_OPTIONAL,
      .body_limit_bytes = 10,
      .handle = reply_path},
-    {.method = "GET", .path = "/docs/{rest*}", .scope = SCOPE_PUBLIC, .produces = "*/*", .handle = reply_path},
+    {.method = "GET",
+     .path = "/docs/{rest*}",
+     .scope = SCOPE_PUBLIC,
+     .flags = ROUTE_QUERY_IGNORED,
+     .produces = "*/*",
+     .handle = reply_path},
     {.method = "GET", .path = "/docs/", .scope = SCOPE_PUBLIC, .produces = "text/html", .handle = reply_path},
     {.method = "GET", .path = "/", .scope = SCOPE_PUBLIC, .handle = reply_path},
 };
@@ -137,6 +142,27 @@ static void test_a_faulty_table_does_not_start(void **state) {
     one.method = "GET";
     one.handle = NULL;
     refused_table(&one, 1);
+}
+
+/* Deny by default would be worth little if an act could say that its query doesn't matter. */
+static void test_what_a_table_may_say_of_a_query(void **state) {
+    (void)state;
+    const struct route good = {.method = "GET", .path = "/a", .scope = SCOPE_PUBLIC, .flags = ROUTE_QUERY_IGNORED, .handle = reply_path};
+    struct router *made = NULL;
+    assert_int_equal(router_create(&good, 1, &made).code, RESULT_OK);
+    router_free(made);
+    struct route one = good;
+    one.scope = SCOPE_USER;
+    refused_table(&one, 1);
+    one = good;
+    one.method = "POST";
+    refused_table(&one, 1);
+    const unsigned both[] = {ROUTE_QUERY | ROUTE_QUERY_IGNORED, ROUTE_QUERY | ROUTE_DRY_RUN, ROUTE_QUERY_IGNORED | ROUTE_DRY_RUN};
+    for (size_t i = 0; i < ARRAY_COUNT(both); i++) {
+        one = good;
+        one.flags = both[i];
+        refused_table(&one, 1);
+    }
 }
 
 static void admitted(const char *method, const char *target, const char *fields) {
@@ -261,6 +287,56 @@ static void test_dispatch_judges_body_and_key(void **state) {
     dispatched("/v1/things/own", long_key, "", 422);
 }
 
+/* `fault` is the field and the code of the one that the answer names; NULL: the handler was called. */
+static void queried(const char *method, const char *target, const char *body, const char *fault) {
+    struct fixture fixture;
+    verdict = ROUTE_ADMITTED;
+    prepare(&fixture, method, target, body[0] == '\0' ? "" : "Content-Type: application/json\n");
+    fixture.exchange.body = text_of(body);
+    assert_int_equal(route_admit(&fixture.exchange), ROUTE_ADMITTED);
+    route_dispatch(&fixture.exchange);
+    assert_int_equal(fixture.delivered, 1);
+    assert_int_equal(fixture.exchange.state, EXCHANGE_FINISHED);
+    if (fault == NULL) {
+        assert_int_equal(fixture.exchange.status, 200);
+    } else {
+        assert_problem(&fixture.exchange, 422, "validation_failed");
+        assert_true(body_contains(&fixture.exchange, fault));
+        assert_false(body_contains(&fixture.exchange, "},{")); /* no other fault */
+    }
+    fixture_clear(&fixture);
+}
+
+#define FAULT(field, code) "\"field\":\"" field "\",\"code\":\"" code "\""
+
+static void test_what_nobody_reads_of_a_query_is_refused(void **state) {
+    (void)state;
+    queried("GET", "/", "", NULL);
+    queried("GET", "/?", "", NULL);
+    queried("GET", "/?&", "", NULL);
+    queried("GET", "/?a", "", FAULT("a", "unknown_field"));
+    queried("HEAD", "/?a", "", FAULT("a", "unknown_field"));
+    queried("GET", "/v1/things/7?limit=1", "", FAULT("limit", "unknown_field"));
+    queried("POST", "/v1/things?dry_run=true", "{}", FAULT("dry_run", "unknown_field"));
+    queried("POST", "/v1/things?dryrun=true", "{\"a\":", FAULT("dryrun", "unknown_field")); /* before the body */
+    queried("PUT", "/v1/things/own/name?a=1", "", FAULT("a", "unknown_field"));
+    queried("DELETE", "/v1/things/7/parts/8?a=1", "", FAULT("a", "unknown_field"));
+    queried("GET", "/v1/things?dryrun=true&limit=1", "", NULL); /* the handler's own matter */
+    queried("GET", "/docs/a.css?v=3", "", NULL);
+    queried("GET", "/docs/?v=3", "", FAULT("v", "unknown_field"));
+}
+
+static void test_a_dry_run_says_true_or_false_once(void **state) {
+    (void)state;
+    queried("POST", "/v1/things/own?dry_run=true", "", NULL);
+    queried("POST", "/v1/things/own?dry_run=false", "{}", NULL);
+    queried("POST", "/v1/things/own?dryrun=true", "", FAULT("dryrun", "unknown_field"));
+    queried("POST", "/v1/things/own?dry_run=true&more", "", FAULT("more", "unknown_field"));
+    queried("POST", "/v1/things/own?dry_run=", "", FAULT("dry_run", "invalid_choice"));
+    queried("POST", "/v1/things/own?dry_run=TRUE", "", FAULT("dry_run", "invalid_choice"));
+    queried("POST", "/v1/things/own?dry_run=true&dry_run=false", "", FAULT("dry_run", "duplicate_field"));
+}
+
 /* With a JSON body the handler's own reading asks for them. */
 static void test_faults_of_headers_are_added(void **state) {
     (void)state;
@@ -294,6 +370,24 @@ static void test_pending_admission_is_asked_again(void **state) {
     fixture_clear(&fixture);
 }
 
+/* Who may not ask is told that, and who waits for a key is not let off. */
+static void test_a_query_is_judged_once_access_is_given(void **state) {
+    (void)state;
+    struct fixture fixture;
+    verdict = ROUTE_REFUSED;
+    refused("GET", "/v1/things/7?a=1", "", 403);
+    verdict = ROUTE_PENDING;
+    prepare(&fixture, "GET", "/v1/things/7?a=1", "");
+    assert_int_equal(route_admit(&fixture.exchange), ROUTE_PENDING);
+    verdict = ROUTE_ADMITTED;
+    route_admit_again(&fixture.exchange);
+    fixture.exchange.body = TEXT("");
+    route_dispatch(&fixture.exchange);
+    assert_problem(&fixture.exchange, 422, "validation_failed");
+    assert_true(body_contains(&fixture.exchange, FAULT("a", "unknown_field")));
+    fixture_clear(&fixture);
+}
+
 static void wants(const char *field, bool csv) {
     struct fixture fixture;
     prepare(&fixture, "GET", "/v1/things", field);
@@ -317,13 +411,17 @@ int main(void) {
         cmocka_unit_test(test_paths_find_their_routes),
         cmocka_unit_test(test_other_paths_are_unknown),
         cmocka_unit_test(test_a_faulty_table_does_not_start),
+        cmocka_unit_test(test_what_a_table_may_say_of_a_query),
         cmocka_unit_test(test_checks_come_in_their_order),
         cmocka_unit_test(test_accept),
         cmocka_unit_test(test_405_and_options_name_the_methods),
         cmocka_unit_test(test_cors_is_for_the_configured_only),
         cmocka_unit_test(test_dispatch_judges_body_and_key),
+        cmocka_unit_test(test_what_nobody_reads_of_a_query_is_refused),
+        cmocka_unit_test(test_a_dry_run_says_true_or_false_once),
         cmocka_unit_test(test_faults_of_headers_are_added),
         cmocka_unit_test(test_pending_admission_is_asked_again),
+        cmocka_unit_test(test_a_query_is_judged_once_access_is_given),
         cmocka_unit_test(test_csv_when_preferred),
     };
     return cmocka_run_group_tests(tests, make_router, drop_router);

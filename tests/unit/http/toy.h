@@ -128,7 +128,7 @@ static const struct route toy_routes[] = {
      .produces = "*/*",
      .arena_limit_bytes = TOY_BIG_BYTES + 65536,
      .handle = toy_big},
-    {.method = "GET", .path = "/away", .scope = SCOPE_PUBLIC, .handle = toy_hand_away},
+    {.method = "GET", .path = "/away", .scope = SCOPE_PUBLIC, .flags = ROUTE_QUERY_IGNORED, .handle = toy_hand_away},
     {.method = "POST", .path = "/echo", .scope = SCOPE_PUBLIC, .flags = ROUTE_BODY_JSON, .handle = toy_echo},
     {.method = "POST", .path = "/owned", .scope = SCOPE_USER, .flags = ROUTE_BODY_JSON, .handle = toy_echo},
     {.method = "GET", .path = "/later", .scope = SCOPE_PUBLIC, .handle = toy_later},
