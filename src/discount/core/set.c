@@ -127,7 +127,7 @@ void campaign_set_skip(struct campaign_set *set) {
 }
 
 struct result campaign_set_bring(struct campaign_set *set, const struct campaign *campaign, bool has_code) {
-    if (campaign->number == 0 || campaign->number > set->campaign_count) return result_error(RESULT_CORRUPT);
+    if (campaign->number > set->campaign_count) return result_error(RESULT_CORRUPT);
     return campaign_by_number(set, campaign->number) != NULL ? result_ok() : sit_down(set, campaign, has_code);
 }
 

@@ -228,10 +228,31 @@ static void test_archived_ones_take_no_place(void **state) {
     campaign_set_free(&set);
 }
 
+static void test_it_is_over_when_nothing_is_left_to_be_done(void **state) {
+    (void)state;
+    static const struct {
+        struct campaign campaign;
+        bool is_over;
+    } rows[] = {
+        {{.ended_at_us = NOW, .fund_is_released = true}, true},
+        {{.ended_at_us = NOW, .fund_is_released = true, .redeemed = 3, .credited = 2, .failed = 1}, true},
+        {{.fund_is_released = true}, false},
+        {{.ended_at_us = NOW, .fund_is_released = true, .redeemed = 3, .credited = 2}, false},
+        {{.ended_at_us = NOW, .fund_is_released = true, .reversing = 1}, false},
+        {{.ended_at_us = NOW, .fund_is_released = true, .fund_step_minor = 1}, false},
+        {{.ended_at_us = NOW}, false},
+        {{.ended_at_us = NOW, .rules = {.kind = GIFT_AMOUNT_OFF}}, true}, /* it has no fund */
+        {{.ended_at_us = NOW, .rules = {.kind = GIFT_PERCENT_OFF}, .redeemed = 3}, true},
+        {{.rules = {.kind = GIFT_AMOUNT_OFF}}, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) assert_int_equal(campaign_is_over(&rows[i].campaign), rows[i].is_over);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ended_ones_are_not_counted),
         cmocka_unit_test(test_archived_ones_take_no_place),
+        cmocka_unit_test(test_it_is_over_when_nothing_is_left_to_be_done),
         cmocka_unit_test_setup_teardown(test_times, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_limit_below_what_is_taken_is_over_now, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_patch, set_up, tear_down),

@@ -124,7 +124,24 @@ static void test_a_set_has_its_bounds(void **state) {
     assert_ptr_equal(redemption_by_phone(&small, 1, &two.phone), redemption_by_id(&small, two.id));
     assert_null(redemption_by_user(&small, 2, two.user_id));
     assert_null(redemption_by_phone(&small, 2, &two.phone));
+    campaign_set_clear(&small);
+    assert_null(campaign_by_number(&small, 1));
     campaign_set_free(&small);
+}
+
+static void test_what_comes_in_changed_is_noted_here(void **state) {
+    struct campaign_set *set = *state;
+    struct campaign first = stored_campaign(set, "ONE");
+    campaign_set_begin(set);
+    first.changes = NULL;
+    first.is_noted = false;
+    campaign_note_changed(&first); /* of no set: it is marked, and there is nobody to tell */
+    assert_true(first.is_changed && !first.is_noted);
+    first.is_noted = true; /* where it comes from */
+    assert_int_equal(campaign_set_load(set, &first).code, RESULT_OK);
+    assert_int_equal(set->changes.count, 1);
+    assert_int_equal(set->changes.numbers[0], 1);
+    assert_true(campaign_by_number(set, 1)->is_noted);
 }
 
 static void test_the_next_batch_begins_without_marks(void **state) {
@@ -255,6 +272,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_code_of_one_letter_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_campaigns_leave_and_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_set_has_its_bounds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_comes_in_changed_is_noted_here, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_next_batch_begins_without_marks, set_up, tear_down),
         cmocka_unit_test(test_tallies_count_what_was_there_and_what_comes),
         cmocka_unit_test_setup_teardown(test_a_code_is_of_who_has_not_ended_or_ends_last_or_came_last, set_up, tear_down),
