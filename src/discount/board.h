@@ -252,6 +252,7 @@ bool board_is_archived(const struct board_slot *slot);
 /* It is not archived, nor will it be until it is let go. False: it is archived; to be let go as well. */
 bool board_hold(struct board_slot *slot) MUST_CHECK;
 void board_let_go(struct board_slot *slot);
+bool board_is_held(const struct board_slot *slot); /* at this moment: who asks has no use for archiving it yet */
 struct board_slot *board_find_code(const struct board *board, const struct code *code); /* NULL: unknown */
 struct board_slot *board_find_id(const struct board *board, struct id id);
 struct campaign_view board_view(const struct board_slot *slot);

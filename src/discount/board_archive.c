@@ -73,6 +73,8 @@ bool board_hold(struct board_slot *slot) {
 
 void board_let_go(struct board_slot *slot) { atomic_fetch_sub_explicit(&slot->holders, 1, memory_order_release); }
 
+bool board_is_held(const struct board_slot *slot) { return atomic_load_explicit(&slot->holders, memory_order_relaxed) != 0; }
+
 size_t board_awake_count(const struct board *board) { return atomic_load_explicit(&board->awake_count, memory_order_relaxed); }
 
 bool board_has_news(const struct board *board) { return atomic_load_explicit(&board->has_news, memory_order_relaxed) != 0; }

@@ -31,7 +31,7 @@ static bool is_in_use(const struct archive *archive, uint32_t number) {
 static bool may_leave(const struct archive *archive, const struct board_slot *slot, int64_t wall_us) {
     struct campaign_view view = board_view(slot);
     if (!view_is_over(&view) || !is_due(archive, slot, &view, wall_us) || board_books(slot) != BOOKS_AGREE) return false;
-    return !is_in_use(archive, slot->number) && claims_again(archive->claims, slot->number) == 0;
+    return !board_is_held(slot) && !is_in_use(archive, slot->number) && claims_again(archive->claims, slot->number) == 0;
 }
 
 /* Whoever is held by somebody is found again by the next look. For another there may be something to be done since it was asked about. */

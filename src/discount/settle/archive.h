@@ -8,6 +8,7 @@
  * | a place is not settled, or its fund not released   | the settler's other rooms look after live ones only           |
  * | its books were not compared, or do not agree       | the same                                                      |
  * | it is walked, made anew, or something is sent again | the same                                                      |
+ * | somebody holds it                                  | the store would not let it go, and those behind it would wait |
  *
  * Invariants: one operation is on its way at most. Where more than ARCHIVE_CROWD are live, none waits for its time. Owns its operation; all else is lent.
  * The settler's thread. */

@@ -167,6 +167,9 @@ static void test_what_is_used_stays(void **state) {
     is_compared[0] = true;
     run();
     is_compared[0] = false;
+    assert_true(board_hold(slot_of(0)));
+    run();
+    board_let_go(slot_of(0));
     has_funds_due[0] = true;
     run();
     has_funds_due[0] = false;
