@@ -47,18 +47,26 @@ static bool give_to_owner_of(const char *directory, const char *path) {
     return geteuid() != 0 || (stat(directory, &status) == 0 && lchown(path, status.st_uid, status.st_gid) == 0);
 }
 
-struct result key_generate(const char *directory, enum key_algorithm algorithm, int64_t now_us) {
-    AT_END(release_arena) struct arena arena;
-    arena_init(&arena, ARENA_BYTES_MAX);
-    struct text id, json;
-    if (!result_is_ok(key_make(algorithm, now_us, &arena, &id, &json))) return result_error(RESULT_IO);
+static struct result write_key(const char *directory, struct text id, struct text json) {
     char path[PATH_MAX];
     int size = snprintf(path, sizeof path, "%s/%.*s.jwk", directory, (int)id.size, id.data);
     bool fits = size > 0 && (size_t)size < sizeof path;
     struct result written = fits ? file_replace(path, json) : result_error(RESULT_IO);
-    crypto_wipe((void *)(uintptr_t)json.data, json.size);
     if (result_is_ok(written) && !give_to_owner_of(directory, path)) written = result_error(RESULT_IO);
     return written;
+}
+
+struct result key_generate(const char *directory, enum key_algorithm algorithm, int64_t now_us) {
+    for (;;) {
+        AT_END(release_arena) struct arena arena;
+        arena_init(&arena, ARENA_BYTES_MAX);
+        struct text id, json;
+        if (!result_is_ok(key_make(algorithm, now_us, &arena, &id, &json))) return result_error(RESULT_IO);
+        bool is_like_a_flag = id.data[0] == '-'; /* one of 64: what is typed of it at a prompt would not reach us */
+        struct result written = is_like_a_flag ? result_ok() : write_key(directory, id, json);
+        crypto_wipe((void *)(uintptr_t)json.data, json.size);
+        if (!is_like_a_flag) return written;
+    }
 }
 
 struct result key_remove(const char *directory, struct text id) {

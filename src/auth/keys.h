@@ -12,7 +12,7 @@ enum key_algorithm { KEY_RS256, KEY_ES256 }; /* RFC 7518, section 3.1; one algor
 
 const char *key_algorithm_name(enum key_algorithm algorithm);
 
-/* Makes a key file, which belongs to the owner of the folder. RESULT_IO. RSA 2048 bit, exponent 65537; P-256. */
+/* Makes a key file, which belongs to the owner of the folder. RESULT_IO. RSA 2048 bit, exponent 65537; P-256. Its id (RFC 7638) begins with no `-`. */
 struct result key_generate(const char *directory, enum key_algorithm algorithm, int64_t now_us) MUST_CHECK;
 
 struct key_ring;

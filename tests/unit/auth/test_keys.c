@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include "auth/private_key.h"
+#include "base/json/json.h"
 #include "base/limits.h"
 
 static struct arena arena;
@@ -33,6 +35,26 @@ static const char *find_file(void) {
     closedir(open);
     assert_non_null(path);
     return path;
+}
+
+/* The private number is 73; its id begins with "-uFpJ2". */
+static const char like_a_flag[] =
+    "{\"x\":\"OSxLuj5hBiREV9Udu0ahmNYrlTvvKUoTNpIOY8xJQM0\",\"y\":\"5QyCGtavhJ2zw9e_a1lMkfz9hnlWiCIJX97VgocUa9I\",\"d\":"
+    "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEk\"}";
+static size_t made_like_a_flag; /* of those to come, the first so many */
+
+struct private_key *__real_private_key_make(enum key_algorithm algorithm);
+struct private_key *__wrap_private_key_make(enum key_algorithm algorithm);
+struct private_key *__wrap_private_key_make(enum key_algorithm algorithm) {
+    if (made_like_a_flag == 0) return __real_private_key_make(algorithm);
+    made_like_a_flag--;
+    struct faults faults;
+    struct json_document *document;
+    faults_init(&faults, &arena);
+    assert_ok(json_open(&arena, text_of(like_a_flag), &faults, &document));
+    struct private_key *key = private_key_read(KEY_ES256, json_root(document));
+    json_close(document);
+    return key;
 }
 
 static void without_a_key_there_is_no_ring(void **state) {
@@ -164,11 +186,31 @@ static void a_ring_keeps_the_newest(void **state) {
     key_ring_free(ring);
 }
 
+static void no_id_looks_like_a_flag(void **state) {
+    (void)state;
+    char made[64];
+    make_folder(made);
+    made_like_a_flag = 2;
+    assert_ok(key_generate(made, KEY_ES256, NOW_US));
+    assert_int_equal(made_like_a_flag, 0);
+    struct key_ring *ring;
+    struct key_description keys[LIMIT_KEYS];
+    assert_ok(key_ring_load(made, &ring));
+    assert_int_equal(key_ring_describe(ring, keys), 1);
+    assert_true(key_id(key_ring_signer(ring)).data[0] != '-');
+    key_ring_free(ring);
+    remove_folder(made);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_a_key_there_is_no_ring), cmocka_unit_test(the_newest_key_signs_and_all_are_published),
-        cmocka_unit_test(a_ring_is_loaded_again),         cmocka_unit_test(a_key_that_others_may_read_is_refused),
-        cmocka_unit_test(a_file_that_is_no_key_is_told),  cmocka_unit_test(a_ring_keeps_the_newest),
+        cmocka_unit_test(without_a_key_there_is_no_ring),
+        cmocka_unit_test(the_newest_key_signs_and_all_are_published),
+        cmocka_unit_test(no_id_looks_like_a_flag),
+        cmocka_unit_test(a_ring_is_loaded_again),
+        cmocka_unit_test(a_key_that_others_may_read_is_refused),
+        cmocka_unit_test(a_file_that_is_no_key_is_told),
+        cmocka_unit_test(a_ring_keeps_the_newest),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
