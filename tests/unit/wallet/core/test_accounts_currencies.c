@@ -63,13 +63,20 @@ static void a_refused_credit_opens_none(void **state) {
     ASSERT_REFUSED(core, LEDGER_ACCOUNT_FROZEN, credit_rials(core, "r2", reza, 1, ""));
 }
 
+/* "f", with 100 of them. */
+static struct fund *open_fund_of_rials(struct core *core, struct fund_command *ret_command) {
+    struct fund *fund = NULL;
+    *ret_command = core_fund_command("f", 100);
+    ret_command->amount = rials(100);
+    assert_int_equal(ledger_open_fund(&core->ledger, ret_command, core->now_us, &fund), LEDGER_APPLIED);
+    return fund;
+}
+
 static void a_fund_is_in_the_currency_that_it_was_opened_with(void **state) {
     struct core *core = *state;
     const struct id sara = core_register(core, "sara")->id;
-    struct fund *fund = NULL;
-    struct fund_command command = core_fund_command("f", 100);
-    command.amount = rials(100);
-    assert_int_equal(ledger_open_fund(&core->ledger, &command, core->now_us, &fund), LEDGER_APPLIED);
+    struct fund_command command;
+    struct fund *fund = open_fund_of_rials(core, &command);
     assert_true(fund->account->currency == CURRENCY_IRR && !fund->account->is_draft);
     assert_int_equal(account_balance(core->ledger.issuances[CURRENCY_IRR]).amount_minor, -100);
     ASSERT_REFUSED(core, LEDGER_REPLAYED, ledger_open_fund(&core->ledger, &command, core->now_us, &fund));
@@ -255,10 +262,8 @@ static void a_till_that_contradicts_its_account_does_not_come_in(void **state) {
 static void issuance_that_was_lost_is_lived_without(void **state) {
     struct core *core = *state;
     const struct id sara = core_register(core, "sara")->id;
-    struct fund *fund = NULL;
-    struct fund_command command = core_fund_command("f", 100);
-    command.amount = rials(100);
-    assert_int_equal(ledger_open_fund(&core->ledger, &command, core->now_us, &fund), LEDGER_APPLIED);
+    struct fund_command command;
+    struct fund *fund = open_fund_of_rials(core, &command);
     assert_int_equal(credit_rials(core, "r1", sara, 60, "f"), LEDGER_APPLIED);
     core_load_original(core, core_newest(core), "f");
     assert_int_equal(credit_rials(core, "r2", sara, 70, ""), LEDGER_APPLIED);
