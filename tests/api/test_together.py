@@ -27,11 +27,6 @@ def wait_status(user, redemption, status):
     return wait_until(found, f"a redemption that is {status}")
 
 
-def request_of(user, code):
-    return request_bytes("POST", "/v1/redemptions", {"Content-Type": "application/json", "Authorization": f"Bearer {user.token}"},
-                         json.dumps({"code": code, "phone": user.phone}).encode())
-
-
 # ---- the wallet is away ----
 
 @pytest.mark.parametrize("how", ["killed", "hanging"])
@@ -43,7 +38,7 @@ def test_claims_are_answered_in_time_and_credited_when_the_wallet_is_back(make_w
     wallet.kill() if how == "killed" else wallet.freeze()
     try:
         started = time.monotonic()
-        answers = at_once(world.pair.discount.port, [request_of(user, campaign["code"]) for user in users])
+        answers = at_once(world.pair.discount.port, [user.redemption(campaign["code"]) for user in users])
         elapsed_s = time.monotonic() - started
         redemptions = [json.loads(answer.body) for answer in answers]
         assert [answer.status for answer in answers] == [202] * 25
@@ -364,7 +359,7 @@ def test_a_stop_answers_all_that_was_accepted(make_world):
     wallet.freeze()
     answers = []
     try:
-        collector = threading.Thread(target=lambda: answers.extend(at_once(discount.port, [request_of(user, campaign["code"]) for user in users])))
+        collector = threading.Thread(target=lambda: answers.extend(at_once(discount.port, [user.redemption(campaign["code"]) for user in users])))
         collector.start()
         wait_until(lambda: world.operator.report(campaign["id"])["redeemed"] == 20, "the claims")
         discount.process.send_signal(signal.SIGTERM)
@@ -391,7 +386,7 @@ def test_a_stop_refuses_what_comes_later_on_an_open_connection(make_world):
     wallet.freeze()
     try:
         with RawConnection(discount.port) as busy:
-            busy.send(request_of(user, campaign["code"]))
+            busy.send(user.redemption(campaign["code"]))
             wait_until(lambda: world.operator.report(campaign["id"])["redeemed"] == 1, "the claim")
             discount.process.send_signal(signal.SIGTERM)
             try:

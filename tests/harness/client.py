@@ -1,11 +1,14 @@
 """A client of both services that holds every answer against the OpenAPI document before a test sees it."""
 import itertools
+import json
 import secrets
 import threading
 import time
 import uuid
 
 import requests
+
+from harness.raw import request_bytes
 
 PASSWORD = "correct horse battery"
 _serial = itertools.count(secrets.randbelow(500_000_000))
@@ -105,6 +108,11 @@ class User:
 
     def redeem(self, code, phone=None, **options):
         return self.discount.post("/v1/redemptions", {"code": code, "phone": phone or self.phone}, **options)
+
+    def redemption(self, code):
+        """The bytes of that request, to be sent with others in one instant."""
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
+        return request_bytes("POST", "/v1/redemptions", headers, json.dumps({"code": code, "phone": self.phone}).encode())
 
     def balance(self):
         return self.wallet.get("/v1/wallet").json()["balance"]

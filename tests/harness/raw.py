@@ -40,8 +40,8 @@ def parse_head(head):
 
 
 class RawConnection:
-    def __init__(self, port, deadline_s=DEADLINE_S):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=deadline_s)
+    def __init__(self, port, deadline_s=DEADLINE_S, source=None):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=deadline_s, source_address=(source, 0) if source else None)
         self.buffer = b""
 
     def __enter__(self):
@@ -96,12 +96,13 @@ def ask(port, data, method="GET"):
         return connection.read_answer(method)
 
 
-def at_once(port, requests, deadline_s=DEADLINE_S):
-    """Sends all but the last byte of each on a connection of its own, then all last bytes; the answers in the same order, None for none."""
+def at_once(port, requests, deadline_s=DEADLINE_S, source=None):
+    """Sends all but the last byte of each on a connection of its own (from the address `source`), then all last bytes; the answers in the same order,
+    None for none."""
     connections = []
     try:
         for data in requests:
-            connection = RawConnection(port, deadline_s)
+            connection = RawConnection(port, deadline_s, source)
             connections.append(connection)
             connection.send(data[:-1])
         for connection, data in zip(connections, requests):
