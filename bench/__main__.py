@@ -66,7 +66,7 @@ def run(bench, arguments):
     if arguments.smoke:
         print(f"every case runs ({time.monotonic() - begin:.0f} s)")
         return
-    big = bench.big_transfers_loaded() if "growth" in results or "start" in results else None
+    big = bench.big_transfers if "growth" in results or "start" in results else None
     facts = {"rounds": rounds, "big_transfers": big, "small_transfers": bench.small_transfers}
     text, plot = report.markdown(results, facts), report.svg(results)
     RESULTS.mkdir(exist_ok=True)

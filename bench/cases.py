@@ -15,7 +15,7 @@ from .listeners import Listeners
 from .people import PASSWORD
 from .servers import BUILD, Nginx, Postgres, Redis
 from .strangers import Stranger, honest
-from .world import ADMIN, ADMIN_PASSWORD, CREDIT, PAGE, PLACES, Pair, PostgresPair, payees, prepare, transfers_in
+from .world import ADMIN, ADMIN_PASSWORD, CREDIT, PAGE, PLACES, Pair, PostgresPair, payees, prepare
 
 IDLE_S = 0.2  # after a load, until the services have nothing left to settle
 
@@ -71,9 +71,6 @@ class Bench:
 
     def postgres_pair(self):
         return self.get("on-postgres", lambda folder: PostgresPair(folder, self.postgres(), 100 if self.smoke else 6000))
-
-    def big_transfers_loaded(self):
-        return transfers_in(prepare(self.cache, self.user_count, self.big_transfers))
 
     def count(self, full, smoke=200):
         return smoke if self.smoke else full
@@ -494,13 +491,14 @@ def listeners(bench):
 
 def statement(bench, media_type):
     """One client that takes it as fast as it comes."""
-    pair = bench.get("statement", lambda folder: Pair(folder, prepare(bench.cache, 1000, bench.count(1_000_000, 5000), payee_count=1)))
+    count = bench.count(1_000_000, 5000)
+    pair = bench.get("statement", lambda folder: Pair(folder, prepare(bench.cache, 1000, count, payee_count=1)))
     asked = urllib.request.Request(f"{pair.wallet.url}/v1/wallet/statement?from=2000-01-01T00:00:00Z", headers={"Authorization": f"Bearer {pair.people.tokens[0]}", "Accept": media_type})
     cpu_s, begin, end = pair.wallet.cpu_s(), time.perf_counter(), b""
     with urllib.request.urlopen(asked, timeout=600) as answer:
         while piece := answer.read(1 << 20):
             end = (end + piece)[-512:]
-    seconds, count = time.perf_counter() - begin, transfers_in(prepare(bench.cache, 1000, bench.count(1_000_000, 5000), payee_count=1))
+    seconds = time.perf_counter() - begin
     assert (f'"count":{count}' if media_type == "application/json" else "closing_balance").encode() in end, end
     return {"rate": count / seconds, "cpu_us": 1e6 * (pair.wallet.cpu_s() - cpu_s) / count, "walletd_mib": pair.wallet.rss_mib()}
 
@@ -513,7 +511,7 @@ def statements(bench):
 
 def verify(bench):
     folder = prepare(bench.cache, bench.user_count, bench.big_transfers)
-    count, begin = transfers_in(folder), time.perf_counter()
+    count, begin = bench.big_transfers, time.perf_counter()
     process = subprocess.Popen([BUILD / "walletd", "verify", "--data", folder / "wallet"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     said = process.stderr.read().splitlines()
     _, status, used = os.wait4(process.pid, 0)
