@@ -1,6 +1,7 @@
 #include "discount/code_board.h"
 
 #include <pthread.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +12,20 @@
 #include "base/limits.h"
 #include "discount/foreign_codes.h"
 
+#define LANES 4u
+
+/* A permutation with a cipher of its own, in lines of the processor's cache that no other one has. */
+struct lane {
+    _Alignas(64) pthread_mutex_t lock; /* of aes */
+    struct aes *aes;
+    struct ff1 ff1;
+};
+
 /* All batches of one shape and one key: their numbers are ranges of one permutation, so that no two of them share a code and one look finds any. */
 struct code_series {
     struct code shape;
     uint8_t key_check[CODE_CHECK_BYTES];
-    struct aes *aes; /* NULL: its key is not there */
-    struct ff1 ff1;
-    pthread_mutex_t lock;  /* of aes */
+    struct lane *lanes;    /* [LANES]: two threads rarely meet in one; NULL: the key is not there */
     _Atomic uint32_t last; /* the newest batch; 0: none is shown yet */
 };
 
@@ -77,6 +85,15 @@ static void unmap_bits(_Atomic uint64_t *bits, size_t size_bytes) {
     if (bits != NULL) CHECK(munmap((void *)bits, size_bytes) == 0);
 }
 
+static void free_lanes(struct lane *lanes) {
+    for (size_t i = 0; lanes != NULL && i < LANES; i++) {
+        aes_free(lanes[i].aes);
+        CHECK(pthread_mutex_destroy(&lanes[i].lock) == 0);
+        crypto_wipe(&lanes[i].ff1, sizeof lanes[i].ff1);
+    }
+    free(lanes);
+}
+
 void code_board_free(struct code_board *board) {
     if (board == NULL) return;
     for (size_t i = 0; i < board->reserved_count; i++) {
@@ -87,9 +104,7 @@ void code_board_free(struct code_board *board) {
     foreign_codes_clear(&board->foreign);
     crypto_wipe(board->foreign_keys, sizeof board->foreign_keys);
     for (size_t i = 0; i < board->series_count; i++) {
-        aes_free(board->series[i].aes);
-        pthread_mutex_destroy(&board->series[i].lock);
-        crypto_wipe(&board->series[i].ff1, sizeof board->series[i].ff1);
+        free_lanes(board->series[i].lanes);
     }
     free(board->slots);
     free(board->series);
@@ -112,12 +127,27 @@ bool code_board_has_room(const struct code_board *board, const struct code_batch
     return find_series(board, batch) != NULL || board->series_count < CODE_PATTERNS_MAX;
 }
 
-static struct result give_cipher(struct code_series *series, const struct code_key *key, const struct code_pattern *pattern) {
+static struct result open_lanes(const struct hash *key, const struct code_pattern *pattern, struct lane *lanes) {
+    for (size_t i = 0; i < LANES; i++) {
+        TRY(aes_create(key->bytes, sizeof key->bytes, &lanes[i].aes));
+        CHECK(result_is_ok(pattern_permutation(pattern, aes_encrypt_block, lanes[i].aes, &lanes[i].ff1)));
+    }
+    return result_ok();
+}
+
+static struct result give_lanes(struct code_series *series, const struct code_key *key, const struct code_pattern *pattern) {
+    struct lane *lanes = aligned_alloc(alignof(struct lane), LANES * sizeof *lanes);
+    if (lanes == NULL) return result_error(RESULT_FULL);
+    memset(lanes, 0, LANES * sizeof *lanes);
+    for (size_t i = 0; i < LANES; i++) CHECK(pthread_mutex_init(&lanes[i].lock, NULL) == 0);
     struct hash derived = code_key_derive(key, "codes", code_text(&pattern->shape));
-    struct result outcome = aes_create(derived.bytes, sizeof derived.bytes, &series->aes);
+    struct result outcome = open_lanes(&derived, pattern, lanes);
     crypto_wipe(&derived, sizeof derived);
-    TRY(outcome);
-    CHECK(result_is_ok(pattern_permutation(pattern, aes_encrypt_block, series->aes, &series->ff1)));
+    if (!result_is_ok(outcome)) {
+        free_lanes(lanes);
+        return outcome;
+    }
+    series->lanes = lanes;
     return result_ok();
 }
 
@@ -126,14 +156,25 @@ static struct result add_series(struct code_board *board, const struct code_batc
     const struct code_key *key = code_key_find(board->keys, batch->key_check);
     if (count == CODE_PATTERNS_MAX) return result_error(RESULT_FULL);
     struct code_series *series = &board->series[count];
-    if (key != NULL) TRY(give_cipher(series, key, &batch->pattern));
+    if (key != NULL) TRY(give_lanes(series, key, &batch->pattern));
     series->shape = batch->pattern.shape;
     memcpy(series->key_check, batch->key_check, sizeof series->key_check);
-    CHECK(pthread_mutex_init(&series->lock, NULL) == 0);
     atomic_store_explicit(&board->series_count, count + 1, memory_order_release);
     *ret_series = series;
     return result_ok();
 }
+
+/* Each thread has one in every series, together with others where there are more threads than lanes. */
+static struct lane *enter_lane(const struct code_series *series) {
+    static atomic_uint threads;
+    static _Thread_local unsigned own; /* from 1 on; 0: not known yet */
+    if (own == 0) own = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % LANES;
+    struct lane *lane = &series->lanes[own - 1];
+    CHECK(pthread_mutex_lock(&lane->lock) == 0);
+    return lane;
+}
+
+static void leave_lane(struct lane *lane) { CHECK(pthread_mutex_unlock(&lane->lock) == 0); }
 
 /* ---- publishing ---- */
 
@@ -191,7 +232,7 @@ void code_board_publish(struct code_board *board, const struct code_batch *batch
     }
     struct code_series *series = &board->series[slot->series];
     slot->previous = atomic_load_explicit(&series->last, memory_order_relaxed);
-    if (series->aes == NULL) atomic_fetch_add_explicit(&board->unreadable, 1, memory_order_relaxed);
+    if (series->lanes == NULL) atomic_fetch_add_explicit(&board->unreadable, 1, memory_order_relaxed);
     atomic_store_explicit(&series->last, slot->number, memory_order_release);
     atomic_store_explicit(&board->count, batch->number, memory_order_release);
 }
@@ -256,7 +297,7 @@ const struct code_slot *code_board_find_id(const struct code_board *board, struc
 }
 
 bool code_slot_is_readable(const struct code_board *board, const struct code_slot *slot) {
-    return slot->is_imported || board->series[slot->series].aes != NULL;
+    return slot->is_imported || board->series[slot->series].lanes != NULL;
 }
 
 bool code_board_hash_imported(const struct code_board *board, const struct code *code, struct hash *ret_hash) {
@@ -303,17 +344,17 @@ enum code_finding code_board_find(const struct code_board *board, const struct c
     enum code_finding finding = CODE_UNKNOWN;
     *ret_found = (struct code_found){0};
     for (size_t i = 0; i < count; i++) {
-        struct code_series *series = &board->series[i];
+        const struct code_series *series = &board->series[i];
         uint8_t symbols[PATTERN_SYMBOLS_MAX];
         uint32_t symbol_count;
         if (!pattern_fits(&series->shape, code, symbols, &symbol_count)) continue;
-        if (series->aes == NULL) {
+        if (series->lanes == NULL) {
             finding = CODE_UNREADABLE;
             continue;
         }
-        CHECK(pthread_mutex_lock(&series->lock) == 0);
-        uint64_t number = pattern_read(&series->ff1, symbols, symbol_count);
-        CHECK(pthread_mutex_unlock(&series->lock) == 0);
+        struct lane *lane = enter_lane(series);
+        uint64_t number = pattern_read(&lane->ff1, symbols, symbol_count);
+        leave_lane(lane);
         if (find_number(board, series, number, ret_found)) return CODE_FOUND;
     }
     if (find_imported(board, code, ret_found)) return CODE_FOUND;
@@ -376,10 +417,10 @@ static size_t write_tail(const struct code_slot *slot, int64_t index, char into[
 
 size_t code_slot_write(const struct code_board *board, const struct code_slot *slot, int64_t index, char into[PATTERN_BYTES]) {
     if (slot->is_imported) return write_tail(slot, index, into);
-    struct code_series *series = &board->series[slot->series];
-    CHECK(series->aes != NULL && index >= 1 && index <= slot->count);
-    CHECK(pthread_mutex_lock(&series->lock) == 0);
-    size_t size = pattern_write(&slot->pattern, &series->ff1, (uint64_t)(slot->first + index - 1), into);
-    CHECK(pthread_mutex_unlock(&series->lock) == 0);
+    const struct code_series *series = &board->series[slot->series];
+    CHECK(series->lanes != NULL && index >= 1 && index <= slot->count);
+    struct lane *lane = enter_lane(series);
+    size_t size = pattern_write(&slot->pattern, &lane->ff1, (uint64_t)(slot->first + index - 1), into);
+    leave_lane(lane);
     return size;
 }

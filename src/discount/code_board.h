@@ -2,7 +2,8 @@
  * code whether it was revoked or is used up. The store's thread publishes after the commit that it shows; any thread reads.
  *
  * A code is found by arithmetic: it has a pattern's shape, its check symbols fit, and its number is one of a batch's. Only the last needs the key, so that
- * what was mistyped is known before. AES has a state, which a lock guards, for some half a microsecond. */
+ * what was mistyped is known before. AES has a state, which a lock guards, for some half a microsecond: there are some
+ * of them, among which the threads are spread. */
 #pragma once
 
 #include "discount/code_key.h"

@@ -1,6 +1,7 @@
 /* The board of codes: what is found of them, by arithmetic, and what state they are in. */
 #include "discount/code_board.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -127,12 +128,45 @@ static void test_what_was_reserved_for_a_commit_that_failed_is_taken_again(void 
     code_board_free(board);
 }
 
+#define READERS 9 /* more than there are ciphers, so that some must share one */
+
+/* No assertion of a thread's own: cmocka knows the one that runs the test. NULL: each was right. */
+static void *write_and_find(void *argument) {
+    struct code_board *board = argument;
+    for (int64_t index = 1; index <= 500; index++) {
+        char text[PATTERN_BYTES];
+        struct code code;
+        struct code_found found;
+        size_t size = code_slot_write(board, code_board_slot(board, 1), index, text);
+        if (!result_is_ok(code_parse((struct text){text, size}, &code))) return board;
+        if (code_board_find(board, &code, &found) != CODE_FOUND || found.index != index) return board;
+    }
+    return NULL;
+}
+
+static void test_many_threads_read_codes_side_by_side(void **state) {
+    (void)state;
+    struct code_board *board;
+    pthread_t readers[READERS];
+    assert_true(result_is_ok(code_board_create(&keys, &board)));
+    const struct code_batch batch = batch_of(1, "GIFT-####-####-####", 0, 500);
+    show(board, &batch);
+    for (size_t i = 0; i < READERS; i++) assert_int_equal(pthread_create(&readers[i], NULL, write_and_find, board), 0);
+    for (size_t i = 0; i < READERS; i++) {
+        void *wrong;
+        assert_int_equal(pthread_join(readers[i], &wrong), 0);
+        assert_null(wrong);
+    }
+    code_board_free(board);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_code_is_found_in_its_batch),
         cmocka_unit_test(test_states_and_their_search),
         cmocka_unit_test(test_without_its_key_a_batch_is_there_and_not_readable),
         cmocka_unit_test(test_what_was_reserved_for_a_commit_that_failed_is_taken_again),
+        cmocka_unit_test(test_many_threads_read_codes_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
