@@ -1,5 +1,6 @@
 """Prepared folders, running services, campaigns."""
 import json
+import os
 import pathlib
 import shutil
 import urllib.error
@@ -49,6 +50,7 @@ class Pair:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data = self.folder / "wallet-data"
         shutil.copytree(prepared / "wallet", self.data)
+        os.sync()  # or gigabytes of the copy are written behind what is measured
         self.people = People(self.data, prepared / "users", prepared / "tokens")
         self.shop = Signer.new("shop-key")
         (self.folder / "shop.json").write_text(json.dumps(self.shop.jwks()))
