@@ -3,6 +3,7 @@ import contextlib
 import csv
 import os
 import re
+import shutil
 import socket
 import statistics
 import subprocess
@@ -15,7 +16,7 @@ from .listeners import Listeners
 from .people import PASSWORD
 from .servers import BUILD, Nginx, Postgres, Redis
 from .strangers import Stranger, honest
-from .world import ADMIN, ADMIN_PASSWORD, CREDIT, PAGE, PLACES, Pair, PostgresPair, payees, prepare
+from .world import ADMIN, ADMIN_PASSWORD, CREDIT, PAGE, PATTERN, PLACES, Pair, PostgresPair, payees, prepare
 
 IDLE_S = 0.2  # after a load, until the services have nothing left to settle
 
@@ -578,7 +579,33 @@ def codes(bench):
             "redemption, the shared code": lambda: win(bench, 512), "redemption, a code of one's own": lambda: win(bench, 512, has_codes=True)}
 
 
-# ---- (r) the version before ----
+# ---- (r) a million codes ----
+
+def code_batch(bench):
+    """Made, and read as one CSV by one client that takes it as fast as it comes. Whether they are all different is counted behind it."""
+    pair, count = code_pair(bench), bench.count(1_000_000, 5000)
+    pair.discount.stop()
+    pair.discount.start()
+    campaign, _ = pair.campaign(places=1)
+    begin = time.perf_counter()
+    batch = pair.ask(pair.discount, "POST", f"/v1/campaigns/{campaign}/code-batches", {"count": count, "pattern": PATTERN}, pair.admin)
+    made, path = time.perf_counter(), bench.folder / "codes.csv"
+    asked = urllib.request.Request(f"{pair.discount.url}/v1/campaigns/{campaign}/code-batches/{batch['id']}/codes",
+                                   headers={"Authorization": f"Bearer {pair.admin}", "Accept": "text/csv"})
+    with urllib.request.urlopen(asked, timeout=600) as answer, path.open("wb") as file:
+        exporting = time.perf_counter()
+        shutil.copyfileobj(answer, file, 1 << 20)
+    seconds, mib = time.perf_counter() - exporting, pair.discount.rss_mib()
+    with path.open(newline="") as file:
+        assert len({row["code"] for row in csv.DictReader(file)}) == count
+    return {"made_ms": 1000 * (made - begin), "export_s": seconds, "discountd_mib": mib}
+
+
+def batches(bench):
+    return {"a million codes": lambda: code_batch(bench)}
+
+
+# ---- (s) the version before ----
 
 def version_before(bench):
     """Of another build (--before), in turns with this one."""
@@ -604,6 +631,7 @@ CASES = {
     "growth": growth,
     "statement": statements,
     "codes": codes,
+    "batch": batches,
     "before": version_before,
     "start": start,
     "verify": verifying,

@@ -6,7 +6,7 @@ import platform
 import statistics
 
 METRICS = {"rate": "per second", "cpu_us": "CPU µs each", "p50_us": "p50 µs", "p99_us": "p99 µs", "event_ms": "event ms", "sold_out_p99_ms": "sold-out p99 ms",
-           "walletd_mib": "walletd MiB", "discountd_mib": "discountd MiB", "start_ms": "start ms"}
+           "walletd_mib": "walletd MiB", "discountd_mib": "discountd MiB", "start_ms": "start ms", "made_ms": "ms to make", "export_s": "s to export"}
 NGINX = "nginx `return 200`"
 README_BEGIN, README_END = "<!-- written by bench/run --publish -->", "<!-- end -->"
 
@@ -78,6 +78,8 @@ def judge(results):
         add(f"a code that is {kind}: CPU against a sold-out answer", ratio(value("codes", f"a code that is {kind}", "cpu_us"), value("codes", "sold out, beside codes", "cpu_us")), 1.1, True, " ×")
     add("a redemption with a code of one's own: CPU against the shared one",
         ratio(value("codes", "redemption, a code of one's own", "cpu_us"), value("codes", "redemption, the shared code", "cpu_us")), 1.25, True, " ×")
+    for metric, goal, limit, unit in (("made_ms", "made in", 100, " ms"), ("export_s", "exported in", 20, " s"), ("discountd_mib", "discountd behind the export", 32, " MiB")):
+        add(f"a million codes: {goal}", value("batch", "a million codes", metric), limit, True, unit)
     for what, name in (("a credit", "credits one by one"), ("a redemption", "redemption")):
         add(f"{what}: CPU against the version before", ratio(value("before", name, "cpu_us"), value("before", f"{name}, before", "cpu_us")), 1.05, True, " ×")
     add("verify of the big database: memory", value("verify", "transfers proven by verify", "walletd_mib"), 256, True, " MiB")
