@@ -9,6 +9,7 @@ from api.test_discount_restored import put_back, wait_until_agreed
 from api.test_limits import campaign_of, change, create, money, order_campaign, redeem
 from api.test_taken_back import counts, read, reverse, reversed_one, won
 from harness.copies import copy_of
+from harness.events import Events
 from harness.services import CREDIT, wait_until
 from harness.world import assert_problem
 
@@ -33,6 +34,10 @@ def full_campaign(world, length, places=1, **changes):
 
 def listed(world, campaign, query):
     return world.operator.discount.get(f"/v1/campaigns/{campaign['id']}/redemptions?{query}").json()["data"]
+
+
+def told(reports, *names):
+    return [tuple(report.data[name] for name in names) for report in reports if report.name == "report"]
 
 
 # ---- the line ----
@@ -75,6 +80,21 @@ def test_what_is_returned_is_theirs_and_what_is_burned_nobodys(world, slot):
         assert_problem(late.redeem(campaign["code"]), 410, "sold_out")
     assert user.balance() == (CREDIT if slot == "return" else 0)
     world.assert_clean()
+
+
+def test_a_listener_sees_the_line_grow_and_get_the_place(world):
+    campaign, _, [place] = full_campaign(world, 2)
+    with Events(world.operator.discount, campaign["id"]) as events:
+        seen = [events.next()]
+        waiting = waits(world.user().redeem(campaign["code"]), 1)
+        seen += events.until(lambda event: event.name == "report" and event.data["waiting"] == 1)
+        reversed_one(world, place["id"], slot="promote")
+        seen += events.until(lambda event: event.name == "report" and event.data["reversed"] == 1 and event.data["credited"] == 1)
+    lengths = told(seen, "waiting")
+    assert (lengths[0], lengths[-1]) == ((0,), (0,)) and max(lengths) == (1,)
+    assert set(told(seen, "redeemed", "remaining")) <= {(1, 0), (0, 0)}, "the place was never anybody else's"
+    assert [event.id for event in seen] == sorted(event.id for event in seen) and seen[0].id < seen[-1].id
+    assert read(world, waiting["id"])["status"] == "credited"
 
 
 def test_a_key_finds_it_again(world):
