@@ -100,6 +100,24 @@ static void test_it_looks_at_funds_when_it_is_poked(void **state) {
     end();
 }
 
+static void test_it_lets_go_of_what_is_over(void **state) {
+    (void)state;
+    struct campaign *over = &campaigns[0];
+    over->redeemed = over->credited = 1;
+    over->first_redeemed_at_us = over->last_redeemed_at_us = 1;
+    over->ended_at_us = fake_now_us;
+    over->fund_is_released = true;
+    show(0);
+    board_set_books(board_slot(board, 0), BOOKS_AGREE);
+    options.archives = true;
+    begin();
+    assert_int_equal(fake_store.count, 1);
+    assert_ptr_equal(fake_store_action(0), &archive_action);
+    assert_int_equal(fake_store_request(0)->archive.numbers[0], 1);
+    fake_store_end(0, result_ok());
+    end();
+}
+
 static void test_a_stop_waits_for_nothing_that_moves_no_money(void **state) {
     (void)state;
     options.readiness = &fake_readiness;
@@ -268,6 +286,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_who_cannot_be_paid_yet_waits_for_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_waits_for_a_place_is_answered_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_looks_at_funds_when_it_is_poked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_it_lets_go_of_what_is_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_nothing_that_moves_no_money, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_credits_and_then_gives_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_a_fund_and_then_gives_up, set_up, tear_down),
