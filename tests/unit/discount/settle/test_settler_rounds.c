@@ -100,7 +100,7 @@ static void test_it_looks_at_funds_when_it_is_poked(void **state) {
     end();
 }
 
-static void test_it_lets_go_of_what_is_over(void **state) {
+static void test_it_wakes_to_let_go_of_what_is_over(void **state) {
     (void)state;
     struct campaign *over = &campaigns[0];
     over->redeemed = over->credited = 1;
@@ -110,7 +110,12 @@ static void test_it_lets_go_of_what_is_over(void **state) {
     show(0);
     board_set_books(board_slot(board, 0), BOOKS_AGREE);
     options.archives = true;
+    options.archive_after_us = 10 * SECOND_US;
     begin();
+    go_after(SECOND_US / 4); /* the greeting is on its way, and stays there */
+    assert_int_equal(fake_store.count, 0);
+    expect_wait(9750);
+    go_after(9750 * SECOND_US / 1000);
     assert_int_equal(fake_store.count, 1);
     assert_ptr_equal(fake_store_action(0), &archive_action);
     assert_int_equal(fake_store_request(0)->archive.numbers[0], 1);
@@ -286,7 +291,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_who_cannot_be_paid_yet_waits_for_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_waits_for_a_place_is_answered_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_looks_at_funds_when_it_is_poked, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_it_lets_go_of_what_is_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_it_wakes_to_let_go_of_what_is_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_nothing_that_moves_no_money, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_credits_and_then_gives_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stop_waits_for_a_fund_and_then_gives_up, set_up, tear_down),
