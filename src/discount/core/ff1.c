@@ -7,7 +7,7 @@
 #define ROUNDS       10u
 #define TEXTS_MIN    1000000u
 #define VALUES_MAX   (UINT64_C(1) << 63)
-#define RADIX_MAX    256u /* so that one symbol alone is too few texts, as with a radix below 2 */
+#define RADIX_MAX    255u /* so that one octet of P holds it, and one symbol alone is too few texts, as with a radix below 2 */
 #define HEAD_VERSION 1u   /* the first octets of P: version, method, addition */
 #define HEAD_METHOD  2u
 
@@ -22,10 +22,6 @@ static bool power(uint32_t radix, uint32_t exponent, uint64_t *ret_value) {
 
 /* To octets and back, by the processor's own instruction. */
 static uint64_t big_endian(uint64_t half) { return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap64(half) : half; }
-
-static void put_big_endian(uint8_t *into, size_t size, uint64_t value) {
-    for (size_t i = size; i-- > 0; value >>= 8) into[i] = (uint8_t)value;
-}
 
 static unsigned __int128 read_block(const uint8_t block[FF1_BLOCK_BYTES]) {
     uint64_t halves[2];
@@ -46,11 +42,11 @@ static unsigned __int128 encrypt(const struct ff1 *ff1, unsigned __int128 value)
 static void begin_prf(struct ff1 *ff1, struct text tweak) {
     uint8_t head[FF1_BLOCK_BYTES] = {HEAD_VERSION, HEAD_METHOD, HEAD_VERSION}, tail[FF1_TWEAK_BYTES + FF1_BLOCK_BYTES] = {0};
     size_t block_count = (tweak.size + ff1->number_bytes + 1 + FF1_BLOCK_BYTES - 1) / FF1_BLOCK_BYTES;
-    put_big_endian(head + 3, 3, ff1->radix);
+    head[5] = (uint8_t)ff1->radix; /* the last of three octets, as of four below: each number is less than 256 */
     head[6] = ROUNDS;
     head[7] = (uint8_t)ff1->left;
-    put_big_endian(head + 8, 4, ff1->left + ff1->right);
-    put_big_endian(head + 12, 4, tweak.size);
+    head[11] = (uint8_t)(ff1->left + ff1->right);
+    head[15] = (uint8_t)tweak.size;
     CHECK(block_count * FF1_BLOCK_BYTES <= sizeof tail);
     if (tweak.size > 0) memcpy(tail, tweak.data, tweak.size);
     ff1->begun = encrypt(ff1, read_block(head));

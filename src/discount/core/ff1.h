@@ -26,7 +26,7 @@ struct ff1 {
     unsigned __int128 begun;            /* the PRF's state before the round and the number, big-endian octets as a number */
 };
 
-/* RESULT_INVALID: fewer than 1,000,000 texts of this kind (the standard asks for as many), a radix above 256, more symbols than FF1_LENGTH_MAX, halves of
+/* RESULT_INVALID: fewer than 1,000,000 texts of this kind (the standard asks for as many), a radix above 255, more symbols than FF1_LENGTH_MAX, halves of
  * more than 2^63 values, or a longer tweak. The cipher stays the caller's. */
 struct result ff1_init(struct ff1 *ff1, ff1_block *encrypt_block, void *cipher, uint32_t radix, size_t length,
                        struct text tweak) MUST_CHECK;
