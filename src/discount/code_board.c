@@ -103,9 +103,7 @@ void code_board_free(struct code_board *board) {
     }
     foreign_codes_clear(&board->foreign);
     crypto_wipe(board->foreign_keys, sizeof board->foreign_keys);
-    for (size_t i = 0; i < board->series_count; i++) {
-        free_lanes(board->series[i].lanes);
-    }
+    for (size_t i = 0; i < board->series_count; i++) free_lanes(board->series[i].lanes);
     free(board->slots);
     free(board->series);
     free(board);

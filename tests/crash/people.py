@@ -4,8 +4,8 @@ import http.client
 import json
 import uuid
 
-from harness.client import PASSWORD, new_phone, new_username
-from harness.raw import at_once, request_bytes
+from harness.client import PASSWORD, new_phone, new_username, redemption_bytes
+from harness.raw import at_once
 from harness.tokens import WalletKey
 
 WORKERS = 4
@@ -17,10 +17,7 @@ class Person:
         self.id = self.token = None
 
     def redemption(self, code, **headers):
-        """The bytes of the request; the same each time."""
-        body = json.dumps({"code": code, "phone": self.phone}).encode()
-        fields = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", **headers}
-        return request_bytes("POST", "/v1/redemptions", fields, body)
+        return redemption_bytes(self.token, code, self.phone, **headers)
 
 
 def _register(port, people):

@@ -84,6 +84,12 @@ class Client:
         return self.request("POST", path, json=json, **options)
 
 
+def redemption_bytes(token, code, phone, **headers):
+    """The request, byte by byte, to be sent with others in one instant; the same each time."""
+    fields = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **headers}
+    return request_bytes("POST", "/v1/redemptions", fields, json.dumps({"code": code, "phone": phone}).encode())
+
+
 class User:
     """A registered user, logged in."""
 
@@ -110,9 +116,7 @@ class User:
         return self.discount.post("/v1/redemptions", {"code": code, "phone": phone or self.phone}, **options)
 
     def redemption(self, code):
-        """The bytes of that request, to be sent with others in one instant."""
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
-        return request_bytes("POST", "/v1/redemptions", headers, json.dumps({"code": code, "phone": self.phone}).encode())
+        return redemption_bytes(self.token, code, self.phone)
 
     def balance(self):
         return self.wallet.get("/v1/wallet").json()["balance"]
