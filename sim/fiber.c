@@ -8,6 +8,7 @@
 #include <ucontext.h>
 
 #include "base/check.h"
+#include "sim/memory.h"
 
 #define FIBERS_MAX  4096u
 #define STACK_BYTES ((size_t)512 * 1024)
@@ -163,7 +164,9 @@ void fiber_run(size_t index, int64_t now_us) {
         if (!is_due(living[i], now_us) || index-- > 0) continue;
         current = living[i];
         current->state = FIBER_RUNNABLE;
+        memory_belongs_to(current->process);
         give_hand(current);
+        memory_belongs_to(NULL);
         current = NULL;
         break;
     }

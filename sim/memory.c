@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 
 #include "base/check.h"
-#include "sim/fiber.h"
 
 #define POOL_BYTES     ((size_t)1 << 30) /* of addresses; a page costs something when it is touched */
 #define STEP_BYTES     64u
@@ -31,40 +30,54 @@ static struct {
     size_t used;
     struct block *free[CLASSES];
 } pools[POOLS];
+static char *all_pools; /* one behind the other */
 static bool has_world;
+static uint32_t owner_now = OWNER_HEAP; /* whose fiber runs */
 
-static size_t class_of(size_t size) {
-    if (size <= (size_t)CLASSES_SMALL * STEP_BYTES) return (size + STEP_BYTES - 1) / STEP_BYTES - (size > 0);
+static size_t class_of_large(size_t size) {
     size_t class = CLASSES_SMALL;
     while (size > ((size_t)CLASSES_SMALL * STEP_BYTES * 2) << (class - CLASSES_SMALL)) class ++;
     CHECK(class < CLASSES);
     return class;
 }
 
+static inline size_t class_of(size_t size) {
+    if (size > (size_t)CLASSES_SMALL * STEP_BYTES) return class_of_large(size);
+    return size == 0 ? 0 : (size - 1) / STEP_BYTES;
+}
+
 static size_t class_bytes(size_t class) {
     return class < CLASSES_SMALL ? (class + 1) * STEP_BYTES : ((size_t)CLASSES_SMALL * STEP_BYTES * 2) << (class - CLASSES_SMALL);
 }
 
-static struct block *take_from_pool(uint32_t owner, size_t class) {
-    struct block *block = pools[owner].free[class];
-    if (block != NULL) {
-        pools[owner].free[class] = block->next_free;
-        return block;
-    }
-    size_t bytes = sizeof *block + class_bytes(class);
-    CHECK(pools[owner].used + bytes <= POOL_BYTES);
-    block = (struct block *)(void *)(pools[owner].start + pools[owner].used);
-    pools[owner].used += bytes;
+static struct block *begin_block(struct block *block, uint32_t owner, size_t class) {
+    if (block != NULL) *block = (struct block){.class = (uint32_t) class, .owner = owner};
     return block;
 }
 
-static void *take(int size, uint32_t without_program) {
-    uint32_t owner = fiber_current() != NULL ? (uint32_t)fiber_process(fiber_current())->index : has_world ? without_program : OWNER_HEAP;
-    size_t class = class_of((size_t)size);
-    struct block *block = owner == OWNER_HEAP ? malloc(sizeof *block + class_bytes(class)) : take_from_pool(owner, class);
-    if (block == NULL) return NULL;
-    *block = (struct block){.class = (uint32_t) class, .owner = owner};
+static struct block *cut_off(uint32_t owner, size_t class) {
+    size_t bytes = sizeof(struct block) + class_bytes(class);
+    CHECK(pools[owner].used + bytes <= POOL_BYTES);
+    char *start = pools[owner].start + pools[owner].used;
+    pools[owner].used += bytes;
+    return begin_block((struct block *)(void *)start, owner, class);
+}
+
+/* Tens of thousands of times in a world. What was given back has its class and its owner already. */
+static inline void *take_of(uint32_t owner, size_t size) {
+    size_t class = class_of(size);
+    if (owner == OWNER_HEAP) {
+        struct block *block = begin_block(malloc(sizeof *block + class_bytes(class)), owner, class);
+        return block == NULL ? NULL : block + 1;
+    }
+    struct block *block = pools[owner].free[class];
+    if (block == NULL) return cut_off(owner, class) + 1;
+    pools[owner].free[class] = block->next_free;
     return block + 1;
+}
+
+static inline void *take(int size, uint32_t without_program) {
+    return take_of(owner_now != OWNER_HEAP ? owner_now : has_world ? without_program : OWNER_HEAP, (size_t)size);
 }
 
 static void *memory_take(int size) { return take(size, OWNER_NOBODY); }
@@ -96,12 +109,7 @@ void *memory_resize(void *memory, int size) {
 
 /* ---- the heap of the programs: what crashed ones left behind is taken again, too ---- */
 
-static bool is_of_a_pool(const void *memory) {
-    for (size_t i = 0; i < POOLS; i++) {
-        if ((const char *)memory >= pools[i].start && (const char *)memory < pools[i].start + POOL_BYTES) return pools[i].start != NULL;
-    }
-    return false;
-}
+static bool is_of_a_pool(const void *memory) { return all_pools != NULL && (uintptr_t)memory - (uintptr_t)all_pools < POOLS * POOL_BYTES; }
 
 static bool is_for_a_pool(size_t size) { return has_world && pools[0].start != NULL && size <= POOL_BLOCK_MAX; }
 
@@ -147,15 +155,13 @@ static struct {
 } kept[KEPT_MAX];
 static unsigned kept_count;
 
-static uint32_t owner_now(void) { return fiber_current() != NULL ? (uint32_t)fiber_process(fiber_current())->index : OWNER_HEAP; }
-
 int __wrap_pthread_key_create(pthread_key_t *key, void (*destroy)(void *value));
 int __wrap_pthread_key_create(pthread_key_t *key, void (*destroy)(void *value)) {
     unsigned place = 0;
     while (place < kept_count && kept[place].destroy != NULL) place++;
     CHECK(place < KEPT_MAX);
     if (place == kept_count) kept_count++;
-    kept[place].owner = owner_now();
+    kept[place].owner = owner_now;
     kept[place].destroy = destroy;
     kept[place].value = NULL;
     *key = place;
@@ -180,11 +186,12 @@ int memory_round_up(int size) { return (int)class_bytes(class_of((size_t)size));
 
 void memory_prepare(void) {
     end_threads(OWNER_HEAP);
-    for (size_t i = 0; i < POOLS; i++) {
-        pools[i].start = mmap(NULL, POOL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        CHECK(pools[i].start != MAP_FAILED);
-    }
+    all_pools = mmap(NULL, POOLS * POOL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(all_pools != MAP_FAILED);
+    for (size_t i = 0; i < POOLS; i++) pools[i].start = all_pools + i * POOL_BYTES;
 }
+
+void memory_belongs_to(const struct process *process) { owner_now = process == NULL ? OWNER_HEAP : (uint32_t)process->index; }
 
 static void reset(size_t owner) {
     pools[owner].used = 0;

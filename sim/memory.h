@@ -7,8 +7,9 @@
 #include "sim/process.h"
 
 void memory_prepare(void);
-void memory_begin_world(void);                    /* what was taken outside of the programs in the last one is given back */
-void memory_reset(const struct process *process); /* its threads have ended: what they kept for themselves goes too */
+void memory_belongs_to(const struct process *process); /* what is taken from now on, by a fiber of it; NULL: by the scheduler */
+void memory_begin_world(void);                         /* what was taken outside of the programs in the last one is given back */
+void memory_reset(const struct process *process);      /* its threads have ended: what they kept for themselves goes too */
 
 /* As sqlite3_mem_methods wants them (sqlite.org/c3ref/mem_methods.html). */
 void *memory_take_of_sqlite(int size);

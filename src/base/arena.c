@@ -190,14 +190,19 @@ struct text arena_copy(struct arena *arena, struct text text) {
     return (struct text){data, text.size};
 }
 
+/* Printed at once into what the newest chunk has left, which mostly is enough: to learn the size first would cost as much again. */
 struct text arena_print(struct arena *arena, const char *format, ...) {
+    struct arena_chunk *newest = arena->newest;
+    size_t room = newest == NULL ? 0 : newest->capacity - newest->used;
+    char *there = room == 0 ? NULL : newest->bytes + newest->used;
     va_list arguments;
     va_start(arguments, format);
-    int size = vsnprintf(NULL, 0, format, arguments);
+    int size = vsnprintf(there, room, format, arguments);
     va_end(arguments);
     CHECK(size >= 0);
     char *data = arena_take(arena, (size_t)size + 1);
     if (data == NULL) return (struct text){NULL, 0};
+    if (data == there) return (struct text){data, (size_t)size};
     va_start(arguments, format);
     int printed = vsnprintf(data, (size_t)size + 1, format, arguments);
     va_end(arguments);

@@ -48,16 +48,21 @@ void buffer_append_integer(struct buffer *buffer, int64_t value) {
     buffer_append(buffer, (struct text){digits + at, sizeof digits - at});
 }
 
+/* Printed at once where there is room for it and for vsnprintf's terminator; otherwise what was printed tells how much is needed. */
 void buffer_print(struct buffer *buffer, const char *format, ...) {
+    if (buffer->failed) return;
+    size_t room = buffer->capacity - buffer->size;
     va_list arguments;
     va_start(arguments, format);
-    int size = vsnprintf(NULL, 0, format, arguments);
+    int size = vsnprintf(room > 0 ? buffer->data + buffer->size : NULL, room, format, arguments);
     va_end(arguments);
     CHECK(size >= 0);
-    if (buffer_reserve(buffer, (size_t)size + 1) == NULL) return; /* vsnprintf wants room for a terminator */
-    va_start(arguments, format);
-    int printed = vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, arguments);
-    va_end(arguments);
-    CHECK(printed == size);
+    if ((size_t)size >= room) {
+        if (buffer_reserve(buffer, (size_t)size + 1) == NULL) return;
+        va_start(arguments, format);
+        int printed = vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, arguments);
+        va_end(arguments);
+        CHECK(printed == size);
+    }
     buffer->size += (size_t)size;
 }

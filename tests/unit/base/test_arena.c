@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdalign.h>
+#include <stdlib.h>
 
 #include "base/arena.h"
 
@@ -75,6 +76,45 @@ static void copies_are_terminated(void **state) {
     struct text long_print = arena_print(&arena, "%5000d", 7);
     assert_int_equal(long_print.size, 5000);
     assert_int_equal(long_print.data[5000], '\0');
+    arena_release(&arena);
+}
+
+static void a_print_takes_what_it_needs_and_no_more(void **state) {
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 96);
+    struct text first = arena_print(&arena, "%031d", 1); /* 32 bytes with its end */
+    size_t used_bytes = arena.used_bytes;
+    struct text second = arena_print(&arena, "%s", "two");
+    assert_text(second, "two");
+    assert_text(first, "0000000000000000000000000000001"); /* what came later stands behind it */
+    size_t left = 96 - arena.used_bytes;
+    assert_true(arena.used_bytes - used_bytes <= 16);
+    assert_null(arena_print(&arena, "%*d", (int)left, 3).data); /* its end has no room */
+    assert_int_equal(arena.used_bytes, 96 - left);
+    struct text last = arena_print(&arena, "%0*d", (int)left - 1, 3);
+    assert_int_equal(last.size, left - 1);
+    assert_int_equal(last.data[left - 2], '3');
+    assert_null(arena_print(&arena, "%s", "").data);
+    assert_text(second, "two");
+    arena_release(&arena);
+}
+
+static void a_print_may_go_beyond_its_chunk(void **state) {
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 1u << 20);
+    assert_text(arena_print(&arena, "%s", "a"), "a");
+    struct text big = arena_print(&arena, "%03000d", 5); /* there is room for it, but it gets a chunk of its own */
+    assert_text(arena_print(&arena, "%s", "b"), "b");
+    assert_int_equal(strlen(big.data), 3000);
+    assert_int_equal(big.data[2999], '5');
+    for (int i = 0; i < 200; i++) {
+        struct text text = arena_print(&arena, "%0*d", 97 + i * 13 % 2000, i);
+        assert_int_equal(text.size, 97 + i * 13 % 2000);
+        assert_int_equal(strlen(text.data), text.size);
+        assert_int_equal(strtol(text.data + text.size - 4, NULL, 10), i);
+    }
     arena_release(&arena);
 }
 
@@ -188,6 +228,8 @@ int main(void) {
         cmocka_unit_test(big_takings_fit_and_leave_the_chunk_in_use),
         cmocka_unit_test(the_limit_holds),
         cmocka_unit_test(copies_are_terminated),
+        cmocka_unit_test(a_print_takes_what_it_needs_and_no_more),
+        cmocka_unit_test(a_print_may_go_beyond_its_chunk),
         cmocka_unit_test(resizing_keeps_the_content),
         cmocka_unit_test(growing_a_big_one_does_not_pay_twice),
         cmocka_unit_test(big_ones_grow_in_any_order),

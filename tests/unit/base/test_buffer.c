@@ -36,6 +36,24 @@ static void pieces(void **state) {
     arena_release(&arena);
 }
 
+static void it_prints_into_what_it_has_and_beyond(void **state) {
+    (void)state;
+    struct arena arena;
+    struct buffer buffer;
+    arena_init(&arena, 65536);
+    buffer_init(&buffer, &arena, 16);
+    buffer_print(&buffer, "%015d", 1); /* with its terminator exactly what there is */
+    assert_int_equal(buffer.capacity, 16);
+    buffer_print(&buffer, "%s", "");
+    buffer_print(&buffer, "%d", 2); /* fits, and its terminator does not */
+    buffer_print(&buffer, "%0*d", 300, 3);
+    assert_false(buffer.failed);
+    assert_int_equal(buffer.size, 316);
+    assert_memory_equal(buffer.data, "0000000000000012000", 19);
+    assert_int_equal(buffer.data[315], '3');
+    arena_release(&arena);
+}
+
 static void it_stays_failed_after_an_overflow(void **state) {
     (void)state;
     struct arena arena;
@@ -83,6 +101,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_grows_and_keeps_order),
         cmocka_unit_test(pieces),
+        cmocka_unit_test(it_prints_into_what_it_has_and_beyond),
         cmocka_unit_test(it_stays_failed_after_an_overflow),
         cmocka_unit_test(a_big_one_uses_the_arena_to_its_limit),
     };
