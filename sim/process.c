@@ -8,6 +8,7 @@
 #include "sim/link.h"
 #include "sim/memory.h"
 #include "sim/promotions.h"
+#include "sim/tables.h"
 #include "sim/world.h"
 
 #define RESTART_LEAST_US   500
@@ -99,6 +100,7 @@ void process_prepare(void) {
 
 static void restore_memory(struct process *process) {
     memory_reset(process);
+    tables_reset(process);
     for (size_t k = 0; k < PROCESS_SECTIONS; k++) {
         const struct section *section = &process->sections[k];
         copy_raw(section->start, section->first, (size_t)(section->stop - section->start));

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/map.h"
+#include "base/pages.h"
 
 #define END_BYTES 32u /* of an RS256 or ES256 signature: about 190 of its bits */
 
@@ -39,11 +40,11 @@ struct result token_cache_create(size_t capacity, size_t bytes_capacity, struct 
     if (cache == NULL) return result_error(RESULT_FULL);
     cache->capacity = capacity;
     cache->bytes_capacity = bytes_capacity;
-    cache->entries = calloc(capacity, sizeof *cache->entries);
-    cache->bytes = calloc(bytes_capacity, 1); /* large: the kernel's zero pages until they are written */
+    cache->entries = pages_take(capacity, sizeof *cache->entries);
+    cache->bytes = pages_take(bytes_capacity, 1);
     if (cache->entries == NULL || cache->bytes == NULL || !result_is_ok(map_init(&cache->index, capacity))) {
-        free(cache->bytes);
-        free(cache->entries);
+        pages_free(cache->bytes, bytes_capacity, 1);
+        pages_free(cache->entries, capacity, sizeof *cache->entries);
         free(cache);
         return result_error(RESULT_FULL);
     }
@@ -62,8 +63,8 @@ void token_cache_free(struct token_cache *cache) {
     if (cache == NULL) return;
     wipe(cache);
     map_free(&cache->index);
-    free(cache->bytes);
-    free(cache->entries);
+    pages_free(cache->bytes, cache->bytes_capacity, 1);
+    pages_free(cache->entries, cache->capacity, sizeof *cache->entries);
     free(cache);
 }
 

@@ -1,10 +1,10 @@
 #include "base/map.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/crypto.h"
+#include "base/pages.h"
 
 struct map_slot {
     struct text key;
@@ -19,8 +19,8 @@ struct result map_init(struct map *map, size_t capacity) {
         map->slot_count *= 2;
     }
     if (map->slot_count > UINT32_MAX) return result_error(RESULT_FULL);
-    map->slots = calloc(map->slot_count, sizeof(struct map_slot));
-    map->filled = calloc(map->slot_count / 2, sizeof *map->filled);
+    map->slots = pages_take(map->slot_count, sizeof(struct map_slot));
+    map->filled = pages_take(map->slot_count / 2, sizeof *map->filled);
     if (map->slots == NULL || map->filled == NULL) {
         map_free(map);
         return result_error(RESULT_FULL);
@@ -30,8 +30,8 @@ struct result map_init(struct map *map, size_t capacity) {
 }
 
 void map_free(struct map *map) {
-    free(map->slots);
-    free(map->filled);
+    pages_free(map->slots, map->slot_count, sizeof *map->slots);
+    pages_free(map->filled, map->slot_count / 2, sizeof *map->filled);
     *map = (struct map){0};
 }
 

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/pages.h"
 #include "discount/board_inside.h"
 
 _Static_assert(sizeof(struct campaign_view) % sizeof(uint64_t) == 0, "the view is copied by words");
@@ -14,8 +15,8 @@ struct result board_create(size_t capacity, struct board **ret_board) {
     board->capacity = capacity;
     board->table_size = 16;
     while (board->table_size < 2 * capacity) board->table_size *= 2;
-    board->slots = calloc(capacity, sizeof *board->slots);
-    board->by_id = calloc(board->table_size, sizeof *board->by_id);
+    board->slots = pages_take(capacity, sizeof *board->slots);
+    board->by_id = pages_take(board->table_size, sizeof *board->by_id);
     board->awake = calloc(capacity / 64 + 1, sizeof *board->awake);
     board->chunks = calloc(capacity / BOARD_CHUNK + 1, sizeof *board->chunks);
     crypto_random(board->secret, sizeof board->secret);
@@ -36,9 +37,9 @@ void board_free(struct board *board) {
     free(board->chunks);
     free((void *)board->awake);
     kept_keys_clear(&board->kept);
-    free(board->slots);
+    pages_free(board->slots, board->capacity, sizeof *board->slots);
     code_index_clear(&board->by_code);
-    free((void *)board->by_id);
+    pages_free((void *)board->by_id, board->table_size, sizeof *board->by_id);
     free(board);
 }
 

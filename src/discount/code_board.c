@@ -10,6 +10,7 @@
 #include "auth/aes.h"
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/pages.h"
 #include "discount/foreign_codes.h"
 
 #define LANES 4u
@@ -67,7 +68,7 @@ struct result code_board_create(const struct code_keys *keys, struct code_board 
     struct code_board *board = calloc(1, sizeof *board);
     if (board == NULL) return result_error(RESULT_FULL);
     board->keys = keys;
-    board->slots = calloc(LIMIT_CODE_BATCHES, sizeof *board->slots);
+    board->slots = pages_take(LIMIT_CODE_BATCHES, sizeof *board->slots);
     board->series = calloc(CODE_PATTERNS_MAX, sizeof *board->series);
     if (board->slots == NULL || board->series == NULL) {
         code_board_free(board);
@@ -104,7 +105,7 @@ void code_board_free(struct code_board *board) {
     foreign_codes_clear(&board->foreign);
     crypto_wipe(board->foreign_keys, sizeof board->foreign_keys);
     for (size_t i = 0; i < board->series_count; i++) free_lanes(board->series[i].lanes);
-    free(board->slots);
+    pages_free(board->slots, LIMIT_CODE_BATCHES, sizeof *board->slots);
     free(board->series);
     free(board);
 }

@@ -1,9 +1,9 @@
 #include "discount/verify.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "base/limits.h"
+#include "base/pages.h"
 #include "discount/currencies.h"
 #include "discount/tables_codes.h"
 #include "discount/tables_eligible.h"
@@ -415,7 +415,7 @@ struct result verify_database(const struct place *place, struct progress *progre
     struct verification verification = {.progress = progress, .out = out};
     char finding[512] = "";
     TRY(batch_open(&one_state, BATCH_READ, &verification.batch));
-    verification.campaigns = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *verification.campaigns);
+    verification.campaigns = pages_take(LIMIT_CAMPAIGNS_KEPT, sizeof *verification.campaigns);
     struct result outcome = verification.campaigns == NULL ? result_error(RESULT_FULL) : currencies_learn(verification.batch);
     if (result_is_ok(outcome)) outcome = batch_verify(verification.batch, finding, sizeof finding);
     if (!result_is_ok(outcome) && finding[0] != '\0') fprintf(out, "BROKEN: the database itself: %s\n", finding);
@@ -428,7 +428,7 @@ struct result verify_database(const struct place *place, struct progress *progre
     if (result_is_ok(outcome)) outcome = audit_verify(verification.batch, &table_audit, &audit);
     batch_end_round(verification.batch);
     batch_close(verification.batch);
-    free(verification.campaigns);
+    pages_free(verification.campaigns, LIMIT_CAMPAIGNS_KEPT, sizeof *verification.campaigns);
     if (result_is_ok(outcome) && !audit_report_print(&audit, out)) return result_error(RESULT_CORRUPT);
     if (result_is_ok(outcome)) {
         fprintf(out, "verified: %" PRId64 " campaigns, %" PRId64 " redemptions\n", verification.campaign_count,

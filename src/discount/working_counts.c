@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/pages.h"
 #include "discount/tables.h"
 
 /* ---- loading ---- */
@@ -20,12 +21,12 @@ static struct result visit_refusals(void *context, const struct row *row) {
 }
 
 static struct result load_refusals(struct working_set *set) {
-    struct refusal_counts *counts = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *counts);
+    struct refusal_counts *counts = pages_take(LIMIT_CAMPAIGNS_KEPT, sizeof *counts);
     if (counts == NULL) return result_error(RESULT_FULL);
     ask_refusals(set->batch, visit_refusals, counts);
     struct result outcome = batch_run(set->batch);
     for (size_t i = 0; i < board_count(set->board); i++) board_restore_refusals(board_slot(set->board, i), &counts[i]);
-    free(counts);
+    pages_free(counts, LIMIT_CAMPAIGNS_KEPT, sizeof *counts);
     return outcome;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/pages.h"
 #include "discount/discount.h"
 #include "discount/opening.h"
 #include "discount/tables.h"
@@ -155,11 +156,11 @@ static struct result load(struct working_set *set) {
 /* ---- life ---- */
 
 static struct result fill(struct working_set *set) {
-    set->saved = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *set->saved);
-    set->saving = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *set->saving);
-    set->wanted = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *set->wanted);
-    set->strays = calloc(CAMPAIGN_SET_REDEMPTIONS, sizeof *set->strays);
-    set->recents = calloc(RECENTS_MAX, sizeof *set->recents);
+    set->saved = pages_take(LIMIT_CAMPAIGNS_KEPT, sizeof *set->saved);
+    set->saving = pages_take(LIMIT_CAMPAIGNS_KEPT, sizeof *set->saving);
+    set->wanted = pages_take(LIMIT_CAMPAIGNS_KEPT, sizeof *set->wanted);
+    set->strays = pages_take(CAMPAIGN_SET_REDEMPTIONS, sizeof *set->strays);
+    set->recents = pages_take(RECENTS_MAX, sizeof *set->recents);
     if (set->strays == NULL || set->saved == NULL || set->saving == NULL || set->wanted == NULL || set->recents == NULL)
         return result_error(RESULT_FULL);
     TRY(map_init(&set->recents_by_id, RECENTS_MAX));
@@ -187,11 +188,11 @@ void working_set_free(struct working_set *set) {
     campaign_set_free(&set->campaigns);
     code_set_free(&set->codes);
     map_free(&set->recents_by_id);
-    free(set->recents);
-    free(set->saved);
-    free(set->saving);
-    free(set->strays);
-    free(set->wanted);
+    pages_free(set->recents, RECENTS_MAX, sizeof *set->recents);
+    pages_free(set->saved, LIMIT_CAMPAIGNS_KEPT, sizeof *set->saved);
+    pages_free(set->saving, LIMIT_CAMPAIGNS_KEPT, sizeof *set->saving);
+    pages_free(set->strays, CAMPAIGN_SET_REDEMPTIONS, sizeof *set->strays);
+    pages_free(set->wanted, LIMIT_CAMPAIGNS_KEPT, sizeof *set->wanted);
     free(set);
 }
 

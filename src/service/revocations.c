@@ -10,6 +10,7 @@
 #include "base/identity.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/pages.h"
 
 struct revocations {
     int64_t lifetime_us;
@@ -26,7 +27,7 @@ struct result revocations_create(int64_t lifetime_us, struct revocations **ret_r
     if (revocations == NULL) return result_error(RESULT_FULL);
     revocations->lifetime_us = lifetime_us;
     crypto_random(&revocations->origin, sizeof revocations->origin);
-    revocations->ring = calloc(REVOCATIONS_MAX, sizeof *revocations->ring);
+    revocations->ring = pages_take(REVOCATIONS_MAX, sizeof *revocations->ring);
     CHECK(pthread_rwlock_init(&revocations->lock, NULL) == 0);
     if (revocations->ring == NULL || !result_is_ok(map_init(&revocations->by_id, REVOCATIONS_MAX))) {
         revocations_free(revocations);
@@ -40,7 +41,7 @@ void revocations_free(struct revocations *revocations) {
     if (revocations == NULL) return;
     CHECK(pthread_rwlock_destroy(&revocations->lock) == 0);
     map_free(&revocations->by_id);
-    free(revocations->ring);
+    pages_free(revocations->ring, REVOCATIONS_MAX, sizeof *revocations->ring);
     free(revocations);
 }
 

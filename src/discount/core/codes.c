@@ -1,9 +1,9 @@
 #include "discount/core/codes.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/pages.h"
 
 #define NUMBERS_MAX (UINT64_C(1) << 61) /* so many numbers of a pattern are given out at most: the id's random bits, and what a row takes */
 
@@ -11,8 +11,8 @@
 
 struct result code_set_init(struct code_set *set, size_t batch_capacity, size_t entry_capacity) {
     *set = (struct code_set){.batch_capacity = batch_capacity, .entry_capacity = entry_capacity};
-    set->batches = calloc(batch_capacity, sizeof *set->batches);
-    set->entries = calloc(entry_capacity, sizeof *set->entries);
+    set->batches = pages_take(batch_capacity, sizeof *set->batches);
+    set->entries = pages_take(entry_capacity, sizeof *set->entries);
     if (set->batches == NULL || set->entries == NULL || !result_is_ok(map_init(&set->by_id, batch_capacity)) ||
         !result_is_ok(map_init(&set->by_code, entry_capacity))) {
         code_set_free(set);
@@ -22,8 +22,8 @@ struct result code_set_init(struct code_set *set, size_t batch_capacity, size_t 
 }
 
 void code_set_free(struct code_set *set) {
-    free(set->batches);
-    free(set->entries);
+    pages_free(set->batches, set->batch_capacity, sizeof *set->batches);
+    pages_free(set->entries, set->entry_capacity, sizeof *set->entries);
     map_free(&set->by_id);
     map_free(&set->by_code);
     *set = (struct code_set){0};

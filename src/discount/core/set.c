@@ -1,19 +1,19 @@
 /* The working set: arrays and the maps that find things in them. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/pages.h"
 #include "discount/core/set.h"
 
 struct result campaign_set_init(struct campaign_set *set, size_t campaign_capacity, size_t redemption_capacity) {
     *set = (struct campaign_set){.campaign_capacity = campaign_capacity, .redemption_capacity = redemption_capacity};
-    set->campaigns = calloc(campaign_capacity, sizeof *set->campaigns);
-    set->redemptions = calloc(redemption_capacity, sizeof *set->redemptions);
-    set->tallies = calloc(2 * redemption_capacity, sizeof *set->tallies);
-    set->reversals = calloc(redemption_capacity, sizeof *set->reversals);
-    set->changes.numbers = calloc(campaign_capacity, sizeof *set->changes.numbers);
-    set->seats = calloc(campaign_capacity, sizeof *set->seats);
-    set->free_seats = calloc(campaign_capacity, sizeof *set->free_seats);
+    set->campaigns = pages_take(campaign_capacity, sizeof *set->campaigns);
+    set->redemptions = pages_take(redemption_capacity, sizeof *set->redemptions);
+    set->tallies = pages_take(2 * redemption_capacity, sizeof *set->tallies);
+    set->reversals = pages_take(redemption_capacity, sizeof *set->reversals);
+    set->changes.numbers = pages_take(campaign_capacity, sizeof *set->changes.numbers);
+    set->seats = pages_take(campaign_capacity, sizeof *set->seats);
+    set->free_seats = pages_take(campaign_capacity, sizeof *set->free_seats);
     if (set->campaigns == NULL || set->seats == NULL || set->free_seats == NULL || set->changes.numbers == NULL ||
         set->redemptions == NULL || set->tallies == NULL || set->reversals == NULL ||
         !result_is_ok(map_init(&set->by_reversal, redemption_capacity)) ||
@@ -27,13 +27,13 @@ struct result campaign_set_init(struct campaign_set *set, size_t campaign_capaci
 }
 
 void campaign_set_free(struct campaign_set *set) {
-    free(set->campaigns);
-    free(set->seats);
-    free(set->free_seats);
-    free(set->changes.numbers);
-    free(set->redemptions);
-    free(set->tallies);
-    free(set->reversals);
+    pages_free(set->campaigns, set->campaign_capacity, sizeof *set->campaigns);
+    pages_free(set->seats, set->campaign_capacity, sizeof *set->seats);
+    pages_free(set->free_seats, set->campaign_capacity, sizeof *set->free_seats);
+    pages_free(set->changes.numbers, set->campaign_capacity, sizeof *set->changes.numbers);
+    pages_free(set->redemptions, set->redemption_capacity, sizeof *set->redemptions);
+    pages_free(set->tallies, 2 * set->redemption_capacity, sizeof *set->tallies);
+    pages_free(set->reversals, set->redemption_capacity, sizeof *set->reversals);
     map_free(&set->by_reversal);
     map_free(&set->by_tally);
     map_free(&set->by_code);

@@ -1,8 +1,7 @@
 #include "discount/settle/claims.h"
 
-#include <stdlib.h>
-
 #include "base/log.h"
+#include "base/pages.h"
 #include "discount/tables.h"
 
 #define REFILL_ROWS 1000u
@@ -12,32 +11,38 @@ struct result claims_init(struct claims *claims, size_t count_max, const struct 
     claims->board = board;
     claims->batch = batch;
     claims->delivery = delivery;
-    claims->memory = calloc(count_max, sizeof *claims->memory);
-    claims->again = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *claims->again);
+    claims->memory = pages_take(count_max, sizeof *claims->memory);
+    claims->again = pages_take(LIMIT_CAMPAIGNS_KEPT, sizeof *claims->again);
     if (claims->memory == NULL || claims->again == NULL) return result_error(RESULT_FULL);
     TRY(map_init(&claims->by_id, count_max));
     claims->count_max = claims->free_count = count_max;
     TAILQ_INIT(&claims->free);
-    for (size_t i = 0; i < count_max; i++) TAILQ_INSERT_TAIL(&claims->free, &claims->memory[i], link);
     claims->must_refill = true; /* what was claimed before we started */
     return result_ok();
 }
 
 void claims_free(struct claims *claims) {
     map_free(&claims->by_id);
-    free(claims->memory);
-    free(claims->again);
+    pages_free(claims->memory, claims->count_max, sizeof *claims->memory);
+    pages_free(claims->again, LIMIT_CAMPAIGNS_KEPT, sizeof *claims->again);
 }
 
 static struct text key_of(const struct claim *claim) {
     return (struct text){(const char *)claim->item.id.bytes, sizeof claim->item.id.bytes};
 }
 
-static struct claim *add(struct claims *claims, const struct redemption *redemption) {
-    struct claim *claim = TAILQ_FIRST(&claims->free);
-    if (claim == NULL) return NULL;
-    TAILQ_REMOVE(&claims->free, claim, link);
+static struct claim *take_free(struct claims *claims) {
+    if (claims->free_count == 0) return NULL;
     claims->free_count--;
+    struct claim *claim = TAILQ_FIRST(&claims->free);
+    if (claim == NULL) return &claims->memory[claims->used_count++];
+    TAILQ_REMOVE(&claims->free, claim, link);
+    return claim;
+}
+
+static struct claim *add(struct claims *claims, const struct redemption *redemption) {
+    struct claim *claim = take_free(claims);
+    if (claim == NULL) return NULL;
     *claim = (struct claim){.item.id = redemption->id,
                             .state = CLAIM_GIVEN,
                             .user_id = redemption->user_id,

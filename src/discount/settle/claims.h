@@ -41,9 +41,9 @@ struct claims {
     const struct conflicts *conflicts; /* whom Wallet has paid otherwise */
     struct batch *batch;
     struct delivery *delivery;
-    struct claim *memory; /* [count_max] */
-    size_t count_max, free_count;
-    struct claim_list free;
+    struct claim *memory;                     /* [count_max] */
+    size_t count_max, free_count, used_count; /* memory from used_count on was never taken */
+    struct claim_list free;                   /* taken before */
     struct map by_id;
     uint32_t *again;       /* [LIMIT_CAMPAIGNS_KEPT] of each campaign, so many are sent again */
     bool must_refill;      /* there may be claims that are only in the database */

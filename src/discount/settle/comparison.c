@@ -1,10 +1,10 @@
 #include "discount/settle/comparison.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json/json.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "discount/tables.h"
 
 #define ARENA_BYTES  (4u * 1024 * 1024)
@@ -482,8 +482,8 @@ struct result comparison_init(struct comparison *comparison) {
     comparison->walk.ended = walk_ended;
     comparison->walk.read = walk_read;
     comparison->walk.context = comparison;
-    comparison->memory = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *comparison->memory);
-    comparison->before = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *comparison->before);
+    comparison->memory = pages_take(LIMIT_CAMPAIGNS_KEPT, sizeof *comparison->memory);
+    comparison->before = pages_take(LIMIT_CAMPAIGNS_KEPT, sizeof *comparison->before);
     return comparison->memory == NULL || comparison->before == NULL ? result_error(RESULT_FULL) : result_ok();
 }
 
@@ -491,6 +491,6 @@ void comparison_free(struct comparison *comparison) {
     CHECK(!comparison->is_asking);
     walk_free(&comparison->walk);
     arena_release(&comparison->arena);
-    free(comparison->memory);
-    free(comparison->before);
+    pages_free(comparison->memory, LIMIT_CAMPAIGNS_KEPT, sizeof *comparison->memory);
+    pages_free(comparison->before, LIMIT_CAMPAIGNS_KEPT, sizeof *comparison->before);
 }

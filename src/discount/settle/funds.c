@@ -1,10 +1,10 @@
 #include "discount/settle/funds.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "base/json/json.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "discount/settle/verdict.h"
 
 #define BUSY_US       INT64_C(20000)         /* all jobs were taken: look again */
@@ -20,12 +20,12 @@ struct result funds_init(struct funds *funds) {
         funds->jobs[i].funds = funds;
         TAILQ_INIT(&funds->jobs[i].own.request.waiters);
     }
-    funds->memory = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *funds->memory);
+    funds->memory = pages_take(LIMIT_CAMPAIGNS_KEPT, sizeof *funds->memory);
     if (funds->memory == NULL) return result_error(RESULT_FULL);
     return result_ok();
 }
 
-void funds_free(struct funds *funds) { free(funds->memory); }
+void funds_free(struct funds *funds) { pages_free(funds->memory, LIMIT_CAMPAIGNS_KEPT, sizeof *funds->memory); }
 
 /* Made ready at its first use: of the most campaigns that there may be, few are there. */
 static struct fund *fund_of(struct funds *funds, uint32_t campaign_number) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/pages.h"
 
 #define HELD_FIRST   1024u
 #define TOLD_AT_ONCE 20u /* conflicts of a campaign in the log; reconcile names all */
@@ -214,12 +215,12 @@ void rebuild_run(struct rebuild *rebuild, int64_t now_us) {
 struct result rebuild_init(struct rebuild *rebuild) {
     rebuild->taker = (struct unknown_taker){.context = rebuild, .begin = begin, .credit = take_credit, .end = end, .give_up = give_up};
     if (rebuild->held_max == 0) rebuild->held_max = REBUILD_HELD_MAX;
-    rebuild->told = calloc(LIMIT_CAMPAIGNS_KEPT, sizeof *rebuild->told);
+    rebuild->told = pages_take(LIMIT_CAMPAIGNS_KEPT, sizeof *rebuild->told);
     return rebuild->told == NULL ? result_error(RESULT_FULL) : result_ok();
 }
 
 void rebuild_free(struct rebuild *rebuild) {
     CHECK(!rebuild->is_in_store);
     free(rebuild->held);
-    free(rebuild->told);
+    pages_free(rebuild->told, LIMIT_CAMPAIGNS_KEPT, sizeof *rebuild->told);
 }

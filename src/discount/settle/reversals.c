@@ -1,10 +1,10 @@
 #include "discount/settle/reversals.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json/json.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "discount/settle/reply.h"
 #include "discount/tables.h"
 
@@ -38,14 +38,21 @@ static struct owed_reversal *find(const struct reversals *reversals, struct id i
     return map_get(&reversals->by_id, (struct text){(const char *)id.bytes, sizeof id.bytes});
 }
 
-static struct owed_reversal *add(struct reversals *reversals, const struct redemption *redemption, struct text reason) {
+static struct owed_reversal *take_free(struct reversals *reversals) {
+    if (reversals->free_count == 0) return NULL;
+    reversals->free_count--;
     struct owed_reversal *reversal = TAILQ_FIRST(&reversals->free);
+    if (reversal == NULL) return &reversals->memory[reversals->used_count++];
+    TAILQ_REMOVE(&reversals->free, reversal, link);
+    return reversal;
+}
+
+static struct owed_reversal *add(struct reversals *reversals, const struct redemption *redemption, struct text reason) {
+    struct owed_reversal *reversal = take_free(reversals);
     if (reversal == NULL) {
         reversals->must_look = true;
         return NULL;
     }
-    TAILQ_REMOVE(&reversals->free, reversal, link);
-    reversals->free_count--;
     *reversal = (struct owed_reversal){.item.id = redemption->id,
                                        .is_given = true,
                                        .campaign_number = redemption->campaign_number,
@@ -284,11 +291,10 @@ static const struct delivery_kind kind = {
 };
 
 struct result reversals_init(struct reversals *reversals, struct calls *calls) {
-    reversals->memory = calloc(REVERSALS_MAX, sizeof *reversals->memory);
+    reversals->memory = pages_take(REVERSALS_MAX, sizeof *reversals->memory);
     if (reversals->memory == NULL) return result_error(RESULT_FULL);
     TRY(map_init(&reversals->by_id, REVERSALS_MAX));
     TAILQ_INIT(&reversals->free);
-    for (size_t i = 0; i < REVERSALS_MAX; i++) TAILQ_INSERT_TAIL(&reversals->free, &reversals->memory[i], link);
     reversals->free_count = REVERSALS_MAX;
     reversals->must_look = true; /* what was owed before we started */
     for (size_t i = 0; i < DELIVERY_CALLS; i++) {
@@ -302,5 +308,5 @@ struct result reversals_init(struct reversals *reversals, struct calls *calls) {
 void reversals_free(struct reversals *reversals) {
     if (reversals->memory != NULL) delivery_free(&reversals->delivery);
     map_free(&reversals->by_id);
-    free(reversals->memory);
+    pages_free(reversals->memory, REVERSALS_MAX, sizeof *reversals->memory);
 }

@@ -50,9 +50,9 @@ struct reversals {
     struct claims *claims; /* where who is promoted is found */
     struct delivery delivery;
     struct reversal_mark marks[DELIVERY_CALLS];
-    struct owed_reversal *memory; /* [REVERSALS_MAX] */
-    struct owed_reversals free;
-    size_t free_count;
+    struct owed_reversal *memory;  /* [REVERSALS_MAX] */
+    struct owed_reversals free;    /* taken before */
+    size_t free_count, used_count; /* memory from used_count on was never taken */
     struct map by_id;
     bool must_look;        /* there may be some that are only in the database */
     bool is_looking;       /* a walk over them is under way */

@@ -218,10 +218,10 @@ static void *run(void *context) {
 static void compared(void *context) { waker_wake(&((struct settler *)context)->compared); }
 
 static struct result prepare_comparison(struct settler *settler) {
-    settler->rebuild = (struct rebuild){.board = settler->options.board,
-                                        .clock = settler->options.clock,
-                                        .messages = &settler->messages,
-                                        .claims = &settler->claims};
+    settler->rebuild.board = settler->options.board;
+    settler->rebuild.clock = settler->options.clock;
+    settler->rebuild.messages = &settler->messages;
+    settler->rebuild.claims = &settler->claims;
     TRY(rebuild_init(&settler->rebuild));
     settler->comparison = (struct comparison){.board = settler->options.board,
                                               .calls = &settler->calls,

@@ -8,6 +8,7 @@
 #include "http/server.h"
 
 #include "../base/assertions.h"
+#include "../base/memory_ends.h"
 
 #define RECORDS_MAX 16
 
@@ -140,7 +141,7 @@ struct id row_id_or_zero(const struct row *row, int column) {
 
 /* ---- memory that ends, and pauses that do not last: by the linker's --wrap ---- */
 
-static size_t takings_left = SIZE_MAX, copies_left = SIZE_MAX, puts_left = SIZE_MAX, objects_left = SIZE_MAX;
+static size_t takings_left = SIZE_MAX, copies_left = SIZE_MAX, puts_left = SIZE_MAX;
 
 /* One fails, those behind it do not. */
 static bool is_taken(size_t *left) {
@@ -164,9 +165,6 @@ struct result __wrap_map_put(struct map *map, struct text key, void *value);
 struct result __wrap_map_put(struct map *map, struct text key, void *value) {
     return is_taken(&puts_left) ? __real_map_put(map, key, value) : result_error(RESULT_FULL);
 }
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size) { return is_taken(&objects_left) ? __real_calloc(count, size) : NULL; }
 
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
