@@ -14,6 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from .quick import Quick
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from jsonschema import Draft202012Validator, RefResolver
@@ -52,6 +54,7 @@ class Contract:
     def __init__(self, document):
         self.document = document
         self._resolver = RefResolver("", document)
+        self._quick = Quick(lambda name: self._resolver.resolve(name)[1])
         self._validators = {}  # by the identity of a schema, which lives as long as the document
         self._components = {name: {"$ref": f"#/components/schemas/{name}"} for name in document["components"]["schemas"]}
         # Literal segments before templates: /v1/users/me before /v1/users/{id} (OpenAPI 3.1, section 4.8.8.2).
@@ -75,6 +78,15 @@ class Contract:
             for method in METHODS:
                 if method in item:
                     yield method.upper(), path, item[method]
+
+    def media_types(self, node=None):
+        """Every media type object with a schema, wherever it stands."""
+        node = self.document if node is None else node
+        if isinstance(node, dict) and isinstance(node.get("content"), dict):
+            yield from node["content"].values()
+        for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+            if child is not None:
+                yield from self.media_types(child)
 
     def routes(self):
         """{(method, path, scope)} as the route table of the service should have them; "-" is public. `x-route` is the route that serves a
@@ -205,11 +217,22 @@ class Contract:
             self._validate(f"{where}: a request was accepted that the document forbids", schema, value)
 
     def _validate(self, where, schema, value):
+        if self._quick.accepts(schema, value):
+            return
+        faults = self.faults(schema, value)
+        if not faults:
+            raise ContractViolation(f"{where}: contract/quick.py refuses what jsonschema accepts: {value!r}")
+        lines = [f"{'/'.join(map(str, fault.absolute_path)) or '(whole)'}: {fault.message}" for fault in faults[:10]]
+        raise ContractViolation(f"{where}: " + "; ".join(lines))
+
+    def accepts(self, schema, value):
+        """What `check` goes by, for a schema of the document."""
+        return self._quick.accepts(schema, value)
+
+    def faults(self, schema, value):
+        """All that jsonschema says of it."""
         validator = self._validators.get(id(schema))
         if validator is None:
             validator = Draft202012Validator(schema, resolver=self._resolver)
             self._validators[id(schema)] = validator
-        faults = sorted(validator.iter_errors(value), key=lambda fault: list(map(str, fault.absolute_path)))
-        if faults:
-            lines = [f"{'/'.join(map(str, fault.absolute_path)) or '(whole)'}: {fault.message}" for fault in faults[:10]]
-            raise ContractViolation(f"{where}: " + "; ".join(lines))
+        return sorted(validator.iter_errors(value), key=lambda fault: list(map(str, fault.absolute_path)))

@@ -261,23 +261,11 @@ def test_an_answer_of_requests_is_taken_apart(wallet):
 
 # ---- the documents themselves ----
 
-def media_types(contract, node):
-    """Every media type object with a schema, wherever it stands."""
-    if isinstance(node, dict):
-        for media in node.get("content", {}).values() if isinstance(node.get("content"), dict) else ():
-            yield media
-        for child in node.values():
-            yield from media_types(contract, child)
-    elif isinstance(node, list):
-        for child in node:
-            yield from media_types(contract, child)
-
-
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_example_fits_its_schema(contracts, name):
     contract = contracts[name]
     count = 0
-    for media in media_types(contract, contract.document):
+    for media in contract.media_types():
         examples = [contract.resolve(example)["value"] for example in media.get("examples", {}).values()]
         for example in examples + ([media["example"]] if "example" in media else []):
             contract._validate("example", media["schema"], example)
@@ -305,7 +293,7 @@ def test_every_object_is_closed(contracts, name):
     for schema_name, schema in contract.document["components"]["schemas"].items():
         if schema.get("type") == "object" and schema_name != "Problem":
             assert schema["additionalProperties"] is False, schema_name
-    for media in media_types(contract, contract.document):
+    for media in contract.media_types():
         if media["schema"].get("allOf") == [{"$ref": "#/components/schemas/Problem"}]:
             assert media["schema"]["unevaluatedProperties"] is False
 
