@@ -15,7 +15,7 @@
 #include "sim/shrink.h"
 
 static struct {
-    const char *seed, *seeds, *without, *table, *fault;
+    const char *seed, *seeds, *without, *table, *kept, *fault;
     int64_t jobs, users, actions, steps;
     bool prints_events, keeps_going, is_planted;
 } settings;
@@ -38,6 +38,11 @@ static const struct param params[] = {
      .optional = true,
      .sentence = "Plant this fault, named as its patch, in the worlds of --seed or --seeds"},
     {.name = "table", .kind = PARAM_TEXT, .target = &settings.table, .optional = true, .sentence = "File for the table of planted faults"},
+    {.name = "kept",
+     .kind = PARAM_TEXT,
+     .target = &settings.kept,
+     .optional = true,
+     .sentence = "An earlier table: each planted fault is looked for where it was found then, before it is hunted from seed 1"},
     {.name = "users",
      .kind = PARAM_INTEGER,
      .target = &settings.users,
@@ -255,16 +260,19 @@ int main(int argc, char **argv) {
                 settings.fault);
         return 2;
     }
-    FILE *table = settings.table == NULL ? stdout : fopen(settings.table, "w"); /* before the working directory changes */
-    if (table == NULL) {
-        fprintf(stderr, "sim: %s cannot be written\n", settings.table);
+    /* Before the working directory changes. */
+    FILE *table = settings.table == NULL ? stdout : fopen(settings.table, "w"),
+         *kept = settings.kept == NULL ? NULL : fopen(settings.kept, "r");
+    if (table == NULL || (settings.kept != NULL && kept == NULL)) {
+        fprintf(stderr, "sim: %s cannot be %s\n", table == NULL ? settings.table : settings.kept, table == NULL ? "written" : "read");
         return 2;
     }
     /* Big tables come as fresh pages, which cost nothing until they are touched, and never out of the heap, where they would be wiped. */
     CHECK(mallopt(M_MMAP_THRESHOLD, 16 * 1024) == 1);
     boot_prepare();
-    int code = settings.is_planted ? planted_find_all(job_count(), table) : settings.seed != NULL ? run_one() : run_many();
+    int code = settings.is_planted ? planted_find_all(job_count(), kept, table) : settings.seed != NULL ? run_one() : run_many();
     boot_clean();
     fclose(table);
+    if (kept != NULL) fclose(kept);
     return code;
 }
