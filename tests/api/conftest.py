@@ -46,6 +46,7 @@ def world(tmp_path_factory, contracts, issuers):
         shared.assert_clean()
     finally:
         pair.end()
+        pair.forget()
 
 
 @pytest.fixture
@@ -66,6 +67,7 @@ def make_world(tmp_path, contracts, issuers):
     yield make
     for pair in made:
         pair.end()
+        pair.forget()
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,7 @@ def make_pair(tmp_path):
     yield make
     with contextlib.ExitStack() as endings:  # each of them runs, whatever another one says
         for pair in made:
+            endings.callback(pair.forget)  # the last of all
             for service in (pair.wallet, pair.discount):
                 endings.callback(end, service)
 

@@ -18,10 +18,15 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from harness import libpq  # noqa: E402
+
 DEADLINE_S = float(os.environ.get("HAMYAN_DEADLINE_S", "60"))
 USER = "hamyan"
 SETTINGS = {"shared_buffers": "32MB", "max_connections": "200", "max_wal_senders": "4", "wal_keep_size": "256MB", "log_min_messages": "warning",
             "checkpoint_timeout": "30min", "max_wal_size": "2GB"}
+WITHOUT_DISK = {"fsync": "off", "full_page_writes": "off", "wal_keep_size": "0", "max_wal_size": "256MB"}
+ROOM_IN_MEMORY = 6 << 30  # for the clusters of four workers
 
 
 def programs():
@@ -47,6 +52,7 @@ class Cluster:
         self.log = self.base / "postgres.log"
         self.port = port or free_port()
         self.process = None
+        self.settings = SETTINGS
         self.databases = 0
         owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         self.identity = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
@@ -55,7 +61,7 @@ class Cluster:
             self.base.chmod(0o755)
             # A folder of a test lies in folders that are closed to others.
             for parent in self.base.parents:
-                if parent in (pathlib.Path("/"), pathlib.Path("/tmp")):
+                if parent in (pathlib.Path("/"), pathlib.Path("/tmp"), pathlib.Path("/dev/shm")):
                     break
                 parent.chmod(parent.stat().st_mode | 0o011)
 
@@ -71,7 +77,8 @@ class Cluster:
 
     def start(self, **settings):
         assert self.process is None or self.process.poll() is not None, "still running"
-        words = [word for name, value in {**SETTINGS, **settings}.items() for word in ("-c", f"{name}={value}")]
+        self.settings = {**SETTINGS, **settings}
+        words = [word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([self.bin / "postgres", "-D", self.data, "-p", str(self.port), "-h", "127.0.0.1", "-k", self.base, *words],
                                             stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.base, start_new_session=True, **self.identity)
@@ -80,7 +87,7 @@ class Cluster:
 
     def is_ready(self):
         assert self.process.poll() is None, f"postgres ended with {self.process.returncode}:\n{self.tail()}"
-        return subprocess.run([self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False).returncode == 0
+        return libpq.accepts(self.url())
 
     def wait_ready(self):
         end = time.monotonic() + DEADLINE_S
@@ -123,21 +130,27 @@ class Cluster:
         return f"postgres://{USER}@127.0.0.1:{self.port}/{database}"
 
     def sql(self, text, database="postgres"):
-        return self.run("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", self.url(database), "-c", text)
+        return libpq.ask(self.url(database), text, DEADLINE_S * 2)
 
     def create_database(self, template="template0"):
         """The name of a new one, like its template, which nobody may be connected to."""
         self.databases += 1
         name = f"test{self.databases}"
-        self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # By its files where nobody waits for the disk; elsewhere the checkpoints before and after take longer than the copy.
+        strategy = "FILE_COPY" if self.settings.get("fsync") == "off" else "WAL_LOG"
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY {strategy}")
         return name
 
     def copy(self, url, instead_of=None):
         """The URL of a database like this one, which nobody may be connected to; `instead_of` goes, whoever is connected, unless it is the same."""
         name = self.create_database(template=url.rpartition("/")[2])
         if instead_of not in (None, url):
-            self.sql(f"DROP DATABASE {instead_of.rpartition('/')[2]} WITH (FORCE)")
+            self.drop(instead_of)
         return self.url(name)
+
+    def drop(self, url):
+        """Whoever is connected."""
+        self.sql(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2].partition('?')[0]} WITH (FORCE)")
 
     # --- a standby that every commit waits for ---
 
@@ -166,11 +179,19 @@ class Cluster:
 _shared = None
 
 
+def _folder_in_memory():
+    """For what need not outlive the machine: a database is 300 files, which a file system on a disk makes ten times as slowly. None where there is little room."""
+    memory = pathlib.Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM_IN_MEMORY
+    return tempfile.mkdtemp(prefix="hamyan-postgres-", dir=memory) if roomy else None
+
+
 def shared():
-    """One for all tests of this process; gone with it."""
+    """One for all tests of this process; gone with it. Nobody takes the power from its machine, and what a killed process has written the kernel keeps: so
+    it waits for no disk, and best has none."""
     global _shared
     if _shared is None:
-        _shared = Cluster().init().start()
+        _shared = Cluster(_folder_in_memory()).init().start(**WITHOUT_DISK)
         atexit.register(_shared.remove)
     return _shared
 

@@ -71,6 +71,7 @@ class Service:
         self.wrapper = list(wrapper)
         self.process = None
         self.store = store  # PostgreSQL's URL; None: the folder's own database
+        self.drops_store = False  # at the end: it is a database of its own in the tests' cluster
 
     @property
     def store_words(self):
@@ -92,6 +93,7 @@ class Service:
         shutil.copytree(folder, self.data)
         if database:
             self.store = cluster.shared().url(cluster.shared().create_database(template=database))
+            self.drops_store = True
         return self
 
     def _make_template(self):
@@ -175,6 +177,12 @@ class Service:
         """At the end of a test: whatever state it is in."""
         if self.process is not None and self.process.poll() is None:
             assert self.stop() == 0, self.tail()
+
+    def forget(self):
+        """After the end: nobody asks for its rows any more, and the cluster has not room for those of all tests."""
+        if self.drops_store:
+            cluster.shared().drop(self.store)
+            self.drops_store = False
 
     def tail(self, lines=40):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
@@ -308,6 +316,10 @@ class Pair:
             self.discount.end()
         finally:
             self.wallet.end()
+
+    def forget(self):
+        self.discount.forget()
+        self.wallet.forget()
 
     def crowd(self, code, users=3000, connections=512, places=1000, **options):
         """The crowd as a process of its own; an option of True is a flag without a value."""
