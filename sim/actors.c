@@ -14,6 +14,7 @@
 #include "sim/world.h"
 
 #define THINK_MOST_US     600000
+#define WAIT_MOST_S       3600     /* no budget lets anybody wait so long */
 #define PATIENCE_US       20000000 /* longer than the services' own time-outs */
 #define SHORT_PATIENCE_US 400000
 #define COPIES_MOST       4
@@ -384,13 +385,26 @@ static void end_intent(struct intent *intent, enum intent_state state) {
     }
 }
 
-static void send_later(struct intent *intent, int64_t most_us) {
+static void send_after(struct intent *intent, int64_t least_us, int64_t most_us) {
     if (intent->is_retry_due) return;
     intent->is_retry_due = true;
-    world_after(random_between(&world.random, 1000, most_us), send_again, intent);
+    world_after(least_us + random_between(&world.random, 1000, most_us), send_again, intent);
 }
 
+static void send_later(struct intent *intent, int64_t most_us) { send_after(intent, 0, most_us); }
+
 static void retry(struct intent *intent) { send_later(intent, PAUSE_MOST_US); }
+
+/* Who has typed too many wrong codes comes again when he is told to, and not before: it may be a quarter of an hour. */
+static void retry_as_told(struct intent *intent, const struct link_answer *answer) {
+    uint64_t wait_s = 0;
+    if (answer->status == 429 && !result_is_ok(text_parse_unsigned(answer->retry_after, WAIT_MOST_S, &wait_s)))
+        world_fail("a 429 says when to come again", "intent %u: %.*s", intent->number, (int)answer->retry_after.size,
+                   answer->retry_after.data);
+    int64_t wait_us = (int64_t)wait_s * CLOCK_SECOND_US;
+    if (wait_us > 0 && world.now_us + wait_us > people.told_until_us) people.told_until_us = world.now_us + wait_us;
+    send_after(intent, wait_us, PAUSE_MOST_US);
+}
 
 /* A transfer without a key that may have happened must not be sent again. */
 static bool may_repeat_blindly(const struct intent *intent) { return intent->kind != INTENT_TRANSFER || intent->key[0] != '\0'; }
@@ -438,7 +452,7 @@ static void on_answer(struct link_request *request, const struct link_answer *an
         log_in_again(intent->actor);
         end_intent(intent, INTENT_ABANDONED);
         return;
-    case VERDICT_RETRY: retry(intent); return;
+    case VERDICT_RETRY: retry_as_told(intent, answer); return;
     }
 }
 

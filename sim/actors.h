@@ -131,8 +131,9 @@ struct people {
     struct campaign_plan campaigns[CAMPAIGNS_MAX];
     struct intent *intents[INTENTS_MAX];
     uint32_t intent_count;
-    uint32_t latecomers; /* who will come at the end of a campaign */
-    bool is_over;        /* nobody begins anything any more */
+    uint32_t latecomers;   /* who will come at the end of a campaign */
+    int64_t told_until_us; /* a 429 told somebody to come again then, and nobody later */
+    bool is_over;          /* nobody begins anything any more */
 };
 extern struct people people;
 

@@ -75,14 +75,19 @@ static void run_busy(void) {
     }
 }
 
+/* The bound of time begins when the last one comes again who was told to wait. */
+static bool is_too_late(int64_t begun_us) {
+    return world.now_us - (people.told_until_us > begun_us ? people.told_until_us : begun_us) >= QUIET_MOST_US;
+}
+
 static bool run_until(bool (*is_done)(void), const char *what) {
-    int64_t until_us = world.now_us + QUIET_MOST_US;
+    int64_t begun_us = world.now_us;
     uint64_t last_step = world.step + QUIET_STEPS_MOST;
     while (!is_done()) {
         if (world.has_failed) return false;
-        if (world.now_us >= until_us || world.step >= last_step) {
-            world_fail("the world becomes quiet", "%s: %lld ms and %llu steps were not enough", what, (long long)(QUIET_MOST_US / 1000),
-                       (unsigned long long)(world.step + QUIET_STEPS_MOST - last_step));
+        if (is_too_late(begun_us) || world.step >= last_step) {
+            world_fail("the world becomes quiet", "%s: %lld ms and %llu steps were not enough", what,
+                       (long long)((world.now_us - begun_us) / 1000), (unsigned long long)(world.step + QUIET_STEPS_MOST - last_step));
             return false;
         }
         for (int i = 0; i < 64 && step(); i++) {
