@@ -85,7 +85,7 @@ static void fill_outcome(struct outcome *outcome) {
     outcome->step = world.step;
     outcome->event_count = world.event_count;
     outcome->world_us = world.now_us;
-    outcome->hash = world.hash;
+    outcome->hash = world_hash();
     memcpy(outcome->fault_counts, world.fault_counts, sizeof outcome->fault_counts);
     memcpy(outcome->failure, world.failure, sizeof outcome->failure);
     for (size_t i = 0; i < ARRAY_COUNT(outcome->reached) && reached[i].name != NULL; i++) {

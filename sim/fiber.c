@@ -34,6 +34,7 @@ static struct fiber fibers[FIBERS_MAX];
 static size_t fiber_count;
 static struct fiber *living[FIBERS_MAX]; /* the oldest first; the ended go with the next turn of any fiber */
 static size_t living_count;
+static bool has_ended; /* one of them */
 static struct fiber *current;
 static jmp_buf scheduler;
 static void *spare_stacks[FIBERS_MAX];
@@ -55,6 +56,7 @@ static void back_to_scheduler(void) { _longjmp(scheduler, 1); }
 
 static void end(struct fiber *fiber) {
     fiber->state = FIBER_ENDED;
+    has_ended = true;
     if (fiber->joiner != NULL) fiber_unpark(fiber->joiner);
 }
 
@@ -130,6 +132,7 @@ void fiber_join(struct fiber *fiber) {
 }
 
 void fiber_kill_process(const struct process *process) {
+    has_ended = true;
     for (size_t i = 0; i < living_count; i++) {
         if (living[i]->process == process) living[i]->state = FIBER_ENDED;
     }
@@ -170,6 +173,8 @@ void fiber_run(size_t index, int64_t now_us) {
         current = NULL;
         break;
     }
+    if (!has_ended) return;
+    has_ended = false;
     size_t kept = 0;
     for (size_t i = 0; i < living_count; i++) {
         if (living[i]->state == FIBER_ENDED) {

@@ -72,6 +72,7 @@ struct world_limits {
 #define WORLD_STEPS_MAX UINT64_C(12000000) /* more than run.c's own bounds allow in all */
 #define EVENT_BYTES     240
 #define EVENTS_KEPT     64u
+#define UNHASHED_BYTES  2048u
 
 struct world {
     uint64_t seed;
@@ -84,7 +85,9 @@ struct world {
     bool has_faults; /* false at the end: the world is left in peace */
     uint32_t fault_per_million[FAULT_COUNT];
     uint64_t fault_counts[FAULT_COUNT];
-    struct hash hash;
+    struct hash hash;                                  /* of the events, but for the last lines: world_hash */
+    char unhashed[CRYPTO_HASH_BYTES + UNHASHED_BYTES]; /* the lines, behind the room for the hash that they are chained to */
+    size_t unhashed_size;
     uint64_t event_count;
     char events[EVENTS_KEPT][EVENT_BYTES]; /* a ring */
     bool is_apart;                         /* one database was restored, and both do not agree yet */
@@ -100,6 +103,7 @@ void world_begin(uint64_t seed, const struct world_limits *limits);
 bool world_fault(enum sim_fault fault);
 /* Of FAULT_FATES and later: whether this world has it; counted. */
 bool world_is_fated(enum sim_fault fault);
+struct hash world_hash(void); /* over all events so far */
 void world_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A broken invariant: the first one is kept, and the world ends after this step. */
 void world_fail(const char *invariant, const char *format, ...) __attribute__((format(printf, 2, 3)));
