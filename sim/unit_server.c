@@ -232,7 +232,7 @@ void __wrap_connection_lengthen_wal(struct database *database, int64_t bytes) {
 }
 
 /* A world has few rows of each kind. In the large tables of a service each of them would be on a page of its own, which the kernel has to find. */
-#define MAP_MOST 128
+#define MAP_MOST 512
 struct result __real_map_init(struct map *map, size_t capacity);
 struct result __wrap_map_init(struct map *map, size_t capacity);
 struct result __wrap_map_init(struct map *map, size_t capacity) {
