@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../base/assertions.h"
+#include "../base/folder.h"
 
 #include <dirent.h>
 #include <openssl/evp.h>
@@ -21,10 +22,7 @@
 #define TOKEN_ID    "0193a5b0-0000-7000-8000-000000000003"
 #define USER_CLAIMS "\"sub\":\"" USER_ID "\",\"sid\":\"" SESSION_ID "\",\"jti\":\"" TOKEN_ID "\",\"scope\":\"user\""
 
-static inline void make_folder(char folder[64]) {
-    snprintf(folder, 64, "/tmp/hamyan_auth_XXXXXX");
-    assert_non_null(mkdtemp(folder));
-}
+static inline void make_folder(char folder[FOLDER_BYTES]) { folder_create(folder, "auth-test"); }
 
 static inline void remove_folder(const char *folder) {
     DIR *open = opendir(folder);

@@ -1,6 +1,7 @@
 /* Which currencies campaigns may be in, from one start to the next. */
 #include "world.h"
 
+#include "../base/folder.h"
 #include "discount/currencies.h"
 #include "discount/tables.h"
 #include "store/open.h"
@@ -13,8 +14,7 @@ struct kept_books {
 static int open_books(void **state) {
     struct kept_books *books = calloc(1, sizeof *books);
     assert_non_null(books);
-    snprintf(books->folder, sizeof books->folder, "/tmp/discount-currencies-XXXXXX");
-    assert_non_null(mkdtemp(books->folder));
+    folder_create(books->folder, "discount-currencies");
     snprintf(books->path, sizeof books->path, "%s/discount.db", books->folder);
     assert_true(result_is_ok(batch_open(&(struct place){.file = books->path, .schema = &discount_schema}, BATCH_CREATE, &books->batch)));
     *state = books;

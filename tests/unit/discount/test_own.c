@@ -5,6 +5,7 @@
 
 #include "discount/verify.h"
 
+#include "../base/folder.h"
 #include "world.h"
 
 #define NOW INT64_C(1800000000000000)
@@ -60,8 +61,7 @@ static void open_side(struct side *side) {
     const struct id campaign_id = {.bytes = {5, 5}};
     *side = (struct side){0};
     side->discount.service.clock = &frozen_clock;
-    snprintf(side->folder, sizeof side->folder, "/tmp/discount-own-XXXXXX");
-    assert_non_null(mkdtemp(side->folder));
+    folder_create(side->folder, "discount-own");
     snprintf(side->path, sizeof side->path, "%s/discount.db", side->folder);
     start(side, BATCH_CREATE);
     struct test_exchange *test = exchange_new(&side->discount, test_user(1));

@@ -41,10 +41,10 @@ static void execute(const char *path, const char *sql) { execute_as(&discount_sc
 
 /* Plants the fault (NULL: none) and returns the verdict; what it says is in `said`. */
 static struct result verify_with(const char *fault, char said[2048]) {
-    char folder[] = "/tmp/discount-verify-XXXXXX", path[128];
+    char folder[FOLDER_BYTES], path[128];
     static const char *const sound[] = {CAMPAIGN, FIRST, SECOND, "INSERT INTO seconds VALUES (1, 7, 2, 0, 5), (1, 8, 0, 1, 0)",
                                         "INSERT INTO minutes VALUES (1, 0, 2, 1, 5)"};
-    assert_non_null(mkdtemp(folder));
+    folder_create(folder, "discount-verify");
     snprintf(path, sizeof path, "%s/discount.db", folder);
     execute_as(&discount_schema, BATCH_CREATE, path, sound, ARRAY_COUNT(sound));
     if (fault != NULL) execute(path, fault);
@@ -127,11 +127,11 @@ static void test_each_fault_is_named(void **state) {
 /* Nobody would ever settle it. */
 static void test_a_claim_behind_the_settled_position_is_named(void **state) {
     (void)state;
-    char folder[] = "/tmp/discount-verify-XXXXXX", path[128], said[2048] = "";
+    char folder[FOLDER_BYTES], path[128], said[2048] = "";
     static const char *const texts[] = {CAMPAIGN, FIRST, SECOND, "UPDATE campaigns SET settled_position = 1",
                                         ("UPDATE redemptions SET status = 1 - status, settled_at = 250 * (1 - status), transaction_id = "
                                          "CASE status WHEN 0 THEN x'C1020304050607080910111213141516' END")};
-    assert_non_null(mkdtemp(folder));
+    folder_create(folder, "discount-verify");
     snprintf(path, sizeof path, "%s/discount.db", folder);
     execute_as(&discount_schema, BATCH_CREATE, path, texts, ARRAY_COUNT(texts));
     FILE *out = fmemopen(said, sizeof said, "w");
@@ -145,10 +145,10 @@ static void test_a_claim_behind_the_settled_position_is_named(void **state) {
 /* A folder of the first version, whose last second was not written before a crash. */
 static void test_an_older_database_is_brought_up_to_date(void **state) {
     (void)state;
-    char folder[] = "/tmp/discount-verify-XXXXXX", path[128], said[2048] = "";
+    char folder[FOLDER_BYTES], path[128], said[2048] = "";
     struct schema old = discount_schema;
     old.count = 1;
-    assert_non_null(mkdtemp(folder));
+    folder_create(folder, "discount-verify");
     snprintf(path, sizeof path, "%s/discount.db", folder);
     static const char *const texts[] = {OLD_CAMPAIGN, FIRST, SECOND, "INSERT INTO seconds VALUES (1, 0, 1, 0, 4)"};
     execute_as(&old, BATCH_CREATE, path, texts, ARRAY_COUNT(texts));

@@ -5,6 +5,7 @@
 #include "discount/verify.h"
 #include "store/open.h"
 
+#include "../base/folder.h"
 #include "world.h"
 
 #define STEPS 1500
@@ -47,8 +48,7 @@ static void open_side(struct side *side) {
     *side = (struct side){0};
     frozen_clock = (struct clock){.now_us = frozen_now, .monotonic_us = frozen_now};
     side->discount.service.clock = &frozen_clock;
-    snprintf(side->folder, sizeof side->folder, "/tmp/discount-engine-XXXXXX");
-    assert_non_null(mkdtemp(side->folder));
+    folder_create(side->folder, "discount-engine");
     snprintf(side->path, sizeof side->path, "%s/discount.db", side->folder);
     start(side, BATCH_CREATE);
 }

@@ -156,8 +156,7 @@ static inline void world_stop(struct world *world) {
 }
 
 static inline void world_create(struct world *world, uint16_t wallet_port) {
-    snprintf(world->folder, sizeof world->folder, "/tmp/discount-test-XXXXXX");
-    assert_non_null(mkdtemp(world->folder));
+    folder_create(world->folder, "discount-test");
     snprintf(world->database_path, sizeof world->database_path, "%s/discount.db", world->folder);
     snprintf(world->keys_path, sizeof world->keys_path, "%s/keys", world->folder);
     snprintf(world->url, sizeof world->url, "http://127.0.0.1:%u", wallet_port);

@@ -62,9 +62,9 @@ static int64_t monotonic_us(void *context) {
 static const struct clock frozen = {.now_us = now_us, .monotonic_us = monotonic_us};
 
 static struct key_ring *make_ring(void) {
-    char folder[] = "/tmp/hamyan_access_XXXXXX";
+    char folder[FOLDER_BYTES];
     struct key_ring *ring;
-    assert_non_null(mkdtemp(folder));
+    folder_create(folder, "access-test");
     assert_ok(key_generate(folder, KEY_ES256, NOW_US));
     assert_ok(key_ring_load(folder, &ring));
     assert_true(folder_remove(folder));

@@ -76,8 +76,7 @@ static void open_engine(const struct audit_questions *audit) {
 
 static int set_up(void **state) {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/hamyan-test-XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    folder_create(folder, "audit-test");
     snprintf(file, sizeof file, "%s/toy.db", folder);
     const struct place place = {.file = file, .schema = &schema, .commits = &commits};
     assert_ok(batch_open(&place, BATCH_CREATE, &batch));

@@ -13,14 +13,13 @@
 #include "../base/folder.h"
 
 /* Longer than the address of a socket may be. */
-static char folder[256], path[300], home[] = "/tmp/hamyan-control-XXXXXX";
+static char folder[256], path[300], home[FOLDER_BYTES];
 static char reply[CONTROL_MESSAGE_BYTES];
 static int calls;
 
 static int begin(void **state) {
     (void)state;
-    memcpy(home + sizeof home - 7, "XXXXXX", 6);
-    if (mkdtemp(home) == NULL) return -1;
+    folder_create(home, "control-test");
     snprintf(folder, sizeof folder, "%s/%0150d", home, 0);
     snprintf(path, sizeof path, "%s/control", folder);
     calls = 0;

@@ -8,6 +8,7 @@
 #include "http/server.h"
 
 #include "../base/assertions.h"
+#include "../base/folder.h"
 #include "store/open.h"
 
 #define COUNTERS_MAX 16
@@ -263,8 +264,7 @@ static void ask_one(struct toy *toy, const char *name, int64_t amount, const cha
 static int open_toy(void **state) {
     struct toy *toy = calloc(1, sizeof *toy);
     assert_non_null(toy);
-    snprintf(toy->folder, sizeof toy->folder, "/tmp/hamyan-test-XXXXXX");
-    assert_non_null(mkdtemp(toy->folder));
+    folder_create(toy->folder, "engine-test");
     snprintf(toy->file, sizeof toy->file, "%s/toy.db", toy->folder);
     toy->place = (struct place){.file = toy->file, .schema = &schema, .commits = &toy->commits};
     assert_ok(batch_open(&toy->place, BATCH_CREATE, &toy->writer));

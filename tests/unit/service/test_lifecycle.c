@@ -14,14 +14,13 @@
 
 #include "../base/folder.h"
 
-static char home[] = "/tmp/hamyan-lifecycle-XXXXXX";
+static char home[FOLDER_BYTES];
 static char directory[256], staging[256], said[512];
 static int filled;
 
 static int begin(void **state) {
     (void)state;
-    memcpy(home + sizeof home - 7, "XXXXXX", 6);
-    if (mkdtemp(home) == NULL) return -1;
+    folder_create(home, "lifecycle-test");
     snprintf(directory, sizeof directory, "%s/data", home);
     snprintf(staging, sizeof staging, "%s/data.new", home);
     filled = 0;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../base/assertions.h"
+#include "../base/folder.h"
 #include "http/server.h"
 #include "service/service.h"
 #include "store/open.h"
@@ -127,8 +128,7 @@ static void open_world(struct world **ret_world, bool on_threads) {
     struct world *world = calloc(1, sizeof *world);
     assert_non_null(world);
     is_on_threads = on_threads;
-    snprintf(world->folder, sizeof world->folder, "/tmp/hamyan-test-XXXXXX");
-    assert_non_null(mkdtemp(world->folder));
+    folder_create(world->folder, "reading-test");
     snprintf(world->file, sizeof world->file, "%s/numbers.db", world->folder);
     world->place = (struct place){.file = world->file, .schema = &schema, .commits = &world->commits};
     assert_ok(batch_open(&world->place, BATCH_CREATE, &world->writer));

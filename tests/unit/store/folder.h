@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/folder.h"
 #include "base/check.h"
 #include "store/sqlite/database.h"
 
@@ -53,7 +54,7 @@ static inline off_t folder_file_size(const struct folder *folder, const char *en
     return stat(path, &file) == 0 ? file.st_size : -1;
 }
 
-static inline void folder_remove(struct folder *folder) {
+static inline void folder_drop(struct folder *folder) {
     assert_int_equal(chmod(folder->path, 0700), 0);
     DIR *listing = opendir(folder->path);
     assert_non_null(listing);

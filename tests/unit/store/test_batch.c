@@ -29,7 +29,7 @@ static int open_pair(void **state) {
     const char *url = getenv("HAMYAN_POSTGRES");
     struct pair *pair = calloc(1, sizeof *pair);
     assert_non_null(pair);
-    folder_make(&pair->folder, "/tmp");
+    folder_make(&pair->folder, folder_home());
     snprintf(pair->schema_name, sizeof pair->schema_name, "things_%d_%d", (int)getpid(), ++count);
     pair->schema = folder_schema;
     pair->schema.name = pair->schema_name;
@@ -46,7 +46,7 @@ static int close_pair(void **state) {
     struct pair *pair = *state;
     batch_close(pair->reader);
     batch_close(pair->writer);
-    folder_remove(&pair->folder);
+    folder_drop(&pair->folder);
     free(pair);
     return 0;
 }

@@ -7,13 +7,13 @@
 static int make_folder(void **state) {
     struct folder *folder = calloc(1, sizeof *folder);
     assert_non_null(folder);
-    folder_make(folder, "/tmp");
+    folder_make(folder, folder_home());
     *state = folder;
     return 0;
 }
 
 static int remove_folder(void **state) {
-    folder_remove(*state);
+    folder_drop(*state);
     free(*state);
     return 0;
 }

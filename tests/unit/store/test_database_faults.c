@@ -32,7 +32,7 @@ static int make_folder(void **state) {
 
 static int remove_folder(void **state) {
     let_disk("none");
-    folder_remove(*state);
+    folder_drop(*state);
     free(*state);
     return 0;
 }
@@ -322,9 +322,8 @@ static void a_full_disk_is_said_once_though_little_fits(void **state) {
 /* ---- the start with the library ---- */
 
 static void run_again_with(const char *program, const char *library) {
-    char folder[] = "/tmp/hamyan-faults-XXXXXX";
-    char control_path[64];
-    CHECK(mkdtemp(folder) != NULL);
+    char folder[FOLDER_BYTES], control_path[FOLDER_BYTES + 16];
+    folder_create(folder, "store-faults");
     snprintf(control_path, sizeof control_path, "%s.control", folder);
     int fd = open(control_path, O_RDWR | O_CREAT | O_TRUNC, 0600);
     CHECK(fd >= 0 && ftruncate(fd, CONTROL_BYTES) == 0);

@@ -31,7 +31,7 @@ static int set_up(void **state) {
     struct gathered *gathered = calloc(1, sizeof *gathered);
     assert_non_null(gathered);
     assert_int_equal(sqlite3_initialize(), SQLITE_OK);
-    folder_make(&gathered->folder, "/tmp");
+    folder_make(&gathered->folder, folder_home());
     FILE *database = fopen(gathered->folder.database, "wb"); /* a WAL is opened with the rights of its database */
     assert_non_null(database);
     fclose(database);
@@ -44,7 +44,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     struct gathered *gathered = *state;
     close_file(gathered);
-    folder_remove(&gathered->folder);
+    folder_drop(&gathered->folder);
     free(gathered);
     return 0;
 }

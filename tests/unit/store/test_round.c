@@ -12,7 +12,7 @@ struct pair {
 static int open_pair(void **state) {
     struct pair *pair = calloc(1, sizeof *pair);
     assert_non_null(pair);
-    folder_make(&pair->folder, "/tmp");
+    folder_make(&pair->folder, folder_home());
     pair->writer = folder_open(&pair->folder, DATABASE_CREATE);
     database_count_commits(pair->writer, &pair->commits);
     pair->reader = folder_open(&pair->folder, DATABASE_READ);
@@ -25,7 +25,7 @@ static int close_pair(void **state) {
     struct pair *pair = *state;
     database_close(pair->reader);
     database_close(pair->writer);
-    folder_remove(&pair->folder);
+    folder_drop(&pair->folder);
     free(pair);
     return 0;
 }

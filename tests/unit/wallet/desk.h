@@ -77,9 +77,9 @@ static inline void desk_sit_down(struct desk *desk) {
 
 static inline struct desk *desk_open(void) {
     struct desk *desk = calloc(1, sizeof *desk);
-    char place[] = "/tmp/wallet-books-XXXXXX";
+    char place[FOLDER_BYTES];
     assert_non_null(desk);
-    assert_non_null(mkdtemp(place));
+    folder_create(place, "wallet-books");
     assert_int_equal(snprintf(desk->folder, sizeof desk->folder, "%s/data", place), (int)strlen(place) + 5);
     assert_true(result_is_ok(data_create(desk->folder, NULL, CURRENCY_IRT, KEY_ES256, DESK_START_US)));
     desk_sit_down(desk);

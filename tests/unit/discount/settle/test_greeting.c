@@ -27,8 +27,7 @@ static int set_up(void **state) {
     calls.readiness = &fake_readiness;
     memset(&fake_store, 0, sizeof fake_store);
     assert_true(result_is_ok(messages_init(&messages)));
-    snprintf(folder, sizeof folder, "/tmp/hamyan-test-XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    folder_create(folder, "greeting-test");
     snprintf(trust_path, sizeof trust_path, "%s/" TRUST_FILE_NAME, folder);
     greeting = (struct greeting){.calls = &calls, .messages = &messages, .trust_path = trust_path};
     TAILQ_INIT(&greeting.own.request.waiters);

@@ -44,8 +44,7 @@ static int set_up(void **state) {
     (void)state;
     wall_us = INT64_C(1700000000) * CLOCK_SECOND_US;
     monotonic_us = 5 * CLOCK_SECOND_US;
-    snprintf(folder, sizeof folder, "/tmp/token-test-XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    folder_create(folder, "token-test");
     assert_true(result_is_ok(key_generate(folder, KEY_ES256, wall_us)));
     assert_true(result_is_ok(key_ring_load(folder, &keys)));
     token = (struct service_token){.keys = keys};
