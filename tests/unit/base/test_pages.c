@@ -25,7 +25,9 @@ static void a_table_is_zero_at_both_ends(void **state) {
 static void nobody_gets_more_than_can_be_addressed(void **state) {
     (void)state;
     assert_null(pages_take(SIZE_MAX / 2, 3));
-    assert_null(pages_take(SIZE_MAX / 4, 1)); /* no such addresses */
+#ifndef __SANITIZE_ADDRESS__ /* which ends a program that asks for so much */
+    assert_null(pages_take(SIZE_MAX / 4, 1));
+#endif
     pages_free(NULL, SIZE_MAX, 3);
 }
 
