@@ -4,10 +4,10 @@
 #include <sys/mman.h>
 
 #include "base/check.h"
+#include "base/pages.h"
 #include "sim/fiber.h"
 
-#define LARGE_BYTES ((size_t)128 * 1024)
-#define TABLES_MAX  256u
+#define TABLES_MAX 256u
 
 static struct table {
     char *start;
@@ -32,7 +32,7 @@ void *__wrap_pages_take(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_pages_take(size_t count, size_t size) {
     size_t bytes = count * size;
-    if (fiber_current() == NULL || bytes < LARGE_BYTES) return __wrap_calloc(count, size);
+    if (fiber_current() == NULL || bytes < PAGES_LARGE_BYTES) return __wrap_calloc(count, size);
     struct table *table = find_free(fiber_process(fiber_current())->index, bytes);
     CHECK(table != NULL);
     if (!table->is_clean) CHECK(madvise(table->start, bytes, MADV_DONTNEED) == 0);
@@ -53,7 +53,7 @@ static struct table *find(const void *start) {
 void __wrap_free(void *memory);
 void __wrap_pages_free(void *pages, size_t count, size_t size);
 void __wrap_pages_free(void *pages, size_t count, size_t size) {
-    struct table *table = count * size < LARGE_BYTES ? NULL : find(pages);
+    struct table *table = count * size < PAGES_LARGE_BYTES ? NULL : find(pages);
     if (table == NULL) {
         __wrap_free(pages);
     } else {

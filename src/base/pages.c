@@ -6,14 +6,12 @@
 
 #include "base/check.h"
 
-#define LARGE_BYTES ((size_t)128 * 1024)
-
 static bool is_large(size_t bytes) {
 #ifdef __SANITIZE_ADDRESS__
     (void)bytes;
     return false;
 #else
-    return bytes >= LARGE_BYTES;
+    return bytes >= PAGES_LARGE_BYTES;
 #endif
 }
 

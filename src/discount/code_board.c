@@ -5,7 +5,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "auth/aes.h"
 #include "base/check.h"
@@ -82,8 +81,9 @@ struct result code_board_create(const struct code_keys *keys, struct code_board 
     return result_ok();
 }
 
-static void unmap_bits(_Atomic uint64_t *bits, size_t size_bytes) {
-    if (bits != NULL) CHECK(munmap((void *)bits, size_bytes) == 0);
+static void free_bits(struct code_slot *slot) {
+    pages_free((void *)slot->revoked, slot->word_count, sizeof *slot->revoked);
+    pages_free((void *)slot->used_up, slot->word_count, sizeof *slot->used_up);
 }
 
 static void free_lanes(struct lane *lanes) {
@@ -98,8 +98,7 @@ static void free_lanes(struct lane *lanes) {
 void code_board_free(struct code_board *board) {
     if (board == NULL) return;
     for (size_t i = 0; i < board->reserved_count; i++) {
-        unmap_bits(board->slots[i].revoked, board->slots[i].bits_bytes);
-        unmap_bits(board->slots[i].used_up, board->slots[i].bits_bytes);
+        free_bits(&board->slots[i]);
         free(board->slots[i].tails);
     }
     foreign_codes_clear(&board->foreign);
@@ -177,11 +176,6 @@ static void leave_lane(struct lane *lane) { CHECK(pthread_mutex_unlock(&lane->lo
 
 /* ---- publishing ---- */
 
-static _Atomic uint64_t *map_bits(size_t size_bytes) {
-    void *pages = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return pages == MAP_FAILED ? NULL : pages;
-}
-
 struct result code_board_reserve(struct code_board *board, const struct code_batch *batch) {
     CHECK(batch->number >= 1 && batch->number <= board->reserved_count + 1 && batch->number <= LIMIT_CODE_BATCHES);
     struct code_slot *slot = &board->slots[batch->number - 1];
@@ -191,8 +185,7 @@ struct result code_board_reserve(struct code_board *board, const struct code_bat
     if (is_shown) return result_ok();
     if (series == NULL && !code_batch_is_imported(batch)) TRY(add_series(board, batch, &series));
     free(slot->tails);
-    unmap_bits(slot->revoked, slot->bits_bytes);
-    unmap_bits(slot->used_up, slot->bits_bytes);
+    free_bits(slot);
     if (batch->number > board->reserved_count) board->reserved_count = batch->number;
     *slot = (struct code_slot){.number = batch->number,
                                .campaign_number = batch->campaign_number,
@@ -204,9 +197,9 @@ struct result code_board_reserve(struct code_board *board, const struct code_bat
                                .expires_at_us = batch->expires_at_us,
                                .is_imported = code_batch_is_imported(batch),
                                .series = series == NULL ? 0 : (uint32_t)(series - board->series),
-                               .bits_bytes = (size_t)(batch->count / 64 + 1) * sizeof(uint64_t)};
-    slot->revoked = map_bits(slot->bits_bytes);
-    slot->used_up = map_bits(slot->bits_bytes);
+                               .word_count = (size_t)(batch->count / 64 + 1)};
+    slot->revoked = pages_take(slot->word_count, sizeof *slot->revoked);
+    slot->used_up = pages_take(slot->word_count, sizeof *slot->used_up);
     if (slot->is_imported) TRY(code_board_reserve_imported(board, batch));
     return slot->revoked == NULL || slot->used_up == NULL ? result_error(RESULT_FULL) : result_ok();
 }

@@ -32,7 +32,7 @@ struct code_slot {
     uint32_t previous;                                        /* batch of the same series; 0: none */
     _Atomic int64_t revoked_at_us, used, uses, revoked_count; /* as in its row */
     _Atomic uint64_t *revoked, *used_up; /* a bit for each code, from index 1 on; pages come when they are first touched */
-    size_t bits_bytes;                   /* of each */
+    size_t word_count;                   /* of each */
 };
 
 /* What is known of a foreign code's text. */

@@ -1,9 +1,8 @@
 #include "discount/kept.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
-#include "base/check.h"
+#include "base/pages.h"
 #include "service/idempotency.h"
 
 /* Beyond the retention: rows are dropped when it has passed, and not a moment later. */
@@ -11,8 +10,8 @@
 
 struct result kept_keys_init(struct kept_keys *keys) {
     for (size_t i = 0; i < 2; i++) {
-        void *memory = mmap(NULL, KEPT_FILTER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (memory == MAP_FAILED) return result_error(RESULT_FULL);
+        void *memory = pages_take(1, KEPT_FILTER_BYTES);
+        if (memory == NULL) return result_error(RESULT_FULL);
         filter_init(&keys->filters[i], memory, KEPT_FILTER_BYTES);
     }
     return result_ok();
@@ -20,7 +19,7 @@ struct result kept_keys_init(struct kept_keys *keys) {
 
 void kept_keys_clear(struct kept_keys *keys) {
     for (size_t i = 0; i < 2; i++) {
-        if (keys->filters[i].words != NULL) CHECK(munmap((void *)keys->filters[i].words, KEPT_FILTER_BYTES) == 0);
+        pages_free((void *)keys->filters[i].words, 1, KEPT_FILTER_BYTES);
         keys->filters[i].words = NULL;
     }
 }
