@@ -40,5 +40,10 @@ def test_openapi_lint(document):
     assert "warning" not in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
 
 
+def test_every_planted_fault_has_its_place(tmp_path):
+    done = subprocess.run(["scripts/plant", tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_lock_file_names_no_registry():
     assert '"resolved"' not in (ROOT / "package-lock.json").read_text()

@@ -60,6 +60,7 @@ enum rule_given {
     GIVEN_METADATA = 1 << 9,
     GIVEN_APPROVAL = 1 << 10,
     GIVEN_WAITING_LIST = 1 << 11,
+    GIVEN_LAST = GIVEN_WAITING_LIST,
 };
 
 const char *gift_kind_name(enum gift_kind kind);

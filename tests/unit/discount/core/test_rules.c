@@ -56,6 +56,8 @@ static const struct member members[] = {
     MEMBER(PUBLIC, is_public),
     MEMBER(ELIGIBILITY, has_list),
     MEMBER(ELIGIBILITY, account_age_min_s),
+    MEMBER(APPROVAL, needs_approval),
+    MEMBER(WAITING_LIST, waiting_list),
 };
 
 /* Each member alone is another one in the change: whoever is given it has it then, and knows that something is new; nobody else has or does. */
@@ -64,7 +66,7 @@ static void test_a_change_is_of_what_it_gives_and_nothing_else(void **state) {
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
         struct campaign_rules change = some_share;
         ((uint8_t *)&change)[members[i].at] ^= 1;
-        for (uint32_t given = 1; given <= GIVEN_METADATA; given <<= 1) {
+        for (uint32_t given = 1; given <= GIVEN_LAST; given <<= 1) {
             struct campaign_rules rules = some_share;
             bool is_its_own = given == members[i].given;
             if (rules_adopt(&rules, &change, given) != is_its_own) fail_msg("%s, given %x", members[i].name, given);
