@@ -1,5 +1,5 @@
-/* Large tables, of which most is never touched: zeros that come from the kernel page by page when they are first written, and go back at once.
- * Smaller ones come from the heap. So do all under the address sanitizer, which watches their edges there. */
+/* Large tables, of which most is never touched: zeros that come from the kernel page by page when they are first written, and go back at once. Who runs over an end
+ * of one, or comes after it went back, is ended by the kernel, in each build: no sanitizer has to watch half a gigabyte. Smaller ones come from the heap. */
 #pragma once
 
 #include <stddef.h>
