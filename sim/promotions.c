@@ -228,9 +228,11 @@ static int64_t row_status(struct id redemption_id) {
     return is_known ? status : -2;
 }
 
-bool promotions_may_be_another(const struct intent *intent) {
+bool promotions_may_be_another(const struct intent *intent, struct id told) {
     bool is_new_each_time = intent->campaign->max_per_user > 1 && intent->key[0] == '\0' && intent->order_number == 0;
-    return is_new_each_time || row_status(intent->made) == ROW_REVERSED || row_status(intent->made) == -2;
+    if (is_new_each_time || row_status(told) == ROW_REVERSED)
+        return true; /* an answer that was long on its way tells of one that is taken back by now */
+    return row_status(intent->made) == ROW_REVERSED || row_status(intent->made) == -2;
 }
 
 /* ---- taken back ---- */

@@ -23,7 +23,7 @@ void promotions_begin(struct intent *intent);
 /* Whether a refusal by a limit had its reason at some moment since then. */
 bool promotions_explain(const struct intent *intent, struct text code);
 /* Whether sending it again may give another redemption than before. */
-bool promotions_may_be_another(const struct intent *intent);
+bool promotions_may_be_another(const struct intent *intent, struct id told);
 /* Living redemptions of its user in its campaign, at most, at one moment since it was sent; -1: nobody can say now. */
 int64_t promotions_most_of_user(const struct intent *intent);
 

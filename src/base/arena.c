@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/watched.h"
 
 #define ALIGNMENT        alignof(max_align_t)
 #define SPARE_CHUNKS_MAX 512u /* per thread: 2 MiB */
@@ -25,17 +26,6 @@ struct arena_chunk {
 #define CHUNK_CAPACITY (ARENA_CHUNK_BYTES - sizeof(struct arena_chunk))
 
 /* Under the address sanitizer each taking has its own chunk and none is used again, so that it sees overruns and stale pointers. */
-#if defined(__SANITIZE_ADDRESS__)
-#define IS_WATCHED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define IS_WATCHED true
-#endif
-#endif
-#ifndef IS_WATCHED
-#define IS_WATCHED false
-#endif
-
 #define BIG_BYTES (IS_WATCHED ? 0u : ARENA_CHUNK_BYTES / 2u)
 
 struct spares {

@@ -1,11 +1,11 @@
 #include "base/budget.h"
 
 #include <pthread.h>
-#include <sys/mman.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/pages.h"
 
 #define ROWS        4096u /* a power of two */
 #define ROW_ENTRIES 8u
@@ -35,10 +35,8 @@ struct budget {
 
 struct result budget_create(const struct budget_rule *rule, struct budget **ret_budget) {
     CHECK(rule->burst >= 1 && rule->regain_us >= 1 && rule->first_wait_us >= 1 && rule->longest_wait_us >= rule->first_wait_us);
-    /* Pages: zero, aligned, and with the system as long as nobody writes them. */
-    void *pages = mmap(NULL, sizeof(struct budget), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pages == MAP_FAILED) return result_error(RESULT_FULL);
-    struct budget *budget = pages;
+    struct budget *budget = pages_take(1, sizeof *budget);
+    if (budget == NULL) return result_error(RESULT_FULL);
     CHECK(pthread_mutex_init(&budget->lock, NULL) == 0);
     budget->rule = *rule;
     crypto_random(budget->secret, sizeof budget->secret);
@@ -49,7 +47,7 @@ struct result budget_create(const struct budget_rule *rule, struct budget **ret_
 void budget_free(struct budget *budget) {
     if (budget == NULL) return;
     CHECK(pthread_mutex_destroy(&budget->lock) == 0);
-    CHECK(munmap(budget, sizeof *budget) == 0);
+    pages_free(budget, 1, sizeof *budget);
 }
 
 /* ---- rows ---- */

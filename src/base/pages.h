@@ -1,6 +1,6 @@
 /* Large tables, of which most is never touched: zeros that come from the kernel page by page when they are first written, and go back at once. Each ends, but for less
  * than 64 bytes, at a page that nobody may touch, and one more stands before its first page: who goes there is ended by the kernel, in each build, and no sanitizer
- * has to watch half a gigabyte. Smaller ones come from the heap. */
+ * has to watch half a gigabyte: the address sanitizer watches what lies between. Smaller ones come from the heap. */
 #pragma once
 
 #include <stddef.h>

@@ -65,6 +65,10 @@ bool calls_is_named(const struct calls *calls, const struct http_call *call) {
     return call->header[0] != '\0' || id_is_zero(calls->instance.ours);
 }
 
+bool calls_is_not_found(const struct calls *calls, const struct http_call *call) {
+    return result_is_ok(call->outcome) && call->status == 404 && calls_is_named(calls, call);
+}
+
 void calls_note_failure(struct calls *calls, const struct http_call *call) {
     metric_add(&calls_metric_errors, 1);
     if (!result_is_ok(call->outcome)) calls->must_compare = true;

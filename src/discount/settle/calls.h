@@ -37,6 +37,8 @@ void calls_say_instance(const struct calls *calls);
 void calls_judge(struct calls *calls, struct http_call *call);
 /* Whether a call that was judged has an answer that is certainly ours, also where a refusal without a name would do. */
 bool calls_is_named(const struct calls *calls, const struct http_call *call);
+/* Whether one that was judged says for certain that Wallet has not got what was asked for. */
+bool calls_is_not_found(const struct calls *calls, const struct http_call *call);
 /* It brought nothing of use: counted, and a token that Wallet did not take is dropped. */
 void calls_note_failure(struct calls *calls, const struct http_call *call);
 /* Works on the calls, at most for so long (negative: not at all), or until the waker is woken, which is clear afterwards. */

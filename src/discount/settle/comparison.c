@@ -108,15 +108,17 @@ static void set_must_walk(struct comparison *comparison, uint32_t number, bool m
     compared->must_walk = must_walk;
 }
 
-static void follow(struct comparison *comparison, uint32_t number, const struct books_seen *seen, const struct books_verdict *verdict) {
+/* Also while a walk waits to begin: it waits for this. */
+static void adopt(struct comparison *comparison, uint32_t number, const struct books_seen *seen) {
+    const struct fund_said said = {.funded_minor = seen->there.funded_minor, .is_released = seen->there.is_released};
+    funds_adopt(comparison->funds, number, &said);
+}
+
+static void follow(struct comparison *comparison, uint32_t number, const struct books_verdict *verdict) {
     struct board_slot *slot = slot_of(comparison, number);
     enum books books = board_books(slot);
     bool is_changing = verdict->must_adopt || verdict->must_walk || books_are_recovering(books);
     comparison->wants_archived |= is_changing && board_is_archived(slot);
-    if (verdict->must_adopt) {
-        const struct fund_said said = {.funded_minor = seen->there.funded_minor, .is_released = seen->there.is_released};
-        funds_adopt(comparison->funds, number, &said);
-    }
     if (books_are_recovering(books) && rebuild_is_busy(comparison->rebuild)) return;
     if (!verdict->must_walk && !books_are_recovering(books)) {
         agree(comparison, slot);
@@ -178,7 +180,8 @@ static void judge(struct comparison *comparison, uint32_t number, struct finding
     if (verdict.odd_minor != 0) findings->reversals++;
     compared->odd_minor = verdict.odd_minor;
     tell_difference(compared, slot, &seen, &verdict);
-    if (!is_being_walked(comparison, number)) follow(comparison, number, &seen, &verdict);
+    if (verdict.must_adopt && !walk_is_of(&comparison->walk, number)) adopt(comparison, number, &seen);
+    if (!is_being_walked(comparison, number)) follow(comparison, number, &verdict);
 }
 
 static void end_look(struct comparison *comparison) {
@@ -299,7 +302,7 @@ static void ask(struct comparison *comparison);
 
 static void last_answered(struct comparison *comparison) {
     const struct http_call *call = &comparison->call;
-    bool is_too_old = result_is_ok(call->outcome) && call->status == 404 && calls_is_named(comparison->calls, call);
+    bool is_too_old = calls_is_not_found(comparison->calls, call);
     comparison->is_of_last = false;
     if (is_too_old || (result_is_ok(call->outcome) && call->status == 200 && look_for_last(comparison)))
         ask(comparison);
@@ -309,7 +312,7 @@ static void last_answered(struct comparison *comparison) {
 
 static void page_answered(struct comparison *comparison) {
     const struct http_call *call = &comparison->call;
-    if (result_is_ok(call->outcome) && call->status == 404 && calls_is_named(comparison->calls, call))
+    if (calls_is_not_found(comparison->calls, call))
         pass_all(comparison);
     else if (!result_is_ok(call->outcome) || call->status != 200 || !read_reply(comparison))
         failed(comparison);

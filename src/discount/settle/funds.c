@@ -242,6 +242,17 @@ static void call_failed(struct fund_job *job) {
     end_job(job, false, call->retry_after_ms);
 }
 
+/* A copy that is older than the end of its campaign asks for a fund that was released since, and gets the old one: nobody is paid out of it. */
+static bool read_released(struct fund_job *job) {
+    struct json_document *document __attribute__((cleanup(close_document))) = open_answer(job);
+    if (document == NULL) return false;
+    const struct fund_said said = {.funded_minor = json_get_integer(json_root(document), "funded", -1),
+                                   .is_released = text_equal(json_get_text(json_root(document), "state"), TEXT("released"))};
+    if (said.funded_minor < 0 || !said.is_released) return false;
+    fund_of(job->funds, job->campaign_number)->said = said;
+    return true;
+}
+
 static void judge_look(struct fund_job *job) {
     int64_t funded = read_sum(job, "funded");
     if (funded < job->confirmed_minor)
@@ -273,6 +284,12 @@ static void judge_count(struct fund_job *job) {
     call_failed(job);
 }
 
+/* An older copy may have no such fund, and opens it when the books have been compared. */
+static void judge_failure(struct fund_job *job) {
+    if (calls_is_not_found(job->funds->calls, &job->call)) job->funds->calls->must_compare = true;
+    call_failed(job);
+}
+
 static void judge(struct fund_job *job) {
     bool is_good = result_is_ok(job->call.outcome) && (job->call.status == 200 || job->call.status == 201);
     if (read_refusal(job)) {
@@ -282,7 +299,12 @@ static void judge(struct fund_job *job) {
         return;
     }
     if (!is_good) {
-        call_failed(job);
+        judge_failure(job);
+        return;
+    }
+    bool is_asked = job->step == FUND_STEP_OPEN || job->step == FUND_STEP_TOP_UP || job->step == FUND_STEP_LOOK;
+    if (is_asked && read_released(job)) {
+        tell_store(job, &fund_adopted_action);
         return;
     }
     switch (job->step) {

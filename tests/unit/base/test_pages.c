@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/pages.h"
+#include "base/watched.h"
 
 #define SMALL     1000u
 #define LARGE     ((size_t)1 << 30)
@@ -43,6 +44,9 @@ static void a_large_table_goes_back_at_once(void **state) {
     assert_true(mincore(bytes + LARGE - PAGE_MOST, 1, &core) == -1 && errno == ENOMEM);
 }
 
+/* Past the sanitizer: what the kernel does is asked for. */
+__attribute__((no_sanitize_address)) static void write_to(unsigned char *byte) { *(volatile unsigned char *)byte = 1; }
+
 /* Whether a process that writes to the byte is ended for it. */
 static bool is_ended(unsigned char *byte) {
     int status;
@@ -50,7 +54,7 @@ static bool is_ended(unsigned char *byte) {
     assert_true(child >= 0);
     if (child == 0) {
         signal(SIGSEGV, SIG_DFL); /* of cmocka, and of sanitizers */
-        *(volatile unsigned char *)byte = 1;
+        write_to(byte);
         _exit(0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -70,12 +74,32 @@ static void nobody_leaves_a_large_table(void **state) {
     }
 }
 
+#if IS_WATCHED
+/* Where no page ends the address sanitizer watches, to the byte, for as long as the table is there. */
+static void the_sanitizer_knows_where_a_large_table_ends(void **state) {
+    (void)state;
+    for (size_t more = 0; more < 130; more++) {
+        size_t size = PAGES_LARGE_BYTES + more, page = (size_t)sysconf(_SC_PAGESIZE);
+        unsigned char *bytes = pages_take(size, 1);
+        assert_non_null(bytes);
+        assert_null(__asan_region_is_poisoned(bytes, size));
+        assert_true(__asan_address_is_poisoned(bytes - 1) && __asan_address_is_poisoned(bytes - page));
+        assert_true(__asan_address_is_poisoned(bytes + size) && __asan_address_is_poisoned(bytes + size + page - 1));
+        pages_free(bytes, size, 1);
+        assert_null(__asan_region_is_poisoned(bytes - page, size + 2 * page));
+    }
+}
+#endif
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_is_zero_at_both_ends),
         cmocka_unit_test(nobody_gets_more_than_can_be_addressed),
         cmocka_unit_test(a_large_table_goes_back_at_once),
         cmocka_unit_test(nobody_leaves_a_large_table),
+#if IS_WATCHED
+        cmocka_unit_test(the_sanitizer_knows_where_a_large_table_ends),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

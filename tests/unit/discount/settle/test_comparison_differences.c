@@ -72,6 +72,28 @@ static void test_lost_credits_are_walked_after(void **state) {
     assert_int_equal(told.walks, 2); /* once is enough */
 }
 
+/* Wallet may have become an older copy meanwhile, without the fund: the walk would wait for it for ever. */
+static void test_a_walk_that_waits_has_its_fund_put_right(void **state) {
+    (void)state;
+    credit_here(1);
+    told.is_behind = true;
+    answer(200, BOTH);
+    assert_int_equal(told.held[1], 1);
+    assert_int_equal(told.adopts, 0);
+    answer(200, PAGE(FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    assert_int_equal(told.adopts, 1);
+    assert_int_equal(told.said.funded_minor, 0);
+    assert_int_equal(told.held[1], 1);
+    told.is_behind = false;
+    run();
+    assert_int_equal(told.walks, 1);
+    answer(200, PAGE(FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    assert_int_equal(told.adopts, 1); /* not under its feet: the next look says it again */
+    end_walk(false);
+    answer(200, PAGE(FUND(SECOND_ID, "100000", "0", "open"), "null"));
+    assert_int_equal(told.adopts, 2);
+}
+
 /* While it waits to be walked it is not asked for twice. */
 static void test_a_walk_that_waits_is_held_once(void **state) {
     (void)state;
@@ -588,6 +610,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(test_sums_are_adopted),
         TEST(test_lost_credits_are_walked_after),
+        TEST(test_a_walk_that_waits_has_its_fund_put_right),
         TEST(test_a_walk_that_waits_is_held_once),
         TEST(test_a_walk_that_was_given_up_is_repeated),
         TEST(test_unknown_credits_are_made_anew),
