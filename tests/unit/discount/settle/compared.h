@@ -220,14 +220,19 @@ static inline void run(void) {
     if (last_answer != NULL && is_asked_for_last()) end_call(200, last_answer);
 }
 
-/* It asks when it is due, and is answered like this. */
-static inline void answer(int status, const char *body) {
+/* It asks when it is due. */
+static inline void let_ask(void) {
     run();
     if (fake_client.count == 0) {
         fake_now_us = next();
         run();
     }
     assert_int_equal(fake_client.count, 1);
+}
+
+/* And is answered like this. */
+static inline void answer(int status, const char *body) {
+    let_ask();
     size_t cleared = fake_client.cleared;
     end_call(status, body);
     assert_int_equal(fake_client.cleared, cleared + 1);

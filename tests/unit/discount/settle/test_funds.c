@@ -111,6 +111,17 @@ static void test_a_released_fund_is_adopted(void **state) {
     }
 }
 
+/* Also one that nothing was left of, or came to. */
+static void test_a_released_fund_may_be_empty(void **state) {
+    (void)state;
+    want_step(0, 2000);
+    run();
+    fake_answer(0, 200, "{\"funded\":0,\"state\":\"released\"}");
+    assert_ptr_equal(fake_store_action(0), &fund_adopted_action);
+    assert_int_equal(fake_store_request(0)->fund_said.funded_minor, 0);
+    confirm();
+}
+
 static void test_a_fund_that_does_not_say_that_it_is_released_is_not(void **state) {
     (void)state;
     static const char *const bodies[] = {"{\"funded\":2000,\"state\":\"open\"}", "{\"funded\":2000}", "{\"state\":\"released\"}",
@@ -494,7 +505,7 @@ static void test_release_after_the_last_claim(void **state) {
     fake_answer(0, 200, "{\"funded\":100000,\"credited\":2000}");
     expect_call("POST", "http://wallet/v1/funds/" FIRST_ID "/release", "");
     assert_int_equal(atomic_load(&funds_metric_unsettled.value), 0);
-    fake_answer(0, 200, "{}");
+    fake_answer(0, 200, "{\"funded\":100000,\"state\":\"released\"}");
     assert_ptr_equal(fake_store_action(0), &fund_released_action);
     campaigns[0].fund_is_released = true;
     show(0);
@@ -504,6 +515,46 @@ static void test_release_after_the_last_claim(void **state) {
 }
 
 /* A step that was begun before the end is confirmed before the rest goes back. */
+/* A campaign with something under way, or to be done, is not archived. */
+static void test_done_are_those_that_nothing_is_under_way_for(void **state) {
+    (void)state;
+    assert_true(funds_are_done(&funds, 1));
+    want_step(0, 100000);
+    funds_wait(&funds, board_slot(board, 0), &requests[0].operation);
+    assert_false(funds_are_done(&funds, 1)); /* somebody waits */
+    assert_true(funds_are_done(&funds, 2));
+    run();
+    fake_answer(0, 201, "{}");
+    confirm();
+    assert_true(is_returned(&requests[0]) && funds_are_done(&funds, 1));
+    want_step(100000, 2000);
+    run();
+    assert_false(funds_are_done(&funds, 1)); /* it is looked at */
+    fake_answer(0, 200, "{\"funded\":102000}");
+    confirm();
+    assert_true(funds_are_done(&funds, 1));
+    funds_hold(&funds, 1, true);
+    assert_false(funds_are_done(&funds, 1));
+    funds_hold(&funds, 1, false);
+    assert_true(funds_are_done(&funds, 1));
+    const struct fund_said said = {.funded_minor = 102000};
+    funds_adopt(&funds, 1, &said);
+    assert_false(funds_are_done(&funds, 1));
+    run();
+    end_in_store(result_ok());
+    assert_true(funds_are_done(&funds, 1));
+    campaigns[0].ends_at_us = fake_now_us;
+    show(0);
+    funds_look(&funds);
+    run();
+    assert_ptr_equal(fake_store_action(0), &expire_action);
+    assert_false(funds_are_done(&funds, 1));
+    campaigns[0].ended_at_us = fake_now_us;
+    show(0);
+    end_in_store(result_ok());
+    assert_true(funds_are_done(&funds, 1));
+}
+
 static void test_a_step_comes_before_the_release(void **state) {
     (void)state;
     campaigns[0].ended_at_us = fake_now_us;
@@ -601,6 +652,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_topping_up_looks_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_applied_is_not_sent_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_released_fund_is_adopted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_released_fund_may_be_empty, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_fund_that_does_not_say_that_it_is_released_is_not, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_fund_that_is_not_there_asks_for_a_comparison, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_fund_that_does_not_say_is_not_added_to, set_up, tear_down),
@@ -619,6 +671,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_expiry_at_its_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_clock_that_is_set_forward_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_release_after_the_last_claim, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_done_are_those_that_nothing_is_under_way_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_step_comes_before_the_release, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_step_that_the_store_did_not_take_is_told_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_waits_for_the_fund, set_up, tear_down),
