@@ -65,7 +65,7 @@ static void end_in_store(struct result outcome) {
     messages_take(&messages, nobody, NULL);
 }
 
-static void expect_call(const char *method, const char *url, const char *body) {
+static inline void expect_call(const char *method, const char *url, const char *body) {
     assert_int_equal(fake_client.count, 1);
     const struct http_call *call = fake_client.calls[0];
     assert_string_equal(call->method, method);
@@ -79,4 +79,11 @@ static void want_step(int64_t confirmed_minor, int64_t step_minor) {
     campaigns[0].fund_step_version = 3;
     show(0);
     funds_look(&funds);
+}
+
+static inline void confirm(void) {
+    campaigns[0].fund_confirmed_minor += campaigns[0].fund_step_minor;
+    campaigns[0].fund_step_minor = 0;
+    show(0);
+    end_in_store(result_ok());
 }
