@@ -250,10 +250,8 @@ static void test_what_is_no_definite_refusal(void **state) {
                 {429, "ours", "{\"code\":\"x\"}"},
                 {503, "ours", "{\"code\":\"x\"}"},
                 {401, "ours", "{\"code\":\"x\"}"}};
-    const struct id ours = {.bytes = {1, 2, 3}};
-    char name[HTTP_CALL_HEADER_BYTES] = "";
-    id_format(ours, name);
-    calls.instance.ours = ours;
+    char name[HTTP_CALL_HEADER_BYTES];
+    know_wallet(name);
     want_step(0, 100000);
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         if (calls.token.text == NULL) calls.token.text = strdup("token");

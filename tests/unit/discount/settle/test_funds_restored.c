@@ -45,7 +45,7 @@ static void test_a_fund_that_does_not_say_that_it_is_released_is_not(void **stat
     }
 }
 
-/* It is an older copy, which is told by a comparison; what another Wallet has not got, or what broke off, says nothing. */
+/* It is an older copy, which is told by a comparison; what nobody by name has not got says nothing. */
 static void test_a_fund_that_is_not_there_asks_for_a_comparison(void **state) {
     (void)state;
     static const struct {
@@ -57,10 +57,8 @@ static void test_a_fund_that_is_not_there_asks_for_a_comparison(void **state) {
                 {{RESULT_OK}, 403, true, false},
                 {{RESULT_OK}, 500, true, false},
                 {{RESULT_IO}, 404, true, true}}; /* it was not there: calls_note_failure */
-    const struct id ours = {.bytes = {1, 2, 3}};
-    char name[HTTP_CALL_HEADER_BYTES] = "";
-    id_format(ours, name);
-    calls.instance.ours = ours;
+    char name[HTTP_CALL_HEADER_BYTES];
+    know_wallet(name);
     want_step(100000, 2000);
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         if (calls.token.text == NULL) calls.token.text = strdup("token");
